@@ -1,0 +1,1 @@
+"""One file a command of sdd-bench: parse, call, print."""

@@ -1,0 +1,1 @@
+"""What the pairs are: layouts, splits, patches, preparation, synthesis."""

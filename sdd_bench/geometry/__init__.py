@@ -1,0 +1,1 @@
+"""Where things are: similarities, sampling, dense flow."""

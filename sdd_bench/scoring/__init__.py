@@ -1,0 +1,1 @@
+"""How a restoration is judged: metrics, protocols, results."""

@@ -1,0 +1,166 @@
+"""One function over many items: worker processes, progress, and a journal so that a killed run goes on.
+
+Whatever is random must be seeded by the item and inner libraries are held to one thread, so the results are the
+same bytes with any number of workers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from sdd_bench.errors import UserError, fault_report
+
+Result = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Item:
+    """One unit of work.
+
+    Attributes:
+        name: What progress and faults call it; unique within a run.
+        payload: The argument given to the function; must be picklable.
+        fingerprint: Changes whenever the result would (configuration, input files); see `fingerprint`.
+    """
+
+    name: str
+    payload: Any
+    fingerprint: str = ""
+
+
+class Journal:
+    """Finished items of a run, one JSON line each, kept until the run is complete.
+
+    A line torn by a kill is ignored and its item done again.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._done: dict[tuple[str, str], Result] = {}
+        if path.exists():
+            for line in path.read_bytes().splitlines():
+                try:
+                    entry = json.loads(line)
+                    self._done[entry["name"], entry["fingerprint"]] = entry["result"]
+                except (ValueError, KeyError, TypeError):
+                    continue
+
+    def result_of(self, item: Item) -> Result | None:
+        """Return the result of an item finished earlier with the same fingerprint, else None."""
+        return self._done.get((item.name, item.fingerprint))
+
+    def add(self, item: Item, result: Result) -> None:
+        """Append a finished item and hand it to the operating system."""
+        entry = {"name": item.name, "fingerprint": item.fingerprint, "result": result}
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("ab") as file:
+                file.write(b"\n" + json.dumps(entry).encode() + b"\n")
+        except OSError as error:
+            raise UserError(f"{self.path}: cannot be written ({error.strerror or error})") from None
+
+    def remove(self) -> None:
+        """Delete the journal: the run is complete."""
+        self.path.unlink(missing_ok=True)
+
+
+def fingerprint(configuration: object, *files: Path) -> str:
+    """Return a digest of a configuration (anything JSON can hold) and of files' paths, sizes and times."""
+    stats = []
+    for file in files:
+        stat = file.stat()
+        stats.append([str(file), stat.st_size, stat.st_mtime_ns])
+    return hashlib.sha256(json.dumps([configuration, stats], sort_keys=True).encode()).hexdigest()
+
+
+def map_items(
+    function: Callable[[Any], Result],
+    items: Sequence[Item],
+    *,
+    jobs: int,
+    label: str,
+    where: str = "",
+    journal: Journal | None = None,
+    still_valid: Callable[[Result], bool] = lambda _: True,
+) -> list[Result]:
+    """Return function(payload) of every item, in the items' order.
+
+    Args:
+        function: A module-level function; its result must survive JSON where a journal is given.
+        items: The work.
+        jobs: Worker processes; 1 works in this process.
+        label: Shown before the progress bar, on standard error.
+        where: Named in front of the collected faults; the label if empty.
+        journal: Items found in it are not done again.
+        still_valid: Asked of a journalled result; False does the item again.
+
+    Raises:
+        UserError: Every item that raised one is reported, after all others have been done and journalled.
+    """
+    results: dict[str, Result] = {}
+    waiting = []
+    for item in items:
+        known = journal.result_of(item) if journal else None
+        if known is not None and still_valid(known):
+            results[item.name] = known
+        else:
+            waiting.append(item)
+    faults: list[str] = []
+    with tqdm(total=len(items), initial=len(results), desc=label, unit="", disable=not _show_progress()) as bar:
+        for item, result in zip(waiting, _run(function, waiting, min(jobs, len(waiting))), strict=True):
+            if isinstance(result, UserError):
+                faults.append(result.message)
+            else:
+                results[item.name] = result
+                if journal:
+                    journal.add(item, result)
+            bar.update()
+    if faults:
+        raise fault_report(faults, where or label)
+    return [results[item.name] for item in items]
+
+
+def default_jobs() -> int:
+    """Return the number of CPUs this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _run(function: Callable[[Any], Result], items: Sequence[Item], jobs: int) -> Any:
+    from joblib import Parallel, delayed
+
+    if jobs <= 1:
+        return (_guarded(function, item.payload) for item in items)
+    return Parallel(n_jobs=jobs, return_as="generator", batch_size=1, pre_dispatch="2*n_jobs")(
+        delayed(_guarded)(function, item.payload) for item in items
+    )
+
+
+def _guarded(function: Callable[[Any], Result], payload: Any) -> Result | UserError:
+    """Return the result or the UserError, so that one bad item does not stop the others."""
+    _hold_to_one_thread()
+    try:
+        return function(payload)
+    except UserError as error:
+        return error
+
+
+def _hold_to_one_thread() -> None:
+    """Keep inner libraries from sharing sums over a varying number of threads."""
+    import cv2
+
+    cv2.setNumThreads(1)
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
+
+
+def _show_progress() -> bool:
+    return sys.stderr.isatty() or bool(os.environ.get("SDD_BENCH_PROGRESS"))
