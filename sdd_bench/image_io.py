@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import imagecodecs
 import numpy as np
@@ -89,11 +90,8 @@ def read_pixels(path: Path, *, grey: str = "refuse") -> Pixels:
     header = read_header(path)
     if header.channels <= 2 and grey != "expand":
         raise UserError(f"{path}: a grey image, expected RGB (convert it, or allow it with --grey expand)")
-    decode: Callable[[Path], NDArray[np.generic]] = {"PNG": _decode_png, "TIFF": _decode_tiff, "JPEG": _decode_jpeg}[
-        header.format
-    ]
     try:
-        samples = decode(path)
+        samples = _DECODERS[header.format](path)
     except UserError:
         raise
     except Exception as error:  # each decoder has its own exception types; all mean the same to the reader
@@ -129,12 +127,12 @@ def to_pixels(image: NDArray[np.floating], bits: int = 8) -> Pixels:
     return np.floor(scaled).astype(np.uint8 if bits == 8 else np.uint16)
 
 
-def encode_png(pixels: NDArray[np.generic], level: int = PNG_LEVEL) -> bytes:
+def encode_png(pixels: NDArray[Any], level: int = PNG_LEVEL) -> bytes:
     """Return (H, W) or (H, W, 3) uint8 or uint16 samples as the bytes of a PNG file."""
     return bytes(imagecodecs.png_encode(np.ascontiguousarray(pixels), level=level))
 
 
-def write_png(path: Path, pixels: NDArray[np.generic]) -> None:
+def write_png(path: Path, pixels: NDArray[Any]) -> None:
     """Write (H, W) or (H, W, 3) uint8 or uint16 samples; the file appears whole or not at all."""
     write_bytes(path, encode_png(pixels))
 
@@ -215,7 +213,7 @@ def _sample_layout(path: Path, image: Image.Image) -> tuple[int, int]:
         with tifffile.TiffFile(path) as tiff:
             if len(tiff.pages) != 1:
                 raise UserError(f"{path}: a TIFF of {len(tiff.pages)} pages, expected one image")
-            page = tiff.pages[0]
+            page = tiff.pages.first
             return int(page.bitspersample), int(page.samplesperpixel)
     bands = len(image.getbands())
     if bands == 4:
@@ -223,30 +221,33 @@ def _sample_layout(path: Path, image: Image.Image) -> tuple[int, int]:
     return 8, bands
 
 
-def _decode_png(path: Path) -> NDArray[np.generic]:
+def _decode_png(path: Path) -> NDArray[Any]:
     samples = imagecodecs.png_decode(path.read_bytes())
     return np.asarray(samples)
 
 
-def _decode_tiff(path: Path) -> NDArray[np.generic]:
+def _decode_tiff(path: Path) -> NDArray[Any]:
     with tifffile.TiffFile(path) as tiff:
-        page = tiff.pages[0]
+        page = tiff.pages.first
         if page.photometric not in (tifffile.PHOTOMETRIC.RGB, tifffile.PHOTOMETRIC.MINISBLACK):
-            raise UserError(f"{path}: a TIFF of photometric type {page.photometric.name}, expected RGB")
+            raise UserError(f"{path}: a TIFF of photometric type {page.photometric!s}, expected RGB")
         samples = page.asarray()
         if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE and samples.ndim == 3:
             samples = np.moveaxis(samples, 0, -1)
     return np.asarray(samples)
 
 
-def _decode_jpeg(path: Path) -> NDArray[np.generic]:
+def _decode_jpeg(path: Path) -> NDArray[Any]:
     with Image.open(path, formats=("JPEG",)) as image:
         image.load()
         upright = ImageOps.exif_transpose(image)
     return np.asarray(upright if upright is not None else image)
 
 
-def _as_rgb(path: Path, samples: NDArray[np.generic]) -> Pixels:
+_DECODERS: dict[str, Callable[[Path], NDArray[Any]]] = {"PNG": _decode_png, "TIFF": _decode_tiff, "JPEG": _decode_jpeg}
+
+
+def _as_rgb(path: Path, samples: NDArray[Any]) -> Pixels:
     if samples.dtype not in (np.uint8, np.uint16):
         raise UserError(f"{path}: samples of type {samples.dtype}, expected 8- or 16-bit unsigned integers")
     if samples.ndim == 2:

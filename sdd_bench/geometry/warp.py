@@ -40,8 +40,8 @@ def warp(
     [1.0, 2.0, 3.0]
     """
     height, width = flow_a_to_b.shape[:2]
-    x = np.arange(width) + flow_a_to_b[..., 0].astype(np.float64)
-    y = np.arange(height)[:, None] + flow_a_to_b[..., 1].astype(np.float64)
+    x = np.arange(width, dtype=np.float64) + flow_a_to_b[..., 0]
+    y = np.arange(height, dtype=np.float64)[:, None] + flow_a_to_b[..., 1]
     return sample(b, x, y, interpolation), inside(x, y, b.shape[1], b.shape[0])
 
 
@@ -119,7 +119,8 @@ def _lanczos4(
 def _lanczos_weights(fraction: NDArray[np.floating], lobes: int) -> list[NDArray[np.floating]]:
     """Return the normalised weights of taps 1-lobes..lobes for positions `fraction` in [0, 1)."""
     taps = [fraction - tap for tap in range(1 - lobes, lobes + 1)]
-    weights = [np.sinc(t) * np.sinc(t / lobes) for t in taps]
+    # NumPy's sinc is 4e-17 at whole numbers; an exact 0 there makes sampling at a pixel exact.
+    weights = [np.where(t == np.round(t), t == 0, np.sinc(t) * np.sinc(t / lobes)) for t in taps]
     total = np.sum(weights, axis=0)
     return [w / total for w in weights]
 

@@ -1,0 +1,1 @@
+"""Results files and published numbers to ranked tables."""

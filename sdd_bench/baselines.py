@@ -1,0 +1,70 @@
+"""Honest predictions that need no training: the blur image itself, a classical deconvolution, the aligned truth."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sdd_bench.dataset.manifest import Pair
+from sdd_bench.image_io import read_image, to_pixels, write_png
+from sdd_bench.work import Item, map_items
+
+DECONVOLUTION_RADIUS_PX = 2.0
+DECONVOLUTION_STEPS = 6
+"""Few, since each step amplifies noise and most of a frame is blurred less or more than the fixed disk."""
+
+
+def disk(radius_px: float) -> NDArray[np.float64]:
+    """Return a disk of the given radius as a kernel that sums to 1, its edge pixels weighted by their area.
+
+    >>> disk(1.0).shape, round(float(disk(1.0).sum()), 12)
+    ((3, 3), 1.0)
+    """
+    reach = int(np.ceil(radius_px))
+    steps = 16
+    line = (np.arange((2 * reach + 1) * steps) + 0.5) / steps - reach - 0.5
+    inside = (line[:, None] ** 2 + line[None, :] ** 2 <= radius_px**2).astype(np.float64)
+    kernel = inside.reshape(2 * reach + 1, steps, 2 * reach + 1, steps).sum(axis=(1, 3))
+    return np.asarray(kernel / kernel.sum())
+
+
+def richardson_lucy(blur: NDArray[np.floating], radius_px: float, steps: int) -> NDArray[np.floating]:
+    """Return a deconvolution of each channel with one fixed disk, by scikit-image.
+
+    Args:
+        blur: (H, W, 3) in [0, 1].
+        radius_px: Of the disk.
+        steps: Iterations.
+    """
+    from skimage.restoration import richardson_lucy as deconvolve
+
+    margin = 4 * int(np.ceil(radius_px))
+    padded = np.pad(blur, ((margin, margin), (margin, margin), (0, 0)), mode="reflect")
+    kernel = disk(radius_px)
+    channels = [deconvolve(padded[..., c], kernel, num_iter=steps, clip=True) for c in range(3)]
+    restored = np.stack(channels, axis=-1)[margin:-margin, margin:-margin]
+    return np.clip(restored, 0, 1)
+
+
+def write_deconvolutions(pairs: Sequence[Pair], out: Path, jobs: int) -> None:
+    """Write the deconvolution of every pair's blur image to out/NAME.png."""
+    items = [Item(pair.name, (pair.blur, out / f"{pair.name}.png")) for pair in pairs]
+    map_items(_deconvolve_file, items, jobs=jobs, label="deconvolve")
+
+
+def copy_images(sources: Sequence[Path], out: Path) -> None:
+    """Copy image files into a folder under their own names."""
+    out.mkdir(parents=True, exist_ok=True)
+    for source in sources:
+        shutil.copyfile(source, out / source.name)
+
+
+def _deconvolve_file(paths: tuple[Path, Path]) -> dict[str, Any]:
+    source, target = paths
+    write_png(target, to_pixels(richardson_lucy(read_image(source), DECONVOLUTION_RADIUS_PX, DECONVOLUTION_STEPS)))
+    return {}

@@ -1,0 +1,68 @@
+"""The one command, sdd-bench: its subcommands are loaded when called, so that --help needs no torch."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+import click
+
+from sdd_bench.version import __version__
+
+COMMANDS = {
+    "demo": ("sdd_bench.commands.demo", "The whole loop on data it makes itself, no download."),
+    "prepare": ("sdd_bench.commands.prepare", "Pairs to a dataset: splits, patches, manifest."),
+    "synthesise": ("sdd_bench.commands.synthesise", "Sharp photographs to misaligned pairs with known truth."),
+    "evaluate": ("sdd_bench.commands.evaluate", "A folder of predictions to scores under a named protocol."),
+    "leaderboard": ("leaderboard.cli", "Results files to a ranked table."),
+    "doctor": ("sdd_bench.commands.doctor", "What is installed, which weights and data are there."),
+}
+"""Name to module (each holds one click command called `command`) and the line that --help shows."""
+
+ALIASES = {"synthesize": "synthesise", "analyze": "analyse"}
+
+
+class LazyGroup(click.Group):
+    """A group that imports a subcommand's module when that subcommand is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Return the subcommands in the order a person needs them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Return a subcommand, importing its module."""
+        name = ALIASES.get(cmd_name, cmd_name)
+        if name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(COMMANDS[name][0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """List the subcommands without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="sdd-bench")
+def root() -> None:
+    """Toolkit and benchmark for defocus deblurring with misaligned pairs.
+
+    \b
+    Start here:
+      sdd-bench demo
+    """
+
+
+def main() -> None:
+    """Run the command line; a broken pipe or Ctrl-C ends without a traceback."""
+    try:
+        root()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

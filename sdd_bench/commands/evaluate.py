@@ -1,0 +1,143 @@
+"""sdd-bench evaluate: parse, call, print."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sdd_bench.commands.options import data_folder, data_option, grey_option, job_count, jobs_option, torch_device
+
+
+@click.command("evaluate")
+@click.option("--pred", "predictions", required=True, type=click.Path(path_type=Path),
+              help="Folder of predictions: PNG, TIFF or JPEG, matched to the images by name.")  # fmt: skip
+@data_option
+@click.option("--split", default="test", show_default=True, help="Which split was predicted.")
+@click.option("--protocol", "protocol_id", default=None, help="direct/1, paper/1 or jdrl-ref/1.  [default: paper/1]")
+@click.option("--flow", default="dis", show_default=True,
+              help="dis, or ptlflow:MODEL[=CHECKPOINT], a file or a name ptlflow knows.")  # fmt: skip
+@click.option("--metrics", default=None, help="Comma-separated.  [default: psnr,ssim,mae,lpips]")
+@click.option("--method", default=None, help="Name in the tables.  [default: the folder's name]")
+@click.option("--out", type=click.Path(path_type=Path), default=None,
+              help="Results JSON; a CSV lies beside it.  [default: results/METHOD.PROTOCOL.json]")  # fmt: skip
+@click.option("--lpips-net", type=click.Choice(["alex", "squeeze"]), default="alex", show_default=True)
+@click.option("--lpips-trunk", type=click.Path(path_type=Path), default=None,
+              help="Weights of LPIPS's trunk.  [default: $SDD_BENCH_LPIPS_TRUNK, torch's cache, a download]",
+              )  # fmt: skip
+@click.option("--crop-multiple", type=click.IntRange(min=1), default=None,
+              help="Crop truth and input from the top left to multiples of this, for methods that do.")  # fmt: skip
+@click.option("--pred-pattern", "pattern", default="{name}", show_default=True,
+              help="What prediction files are called, e.g. '{name}_restored.png'.")  # fmt: skip
+@click.option("--by-order", is_flag=True, help="Match sorted files to sorted names; counts must be equal.")
+@click.option("--allow-missing", is_flag=True, help="Score what is there; the result is partial and never ranked.")
+@click.option("--save-warped", type=click.Path(path_type=Path), default=None,
+              help="Folder for the truth each prediction was scored against.")  # fmt: skip
+@click.option("--device", default="cpu", show_default=True, help="For flow models and LPIPS: cpu, cuda, cuda:1, auto.")
+@grey_option
+@jobs_option
+def command(
+    predictions: Path,
+    data: Path | None,
+    split: str,
+    protocol_id: str | None,
+    flow: str,
+    metrics: str | None,
+    method: str | None,
+    out: Path | None,
+    lpips_net: str,
+    lpips_trunk: Path | None,
+    crop_multiple: int | None,
+    pattern: str,
+    by_order: bool,
+    allow_missing: bool,
+    save_warped: Path | None,
+    device: str,
+    grey: str,
+    jobs: int | None,
+) -> None:
+    """Score a folder of predictions under a named protocol.
+
+    Every image is scored from its file. Missing, extra and wrong-sized predictions are refused, all named.
+
+    \b
+    Example:
+      sdd-bench evaluate --pred restored/ --data data/sdd --method "My method"
+    """
+    from sdd_bench.dataset.catalog import open_dataset
+    from sdd_bench.scoring.evaluate import Evaluation, evaluate
+    from sdd_bench.scoring.protocol import DEFAULT_PROTOCOL, named_protocol
+    from sdd_bench.scoring.results import Method
+
+    chosen = named_protocol(protocol_id or DEFAULT_PROTOCOL).id
+    name = method or predictions.resolve().name
+    evaluation = Evaluation(
+        dataset=open_dataset(data_folder(data), split),
+        split=split,
+        predictions=predictions,
+        protocol_id=chosen,
+        flow=flow,
+        metrics=_metric_names(metrics),
+        lpips_asked=metrics is not None or lpips_trunk is not None,
+        lpips_net=lpips_net,
+        lpips_trunk=lpips_trunk,
+        crop_multiple=crop_multiple,
+        device=torch_device(device),
+        pattern=pattern,
+        by_order=by_order,
+        allow_missing=allow_missing,
+        save_warped=save_warped,
+        grey=grey,
+        method=Method(name),
+    )
+    target = out or Path("results") / f"{_slug(name)}.{chosen.replace('/', '-')}.json"
+    results = evaluate(evaluation, target, job_count(jobs))
+    click.echo(_summary(results))
+    if "lpips" in results.why_empty and metrics is None:
+        click.echo(
+            f"LPIPS left empty: {results.why_empty['lpips']}. Give them with --lpips-trunk FILE or "
+            "SDD_BENCH_LPIPS_TRUNK; 'sdd-bench doctor' says which file.",
+            err=True,
+        )
+    click.echo(f"written: {target} and {target.with_suffix('.csv').name}")
+
+
+def _metric_names(text: str | None) -> tuple[str, ...]:
+    from sdd_bench.scoring.protocol import METRICS
+
+    if text is None:
+        return METRICS
+    asked = ["psnr_db" if word == "psnr" else word for word in re.split(r"[,\s]+", text.strip().lower()) if word]
+    unknown = [word for word in asked if word not in METRICS]
+    if unknown or not asked:
+        raise click.BadParameter(f"{text!r}: expected some of psnr, ssim, mae, lpips", param_hint="--metrics")
+    return tuple(m for m in METRICS if m in asked)
+
+
+def _summary(results: Any) -> str:
+    """Return the means and the worst and best image as lines for a terminal."""
+    from sdd_bench.scoring.protocol import METRICS
+
+    dataset = results.dataset
+    lines = [
+        f"{results.method.name} on {dataset['name']} / {dataset['split']} under {results.protocol['id']}, "
+        f"{len(results.images)} of {dataset['n_images']} images" + (" (partial)" if results.missing else "")
+    ]
+    lines.append(f"{'':10}{'mean':>10}{'worst':>10}{'best':>10}")
+    for metric, value in results.summary().items():
+        if value is None:
+            continue
+        column = sorted(row[metric] for row in results.images)
+        worst, best = (column[0], column[-1]) if metric in ("psnr_db", "ssim") else (column[-1], column[0])
+        digits = 2 if metric == "psnr_db" else 4
+        lines.append(f"{metric:10}" + "".join(f"{v:>10.{digits}f}" for v in (value, worst, best)))
+    if len(lines) == 2:
+        lines[1] = f"nothing measured of {', '.join(METRICS)}"
+    return "\n".join(lines)
+
+
+def _slug(name: str) -> str:
+    """Return a name as a file name: letters, digits, dot, dash and underscore."""
+    return re.sub(r"[^\w.-]+", "-", name).strip("-.") or "method"

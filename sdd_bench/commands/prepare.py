@@ -1,0 +1,82 @@
+"""sdd-bench prepare: parse, call, print."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from sdd_bench.commands.options import grey_option, job_count, jobs_option
+
+SOURCE_VARIABLE = "SDD_BENCH_SOURCE"
+
+
+@click.command("prepare")
+@click.argument("source", required=False, type=click.Path(path_type=Path))
+@click.option("--dataset", default=None,
+              help="sdd, dpdd, realdof, ded, lfdof, rtf or pairs.  [default: recognised by its folders]")  # fmt: skip
+@click.option("--name", default=None, help="Name in dataset.json.  [default: the dataset's]")
+@click.option("--out", type=click.Path(path_type=Path), default=None, help="Folder to write.  [default: data/DATASET]")
+@click.option("--split", "fraction", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=None,
+              help="Share of pairs for train.  [default: 115/150 for sdd, else 0.8]")  # fmt: skip
+@click.option("--split-file", type=click.Path(path_type=Path), default=None, help="CSV with name,split; it wins.")
+@click.option("--group-by", type=click.Choice(["scene", "similar"]), default=None,
+              help="Keep a scene, or near-duplicate pictures, on one side.")  # fmt: skip
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the split.")
+@click.option("--recipe", default=None,
+              help="half-70, full-20, pyramid, dpdnet-2160, dpdnet, none.  [default: half-70 for sdd, else dpdnet]",
+              )  # fmt: skip
+@click.option("--window", "window_px", type=click.IntRange(min=16), default=None, help="Side of a patch.  [default: 512]")
+@click.option("--store", type=click.Choice(["png", "hdf5"]), default="png", show_default=True)
+@click.option("--skip-faulty", is_flag=True, help="Leave faulty pairs out, and say so in dataset.json.")
+@grey_option
+@jobs_option
+def command(
+    source: Path | None,
+    dataset: str | None,
+    name: str | None,
+    out: Path | None,
+    fraction: float | None,
+    split_file: Path | None,
+    group_by: str | None,
+    seed: int,
+    recipe: str | None,
+    window_px: int | None,
+    store: str,
+    skip_faulty: bool,
+    grey: str,
+    jobs: int | None,
+) -> None:
+    """Turn a folder of pairs into a dataset: frames, splits, patches, manifest.
+
+    SOURCE is a released dataset or two folders blur/ and gt/; without it $SDD_BENCH_SOURCE. It is only read.
+    A killed run goes on when the same command is given again.
+
+    \b
+    Example:
+      sdd-bench prepare downloads/SDD --dataset sdd --out data/sdd
+    """
+    from sdd_bench.dataset.catalog import missing_data_message
+    from sdd_bench.dataset.plan import Choices, plan
+    from sdd_bench.dataset.prepare import prepare
+    from sdd_bench.errors import UserError
+
+    if source is None and os.environ.get(SOURCE_VARIABLE):
+        source = Path(os.environ[SOURCE_VARIABLE])
+    if source is None or not source.is_dir():
+        found = "no SOURCE folder given" if source is None else f"{source}: no such folder"
+        raise UserError(f"{found}. {missing_data_message()}")
+    choices = Choices(
+        dataset, name, fraction, split_file, group_by, seed, recipe, window_px, store, grey, skip_faulty
+    )  # fmt: skip
+    workers = job_count(jobs)
+    preparation = plan(source, choices, workers)
+    target = out or Path("data") / preparation.name
+    for note in preparation.notes:
+        click.echo(f"note: {note}", err=True)
+    summary = prepare(preparation, target, workers)
+    counts = ", ".join(f"{count} {split}" for split, count in summary.pairs.items()) or "no full frames"
+    state = "already prepared, nothing to do" if summary.already_there else "prepared"
+    click.echo(f"{preparation.name} ({preparation.layout} layout): {counts}; {summary.patches} patches")
+    click.echo(f"{state}: {target}")

@@ -1,0 +1,103 @@
+"""Patches on disk: folders of PNG files, or one HDF5 file with the same content.
+
+The only file that imports h5py. Every pair's patches are written on their own, so that pairs can be prepared in
+any order by any number of workers; `merge_parts` then joins the HDF5 parts in the order of the pairs without
+decoding a chunk.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from sdd_bench.errors import UserError
+from sdd_bench.image_io import Pixels, write_png
+
+STORES = ("png", "hdf5")
+ROLES = ("blur", "gt")
+PATCH_FOLDER = "train_patches"
+PATCH_FILE = "train_patches.h5"
+
+
+def pixel_sha256(blur: Pixels, sharp: Pixels) -> str:
+    """Return the digest of a patch pair's samples, the same for every store."""
+    digest = hashlib.sha256()
+    for pixels in (blur, sharp):
+        digest.update(f"{pixels.dtype.name} {pixels.shape}".encode())
+        digest.update(np.ascontiguousarray(pixels).data)
+    return digest.hexdigest()
+
+
+def write_png_patches(root: Path, names: Sequence[str], blur: Sequence[Pixels], sharp: Sequence[Pixels]) -> None:
+    """Write patches to root/train_patches/{blur,gt}/NAME.png, each file whole or not at all."""
+    for role, patches in zip(ROLES, (blur, sharp), strict=True):
+        for name, pixels in zip(names, patches, strict=True):
+            write_png(root / PATCH_FOLDER / role / f"{name}.png", pixels)
+
+
+def write_part(path: Path, names: Sequence[str], blur: Sequence[Pixels], sharp: Sequence[Pixels]) -> None:
+    """Write one pair's patches as an HDF5 part: (n, window, window, 3) `blur` and `gt`, one chunk a patch."""
+    import h5py
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".part-{path.name}")
+    with h5py.File(temporary, "w", libver="v110") as file:
+        for role, patches in zip(ROLES, (blur, sharp), strict=True):
+            data = np.stack(patches)
+            file.create_dataset(
+                role, data=data, chunks=(1, *data.shape[1:]), compression="gzip", compression_opts=3, shuffle=True
+            )
+        file.create_dataset("name", data=list(names), dtype=h5py.string_dtype())
+    temporary.replace(path)
+
+
+def merge_parts(parts: Sequence[Path], path: Path) -> None:
+    """Join HDF5 parts into one file: `blur`, `gt` (n, window, window, 3) and `name` (n,), in the order given.
+
+    Raises:
+        UserError: Parts differ in patch size or bit depth; the message names the first that does.
+    """
+    import h5py
+
+    temporary = path.with_name(f".part-{path.name}")
+    with h5py.File(temporary, "w", libver="v110") as out:
+        names: list[bytes] = []
+        for part in parts:
+            with h5py.File(part, "r") as file:
+                first = len(names)
+                part_names = file["name"][:]
+                names.extend(part_names)
+                for role in ROLES:
+                    source = file[role]
+                    if role not in out:
+                        out.create_dataset(
+                            role,
+                            shape=(0, *source.shape[1:]),
+                            maxshape=(None, *source.shape[1:]),
+                            dtype=source.dtype,
+                            chunks=source.chunks,
+                            compression="gzip",
+                            compression_opts=3,
+                            shuffle=True,
+                        )
+                    target = out[role]
+                    if target.dtype != source.dtype or target.shape[1:] != source.shape[1:]:
+                        temporary.unlink()
+                        raise UserError(
+                            f"pair {part.stem}: {role} patches are {_kind(source)}, those before it {_kind(target)}; "
+                            "one HDF5 file holds one kind, use --store png"
+                        )
+                    target.resize(len(names), axis=0)
+                    for index in range(len(part_names)):
+                        filter_mask, chunk = source.id.read_direct_chunk((index, 0, 0, 0))
+                        target.id.write_direct_chunk((first + index, 0, 0, 0), chunk, filter_mask)
+        out.create_dataset("name", data=names, dtype=h5py.string_dtype())
+    temporary.replace(path)
+
+
+def _kind(dataset: object) -> str:
+    shape, dtype = dataset.shape, dataset.dtype  # type: ignore[attr-defined]
+    return f"{shape[2]}x{shape[1]} {dtype}"

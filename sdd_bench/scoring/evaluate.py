@@ -1,0 +1,202 @@
+"""A folder of predictions, a split and a protocol to results: match, check, score, one row an image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sdd_bench.dataset.manifest import Dataset, Pair, content_sha256
+from sdd_bench.errors import UserError
+from sdd_bench.geometry.flow import FlowEstimator, load_flow
+from sdd_bench.image_io import file_sha256, read_image, to_pixels, write_png
+from sdd_bench.scoring import results as results_file
+from sdd_bench.scoring.perceptual import find_trunk, load_perceptual
+from sdd_bench.scoring.predictions import check_sizes, match_predictions
+from sdd_bench.scoring.protocol import METRICS, Protocol, build_protocol, named_protocol, score, truth_for
+from sdd_bench.work import Item, Journal, fingerprint, map_items
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What is scored and how.
+
+    Attributes:
+        dataset: With the split in it.
+        split: Its name.
+        predictions: Folder of predictions.
+        protocol_id: A key of `PROTOCOLS`.
+        flow: `dis` or `ptlflow:MODEL[=CHECKPOINT]`.
+        metrics: Some of `METRICS`.
+        lpips_asked: Whether LPIPS was asked for by name: then weights that cannot be had stop the run.
+        lpips_net: `alex` or `squeeze`.
+        lpips_trunk: Weights of its trunk, or None to look for them.
+        crop_multiple: Instead of the protocol's own.
+        device: Where flow models and LPIPS run.
+        pattern: Naming of the predictions.
+        by_order: Match by sorted order.
+        allow_missing: Score what is there.
+        save_warped: Folder for the truths drawn into the predictions' frames.
+        grey: `refuse` or `expand`.
+    """
+
+    dataset: Dataset
+    split: str
+    predictions: Path
+    protocol_id: str
+    flow: str = "dis"
+    metrics: tuple[str, ...] = METRICS
+    lpips_asked: bool = False
+    lpips_net: str = "alex"
+    lpips_trunk: Path | None = None
+    crop_multiple: int | None = None
+    device: str = "cpu"
+    pattern: str = "{name}"
+    by_order: bool = False
+    allow_missing: bool = False
+    save_warped: Path | None = None
+    grey: str = "refuse"
+    method: results_file.Method = field(default_factory=lambda: results_file.Method("unnamed"))
+
+
+@dataclass(frozen=True)
+class _Task:
+    pair: Pair
+    restored: Path
+    protocol: Protocol
+    flow: str
+    metrics: tuple[str, ...]
+    lpips_trunk: Path | None
+    device: str
+    save_warped: Path | None
+    grey: str
+
+
+def evaluate(evaluation: Evaluation, out: Path, jobs: int) -> results_file.Results:
+    """Score a folder of predictions and write the results to `out` and the CSV beside it.
+
+    Args:
+        evaluation: What and how.
+        out: The results JSON. While the work goes on, a journal lies beside it, and a killed run goes on from it.
+        jobs: Worker processes; the numbers do not depend on it.
+
+    Raises:
+        UserError: Predictions that do not fit the split (all named), weights that cannot be had, bad images.
+    """
+    pairs = evaluation.dataset.split(evaluation.split)
+    protocol = build_protocol(
+        evaluation.protocol_id,
+        _flow_identity(evaluation),
+        evaluation.crop_multiple,
+        evaluation.lpips_net,
+    )
+    predictions = match_predictions(
+        evaluation.predictions,
+        pairs,
+        pattern=evaluation.pattern,
+        by_order=evaluation.by_order,
+        allow_missing=evaluation.allow_missing,
+    )
+    check_sizes(predictions, pairs, protocol.crop_multiple)
+    wanted, why_empty, weights, trunk = _choose_metrics(evaluation)
+    scored = [pair for pair in pairs if pair.name in predictions]
+    configuration = [protocol.sha256, wanted, weights, str(evaluation.save_warped), evaluation.grey]
+    items = [
+        Item(
+            pair.name,
+            _Task(
+                pair, predictions[pair.name], protocol, evaluation.flow, wanted, trunk, evaluation.device,
+                evaluation.save_warped, evaluation.grey,
+            ),  # fmt: skip
+            fingerprint(configuration, pair.sharp, predictions[pair.name]),
+        )
+        for pair in scored
+    ]
+    journal = Journal(out.with_name(f".{out.name}.journal"))
+    rows = map_items(_score_item, items, jobs=jobs, label="evaluate", where="evaluate", journal=journal)
+    rows.sort(key=lambda row: row["name"])
+    rows = [{**row, "psnr_db": None if row["psnr_db"] is None else float(row["psnr_db"])} for row in rows]
+    missing = tuple(sorted({p.name for p in pairs} - set(predictions)))
+    hashes = [(r["name"], r["blur_sha256"], r["sharp_sha256"]) for r in rows]
+    hashes += [(p.name, file_sha256(p.blur), file_sha256(p.sharp)) for p in pairs if p.name in missing]
+    finished = results_file.Results(
+        method=evaluation.method,
+        dataset={
+            "name": evaluation.dataset.name,
+            "split": evaluation.split,
+            "n_images": len(pairs),
+            "sha256": content_sha256(hashes),
+            "dataset_json_sha256": evaluation.dataset.manifest.get("sha256", ""),
+        },
+        protocol=results_file.protocol_block(protocol),
+        images=tuple(rows),
+        status="partial" if missing else "measured",
+        missing=missing,
+        why_empty=why_empty,
+        weights=weights,
+        environment=results_file.environment(),
+    )
+    results_file.write_results(finished, out)
+    journal.remove()
+    return finished
+
+
+def _score_item(task: _Task) -> dict[str, Any]:
+    """Return the row of one image."""
+    restored = read_image(task.restored, grey=task.grey)
+    sharp = read_image(task.pair.sharp, grey=task.grey)
+    width, height = task.protocol.cropped(sharp.shape[1], sharp.shape[0])
+    restored, sharp = restored[:height, :width], sharp[:height, :width]
+    if restored.shape != sharp.shape:
+        raise UserError(f"{task.pair.name}: prediction decodes to {restored.shape}, the sharp image to {sharp.shape}")
+    flow = load_flow(task.flow, task.device) if task.protocol.uses_flow else None
+    lpips = _distance(task) if "lpips" in task.metrics else None
+    try:
+        truth = truth_for(restored, sharp, task.protocol, flow)
+        row = score(restored, truth, task.metrics, lpips)
+    except ValueError as error:
+        raise UserError(f"{task.pair.name}: {error}") from None
+    if task.save_warped:
+        write_png(task.save_warped / f"{task.pair.name}.png", to_pixels(truth))
+    psnr = row["psnr_db"]
+    return {
+        "name": task.pair.name,
+        **row,
+        # JSON has no infinity; the journal holds the row until the results are written.
+        "psnr_db": "inf" if psnr == float("inf") else psnr,
+        "restored_sha256": file_sha256(task.restored),
+        "blur_sha256": file_sha256(task.pair.blur),
+        "sharp_sha256": file_sha256(task.pair.sharp),
+    }
+
+
+def _distance(task: _Task) -> Any:
+    perceptual = load_perceptual(task.protocol.lpips["net"], task.lpips_trunk, task.device)
+    return lambda restored, truth: perceptual.distance(np.asarray(restored), np.asarray(truth))
+
+
+def _flow_identity(evaluation: Evaluation) -> dict[str, str] | None:
+    """Return what estimates the flow, loading it here so that missing weights stop the run before work starts."""
+    if not named_protocol(evaluation.protocol_id).uses_flow:
+        return None
+    estimator: FlowEstimator = load_flow(evaluation.flow, evaluation.device)
+    return estimator.identity
+
+
+def _choose_metrics(
+    evaluation: Evaluation,
+) -> tuple[tuple[str, ...], dict[str, str], dict[str, str], Path | None]:
+    """Return the metrics to measure, why others stay empty, LPIPS's weights, and their file."""
+    wanted: Sequence[str] = evaluation.metrics
+    why = {name: "not asked for" for name in METRICS if name not in wanted}
+    if "lpips" not in wanted:
+        return tuple(wanted), why, {}, None
+    trunk = find_trunk(evaluation.lpips_net, evaluation.lpips_trunk)
+    if trunk is None and not evaluation.lpips_asked:
+        why["lpips"] = "no weights of the LPIPS trunk on this machine"
+        return tuple(m for m in wanted if m != "lpips"), why, {}, None
+    perceptual = load_perceptual(evaluation.lpips_net, trunk, evaluation.device)
+    return tuple(wanted), why, perceptual.identity, trunk

@@ -1,0 +1,168 @@
+"""The results file: one JSON with everything behind a score, and a CSV with one row an image beside it."""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from sdd_bench.dataset.manifest import csv_text, json_text
+from sdd_bench.errors import UserError
+from sdd_bench.image_io import write_text
+from sdd_bench.scoring.protocol import METRICS, Protocol
+from sdd_bench.version import __version__
+
+SCHEMA = 1
+LIBRARIES = ("numpy", "opencv-python", "torch", "scikit-image", "lpips", "ptlflow", "imagecodecs")
+
+
+@dataclass(frozen=True)
+class Method:
+    """What made the predictions; only the name is needed to score them."""
+
+    name: str
+    paper: str = ""
+    code: str = ""
+    params_m: float | None = None
+    macs_g: float | None = None
+    runtime_s: float | None = None
+    training_data: str = ""
+    selection_on_test: str = "unknown"
+
+    def __post_init__(self) -> None:
+        if not self.name.strip():
+            raise ValueError("a method needs a name")
+        if self.selection_on_test not in ("yes", "no", "unknown"):
+            raise ValueError(f"selection_on_test must be yes, no or unknown, not {self.selection_on_test!r}")
+
+
+@dataclass(frozen=True)
+class Results:
+    """Scores of one method on one split under one protocol.
+
+    Attributes:
+        method: Who.
+        dataset: name, sha256 (content of the scored split), split, n_images.
+        protocol: Every field of the protocol, with its sha256 under `sha256`.
+        images: One dict an image: name, the metrics (None where not measured), sha256 of the files scored.
+        status: `measured`, or `partial` where predictions were missing.
+        missing: Names without a prediction.
+        why_empty: Metric to the reason it was not measured.
+        weights: What LPIPS weights were used.
+        environment: Versions and machine kind.
+    """
+
+    method: Method
+    dataset: dict[str, Any]
+    protocol: dict[str, Any]
+    images: tuple[dict[str, Any], ...]
+    status: str = "measured"
+    missing: tuple[str, ...] = ()
+    why_empty: dict[str, str] = field(default_factory=dict)
+    weights: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def summary(self) -> dict[str, float | None]:
+        """Return the mean of each metric over images, None where any image lacks it."""
+        return {name: mean([row[name] for row in self.images]) for name in METRICS}
+
+
+def mean(values: Sequence[float | None]) -> float | None:
+    """Return the arithmetic mean, exactly summed; None for no values or where one is missing.
+
+    >>> mean([1.0, 2.0]), mean([1.0, None]), mean([])
+    (1.5, None, None)
+    """
+    present = [v for v in values if v is not None]
+    if not values or len(present) < len(values):
+        return None
+    return math.fsum(present) / len(present) if all(map(math.isfinite, present)) else sum(present) / len(present)
+
+
+def protocol_block(protocol: Protocol) -> dict[str, Any]:
+    """Return a protocol whole, with its digest."""
+    return {**asdict(protocol), "sha256": protocol.sha256}
+
+
+def environment() -> dict[str, str]:
+    """Return the versions a score may depend on."""
+    found = {"sdd-bench": __version__, "python": platform.python_version(), "platform": platform.machine()}
+    for library in LIBRARIES:
+        try:
+            found[library] = metadata.version(library)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def write_results(results: Results, path: Path) -> Path:
+    """Write PATH and the CSV beside it; return the CSV's path. Each appears whole or not at all."""
+    rows = results.images
+    summary = results.summary()
+    content = {
+        "schema": SCHEMA,
+        "method": asdict(results.method),
+        "dataset": results.dataset,
+        "protocol": results.protocol,
+        "status": results.status,
+        "missing": list(results.missing),
+        "summary": {k: _jsonable(v) for k, v in summary.items()},
+        "why_empty": results.why_empty,
+        "weights": results.weights,
+        "environment": results.environment,
+        "images": [{k: _jsonable(v) for k, v in row.items()} for row in rows],
+    }
+    table = path.with_suffix(".csv")
+    write_text(table, csv_text(("name", *METRICS), ([row["name"], *(_cell(row[m]) for m in METRICS)] for row in rows)))
+    write_text(path, json_text(content))
+    return table
+
+
+def read_results(path: Path) -> Results:
+    """Return the content of a results file.
+
+    Raises:
+        UserError: Not JSON, not a results file, another schema, or a field missing.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read as JSON ({error})") from None
+    if not isinstance(content, dict) or content.get("schema") != SCHEMA:
+        found = content.get("schema") if isinstance(content, dict) else None
+        raise UserError(f"{path}: not a results file of schema {SCHEMA} (schema {found!r})")
+    try:
+        images = tuple({**row, **{m: _number(row[m]) for m in METRICS}} for row in content["images"])
+        results = Results(
+            Method(**content["method"]),
+            content["dataset"],
+            content["protocol"],
+            images,
+            content["status"],
+            tuple(content["missing"]),
+            content["why_empty"],
+            content["weights"],
+            content["environment"],
+        )
+        _ = (results.dataset["name"], results.dataset["sha256"], results.dataset["split"], results.protocol["sha256"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UserError(f"{path}: damaged results file ({type(error).__name__}: {error})") from None
+    return results
+
+
+def _jsonable(value: Any) -> Any:
+    """Return a value JSON can hold: an infinite PSNR (identical images) becomes the string `inf`."""
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
+def _cell(value: float | None) -> str:
+    return "" if value is None else f"{value:.6f}"
