@@ -84,7 +84,9 @@ def text_table(rows: Sequence[Row]) -> str:
     widths = [max(len(line[i]) for line in cells) for i in range(len(shown))]
     lines = []
     for line in cells:
-        padded = [c.ljust(w) if n == "method" else c.rjust(w) for c, w, n in zip(line, widths, shown, strict=True)]
+        padded = [
+            c.ljust(w) if n in ("method", "status") else c.rjust(w) for c, w, n in zip(line, widths, shown, strict=True)
+        ]
         lines.append("  ".join(padded).rstrip())
     return "\n".join([lines[0], "-" * (sum(widths) + 2 * (len(widths) - 1)), *lines[1:]])
 

@@ -105,6 +105,7 @@ def command(
 
 
 def _metric_names(text: str | None) -> tuple[str, ...]:
+    from sdd_bench.errors import UserError
     from sdd_bench.scoring.protocol import METRICS
 
     if text is None:
@@ -112,7 +113,7 @@ def _metric_names(text: str | None) -> tuple[str, ...]:
     asked = ["psnr_db" if word == "psnr" else word for word in re.split(r"[,\s]+", text.strip().lower()) if word]
     unknown = [word for word in asked if word not in METRICS]
     if unknown or not asked:
-        raise click.BadParameter(f"{text!r}: expected some of psnr, ssim, mae, lpips", param_hint="--metrics")
+        raise UserError(f"--metrics {text!r}: expected some of psnr, ssim, mae, lpips")
     return tuple(m for m in METRICS if m in asked)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sdd_bench.dataset.manifest import Pair
 from sdd_bench.errors import UserError, fault_report
-from sdd_bench.image_io import ImageHeader, list_images, read_header
+from sdd_bench.image_io import IMAGE_SUFFIXES, ImageHeader, list_images, read_header
 
 
 def match_predictions(
@@ -100,15 +100,14 @@ def check_sizes(predictions: dict[str, Path], pairs: Sequence[Pair], crop_multip
 
 
 def _crop_hint(found: ImageHeader, sharp: ImageHeader) -> str:
-    for multiple in (8, 16, 32):
-        if (found.width, found.height) == (sharp.width // multiple * multiple, sharp.height // multiple * multiple):
-            return f" (cropped to multiples? --crop-multiple {multiple})"
-    return ""
+    def cropped(multiple: int) -> tuple[int, int]:
+        return sharp.width // multiple * multiple, sharp.height // multiple * multiple
+
+    fitting = [str(m) for m in (8, 16, 32) if (found.width, found.height) == cropped(m)]
+    return f" (cropped to multiples? --crop-multiple {' or '.join(fitting)})" if fitting else ""
 
 
 def _stem(pattern: str) -> str:
     """Return a pattern without an image suffix."""
-    path = Path(pattern)
-    return path.name.removesuffix(path.suffix) if path.suffix.lower() in (".png", ".tif", ".tiff", ".jpg", ".jpeg") else (
-        path.name
-    )
+    suffix = Path(pattern).suffix
+    return pattern.removesuffix(suffix) if suffix.lower() in IMAGE_SUFFIXES else pattern

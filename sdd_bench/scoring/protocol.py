@@ -44,7 +44,7 @@ class Protocol:
         outside: What is read outside the sharp image.
         mask: Which pixels count.
         crop_multiple: Frames are cropped from the top left to multiples of this.
-        precision: Of images and sums.
+        precision: Of drawn truths and of sums.
         psnr: Definition of PSNR.
         ssim: Definition of SSIM.
         lpips: Net and version of LPIPS.
@@ -157,8 +157,8 @@ def release_grid(
 
 def truth_for(
     restored: FloatImage, sharp: FloatImage, protocol: Protocol, flow: FlowEstimator | None
-) -> NDArray[np.float64]:
-    """Return the ground truth a prediction is scored against, (H, W, 3) float64.
+) -> FloatImage:
+    """Return the ground truth a prediction is scored against, (H, W, 3): as it is, or drawn in double precision.
 
     Args:
         restored: (H, W, 3) in [0, 1], already cropped as the protocol says.
@@ -166,16 +166,15 @@ def truth_for(
         protocol: Decides whether and how the sharp image is drawn into the prediction's frame.
         flow: The estimator; needed where the protocol uses flow.
     """
-    truth = sharp.astype(np.float64)
     if not protocol.uses_flow:
-        return truth
+        return sharp
     if flow is None:
         raise ValueError(f"{protocol.id} needs a flow estimator")
     flow_restored_to_sharp = flow.estimate(restored, sharp)
     if protocol.grid == "release-2023":
         x, y = release_grid(flow_restored_to_sharp, sharp.shape[1], sharp.shape[0])
-        return np.asarray(sample(truth, x, y, protocol.interpolation), dtype=np.float64)
-    return np.asarray(warp(truth, flow_restored_to_sharp, protocol.interpolation)[0], dtype=np.float64)
+        return sample(sharp.astype(np.float64), x, y, protocol.interpolation)
+    return warp(sharp.astype(np.float64), flow_restored_to_sharp, protocol.interpolation)[0]
 
 
 def score(

@@ -1,0 +1,197 @@
+"""The command line as a person meets it: help, versions, one-line refusals, the whole loop, the README's words."""
+
+from __future__ import annotations
+
+import csv
+import re
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from sdd_bench import __version__
+from sdd_bench.cli import COMMANDS, root
+from sdd_bench.image_io import write_png
+
+README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+
+
+def call(*arguments: object) -> Result:
+    return CliRunner().invoke(root, [str(a) for a in arguments])
+
+
+def ok(*arguments: object) -> str:
+    result = call(*arguments)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_help_imports_neither_torch_nor_numpy() -> None:
+    code = (
+        "import sys; from click.testing import CliRunner; from sdd_bench.cli import root; "
+        "assert 'evaluate' in CliRunner().invoke(root, ['--help']).output; "
+        "print([m for m in ('torch', 'numpy', 'cv2', 'pandas') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_with_an_example_and_stands_in_the_readme(name: str) -> None:
+    started = time.monotonic()
+    text = ok(name, "--help")
+    assert "Example:" in text
+    assert re.search(rf"^\s+sdd-bench {name}", text, re.MULTILINE)
+    assert f"sdd-bench {name}" in README
+    assert time.monotonic() - started < 10
+
+
+def test_version() -> None:
+    assert __version__ in ok("--version")
+
+
+def test_american_spelling_works() -> None:
+    assert "Usage: root synthesize" in ok("synthesize", "--help")
+
+
+def test_readme_commands_use_options_that_exist() -> None:
+    lines = [line.strip() for line in README.splitlines() if line.strip().startswith("sdd-bench ")]
+    assert len(lines) >= 8
+    for line in lines:
+        words = shlex.split(line.split("#")[0])
+        if words[1].startswith("-"):
+            continue
+        command = root.get_command(None, words[1])  # type: ignore[arg-type]
+        assert command is not None, line
+        known = {option for parameter in command.params for option in getattr(parameter, "opts", [])}
+        for word in words[2:]:
+            if word.startswith("--"):
+                assert word.split("=")[0] in known | {"--help"}, f"{line}: {word}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["prepare"], "no SOURCE folder given"),
+        (["prepare", "nowhere"], "nowhere: no such folder"),
+        (["evaluate", "--pred", "x", "--data", "nowhere"], "nowhere: no such folder"),
+        (["evaluate", "--pred", "x", "--protocol", "anchored/9"], "unknown protocol 'anchored/9', expected one of"),
+        (["evaluate", "--pred", "x", "--data", ".", "--metrics", "psnr,foo"], "expected some of psnr, ssim, mae, lpips"),
+        (["evaluate", "--pred", "x", "--data", ".", "--device", "cuda:77"], "torch cannot use it here"),
+        (["leaderboard", "nowhere.json"], "nowhere.json: cannot be read as JSON"),
+    ],
+)
+def test_mistakes_end_in_one_message_without_a_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SDD_BENCH_SOURCE", raising=False)
+    for role in ("blur", "gt"):
+        write_png(tmp_path / "test" / role / "a.png", np.zeros((32, 32, 3), np.uint8))
+    result = call(*arguments)
+    assert result.exit_code == 1
+    assert words in result.output
+    assert "Traceback" not in result.output
+
+
+def test_missing_data_message_says_where_data_come_from_and_that_demo_needs_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SDD_BENCH_SOURCE", raising=False)
+    output = call("prepare").output
+    for words in ("SDD", "DPDD", "RealDOF", "DED", "train_patches", "sdd-bench demo"):
+        assert words in output
+
+
+def test_doctor_names_versions_weights_and_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SDD_BENCH_DATA", str(tmp_path / "gone"))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("SDD_BENCH_LPIPS_TRUNK", raising=False)
+    output = ok("doctor", "--flow", "pwcnet", "--flow", "no_such")
+    for words in (
+        f"sdd-bench {__version__}", "cpu", "dis: ready", "ptlflow:pwcnet=things: absent", "no such model",
+        "alex: absent; give the file with --lpips-trunk FILE", "gone does not exist",
+    ):  # fmt: skip
+        assert words in output
+
+
+def test_doctor_finds_weights_that_are_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = tmp_path / "hub" / "checkpoints"
+    cache.mkdir(parents=True)
+    (cache / "pwcnet-things-6a2e540b.ckpt").touch()
+    (cache / "alexnet-owt-7be5be79.pth").touch()
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.delenv("SDD_BENCH_LPIPS_TRUNK", raising=False)
+    output = ok("doctor", "--flow", "pwcnet")
+    assert "ptlflow:pwcnet=things: ready" in output
+    assert "alex: ready" in output
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The demo's folder and what it printed."""
+    out = tmp_path_factory.mktemp("demo") / "out"
+    done = subprocess.run(
+        [sys.executable, "-m", "sdd_bench.cli", "demo", "--out", str(out)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return out, done.stdout
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_demo_ranks_the_upper_bound_first_only_where_the_truth_is_drawn(demo: tuple[Path, str]) -> None:
+    paper, direct = rows(demo[0] / "leaderboard.csv"), rows(demo[0] / "leaderboard-direct.csv")
+    assert [r["method"] for r in paper] == [
+        "Aligned truth (upper bound)",
+        "Blur image",
+        "Richardson-Lucy, disk 2 px",
+    ]
+    assert {r["protocol"] for r in paper} == {"paper/1"}
+    assert float(paper[0]["psnr_db"]) > float(paper[1]["psnr_db"]) + 3
+    assert direct[-1]["method"] == "Aligned truth (upper bound)"
+    assert float(direct[0]["psnr_db"]) - float(direct[-1]["psnr_db"]) < 2
+
+
+def test_demo_says_what_it_shows_and_draws_it(demo: tuple[Path, str]) -> None:
+    out, printed = demo
+    assert "What this shows:" in printed
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert page.count("data:image/png;base64,") == 3 * 4
+    assert "http" not in page.replace("http-equiv", "")
+
+
+def test_demo_again_does_nothing_new_and_gives_the_same_board(demo: tuple[Path, str]) -> None:
+    out, _ = demo
+    before = (out / "leaderboard.csv").read_bytes()
+    assert "already prepared, nothing to do" in ok("demo", "--out", out)
+    assert (out / "leaderboard.csv").read_bytes() == before
+
+
+def test_the_whole_loop_by_hand(tmp_path: Path) -> None:
+    photos, data = tmp_path / "photos", tmp_path / "data"
+    ok("synthesise", "--out", photos, "--count", 4, "--size", "192x128", "--max-radius", 2, "--seed", 5, "--jobs", 2)
+    ok("prepare", photos, "--out", data, "--split", 0.5, "--window", 64, "--store", "hdf5", "--jobs", 1)
+    for protocol in ("direct/1", "jdrl-ref/1"):
+        for role in ("blur", "gt"):
+            out = tmp_path / "results" / f"{role}.{protocol.replace('/', '-')}.json"
+            text = ok("evaluate", "--pred", data / "test" / role, "--data", data, "--protocol", protocol, "--method",
+                      role, "--out", out, "--metrics", "psnr,ssim", "--jobs", 1)  # fmt: skip
+            assert f"under {protocol}, 2 of 2 images" in text
+    board = tmp_path / "board.csv"
+    text = ok("leaderboard", *sorted((tmp_path / "results").glob("*direct-1.json")), "--out", board)
+    assert [r["method"] for r in rows(board)] == ["gt", "blur"]
+    assert rows(board)[0]["psnr_db"] == "inf"
+    mixed = call("leaderboard", *(tmp_path / "results").glob("*.json"))
+    assert mixed.exit_code == 1
+    assert "differ in protocol" in mixed.output

@@ -1,0 +1,197 @@
+"""Evaluation of folders: numbers, files, workers, going on after a kill, refusals."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sdd_bench.dataset.catalog import open_dataset
+from sdd_bench.errors import UserError
+from sdd_bench.image_io import read_image, read_pixels, write_png
+from sdd_bench.scoring.evaluate import Evaluation, evaluate
+from sdd_bench.scoring.metrics import psnr_db, ssim
+from sdd_bench.scoring.results import Method
+
+NAMES = ["a", "b", "c", "d"]
+MakePairs = Callable[..., Path]
+FAST = ("psnr_db", "ssim", "mae")
+
+
+@pytest.fixture
+def released(make_pairs: MakePairs) -> Path:
+    """A released SDD with four test pairs of 64x48."""
+    return make_pairs(NAMES, "sdd/test").parent
+
+
+def evaluation(root: Path, predictions: Path, protocol: str = "direct/1", **changes: object) -> Evaluation:
+    base = Evaluation(open_dataset(root, "test"), "test", predictions, protocol, metrics=FAST, method=Method("m"))
+    return replace(base, **changes)  # type: ignore[arg-type]
+
+
+def test_rows_are_the_metrics_of_the_files(released: Path, tmp_path: Path) -> None:
+    results = evaluate(evaluation(released, released / "test" / "blur"), tmp_path / "r.json", 1)
+    assert [row["name"] for row in results.images] == NAMES
+    blur, sharp = (read_image(released / "test" / role / "b.png") for role in ("blur", "gt"))
+    assert results.images[1]["psnr_db"] == psnr_db(blur, sharp)
+    assert results.images[1]["ssim"] == ssim(blur, sharp)
+    content = json.loads((tmp_path / "r.json").read_text())
+    assert content["summary"]["psnr_db"] == pytest.approx(np.mean([r["psnr_db"] for r in results.images]))
+    assert content["summary"]["lpips"] is None
+    assert content["why_empty"] == {"lpips": "not asked for"}
+    assert content["protocol"]["id"] == "direct/1"
+    assert len(content["dataset"]["sha256"]) == 64
+    with (tmp_path / "r.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["name", "psnr_db", "ssim", "mae", "lpips"]
+    assert float(rows[1]["psnr_db"]) == pytest.approx(results.images[1]["psnr_db"], abs=1e-6)
+
+
+@pytest.mark.parametrize("protocol", ["direct/1", "paper/1", "jdrl-ref/1"])
+def test_bytes_do_not_depend_on_workers(released: Path, tmp_path: Path, protocol: str) -> None:
+    for jobs in (1, 4):
+        evaluate(evaluation(released, released / "test" / "blur", protocol), tmp_path / f"{jobs}.json", jobs)
+    assert (tmp_path / "1.json").read_bytes() == (tmp_path / "4.json").read_bytes()
+    assert (tmp_path / "1.csv").read_bytes() == (tmp_path / "4.csv").read_bytes()
+
+
+def test_a_perfect_prediction_scores_infinity(released: Path, tmp_path: Path) -> None:
+    results = evaluate(evaluation(released, released / "test" / "gt"), tmp_path / "r.json", 1)
+    assert results.summary() == {"psnr_db": float("inf"), "ssim": 1.0, "mae": 0.0, "lpips": None}
+
+
+def test_bit_depth_and_format_of_predictions_do_not_matter(released: Path, tmp_path: Path) -> None:
+    for name in NAMES:
+        deep = read_pixels(released / "test" / "gt" / f"{name}.png").astype(np.uint16) * 257
+        write_png(tmp_path / "deep" / f"{name}.png", deep)
+    results = evaluate(evaluation(released, tmp_path / "deep"), tmp_path / "r.json", 1)
+    assert results.summary()["psnr_db"] == float("inf")
+
+
+def test_an_interrupted_evaluation_goes_on(
+    released: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sdd_bench.scoring import evaluate as module
+
+    whole = evaluate(evaluation(released, released / "test" / "blur"), tmp_path / "whole.json", 1)
+    original, done = module._score_item, []
+
+    def killed_after_two(task: object) -> dict:
+        if len(done) == 2:
+            raise KeyboardInterrupt
+        done.append(task)
+        return original(task)
+
+    monkeypatch.setattr(module, "_score_item", killed_after_two)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(evaluation(released, released / "test" / "blur"), tmp_path / "cut.json", 1)
+    assert not (tmp_path / "cut.json").exists()
+    again: list = []
+    monkeypatch.setattr(module, "_score_item", lambda task: (again.append(task), original(task))[1])
+    rest = evaluate(evaluation(released, released / "test" / "blur"), tmp_path / "cut.json", 1)
+    assert len(again) == 2
+    assert rest == whole
+    assert (tmp_path / "cut.json").read_bytes() == (tmp_path / "whole.json").read_bytes()
+    assert [p.name for p in tmp_path.glob(".*.journal")] == []
+
+
+def test_changed_predictions_are_scored_again_after_an_interruption(
+    released: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sdd_bench.scoring import evaluate as module
+
+    predictions = tmp_path / "p"
+    for name in NAMES:
+        write_png(predictions / f"{name}.png", read_pixels(released / "test" / "blur" / f"{name}.png"))
+    monkeypatch.setattr(module.results_file, "write_results", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(evaluation(released, predictions), tmp_path / "r.json", 1)
+    monkeypatch.undo()
+    write_png(predictions / "b.png", read_pixels(released / "test" / "gt" / "b.png"))
+    results = evaluate(evaluation(released, predictions), tmp_path / "r.json", 1)
+    assert [row["psnr_db"] == float("inf") for row in results.images] == [False, True, False, False]
+
+
+def test_partial_results_say_so(released: Path, tmp_path: Path) -> None:
+    write_png(tmp_path / "p" / "b.png", read_pixels(released / "test" / "blur" / "b.png"))
+    with pytest.raises(UserError, match="a: no prediction"):
+        evaluate(evaluation(released, tmp_path / "p"), tmp_path / "r.json", 1)
+    results = evaluate(evaluation(released, tmp_path / "p", allow_missing=True), tmp_path / "r.json", 1)
+    assert (results.status, results.missing) == ("partial", ("a", "c", "d"))
+    whole = evaluate(evaluation(released, released / "test" / "blur"), tmp_path / "w.json", 1)
+    assert results.dataset["sha256"] == whole.dataset["sha256"]
+
+
+def test_crop_multiple_crops_the_truth_from_the_top_left(make_pairs: MakePairs, tmp_path: Path) -> None:
+    root = make_pairs(["a"], "sdd/test", (70, 50)).parent
+    sharp = read_pixels(root / "test" / "gt" / "a.png")
+    write_png(tmp_path / "p" / "a.png", sharp[:48, :64])
+    with pytest.raises(UserError, match="prediction is 64x48, expected 70x50"):
+        evaluate(evaluation(root, tmp_path / "p"), tmp_path / "r.json", 1)
+    results = evaluate(evaluation(root, tmp_path / "p", crop_multiple=16), tmp_path / "r.json", 1)
+    assert results.summary()["psnr_db"] == float("inf")
+    assert results.protocol["crop_multiple"] == 16
+    write_png(tmp_path / "p" / "a.png", sharp)  # whole predictions are cropped alike
+    results = evaluate(evaluation(root, tmp_path / "p", crop_multiple=16), tmp_path / "r.json", 1)
+    assert results.summary()["psnr_db"] == float("inf")
+
+
+def test_warped_truths_can_be_saved(released: Path, tmp_path: Path) -> None:
+    wanted = evaluation(released, released / "test" / "gt", "paper/1", save_warped=tmp_path / "warped")
+    evaluate(wanted, tmp_path / "r.json", 1)
+    warped = read_pixels(tmp_path / "warped" / "c.png").astype(int)
+    assert warped.shape == (48, 64, 3)
+    sharp = read_pixels(released / "test" / "gt" / "c.png")
+    assert np.abs(warped - sharp).mean() < 3
+
+
+def test_truncated_prediction_is_named(released: Path, tmp_path: Path) -> None:
+    for name in NAMES:
+        content = (released / "test" / "blur" / f"{name}.png").read_bytes()
+        (tmp_path / "p").mkdir(exist_ok=True)
+        (tmp_path / "p" / f"{name}.png").write_bytes(content[:-900] if name == "c" else content)
+    with pytest.raises(UserError, match=r"c\.png: cannot be decoded, truncated or damaged"):
+        evaluate(evaluation(released, tmp_path / "p"), tmp_path / "r.json", 2)
+    assert not (tmp_path / "r.json").exists()
+
+
+def test_lpips_asked_by_name_stops_without_weights(
+    released: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SDD_BENCH_LPIPS_TRUNK", raising=False)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "empty"))
+    default = evaluation(released, released / "test" / "blur", metrics=(*FAST, "lpips"))
+    results = evaluate(default, tmp_path / "r.json", 1)
+    assert results.summary()["lpips"] is None
+    assert results.why_empty == {"lpips": "no weights of the LPIPS trunk on this machine"}
+    missing = replace(default, lpips_asked=True, lpips_trunk=tmp_path / "nowhere.pth")
+    with pytest.raises(UserError, match=r"nowhere\.pth"):
+        evaluate(missing, tmp_path / "r.json", 1)
+
+
+def test_unknown_split_lists_those_there_are(released: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no split 'val' in dataset pairs, found: test"):
+        evaluate(evaluation(released, released / "test" / "blur", split="val"), tmp_path / "r.json", 1)
+
+
+@pytest.mark.assets
+def test_lpips_and_raft_in_one_run(assets: Path, make_pairs: MakePairs, tmp_path: Path) -> None:
+    root = make_pairs(["a"], "sdd/test", (160, 128)).parent
+    wanted = evaluation(
+        root,
+        root / "test" / "gt",
+        "paper/1",
+        metrics=(*FAST, "lpips"),
+        lpips_asked=True,
+        lpips_trunk=assets / "weights" / "alexnet_features_torchvision.pth",
+        flow=f"ptlflow:raft_small={assets / 'weights' / 'raft-small.pth'}",
+    )
+    results = evaluate(wanted, tmp_path / "r.json", 1)
+    assert results.protocol["flow"]["model"] == "raft_small"
+    assert len(results.weights["trunk_sha256"]) == 64
+    assert results.summary()["lpips"] == pytest.approx(0, abs=0.05)

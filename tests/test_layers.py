@@ -1,0 +1,82 @@
+"""The house: imports run down, heavy libraries live in one file each, nothing is called utils."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("sdd_bench", "capture", "leaderboard", "jdrl_baseline")
+FLOORS = [
+    {"sdd_bench.version"},
+    {"sdd_bench.errors"},
+    {"sdd_bench.image_io"},
+    {"sdd_bench.work"},
+    {"sdd_bench.geometry"},
+    {"sdd_bench.dataset"},
+    {"sdd_bench.scoring", "sdd_bench.baselines"},
+    {"sdd_bench.report"},
+    {"capture", "leaderboard", "jdrl_baseline"},
+    {"sdd_bench.commands"},
+    {"sdd_bench.cli"},
+]
+ONE_FILE = {
+    "ptlflow": "sdd_bench/geometry/flow.py",
+    "lpips": "sdd_bench/scoring/perceptual.py",
+    "h5py": "sdd_bench/dataset/store.py",
+    "imagehash": "sdd_bench/dataset/similar.py",
+    "joblib": "sdd_bench/work.py",
+    "rawpy": "capture/develop.py",
+}
+
+
+def modules() -> list[Path]:
+    return [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def floor(module: str) -> int | None:
+    for level, rooms in enumerate(FLOORS):
+        if any(module == room or module.startswith(room + ".") for room in rooms):
+            return level
+    return None
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_run_down(path: Path) -> None:
+    name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    if name == "sdd_bench":
+        return
+    here = floor(name)
+    assert here is not None, f"{name} has no floor in FLOORS"
+    for target in imports(path):
+        there = floor(target)
+        if there is not None:
+            assert there <= here, f"{name} imports {target}, which stands above it"
+
+
+@pytest.mark.parametrize("package", ["capture", "leaderboard", "jdrl_baseline"])
+def test_the_three_packages_never_import_each_other(package: str) -> None:
+    others = {"capture", "leaderboard", "jdrl_baseline"} - {package}
+    for path in (ROOT / package).rglob("*.py"):
+        assert not {i.split(".")[0] for i in imports(path)} & others
+
+
+@pytest.mark.parametrize("library", ONE_FILE)
+def test_a_heavy_library_lives_in_one_file(library: str) -> None:
+    users = [str(p.relative_to(ROOT)) for p in modules() if any(i.split(".")[0] == library for i in imports(p))]
+    assert set(users) <= {ONE_FILE[library]}
+
+
+def test_no_room_without_a_subject() -> None:
+    assert not [p for p in modules() if p.stem in ("utils", "helpers", "common", "misc")]
