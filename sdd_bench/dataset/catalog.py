@@ -1,0 +1,245 @@
+"""The datasets this project knows: where they come from, how many pairs they have, and what lists their pairs."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+from sdd_bench.dataset.dpdd import list_dpdd
+from sdd_bench.dataset.layouts import (
+    Listing,
+    describe_folder,
+    list_ded,
+    list_lfdof,
+    list_pairs,
+    list_realdof,
+    list_rtf,
+    list_sdd,
+)
+from sdd_bench.dataset.manifest import Dataset, Pair, read_csv, read_prepared
+from sdd_bench.errors import UserError, fault_report
+from sdd_bench.image_io import ImageHeader, read_header
+
+__all__ = ["EXPECTED", "LAYOUTS", "WHERE", "Listing", "check_listing", "list_dataset", "missing_data_message",
+           "open_dataset"]  # fmt: skip
+
+LAYOUTS: dict[str, Callable[[Path], Listing | None]] = {
+    "sdd": list_sdd, "dpdd": list_dpdd, "lfdof": list_lfdof, "rtf": list_rtf, "ded": list_ded,
+    "realdof": list_realdof, "pairs": list_pairs,
+}  # fmt: skip
+"""Dataset name to the function that lists its pairs, in the order in which a folder is recognised."""
+
+EXPECTED: dict[str, dict[str, int]] = {
+    "sdd": {"train_patches": 4830, "train": 115, "test": 35, "": 150},
+    "dpdd": {"train": 350, "val": 74, "test": 76},
+    "realdof": {"test": 50},
+    "ded": {"": 1112},
+    "lfdof": {"train": 11261, "test": 725},
+    "rtf": {"test": 22},
+}
+"""Published number of pairs by split; the empty split is a dataset that is not split."""
+
+WHERE: dict[str, tuple[str, tuple[str, ...]]] = {
+    "sdd": (
+        "https://github.com/ssscrytal/Reblurring-guided-JDRL and https://github.com/liyucs/JDRL",
+        ("train_patches/{blur,gt}/NAME.png and test/{blur,gt}/NAME.png", "or {train,test}/{blur,gt}/NAME.png",
+         "or blur/NAME.png and gt/NAME.png"),
+    ),
+    "dpdd": (
+        "https://github.com/Abdullah-Abuolaim/defocus-deblurring-dual-pixel",
+        ("{train,val,test}_c/{source,target}/NAME.png", "file_names/{train,val,test}_{src,trg}.npy, where at hand"),
+    ),
+    "realdof": ("https://github.com/codeslake/IFAN", ("source/NN.png and target/NN.png",)),
+    "ded": (
+        "https://github.com/xytmhy/DID-ANet-Defocus-Deblurring",
+        ("image/image_<n>.jpg, sharp/<prefix>_<n>.jpg and filtered/defocus_filterd_<n>.png",),
+    ),
+    "lfdof": (
+        "https://github.com/binorchen/AIFNET",
+        ("{train,test}_data/input/IMG_x/IMG_x_ap*_kk.png and {train,test}_data/ground_truth/IMG_x.png",),
+    ),
+    "rtf": (
+        "linked from https://github.com/binorchen/AIFNET, else from its authors",
+        ("image/0/image_NN.png and GT/sharp_NN.png",),
+    ),
+    "pairs": ("your own photographs", ("blur/NAME.png and gt/NAME.png", "or {train,val,test}/{blur,gt}/NAME.png")),
+}  # fmt: skip
+"""Dataset name to where it is had and to the lines that show its layout."""
+
+TITLES = {"sdd": "SDD", "dpdd": "DPDD", "realdof": "RealDOF", "ded": "DED", "lfdof": "LFDOF", "rtf": "RTF",
+          "pairs": "Any other pairs"}  # fmt: skip
+PLACES = ("", "indoor", "outdoor")
+READERS = 4 * (os.cpu_count() or 1)
+
+
+def missing_data_message() -> str:
+    """Return what to tell a person who has no data yet: each dataset, where it comes from and how it must lie."""
+    lines = ["No dataset there. The toolkit downloads none; these layouts are taken as they are:"]
+    for name, (source, layout) in WHERE.items():
+        lines += [f"  {TITLES[name]} (--dataset {name}): {source}", *(f"      {line}" for line in layout)]
+    return "\n".join([*lines, "  `sdd-bench demo` runs without any of them."])
+
+
+def list_dataset(root: Path, name: str | None = None) -> Listing:
+    """Return the pairs of a released dataset, with everything that is wrong with its files' names.
+
+    Args:
+        root: The folder of the dataset; nothing in it is changed.
+        name: A key of `LAYOUTS`; None recognises the dataset by its folders. Folders named blur and gt without
+            train_patches are then taken as `pairs`.
+
+    Raises:
+        UserError: No such folder, an unknown name, folders of no (or not that) layout, or no image in them.
+    """
+    if not root.is_dir():
+        raise UserError(f"{root}: no such folder\n{missing_data_message()}")
+    if name is not None and name not in LAYOUTS:
+        raise UserError(f"unknown dataset {name!r}, known are: {', '.join(LAYOUTS)}")
+    listing = next((found for n in _candidates(root, name) if (found := LAYOUTS[n](root)) is not None), None)
+    if listing is None:
+        looked_for = "\n".join(f"  {n}: {'; '.join(WHERE[n][1])}" for n in ([name] if name else LAYOUTS))
+        what = f"not the layout of {name}" if name else "no layout is recognised"
+        raise UserError(f"{root}: {what}, found: {describe_folder(root)}; expected:\n{looked_for}")
+    if not listing.pairs and not listing.faults:
+        raise UserError(f"{root}: layout {listing.layout} of {listing.name}, but no PNG, TIFF or JPEG image in it")
+    listing = _add_places(listing)
+    pairs = sorted((replace(p, scene=p.scene or p.name) for p in listing.pairs), key=lambda p: (p.split, p.name))
+    return replace(listing, pairs=tuple(pairs), notes=(*listing.notes, *_count_notes(listing)))
+
+
+def check_listing(
+    listing: Listing, *, skip_faulty: bool = False, read_headers: bool = True, grey: str = "refuse"
+) -> Listing:
+    """Return the listing without faults, every image's header read.
+
+    Args:
+        listing: From `list_dataset`.
+        skip_faulty: Leave faulty pairs out and turn their faults into notes.
+        read_headers: False checks names alone.
+        grey: `refuse` takes a grey image as a fault, `expand` does not. Defocus maps may always be grey.
+
+    Raises:
+        UserError: All faults together; with `skip_faulty` only where no pair is left.
+    """
+    faults = list(listing.faults)
+    kept = listing.pairs
+    if read_headers:
+        headers = _read_headers({path for p in kept for path in (p.blur, p.sharp, p.defocus_map) if path})
+        found = [(pair, _pair_faults(pair, headers, grey)) for pair in kept]
+        faults += dict.fromkeys(fault for _, of_pair in found for fault in of_pair)
+        kept = tuple(pair for pair, of_pair in found if not of_pair)
+    if faults and (not skip_faulty or not kept):
+        raise fault_report(faults, f"{listing.root} ({listing.name}, {listing.layout})")
+    return replace(listing, pairs=kept, faults=(), notes=(*listing.notes, *(f"left out: {f}" for f in faults)))
+
+
+def open_dataset(path: Path, split: str | None = None, name: str | None = None, grey: str = "refuse") -> Dataset:
+    """Return a dataset that `prepare` wrote, or one as it was released.
+
+    Args:
+        path: The folder; dataset.json in it makes it a prepared one.
+        split: Return the pairs of this split alone, and read no other's headers.
+        name: A key of `LAYOUTS` for a released dataset; None recognises it.
+        grey: `refuse` or `expand`.
+
+    Raises:
+        UserError: Nothing known there, no such split, or faults, all named.
+    """
+    if (path / "dataset.json").is_file():
+        dataset = read_prepared(path)
+        return replace(dataset, pairs=dataset.split(split)) if split is not None else dataset
+    listing = list_dataset(path, name)
+    if split is not None and not listing.faults:
+        listing = replace(listing, pairs=Dataset(listing.name, path, listing.pairs, {}).split(split))
+    return Dataset(listing.name, path, check_listing(listing, grey=grey).pairs, {})
+
+
+def _candidates(root: Path, name: str | None) -> Iterable[str]:
+    """Return the datasets to try; without a name, folders called blur and gt are SDD only beside train_patches."""
+    if name is not None:
+        return [name]
+    return [n for n in LAYOUTS if n != "sdd" or (root / "train_patches").is_dir()]
+
+
+def _count_notes(listing: Listing) -> list[str]:
+    expected, counts = EXPECTED.get(listing.name, {}), Counter(p.split for p in listing.pairs)
+    return [
+        f"{split + ': ' if split else ''}{n} pairs, {listing.name.upper()} has {expected[split]}"
+        for split, n in sorted(counts.items())
+        if split in expected and n != expected[split]
+    ]
+
+
+def _add_places(listing: Listing) -> Listing:
+    """Return the listing with scene and place from places.csv, else from pairs.csv, where one lies there."""
+    path = listing.root / "places.csv"
+    if path.is_file():
+        rows = read_csv(path, ("name",))
+        if rows and not {"place", "scene"} & rows[0].keys():
+            raise UserError(f"{path}: no column place or scene; found: {', '.join(rows[0])}")
+    else:
+        path = listing.root / "pairs.csv"
+        if not path.is_file() or (listing.root / "dataset.json").exists():
+            return listing
+        rows = read_csv(path, ())
+        if not rows or "name" not in rows[0] or not {"place", "scene"} & rows[0].keys():
+            return listing  # somebody's own table of that name
+    known = {p.name for p in listing.pairs}
+    faults: list[str] = []
+    given: dict[str, dict[str, str]] = {}
+    wrong: set[str] = set()
+    for line, row in enumerate(rows, 2):
+        name, place = row["name"], row.get("place", "").strip()
+        if name in given:
+            faults.append(f"{path.name} line {line}: {name} stands twice")
+            wrong.add(name)
+        elif name not in known:
+            faults.append(f"{path.name} line {line}: there is no pair {name}")
+        if place not in PLACES:
+            faults.append(f"{path.name} line {line}: place {place!r} of {name}, expected indoor, outdoor or nothing")
+            wrong.add(name)
+        given[name] = {"scene": row.get("scene", "").strip(), "place": place}
+    pairs: list[Pair] = []
+    for pair in listing.pairs:
+        if pair.name not in wrong:
+            entry = given.get(pair.name, {"scene": "", "place": ""})
+            pairs.append(replace(pair, scene=entry["scene"] or pair.scene, place=entry["place"]))
+    return replace(listing, pairs=tuple(pairs), faults=(*listing.faults, *faults))
+
+
+def _read_headers(paths: Iterable[Path]) -> dict[Path, ImageHeader | str]:
+    """Return the header of each file, or what is wrong with it."""
+    ordered = sorted(paths)
+    with ThreadPoolExecutor(READERS) as pool:
+        return dict(zip(ordered, pool.map(_header_or_fault, ordered), strict=True))
+
+
+def _header_or_fault(path: Path) -> ImageHeader | str:
+    try:
+        return read_header(path)
+    except UserError as error:
+        return error.message
+
+
+def _pair_faults(pair: Pair, headers: dict[Path, ImageHeader | str], grey: str) -> list[str]:
+    faults, sizes = [], {}
+    for role, path in (("blur", pair.blur), ("sharp", pair.sharp), ("defocus map", pair.defocus_map)):
+        if path is None:
+            continue
+        header = headers[path]
+        if isinstance(header, str):
+            faults.append(header)
+            continue
+        sizes[role] = f"{header.width}x{header.height}"
+        if header.bits not in (8, 16):
+            faults.append(f"{path}: {header.bits} bits a sample, expected 8 or 16")
+        if header.channels <= 2 and grey != "expand" and role != "defocus map":
+            faults.append(f"{path}: a grey image, expected RGB (convert it, or allow it with --grey expand)")
+    if len(set(sizes.values())) > 1:
+        where = f"{pair.split}/{pair.name}" if pair.split else pair.name
+        faults.append(f"{where}: " + ", ".join(f"{role} is {size}" for role, size in sizes.items()))
+    return faults
