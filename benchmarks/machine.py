@@ -9,13 +9,14 @@ import statistics
 import time
 from collections.abc import Callable
 from importlib import metadata
+from pathlib import Path
 
 
 def describe(*packages: str) -> str:
     """Return the machine and the versions of packages in two lines."""
     name = platform.processor() or platform.machine()
     try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
+        with Path("/proc/cpuinfo").open(encoding="utf-8") as file:
             name = next((line.split(":")[1].strip() for line in file if line.startswith("model name")), name)
     except OSError:
         pass
@@ -37,7 +38,7 @@ def median_seconds(function: Callable[[], object], repeats: int) -> float:
 def peak_gb() -> float:
     """Return the peak resident memory of this process so far, in GB."""
     try:
-        with open("/proc/self/status", encoding="utf-8") as file:  # getrusage also counts the parent before exec
+        with Path("/proc/self/status").open(encoding="utf-8") as file:  # getrusage also counts the parent before exec
             return next(int(line.split()[1]) for line in file if line.startswith("VmHWM")) * 1024 / 1e9
     except OSError:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9

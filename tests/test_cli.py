@@ -125,7 +125,7 @@ def test_doctor_names_versions_weights_and_data(tmp_path: Path, monkeypatch: pyt
 def test_doctor_finds_weights_that_are_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cache = tmp_path / "hub" / "checkpoints"
     cache.mkdir(parents=True)
-    (cache / "pwcnet-things-6a2e540b.ckpt").touch()
+    (cache / "pwcdcnet-things-cc223701.ckpt").touch()
     (cache / "alexnet-owt-7be5be79.pth").touch()
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.delenv("SDD_BENCH_LPIPS_TRUNK", raising=False)

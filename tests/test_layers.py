@@ -15,6 +15,7 @@ FLOORS = [
     {"sdd_bench.errors"},
     {"sdd_bench.image_io"},
     {"sdd_bench.work"},
+    {"sdd_bench.run_folder"},
     {"sdd_bench.geometry"},
     {"sdd_bench.dataset"},
     {"sdd_bench.scoring", "sdd_bench.baselines"},

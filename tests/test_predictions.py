@@ -61,7 +61,7 @@ def test_all_culprits_are_named_together(tmp_path: Path) -> None:
     folder = touch(tmp_path / "p", "a.png", "a.jpg", "z.png")
     with pytest.raises(UserError) as caught:
         match_predictions(folder, PAIRS)
-    for words in ("4 faults", "a.jpg, a.png: 2 predictions for a", "z.png: no such image", "b_2: no pred", "c: no pred"):
+    for words in ("4 faults", "a.jpg, a.png: 2 predictions for a", "z.png: no such", "b_2: no pred", "c: no pred"):
         assert words in caught.value.message
 
 
@@ -82,7 +82,9 @@ def test_sizes_must_be_whole_or_cropped(tmp_path: Path) -> None:
     predictions = match_predictions(tmp_path / "p", pairs)
     with pytest.raises(UserError) as caught:
         check_sizes(predictions, pairs, 1)
-    assert "b_2: prediction is 96x64, expected 100x70 (cropped to multiples? --crop-multiple 8 or 16)" in caught.value.message
+    assert "b_2: prediction is 96x64, expected 100x70 (cropped to multiples? --crop-multiple 8 or 16)" in str(
+        caught.value.message
+    )
     assert "c: prediction is 100x71, expected 100x70" in caught.value.message
     del predictions["c"]
     check_sizes(predictions, pairs, 16)

@@ -56,7 +56,7 @@ def test_frames_patches_and_lists_are_written(make_pairs: MakePairs, tmp_path: P
     cut = read_pixels(tmp_path / "data" / "train_patches" / "gt" / f"{patch['name']}.png")
     np.testing.assert_array_equal(cut, frame[y : y + 16, x : x + 16])
     assert not list((tmp_path / "data").rglob(".part-*"))
-    assert not (tmp_path / "data" / ".prepare").exists()
+    assert not (tmp_path / "data" / ".run").exists()
 
 
 @pytest.mark.parametrize("store", ["png", "hdf5"])
@@ -95,7 +95,7 @@ def test_an_interrupted_run_goes_on_and_ends_the_same(
     run(source, tmp_path / "whole", store=store, fraction=0.9)
     from sdd_bench.dataset import prepare as module
 
-    original, calls = module._prepare_pair, []
+    original, calls = module.prepare_pair, []
 
     def killed_after_two(task: object) -> dict:
         if len(calls) == 2:
@@ -103,13 +103,13 @@ def test_an_interrupted_run_goes_on_and_ends_the_same(
         calls.append(task)
         return original(task)
 
-    monkeypatch.setattr(module, "_prepare_pair", killed_after_two)
+    monkeypatch.setattr(module, "prepare_pair", killed_after_two)
     with pytest.raises(KeyboardInterrupt):
         run(source, tmp_path / "cut", store=store, fraction=0.9)
     assert not (tmp_path / "cut" / "dataset.json").exists()
     (tmp_path / "cut" / "train" / ".part-left").touch()
     again: list = []
-    monkeypatch.setattr(module, "_prepare_pair", lambda task: (again.append(task), original(task))[1])
+    monkeypatch.setattr(module, "prepare_pair", lambda task: (again.append(task), original(task))[1])
     run(source, tmp_path / "cut", store=store, fraction=0.9)
     assert len(again) == 3
     assert tree(tmp_path / "cut") == tree(tmp_path / "whole")
@@ -127,9 +127,9 @@ def test_a_finished_dataset_is_left_alone(make_pairs: MakePairs, tmp_path: Path)
 def test_another_configuration_in_the_same_folder_is_refused(make_pairs: MakePairs, tmp_path: Path) -> None:
     source = make_pairs(NAMES)
     run(source, tmp_path / "data")
-    with pytest.raises(UserError, match="already holds a dataset with another recipe; choose another --out"):
+    with pytest.raises(UserError, match=r"holds another recipe name \(dpdnet, now full-20\).*; give another --out"):
         run(source, tmp_path / "data", recipe="full-20")
-    with pytest.raises(UserError, match="already holds a dataset with another split"):
+    with pytest.raises(UserError, match=r"holds another split seed \(0, now 3\)"):
         run(source, tmp_path / "data", seed=3)
 
 
@@ -137,7 +137,7 @@ def test_a_folder_with_other_files_is_refused(make_pairs: MakePairs, tmp_path: P
     source = make_pairs(NAMES)
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "thesis.txt").write_text("precious")
-    with pytest.raises(UserError, match="is not an empty folder"):
+    with pytest.raises(UserError, match="is not empty and not of an earlier run"):
         run(source, tmp_path / "data")
     assert (tmp_path / "data" / "thesis.txt").read_text() == "precious"
 
@@ -153,7 +153,7 @@ def test_damaged_frames_are_all_named_and_the_others_kept(make_pairs: MakePairs,
     assert "2 faults" in caught.value.message
     assert "s1.png: cannot be decoded, truncated or damaged" in caught.value.message
     assert "s3.png" in caught.value.message
-    assert len((tmp_path / "data" / ".prepare" / "journal.jsonl").read_text().split()) > 3
+    assert len((tmp_path / "data" / ".run" / "journal.jsonl").read_text().split()) > 3
 
 
 def test_frame_smaller_than_the_window_says_what_to_do(make_pairs: MakePairs, tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ from sdd_bench.commands.options import data_folder, data_option, grey_option, jo
 @click.option("--pred", "predictions", required=True, type=click.Path(path_type=Path),
               help="Folder of predictions: PNG, TIFF or JPEG, matched to the images by name.")  # fmt: skip
 @data_option
+@click.option("--dataset", "dataset_name", default=None,
+              help="Name of a released dataset: sdd, dpdd, ...  [default: recognised by its folders]")  # fmt: skip
 @click.option("--split", default="test", show_default=True, help="Which split was predicted.")
 @click.option("--protocol", "protocol_id", default=None, help="direct/1, paper/1 or jdrl-ref/1.  [default: paper/1]")
 @click.option("--flow", default="dis", show_default=True,
@@ -41,6 +43,7 @@ from sdd_bench.commands.options import data_folder, data_option, grey_option, jo
 def command(
     predictions: Path,
     data: Path | None,
+    dataset_name: str | None,
     split: str,
     protocol_id: str | None,
     flow: str,
@@ -74,7 +77,7 @@ def command(
     chosen = named_protocol(protocol_id or DEFAULT_PROTOCOL).id
     name = method or predictions.resolve().name
     evaluation = Evaluation(
-        dataset=open_dataset(data_folder(data), split),
+        dataset=open_dataset(data_folder(data), split, dataset_name, grey),
         split=split,
         predictions=predictions,
         protocol_id=chosen,

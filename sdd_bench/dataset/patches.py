@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -187,8 +188,8 @@ def resized(pixels: Pixels, size: tuple[int, int]) -> Pixels:
     if (pixels.shape[1], pixels.shape[0]) == size:
         return pixels
     shrinks = size[0] <= pixels.shape[1] and size[1] <= pixels.shape[0]
-    out: Pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
-    return out
+    out: Any = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
+    return cast(Pixels, out)
 
 
 def choose_windows(sharp: Pixels, recipe: Recipe) -> list[Window]:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +19,23 @@ import imagecodecs
 import numpy as np
 
 from sdd_bench.dataset import store
-from sdd_bench.dataset.manifest import PAIR_COLUMNS, SCHEMA, Pair, content_sha256, csv_text, json_text
-from sdd_bench.dataset.patches import Recipe, choose_windows, cut
-from sdd_bench.errors import UserError
-from sdd_bench.image_io import file_sha256, read_header, read_pixels, write_bytes, write_text
+from sdd_bench.dataset.manifest import (
+    PAIR_COLUMNS,
+    SCHEMA,
+    Pair,
+    content_sha256,
+    csv_text,
+    json_text,
+    read_prepared,
+)
+from sdd_bench.dataset.pair_files import PairTask, prepare_pair
+from sdd_bench.dataset.patches import Recipe
+from sdd_bench.image_io import file_sha256, write_text
+from sdd_bench.run_folder import RunFolder
 from sdd_bench.version import __version__
-from sdd_bench.work import Item, Journal, fingerprint, map_items
+from sdd_bench.work import Item, fingerprint, map_items
 
 PATCH_COLUMNS = ("name", "pair", "x", "y", "scale", "sharpness")
-WORK_FOLDER = ".prepare"
-IMPORTED = "train_patches"
 CONVENTIONS = {
     "image": "8- or 16-bit RGB files; 0..1 means 0..255 or 0..65535; EXIF orientation applied on reading",
     "pixel": "(0, 0) is the centre of the upper left pixel, x right, y down",
@@ -95,17 +101,6 @@ class Summary:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Task:
-    pair: Pair
-    sharp_name: str
-    root: Path
-    recipe: Recipe | None
-    store: str
-    grey: str
-    part: Path = field(default=Path())
-
-
 def prepare(preparation: Preparation, out: Path, jobs: int) -> Summary:
     """Write a prepared dataset and return what it holds.
 
@@ -118,19 +113,18 @@ def prepare(preparation: Preparation, out: Path, jobs: int) -> Summary:
         UserError: The folder holds something else; frames that cannot be decoded (all named, the others done).
     """
     request = preparation.request()
-    if _is_finished(out, request):
-        rows = json.loads((out / "dataset.json").read_text(encoding="utf-8"))
-        return Summary(rows["pairs"], rows["patches"]["count"], already_there=True, notes=preparation.notes)
-    work = out / WORK_FOLDER
-    _claim(out, work, request)
+    folder = RunFolder(out, out / "dataset.json", request)
+    if folder.is_finished:
+        manifest = read_prepared(out).manifest
+        return Summary(manifest["pairs"], manifest["patches"]["count"], already_there=True, notes=preparation.notes)
+    journal = folder.begin()
     pairs = sorted(preparation.pairs, key=lambda p: (p.split, p.name))
-    tasks = [_task(pair, preparation, out, work) for pair in _with_shared_names(pairs)]
+    tasks = [_task(pair, preparation, folder) for pair in _with_shared_names(pairs)]
     items = [
         Item(f"{t.pair.split}/{t.pair.name}", t, fingerprint(request, t.pair.blur, t.pair.sharp)) for t in tasks
     ]
-    journal = Journal(work / "journal.jsonl")
     results = map_items(
-        _prepare_pair,
+        prepare_pair,
         items,
         jobs=jobs,
         label="prepare",
@@ -142,66 +136,8 @@ def prepare(preparation: Preparation, out: Path, jobs: int) -> Summary:
         parts = [t.part for t, r in zip(tasks, results, strict=True) if r["patches"]]
         store.merge_parts(parts, out / store.PATCH_FILE)
     summary = _write_listing(preparation, request, out, results)
-    shutil.rmtree(work)
+    folder.end()
     return summary
-
-
-def _prepare_pair(task: _Task) -> dict[str, Any]:
-    """Copy a pair's frames, cut its patches, and return its rows for pairs.csv and patches.csv."""
-    pair = task.pair
-    blur, sharp = read_pixels(pair.blur, grey=task.grey), read_pixels(pair.sharp, grey=task.grey)
-    if blur.shape != sharp.shape:
-        sizes = f"blur is {blur.shape[1]}x{blur.shape[0]}, sharp is {sharp.shape[1]}x{sharp.shape[0]}"
-        raise UserError(f"{pair.split}/{pair.name}: {sizes}")
-    if pair.split == IMPORTED:
-        return _import_patch(task, blur, sharp)
-    row: dict[str, Any] = {"split": pair.split, "name": pair.name, "scene": pair.scene, "place": pair.place}
-    row |= {"width": blur.shape[1], "height": blur.shape[0], "bits": max(blur.itemsize, sharp.itemsize) * 8}
-    sources = {"blur": (pair.blur, pair.name, "blur"), "sharp": (pair.sharp, task.sharp_name, "gt")}
-    if pair.defocus_map:
-        sources["defocus_map"] = (pair.defocus_map, pair.name, "defocus_map")
-    for role, (source, name, folder) in sources.items():
-        target = f"{pair.split}/{folder}/{name}{source.suffix.lower()}"
-        row[role] = target
-        row[f"{role}_sha256"] = _copy(source, task.root / target)
-    files = [row[role] for role in sources]
-    patches: list[list[Any]] = []
-    if pair.split == "train" and task.recipe:
-        try:
-            windows = choose_windows(sharp, task.recipe)
-        except ValueError as error:
-            raise UserError(f"{pair.split}/{pair.name}: {error}; take --window or another --recipe") from None
-        digits = max(2, len(str(len(windows) - 1)))
-        names = [f"{pair.name}_{index:0{digits}d}" for index in range(len(windows))]
-        pairs = list(zip(cut(blur, windows, task.recipe), cut(sharp, windows, task.recipe), strict=True))
-        files += _store_patches(task, names, [b for b, _ in pairs], [s for _, s in pairs])
-        for name, window, (b, s) in zip(names, windows, pairs, strict=True):
-            sharpness, scale = f"{window.sharpness:.6g}", f"{window.scale:.6g}"
-            patches.append([name, pair.name, window.x, window.y, scale, sharpness, store.pixel_sha256(b, s)])
-    return {"row": row, "patches": patches, "files": files}
-
-
-def _import_patch(task: _Task, blur: Any, sharp: Any) -> dict[str, Any]:
-    """Take over a patch pair of a release as it is; where it lay in its frame is not known."""
-    name = task.pair.name
-    files = _store_patches(task, [name], [blur], [sharp])
-    return {"row": None, "patches": [[name, "", "", "", "", "", store.pixel_sha256(blur, sharp)]], "files": files}
-
-
-def _store_patches(task: _Task, names: list[str], blur: list[Any], sharp: list[Any]) -> list[str]:
-    if task.store == "hdf5":
-        store.write_part(task.part, names, blur, sharp)
-        return [str(task.part.relative_to(task.root))]
-    store.write_png_patches(task.root, names, blur, sharp)
-    return [f"{store.PATCH_FOLDER}/{role}/{name}.png" for role in store.ROLES for name in names]
-
-
-def _copy(source: Path, target: Path) -> str:
-    """Copy a file whole or not at all and return its sha256; a sharp frame shared by pairs is copied once."""
-    digest = file_sha256(source)
-    if not (target.is_file() and target.stat().st_size == source.stat().st_size and file_sha256(target) == digest):
-        write_bytes(target, source.read_bytes())
-    return digest
 
 
 def _with_shared_names(pairs: Sequence[Pair]) -> list[tuple[Pair, str]]:
@@ -211,61 +147,10 @@ def _with_shared_names(pairs: Sequence[Pair]) -> list[tuple[Pair, str]]:
     return [(p, p.sharp.stem if p.split in sharing else p.name) for p in pairs]
 
 
-def _task(named: tuple[Pair, str], preparation: Preparation, out: Path, work: Path) -> _Task:
+def _task(named: tuple[Pair, str], preparation: Preparation, folder: RunFolder) -> PairTask:
     pair, sharp_name = named
-    part = work / "parts" / pair.split / f"{pair.name}.h5"
-    return _Task(pair, sharp_name, out, preparation.recipe, preparation.store, preparation.grey, part)
-
-
-def _is_finished(out: Path, request: dict[str, Any]) -> bool:
-    """Return whether the folder holds this very dataset.
-
-    Raises:
-        UserError: It holds another one.
-    """
-    if not (out / "dataset.json").exists():
-        return False
-    try:
-        found = json.loads((out / "dataset.json").read_text(encoding="utf-8"))["request"]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise UserError(f"{out}: holds a dataset.json that cannot be read; choose another --out") from None
-    if found != request:
-        raise UserError(f"{out}: already holds a dataset with another {_first_difference(found, request)}; "
-                        "choose another --out")  # fmt: skip
-    return True
-
-
-def _claim(out: Path, work: Path, request: dict[str, Any]) -> None:
-    """Take a new, empty or interrupted folder for this request.
-
-    Raises:
-        UserError: The folder holds other files, or an unfinished preparation of another request.
-    """
-    note = work / "request.json"
-    if note.is_file():
-        try:
-            found = json.loads(note.read_text(encoding="utf-8"))
-        except ValueError:
-            found = None
-        if found != request:
-            raise UserError(
-                f"{out}: holds an unfinished preparation with another {_first_difference(found, request)}; "
-                "finish that one, delete the folder, or choose another --out"
-            )
-        for leftover in out.rglob(".part-*"):
-            leftover.unlink()
-        return
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UserError(f"{out}: is not an empty folder and not a preparation to go on with; choose another --out")
-    write_text(note, json_text(request))
-
-
-def _first_difference(found: object, request: dict[str, Any]) -> str:
-    if isinstance(found, dict):
-        for key, value in request.items():
-            if found.get(key) != value:
-                return "source" if key == "source_listing_sha256" else key
-    return "configuration"
+    part = folder.work / "parts" / pair.split / f"{pair.name}.h5"
+    return PairTask(pair, sharp_name, folder.out, preparation.recipe, preparation.store, preparation.grey, part)
 
 
 def _write_listing(

@@ -1,0 +1,99 @@
+"""An output folder that belongs to one request: new, interrupted or finished, and never somebody else's files.
+
+While work goes on, the folder holds `.run/` with the request and the journal; when it is complete, a JSON file with the
+request in it marks it finished and `.run/` is gone.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from sdd_bench.errors import UserError
+from sdd_bench.image_io import write_text
+from sdd_bench.work import Journal
+
+WORK_FOLDER = ".run"
+
+
+class RunFolder:
+    """The folder of one run.
+
+    Attributes:
+        out: The folder.
+        work: Where journal and intermediate files lie until the run is complete.
+        journal: Finished items of the run.
+    """
+
+    def __init__(self, out: Path, finished: Path, request: dict[str, Any]) -> None:
+        """Look at a folder without changing it.
+
+        Args:
+            out: A new or empty folder, or one where the same request was started or finished.
+            finished: The JSON file that marks the run complete; it holds the request under `request`.
+            request: The configuration as JSON can hold it; equal requests mean equal bytes.
+
+        Raises:
+            UserError: The folder holds other files, or a run of another request.
+        """
+        self.out = out
+        self.work = out / WORK_FOLDER
+        self._finished = finished
+        self._request = request
+        self.is_finished = self._holds_same(finished, "holds")
+        if not self.is_finished and not self._holds_same(self.work / "request.json", "holds an unfinished run of"):
+            self._check_free()
+
+    def begin(self) -> Journal:
+        """Claim the folder, clear what a kill left half written, and return the journal to go on with."""
+        for leftover in self.out.rglob(".part-*"):
+            leftover.unlink()
+        write_text(self.work / "request.json", json.dumps({"request": self._request}))
+        return Journal(self.work / "journal.jsonl")
+
+    def end(self) -> None:
+        """Remove the work folder; to be called after the finished file has been written."""
+        shutil.rmtree(self.work)
+
+    def _holds_same(self, file: Path, how: str) -> bool:
+        if not file.is_file():
+            return False
+        try:
+            earlier = json.loads(file.read_text(encoding="utf-8"))["request"]
+        except (OSError, ValueError, KeyError, TypeError):
+            raise UserError(f"{file}: damaged; delete the folder or give another --out") from None
+        if earlier != self._request:
+            raise UserError(
+                f"{self.out}: {how} another {difference(earlier, self._request)}; give another --out or delete the folder"
+            )
+        return True
+
+    def _check_free(self) -> None:
+        if self.out.exists() and not self.out.is_dir():
+            raise UserError(f"{self.out}: is a file, expected a new or empty folder")
+        if self.out.exists() and any(self.out.iterdir()):
+            raise UserError(f"{self.out}: is not empty and not of an earlier run; give another --out")
+
+
+def difference(earlier: object, request: dict[str, Any]) -> str:
+    """Return which parts of a request differ, in words.
+
+    >>> difference({"seed": 1, "recipe": {"name": "a"}}, {"seed": 2, "recipe": {"name": "b"}})
+    'seed (1, now 2), recipe name (a, now b)'
+    """
+    if not isinstance(earlier, dict):
+        return "configuration"
+    words = []
+    for key, now in request.items():
+        then = earlier.get(key)
+        if then == now:
+            continue
+        if isinstance(then, dict) and isinstance(now, dict):
+            words += [f"{key} {k} ({then.get(k)}, now {v})" for k, v in now.items() if then.get(k) != v]
+        elif isinstance(now, str | int | float | bool) and len(str(now)) < 40:
+            words.append(f"{key} ({then}, now {now})")
+        else:
+            words.append(key.replace("_", " "))
+    return ", ".join(words) or "configuration"
