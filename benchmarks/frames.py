@@ -21,8 +21,10 @@ def mosaic(width: int, height: int, seed: int) -> NDArray[np.uint8]:
     tiles = [np.asarray(p)[:300, :400] for p in (data.coffee(), data.astronaut(), data.rocket(), data.chelsea())]
     rows = []
     for _ in range(-(-height // 300)):
-        row = [tiles[rng.integers(len(tiles))][:: rng.choice([-1, 1]), :: rng.choice([-1, 1])] for _ in
-               range(-(-width // 400))]  # fmt: skip
+        row = [
+            tiles[rng.integers(len(tiles))][:: rng.choice([-1, 1]), :: rng.choice([-1, 1])]
+            for _ in range(-(-width // 400))
+        ]
         rows.append(np.hstack(row))
     frame = np.vstack(rows)[:height, :width].astype(np.float32)
     return np.asarray(np.clip(np.round(frame + rng.normal(0, 1, frame.shape)), 0, 255), dtype=np.uint8)

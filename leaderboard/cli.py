@@ -9,10 +9,20 @@ import click
 
 @click.command("leaderboard")
 @click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), default=Path("leaderboard.csv"), show_default=True,
-              help="The CSV to write.")  # fmt: skip
-@click.option("--sort", type=click.Choice(["psnr", "ssim", "lpips", "mae"]), default="psnr", show_default=True,
-              help="The metric that ranks.")  # fmt: skip
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("leaderboard.csv"),
+    show_default=True,
+    help="The CSV to write.",
+)
+@click.option(
+    "--sort",
+    type=click.Choice(["psnr", "ssim", "lpips", "mae"]),
+    default="psnr",
+    show_default=True,
+    help="The metric that ranks.",
+)
 def command(results: tuple[Path, ...], out: Path, sort: str) -> None:
     """Rank results files of one dataset, split and protocol.
 

@@ -65,9 +65,8 @@ class RunFolder:
         except (OSError, ValueError, KeyError, TypeError):
             raise UserError(f"{file}: damaged; delete the folder or give another --out") from None
         if earlier != self._request:
-            raise UserError(
-                f"{self.out}: {how} another {difference(earlier, self._request)}; give another --out or delete the folder"
-            )
+            words = difference(earlier, self._request)
+            raise UserError(f"{self.out}: {how} another {words}; give another --out or delete the folder")
         return True
 
     def _check_free(self) -> None:

@@ -47,7 +47,10 @@ def make_pairs(tmp_path: Path) -> Callable[..., Path]:
     """Write blur/ and gt/ with small random images and return their folder."""
 
     def make(
-        names: list[str], root: str = "source", size: tuple[int, int] = (64, 48), folders: tuple[str, str] = ("blur", "gt")
+        names: list[str],
+        root: str = "source",
+        size: tuple[int, int] = (64, 48),
+        folders: tuple[str, str] = ("blur", "gt"),
     ) -> Path:
         rng = np.random.default_rng(len(names))
         for name in names:

@@ -64,8 +64,15 @@ def test_no_note_where_the_count_is_the_published_one(tmp_path: Path) -> None:
 
 
 def test_ded_pairs_by_number_and_keeps_the_map(tmp_path: Path) -> None:
-    plant(tmp_path, "image/image_7.png", "image/image_12.png", "sharp/lf_12.png", "sharp/multi_view_007.png",
-          "filtered/defocus_filterd_7.png", "filtered/defocus_filterd_12.png")  # fmt: skip
+    plant(
+        tmp_path,
+        "image/image_7.png",
+        "image/image_12.png",
+        "sharp/lf_12.png",
+        "sharp/multi_view_007.png",
+        "filtered/defocus_filterd_7.png",
+        "filtered/defocus_filterd_12.png",
+    )
     listing = list_dataset(tmp_path)
     assert (listing.name, listing.faults) == ("ded", ())
     by_name = {p.name: p for p in listing.pairs}
@@ -78,9 +85,16 @@ def test_ded_pairs_by_number_and_keeps_the_map(tmp_path: Path) -> None:
 
 
 def test_ded_faults(tmp_path: Path) -> None:
-    plant(tmp_path, *(f"image/image_{n}.png" for n in (1, 2, 3, 4)), "sharp/a_1.png", "sharp/b_01.png",
-          "sharp/a_2.png", "sharp/a_4.png", "sharp/odd.png",
-          *(f"filtered/defocus_filterd_{n}.png" for n in (1, 3, 4, 5)))  # fmt: skip
+    plant(
+        tmp_path,
+        *(f"image/image_{n}.png" for n in (1, 2, 3, 4)),
+        "sharp/a_1.png",
+        "sharp/b_01.png",
+        "sharp/a_2.png",
+        "sharp/a_4.png",
+        "sharp/odd.png",
+        *(f"filtered/defocus_filterd_{n}.png" for n in (1, 3, 4, 5)),
+    )
     listing = list_dataset(tmp_path)
     assert [p.name for p in listing.pairs] == ["image_4"]
     assert set(listing.faults) == {
@@ -93,11 +107,17 @@ def test_ded_faults(tmp_path: Path) -> None:
 
 
 def test_lfdof_many_to_one(tmp_path: Path) -> None:
-    plant(tmp_path, *(f"test_data/input/IMG_1/IMG_1_ap{a}_00.png" for a in (1, 2, 3)),
-          "test_data/ground_truth/IMG_1.png", "test_data/ground_truth/IMG_9.png",
-          "test_data/input/IMG_2/IMG_2_ap1_00.png", "test_data/input/IMG_1/IMG_12_ap1_00.png",
-          "test_data/input/stray.png",
-          "train_data/input/IMG_3/IMG_3_ap1_04.png", "train_data/ground_truth/IMG_3.png")  # fmt: skip
+    plant(
+        tmp_path,
+        *(f"test_data/input/IMG_1/IMG_1_ap{a}_00.png" for a in (1, 2, 3)),
+        "test_data/ground_truth/IMG_1.png",
+        "test_data/ground_truth/IMG_9.png",
+        "test_data/input/IMG_2/IMG_2_ap1_00.png",
+        "test_data/input/IMG_1/IMG_12_ap1_00.png",
+        "test_data/input/stray.png",
+        "train_data/input/IMG_3/IMG_3_ap1_04.png",
+        "train_data/ground_truth/IMG_3.png",
+    )
     listing = list_dataset(tmp_path)
     assert listing.name == "lfdof"
     assert named(listing.pairs, tmp_path) == [
@@ -131,8 +151,15 @@ def test_rtf(tmp_path: Path, truth: str) -> None:
 # --- DPDD
 
 
-DPDD = [("1P0A0917", "1P0A0916"), ("1P0A0984", "1P0A0985"), ("1P0A1444", "1P0A1445"), ("1P0A1979", "1P0A1980"),
-        ("1P0A1983", "1P0A1985"), ("1P0A1987", "1P0A1986"), ("1P0A2003", "1P0A2002")]  # fmt: skip
+DPDD = [
+    ("1P0A0917", "1P0A0916"),
+    ("1P0A0984", "1P0A0985"),
+    ("1P0A1444", "1P0A1445"),
+    ("1P0A1979", "1P0A1980"),
+    ("1P0A1983", "1P0A1985"),
+    ("1P0A1987", "1P0A1986"),
+    ("1P0A2003", "1P0A2002"),
+]
 
 
 def plant_dpdd(root: Path, pairs: list[tuple[str, str]] = DPDD, split: str = "test") -> Path:
@@ -333,8 +360,10 @@ def test_places(tmp_path: Path) -> None:
     (tmp_path / "places.csv").write_text("place,scene,name\nindoor,hall,a\noutdoor,,b\n")
     listing = list_dataset(tmp_path, "sdd")
     assert [(p.name, p.scene, p.place) for p in listing.pairs] == [
-        ("a", "hall", "indoor"), ("b", "b", "outdoor"), ("c", "c", ""),
-    ]  # fmt: skip
+        ("a", "hall", "indoor"),
+        ("b", "b", "outdoor"),
+        ("c", "c", ""),
+    ]
     (tmp_path / "places.csv").write_text("name,place\na,indoor\na,outdoor\nb,garden\nd,indoor\n")
     listing = list_dataset(tmp_path, "sdd")
     assert listing.faults == (

@@ -81,7 +81,10 @@ def test_readme_commands_use_options_that_exist() -> None:
         (["prepare", "nowhere"], "nowhere: no such folder"),
         (["evaluate", "--pred", "x", "--data", "nowhere"], "nowhere: no such folder"),
         (["evaluate", "--pred", "x", "--protocol", "anchored/9"], "unknown protocol 'anchored/9', expected one of"),
-        (["evaluate", "--pred", "x", "--data", ".", "--metrics", "psnr,foo"], "expected some of psnr, ssim, mae, lpips"),
+        (
+            ["evaluate", "--pred", "x", "--data", ".", "--metrics", "psnr,foo"],
+            "expected some of psnr, ssim, mae, lpips",
+        ),
         (["evaluate", "--pred", "x", "--data", ".", "--device", "cuda:77"], "torch cannot use it here"),
         (["leaderboard", "nowhere.json"], "nowhere.json: cannot be read as JSON"),
     ],
@@ -116,9 +119,14 @@ def test_doctor_names_versions_weights_and_data(tmp_path: Path, monkeypatch: pyt
     monkeypatch.delenv("SDD_BENCH_LPIPS_TRUNK", raising=False)
     output = ok("doctor", "--flow", "pwcnet", "--flow", "no_such")
     for words in (
-        f"sdd-bench {__version__}", "cpu", "dis: ready", "ptlflow:pwcnet=things: absent", "no such model",
-        "alex: absent; give the file with --lpips-trunk FILE", "gone does not exist",
-    ):  # fmt: skip
+        f"sdd-bench {__version__}",
+        "cpu",
+        "dis: ready",
+        "ptlflow:pwcnet=things: absent",
+        "no such model",
+        "alex: absent; give the file with --lpips-trunk FILE",
+        "gone does not exist",
+    ):
         assert words in output
 
 
@@ -185,8 +193,23 @@ def test_the_whole_loop_by_hand(tmp_path: Path) -> None:
     for protocol in ("direct/1", "jdrl-ref/1"):
         for role in ("blur", "gt"):
             out = tmp_path / "results" / f"{role}.{protocol.replace('/', '-')}.json"
-            text = ok("evaluate", "--pred", data / "test" / role, "--data", data, "--protocol", protocol, "--method",
-                      role, "--out", out, "--metrics", "psnr,ssim", "--jobs", 1)  # fmt: skip
+            text = ok(
+                "evaluate",
+                "--pred",
+                data / "test" / role,
+                "--data",
+                data,
+                "--protocol",
+                protocol,
+                "--method",
+                role,
+                "--out",
+                out,
+                "--metrics",
+                "psnr,ssim",
+                "--jobs",
+                1,
+            )
             assert f"under {protocol}, 2 of 2 images" in text
     board = tmp_path / "board.csv"
     text = ok("leaderboard", *sorted((tmp_path / "results").glob("*direct-1.json")), "--out", board)

@@ -73,9 +73,7 @@ def test_bit_depth_and_format_of_predictions_do_not_matter(released: Path, tmp_p
     assert results.summary()["psnr_db"] == float("inf")
 
 
-def test_an_interrupted_evaluation_goes_on(
-    released: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_evaluation_goes_on(released: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from sdd_bench.scoring import evaluate as module
 
     whole = evaluate(evaluation(released, released / "test" / "blur"), tmp_path / "whole.json", 1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -130,21 +132,20 @@ def test_flow_refusals_name_what_was_expected(spec: str, words: str) -> None:
         load_flow(spec)
 
 
-def test_flow_weights_of_another_model_are_refused(tmp_path: object) -> None:
+def test_flow_weights_of_another_model_are_refused(tmp_path: Path) -> None:
     import torch
 
-    file = f"{tmp_path}/weights.pth"
+    file = tmp_path / "weights.pth"
     torch.save({"conv.weight": torch.zeros(3)}, file)
     with pytest.raises(UserError, match="not weights of the flow model pwcnet"):
         load_flow(f"ptlflow:pwcnet={file}")
-    with open(file, "w") as damaged:
-        damaged.write("not a checkpoint")
+    file.write_text("not a checkpoint")
     with pytest.raises(UserError, match="not a PyTorch checkpoint"):
         load_flow(f"ptlflow:pwcnet={file}", "cpu:0")
 
 
 @pytest.mark.assets
-def test_raft_small_finds_a_known_shift(photo: np.ndarray, assets: object) -> None:
+def test_raft_small_finds_a_known_shift(photo: np.ndarray, assets: Path) -> None:
     weights = f"{assets}/weights/raft-small.pth"
     estimator = load_flow(f"ptlflow:raft_small={weights}")
     flow = estimator.estimate(photo[40:296, 40:360], photo[45:301, 37:357])

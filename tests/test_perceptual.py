@@ -18,13 +18,14 @@ from skimage import data
 from sdd_bench.errors import UserError
 from sdd_bench.image_io import file_sha256, read_image
 from sdd_bench.scoring import perceptual
-from sdd_bench.scoring.perceptual import Perceptual, find_trunk, load_perceptual
+from sdd_bench.scoring.perceptual import Perceptual, load_perceptual
+from sdd_bench.scoring.trunk import find_trunk
 
 ASSETS = os.environ.get("SDD_BENCH_TEST_ASSETS")
 WEIGHTS = Path(ASSETS or "") / "weights"
 FILES = {"alex": "alexnet_features_torchvision.pth", "squeeze": "squeezenet1_1_features_torchvision.pth"}
 NETS = list(FILES)
-needs_weights = pytest.mark.skipif(ASSETS is None, reason="SDD_BENCH_TEST_ASSETS is not set: no LPIPS trunk to test with")
+needs_weights = pytest.mark.skipif(ASSETS is None, reason="SDD_BENCH_TEST_ASSETS is not set: no LPIPS trunk")
 
 Array = NDArray[np.float32]
 
@@ -184,9 +185,12 @@ def test_loading_is_silent_and_leaves_the_random_numbers_alone(
     assert torch.rand(3).tolist() == expected
     assert capfd.readouterr() == ("", "")
     assert model.identity == {
-        "net": "alex", "version": "0.1", "trunk_file": "random-alex.pth",
-        "trunk_sha256": file_sha256(trunks["alex"]), "lpips_package": model.identity["lpips_package"],
-    }  # fmt: skip
+        "net": "alex",
+        "version": "0.1",
+        "trunk_file": "random-alex.pth",
+        "trunk_sha256": file_sha256(trunks["alex"]),
+        "lpips_package": model.identity["lpips_package"],
+    }
     assert model.identity["lpips_package"].startswith("0.")
 
 
@@ -240,9 +244,7 @@ def test_no_trunk_says_where_to_put_it(no_weights: Path, monkeypatch: pytest.Mon
     assert tried == ["https://download.pytorch.org/models/alexnet-owt-7be5be79.pth"]
 
 
-def test_downloaded_trunk_is_used(
-    no_weights: Path, trunks: dict[str, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_downloaded_trunk_is_used(no_weights: Path, trunks: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     def deliver(_url: str, place: str, hash_prefix: str, progress: bool) -> None:
         assert (hash_prefix, progress) == ("b8a52dc0", False)
         Path(place).write_bytes(trunks["squeeze"].read_bytes())

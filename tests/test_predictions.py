@@ -82,7 +82,7 @@ def test_sizes_must_be_whole_or_cropped(tmp_path: Path) -> None:
     predictions = match_predictions(tmp_path / "p", pairs)
     with pytest.raises(UserError) as caught:
         check_sizes(predictions, pairs, 1)
-    assert "b_2: prediction is 96x64, expected 100x70 (cropped to multiples? --crop-multiple 8 or 16)" in str(
+    assert "b_2: prediction is 96x64, expected 100x70 (cropped to multiples? --crop-multiple 8 or 16 or 32)" in str(
         caught.value.message
     )
     assert "c: prediction is 100x71, expected 100x70" in caught.value.message

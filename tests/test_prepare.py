@@ -73,9 +73,7 @@ def test_hdf5_holds_what_the_png_folders_hold(make_pairs: MakePairs, tmp_path: P
     source = make_pairs(NAMES)
     run(source, tmp_path / "png")
     run(source, tmp_path / "hdf5", store="hdf5")
-    digests = [
-        json.loads((tmp_path / s / "dataset.json").read_text())["patches"]["sha256"] for s in ("png", "hdf5")
-    ]
+    digests = [json.loads((tmp_path / s / "dataset.json").read_text())["patches"]["sha256"] for s in ("png", "hdf5")]
     assert digests[0] == digests[1]
     with h5py.File(tmp_path / "hdf5" / "train_patches.h5") as file:
         names = [name.decode() for name in file["name"][:]]

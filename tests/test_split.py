@@ -109,8 +109,11 @@ def test_fraction_refusals() -> None:
 def test_sdd_with_places_has_the_papers_counts(seed: int) -> None:
     pairs = placed(61, 89)
     assert by_place(pairs, split_sdd(pairs, seed)) == {
-        ("train", "indoor"): 50, ("train", "outdoor"): 65, ("test", "indoor"): 11, ("test", "outdoor"): 24,
-    }  # fmt: skip
+        ("train", "indoor"): 50,
+        ("train", "outdoor"): 65,
+        ("test", "indoor"): 11,
+        ("test", "outdoor"): 24,
+    }
 
 
 def test_sdd_without_places() -> None:
@@ -216,10 +219,14 @@ def test_similar_groups(tmp_path: Path) -> None:
     left, right, _ = skimage.data.stereo_motorcycle()
     coffee = skimage.data.coffee()
     images = {
-        "b1": left, "a2": right,  # two cameras beside each other
-        "c1": coffee, "c2": moved(coffee, 1.02, 0, 0), "c3": moved(coffee, 1.02, 0.01, 0, 0.005),
-        "d1": skimage.data.chelsea(), "e1": np.full((32, 32, 3), 128, np.uint8),
-    }  # fmt: skip
+        "b1": left,
+        "a2": right,  # two cameras beside each other
+        "c1": coffee,
+        "c2": moved(coffee, 1.02, 0, 0),
+        "c3": moved(coffee, 1.02, 0.01, 0, 0.005),
+        "d1": skimage.data.chelsea(),
+        "e1": np.full((32, 32, 3), 128, np.uint8),
+    }
     pairs = []
     for name, image in images.items():
         write_png(tmp_path / f"{name}.png", image)

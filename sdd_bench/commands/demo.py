@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import textwrap
 import time
 from pathlib import Path
 
@@ -21,8 +22,13 @@ PROTOCOLS = {"direct/1": "leaderboard-direct.csv", "paper/1": "leaderboard.csv"}
 
 
 @click.command("demo")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("demo"), show_default=True,
-              help="A new folder, or one of an earlier demo.")  # fmt: skip
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("demo"),
+    show_default=True,
+    help="A new folder, or one of an earlier demo.",
+)
 @jobs_option
 def command(out: Path, jobs: int | None) -> None:
     """Run the whole loop on data it makes itself: no download, under a minute.
@@ -44,8 +50,24 @@ def command(out: Path, jobs: int | None) -> None:
     _say("Making misaligned pairs with known truth from the photographs inside scikit-image")
     _run("synthesise", "--out", photos, "--count", "12", "--max-radius", "4", "--seed", "1", "--jobs", workers)
     _say("Preparing them as a dataset: split by scene, 128 px patches")
-    _run("prepare", photos, "--dataset", "pairs", "--name", "demo", "--split", "0.5", "--group-by", "scene",
-         "--window", "128", "--out", data, "--jobs", workers)  # fmt: skip
+    _run(
+        "prepare",
+        photos,
+        "--dataset",
+        "pairs",
+        "--name",
+        "demo",
+        "--split",
+        "0.5",
+        "--group-by",
+        "scene",
+        "--window",
+        "128",
+        "--out",
+        data,
+        "--jobs",
+        workers,
+    )
     _say("Three honest predictions: the blur image, a classical deconvolution, and the aligned truth as upper bound")
     test = read_prepared(data).split("test")
     copy_images([pair.blur for pair in test], predictions / "blur")
@@ -53,17 +75,31 @@ def command(out: Path, jobs: int | None) -> None:
     copy_images([photos / "truth" / "aligned" / f"{p.name}.png" for p in test], predictions / "upper-bound")
     for protocol in PROTOCOLS:
         for folder, method in METHODS.items():
-            _run("evaluate", "--pred", predictions / folder, "--data", data, "--protocol", protocol, "--method", method,
-                 "--out", results / f"{folder}.{protocol.replace('/', '-')}.json", "--jobs", workers, quiet=True)
+            _run(
+                "evaluate",
+                "--pred",
+                predictions / folder,
+                "--data",
+                data,
+                "--protocol",
+                protocol,
+                "--method",
+                method,
+                "--out",
+                results / f"{folder}.{protocol.replace('/', '-')}.json",
+                "--jobs",
+                workers,
+                quiet=True,
+            )
     for protocol, name in PROTOCOLS.items():
         files = [results / f"{folder}.{protocol.replace('/', '-')}.json" for folder in METHODS]
         _run("leaderboard", *files, "--out", out / name)
     tables = {protocol: out / name for protocol, name in PROTOCOLS.items()}
     click.echo("\nWhat this shows:")
     for line in explain(tables):
-        click.echo(f"  {line}")
+        click.echo(textwrap.fill(line, 100, initial_indent="  ", subsequent_indent="  ") + "\n")
     page = write_page(out / "report.html", tables, test, {METHODS[f]: predictions / f for f in METHODS})
-    click.echo(f"\nDone in {time.monotonic() - started:.0f} s. Leaderboard: {out / 'leaderboard.csv'}; pictures: {page}")
+    click.echo(f"Done in {time.monotonic() - started:.0f} s. Leaderboard: {out / 'leaderboard.csv'}; pictures: {page}")
 
 
 def _run(*words: object, quiet: bool = False) -> None:

@@ -13,8 +13,14 @@ from sdd_bench.commands.options import DATA_VARIABLE, DEFAULT_DATA, devices
 
 
 @click.command("doctor")
-@click.option("--flow", "flow_models", multiple=True, default=("pwcnet", "raft_small"), show_default=True,
-              help="A ptlflow model to look for weights of; may be repeated.")  # fmt: skip
+@click.option(
+    "--flow",
+    "flow_models",
+    multiple=True,
+    default=("pwcnet", "raft_small"),
+    show_default=True,
+    help="A ptlflow model to look for weights of; may be repeated.",
+)
 def command(flow_models: tuple[str, ...]) -> None:
     """Say what is installed, which weights and data are there, and where missing ones go.
 
@@ -69,7 +75,7 @@ def _flow(models: tuple[str, ...]) -> Iterator[str]:
 
 
 def _lpips() -> Iterator[str]:
-    from sdd_bench.scoring.perceptual import find_trunk
+    from sdd_bench.scoring.trunk import find_trunk
 
     for net in ("alex", "squeeze"):
         trunk = find_trunk(net, None)

@@ -12,31 +12,64 @@ from sdd_bench.commands.options import data_folder, data_option, grey_option, jo
 
 
 @click.command("evaluate")
-@click.option("--pred", "predictions", required=True, type=click.Path(path_type=Path),
-              help="Folder of predictions: PNG, TIFF or JPEG, matched to the images by name.")  # fmt: skip
+@click.option(
+    "--pred",
+    "predictions",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Folder of predictions: PNG, TIFF or JPEG, matched to the images by name.",
+)
 @data_option
-@click.option("--dataset", "dataset_name", default=None,
-              help="Name of a released dataset: sdd, dpdd, ...  [default: recognised by its folders]")  # fmt: skip
+@click.option(
+    "--dataset",
+    "dataset_name",
+    default=None,
+    help="Name of a released dataset: sdd, dpdd, ...  [default: recognised by its folders]",
+)
 @click.option("--split", default="test", show_default=True, help="Which split was predicted.")
 @click.option("--protocol", "protocol_id", default=None, help="direct/1, paper/1 or jdrl-ref/1.  [default: paper/1]")
-@click.option("--flow", default="dis", show_default=True,
-              help="dis, or ptlflow:MODEL[=CHECKPOINT], a file or a name ptlflow knows.")  # fmt: skip
+@click.option(
+    "--flow",
+    default="dis",
+    show_default=True,
+    help="dis, or ptlflow:MODEL[=CHECKPOINT], a file or a name ptlflow knows.",
+)
 @click.option("--metrics", default=None, help="Comma-separated.  [default: psnr,ssim,mae,lpips]")
 @click.option("--method", default=None, help="Name in the tables.  [default: the folder's name]")
-@click.option("--out", type=click.Path(path_type=Path), default=None,
-              help="Results JSON; a CSV lies beside it.  [default: results/METHOD.PROTOCOL.json]")  # fmt: skip
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Results JSON; a CSV lies beside it.  [default: results/METHOD.PROTOCOL.json]",
+)
 @click.option("--lpips-net", type=click.Choice(["alex", "squeeze"]), default="alex", show_default=True)
-@click.option("--lpips-trunk", type=click.Path(path_type=Path), default=None,
-              help="Weights of LPIPS's trunk.  [default: $SDD_BENCH_LPIPS_TRUNK, torch's cache, a download]",
-              )  # fmt: skip
-@click.option("--crop-multiple", type=click.IntRange(min=1), default=None,
-              help="Crop truth and input from the top left to multiples of this, for methods that do.")  # fmt: skip
-@click.option("--pred-pattern", "pattern", default="{name}", show_default=True,
-              help="What prediction files are called, e.g. '{name}_restored.png'.")  # fmt: skip
+@click.option(
+    "--lpips-trunk",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Weights of LPIPS's trunk.  [default: $SDD_BENCH_LPIPS_TRUNK, torch's cache, a download]",
+)
+@click.option(
+    "--crop-multiple",
+    type=click.IntRange(min=1),
+    default=None,
+    help="Crop truth and input from the top left to multiples of this, for methods that do.",
+)
+@click.option(
+    "--pred-pattern",
+    "pattern",
+    default="{name}",
+    show_default=True,
+    help="What prediction files are called, e.g. '{name}_restored.png'.",
+)
 @click.option("--by-order", is_flag=True, help="Match sorted files to sorted names; counts must be equal.")
 @click.option("--allow-missing", is_flag=True, help="Score what is there; the result is partial and never ranked.")
-@click.option("--save-warped", type=click.Path(path_type=Path), default=None,
-              help="Folder for the truth each prediction was scored against.")  # fmt: skip
+@click.option(
+    "--save-warped",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Folder for the truth each prediction was scored against.",
+)
 @click.option("--device", default="cpu", show_default=True, help="For flow models and LPIPS: cpu, cuda, cuda:1, auto.")
 @grey_option
 @jobs_option

@@ -36,9 +36,12 @@ def jobs_option(function: F) -> F:
 def grey_option(function: F) -> F:
     """Add --grey."""
     return click.option(
-        "--grey", type=click.Choice(["refuse", "expand"]), default="refuse", show_default=True,
+        "--grey",
+        type=click.Choice(["refuse", "expand"]),
+        default="refuse",
+        show_default=True,
         help="What to do with grey images: refuse them, or repeat the channel three times.",
-    )(function)  # fmt: skip
+    )(function)
 
 
 def data_folder(data: Path | None) -> Path:

@@ -14,20 +14,36 @@ SOURCE_VARIABLE = "SDD_BENCH_SOURCE"
 
 @click.command("prepare")
 @click.argument("source", required=False, type=click.Path(path_type=Path))
-@click.option("--dataset", default=None,
-              help="sdd, dpdd, realdof, ded, lfdof, rtf or pairs.  [default: recognised by its folders]")  # fmt: skip
+@click.option(
+    "--dataset",
+    default=None,
+    help="sdd, dpdd, realdof, ded, lfdof, rtf or pairs.  [default: recognised by its folders]",
+)
 @click.option("--name", default=None, help="Name in dataset.json.  [default: the dataset's]")
 @click.option("--out", type=click.Path(path_type=Path), default=None, help="Folder to write.  [default: data/DATASET]")
-@click.option("--split", "fraction", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=None,
-              help="Share of pairs for train.  [default: 115/150 for sdd, else 0.8]")  # fmt: skip
+@click.option(
+    "--split",
+    "fraction",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=None,
+    help="Share of pairs for train.  [default: 115/150 for sdd, else 0.8]",
+)
 @click.option("--split-file", type=click.Path(path_type=Path), default=None, help="CSV with name,split; it wins.")
-@click.option("--group-by", type=click.Choice(["scene", "similar"]), default=None,
-              help="Keep a scene, or near-duplicate pictures, on one side.")  # fmt: skip
+@click.option(
+    "--group-by",
+    type=click.Choice(["scene", "similar"]),
+    default=None,
+    help="Keep a scene, or near-duplicate pictures, on one side.",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the split.")
-@click.option("--recipe", default=None,
-              help="half-70, full-20, pyramid, dpdnet-2160, dpdnet, none.  [default: half-70 for sdd, else dpdnet]",
-              )  # fmt: skip
-@click.option("--window", "window_px", type=click.IntRange(min=16), default=None, help="Side of a patch.  [default: 512]")
+@click.option(
+    "--recipe",
+    default=None,
+    help="half-70, full-20, pyramid, dpdnet-2160, dpdnet, none.  [default: half-70 for sdd, else dpdnet]",
+)
+@click.option(
+    "--window", "window_px", type=click.IntRange(min=16), default=None, help="Side of a patch.  [default: 512]"
+)
 @click.option("--store", type=click.Choice(["png", "hdf5"]), default="png", show_default=True)
 @click.option("--skip-faulty", is_flag=True, help="Leave faulty pairs out, and say so in dataset.json.")
 @grey_option
@@ -67,9 +83,7 @@ def command(
     if source is None or not source.is_dir():
         found = "no SOURCE folder given" if source is None else f"{source}: no such folder"
         raise UserError(f"{found}. {missing_data_message()}")
-    choices = Choices(
-        dataset, name, fraction, split_file, group_by, seed, recipe, window_px, store, grey, skip_faulty
-    )  # fmt: skip
+    choices = Choices(dataset, name, fraction, split_file, group_by, seed, recipe, window_px, store, grey, skip_faulty)
     workers = job_count(jobs)
     preparation = plan(source, choices, workers)
     target = out or Path("data") / preparation.name

@@ -24,8 +24,16 @@ from sdd_bench.dataset.manifest import Dataset, Pair, read_csv, read_prepared
 from sdd_bench.errors import UserError, fault_report
 from sdd_bench.image_io import ImageHeader, read_header
 
-__all__ = ["EXPECTED", "LAYOUTS", "WHERE", "Listing", "check_listing", "list_dataset", "missing_data_message",
-           "open_dataset"]  # fmt: skip
+__all__ = [
+    "EXPECTED",
+    "LAYOUTS",
+    "WHERE",
+    "Listing",
+    "check_listing",
+    "list_dataset",
+    "missing_data_message",
+    "open_dataset",
+]
 
 LAYOUTS: dict[str, Callable[[Path], Listing | None]] = {
     "sdd": list_sdd, "dpdd": list_dpdd, "lfdof": list_lfdof, "rtf": list_rtf, "ded": list_ded,
@@ -70,8 +78,15 @@ WHERE: dict[str, tuple[str, tuple[str, ...]]] = {
 }  # fmt: skip
 """Dataset name to where it is had and to the lines that show its layout."""
 
-TITLES = {"sdd": "SDD", "dpdd": "DPDD", "realdof": "RealDOF", "ded": "DED", "lfdof": "LFDOF", "rtf": "RTF",
-          "pairs": "Any other pairs"}  # fmt: skip
+TITLES = {
+    "sdd": "SDD",
+    "dpdd": "DPDD",
+    "realdof": "RealDOF",
+    "ded": "DED",
+    "lfdof": "LFDOF",
+    "rtf": "RTF",
+    "pairs": "Any other pairs",
+}
 PLACES = ("", "indoor", "outdoor")
 READERS = 4 * (os.cpu_count() or 1)
 

@@ -93,10 +93,14 @@ def _pair_by_lists(
         stems = [name if name in files else Path(name).stem for name in _read_list(path)]
         for stem in sorted({s for s in stems if stems.count(s) > 1}):
             draft.faults.append(f"{path.name}: {stem} is listed twice")
-        draft.faults += [f"{split}_c/{role}: {stem} is listed in {path.name} and missing"
-                         for stem in stems if stem not in files]  # fmt: skip
-        draft.notes += [f"{split}_c/{role}: {files[stem].name} is not listed in {path.name}, passed over"
-                        for stem in files if stem not in set(stems)]  # fmt: skip
+        draft.faults += [
+            f"{split}_c/{role}: {stem} is listed in {path.name} and missing" for stem in stems if stem not in files
+        ]
+        draft.notes += [
+            f"{split}_c/{role}: {files[stem].name} is not listed in {path.name}, passed over"
+            for stem in files
+            if stem not in set(stems)
+        ]
         listed.append(stems)
     if len(listed[0]) != len(listed[1]):
         draft.faults.append(f"{split}_c: {lists[0].name} has {len(listed[0])} names, {lists[1].name} {len(listed[1])}")

@@ -116,8 +116,10 @@ def list_lfdof(root: Path) -> Listing | None:
             blur, _ = _index(draft, folder, _stem)
             if folder.name not in sharp:
                 if blur and folder.name not in spoilt:
-                    draft.faults.append(f"{draft.short(folder)}: {len(blur)} images without a partner "
-                                        f"{folder.name} in {draft.short(truths)}")  # fmt: skip
+                    draft.faults.append(
+                        f"{draft.short(folder)}: {len(blur)} images without a partner "
+                        f"{folder.name} in {draft.short(truths)}"
+                    )
                 continue
             for stem, path in blur.items():
                 if not str(stem).startswith(f"{folder.name}_"):

@@ -148,9 +148,14 @@ def read_prepared(root: Path) -> Dataset:
             continue
         pairs.append(
             Pair(
-                row["name"], row["split"], paths["blur"], paths["sharp"], paths.get("defocus_map"),
-                row["scene"], row["place"],
-            )  # fmt: skip
+                row["name"],
+                row["split"],
+                paths["blur"],
+                paths["sharp"],
+                paths.get("defocus_map"),
+                row["scene"],
+                row["place"],
+            )
         )
     if faults:
         raise fault_report(faults, str(root / "pairs.csv"))

@@ -94,14 +94,18 @@ def _decide_split(listing: Listing, choices: Choices, jobs: int) -> tuple[tuple[
     asked = choices.split_file is not None or choices.fraction is not None or choices.group_by is not None
     if all(pair.split for pair in listing.pairs):
         if asked:
-            raise UserError(f"{listing.name} ({listing.layout}): comes with its own split; --split, --split-file and "
-                            "--group-by do not apply")  # fmt: skip
+            raise UserError(
+                f"{listing.name} ({listing.layout}): comes with its own split; --split, --split-file and "
+                "--group-by do not apply"
+            )
         return listing.pairs, {"method": "given by the layout"}
     if choices.split_file is not None:
         assigned = read_split_file(choices.split_file, [p.name for p in listing.pairs])
         how: dict[str, Any] = {
-            "method": "list file", "file": choices.split_file.name, "file_sha256": file_sha256(choices.split_file),
-        }  # fmt: skip
+            "method": "list file",
+            "file": choices.split_file.name,
+            "file_sha256": file_sha256(choices.split_file),
+        }
     elif listing.name == "sdd" and choices.fraction is None and choices.group_by is None:
         assigned = split_sdd(listing.pairs, choices.seed)
         places = any(p.place for p in listing.pairs)

@@ -120,9 +120,7 @@ def prepare(preparation: Preparation, out: Path, jobs: int) -> Summary:
     journal = folder.begin()
     pairs = sorted(preparation.pairs, key=lambda p: (p.split, p.name))
     tasks = [_task(pair, preparation, folder) for pair in _with_shared_names(pairs)]
-    items = [
-        Item(f"{t.pair.split}/{t.pair.name}", t, fingerprint(request, t.pair.blur, t.pair.sharp)) for t in tasks
-    ]
+    items = [Item(f"{t.pair.split}/{t.pair.name}", t, fingerprint(request, t.pair.blur, t.pair.sharp)) for t in tasks]
     results = map_items(
         prepare_pair,
         items,
@@ -162,8 +160,9 @@ def _write_listing(
     write_text(out / "split.csv", csv_text(("split", "name"), sorted((r["split"], r["name"]) for r in rows)))
     write_text(out / "pairs.csv", csv_text(PAIR_COLUMNS, ([row.get(c, "") for c in PAIR_COLUMNS] for row in rows)))
     write_text(out / "patches.csv", csv_text(PATCH_COLUMNS, (patch[: len(PATCH_COLUMNS)] for patch in patches)))
-    listed = sorted({(row[role], row[f"{role}_sha256"]) for row in rows for role in ("blur", "sharp", "defocus_map")
-                     if role in row})  # fmt: skip
+    listed = sorted(
+        {(row[role], row[f"{role}_sha256"]) for row in rows for role in ("blur", "sharp", "defocus_map") if role in row}
+    )
     counts = dict(sorted(Counter(row["split"] for row in rows).items()))
     imported = any(r["row"] is None for r in results)
     manifest = {

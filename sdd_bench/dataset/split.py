@@ -84,8 +84,9 @@ def read_split_file(path: Path, names: Iterable[str]) -> dict[str, str]:
     try:
         rows = read_csv(path, ("name", "split"))
     except UserError as error:
-        raise UserError(f"{error.message} (a split file is CSV with a line `name,split` on top; "
-                        "a plain list of names is not taken)") from None  # fmt: skip
+        raise UserError(
+            f"{error.message} (a split file is CSV with a line `name,split` on top; a plain list of names is not taken)"
+        ) from None
     known = set(names)
     assignment: dict[str, str] = {}
     faults = []
@@ -135,8 +136,10 @@ def _groups(pairs: Sequence[Pair], group_of: Mapping[str, str]) -> dict[str, lis
 
 def _need_two(groups: Mapping[str, Sequence[str]]) -> None:
     if len(groups) < 2:
-        raise UserError(f"cannot be split into train and test: {sum(map(len, groups.values()))} pairs of "
-                        f"{len(groups)} scene or group, expected at least two")  # fmt: skip
+        raise UserError(
+            f"cannot be split into train and test: {sum(map(len, groups.values()))} pairs of "
+            f"{len(groups)} scene or group, expected at least two"
+        )
 
 
 def _order(groups: Iterable[str], seed: int) -> list[str]:

@@ -26,46 +26,46 @@ def explain(tables: Mapping[str, Path]) -> list[str]:
     direct = {row["method"]: float(row["psnr_db"]) for row in read_csv(tables["direct/1"], COLUMNS)}
     paper = {row["method"]: float(row["psnr_db"]) for row in read_csv(tables["paper/1"], COLUMNS)}
     best = max(paper, key=lambda name: paper[name])
-    others = [name for name in paper if name != best]
     spread = max(direct.values()) - min(direct.values())
+    runner_up = max(value for name, value in paper.items() if name != best)
     lines = [
-        f"direct/1 compares with the sharp photograph as it was taken. It is zoomed and shifted, so even the exact "
+        f"direct/1 compares with the sharp photograph as it was taken. That is zoomed and shifted, so even the exact "
         f"truth gets only {direct[best]:.2f} dB and all predictions lie within {spread:.2f} dB: the score is about the "
         f"misalignment, not about the restoration.",
         f"paper/1 draws the sharp photograph into each prediction's frame by optical flow, as the papers do. Now the "
-        f"truth stands {paper[best] - max(paper[o] for o in others):.2f} dB above the next ({paper[best]:.2f} dB).",
-        f"It is not {'infinite' if paper[best] < 90 else 'exact'}, as it should be for the truth itself: bilinear "
-        f"drawing and flow errors cap what a perfect restoration can reach, and a truth that follows each prediction "
+        f"truth leads by {paper[best] - runner_up:.2f} dB. Its {paper[best]:.2f} dB should be infinite: bilinear drawing and "
+        f"errors of the flow cap what a perfect restoration can reach, and a truth that follows each prediction also "
         f"forgives its geometric errors.",
+        "The deconvolution undoes one fixed disk. Where the blur is smaller it rings, where it is larger too little is "
+        "undone, and noise grows everywhere: that is why blur that varies over the frame has to be learnt.",
     ]
-    order_direct = sorted(direct, key=lambda n: -direct[n])
-    order_paper = sorted(paper, key=lambda n: -paper[n])
-    if order_direct != order_paper:
-        lines.append(f"The order changes: {' > '.join(order_direct)} becomes {' > '.join(order_paper)}.")
+    order = {name: sorted(scores, key=lambda n: -scores[n]) for name, scores in (("d", direct), ("p", paper))}
+    if order["d"] != order["p"]:
+        lines.append(f"The order changes from {' > '.join(order['d'])} to {' > '.join(order['p'])}.")
     return lines
 
 
-def write_page(
-    path: Path, tables: Mapping[str, Path], pairs: Sequence[Pair], predictions: Mapping[str, Path]
-) -> Path:
+def write_page(path: Path, tables: Mapping[str, Path], pairs: Sequence[Pair], predictions: Mapping[str, Path]) -> Path:
     """Write the page and return its path.
 
     Args:
         path: HTML file to write.
         tables: Protocol to leaderboard CSV.
-        pairs: The split that was scored; the first `PICTURED` are shown.
+        pairs: The split that was scored; the first pair of each of `PICTURED` scenes is shown.
         predictions: Method to folder of PNG predictions.
     """
     environment = Environment(
         loader=PackageLoader("sdd_bench.report"), autoescape=select_autoescape(["html"]), trim_blocks=True
     )
+    rows = {protocol: read_csv(file, COLUMNS) for protocol, file in tables.items()}
+    scenes = {pair.scene: pair for pair in reversed(pairs)}
     page = environment.get_template("demo.html").render(
         version=__version__,
-        columns=COLUMNS,
-        tables={protocol: read_csv(file, COLUMNS) for protocol, file in tables.items()},
+        columns=[column for column in COLUMNS if any(row[column] for table in rows.values() for row in table)],
+        tables=rows,
         words=explain(tables),
         methods=list(predictions),
-        strips=[_strip(pair, predictions) for pair in pairs[:PICTURED]],
+        strips=[_strip(scenes[scene], predictions) for scene in sorted(scenes)[:PICTURED]],
     )
     write_text(path, page)
     return path

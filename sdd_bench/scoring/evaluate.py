@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from sdd_bench.dataset.manifest import Dataset, Pair, content_sha256
 from sdd_bench.errors import UserError
 from sdd_bench.geometry.flow import FlowEstimator, load_flow
 from sdd_bench.image_io import file_sha256, read_image, to_pixels, write_png
 from sdd_bench.scoring import results as results_file
-from sdd_bench.scoring.perceptual import find_trunk, load_perceptual
+from sdd_bench.scoring.perceptual import Perceptual, load_perceptual
 from sdd_bench.scoring.predictions import check_sizes, match_predictions
 from sdd_bench.scoring.protocol import METRICS, Protocol, build_protocol, named_protocol, score, truth_for
+from sdd_bench.scoring.trunk import find_trunk
 from sdd_bench.work import Item, Journal, fingerprint, map_items
 
 
@@ -108,16 +108,22 @@ def evaluate(evaluation: Evaluation, out: Path, jobs: int) -> results_file.Resul
         Item(
             pair.name,
             _Task(
-                pair, predictions[pair.name], protocol, evaluation.flow, wanted, trunk, evaluation.device,
-                evaluation.save_warped, evaluation.grey,
-            ),  # fmt: skip
+                pair,
+                predictions[pair.name],
+                protocol,
+                evaluation.flow,
+                wanted,
+                trunk,
+                evaluation.device,
+                evaluation.save_warped,
+                evaluation.grey,
+            ),
             fingerprint(configuration, pair.sharp, predictions[pair.name]),
         )
         for pair in scored
     ]
     journal = Journal(out.with_name(f".{out.name}.journal"))
     rows = map_items(_score_item, items, jobs=jobs, label="evaluate", where="evaluate", journal=journal)
-    rows.sort(key=lambda row: row["name"])
     rows = [{**row, "psnr_db": None if row["psnr_db"] is None else float(row["psnr_db"])} for row in rows]
     missing = tuple(sorted({p.name for p in pairs} - set(predictions)))
     hashes = [(r["name"], r["blur_sha256"], r["sharp_sha256"]) for r in rows]
@@ -153,7 +159,8 @@ def _score_item(task: _Task) -> dict[str, Any]:
     if restored.shape != sharp.shape:
         raise UserError(f"{task.pair.name}: prediction decodes to {restored.shape}, the sharp image to {sharp.shape}")
     flow = load_flow(task.flow, task.device) if task.protocol.uses_flow else None
-    lpips = _distance(task) if "lpips" in task.metrics else None
+    wants_lpips = "lpips" in task.metrics
+    lpips = _perceptual(task.protocol.lpips["net"], task.lpips_trunk, task.device).distance if wants_lpips else None
     try:
         truth = truth_for(restored, sharp, task.protocol, flow)
         row = score(restored, truth, task.metrics, lpips)
@@ -173,9 +180,10 @@ def _score_item(task: _Task) -> dict[str, Any]:
     }
 
 
-def _distance(task: _Task) -> Any:
-    perceptual = load_perceptual(task.protocol.lpips["net"], task.lpips_trunk, task.device)
-    return lambda restored, truth: perceptual.distance(np.asarray(restored), np.asarray(truth))
+@lru_cache(maxsize=1)
+def _perceptual(net: str, trunk: Path | None, device: str) -> Perceptual:
+    """Return LPIPS, loaded once a worker."""
+    return load_perceptual(net, trunk, device)
 
 
 def _flow_identity(evaluation: Evaluation) -> dict[str, str] | None:
@@ -198,5 +206,5 @@ def _choose_metrics(
     if trunk is None and not evaluation.lpips_asked:
         why["lpips"] = "no weights of the LPIPS trunk on this machine"
         return tuple(m for m in wanted if m != "lpips"), why, {}, None
-    perceptual = load_perceptual(evaluation.lpips_net, trunk, evaluation.device)
-    return tuple(wanted), why, perceptual.identity, trunk
+    identity = _perceptual(evaluation.lpips_net, trunk, evaluation.device).identity
+    return tuple(wanted), why, identity, trunk

@@ -93,8 +93,10 @@ def check_sizes(predictions: dict[str, Path], pairs: Sequence[Pair], crop_multip
         cropped = (sharp.width // crop_multiple * crop_multiple, sharp.height // crop_multiple * crop_multiple)
         if (found.width, found.height) not in (whole, cropped):
             expected = f"{sharp.width}x{sharp.height}" + (f" or {cropped[0]}x{cropped[1]}" if cropped != whole else "")
-            faults.append(f"{pair.name}: prediction is {found.width}x{found.height}, expected {expected}"
-                          + _crop_hint(found, sharp))  # fmt: skip
+            faults.append(
+                f"{pair.name}: prediction is {found.width}x{found.height}, expected {expected}"
+                + _crop_hint(found, sharp)
+            )
     if faults:
         raise fault_report(faults, "predictions")
 

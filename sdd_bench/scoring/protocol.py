@@ -155,9 +155,7 @@ def release_grid(
     return x, y
 
 
-def truth_for(
-    restored: FloatImage, sharp: FloatImage, protocol: Protocol, flow: FlowEstimator | None
-) -> FloatImage:
+def truth_for(restored: FloatImage, sharp: FloatImage, protocol: Protocol, flow: FlowEstimator | None) -> FloatImage:
     """Return the ground truth a prediction is scored against, (H, W, 3): as it is, or drawn in double precision.
 
     Args:

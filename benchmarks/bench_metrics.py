@@ -1,0 +1,177 @@
+"""Time and memory of the metrics against scikit-image and numpy, on one thread.
+
+    python benchmarks/bench_metrics.py [--size 4096x2160] [--repeats 3]
+
+Each row is measured in a fresh process: the median time after a warm-up, and how far the peak resident memory rose
+above what the images and the imported packages took. The float64 rows of others include converting the images.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import platform
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Any
+
+import click
+import numpy as np
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+PACKAGES = ("numpy", "opencv-python", "scikit-image", "torch", "lpips")
+Images = tuple[np.ndarray, np.ndarray]
+
+
+def make_pair(width: int, height: int) -> Images:
+    """Return a photograph enlarged to the size and the same with noise, (H, W, 3) float32 in [0, 1]."""
+    import cv2
+    from skimage import data
+
+    photograph = data.coffee().astype(np.float32) / 255
+    reference = np.clip(cv2.resize(photograph, (width, height), interpolation=cv2.INTER_CUBIC), 0, 1)
+    noise = np.random.default_rng(0).standard_normal(reference.shape, dtype=np.float32)
+    return np.clip(reference + np.float32(0.03) * noise, 0, 1), reference
+
+
+def ours(name: str) -> Callable[..., float]:
+    from sdd_bench.scoring import metrics
+
+    return {"SSIM": metrics.ssim, "PSNR": metrics.psnr_db, "MAE": metrics.mae}[name]
+
+
+def make_mask(width: int, height: int) -> np.ndarray:
+    """Return a mask without a border of 16 px and without scattered pixels, so that no strip of it is full."""
+    mask = np.random.default_rng(1).random((height, width)) > 1e-3
+    mask[:16] = mask[-16:] = mask[:, :16] = mask[:, -16:] = False
+    return mask
+
+
+def peer(name: str) -> Callable[..., float]:
+    from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+    return {
+        "SSIM": lambda a, b: float(structural_similarity(a, b, channel_axis=-1, data_range=1.0)),
+        "PSNR": lambda a, b: float(peak_signal_noise_ratio(b, a, data_range=1.0)),
+        "MAE": lambda a, b: float(np.mean(np.abs(a - b))),
+    }[name]
+
+
+def peer_double(name: str) -> Callable[..., float]:
+    single = peer(name)
+    return lambda a, b: single(a.astype(np.float64), b.astype(np.float64))
+
+
+def lpips_of(net: str) -> Callable[..., float]:
+    from sdd_bench.scoring.perceptual import load_perceptual
+
+    return load_perceptual(net, allow_download=False).distance
+
+
+BUILDERS: dict[str, Callable[[str], Callable[..., float]]] = {
+    "ours": ours, "masked": ours, "peer": peer, "peer, float64": peer_double, "lpips": lpips_of,
+}  # fmt: skip
+
+
+def measure(kind: str, name: str, width: int, height: int, repeats: int) -> tuple[float, float, float]:
+    """Return the value, median seconds and extra peak memory in MB; runs in its own process."""
+    import cv2
+
+    cv2.setNumThreads(1)
+    if kind == "lpips":
+        import torch
+
+        torch.set_num_threads(1)
+    score = BUILDERS[kind](name)
+    small = make_pair(96, 96)
+    score(*small)
+    pair: tuple[np.ndarray, ...] = make_pair(width, height)
+    if kind == "masked":
+        pair = (*pair, make_mask(width, height))
+    _reset_peak()
+    before = _peak_mb()
+    seconds = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        value = score(*pair)
+        seconds.append(time.perf_counter() - start)
+    return value, statistics.median(seconds), _peak_mb() - before
+
+
+def _reset_peak() -> None:
+    """Forget the peak that making the images left, where the system can (Linux)."""
+    if sys.platform == "linux":
+        with open("/proc/self/clear_refs", "w") as file:  # noqa: PTH123
+            file.write("5")
+
+
+def _peak_mb() -> float:
+    if sys.platform == "linux":
+        with open("/proc/self/status") as file:  # noqa: PTH123
+            return next(int(line.split()[1]) for line in file if line.startswith("VmHWM")) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+def fresh(*arguments: Any) -> tuple[float, float, float]:
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(measure, arguments)
+
+
+def processor() -> str:
+    if sys.platform == "linux":
+        with open("/proc/cpuinfo") as file:  # noqa: PTH123
+            return next((line.split(":")[1].strip() for line in file if line.startswith("model name")), "unknown")
+    return platform.processor() or "unknown"
+
+
+def parse_size(_context: click.Context, _parameter: click.Parameter, value: str) -> tuple[int, int]:
+    width, _, height = value.lower().partition("x")
+    if not (width.isdigit() and height.isdigit() and min(int(width), int(height)) >= 96):
+        raise click.BadParameter(f"{value!r}, expected WIDTHxHEIGHT in pixels, at least 96x96")
+    return int(width), int(height)
+
+
+@click.command()
+@click.option("--size", default="4096x2160", callback=parse_size, help="Width and height of the frame in pixels.")
+@click.option("--repeats", default=3, type=click.IntRange(1), help="Timed runs; the median is printed.")
+def main(size: tuple[int, int], repeats: int) -> None:
+    """Print time, memory and values of the metrics beside scikit-image's and numpy's, on one thread."""
+    from sdd_bench.errors import UserError
+    from sdd_bench.scoring.trunk import find_trunk
+
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))  # read by the fresh processes when they import numpy
+    width, height = size
+    print(f"{platform.system()} {platform.machine()}, {processor()}, {os.cpu_count()} CPUs, 1 thread used")
+    print(", ".join([f"Python {platform.python_version()}", *(f"{p} {version(p)}" for p in PACKAGES)]))
+    print(f"{width}x{height}, float32, median of {repeats}\n")
+    print(f"{'':7s}{'by':24s}{'seconds':>9s}{'times ours':>12s}{'extra MB':>10s}{'value':>14s}{'ours less it':>14s}")
+    for name in ("SSIM", "PSNR", "MAE"):
+        own_value, own_seconds, own_mb = fresh("ours", name, width, height, repeats)
+        print(f"{name:7s}{'sdd_bench':24s}{own_seconds:9.3f}{1:12.1f}{own_mb:10.1f}{own_value:14.9f}")
+        value, seconds, mb = fresh("masked", name, width, height, repeats)
+        ratio = seconds / own_seconds
+        print(f"{'':7s}{'sdd_bench, under a mask':24s}{seconds:9.3f}{ratio:12.1f}{mb:10.1f}{value:14.9f}")
+        who = "numpy" if name == "MAE" else "scikit-image"
+        for kind, label in (("peer", f"{who}, float32"), ("peer, float64", f"{who}, float64")):
+            value, seconds, mb = fresh(kind, name, width, height, repeats)
+            ratio, gap = seconds / own_seconds, own_value - value
+            print(f"{'':7s}{label:24s}{seconds:9.3f}{ratio:12.1f}{mb:10.1f}{value:14.9f}{gap:14.1e}")
+    for net in ("alex", "squeeze"):
+        try:
+            found = find_trunk(net)
+            if found is None:
+                print(f"LPIPS  {net}: skipped, no trunk found (SDD_BENCH_LPIPS_TRUNK=FILE names one)")
+                continue
+            value, seconds, mb = fresh("lpips", net, width, height, min(repeats, 2))
+        except UserError as error:
+            print(f"LPIPS  {net}: skipped, {error.message}")
+            continue
+        print(f"LPIPS  {f'sdd_bench, {net}':24s}{seconds:9.3f}{'':12s}{mb:10.1f}{value:14.9f}")
+
+
+if __name__ == "__main__":
+    main()
