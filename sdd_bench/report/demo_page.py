@@ -33,8 +33,8 @@ def explain(tables: Mapping[str, Path]) -> list[str]:
         f"truth gets only {direct[best]:.2f} dB and all predictions lie within {spread:.2f} dB: the score is about the "
         f"misalignment, not about the restoration.",
         f"paper/1 draws the sharp photograph into each prediction's frame by optical flow, as the papers do. Now the "
-        f"truth leads by {paper[best] - runner_up:.2f} dB. Its {paper[best]:.2f} dB should be infinite: bilinear drawing and "
-        f"errors of the flow cap what a perfect restoration can reach, and a truth that follows each prediction also "
+        f"truth leads by {paper[best] - runner_up:.2f} dB. Its {paper[best]:.2f} dB should be infinite: bilinear "
+        f"drawing and errors of the flow cap what a perfect restoration can reach, and a truth that follows each prediction also "
         f"forgives its geometric errors.",
         "The deconvolution undoes one fixed disk. Where the blur is smaller it rings, where it is larger too little is "
         "undone, and noise grows everywhere: that is why blur that varies over the frame has to be learnt.",
