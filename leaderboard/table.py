@@ -30,23 +30,24 @@ def check_comparable(entries: Sequence[Entry]) -> Table:
 
     Raises:
         UserError: No entries; two of one method; entries of different datasets, splits or protocols: the message
-            names the first file that differs from the first one and in what.
+            names for each other table a file, the first file given, and in what they differ.
     """
     if not entries:
         raise UserError("leaderboard: no results files given")
     first = entries[0]
-    faults = []
-    for entry in entries[1:]:
-        differing = [f.name for f in fields(Table) if getattr(entry.table, f.name) != getattr(first.table, f.name)]
-        if differing:
-            faults.append(f"{entry.source} and {first.source} differ in {_explain(differing, entry, first)}")
+    tables: dict[Table, list[Entry]] = {}
+    for entry in entries:
+        tables.setdefault(entry.table, []).append(entry)
+    if len(tables) > 1:
+        faults = [f"{_files(group)} against {first.source} in {_explain(group[0], first)}" for group in tables.values()]
+        raise fault_report(faults[1:], "leaderboard: results that cannot share a table differ")
     seen: dict[str, str] = {}
     for entry in entries:
         if entry.method.name in seen:
-            faults.append(f"{entry.source} and {seen[entry.method.name]} are both of method {entry.method.name!r}")
-        seen.setdefault(entry.method.name, entry.source)
-    if faults:
-        raise fault_report(faults, "leaderboard: these results cannot share a table")
+            raise UserError(
+                f"leaderboard: {entry.source} and {seen[entry.method.name]} are both of method {entry.method.name!r}"
+            )
+        seen[entry.method.name] = entry.source
     return first.table
 
 
@@ -116,7 +117,13 @@ def _row(entry: Entry) -> Row:
     }
 
 
-def _explain(differing: Sequence[str], entry: Entry, first: Entry) -> str:
+def _files(group: Sequence[Entry]) -> str:
+    return group[0].source + (f" and {len(group) - 1} more" if len(group) > 1 else "")
+
+
+def _explain(entry: Entry, first: Entry) -> str:
+    """Return in words how the tables of two entries differ."""
+    differing = [f.name for f in fields(Table) if getattr(entry.table, f.name) != getattr(first.table, f.name)]
     words = []
     for name in differing:
         here, there = str(getattr(entry.table, name)), str(getattr(first.table, name))

@@ -217,4 +217,4 @@ def test_the_whole_loop_by_hand(tmp_path: Path) -> None:
     assert rows(board)[0]["psnr_db"] == "inf"
     mixed = call("leaderboard", *(tmp_path / "results").glob("*.json"))
     assert mixed.exit_code == 1
-    assert "differ in protocol" in mixed.output
+    assert "cannot share a table differ" in mixed.output

@@ -37,7 +37,7 @@ class FlowEstimator:
     """A dense flow estimator and what it is.
 
     Attributes:
-        identity: What stands in the protocol: estimator, model, checkpoint and the sha256 of its weights.
+        identity: What stands in the protocol: estimator, model and the sha256 of its weights.
         estimate: (a, b), both (H, W, 3) float in [0, 1], to flow_a_to_b, (H, W, 2) float32 in pixels.
     """
 
@@ -144,13 +144,8 @@ def _load_ptlflow(name: str, checkpoint: str, device: str) -> FlowEstimator:
     def estimate(a: NDArray[np.floating], b: NDArray[np.floating]) -> Flow:
         return _run_model(model, name, a, b, device)
 
-    identity = {
-        "estimator": "ptlflow",
-        "model": name,
-        "checkpoint": file.name,
-        "weights_sha256": file_sha256(file),
-    }
-    return FlowEstimator(identity, estimate)
+    # No file name: the same weights are the same protocol, whatever they are called.
+    return FlowEstimator({"estimator": "ptlflow", "model": name, "weights_sha256": file_sha256(file)}, estimate)
 
 
 def _checkpoint_file(name: str, checkpoint: str) -> Path:

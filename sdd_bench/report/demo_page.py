@@ -34,8 +34,8 @@ def explain(tables: Mapping[str, Path]) -> list[str]:
         f"misalignment, not about the restoration.",
         f"paper/1 draws the sharp photograph into each prediction's frame by optical flow, as the papers do. Now the "
         f"truth leads by {paper[best] - runner_up:.2f} dB. Its {paper[best]:.2f} dB should be infinite: bilinear "
-        f"drawing and errors of the flow cap what a perfect restoration can reach, and a truth that follows each prediction also "
-        f"forgives its geometric errors.",
+        f"drawing and errors of the flow cap what a perfect restoration can reach, and a truth that follows each "
+        f"prediction also forgives its geometric errors.",
         "The deconvolution undoes one fixed disk. Where the blur is smaller it rings, where it is larger too little is "
         "undone, and noise grows everywhere: that is why blur that varies over the frame has to be learnt.",
     ]
