@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sdd_bench.dataset.defocus import disk
 from sdd_bench.dataset.manifest import Pair
 from sdd_bench.image_io import read_image, to_pixels, write_png
 from sdd_bench.work import Item, map_items
@@ -17,20 +18,6 @@ from sdd_bench.work import Item, map_items
 DECONVOLUTION_RADIUS_PX = 2.0
 DECONVOLUTION_STEPS = 6
 """Few, since each step amplifies noise and most of a frame is blurred less or more than the fixed disk."""
-
-
-def disk(radius_px: float) -> NDArray[np.float64]:
-    """Return a disk of the given radius as a kernel that sums to 1, its edge pixels weighted by their area.
-
-    >>> disk(1.0).shape, round(float(disk(1.0).sum()), 12)
-    ((3, 3), 1.0)
-    """
-    reach = int(np.ceil(radius_px))
-    steps = 16
-    line = (np.arange((2 * reach + 1) * steps) + 0.5) / steps - reach - 0.5
-    inside = (line[:, None] ** 2 + line[None, :] ** 2 <= radius_px**2).astype(np.float64)
-    kernel = inside.reshape(2 * reach + 1, steps, 2 * reach + 1, steps).sum(axis=(1, 3))
-    return np.asarray(kernel / kernel.sum())
 
 
 def richardson_lucy(blur: NDArray[np.floating], radius_px: float, steps: int) -> NDArray[np.floating]:
@@ -45,7 +32,7 @@ def richardson_lucy(blur: NDArray[np.floating], radius_px: float, steps: int) ->
 
     margin = 4 * int(np.ceil(radius_px))
     padded = np.pad(blur, ((margin, margin), (margin, margin), (0, 0)), mode="reflect")
-    kernel = disk(radius_px)
+    kernel = disk(radius_px).astype(np.float64)
     channels = [deconvolve(padded[..., c], kernel, num_iter=steps, clip=True) for c in range(3)]
     restored = np.stack(channels, axis=-1)[margin:-margin, margin:-margin]
     return np.clip(restored, 0, 1)
