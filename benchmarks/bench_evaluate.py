@@ -55,12 +55,12 @@ def worker(folder: str, protocol_id: str, repeats: int, answers: multiprocessing
     peak_gb = machine.peak_gb()
     if flow is not None:
         vectors = flow.estimate(restored, sharp)
-        flow_s = machine.median_seconds(lambda: flow.estimate(restored, sharp), repeats)
+        flow_s = machine.seconds_of(lambda: flow.estimate(restored, sharp), repeats)
         if protocol.grid == "release-2023":
             x, y = release_grid(vectors, sharp.shape[1], sharp.shape[0])
-            warp_s = machine.median_seconds(lambda: sample(sharp.astype(np.float64), x, y), repeats)
+            warp_s = machine.seconds_of(lambda: sample(sharp.astype(np.float64), x, y), repeats)
         else:
-            warp_s = machine.median_seconds(lambda: warp(sharp.astype(np.float64), vectors), repeats)
+            warp_s = machine.seconds_of(lambda: warp(sharp.astype(np.float64), vectors), repeats)
         parts["flow"], parts["warp"] = [flow_s], [warp_s]
     medians = {part: statistics.median(values) if values else 0.0 for part, values in parts.items()}
     answers.put((statistics.median(whole[1:]), medians, start_gb, peak_gb))
@@ -68,11 +68,11 @@ def worker(folder: str, protocol_id: str, repeats: int, answers: multiprocessing
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--size", default="4096x2160")
+    parser.add_argument("--size", default="4096x2160", type=parse_size)
     parser.add_argument("--protocol", nargs="*", default=["direct/1", "paper/1", "jdrl-ref/1"])
     parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
-    width, height = parse_size(arguments.size)
+    width, height = arguments.size
     print(machine.describe("numpy", "opencv-python", "imagecodecs"))
     with tempfile.TemporaryDirectory() as folder:
         from sdd_bench.image_io import write_png

@@ -8,19 +8,15 @@ above what the images and the imported packages took. The float64 rows of others
 
 from __future__ import annotations
 
+import argparse
 import multiprocessing
 import os
-import platform
-import resource
-import statistics
-import sys
-import time
 from collections.abc import Callable
-from importlib.metadata import version
 from typing import Any
 
-import click
+import machine
 import numpy as np
+from frames import parse_size
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 PACKAGES = ("numpy", "opencv-python", "scikit-image", "torch", "lpips")
@@ -92,28 +88,10 @@ def measure(kind: str, name: str, width: int, height: int, repeats: int) -> tupl
     pair: tuple[np.ndarray, ...] = make_pair(width, height)
     if kind == "masked":
         pair = (*pair, make_mask(width, height))
-    _reset_peak()
-    before = _peak_mb()
-    seconds = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        value = score(*pair)
-        seconds.append(time.perf_counter() - start)
-    return value, statistics.median(seconds), _peak_mb() - before
-
-
-def _reset_peak() -> None:
-    """Forget the peak that making the images left, where the system can (Linux)."""
-    if sys.platform == "linux":
-        with open("/proc/self/clear_refs", "w") as file:  # noqa: PTH123
-            file.write("5")
-
-
-def _peak_mb() -> float:
-    if sys.platform == "linux":
-        with open("/proc/self/status") as file:  # noqa: PTH123
-            return next(int(line.split()[1]) for line in file if line.startswith("VmHWM")) / 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    machine.reset_peak()
+    before = machine.peak_gb()
+    seconds = machine.seconds_of(lambda: score(*pair), repeats)
+    return score(*pair), seconds, (machine.peak_gb() - before) * 1000
 
 
 def fresh(*arguments: Any) -> tuple[float, float, float]:
@@ -121,32 +99,18 @@ def fresh(*arguments: Any) -> tuple[float, float, float]:
         return pool.apply(measure, arguments)
 
 
-def processor() -> str:
-    if sys.platform == "linux":
-        with open("/proc/cpuinfo") as file:  # noqa: PTH123
-            return next((line.split(":")[1].strip() for line in file if line.startswith("model name")), "unknown")
-    return platform.processor() or "unknown"
-
-
-def parse_size(_context: click.Context, _parameter: click.Parameter, value: str) -> tuple[int, int]:
-    width, _, height = value.lower().partition("x")
-    if not (width.isdigit() and height.isdigit() and min(int(width), int(height)) >= 96):
-        raise click.BadParameter(f"{value!r}, expected WIDTHxHEIGHT in pixels, at least 96x96")
-    return int(width), int(height)
-
-
-@click.command()
-@click.option("--size", default="4096x2160", callback=parse_size, help="Width and height of the frame in pixels.")
-@click.option("--repeats", default=3, type=click.IntRange(1), help="Timed runs; the median is printed.")
-def main(size: tuple[int, int], repeats: int) -> None:
+def main() -> None:
     """Print time, memory and values of the metrics beside scikit-image's and numpy's, on one thread."""
     from sdd_bench.errors import UserError
     from sdd_bench.scoring.trunk import find_trunk
 
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--size", default="4096x2160", type=parse_size)
+    parser.add_argument("--repeats", default=3, type=int)
+    arguments = parser.parse_args()
+    (width, height), repeats = arguments.size, arguments.repeats
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))  # read by the fresh processes when they import numpy
-    width, height = size
-    print(f"{platform.system()} {platform.machine()}, {processor()}, {os.cpu_count()} CPUs, 1 thread used")
-    print(", ".join([f"Python {platform.python_version()}", *(f"{p} {version(p)}" for p in PACKAGES)]))
+    print(machine.describe(*PACKAGES))
     print(f"{width}x{height}, float32, median of {repeats}\n")
     print(f"{'':7s}{'by':24s}{'seconds':>9s}{'times ours':>12s}{'extra MB':>10s}{'value':>14s}{'ours less it':>14s}")
     for name in ("SSIM", "PSNR", "MAE"):

@@ -9,9 +9,12 @@ window, written here for the comparison.
 from __future__ import annotations
 
 import argparse
+import os
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import machine
@@ -33,7 +36,10 @@ from sdd_bench.dataset.patches import (
     window_origins,
 )
 from sdd_bench.dataset.prepare import Preparation, prepare
-from sdd_bench.image_io import encode_png, file_sha256, read_pixels, write_png
+from sdd_bench.image_io import Pixels, encode_png, file_sha256, list_images, read_pixels, write_png
+
+ASSETS_VARIABLE = "SDD_BENCH_TEST_ASSETS"
+T = TypeVar("T")
 
 
 def per_window(sharp: NDArray[np.uint8], recipe: Recipe) -> list[tuple[int, int, int]]:
@@ -54,18 +60,18 @@ def per_window(sharp: NDArray[np.uint8], recipe: Recipe) -> list[tuple[int, int,
     return chosen
 
 
-def timed(function: object, *arguments: object) -> tuple[float, object]:
+def timed(function: Callable[..., T], *arguments: object) -> tuple[float, T]:
     started = time.perf_counter()
-    result = function(*arguments)  # type: ignore[operator]
+    result = function(*arguments)
     return time.perf_counter() - started, result
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--size", default="4096x2160")
+    parser.add_argument("--size", default="4096x2160", type=parse_size)
     parser.add_argument("--pairs", type=int, default=4)
     arguments = parser.parse_args()
-    width, height = parse_size(arguments.size)
+    width, height = arguments.size
     cv2.setNumThreads(1)
     print(machine.describe("numpy", "opencv-python", "imagecodecs", "joblib"))
     with tempfile.TemporaryDirectory() as folder:
@@ -84,9 +90,12 @@ def main() -> None:
                 seconds, _ = timed(prepare, plan, root / f"{store}-{jobs}", jobs)
                 print(f"prepare --store {store} --jobs {jobs}: {len(pairs) / seconds:.2f} pairs/s")
         shares(pairs)
-        print("\nwindows kept that a gradient in every window would keep too, and seconds a pair to choose them")
-        for name, recipe in RECIPES.items():
-            agreement(name, recipe, pairs)
+        agreements("the mosaics", [read_pixels(pair.sharp) for pair in pairs])
+    if os.environ.get(ASSETS_VARIABLE):
+        photographs = list_images(Path(os.environ[ASSETS_VARIABLE]) / "data" / "sharp-photos")
+        agreements(f"{len(photographs)} photographs", [resized(read_pixels(p), (width, height)) for p in photographs])
+    else:
+        print(f"\nagreement on real photographs: skipped, {ASSETS_VARIABLE} is not set")
 
 
 def shares(pairs: list[Pair]) -> None:
@@ -104,32 +113,34 @@ def shares(pairs: list[Pair]) -> None:
         for frame in (blur, sharp):
             seconds, pieces = timed(lambda frame=frame, windows=windows: list(cut(frame, windows, recipe)))
             parts["cutting"] += seconds
-            parts["PNG encoding"] += sum(timed(encode_png, piece)[0] for piece in pieces)  # type: ignore[attr-defined]
+            parts["PNG encoding"] += sum(timed(encode_png, piece)[0] for piece in pieces)
     total = sum(parts.values())
     print(f"\none thread, {total / len(pairs):.2f} s a pair:")
     for part, seconds in parts.items():
         print(f"  {part:20} {seconds / len(pairs):7.3f} s  {100 * seconds / total:5.1f} %")
 
 
-def agreement(name: str, recipe: Recipe, pairs: list[Pair]) -> None:
-    same = kept = 0
-    ours_s = theirs_s = 0.0
-    for pair in pairs:
-        sharp = read_pixels(pair.sharp)
+def agreements(what: str, frames: list[Pixels]) -> None:
+    """Print for each recipe how many of the kept windows the peer keeps too, and the seconds of both."""
+    print(f"\n{what}: windows kept that a gradient in every window would keep too, and seconds a frame to choose them")
+    for name, recipe in RECIPES.items():
         if recipe.drop_percent == 0:
             print(f"  {name:12} keeps every window, nothing to choose")
-            return
-        seconds, windows = timed(choose_windows, sharp, recipe)
-        ours_s += seconds
-        seconds, reference = timed(per_window, sharp, recipe)
-        theirs_s += seconds
-        ours = {(w.level, w.x, w.y) for w in windows}  # type: ignore[attr-defined]
-        same += len(ours & set(reference))  # type: ignore[call-overload]
-        kept += len(ours)
-    print(
-        f"  {name:12} {100 * same / kept:5.1f} % of {kept}; {ours_s / len(pairs):.3f} s against "
-        f"{theirs_s / len(pairs):.3f} s a pair, {theirs_s / ours_s:.1f} times"
-    )
+            continue
+        same = kept = 0
+        ours_s = theirs_s = 0.0
+        for sharp in frames:
+            seconds, windows = timed(choose_windows, sharp, recipe)
+            ours_s += seconds
+            seconds, reference = timed(per_window, sharp, recipe)
+            theirs_s += seconds
+            ours = {(w.level, w.x, w.y) for w in windows}
+            same += len(ours & set(reference))
+            kept += len(ours)
+        print(
+            f"  {name:12} {100 * same / kept:5.1f} % of {kept}; {ours_s / len(frames):.3f} s against "
+            f"{theirs_s / len(frames):.3f} s, {theirs_s / ours_s:.1f} times"
+        )
 
 
 if __name__ == "__main__":

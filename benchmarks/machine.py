@@ -1,4 +1,4 @@
-"""What a benchmark was measured on, and how it is timed."""
+"""What a benchmark was measured on, and how time and memory are taken."""
 
 from __future__ import annotations
 
@@ -6,25 +6,26 @@ import os
 import platform
 import resource
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 
+LINUX = sys.platform == "linux"
+
 
 def describe(*packages: str) -> str:
     """Return the machine and the versions of packages in two lines."""
     name = platform.processor() or platform.machine()
-    try:
-        with Path("/proc/cpuinfo").open(encoding="utf-8") as file:
-            name = next((line.split(":")[1].strip() for line in file if line.startswith("model name")), name)
-    except OSError:
-        pass
+    if LINUX:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        name = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), name)
     versions = ", ".join(f"{package} {metadata.version(package)}" for package in packages)
     return f"{name}, {os.cpu_count()} CPUs, {platform.system()}, Python {platform.python_version()}\n{versions}"
 
 
-def median_seconds(function: Callable[[], object], repeats: int) -> float:
+def seconds_of(function: Callable[[], object], repeats: int) -> float:
     """Return the median wall time of calls after one warm-up."""
     function()
     times = []
@@ -37,8 +38,13 @@ def median_seconds(function: Callable[[], object], repeats: int) -> float:
 
 def peak_gb() -> float:
     """Return the peak resident memory of this process so far, in GB."""
-    try:
-        with Path("/proc/self/status").open(encoding="utf-8") as file:  # getrusage also counts the parent before exec
-            return next(int(line.split()[1]) for line in file if line.startswith("VmHWM")) * 1024 / 1e9
-    except OSError:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+    if LINUX:  # getrusage also counts what the parent had before exec
+        lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+        return int(next(line.split()[1] for line in lines if line.startswith("VmHWM"))) * 1024 / 1e9
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e9
+
+
+def reset_peak() -> None:
+    """Forget the peak so far, where the system can (Linux)."""
+    if LINUX:
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import re
 import shlex
 import subprocess
@@ -145,10 +146,12 @@ def test_doctor_finds_weights_that_are_there(tmp_path: Path, monkeypatch: pytest
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """The demo's folder and what it printed."""
-    out = tmp_path_factory.mktemp("demo") / "out"
-    done = subprocess.run(
-        [sys.executable, "-m", "sdd_bench.cli", "demo", "--out", str(out)], capture_output=True, text=True, check=False
-    )
+    folder = tmp_path_factory.mktemp("demo")
+    out = folder / "out"
+    # Without LPIPS weights, as on a fresh machine.
+    bare = {k: v for k, v in os.environ.items() if k != "SDD_BENCH_LPIPS_TRUNK"} | {"TORCH_HOME": str(folder)}
+    command = [sys.executable, "-m", "sdd_bench.cli", "demo", "--out", str(out)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=bare)
     assert done.returncode == 0, done.stdout + done.stderr
     return out, done.stdout
 
@@ -169,6 +172,18 @@ def test_demo_ranks_the_upper_bound_first_only_where_the_truth_is_drawn(demo: tu
     assert float(paper[0]["psnr_db"]) > float(paper[1]["psnr_db"]) + 3
     assert direct[-1]["method"] == "Aligned truth (upper bound)"
     assert float(direct[0]["psnr_db"]) - float(direct[-1]["psnr_db"]) < 2
+
+
+def test_readme_shows_what_the_demo_prints(demo: tuple[Path, str]) -> None:
+    def scores(text: str) -> list[tuple[str, ...]]:
+        lines = re.findall(r"^ +(\d)  (.*?)  +7 +([\d.]+)  ([\d.]+) +([\d.]+)  measured$", text, re.MULTILINE)
+        assert len(lines) == 6
+        return lines
+
+    for shown, printed in zip(scores(README), scores(demo[1]), strict=True):
+        assert shown[:2] == printed[:2]
+        for a, b in zip(shown[2:], printed[2:], strict=True):
+            assert float(a) == pytest.approx(float(b), rel=0.005)  # other processors round differently
 
 
 def test_demo_says_what_it_shows_and_draws_it(demo: tuple[Path, str]) -> None:

@@ -266,3 +266,15 @@ def test_folder_without_photographs_is_refused(tmp_path: Path) -> None:
 def test_bad_settings_are_refused(settings: dict, words: str) -> None:
     with pytest.raises(UserError, match=words):
         Synthesis(**settings)
+
+
+def test_colours_continue_behind_an_edge_as_they_are_beside_it() -> None:
+    # A bright sky beside an edge, dark rock farther off: the hidden part is sky, not a mixture of the two.
+    image = np.full((64, 96, 3), 0.1, np.float32)
+    image[:, 16:48] = 0.8
+    right = np.zeros((64, 96), bool)
+    right[:, 48:] = True
+    # The object is blurred and as bright as the sky: a dark line could only come from what is continued behind it.
+    image[right] = 0.8
+    seen = defocus(image, [flat_layer((64, 96), 0.0), flat_layer((64, 96), 6.0, right)])
+    assert seen[32, 30:70].min() > 0.79
