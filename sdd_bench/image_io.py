@@ -213,7 +213,8 @@ def _sample_layout(path: Path, image: Image.Image) -> tuple[int, int]:
         return max(depth, 8), {0: 1, 2: 3, 4: 2, 6: 4}.get(colour, 0)
     if image.format == "TIFF":
         with tifffile.TiffFile(path) as tiff:
-            if len(tiff.pages) != 1:
+            others = list(tiff.pages)[1:]
+            if not all(getattr(other, "is_reduced", False) for other in others):  # but for thumbnails
                 raise UserError(f"{path}: a TIFF of {len(tiff.pages)} pages, expected one image")
             page = tiff.pages.first
             return int(page.bitspersample), int(page.samplesperpixel)

@@ -11,6 +11,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -104,7 +105,8 @@ def map_items(
         still_valid: Asked of a journalled result; False does the item again.
 
     Raises:
-        UserError: Every item that raised one is reported, after all others have been done and journalled.
+        UserError: Every item that raised one is reported, after all others have been done and journalled; or a
+            worker process died.
     """
     results: dict[str, Result] = {}
     waiting = []
@@ -116,14 +118,20 @@ def map_items(
             waiting.append(item)
     faults: list[str] = []
     with tqdm(total=len(items), initial=len(results), desc=label, unit="", disable=not _show_progress()) as bar:
-        for item, result in zip(waiting, _run(function, waiting, min(jobs, len(waiting))), strict=True):
-            if isinstance(result, UserError):
-                faults.append(result.message)
-            else:
-                results[item.name] = result
-                if journal:
-                    journal.add(item, result)
-            bar.update()
+        try:
+            for item, result in zip(waiting, _run(function, waiting, min(jobs, len(waiting))), strict=True):
+                if isinstance(result, UserError):
+                    faults.append(result.message)
+                else:
+                    results[item.name] = result
+                    if journal:
+                        journal.add(item, result)
+                bar.update()
+        except BrokenExecutor:
+            kept = "; finished items are kept, the same command goes on" if journal else ""
+            raise UserError(
+                f"{label}: a worker process died, most likely for lack of memory; take fewer --jobs{kept}"
+            ) from None
     if faults:
         raise fault_report(faults, where or label)
     return [results[item.name] for item in items]

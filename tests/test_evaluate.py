@@ -193,3 +193,9 @@ def test_lpips_and_raft_in_one_run(assets: Path, make_pairs: MakePairs, tmp_path
     assert results.protocol["flow"]["model"] == "raft_small"
     assert len(results.weights["trunk_sha256"]) == 64
     assert results.summary()["lpips"] == pytest.approx(0, abs=0.05)
+
+
+def test_two_folders_without_a_split_are_all_test(make_pairs: MakePairs, tmp_path: Path) -> None:
+    root = make_pairs(NAMES)
+    results = evaluate(evaluation(root, root / "blur"), tmp_path / "r.json", 1)
+    assert (results.dataset["name"], results.dataset["split"], len(results.images)) == ("pairs", "test", 4)

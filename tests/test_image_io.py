@@ -159,3 +159,44 @@ def test_listing_takes_images_only_and_sorts(tmp_path: Path) -> None:
     assert [p.name for p in list_images(tmp_path)] == ["a.jpg", "b.PNG"]
     with pytest.raises(UserError, match="cannot be listed"):
         list_images(tmp_path / "none")
+
+
+def test_a_tiff_thumbnail_is_passed_over_and_a_second_image_is_not(tmp_path: Path) -> None:
+    with tifffile.TiffWriter(tmp_path / "camera.tif") as tiff:
+        tiff.write(RGB8, photometric="rgb")
+        tiff.write(np.ascontiguousarray(RGB8[::4, ::4]), photometric="rgb", subfiletype=1)
+    np.testing.assert_array_equal(read_pixels(tmp_path / "camera.tif"), RGB8)
+    with tifffile.TiffWriter(tmp_path / "two.tif") as tiff:
+        tiff.write(RGB8, photometric="rgb")
+        tiff.write(RGB8, photometric="rgb")
+    with pytest.raises(UserError, match=r"two\.tif: a TIFF of 2 pages, expected one image"):
+        read_pixels(tmp_path / "two.tif")
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_few_bits_of_grey_are_spread_over_the_range(tmp_path: Path, bits: int) -> None:
+    levels = np.arange(2**bits, dtype=np.uint8).reshape(1, -1)
+    rows = np.packbits(np.unpackbits(levels[:, :, None], axis=2)[:, :, -bits:].reshape(1, -1), axis=1)
+    header = struct.pack(">IIBBBBB", 2**bits, 1, bits, 0, 0, 0, 0)
+    png = b"\x89PNG\r\n\x1a\n"
+    for kind, body in ((b"IHDR", header), (b"IDAT", zlib.compress(b"\0" + rows.tobytes())), (b"IEND", b"")):
+        png += struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+    (tmp_path / "few.png").write_bytes(png)
+    expected = np.round(levels[0].astype(float) * 255 / (2**bits - 1)).astype(np.uint8)
+    np.testing.assert_array_equal(read_pixels(tmp_path / "few.png", grey="expand")[0, :, 0], expected)
+
+
+@pytest.mark.parametrize("pixels", [RGB8, RGB16], ids=["8-bit", "16-bit"])
+def test_grey_with_alpha_is_read_as_grey(tmp_path: Path, pixels: np.ndarray) -> None:
+    opaque = np.dstack([pixels[..., 0], np.full(pixels.shape[:2], np.iinfo(pixels.dtype).max, pixels.dtype)])
+    (tmp_path / "ga.png").write_bytes(imagecodecs.png_encode(opaque))
+    assert read_header(tmp_path / "ga.png").channels == 2
+    read = read_pixels(tmp_path / "ga.png", grey="expand")
+    np.testing.assert_array_equal(read, np.repeat(pixels[..., :1], 3, axis=2))
+
+
+def test_a_colour_palette_with_a_transparent_entry_is_refused(tmp_path: Path) -> None:
+    image = Image.fromarray(RGB8).quantize(8)
+    image.save(tmp_path / "p.png", transparency=0)
+    with pytest.raises(UserError, match=r"p\.png: has transparent pixels"):
+        read_pixels(tmp_path / "p.png")

@@ -157,7 +157,8 @@ def open_dataset(path: Path, split: str | None = None, name: str | None = None, 
 
     Args:
         path: The folder; dataset.json in it makes it a prepared one.
-        split: Return the pairs of this split alone, and read no other's headers.
+        split: Return the pairs of this split alone, and read no other's headers. A released dataset without splits
+            is all `test`.
         name: A key of `LAYOUTS` for a released dataset; None recognises it.
         grey: `refuse` or `expand`.
 
@@ -168,6 +169,8 @@ def open_dataset(path: Path, split: str | None = None, name: str | None = None, 
         dataset = read_prepared(path)
         return replace(dataset, pairs=dataset.split(split)) if split is not None else dataset
     listing = list_dataset(path, name)
+    if split == "test" and not any(pair.split for pair in listing.pairs):
+        listing = replace(listing, pairs=tuple(replace(pair, split="test") for pair in listing.pairs))
     if split is not None and not listing.faults:
         listing = replace(listing, pairs=Dataset(listing.name, path, listing.pairs, {}).split(split))
     return Dataset(listing.name, path, check_listing(listing, grey=grey).pairs, {})
