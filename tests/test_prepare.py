@@ -154,6 +154,19 @@ def test_damaged_frames_are_all_named_and_the_others_kept(make_pairs: MakePairs,
     assert len((tmp_path / "data" / ".run" / "journal.jsonl").read_text().split()) > 3
 
 
+def test_faulty_pairs_can_be_left_out_and_are_named(make_pairs: MakePairs, tmp_path: Path) -> None:
+    source = make_pairs(NAMES)
+    (source / "gt" / "s0.png").unlink()
+    file = source / "gt" / "s1.png"
+    file.write_bytes(file.read_bytes()[:-500])
+    run(source, tmp_path / "data", skip_faulty=True, fraction=0.9)
+    manifest = json.loads((tmp_path / "data" / "dataset.json").read_text())
+    assert sum(manifest["pairs"].values()) == 3
+    assert [note.split(":")[0] for note in manifest["notes"]] == ["left out", "left out"]
+    assert "s0.png" in manifest["notes"][0]
+    assert "s1.png: cannot be decoded" in manifest["notes"][1]
+
+
 def test_frame_smaller_than_the_window_says_what_to_do(make_pairs: MakePairs, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="64x48 is smaller than the window of 512 px; take --window or another"):
         run(make_pairs(NAMES), tmp_path / "data", window_px=None, fraction=0.9)

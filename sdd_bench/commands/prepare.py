@@ -87,9 +87,9 @@ def command(
     workers = job_count(jobs)
     preparation = plan(source, choices, workers)
     target = out or Path("data") / preparation.name
-    for note in preparation.notes:
-        click.echo(f"note: {note}", err=True)
     summary = prepare(preparation, target, workers)
+    for note in summary.notes:
+        click.echo(f"note: {note}", err=True)
     counts = ", ".join(f"{count} {split}" for split, count in summary.pairs.items()) or "no full frames"
     state = "already prepared, nothing to do" if summary.already_there else "prepared"
     click.echo(f"{preparation.name} ({preparation.layout} layout): {counts}; {summary.patches} patches")

@@ -28,6 +28,7 @@ class PairTask:
         store: `png` or `hdf5`.
         grey: `refuse` or `expand`.
         part: The HDF5 part for the pair's patches.
+        skip_faulty: Leave a pair that cannot be decoded out instead of refusing it.
     """
 
     pair: Pair
@@ -37,6 +38,7 @@ class PairTask:
     store: str
     grey: str
     part: Path
+    skip_faulty: bool = False
 
 
 def prepare_pair(task: PairTask) -> dict[str, Any]:
@@ -44,11 +46,21 @@ def prepare_pair(task: PairTask) -> dict[str, Any]:
 
     Returns:
         `row` of pairs.csv (None for a patch of a release), `patches`: rows of patches.csv, each with the digest of its
-        samples at the end, and `files`: everything written, relative to the dataset.
+        samples at the end, and `files`: everything written, relative to the dataset; for a pair left out also
+        `left_out`: why.
 
     Raises:
         UserError: A frame that cannot be decoded, two sizes in a pair, a frame smaller than the window.
     """
+    try:
+        return _prepare(task)
+    except UserError as error:
+        if not task.skip_faulty:
+            raise
+        return {"row": None, "patches": [], "files": [], "left_out": error.message}
+
+
+def _prepare(task: PairTask) -> dict[str, Any]:
     pair = task.pair
     blur, sharp = read_pixels(pair.blur, grey=task.grey), read_pixels(pair.sharp, grey=task.grey)
     if blur.shape != sharp.shape:

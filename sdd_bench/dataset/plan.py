@@ -69,6 +69,7 @@ def plan(source: Path, choices: Choices, jobs: int) -> Preparation:
         store=choices.store,
         grey=choices.grey,
         notes=listing.notes,
+        skip_faulty=choices.skip_faulty,
     )
 
 

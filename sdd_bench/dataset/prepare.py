@@ -28,7 +28,7 @@ from sdd_bench.dataset.manifest import (
     json_text,
     read_prepared,
 )
-from sdd_bench.dataset.pair_files import PairTask, prepare_pair
+from sdd_bench.dataset.pair_files import IMPORTED, PairTask, prepare_pair
 from sdd_bench.dataset.patches import Recipe
 from sdd_bench.image_io import file_sha256, write_text
 from sdd_bench.run_folder import RunFolder
@@ -56,6 +56,7 @@ class Preparation:
         store: `png` or `hdf5`.
         grey: `refuse` or `expand`.
         notes: Differences from the published counts, pairs left out.
+        skip_faulty: Leave pairs that cannot be decoded out instead of refusing.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Preparation:
     store: str = "png"
     grey: str = "refuse"
     notes: tuple[str, ...] = ()
+    skip_faulty: bool = False
 
     def __post_init__(self) -> None:
         if self.store not in store.STORES:
@@ -87,18 +89,19 @@ class Preparation:
             "recipe": _recipe_json(self.recipe),
             "store": self.store,
             "grey": self.grey,
+            "skip_faulty": self.skip_faulty,
             "source_listing_sha256": hashlib.sha256(listing.encode()).hexdigest(),
         }
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What a preparation wrote: pairs a split, number of patches, and whether it was there already."""
+    """What a preparation wrote: pairs a split, number of patches, notes, and whether it was there already."""
 
     pairs: dict[str, int]
     patches: int
+    notes: tuple[str, ...]
     already_there: bool = False
-    notes: tuple[str, ...] = ()
 
 
 def prepare(preparation: Preparation, out: Path, jobs: int) -> Summary:
@@ -116,11 +119,14 @@ def prepare(preparation: Preparation, out: Path, jobs: int) -> Summary:
     folder = RunFolder(out, out / "dataset.json", request)
     if folder.is_finished:
         manifest = read_prepared(out).manifest
-        return Summary(manifest["pairs"], manifest["patches"]["count"], already_there=True, notes=preparation.notes)
+        return Summary(manifest["pairs"], manifest["patches"]["count"], tuple(manifest["notes"]), already_there=True)
     journal = folder.begin()
     pairs = sorted(preparation.pairs, key=lambda p: (p.split, p.name))
     tasks = [_task(pair, preparation, folder) for pair in _with_shared_names(pairs)]
-    items = [Item(f"{t.pair.split}/{t.pair.name}", t, fingerprint(request, t.pair.blur, t.pair.sharp)) for t in tasks]
+    items = [
+        Item(f"{t.pair.split}/{t.pair.name}", t, fingerprint([request, __version__], t.pair.blur, t.pair.sharp))
+        for t in tasks
+    ]
     results = map_items(
         prepare_pair,
         items,
@@ -148,7 +154,16 @@ def _with_shared_names(pairs: Sequence[Pair]) -> list[tuple[Pair, str]]:
 def _task(named: tuple[Pair, str], preparation: Preparation, folder: RunFolder) -> PairTask:
     pair, sharp_name = named
     part = folder.work / "parts" / pair.split / f"{pair.name}.h5"
-    return PairTask(pair, sharp_name, folder.out, preparation.recipe, preparation.store, preparation.grey, part)
+    return PairTask(
+        pair,
+        sharp_name,
+        folder.out,
+        preparation.recipe,
+        preparation.store,
+        preparation.grey,
+        part,
+        preparation.skip_faulty,
+    )
 
 
 def _write_listing(
@@ -164,7 +179,8 @@ def _write_listing(
         {(row[role], row[f"{role}_sha256"]) for row in rows for role in ("blur", "sharp", "defocus_map") if role in row}
     )
     counts = dict(sorted(Counter(row["split"] for row in rows).items()))
-    imported = any(r["row"] is None for r in results)
+    imported = any(pair.split == IMPORTED for pair in preparation.pairs)
+    notes = (*preparation.notes, *(f"left out: {r['left_out']}" for r in results if "left_out" in r))
     manifest = {
         "schema": SCHEMA,
         "name": preparation.name,
@@ -190,11 +206,11 @@ def _write_listing(
         "split": preparation.split,
         "split_file_sha256": file_sha256(out / "split.csv"),
         "conventions": CONVENTIONS,
-        "notes": list(preparation.notes),
+        "notes": list(notes),
         "request": request,
     }
     write_text(out / "dataset.json", json_text(manifest))
-    return Summary(counts, len(patches), notes=preparation.notes)
+    return Summary(counts, len(patches), notes)
 
 
 def _recipe_json(recipe: Recipe | None) -> dict[str, Any] | None:
