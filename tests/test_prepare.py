@@ -255,3 +255,25 @@ def test_damaged_datasets_are_refused(
     damage(tmp_path / "data")
     with pytest.raises(UserError, match=words):
         read_prepared(tmp_path / "data")
+
+
+def test_150_pairs_with_places_give_4830_patches_of_115(tmp_path: Path) -> None:
+    # SDD at a sixteenth of its size, windows of 32 instead of 512: the same arithmetic.
+    frame = np.random.default_rng(3).integers(0, 256, (135, 256, 3), dtype=np.uint8)
+    lines = ["name,scene,place"]
+    for i in range(150):
+        for role in ("blur", "gt"):
+            write_png(tmp_path / "sdd" / role / f"{i:03d}.png", frame)
+        lines.append(f"{i:03d},,{'indoor' if i % 150 < 61 else 'outdoor'}")
+    (tmp_path / "sdd" / "places.csv").write_text("\n".join(lines))
+    run(tmp_path / "sdd", tmp_path / "data", 2, dataset="sdd", recipe=None, window_px=32, store="hdf5")
+    manifest = json.loads((tmp_path / "data" / "dataset.json").read_text())
+    assert (manifest["pairs"], manifest["patches"]["count"]) == ({"test": 35, "train": 115}, 4830)
+    assert (manifest["patches"]["recipe"]["name"], manifest["notes"]) == ("half-70", [])
+    rows = read_csv(tmp_path / "data" / "pairs.csv", ["split", "place"])
+    counts = {
+        (s, p): sum(r["split"] == s and r["place"] == p for r in rows)
+        for s in ("train", "test")
+        for p in ("indoor", "outdoor")
+    }
+    assert list(counts.values()) == [50, 65, 11, 24]

@@ -13,9 +13,9 @@ import pytest
 import skimage.data
 from numpy.typing import NDArray
 
-from sdd_bench.dataset.manifest import Pair
+from sdd_bench.dataset.manifest import Pair, csv_text
 from sdd_bench.dataset.similar import MAX_DISTANCE, hash_bits, similar_groups
-from sdd_bench.dataset.split import read_split_file, split_fraction, split_sdd, split_text
+from sdd_bench.dataset.split import read_split_file, split_fraction, split_sdd
 from sdd_bench.errors import UserError
 from sdd_bench.image_io import write_png
 
@@ -54,7 +54,7 @@ def test_seed_decides_and_order_does_not() -> None:
     pairs = some(1112)
     first = split_fraction(pairs, 0.8, 0)
     shuffled = random.Random(1).sample(pairs, len(pairs))
-    assert split_text(split_fraction(shuffled, 0.8, 0)) == split_text(first)
+    assert split_fraction(shuffled, 0.8, 0) == first
     other = split_fraction(pairs, 0.8, 1)
     # Two independent draws of 890 out of 1,112 share 712 on average, standard deviation 5.3.
     assert 690 < sum(first[n] == other[n] == "train" for n in first) < 735
@@ -159,7 +159,7 @@ def test_sdd_place_faults_together() -> None:
 
 def test_list_file_comes_back(tmp_path: Path) -> None:
     assignment = split_sdd(some(20), 3) | {"0007": "val"}
-    (tmp_path / "split.csv").write_text(split_text(assignment))
+    (tmp_path / "split.csv").write_text(csv_text(("split", "name"), ((s, n) for n, s in assignment.items())))
     assert read_split_file(tmp_path / "split.csv", reversed(list(assignment))) == assignment
     (tmp_path / "more.csv").write_text("note,name,split\nx,a,test\n,b,train\n")
     assert read_split_file(tmp_path / "more.csv", ["a", "b"]) == {"a": "test", "b": "train"}

@@ -12,7 +12,7 @@ from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
-from sdd_bench.dataset.manifest import Pair, csv_text, read_csv
+from sdd_bench.dataset.manifest import Pair, read_csv
 from sdd_bench.errors import UserError, fault_report
 
 SPLIT_NAMES = ("train", "val", "test")
@@ -103,18 +103,6 @@ def read_split_file(path: Path, names: Iterable[str]) -> dict[str, str]:
     if faults:
         raise fault_report(faults, str(path))
     return assignment
-
-
-def split_text(assignment: Mapping[str, str]) -> str:
-    """Return a split as the CSV text that `read_split_file` takes back, sorted by split and name.
-
-    >>> print(split_text({"b": "train", "a": "train", "c": "test"}), end="")
-    split,name
-    test,c
-    train,a
-    train,b
-    """
-    return csv_text(("split", "name"), sorted((split, name) for name, split in assignment.items()))
 
 
 def _train_count(n: int, fraction: Fraction) -> int:

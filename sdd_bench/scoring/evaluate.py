@@ -143,6 +143,14 @@ def evaluate(evaluation: Evaluation, out: Path, jobs: int) -> results_file.Resul
         missing=missing,
         why_empty=why_empty,
         weights=weights,
+        configuration={
+            "metrics": list(wanted),
+            "pred_pattern": None if evaluation.by_order else evaluation.pattern,
+            "by_order": evaluation.by_order,
+            "allow_missing": evaluation.allow_missing,
+            "grey": evaluation.grey,
+            "device": evaluation.device,
+        },
         environment=results_file.environment(),
     )
     results_file.write_results(finished, out)

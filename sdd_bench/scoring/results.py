@@ -54,6 +54,7 @@ class Results:
         missing: Names without a prediction.
         why_empty: Metric to the reason it was not measured.
         weights: What LPIPS weights were used.
+        configuration: What else the run was told: metrics, naming, grey, device.
         environment: Versions and machine kind.
     """
 
@@ -65,6 +66,7 @@ class Results:
     missing: tuple[str, ...] = ()
     why_empty: dict[str, str] = field(default_factory=dict)
     weights: dict[str, str] = field(default_factory=dict)
+    configuration: dict[str, Any] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
 
     def summary(self) -> dict[str, float | None]:
@@ -114,6 +116,7 @@ def write_results(results: Results, path: Path) -> Path:
         "summary": {k: _jsonable(v) for k, v in summary.items()},
         "why_empty": results.why_empty,
         "weights": results.weights,
+        "configuration": results.configuration,
         "environment": results.environment,
         "images": [{k: _jsonable(v) for k, v in row.items()} for row in rows],
     }
@@ -147,6 +150,7 @@ def read_results(path: Path) -> Results:
             tuple(content["missing"]),
             content["why_empty"],
             content["weights"],
+            content["configuration"],
             content["environment"],
         )
         _ = (results.dataset["name"], results.dataset["sha256"], results.dataset["split"], results.protocol["sha256"])
