@@ -5,11 +5,16 @@ from __future__ import annotations
 import shlex
 import textwrap
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from sdd_bench.commands.options import job_count, jobs_option
+
+if TYPE_CHECKING:
+    from sdd_bench.dataset.manifest import Pair
 
 METHODS = {
     "blur": "Blur image",
@@ -40,66 +45,56 @@ def command(out: Path, jobs: int | None) -> None:
     Example:
       sdd-bench demo --out demo
     """
-    from sdd_bench.baselines import copy_images, write_deconvolutions
-    from sdd_bench.dataset.manifest import read_prepared
     from sdd_bench.report.demo_page import explain, write_page
 
     started = time.monotonic()
-    workers = str(job_count(jobs))
-    photos, data, predictions, results = (out / name for name in ("photos", "data", "predictions", "results"))
-    _say("Making misaligned pairs with known truth from the photographs inside scikit-image")
-    _run("synthesise", "--out", photos, "--count", "12", "--max-radius", "4", "--seed", "1", "--jobs", workers)
-    _say("Preparing them as a dataset: split by scene, 128 px patches")
-    _run(
-        "prepare",
-        photos,
-        "--dataset",
-        "pairs",
-        "--name",
-        "demo",
-        "--split",
-        "0.5",
-        "--group-by",
-        "scene",
-        "--window",
-        "128",
-        "--out",
-        data,
-        "--jobs",
-        workers,
-    )
-    _say("Three honest predictions: the blur image, a classical deconvolution, and the aligned truth as upper bound")
-    test = read_prepared(data).split("test")
-    copy_images([pair.blur for pair in test], predictions / "blur")
-    write_deconvolutions(test, predictions / "deconvolution", int(workers))
-    copy_images([photos / "truth" / "aligned" / f"{p.name}.png" for p in test], predictions / "upper-bound")
-    for protocol in PROTOCOLS:
-        for folder, method in METHODS.items():
-            _run(
-                "evaluate",
-                "--pred",
-                predictions / folder,
-                "--data",
-                data,
-                "--protocol",
-                protocol,
-                "--method",
-                method,
-                "--out",
-                results / f"{folder}.{protocol.replace('/', '-')}.json",
-                "--jobs",
-                workers,
-                quiet=True,
-            )
-    for protocol, name in PROTOCOLS.items():
-        files = [results / f"{folder}.{protocol.replace('/', '-')}.json" for folder in METHODS]
-        _run("leaderboard", *files, "--out", out / name)
-    tables = {protocol: out / name for protocol, name in PROTOCOLS.items()}
+    workers = job_count(jobs)
+    test = _make_data(out, workers)
+    _make_predictions(out, test, workers)
+    tables = _score(out, workers)
     click.echo("\nWhat this shows:")
     for line in explain(tables):
         click.echo(textwrap.fill(line, 100, initial_indent="  ", subsequent_indent="  ") + "\n")
-    page = write_page(out / "report.html", tables, test, {METHODS[f]: predictions / f for f in METHODS})
+    pictures = {method: out / "predictions" / folder for folder, method in METHODS.items()}
+    page = write_page(out / "report.html", tables, test, pictures)
     click.echo(f"Done in {time.monotonic() - started:.0f} s. Leaderboard: {out / 'leaderboard.csv'}; pictures: {page}")
+
+
+def _make_data(out: Path, workers: int) -> tuple[Pair, ...]:
+    """Synthesise and prepare; return the test pairs."""
+    from sdd_bench.dataset.manifest import read_prepared
+
+    photos, data = out / "photos", out / "data"
+    _say("Making misaligned pairs with known truth from the photographs inside scikit-image")
+    _run("synthesise", "--out", photos, "--count", 12, "--max-radius", 4, "--seed", 1, "--jobs", workers)
+    _say("Preparing them as a dataset: split by scene, 128 px patches")
+    choices = ("--dataset", "pairs", "--name", "demo", "--split", 0.5, "--group-by", "scene", "--window", 128)
+    _run("prepare", photos, *choices, "--out", data, "--jobs", workers)
+    return read_prepared(data).split("test")
+
+
+def _make_predictions(out: Path, test: Sequence[Pair], workers: int) -> None:
+    from sdd_bench.baselines import copy_images, write_deconvolutions
+
+    _say("Three honest predictions: the blur image, a classical deconvolution, and the aligned truth as upper bound")
+    predictions = out / "predictions"
+    copy_images([pair.blur for pair in test], predictions / "blur")
+    write_deconvolutions(test, predictions / "deconvolution", workers)
+    copy_images([out / "photos/truth/aligned" / f"{pair.name}.png" for pair in test], predictions / "upper-bound")
+
+
+def _score(out: Path, workers: int) -> dict[str, Path]:
+    """Score every folder of predictions under every protocol; return each protocol's leaderboard."""
+    tables = {}
+    for protocol, name in PROTOCOLS.items():
+        results = []
+        for folder, method in METHODS.items():
+            results.append(out / "results" / f"{folder}.{protocol.replace('/', '-')}.json")
+            words = ("--pred", out / "predictions" / folder, "--data", out / "data", "--protocol", protocol)
+            _run("evaluate", *words, "--method", method, "--out", results[-1], "--jobs", workers, quiet=True)
+        tables[protocol] = out / name
+        _run("leaderboard", *results, "--out", tables[protocol])
+    return tables
 
 
 def _run(*words: object, quiet: bool = False) -> None:

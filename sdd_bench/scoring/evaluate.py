@@ -75,6 +75,16 @@ class _Task:
     grey: str
 
 
+@dataclass(frozen=True)
+class _Measures:
+    """The metrics to measure, why others stay empty, LPIPS's weights, and their file."""
+
+    wanted: tuple[str, ...]
+    why_empty: dict[str, str]
+    weights: dict[str, str] = field(default_factory=dict)
+    trunk: Path | None = None
+
+
 def evaluate(evaluation: Evaluation, out: Path, jobs: int) -> results_file.Results:
     """Score a folder of predictions and write the results to `out` and the CSV beside it.
 
@@ -87,12 +97,8 @@ def evaluate(evaluation: Evaluation, out: Path, jobs: int) -> results_file.Resul
         UserError: Predictions that do not fit the split (all named), weights that cannot be had, bad images.
     """
     pairs = evaluation.dataset.split(evaluation.split)
-    protocol = build_protocol(
-        evaluation.protocol_id,
-        _flow_identity(evaluation),
-        evaluation.crop_multiple,
-        evaluation.lpips_net,
-    )
+    identity = _flow_identity(evaluation)
+    protocol = build_protocol(evaluation.protocol_id, identity, evaluation.crop_multiple, evaluation.lpips_net)
     predictions = match_predictions(
         evaluation.predictions,
         pairs,
@@ -101,34 +107,58 @@ def evaluate(evaluation: Evaluation, out: Path, jobs: int) -> results_file.Resul
         allow_missing=evaluation.allow_missing,
     )
     check_sizes(predictions, pairs, protocol.crop_multiple)
-    wanted, why_empty, weights, trunk = _choose_metrics(evaluation)
-    scored = [pair for pair in pairs if pair.name in predictions]
-    configuration = [protocol.sha256, wanted, weights, str(evaluation.save_warped), evaluation.grey]
-    items = [
-        Item(
-            pair.name,
-            _Task(
-                pair,
-                predictions[pair.name],
-                protocol,
-                evaluation.flow,
-                wanted,
-                trunk,
-                evaluation.device,
-                evaluation.save_warped,
-                evaluation.grey,
-            ),
-            fingerprint(configuration, pair.sharp, predictions[pair.name]),
-        )
-        for pair in scored
-    ]
+    measures = _choose_metrics(evaluation)
+    items = _items(evaluation, pairs, predictions, protocol, measures)
     journal = Journal(out.with_name(f".{out.name}.journal"))
     rows = map_items(_score_item, items, jobs=jobs, label="evaluate", where="evaluate", journal=journal)
-    rows = [{**row, "psnr_db": None if row["psnr_db"] is None else float(row["psnr_db"])} for row in rows]
-    missing = tuple(sorted({p.name for p in pairs} - set(predictions)))
-    hashes = [(r["name"], r["blur_sha256"], r["sharp_sha256"]) for r in rows]
-    hashes += [(p.name, file_sha256(p.blur), file_sha256(p.sharp)) for p in pairs if p.name in missing]
-    finished = results_file.Results(
+    results = _results(evaluation, pairs, protocol, measures, rows)
+    results_file.write_results(results, out)
+    journal.remove()
+    return results
+
+
+def _items(
+    evaluation: Evaluation,
+    pairs: Sequence[Pair],
+    predictions: dict[str, Path],
+    protocol: Protocol,
+    measures: _Measures,
+) -> list[Item]:
+    """Return one item for each pair that has a prediction."""
+    configuration = [protocol.sha256, measures.wanted, measures.weights, str(evaluation.save_warped), evaluation.grey]
+    items = []
+    for pair in pairs:
+        if pair.name not in predictions:
+            continue
+        restored = predictions[pair.name]
+        task = _Task(
+            pair,
+            restored,
+            protocol,
+            evaluation.flow,
+            measures.wanted,
+            measures.trunk,
+            evaluation.device,
+            evaluation.save_warped,
+            evaluation.grey,
+        )
+        items.append(Item(pair.name, task, fingerprint(configuration, pair.blur, pair.sharp, restored)))
+    return items
+
+
+def _results(
+    evaluation: Evaluation,
+    pairs: Sequence[Pair],
+    protocol: Protocol,
+    measures: _Measures,
+    rows: Sequence[dict[str, Any]],
+) -> results_file.Results:
+    """Return the results of scored rows."""
+    scored = {row["name"] for row in rows}
+    missing = [pair for pair in pairs if pair.name not in scored]
+    hashes = [(row["name"], row["blur_sha256"], row["sharp_sha256"]) for row in rows]
+    hashes += [(pair.name, file_sha256(pair.blur), file_sha256(pair.sharp)) for pair in missing]
+    return results_file.Results(
         method=evaluation.method,
         dataset={
             "name": evaluation.dataset.name,
@@ -138,13 +168,13 @@ def evaluate(evaluation: Evaluation, out: Path, jobs: int) -> results_file.Resul
             "dataset_json_sha256": evaluation.dataset.manifest.get("sha256", ""),
         },
         protocol=results_file.protocol_block(protocol),
-        images=tuple(rows),
+        images=tuple({**row, "psnr_db": _number(row["psnr_db"])} for row in rows),
         status="partial" if missing else "measured",
-        missing=missing,
-        why_empty=why_empty,
-        weights=weights,
+        missing=tuple(pair.name for pair in missing),
+        why_empty=measures.why_empty,
+        weights=measures.weights,
         configuration={
-            "metrics": list(wanted),
+            "metrics": list(measures.wanted),
             "pred_pattern": None if evaluation.by_order else evaluation.pattern,
             "by_order": evaluation.by_order,
             "allow_missing": evaluation.allow_missing,
@@ -153,9 +183,6 @@ def evaluate(evaluation: Evaluation, out: Path, jobs: int) -> results_file.Resul
         },
         environment=results_file.environment(),
     )
-    results_file.write_results(finished, out)
-    journal.remove()
-    return finished
 
 
 def _score_item(task: _Task) -> dict[str, Any]:
@@ -176,12 +203,11 @@ def _score_item(task: _Task) -> dict[str, Any]:
         raise UserError(f"{task.pair.name}: {error}") from None
     if task.save_warped:
         write_png(task.save_warped / f"{task.pair.name}.png", to_pixels(truth))
-    psnr = row["psnr_db"]
     return {
         "name": task.pair.name,
         **row,
-        # JSON has no infinity; the journal holds the row until the results are written.
-        "psnr_db": "inf" if psnr == float("inf") else psnr,
+        # JSON has no infinity, and the journal holds the row until the results are written.
+        "psnr_db": "inf" if row["psnr_db"] == float("inf") else row["psnr_db"],
         "restored_sha256": file_sha256(task.restored),
         "blur_sha256": file_sha256(task.pair.blur),
         "sharp_sha256": file_sha256(task.pair.sharp),
@@ -202,17 +228,22 @@ def _flow_identity(evaluation: Evaluation) -> dict[str, str] | None:
     return estimator.identity
 
 
-def _choose_metrics(
-    evaluation: Evaluation,
-) -> tuple[tuple[str, ...], dict[str, str], dict[str, str], Path | None]:
-    """Return the metrics to measure, why others stay empty, LPIPS's weights, and their file."""
-    wanted: Sequence[str] = evaluation.metrics
+def _choose_metrics(evaluation: Evaluation) -> _Measures:
+    """Return what is measured, and why the rest is not.
+
+    Raises:
+        UserError: LPIPS was asked for by name and its weights cannot be had.
+    """
+    wanted = evaluation.metrics
     why = {name: "not asked for" for name in METRICS if name not in wanted}
     if "lpips" not in wanted:
-        return tuple(wanted), why, {}, None
+        return _Measures(wanted, why)
     trunk = find_trunk(evaluation.lpips_net, evaluation.lpips_trunk)
     if trunk is None and not evaluation.lpips_asked:
         why["lpips"] = "no weights of the LPIPS trunk on this machine"
-        return tuple(m for m in wanted if m != "lpips"), why, {}, None
-    identity = _perceptual(evaluation.lpips_net, trunk, evaluation.device).identity
-    return tuple(wanted), why, identity, trunk
+        return _Measures(tuple(name for name in wanted if name != "lpips"), why)
+    return _Measures(wanted, why, _perceptual(evaluation.lpips_net, trunk, evaluation.device).identity, trunk)
+
+
+def _number(value: float | str | None) -> float | None:
+    return None if value is None else float(value)
