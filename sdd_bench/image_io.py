@@ -9,6 +9,7 @@ the rest with grey.
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import struct
 import tempfile
@@ -36,6 +37,7 @@ PNG_LEVEL = 3
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 FloatImage = NDArray[np.float32]
 
+logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what is damaged is said once, by the refusal
 Image.MAX_IMAGE_PIXELS = None  # checked here, before decoding, with one line that names the file
 
 
