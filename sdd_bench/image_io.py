@@ -170,11 +170,7 @@ def file_sha256(path: Path) -> str:
     """Return the sha256 of a file's bytes in hexadecimal."""
     try:
         with path.open("rb") as file:
-            return (
-                hashlib.file_digest(file, "sha256").hexdigest()
-                if hasattr(hashlib, "file_digest")
-                else (hashlib.sha256(file.read()).hexdigest())
-            )
+            return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror or error})") from None
 
