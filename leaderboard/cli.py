@@ -31,12 +31,15 @@ def command(results: tuple[Path, ...], out: Path, sort: str) -> None:
 
     \b
     Example:
-      sdd-bench leaderboard results/*.paper-1.json --out leaderboard.csv
+      sdd-bench leaderboard results/*.sdd-test.paper-1.json --out leaderboard.csv
     """
     from leaderboard.entry import read_entry
     from leaderboard.table import check_comparable, leaderboard_csv, rank, text_table
+    from sdd_bench.errors import UserError
     from sdd_bench.image_io import write_text
 
+    if out.suffix == ".json" or out in results:
+        raise UserError(f"--out {out}: expected the name of a CSV file")
     entries = [read_entry(path) for path in results]
     table = check_comparable(entries)
     rows = rank(entries, "psnr_db" if sort == "psnr" else sort)

@@ -233,3 +233,29 @@ def test_the_whole_loop_by_hand(tmp_path: Path) -> None:
     mixed = call("leaderboard", *(tmp_path / "results").glob("*.json"))
     assert mixed.exit_code == 1
     assert "cannot share a table differ" in mixed.output
+
+
+def test_results_of_other_datasets_protocols_flows_and_crops_get_other_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SDD_BENCH_LPIPS_TRUNK", raising=False)
+    for folder, split in (("one", "test"), ("two", "val")):
+        for role in ("blur", "gt"):
+            write_png(tmp_path / folder / split / role / "a.png", np.full((40, 48, 3), 99, np.uint8))
+    common = ("evaluate", "--pred", "one/test/blur", "--method", "My method/2", "--metrics", "psnr", "--jobs", 1)
+    ok(*common, "--data", "one", "--dataset", "sdd")
+    ok(*common, "--data", "one", "--protocol", "direct/1")
+    ok(*common, "--data", "one", "--protocol", "direct/1", "--crop-multiple", 16)
+    ok(*common, "--data", "two", "--split", "val", "--protocol", "direct/1")
+    assert sorted(p.name for p in (tmp_path / "results").glob("*.json")) == [
+        "My-method-2.pairs-test.direct-1-crop16.json",
+        "My-method-2.pairs-test.direct-1.json",
+        "My-method-2.pairs-val.direct-1.json",
+        "My-method-2.sdd-test.paper-1.json",
+    ]
+    refused = call(*common, "--data", "one", "--out", "results/x.csv")
+    assert refused.exit_code == 1
+    assert "expected a folder or a name ending in .json" in refused.output
+    refused = call("leaderboard", "results/My-method-2.sdd-test.paper-1.json", "--out", "results/y.json")
+    assert "expected the name of a CSV file" in refused.output

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from sdd_bench.commands.options import data_folder, data_option, grey_option, job_count, jobs_option, torch_device
+
+if TYPE_CHECKING:
+    from sdd_bench.scoring.evaluate import Evaluation
 
 
 @click.command("evaluate")
@@ -40,7 +43,7 @@ from sdd_bench.commands.options import data_folder, data_option, grey_option, jo
     "--out",
     type=click.Path(path_type=Path),
     default=None,
-    help="Results JSON; a CSV lies beside it.  [default: results/METHOD.PROTOCOL.json]",
+    help="Results JSON, or its folder; a CSV lies beside it.  [default: results/METHOD.DATASET-SPLIT.PROTOCOL.json]",
 )
 @click.option("--lpips-net", type=click.Choice(["alex", "squeeze"]), default="alex", show_default=True)
 @click.option(
@@ -128,7 +131,7 @@ def command(
         grey=grey,
         method=Method(name),
     )
-    target = out or Path("results") / f"{_slug(name)}.{chosen.replace('/', '-')}.json"
+    target = _target(out, evaluation)
     results = evaluate(evaluation, target, job_count(jobs))
     click.echo(_summary(results))
     if "lpips" in results.why_empty and metrics is None:
@@ -173,6 +176,33 @@ def _summary(results: Any) -> str:
     if len(lines) == 2:
         lines[1] = f"nothing measured of {', '.join(METRICS)}"
     return "\n".join(lines)
+
+
+def _target(out: Path | None, evaluation: Evaluation) -> Path:
+    """Return the results file: the one asked for, else one that no other dataset, split or protocol shares.
+
+    Raises:
+        UserError: A name that the CSV beside it would take.
+    """
+    from sdd_bench.errors import UserError
+    from sdd_bench.scoring.protocol import named_protocol
+
+    if out is not None and not out.is_dir():
+        if out.suffix != ".json":
+            raise UserError(f"--out {out}: expected a folder or a name ending in .json; a CSV is written beside it")
+        return out
+    parts = [
+        evaluation.method.name,
+        f"{evaluation.dataset.name}-{evaluation.split}",
+        evaluation.protocol_id.replace("/", "-"),
+    ]
+    if evaluation.flow != "dis" and named_protocol(evaluation.protocol_id).uses_flow:
+        parts[-1] += "-" + evaluation.flow.removeprefix("ptlflow:").partition("=")[0]
+    if evaluation.crop_multiple is not None:
+        parts[-1] += f"-crop{evaluation.crop_multiple}"
+    if evaluation.lpips_net != "alex":
+        parts[-1] += f"-{evaluation.lpips_net}"
+    return (out or Path("results")) / f"{'.'.join(map(_slug, parts))}.json"
 
 
 def _slug(name: str) -> str:
