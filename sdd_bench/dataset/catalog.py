@@ -186,7 +186,7 @@ def _candidates(root: Path, name: str | None) -> Iterable[str]:
 def _count_notes(listing: Listing) -> list[str]:
     expected, counts = EXPECTED.get(listing.name, {}), Counter(p.split for p in listing.pairs)
     return [
-        f"{split + ': ' if split else ''}{n} pairs, {listing.name.upper()} has {expected[split]}"
+        f"{split + ': ' if split else ''}{n} pairs, {TITLES[listing.name]} has {expected[split]}"
         for split, n in sorted(counts.items())
         if split in expected and n != expected[split]
     ]
