@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sdd_bench.dataset.defocus import disk
 from sdd_bench.dataset.manifest import Pair
+from sdd_bench.geometry.disk import disk
 from sdd_bench.image_io import read_image, to_pixels, write_png
 from sdd_bench.work import Item, map_items
 

@@ -13,7 +13,7 @@ PACKAGES = ("sdd_bench", "capture", "leaderboard", "jdrl_baseline")
 FLOORS = [
     {"sdd_bench.version"},
     {"sdd_bench.errors"},
-    {"sdd_bench.image_io"},
+    {"sdd_bench.image_io", "sdd_bench.srgb"},
     {"sdd_bench.work"},
     {"sdd_bench.run_folder"},
     {"sdd_bench.geometry"},

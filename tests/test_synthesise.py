@@ -10,22 +10,22 @@ import cv2
 import numpy as np
 import pytest
 
-from sdd_bench.dataset.defocus import Layer, blur_radius_map, defocus, disk
+from sdd_bench.dataset.defocus import Layer, blur_radius_map, defocus
 from sdd_bench.dataset.known_pair import (
     RADIUS_SCALE,
     TRUTH_COLUMNS,
     Synthesis,
-    decode_srgb,
     draw_sharp,
-    encode_srgb,
 )
 from sdd_bench.dataset.scene import draw_layers
 from sdd_bench.dataset.synthesise import list_photos, synthesise
 from sdd_bench.errors import UserError
+from sdd_bench.geometry.disk import disk
 from sdd_bench.geometry.similarity import Similarity
 from sdd_bench.geometry.warp import sample, warp
 from sdd_bench.image_io import read_image, read_pixels, write_png
 from sdd_bench.scoring.metrics import psnr_db
+from sdd_bench.srgb import decode_srgb, encode_srgb
 
 
 def tree(root: Path) -> dict[str, str]:

@@ -19,6 +19,7 @@ from sdd_bench.dataset.layouts import (
     list_realdof,
     list_rtf,
     list_sdd,
+    list_two_folders,
 )
 from sdd_bench.dataset.manifest import Dataset, Pair, read_csv, read_prepared
 from sdd_bench.errors import UserError, fault_report
@@ -33,6 +34,7 @@ __all__ = [
     "list_dataset",
     "missing_data_message",
     "open_dataset",
+    "pair_folders",
 ]
 
 LAYOUTS: dict[str, Callable[[Path], Listing | None]] = {
@@ -174,6 +176,18 @@ def open_dataset(path: Path, split: str | None = None, name: str | None = None, 
     if split is not None and not listing.faults:
         listing = replace(listing, pairs=Dataset(listing.name, path, listing.pairs, {}).split(split))
     return Dataset(listing.name, path, check_listing(listing, grey=grey).pairs, {})
+
+
+def pair_folders(blur: Path, sharp: Path, grey: str = "refuse") -> tuple[Pair, ...]:
+    """Return the pairs of any two folders, matched by name.
+
+    Raises:
+        UserError: Names without a partner, sizes that differ, unreadable images; all named.
+    """
+    pairs = check_listing(list_two_folders(blur, sharp), grey=grey).pairs
+    if not pairs:
+        raise UserError(f"{blur} and {sharp}: no PNG, TIFF or JPEG images")
+    return pairs
 
 
 def _candidates(root: Path, name: str | None) -> Iterable[str]:

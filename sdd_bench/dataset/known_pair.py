@@ -18,6 +18,7 @@ from sdd_bench.errors import UserError
 from sdd_bench.geometry.similarity import Similarity
 from sdd_bench.geometry.warp import sample
 from sdd_bench.image_io import read_image, to_pixels, write_png
+from sdd_bench.srgb import decode_srgb, encode_srgb
 
 TRUTH_COLUMNS = ("name", "zoom", "shift_x_px", "shift_y_px", "rotation_deg", "max_radius_px")
 ROLES = ("blur", "gt", "truth/aligned", "truth/blur_radius")
@@ -175,21 +176,6 @@ def draw_sharp(stage: FloatArray, similarity: Similarity, width: int, height: in
     in_blur = similarity.apply(np.stack([x, y], axis=-1), width, height)
     margin_y, margin_x = (stage.shape[0] - height) / 2, (stage.shape[1] - width) / 2
     return np.asarray(sample(stage, in_blur[..., 0] + margin_x, in_blur[..., 1] + margin_y, "lanczos4"), np.float32)
-
-
-def decode_srgb(image: FloatArray) -> FloatArray:
-    """Return linear light of sRGB values in [0, 1] (IEC 61966-2-1)."""
-    return np.where(image <= 0.04045, image / 12.92, ((np.maximum(image, 0) + 0.055) / 1.055) ** 2.4).astype(np.float32)
-
-
-def encode_srgb(linear: FloatArray) -> FloatArray:
-    """Return sRGB values of linear light in [0, 1], the inverse of `decode_srgb`.
-
-    >>> round(float(encode_srgb(decode_srgb(np.float32([0.5])))[0]), 6)
-    0.5
-    """
-    curve = 1.055 * np.maximum(linear, 0) ** np.float32(1 / 2.4) - 0.055
-    return np.where(linear <= 0.0031308, linear * 12.92, curve).astype(np.float32)
 
 
 def _stage(photo: FloatArray, width: int, height: int, plan: PairPlan, rng: np.random.Generator) -> FloatArray:

@@ -54,8 +54,8 @@ class Draft:
         return Listing(name, layout, tuple(self.pairs), tuple(self.faults), tuple(self.notes), self.root)
 
     def short(self, path: Path) -> str:
-        """Return a path below the root as it is written in faults."""
-        return path.relative_to(self.root).as_posix()
+        """Return a path as it is written in faults: below the root where it lies there."""
+        return (path.relative_to(self.root) if path.is_relative_to(self.root) else path).as_posix()
 
 
 def list_sdd(root: Path) -> Listing | None:
@@ -66,6 +66,13 @@ def list_sdd(root: Path) -> Listing | None:
 def list_pairs(root: Path) -> Listing | None:
     """Return anybody's pairs in folders named blur and gt, in the same three shapes as SDD."""
     return _list_blur_gt(root, "pairs")
+
+
+def list_two_folders(blur: Path, sharp: Path) -> Listing:
+    """Return the pairs of any two folders, matched by name."""
+    draft = Draft(Path())
+    _pair_up(draft, "", {"blur": blur, "sharp": sharp}, {})
+    return draft.close("pairs", "two folders")
 
 
 def list_realdof(root: Path) -> Listing | None:

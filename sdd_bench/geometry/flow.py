@@ -86,8 +86,13 @@ def dis_flow(a: NDArray[np.floating], b: NDArray[np.floating]) -> Flow:
         raise ValueError(f"images of one size expected, not {a.shape} and {b.shape}")
     if min(a.shape[:2]) < MIN_SIDE:
         raise ValueError(f"DIS flow needs at least {MIN_SIDE} px a side, not {a.shape[1]}x{a.shape[0]}")
+    return dis_byte_flow(_grey_bytes(a), _grey_bytes(b))
+
+
+def dis_byte_flow(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> Flow:
+    """Return flow_a_to_b of (H, W) uint8 grey images; as `dis_flow`, without its checks."""
     dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    return np.asarray(dis.calc(_grey_bytes(a), _grey_bytes(b), None), dtype=np.float32)  # type: ignore[call-overload]
+    return np.asarray(dis.calc(a, b, None), dtype=np.float32)  # type: ignore[call-overload]
 
 
 def ptlflow_models() -> list[str]:

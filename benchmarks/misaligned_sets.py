@@ -1,0 +1,303 @@
+"""Misaligned pairs with known truth for `bench_analyse.py`, their error and its Cramer-Rao bound.
+
+The blur image is a crop of a photograph that was blurred in a larger frame, the sharp one is drawn once from the same
+larger frame with the Lanczos sampler, so that neither has an invented border. Then both get noise and 8 bits.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+
+from sdd_bench.dataset.defocus import Layer, defocus, disk
+from sdd_bench.geometry.similarity import Similarity
+from sdd_bench.geometry.warp import inside, sample
+from sdd_bench.image_io import list_images, read_image, to_float, to_pixels
+from sdd_bench.srgb import decode_srgb, encode_srgb
+
+ASSETS_VARIABLE = "SDD_BENCH_TEST_ASSETS"
+PHOTOGRAPHS_SIZE = (1200, 832)
+BUILT_IN_SIZE = (480, 320)
+FloatArray = NDArray[np.float32]
+
+TRUTHS = (
+    Similarity(1.005, 0.05, 3.7, -2.2),
+    Similarity(1.03, -0.2, -6.3, 18.9),
+    Similarity(0.97, 0.1, 18.4, -7.7),
+    Similarity(1.01, 0.0, 5.31, -3.62),
+    Similarity(0.985, -0.15, -14.2, -13.9),
+    Similarity(1.0, 0.2, 0.45, 0.3),
+)
+FAR = Similarity(1.06, 0.1, 38.0, -25.93)
+"""Zoom 1.06 with a shift of 46 px."""
+
+CATS_EYE_PX = 4.0
+"""Offset of the second disk at the frame's corners; the centroid of the common part lies half as far out."""
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What a set of pairs went through.
+
+    Attributes:
+        name: As printed.
+        radius_px: Of the disk; None where it runs over the frame from 0 to 8 px.
+        noise: Standard deviation in counts of 255, both images.
+        effect: '' or the name of what `make_case` does besides.
+        listed: False for one that is printed but is not among the wanted numbers.
+    """
+
+    name: str
+    radius_px: float | None
+    noise: float = 1.0
+    effect: str = ""
+    listed: bool = True
+
+
+CLEAN = (*(Condition(f"radius {r}", float(r)) for r in (0, 2, 4, 8)), Condition("mixed 0..8", None))
+STRESS = (
+    Condition("gain, gamma, vignette", 4, effect="photometry"),
+    Condition("noise 8/255", 4, 8.0),
+    Condition("JPEG 75", 4, effect="jpeg"),
+    Condition("15 % occluded", 4, effect="occluded"),
+    Condition("15 % moved", 4, effect="moved"),
+    Condition("parallax 4 px", 4, effect="parallax"),
+    Condition("decentred spread", 6, effect="cats eye"),
+    Condition("radius 16", 16),
+    Condition("zoom 1.06, 46 px", 4, effect="far"),
+    Condition("blurred in linear light", 4, effect="linear", listed=False),
+)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A photograph larger than the frame: `picture` (H, W, 3) in [0, 1], `scale` against the file's pixels."""
+
+    name: str
+    picture: FloatArray
+    scale: float
+
+
+@dataclass(frozen=True)
+class Case:
+    """A pair, its truth and what the bound needs.
+
+    Attributes:
+        blur: (H, W, 3) float32 in [0, 1].
+        sharp: The same.
+        truth: Maps sharp to blur.
+        ideal: The blur image before noise, 8 bits and JPEG.
+        radius_px: (H, W) of the disk at each pixel, negative where the pixel tells nothing of the truth.
+        variances: Mean squared error of blur and sharp against their ideals.
+    """
+
+    blur: FloatArray
+    sharp: FloatArray
+    truth: Similarity
+    ideal: FloatArray
+    radius_px: FloatArray
+    variances: tuple[float, float]
+
+
+def margin_px(width: int, height: int) -> int:
+    """Return what the larger frame has more on each side: the farthest truth and the largest disk."""
+    return math.ceil(FAR.corner_px(width, height)) + 24
+
+
+def load_scenes(count: int, size: tuple[int, int] | None, *, largest: bool = False) -> tuple[list[Scene], int, int]:
+    """Return scenes, and width and height of the frames: photographs of the assets folder, else scikit-image's."""
+    folder = os.environ.get(ASSETS_VARIABLE)
+    pictures: list[tuple[str, FloatArray]]
+    if folder:
+        width, height = size or PHOTOGRAPHS_SIZE
+        files = list_images(Path(folder) / "data" / "sharp-photos")
+        if largest:
+            files.sort(key=lambda f: -read_image(f).size)
+        else:  # spread over the sorted names: neighbours come from one source
+            files = [files[i * len(files) // count] for i in range(min(count, len(files)))]
+        pictures = [(f.stem[:16], read_image(f)) for f in files[:count]]
+    else:
+        from skimage import data
+
+        width, height = size or BUILT_IN_SIZE
+        names = ("coffee", "astronaut", "rocket", "chelsea")[:count]
+        pictures = [(name, to_float(getattr(data, name)())) for name in names]
+    return [_scene(name, picture, width, height) for name, picture in pictures], width, height
+
+
+def _scene(name: str, picture: FloatArray, width: int, height: int) -> Scene:
+    margin = margin_px(width, height)
+    full = (width + 2 * margin, height + 2 * margin)
+    scale = max(full[0] / picture.shape[1], full[1] / picture.shape[0])
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    size = (max(full[0], round(picture.shape[1] * scale)), max(full[1], round(picture.shape[0] * scale)))
+    resized = np.clip(cv2.resize(picture, size, interpolation=how), 0, 1)[: full[1], : full[0]]
+    return Scene(name, np.ascontiguousarray(resized, dtype=np.float32), scale)
+
+
+def draw_sharp(scene: Scene, truth: Similarity, width: int, height: int) -> FloatArray:
+    """Return the sharp image without noise: its pixel p shows the scene where `truth` puts p.
+
+    Raises:
+        ValueError: The scene's margin is too small.
+    """
+    x, y = _source(truth, width, height)
+    rows, columns = scene.picture.shape[:2]
+    if not inside(x - 4, y - 4, columns - 8, rows - 8).all():
+        raise ValueError(f"{scene.name}: the sharp image would reach beyond the scene")
+    return np.asarray(np.clip(sample(scene.picture, x, y, "lanczos4"), 0, 1), dtype=np.float32)
+
+
+def _source(truth: Similarity, width: int, height: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    y, x = np.mgrid[0:height, 0:width].astype(np.float64)
+    where = truth.apply(np.stack([x, y], axis=-1), width, height) + margin_px(width, height)
+    return where[..., 0], where[..., 1]
+
+
+def make_case(scene: Scene, ideal_sharp: FloatArray, truth: Similarity, condition: Condition, seed: int) -> Case:
+    """Return the pair of a scene under a condition; `ideal_sharp` is `draw_sharp`'s for the same truth."""
+    height, width = ideal_sharp.shape[:2]
+    margin = margin_px(width, height)
+    rng = np.random.default_rng(seed)
+    radius = np.full((height, width), condition.radius_px or 0, np.float32)
+    effect = condition.effect
+    if condition.radius_px is None:
+        ramp = _ramp(scene.picture.shape[0], scene.picture.shape[1])
+        blurred = defocus(scene.picture, [Layer(np.ones(ramp.shape, np.bool_), ramp)])
+        radius = _crop(ramp, margin, width, height)
+    elif effect == "cats eye":
+        blurred = _cats_eye(scene.picture, condition.radius_px, width, height)
+        half_diagonal = math.hypot(width - 1, height - 1) / 2
+        truth = Similarity(zoom=1 + CATS_EYE_PX / 2 / half_diagonal).after(truth)
+    elif effect == "linear":
+        linear = decode_srgb(scene.picture)
+        blurred = encode_srgb(np.clip(cv2.filter2D(linear, -1, disk(condition.radius_px)), 0, 1).astype(np.float32))
+    else:
+        blurred = np.asarray(cv2.filter2D(scene.picture, -1, disk(condition.radius_px)), np.float32)
+    ideal = np.clip(_crop(blurred, margin, width, height), 0, 1).astype(np.float32)
+    if effect == "photometry":
+        y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+        ideal = (0.85 * ideal**1.15 * (1 - 0.15 * (x * x + y * y))[..., None]).astype(np.float32)
+    if effect in ("occluded", "moved"):
+        tall, wide = (round(math.sqrt(0.15) * n) for n in (height, width))
+        top, left = (int(rng.integers(n // 8, n - m - n // 8)) for n, m in ((height, tall), (width, wide)))
+        part = (slice(top, top + tall), slice(left, left + wide))
+        other = blurred[::-1, ::-1] if effect == "occluded" else np.roll(blurred, (-9, 13), (0, 1))
+        ideal[part] = np.clip(_crop(other, margin, width, height), 0, 1)[part]
+        radius[part] = -1
+    if effect == "parallax":
+        ideal[:, : width // 3] = np.clip(_crop(np.roll(blurred, 4, 1), margin, width, height), 0, 1)[:, : width // 3]
+        radius[:, : width // 3] = -1
+    blur, sharp = (_photographed(im, condition.noise, effect == "jpeg", rng) for im in (ideal, ideal_sharp))
+    x, y = _source(truth.inverse(), width, height)
+    radius[~inside(x - margin, y - margin, width, height)] = -1
+    spread = (float(np.mean((blur - ideal) ** 2)), float(np.mean((sharp - ideal_sharp) ** 2)))
+    return Case(blur, sharp, truth, ideal, radius, spread)
+
+
+def _crop(picture: FloatArray, margin: int, width: int, height: int) -> FloatArray:
+    return picture[margin : margin + height, margin : margin + width].copy()
+
+
+def _ramp(rows: int, columns: int) -> FloatArray:
+    """Return radii that run from 0 px to 8 px and back over the frame, as two slopes of a roof would."""
+    y, x = np.mgrid[0 : 1 : rows * 1j, 0 : 1 : columns * 1j]
+    return np.asarray(8 * np.abs(1 - np.abs(0.4 + 1.3 * x + 0.6 * y - 1)), dtype=np.float32)
+
+
+def _photographed(ideal: FloatArray, noise: float, jpeg: bool, rng: np.random.Generator) -> FloatArray:
+    pixels = to_pixels(ideal + rng.standard_normal(ideal.shape, np.float32) * np.float32(noise / 255))
+    if jpeg:
+        _, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 75])
+        pixels = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)  # channel order is the same both ways
+    return to_float(pixels)
+
+
+def _cats_eye(picture: FloatArray, radius_px: float, width: int, height: int) -> FloatArray:
+    """Return the picture blurred by the common part of two disks, the second one shifted inwards towards the corners.
+
+    Kernels of a coarse grid are blended linearly, and the common part of two equal disks has its centroid half-way
+    between their centres: so the centroids are exactly a zoom about the centre.
+    """
+    rows, columns = picture.shape[:2]
+    half = math.ceil(radius_px) + math.ceil(CATS_EYE_PX) + 1
+    ticks = (np.arange((2 * half + 1) * 16) + 0.5) / 16 - half - 0.5
+    u, v = np.meshgrid(ticks, ticks)
+    steps = [np.round(np.linspace(0, n - 1, 9)).astype(int) for n in (rows, columns)]
+    total = np.zeros_like(picture)
+    half_diagonal = math.hypot(width - 1, height - 1) / 2
+    for j, row in enumerate(steps[0]):
+        for i, column in enumerate(steps[1]):
+            # correlation moves the picture against the kernel's centroid: minus is outwards
+            dx = -(column - (columns - 1) / 2) / half_diagonal * CATS_EYE_PX
+            dy = -(row - (rows - 1) / 2) / half_diagonal * CATS_EYE_PX
+            both = (u * u + v * v <= radius_px**2) & ((u - dx) ** 2 + (v - dy) ** 2 <= radius_px**2)
+            kernel = both.reshape(2 * half + 1, 16, 2 * half + 1, 16).mean(axis=(1, 3))
+            top, bottom = steps[0][max(j - 1, 0)], steps[0][min(j + 1, 8)] + 1
+            left, right = steps[1][max(i - 1, 0)], steps[1][min(i + 1, 8)] + 1
+            weight_y = np.interp(np.arange(top, bottom), steps[0], np.eye(9)[j])
+            weight_x = np.interp(np.arange(left, right), steps[1], np.eye(9)[i])
+            weight = (weight_y[:, None] * weight_x)[..., None].astype(np.float32)
+            # a view: OpenCV then takes the pixels around it from the picture, not from a repeated border
+            total[top:bottom, left:right] += weight * cv2.filter2D(
+                picture[top:bottom, left:right], -1, (kernel / kernel.sum()).astype(np.float32)
+            )
+    return total
+
+
+def grid_points(width: int, height: int) -> NDArray[np.float64]:
+    """Return the 81 points of a 9x9 grid with the corners: (81, 2), x and y."""
+    y, x = np.mgrid[0 : height - 1 : 9j, 0 : width - 1 : 9j]
+    return np.stack([x.ravel(), y.ravel()], axis=1)
+
+
+def end_point_error_px(found: Similarity, truth: Similarity, width: int, height: int) -> float:
+    """Return the mean distance over the grid between where two similarities put a point."""
+    points = grid_points(width, height)
+    return float(np.linalg.norm(found.apply(points, width, height) - truth.apply(points, width, height), axis=1).mean())
+
+
+def least_error_px(case: Case) -> float:
+    """Return the Cramer-Rao bound of the end-point error: the mean an unbiased estimator can reach at best.
+
+    The sharp image's noise passes the disk too, so the difference of the blur image and the blurred sharp one has
+    the power v_blur + v_sharp |K(f)|^2 at frequency f; the information is summed over frequencies and channels.
+    """
+    height, width = case.ideal.shape[:2]
+    half = max(width, height) / 2
+    y = ((np.arange(height, dtype=np.float32) - (height - 1) / 2) / half)[:, None]
+    x = ((np.arange(width, dtype=np.float32) - (width - 1) / 2) / half)[None]
+    taps = np.array([[1 / 280, -4 / 105, 1 / 5, -4 / 5, 0, 4 / 5, -1 / 5, 4 / 105, -1 / 280]], np.float32)
+    slopes_x, slopes_y = cv2.filter2D(case.ideal, -1, taps), cv2.filter2D(case.ideal, -1, taps.T)
+    information = np.zeros((4, 4))
+    bins = np.round(case.radius_px / 2) * 2 if np.ptp(case.radius_px[case.radius_px >= 0]) else case.radius_px
+    for radius in np.unique(bins[case.radius_px >= 0]):
+        mask = (bins == radius) & (case.radius_px >= 0)
+        power = np.abs(fft.rfft2(disk(float(radius)).astype(np.float64), s=(height, width))) ** 2
+        weight = 2 / (case.variances[0] + case.variances[1] * power) / (width * height)
+        weight[:, 0] /= 2
+        if width % 2 == 0:
+            weight[:, -1] /= 2  # the first and the last column have no mirror image in the other half
+        for channel in range(3):
+            gx, gy = slopes_x[..., channel] * mask, slopes_y[..., channel] * mask
+            spectra = [fft.rfft2(j).ravel() for j in (gx * x + gy * y, gy * x - gx * y, gx, gy)]
+            for a in range(4):
+                weighted = spectra[a] * weight.ravel()
+                for b in range(a, 4):
+                    information[a, b] += float(np.vdot(weighted, spectra[b]).real)
+    information = np.triu(information) + np.triu(information, 1).T
+    spread = np.linalg.inv(information)
+    points = (grid_points(width, height) - [(width - 1) / 2, (height - 1) / 2]) / half
+    total = 0.0
+    for px, py in points:
+        jacobian = np.array([[px, -py, 1, 0], [py, px, 0, 1]])
+        # mean length of a round Gaussian vector: sqrt(pi / 4) of the root of its mean square
+        total += math.sqrt(math.pi / 4 * np.trace(jacobian @ spread @ jacobian.T))
+    return total / len(points)

@@ -1,0 +1,96 @@
+"""sdd-bench analyse: parse, call, print."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sdd_bench.commands.options import data_folder, data_option, grey_option, job_count, jobs_option
+
+if TYPE_CHECKING:
+    from sdd_bench.dataset.manifest import Pair
+
+
+@click.command("analyse")
+@data_option
+@click.option("--split", default=None, help="Only this split.  [default: all]")
+@click.option("--blur", type=click.Path(path_type=Path), default=None, help="Instead of --data: a folder or one file.")
+@click.option("--sharp", type=click.Path(path_type=Path), default=None, help="Its partner: same names, or one file.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("misalignment.csv"),
+    show_default=True,
+    help="The CSV to write; a summary in JSON lies beside it.",
+)
+@click.option("--html", type=click.Path(path_type=Path), default=None, help="A report with pictures, in one file.")
+@grey_option
+@jobs_option
+def command(
+    data: Path | None,
+    split: str | None,
+    blur: Path | None,
+    sharp: Path | None,
+    out: Path,
+    html: Path | None,
+    grey: str,
+    jobs: int | None,
+) -> None:
+    """Measure zoom, shift, rotation, residual and blur of every pair, to hundredths of a pixel.
+
+    The transform maps sharp to blur about the frame's centre. A pair that cannot be aligned is listed as failed.
+
+    \b
+    Example:
+      sdd-bench analyse --data data/sdd --out misalignment.csv --html misalignment.html
+      sdd-bench analyse --blur blurry.png --sharp sharp.png
+    """
+    from sdd_bench.dataset.misalignment import analyse_pairs, summarise
+    from sdd_bench.errors import UserError
+
+    if out.suffix != ".csv":
+        raise UserError(f"--out {out}: expected a name ending in .csv")
+    pairs, title = _pairs(data, split, blur, sharp, grey)
+    rows = analyse_pairs(pairs, out, job_count(jobs), grey)
+    click.echo(f"{'name':24}{'zoom':>10}{'shift x':>10}{'shift y':>10}{'rot deg':>10}{'blur px':>9}{'conf.':>7}  kind")
+    for row in rows[:SHOWN]:
+        numbers = (row["zoom"], row["shift_x_px"], row["shift_y_px"], row["rotation_deg"])
+        click.echo(
+            f"{row['name'][:23]:24}{numbers[0]:10.5f}{numbers[1]:10.3f}{numbers[2]:10.3f}{numbers[3]:10.4f}"
+            f"{row['blur_radius_px']:9.2f}{row['confidence']:7.2f}  {row['kind']}"
+        )
+    if len(rows) > SHOWN:
+        click.echo(f"... and {len(rows) - SHOWN} more")
+    kinds = ", ".join(f"{count} {kind}" for kind, count in summarise(rows)["kinds"].items())
+    click.echo(f"{len(rows)} pairs: {kinds}")
+    click.echo(f"written: {out} and {out.with_suffix('.json').name}")
+    if html is not None:
+        from sdd_bench.report.misalignment import write_report
+
+        files = {pair.name: (pair.blur, pair.sharp) for pair in pairs}
+        click.echo(f"written: {write_report(html, title, rows, files, job_count(jobs))}")
+
+
+SHOWN = 40
+
+
+def _pairs(
+    data: Path | None, split: str | None, blur: Path | None, sharp: Path | None, grey: str
+) -> tuple[tuple[Pair, ...], str]:
+    """Return the pairs asked for and what to call them."""
+    from sdd_bench.dataset.catalog import open_dataset, pair_folders
+    from sdd_bench.dataset.manifest import Pair
+    from sdd_bench.errors import UserError
+
+    if blur is None and sharp is None:
+        dataset = open_dataset(data_folder(data), split, grey=grey)
+        return dataset.pairs, f"{dataset.name} {split or ''}".strip()
+    if blur is None or sharp is None or data is not None:
+        raise UserError("give --blur and --sharp together, or --data alone")
+    if blur.is_dir() and sharp.is_dir():
+        return pair_folders(blur, sharp, grey), f"{blur} and {sharp}"
+    if blur.is_dir() or sharp.is_dir():
+        raise UserError(f"--blur {blur} and --sharp {sharp}: expected two folders or two files")
+    return (Pair(blur.stem, "", blur, sharp),), f"{blur.name} and {sharp.name}"

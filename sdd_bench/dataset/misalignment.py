@@ -1,0 +1,89 @@
+"""The misalignment of every pair of a dataset: misalignment.csv in the names of truth.csv, and a summary beside it."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import scipy
+
+from sdd_bench.dataset.manifest import Pair, csv_text, json_text
+from sdd_bench.errors import UserError
+from sdd_bench.geometry.align import KINDS, NUMBERS, analyse
+from sdd_bench.image_io import read_image, write_text
+from sdd_bench.version import __version__
+from sdd_bench.work import Item, Journal, fingerprint, map_items
+
+COLUMNS = ("name", *NUMBERS, "confidence", "kind", "split")
+DIGITS = {"zoom": 7, "rotation_deg": 5, "confidence": 3}
+"""Decimals of a column; four where none are given."""
+
+
+def analyse_pairs(pairs: Sequence[Pair], out: Path, jobs: int, grey: str = "refuse") -> list[dict[str, Any]]:
+    """Write the analysis of pairs to `out` and a summary beside it; return the rows.
+
+    Args:
+        pairs: Names must be unique within a split.
+        out: The CSV. While the work goes on, a journal lies beside it, and a killed run goes on from it.
+        jobs: Worker processes; the numbers do not depend on it.
+        grey: `refuse` or `expand`.
+
+    Raises:
+        UserError: Images that cannot be read, or of two sizes in a pair; all named.
+    """
+    items = [
+        Item(f"{p.split}/{p.name}".lstrip("/"), (p, grey), fingerprint([__version__, grey], p.blur, p.sharp))
+        for p in pairs
+    ]
+    journal = Journal(out.with_name(f".{out.name}.journal"))
+    results = map_items(_analyse_files, items, jobs=jobs, label="analyse", where="analyse", journal=journal)
+    rows = [{k: math.nan if v is None else v for k, v in row.items()} for row in results]
+    write_text(out, csv_text(COLUMNS, ([_cell(column, row[column]) for column in COLUMNS] for row in rows)))
+    write_text(out.with_suffix(".json"), json_text(summarise(rows)))
+    journal.remove()
+    return rows
+
+
+def summarise(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return counts by kind, medians and extremes of what was measured, and versions."""
+    kinds = Counter(row["kind"] for row in rows)
+    measured = [row for row in rows if row["kind"] != "failed"]
+    numbers = {}
+    for name in (*NUMBERS, "confidence"):
+        values = [row[name] for row in measured]
+        if values:
+            numbers[name] = {"median": statistics.median(values), "min": min(values), "max": max(values)}
+    return {
+        "pairs": len(rows),
+        "kinds": {kind: kinds[kind] for kind in KINDS if kinds[kind]},
+        "numbers": numbers,
+        "convention": "p_blur = c + zoom * R(rotation) * (p_sharp - c) + shift, c the centre of the frame",
+        "versions": {
+            "sdd-bench": __version__,
+            "numpy": np.__version__,
+            "opencv": cv2.__version__,
+            "scipy": scipy.__version__,
+        },
+    }
+
+
+def _analyse_files(task: tuple[Pair, str]) -> dict[str, Any]:
+    pair, grey = task
+    try:
+        analysis = analyse(read_image(pair.blur, grey=grey), read_image(pair.sharp, grey=grey))
+    except ValueError as error:
+        raise UserError(f"{pair.name}: {error}") from None
+    row = {"name": pair.name, **analysis.row(), "split": pair.split}
+    return {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in row.items()}  # JSON has no NaN
+
+
+def _cell(column: str, value: Any) -> str:
+    if not isinstance(value, float):
+        return str(value)
+    return "" if math.isnan(value) else f"{value:.{DIGITS.get(column, 4)}f}"

@@ -1,0 +1,188 @@
+"""The analyser against known truth, its verdicts on what cannot be aligned, and the command that runs it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from sdd_bench.cli import root
+from sdd_bench.dataset.misalignment import COLUMNS
+from sdd_bench.geometry.align import Analysis, analyse
+from sdd_bench.geometry.blur_match import LADDER_PX, choose_radii, local_gain
+from sdd_bench.geometry.disk import disk
+from sdd_bench.geometry.similarity import Similarity
+from sdd_bench.geometry.warp import sample
+from sdd_bench.image_io import to_float, to_pixels, write_png
+
+WIDTH, HEIGHT, MARGIN = 540, 340, 30
+TRUTH = Similarity(1.012, 0.15, 4.3, -6.7)
+
+
+def make_pair(
+    photo: np.ndarray, radius: float, truth: Similarity = TRUTH, size: tuple[int, int] = (WIDTH, HEIGHT), seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return (blur, sharp), 8-bit with noise of one count, cut from within a photograph."""
+    width, height = size
+    y, x = np.mgrid[0:height, 0:width].astype(np.float64)
+    at = truth.apply(np.stack([x, y], axis=-1), width, height) + MARGIN
+    sharp = sample(photo, at[..., 0], at[..., 1], "lanczos4")
+    blur = cv2.filter2D(photo, -1, disk(radius))[MARGIN : MARGIN + height, MARGIN : MARGIN + width]
+    rng = np.random.default_rng(seed)
+    noisy = [image + rng.standard_normal(image.shape) / 255 for image in (blur, sharp)]
+    return to_float(to_pixels(noisy[0])), to_float(to_pixels(noisy[1]))
+
+
+def end_point_error(found: Similarity, truth: Similarity, width: int, height: int) -> float:
+    y, x = np.mgrid[0:9, 0:9] / 8
+    points = np.stack([x.ravel() * (width - 1), y.ravel() * (height - 1)], axis=1)
+    off = found.apply(points, width, height) - truth.apply(points, width, height)
+    return float(np.linalg.norm(off, axis=1).mean())
+
+
+@pytest.mark.parametrize("radius", [0.0, 4.0, 8.0])
+def test_known_misalignment_is_found_to_hundredths_of_a_pixel(photo: np.ndarray, radius: float) -> None:
+    analysis = analyse(*make_pair(photo, radius))
+    assert end_point_error(analysis.similarity, TRUTH, WIDTH, HEIGHT) < 0.02
+    assert analysis.similarity.zoom == pytest.approx(TRUTH.zoom, abs=1e-4)
+    assert analysis.similarity.rotation_deg == pytest.approx(TRUTH.rotation_deg, abs=0.004)
+    assert analysis.blur_radius_px == pytest.approx(radius, abs=0.5)
+    assert analysis.gain == pytest.approx(1.0, abs=0.05)
+    assert analysis.confidence > 0.85
+    assert analysis.kind == "shift"
+
+
+def test_reduction_of_large_frames_keeps_the_convention(photo: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    size = (535, 339)  # neither divides by 2: the reduced frame has another centre
+    pair = make_pair(photo, 2.0, size=size)
+    monkeypatch.setattr("sdd_bench.geometry.align.WORK_PIXELS", 60_000)
+    assert end_point_error(analyse(*pair).similarity, TRUTH, *size) < 0.08
+
+
+def test_occlusion_and_exposure_do_not_move_the_answer(photo: np.ndarray) -> None:
+    blur, sharp = make_pair(photo, 3.0)
+    blur = (0.85 * blur**1.15).astype(np.float32)
+    blur[60:200, 90:280] = photo[-140:, -190:][::-1]
+    analysis = analyse(blur, sharp)
+    assert end_point_error(analysis.similarity, TRUTH, WIDTH, HEIGHT) < 0.08
+    assert analysis.kind == "nonrigid"
+    assert analysis.residual_p95_px > 1
+
+
+@pytest.mark.parametrize(
+    ("truth", "kind"),
+    [
+        (Similarity(1.0, 0, 9.0, -4.0), "shift"),
+        (Similarity(1.03, 0, 0.3, 0.2), "zoom"),
+        (Similarity(1.0, 0, 0.05, 0.05), "aligned"),
+    ],
+)
+def test_kind_says_what_dominates(photo: np.ndarray, truth: Similarity, kind: str) -> None:
+    analysis = analyse(*make_pair(photo, 2.0, truth))
+    assert analysis.kind == kind
+    assert analysis.corner_px == pytest.approx(truth.corner_px(WIDTH, HEIGHT), abs=0.05)
+
+
+def test_identical_images_are_aligned(photo: np.ndarray) -> None:
+    analysis = analyse(photo, photo)
+    assert (analysis.kind, analysis.corner_px) == ("aligned", pytest.approx(0, abs=1e-6))
+
+
+@pytest.mark.parametrize("what", ["constant", "noise", "upside down", "mirrored", "another scene"])
+def test_what_cannot_be_aligned_is_failed(photo: np.ndarray, what: str) -> None:
+    from skimage import data
+
+    rng = np.random.default_rng(0)
+    other = np.asarray(data.astronaut(), np.float32)[:400, :512] / 255
+    blur, sharp = {
+        "constant": (np.full_like(photo, 0.4), np.full_like(photo, 0.4)),
+        "noise": (rng.random(photo.shape, np.float32), rng.random(photo.shape, np.float32)),
+        "upside down": (photo, np.ascontiguousarray(photo[::-1])),
+        "mirrored": (photo, np.ascontiguousarray(photo[:, ::-1])),
+        "another scene": (np.ascontiguousarray(photo[:, :512]), other),
+    }[what]
+    analysis = analyse(blur, sharp)
+    assert (analysis.kind, analysis.confidence) == ("failed", 0.0)
+    assert math.isnan(analysis.row()["zoom"])
+
+
+def test_sizes_that_differ_or_are_too_small_are_refused(photo: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="blur is 600x400, sharp is 599x400"):
+        analyse(photo, photo[:, :-1])
+    with pytest.raises(ValueError, match="at least 96 px, not 600x90"):
+        analyse(photo[:90], photo[:90])
+
+
+def test_radius_is_chosen_where_it_is(photo: np.ndarray) -> None:
+    grey = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)
+    blur = grey.copy()
+    blur[:, 300:] = cv2.filter2D(grey, -1, disk(6.5))[:, 300:]
+    radii = np.array(LADDER_PX)[choose_radii(grey, blur, np.ones(grey.shape, bool))]
+    assert np.median(radii[:, :260]) == 0
+    assert np.median(radii[:, 340:]) == 6.5
+
+
+def test_local_gain_follows_vignetting() -> None:
+    rng = np.random.default_rng(2)
+    model = rng.standard_normal((200, 300)).astype(np.float32)
+    fall = np.linspace(1.0, 0.6, 300, dtype=np.float32)[None, :]
+    gain = local_gain(model, model * fall, np.ones_like(model))
+    np.testing.assert_allclose(gain[:, 60:-60], np.repeat(fall, 200, axis=0)[:, 60:-60], atol=0.02)
+
+
+def run(*arguments: object) -> str:
+    result = CliRunner().invoke(root, ["analyse", *map(str, arguments)])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+@pytest.fixture
+def folders(photo: np.ndarray, tmp_path: Path) -> Path:
+    for index, truth in enumerate((TRUTH, Similarity(0.99, -0.1, -3.0, 2.0))):
+        blur, sharp = make_pair(photo, 3.0, truth, seed=index)
+        write_png(tmp_path / "pairs" / "blur" / f"p{index}.png", to_pixels(blur))
+        write_png(tmp_path / "pairs" / "gt" / f"p{index}.png", to_pixels(sharp))
+    grey = np.full((120, 160, 3), 99, np.uint8)
+    for role in ("blur", "gt"):
+        write_png(tmp_path / "pairs" / role / "flat.png", grey)
+    return tmp_path / "pairs"
+
+
+def test_csv_is_in_the_names_of_the_truth_and_does_not_depend_on_workers(folders: Path, tmp_path: Path) -> None:
+    for jobs in (1, 2):
+        output = run("--data", folders, "--out", tmp_path / f"{jobs}.csv", "--jobs", jobs)
+        assert "3 pairs: 1 shift, 1 mixed, 1 failed" in output
+    assert (tmp_path / "1.csv").read_bytes() == (tmp_path / "2.csv").read_bytes()
+    with (tmp_path / "1.csv").open() as file:
+        rows = {row["name"]: row for row in csv.DictReader(file)}
+    assert tuple(rows["p0"]) == COLUMNS
+    assert float(rows["p0"]["shift_x_px"]) == pytest.approx(TRUTH.shift_x_px, abs=0.03)
+    assert (rows["flat"]["zoom"], rows["flat"]["kind"]) == ("", "failed")
+    summary = json.loads((tmp_path / "1.json").read_text())
+    assert summary["kinds"] == {"shift": 1, "mixed": 1, "failed": 1}
+
+
+def test_two_folders_and_two_files_can_be_given(folders: Path, tmp_path: Path) -> None:
+    run("--blur", folders / "blur", "--sharp", folders / "gt", "--out", tmp_path / "a.csv")
+    run("--data", folders, "--out", tmp_path / "b.csv")
+    assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
+    files = ("--blur", folders / "blur" / "p1.png", "--sharp", folders / "gt" / "p1.png")
+    assert "1 pairs: 1 mixed" in run(*files, "--out", tmp_path / "c.csv")
+
+
+def test_analyse_refuses_half_a_pair_in_one_line(folders: Path) -> None:
+    result = CliRunner().invoke(root, ["analyse", "--blur", str(folders / "blur")])
+    assert result.exit_code == 1
+    assert "give --blur and --sharp together, or --data alone" in result.output
+
+
+def test_failed_analysis_has_a_row_of_nothing() -> None:
+    row = Analysis(Similarity(), *(math.nan,) * 5, 0.0, "failed").row()
+    assert (row["kind"], row["confidence"]) == ("failed", 0.0)
+    assert all(math.isnan(row[name]) for name in ("zoom", "corner_px", "gain"))

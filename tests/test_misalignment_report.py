@@ -1,0 +1,214 @@
+"""The misalignment report: what the page holds, what lies beside it, and that it is the same bytes every time."""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from sdd_bench.errors import UserError
+from sdd_bench.geometry.similarity import Similarity
+from sdd_bench.geometry.warp import warp
+from sdd_bench.image_io import to_pixels, write_png
+from sdd_bench.report import misalignment
+from sdd_bench.report.misalignment import explain, look_at_pair, reduce, reduced_flow, write_report
+from sdd_bench.report.misalignment_plots import overview_plots
+
+EVIL = "<script>alert(1)</script>"
+MOVES = [Similarity(1.01, 0.1, 4.0, -3.0), Similarity(0.995, -0.2, -2.0, 5.0), Similarity()]
+Report = tuple[list[dict[str, Any]], dict[str, tuple[Path, Path]]]
+
+
+def make_row(name: str, similarity: Similarity | None, kind: str) -> dict[str, Any]:
+    values: tuple[float, ...] = (math.nan,) * len(misalignment.COLUMNS)
+    if similarity is not None:
+        moved = (similarity.zoom, similarity.shift_x_px, similarity.shift_y_px, similarity.rotation_deg)
+        values = (*moved, similarity.corner_px(600, 400), 0.08, 0.31, 2.5, 1.02, 0.9)
+    return {"name": name, "kind": kind, **dict(zip(misalignment.COLUMNS, values, strict=True))}
+
+
+@pytest.fixture(scope="module")
+def report(photo: NDArray[np.float32], tmp_path_factory: pytest.TempPathFactory) -> Report:
+    """Three aligned pairs, one with a hostile name, and a failed one."""
+    folder = tmp_path_factory.mktemp("pairs")
+    height, width = photo.shape[:2]
+    rows, pairs = [], {}
+    named = zip(("first", EVIL, "a $x_1$ & b"), MOVES, ("mixed", "shift", "aligned"), strict=True)
+    for number, (name, move, kind) in enumerate(named):
+        files = folder / f"{number}-blur.png", folder / f"{number}-sharp.png"
+        write_png(files[0], to_pixels(warp(photo, move.inverse().flow(width, height))[0]))
+        write_png(files[1], to_pixels(photo))
+        rows.append(make_row(name, move, kind))
+        pairs[name] = files
+    rows.append(make_row("lost", None, "failed"))
+    pairs["lost"] = pairs["first"]
+    return rows, pairs
+
+
+def pictures(page: str) -> list[Image.Image]:
+    found = re.findall(r"data:image/(?:png|jpeg);base64,([A-Za-z0-9+/=]+)", page)
+    return [Image.open(io.BytesIO(base64.b64decode(text))) for text in found]
+
+
+def without_pictures(page: str) -> str:
+    return re.sub(r"base64,[A-Za-z0-9+/=]+", "", page)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(f.relative_to(folder)): f.read_bytes() for f in sorted(folder.rglob("*")) if f.is_file()}
+
+
+def test_the_page_and_its_plots_are_the_same_bytes_with_any_number_of_workers(report: Report, tmp_path: Path) -> None:
+    for jobs in (1, 2):
+        written = write_report(tmp_path / str(jobs) / "report.html", "coffee", *report, jobs=jobs)
+        assert written == tmp_path / str(jobs) / "report.html"
+    one, two = contents(tmp_path / "1"), contents(tmp_path / "2")
+    assert one == two
+    plots = {name.removeprefix("report-plots/") for name in one} - {"report.html"}
+    assert plots == {
+        "histogram-zoom.png",
+        "histogram-shift.png",
+        "histogram-rotation.png",
+        "histogram-residual.png",
+        "zoom-against-shift.png",
+        *(f"{stem}-{plot}.png" for plot in ("displacement", "residual")
+          for stem in ("001-first", "002-script-alert-1-script", "003-a-x_1-b")),
+    }  # fmt: skip
+    page = (tmp_path / "1" / "report.html").read_text(encoding="utf-8")
+    check_names_are_escaped(page)
+    check_pictures(page, one)
+    check_failed_pair(page)
+
+
+def check_names_are_escaped(page: str) -> None:
+    assert EVIL not in page
+    assert page.count("<script>") == 1
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "a $x_1$ &amp; b" in page
+    text = without_pictures(page)
+    assert "http" not in text
+    assert "//" not in text.replace("// ", "")  # no address without a scheme either
+    assert not re.search(r"<link|<iframe|@import|src=\"(?!data:)", text)
+
+
+def check_pictures(page: str, files: dict[str, bytes]) -> None:
+    # Five plots of the dataset; blur, sharp, aligned and two maps of each of three pairs; blur and sharp of the lost.
+    shown = pictures(page)
+    assert [image.format for image in shown].count("JPEG") == 3 * 3 + 2
+    assert [image.format for image in shown].count("PNG") == 5 + 3 * 2
+    for image in shown:
+        assert image.size == (720, 510) or image.width <= 480
+    embedded = set(re.findall(r"data:image/png;base64,([A-Za-z0-9+/=]+)", page))
+    beside = {base64.b64encode(content).decode() for name, content in files.items() if name.endswith(".png")}
+    assert embedded == beside
+    assert not any(b"Software" in content[:200] for name, content in files.items() if name.endswith(".png"))
+
+
+def check_failed_pair(page: str) -> None:
+    row = re.search(r"<tr><td data-value=\"lost\".*?</tr>", page)
+    assert row is not None
+    assert row.group().count('<td data-value="">\u2013</td>') == len(misalignment.COLUMNS)
+    assert "nan" not in without_pictures(page).lower().replace("nan(", "")
+    section = page[page.index('id="pair-4"') :]
+    assert "could not be aligned" in section
+    assert "After:" not in section
+
+
+def test_the_table_holds_rounded_numbers_and_sorts_by_exact_ones(report: Report, tmp_path: Path) -> None:
+    page = write_report(tmp_path / "r.html", "t", report[0], {}).read_text(encoding="utf-8")
+    assert '<td data-value="1.01">1.0100</td>' in page
+    assert '<td data-value="-0.2">-0.200</td>' in page
+    assert len(pictures(page)) == 5  # no pair files, so the dataset's plots alone
+    assert page.count('<th scope="col"><button type="button">') == 2 + len(misalignment.COLUMNS)
+
+
+def test_pairs_beyond_the_limit_stand_in_the_table_only_and_the_page_says_so(report: Report, tmp_path: Path) -> None:
+    page = write_report(tmp_path / "r.html", "t", *report, limit=1).read_text(encoding="utf-8")
+    assert "1 of 4 pairs are shown in pictures" in page
+    assert page.count('<section class="pair"') == 1
+    assert page.count("<tr><td") == 4
+    assert len(pictures(page)) == 5 + 5
+
+
+def test_the_aligned_picture_lies_on_the_blur_picture(report: Report) -> None:
+    _, pairs = report
+    look = look_at_pair((EVIL, *pairs[EVIL], MOVES[1]))
+    blur, sharp, aligned = (
+        np.asarray(Image.open(io.BytesIO(look[key])), dtype=np.float64)[20:-20, 20:-20]
+        for key in ("blur", "sharp", "aligned")
+    )
+    assert look["scale"] == 600 / 480
+    assert np.abs(blur - aligned).mean() < 0.25 * np.abs(blur - sharp).mean()
+    assert float(np.nanmedian(look["residual_px"])) < 0.15
+    # Aligned by nothing, the remainder is the displacement itself: 5.4 px at the centre.
+    unmoved = look_at_pair((EVIL, *pairs[EVIL], Similarity()))["residual_px"]
+    assert float(unmoved[150:170, 230:250].mean()) == pytest.approx(math.hypot(2, 5), abs=0.3)
+
+
+def test_reduced_flow_draws_what_reducing_the_full_drawing_gives() -> None:
+    # Reducing 601x403 to 480x322 changes the two sides by different factors. An image whose values are its own
+    # coordinates shows the error in pixels of the full frame.
+    y, x = np.mgrid[0:403, 0:601].astype(np.float32)
+    places = np.stack([x, y, x], axis=-1)
+    full = reduce(np.asarray(warp(places, MOVES[0].inverse().flow(601, 403))[0], dtype=np.float32))
+    small = warp(reduce(places), reduced_flow(MOVES[0], 601, 403, (480, 322)))[0]
+    assert full.shape == small.shape == (322, 480, 3)
+    error = (full - small)[10:-10, 10:-10].astype(np.float64)
+    assert float(np.abs(error).max()) < 0.2  # averaging whole pixels over fractional areas ripples
+    assert np.abs(error.mean(axis=(0, 1))).max() < 0.01
+
+
+def test_a_tiny_frame_has_no_residual_map(tmp_path: Path, texture: NDArray[np.float32]) -> None:
+    write_png(tmp_path / "a.png", to_pixels(texture[:20, :40]))
+    look = look_at_pair(("tiny", tmp_path / "a.png", tmp_path / "a.png", Similarity()))
+    assert "aligned" in look
+    assert "residual_px" not in look
+
+
+def test_images_of_two_sizes_are_refused_by_name(tmp_path: Path, texture: NDArray[np.float32]) -> None:
+    write_png(tmp_path / "a.png", to_pixels(texture))
+    write_png(tmp_path / "b.png", to_pixels(texture[:64]))
+    rows = [make_row("odd", MOVES[0], "zoom")]
+    with pytest.raises(UserError, match="odd: blur is 128x96, sharp is 128x64"):
+        write_report(tmp_path / "r.html", "t", rows, {"odd": (tmp_path / "a.png", tmp_path / "b.png")})
+    assert not (tmp_path / "r.html").exists()
+
+
+def test_no_measured_pair_still_gives_a_page(tmp_path: Path) -> None:
+    rows = [make_row("lost", None, "failed")]
+    page = write_report(tmp_path / "r.html", "t", rows, {}).read_text(encoding="utf-8")
+    assert "1 pair: 1 failed." in page
+    assert len(pictures(page)) == 5
+
+
+def test_an_unknown_kind_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="unknown kind 'wild'"):
+        write_report(tmp_path / "r.html", "t", [make_row("x", MOVES[0], "wild")], {})
+
+
+def test_explain_speaks_of_the_middle_pair_without_the_failed() -> None:
+    rows = [make_row(str(n), Similarity(shift_x_px=float(n)), "shift") for n in (3, 4, 50)]
+    rows.append(make_row("lost", None, "failed"))
+    rows[1]["confidence"] = 0.4
+    words = explain(rows)
+    assert words[0] == "4 pairs: 3 shift, 1 failed."
+    assert "corner lies 4.0 px off" in words[1]
+    assert "0.08 px remain, beside a blur of 2.5 px radius" in words[1]
+    assert words[2] == "The lowest confidence is 0.40, of 4."
+
+
+def test_plots_do_not_depend_on_the_persons_matplotlib_settings(report: Report) -> None:
+    import matplotlib
+
+    rows = report[0][:3]
+    plain = overview_plots(rows)
+    with matplotlib.rc_context({"font.size": 20, "axes.facecolor": "red"}):
+        assert overview_plots(rows) == plain
