@@ -29,7 +29,8 @@ import numpy as np
 from misaligned_sets import CLEAN, FAR, STRESS, TRUTHS, Condition, FloatArray, end_point_error_px
 from registration_peers import PEERS, run_peer
 
-from sdd_bench.geometry.align import Analysis, analyse
+from sdd_bench.geometry.align import analyse
+from sdd_bench.geometry.analysis import Analysis
 from sdd_bench.geometry.similarity import Similarity
 from sdd_bench.geometry.warp import sample
 from sdd_bench.image_io import list_images, read_image, write_text

@@ -14,7 +14,8 @@ from click.testing import CliRunner
 
 from sdd_bench.cli import root
 from sdd_bench.dataset.misalignment import COLUMNS
-from sdd_bench.geometry.align import Analysis, analyse
+from sdd_bench.geometry.align import analyse
+from sdd_bench.geometry.analysis import Analysis
 from sdd_bench.geometry.blur_match import LADDER_PX, choose_radii, local_gain
 from sdd_bench.geometry.disk import disk
 from sdd_bench.geometry.similarity import Similarity

@@ -15,7 +15,8 @@ import scipy
 
 from sdd_bench.dataset.manifest import Pair, csv_text, json_text
 from sdd_bench.errors import UserError
-from sdd_bench.geometry.align import KINDS, NUMBERS, analyse
+from sdd_bench.geometry.align import analyse
+from sdd_bench.geometry.analysis import KINDS, NUMBERS
 from sdd_bench.image_io import read_image, write_text
 from sdd_bench.version import __version__
 from sdd_bench.work import Item, Journal, fingerprint, map_items

@@ -12,18 +12,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sdd_bench.geometry.analysis import Analysis, name_kind
 from sdd_bench.geometry.blur_match import LADDER_PX, Grey, blurred, choose_radii, matched, residual_energy
 from sdd_bench.geometry.flow import dis_byte_flow
 from sdd_bench.geometry.refine import draw, refine
 from sdd_bench.geometry.similarity import Similarity
 
-KINDS = ("aligned", "zoom", "shift", "mixed", "nonrigid", "failed")
 MIN_SIDE = 96
 WORK_PIXELS = 2_400_000
 """Larger frames are reduced by whole numbers: at 4096x2160 half the size is within .02 px and four times as fast."""
@@ -45,58 +44,8 @@ MIN_INLIERS = 0.15
 MIN_CORRELATION = 0.3
 """Below either, the two images are not taken to show one scene."""
 
-ALIGNED_PX = 0.25
-DOMINANT = 0.8
 MAX_OUTLIERS = 0.1
-"""`aligned`: no corner moves further. `zoom`, `shift`: that share of the displacement's energy. `nonrigid`: a larger
-share of blocks than this is more than a pixel off the similarity."""
-
-
-@dataclass(frozen=True)
-class Analysis:
-    """How a pair is misaligned; pixels are those of the images given.
-
-    Attributes:
-        similarity: Maps sharp to blur about the frame's centre.
-        corner_px: The largest displacement of a corner.
-        residual_median_px: Median over blocks of `BLOCK_PX` of the remaining flow's median, over textured pixels.
-        residual_p95_px: Its 95th percentile.
-        blur_radius_px: Median radius of the disk that blurs the sharp image as the blurry one is.
-        gain: Contrast of the blurry image over that of the sharp one, blurred alike.
-        confidence: 0 to 1: correlation after alignment, share of pixels that agree, agreement of two estimators.
-        kind: One of `KINDS`.
-    """
-
-    similarity: Similarity
-    corner_px: float
-    residual_median_px: float
-    residual_p95_px: float
-    blur_radius_px: float
-    gain: float
-    confidence: float
-    kind: str
-
-    def row(self) -> dict[str, Any]:
-        """Return the numbers under the names of misalignment.csv; NaN where the analysis failed."""
-        return {
-            "zoom": self.similarity.zoom,
-            "shift_x_px": self.similarity.shift_x_px,
-            "shift_y_px": self.similarity.shift_y_px,
-            "rotation_deg": self.similarity.rotation_deg,
-            "corner_px": self.corner_px,
-            "residual_median_px": self.residual_median_px,
-            "residual_p95_px": self.residual_p95_px,
-            "blur_radius_px": self.blur_radius_px,
-            "gain": self.gain,
-            "confidence": self.confidence,
-            "kind": self.kind,
-        } | (dict.fromkeys(NUMBERS, math.nan) if self.kind == "failed" else {})
-
-
-NUMBERS = (
-    "zoom", "shift_x_px", "shift_y_px", "rotation_deg", "corner_px", "residual_median_px", "residual_p95_px",
-    "blur_radius_px", "gain",
-)  # fmt: skip
+"""`nonrigid`: a larger share of blocks than this is more than a pixel off the similarity."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +83,7 @@ def analyse(blur: NDArray[np.floating], sharp: NDArray[np.floating]) -> Analysis
     similarity = _enlarged(similarity, scale, width, height)
     corner = similarity.corner_px(width, height)
     median, p95 = (float(np.percentile(distances, q)) * scale for q in (50, 95))
-    kind = "nonrigid" if outliers > MAX_OUTLIERS else _kind(similarity, corner, width, height)
+    kind = "nonrigid" if outliers > MAX_OUTLIERS else name_kind(similarity, corner, width, height)
     return Analysis(similarity, corner, median, p95, radius * scale, gain, confidence, kind)
 
 
@@ -289,17 +238,3 @@ def _enlarged(similarity: Similarity, scale: int, width: int, height: int) -> Si
         similarity.shift_x_px * scale + cos * off_x - sin * off_y - off_x,
         similarity.shift_y_px * scale + sin * off_x + cos * off_y - off_y,
     )
-
-
-def _kind(similarity: Similarity, corner_px: float, width: int, height: int) -> str:
-    """Return which part of the displacement's mean energy over the frame dominates."""
-    if corner_px < ALIGNED_PX:
-        return "aligned"
-    spread = (width**2 + height**2) / 12  # mean squared distance of a pixel from the centre
-    shift = similarity.shift_x_px**2 + similarity.shift_y_px**2
-    zoom = (similarity.zoom - 1) ** 2 * spread
-    turn = math.radians(similarity.rotation_deg) ** 2 * spread
-    for name, energy in (("shift", shift), ("zoom", zoom)):
-        if energy > DOMINANT * (shift + zoom + turn):
-            return name
-    return "mixed"
