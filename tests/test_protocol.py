@@ -29,7 +29,7 @@ def test_paper_is_exact_at_zero_flow(photo: np.ndarray) -> None:
 
 def test_jdrl_ref_has_its_ceiling_at_zero_flow() -> None:
     # Half a pixel of misreading at the edges, none in the middle: an aligned, perfect prediction cannot get more.
-    # How much depends on the texture: 31.7 to 40.4 dB over nine photographs, 36-37 dB on the mosaics of the design.
+    # How much depends on the texture: 31.9 to 40.4 dB over nine photographs, 36-37 dB on the mosaics of the design.
     from skimage import data
 
     for picture, ceiling_db in ((data.coffee(), 31.92), (data.astronaut(), 33.90), (data.chelsea(), 39.60)):
