@@ -27,7 +27,7 @@ class Analysis:
     Attributes:
         similarity: Maps sharp to blur about the frame's centre.
         corner_px: The largest displacement of a corner.
-        residual_median_px: Median over blocks of `BLOCK_PX` of the remaining flow's median, over textured pixels.
+        residual_median_px: Median over blocks of 48 px of the remaining flow's median, over textured pixels.
         residual_p95_px: Its 95th percentile.
         blur_radius_px: Median radius of the disk that blurs the sharp image as the blurry one is.
         gain: Contrast of the blurry image over that of the sharp one, blurred alike.
