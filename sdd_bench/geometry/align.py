@@ -58,6 +58,23 @@ class _Match:
     distances: NDArray[np.float64]
 
 
+@dataclass(frozen=True)
+class BlurMatch:
+    """How the sharp image has to be drawn and blurred to look like the blurry one, at the size worked at.
+
+    Attributes:
+        scale: The frames were reduced by this whole number.
+        similarity: Maps sharp to blur, in pixels of the reduced frames.
+        rungs: (h, w) rung of `blur_match.LADDER_PX` for every reduced pixel.
+        linear: As in `blur_match.blurred`.
+    """
+
+    scale: int
+    similarity: Similarity
+    rungs: NDArray[np.uint8]
+    linear: bool
+
+
 def analyse(blur: NDArray[np.floating], sharp: NDArray[np.floating]) -> Analysis:
     """Return how a blurry image is misaligned with the sharp image of its scene.
 
@@ -68,27 +85,53 @@ def analyse(blur: NDArray[np.floating], sharp: NDArray[np.floating]) -> Analysis
     Raises:
         ValueError: Sizes differ or are too small. A pair that cannot be aligned is no error: its kind is `failed`.
     """
+    return analyse_and_match(blur, sharp)[0]
+
+
+def analyse_and_match(blur: NDArray[np.floating], sharp: NDArray[np.floating]) -> tuple[Analysis, BlurMatch | None]:
+    """Return the analysis and how the blur was matched; arguments and refusals as `analyse`, None where it failed."""
     if blur.shape != sharp.shape:
         raise ValueError(f"blur is {blur.shape[1]}x{blur.shape[0]}, sharp is {sharp.shape[1]}x{sharp.shape[0]}")
     height, width = blur.shape[:2]
     if min(height, width) < MIN_SIDE:
         raise ValueError(f"the analyser needs sides of at least {MIN_SIDE} px, not {width}x{height}")
+    scale = work_scale(width, height)
+    found = _fit(reduced(blur, scale), reduced(sharp, scale))
+    if found is None:
+        return Analysis(Similarity(), *(math.nan,) * 5, 0.0, "failed"), None
+    similarity = _enlarged(found.similarity, scale, width, height)
+    corner = similarity.corner_px(width, height)
+    median, p95 = (float(np.percentile(found.distances, q)) * scale for q in (50, 95))
+    outliers = float((found.distances > INLIER_PX).mean())
+    kind = "nonrigid" if outliers > MAX_OUTLIERS else name_kind(similarity, corner, width, height)
+    radius = found.radius_px * scale
+    analysis = Analysis(similarity, corner, median, p95, radius, found.gain, found.confidence, kind)
+    return analysis, BlurMatch(scale, found.similarity, found.rungs, found.linear)
+
+
+def work_scale(width: int, height: int) -> int:
+    """Return the whole number by which a frame is reduced before it is analysed."""
     scale = 1
     while (width // scale) * (height // scale) > WORK_PIXELS:
         scale += 1
-    found = _analyse(_reduced(blur, scale), _reduced(sharp, scale))
-    if found is None:
-        return Analysis(Similarity(), *(math.nan,) * 5, 0.0, "failed")
-    similarity, distances, outliers, radius, gain, confidence = found
-    similarity = _enlarged(similarity, scale, width, height)
-    corner = similarity.corner_px(width, height)
-    median, p95 = (float(np.percentile(distances, q)) * scale for q in (50, 95))
-    kind = "nonrigid" if outliers > MAX_OUTLIERS else name_kind(similarity, corner, width, height)
-    return Analysis(similarity, corner, median, p95, radius * scale, gain, confidence, kind)
+    return scale
 
 
-def _analyse(blur: Grey, sharp: Grey) -> tuple[Similarity, NDArray[np.float64], float, float, float, float] | None:
-    """Return similarity, distances from it, share of outliers, radius, gain and confidence; None for failed."""
+@dataclass(frozen=True)
+class _Fit:
+    """The similarity of the reduced images, the distance of each block from it, and what else the fit found."""
+
+    similarity: Similarity
+    distances: NDArray[np.float64]
+    rungs: NDArray[np.uint8]
+    linear: bool
+    radius_px: float
+    gain: float
+    confidence: float
+
+
+def _fit(blur: Grey, sharp: Grey) -> _Fit | None:
+    """Return the fit of reduced images; None for failed."""
     start = _coarse(blur, sharp)
     if start is None:
         return None
@@ -119,12 +162,11 @@ def _analyse(blur: Grey, sharp: Grey) -> tuple[Similarity, NDArray[np.float64], 
     moved = refined.after(similarity.inverse()).corner_px(*blur.shape[::-1])
     if correlation < MIN_CORRELATION:
         return None
-    outliers = float((match.distances > INLIER_PX).mean())
     agreement = max(0.0, 1 - moved / MAX_REFINED_PX)
     confidence = correlation * min(1.0, 2 * match.inliers) * (0.5 + 0.5 * agreement)
     radius = float(np.median(np.array(LADDER_PX)[rungs[mask]]))
     best = refined if moved < MAX_REFINED_PX else similarity
-    return best, match.distances, outliers, radius, gain, confidence
+    return _Fit(best, match.distances, rungs, linear, radius, gain, confidence)
 
 
 def _coarse(blur: Grey, sharp: Grey) -> Similarity | None:
@@ -212,7 +254,7 @@ def _texture(image: Grey) -> Grey:
     return np.asarray(cv2.GaussianBlur(across * across + down * down, (0, 0), 4), np.float32)
 
 
-def _reduced(image: NDArray[np.floating], scale: int) -> Grey:
+def reduced(image: NDArray[np.floating], scale: int) -> Grey:
     """Return an image as grey, averaged over scale x scale pixels; a remainder on the right and below is left out."""
     grey = cv2.cvtColor(image.astype(np.float32, copy=False), cv2.COLOR_RGB2GRAY)
     return _averaged(np.asarray(grey, np.float32), scale)
