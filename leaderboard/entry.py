@@ -21,6 +21,8 @@ class Table:
     split: str
     protocol: str
     protocol_sha256: str
+    anchors_sha256: str = ""
+    excluded: str = ""
 
 
 @dataclass(frozen=True)
@@ -31,9 +33,9 @@ class Entry:
         table: What the scores may be compared with.
         method: Who.
         source: The results file's name.
-        status: `measured` or `partial`; only the first is ranked.
+        status: `measured`, `flagged` or `partial`; the last is not ranked.
         n_images: Images scored.
-        means: Metric to mean over images, None where not measured.
+        means: Metric, and diagnostic of the protocol, to mean over images; None where not measured.
         predictions_sha256: Digest of the predictions' names and contents.
         tool_version: Of sdd-bench when it scored.
         protocol: Every field of the protocol.
@@ -67,6 +69,8 @@ def read_entry(path: Path) -> Entry:
         results.dataset["split"],
         str(results.protocol.get("id", "")),
         digest,
+        str(results.dataset.get("anchors_sha256", "")),
+        ", ".join(sorted(results.dataset.get("excluded", {}))),
     )
     return Entry(
         table,

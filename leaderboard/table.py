@@ -17,10 +17,19 @@ COLUMNS = (
     "reported_psnr_db", "reported_ssim", "reported_lpips", "source",
     "protocol_sha256", "dataset_sha256", "predictions_sha256", "tool_version",
 )  # fmt: skip
-"""Intervals, ties, diagnostics and reported numbers are empty until they are measured."""
+"""Intervals, ties and reported numbers are empty until measured; so are diagnostics under protocols without anchor."""
 
-DECIMALS = {"psnr_db": 4, "ssim": 5, "lpips": 5, "mae": 6}
+DECIMALS = {
+    "psnr_db": 4, "ssim": 5, "lpips": 5, "mae": 6, "gdi50_px": 4, "gdi95_px": 4, "forgiveness_db": 4, "coverage": 4,
+}  # fmt: skip
 HIGHER_IS_BETTER = {"psnr_db": True, "ssim": True, "lpips": False, "mae": False}
+
+FOLLOWS = {
+    "protocol_sha256": {"protocol"},
+    "dataset_sha256": {"dataset", "split", "excluded"},
+    "anchors_sha256": {"dataset", "split", "excluded", "protocol", "dataset_sha256"},
+}
+"""A difference that others explain, and those others."""
 
 Row = dict[str, Any]
 
@@ -80,7 +89,9 @@ def leaderboard_csv(rows: Sequence[Row]) -> str:
 
 def text_table(rows: Sequence[Row]) -> str:
     """Return the columns a person compares, aligned for a terminal."""
-    shown = ("rank", "method", "n_images", "psnr_db", "ssim", "lpips", "mae", "status")
+    shown = ["rank", "method", "n_images", "psnr_db", "ssim", "lpips", "mae"]
+    shown += [column for column in ("gdi50_px", "forgiveness_db") if any(row.get(column) for row in rows)]
+    shown.append("status")
     cells = [list(shown), *([_short(column, row.get(column, "")) for column in shown] for row in rows)]
     widths = [max(len(line[i]) for line in cells) for i in range(len(shown))]
     lines = []
@@ -93,11 +104,11 @@ def text_table(rows: Sequence[Row]) -> str:
 
 
 def _ranks(entry: Entry, sort: str) -> bool:
-    return entry.status == "measured" and entry.means[sort] is not None
+    return entry.status in ("measured", "flagged") and entry.means[sort] is not None
 
 
 def _row(entry: Entry) -> Row:
-    numbers = {m: "" if v is None else f"{v:.{DECIMALS[m]}f}" for m, v in entry.means.items()}
+    numbers = {m: "" if v is None else f"{v:.{DECIMALS[m]}f}" for m, v in entry.means.items() if m in DECIMALS}
     return {
         "method": entry.method.name,
         "dataset": entry.table.dataset,
@@ -126,18 +137,16 @@ def _explain(entry: Entry, first: Entry) -> str:
     differing = [f.name for f in fields(Table) if getattr(entry.table, f.name) != getattr(first.table, f.name)]
     words = []
     for name in differing:
+        if FOLLOWS.get(name, set()) & set(differing):
+            continue
         here, there = str(getattr(entry.table, name)), str(getattr(first.table, name))
         if name == "protocol_sha256":
-            if "protocol" in differing:
-                continue
             keys = [k for k in first.protocol if entry.protocol.get(k) != first.protocol[k]]
             here = ", ".join(f"{k}={entry.protocol.get(k)}" for k in keys)
             there = ", ".join(f"{k}={first.protocol[k]}" for k in keys)
-        elif name == "dataset_sha256":
-            if "dataset" in differing or "split" in differing:
-                continue
+        elif name.endswith("_sha256"):
             here, there = here[:12], there[:12]
-        words.append(f"{name} ({here} against {there})")
+        words.append(f"{name} ({here or 'none'} against {there or 'none'})")
     return "; ".join(words)
 
 
@@ -151,5 +160,5 @@ def _optional(value: float | None) -> str:
 
 
 def _short(column: str, value: object) -> str:
-    digits = {"psnr_db": 2, "ssim": 4, "lpips": 4, "mae": 4}.get(column)
+    digits = {"psnr_db": 2, "ssim": 4, "lpips": 4, "mae": 4, "gdi50_px": 2, "forgiveness_db": 2}.get(column)
     return str(value) if digits is None or value == "" else f"{float(str(value)):.{digits}f}"

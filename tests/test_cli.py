@@ -244,7 +244,7 @@ def test_results_of_other_datasets_protocols_flows_and_crops_get_other_names(
         for role in ("blur", "gt"):
             write_png(tmp_path / folder / split / role / "a.png", np.full((40, 48, 3), 99, np.uint8))
     common = ("evaluate", "--pred", "one/test/blur", "--method", "My method/2", "--metrics", "psnr", "--jobs", 1)
-    ok(*common, "--data", "one", "--dataset", "sdd")
+    ok(*common, "--data", "one", "--dataset", "sdd", "--protocol", "paper/1")
     ok(*common, "--data", "one", "--protocol", "direct/1")
     ok(*common, "--data", "one", "--protocol", "direct/1", "--crop-multiple", 16)
     ok(*common, "--data", "two", "--split", "val", "--protocol", "direct/1")

@@ -14,9 +14,10 @@ import pytest
 from sdd_bench.dataset.catalog import open_dataset
 from sdd_bench.errors import UserError
 from sdd_bench.image_io import read_image, read_pixels, write_png
-from sdd_bench.scoring.evaluate import Evaluation, evaluate
+from sdd_bench.scoring.evaluate import Evaluation
+from sdd_bench.scoring.evaluate import evaluate as evaluate_all
 from sdd_bench.scoring.metrics import psnr_db, ssim
-from sdd_bench.scoring.results import Method
+from sdd_bench.scoring.results import Method, Results
 
 NAMES = ["a", "b", "c", "d"]
 MakePairs = Callable[..., Path]
@@ -30,8 +31,13 @@ def released(make_pairs: MakePairs) -> Path:
 
 
 def evaluation(root: Path, predictions: Path, protocol: str = "direct/1", **changes: object) -> Evaluation:
-    base = Evaluation(open_dataset(root, "test"), "test", predictions, protocol, metrics=FAST, method=Method("m"))
+    base = Evaluation(open_dataset(root, "test"), "test", predictions, (protocol,), metrics=FAST, method=Method("m"))
     return replace(base, **changes)  # type: ignore[arg-type]
+
+
+def evaluate(wanted: Evaluation, out: Path, jobs: int) -> Results:
+    """Evaluate under one protocol."""
+    return evaluate_all(wanted, {wanted.protocols[0]: out}, jobs)[0]
 
 
 def test_rows_are_the_metrics_of_the_files(released: Path, tmp_path: Path) -> None:
@@ -77,7 +83,7 @@ def test_an_interrupted_evaluation_goes_on(released: Path, tmp_path: Path, monke
     from sdd_bench.scoring import evaluate as module
 
     whole = evaluate(evaluation(released, released / "test" / "blur"), tmp_path / "whole.json", 1)
-    original, done = module._score_item, []
+    original, done = module.score_pair, []
 
     def killed_after_two(task: object) -> dict:
         if len(done) == 2:
@@ -85,12 +91,12 @@ def test_an_interrupted_evaluation_goes_on(released: Path, tmp_path: Path, monke
         done.append(task)
         return original(task)
 
-    monkeypatch.setattr(module, "_score_item", killed_after_two)
+    monkeypatch.setattr(module, "score_pair", killed_after_two)
     with pytest.raises(KeyboardInterrupt):
         evaluate(evaluation(released, released / "test" / "blur"), tmp_path / "cut.json", 1)
     assert not (tmp_path / "cut.json").exists()
     again: list = []
-    monkeypatch.setattr(module, "_score_item", lambda task: (again.append(task), original(task))[1])
+    monkeypatch.setattr(module, "score_pair", lambda task: (again.append(task), original(task))[1])
     rest = evaluate(evaluation(released, released / "test" / "blur"), tmp_path / "cut.json", 1)
     assert len(again) == 2
     assert rest == whole

@@ -118,5 +118,7 @@ def test_crop_is_from_the_top_left_to_multiples() -> None:
 
 
 def test_unknown_protocol_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(UserError, match=r"unknown protocol 'papers/1', expected one of direct/1, paper/1, jdrl-ref/1"):
+    with pytest.raises(
+        UserError, match=r"unknown protocol 'papers/1', expected one of anchored/1, anchored\+sim/1, direct/1, paper/1"
+    ):
         named_protocol("papers/1")

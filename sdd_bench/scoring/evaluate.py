@@ -1,23 +1,26 @@
-"""A folder of predictions, a split and a protocol to results: match, check, score, one row an image."""
+"""A folder of predictions, a split and protocols to results: match, check, anchor, score, one row an image."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from sdd_bench.dataset.manifest import Dataset, Pair, content_sha256
-from sdd_bench.errors import UserError
-from sdd_bench.geometry.flow import FlowEstimator, load_flow
-from sdd_bench.image_io import file_sha256, read_image, to_pixels, write_png
+from sdd_bench.errors import UserError, fault_report
+from sdd_bench.geometry.flow import load_flow
+from sdd_bench.image_io import file_sha256
 from sdd_bench.scoring import results as results_file
-from sdd_bench.scoring.perceptual import Perceptual, load_perceptual
+from sdd_bench.scoring.anchors import FOLDER, anchors_sha256, ensure_anchors
+from sdd_bench.scoring.diagnostics import why_flagged
 from sdd_bench.scoring.predictions import check_sizes, match_predictions
-from sdd_bench.scoring.protocol import METRICS, Protocol, build_protocol, named_protocol, score, truth_for
+from sdd_bench.scoring.protocol import DEFAULT_PROTOCOL, METRICS, Protocol, build_protocol, named_protocol
+from sdd_bench.scoring.score_pair import ScoreTask, perceptual, score_pair
 from sdd_bench.scoring.trunk import find_trunk
 from sdd_bench.work import Item, Journal, fingerprint, map_items
+
+NO_DIAGNOSTICS = "left out by --no-diagnostics"
 
 
 @dataclass(frozen=True)
@@ -28,8 +31,8 @@ class Evaluation:
         dataset: With the split in it.
         split: Its name.
         predictions: Folder of predictions.
-        protocol_id: A key of `PROTOCOLS`.
-        flow: `dis` or `ptlflow:MODEL[=CHECKPOINT]`.
+        protocols: Keys of `PROTOCOLS`, each once.
+        flow: `dis` or `ptlflow:MODEL[=CHECKPOINT]`, for the protocols that warp the truth to the prediction.
         metrics: Some of `METRICS`.
         lpips_asked: Whether LPIPS was asked for by name: then weights that cannot be had stop the run.
         lpips_net: `alex` or `squeeze`.
@@ -39,14 +42,17 @@ class Evaluation:
         pattern: Naming of the predictions.
         by_order: Match by sorted order.
         allow_missing: Score what is there.
-        save_warped: Folder for the truths drawn into the predictions' frames.
+        save_warped: Folder for the truths the predictions were scored against.
         grey: `refuse` or `expand`.
+        anchors: Folder of anchors; `anchors` in the dataset's folder if None.
+        exclude_failed: Leave out pairs that cannot be anchored, under every protocol, instead of refusing.
+        diagnostics: Whether anchored rows get their diagnostics.
     """
 
     dataset: Dataset
     split: str
     predictions: Path
-    protocol_id: str
+    protocols: tuple[str, ...] = (DEFAULT_PROTOCOL,)
     flow: str = "dis"
     metrics: tuple[str, ...] = METRICS
     lpips_asked: bool = False
@@ -59,20 +65,15 @@ class Evaluation:
     allow_missing: bool = False
     save_warped: Path | None = None
     grey: str = "refuse"
+    anchors: Path | None = None
+    exclude_failed: bool = False
+    diagnostics: bool = True
     method: results_file.Method = field(default_factory=lambda: results_file.Method("unnamed"))
 
-
-@dataclass(frozen=True)
-class _Task:
-    pair: Pair
-    restored: Path
-    protocol: Protocol
-    flow: str
-    metrics: tuple[str, ...]
-    lpips_trunk: Path | None
-    device: str
-    save_warped: Path | None
-    grey: str
+    @property
+    def anchor_folder(self) -> Path:
+        """Where the anchors lie."""
+        return self.anchors or self.dataset.root / FOLDER
 
 
 @dataclass(frozen=True)
@@ -85,20 +86,30 @@ class _Measures:
     trunk: Path | None = None
 
 
-def evaluate(evaluation: Evaluation, out: Path, jobs: int) -> results_file.Results:
-    """Score a folder of predictions and write the results to `out` and the CSV beside it.
+@dataclass(frozen=True)
+class _Split:
+    """The pairs that are scored, the anchors' records by name, and the pairs left out with the reason."""
+
+    pairs: tuple[Pair, ...]
+    records: Mapping[str, dict[str, Any]]
+    excluded: Mapping[str, str]
+
+
+def evaluate(evaluation: Evaluation, targets: Mapping[str, Path], jobs: int) -> list[results_file.Results]:
+    """Score a folder of predictions; write each protocol's results and a CSV beside them, and return them.
 
     Args:
         evaluation: What and how.
-        out: The results JSON. While the work goes on, a journal lies beside it, and a killed run goes on from it.
+        targets: The results JSON of each protocol. While the work goes on, a journal lies beside the first, and a
+            killed run goes on from it.
         jobs: Worker processes; the numbers do not depend on it.
 
     Raises:
-        UserError: Predictions that do not fit the split (all named), weights that cannot be had, bad images.
+        UserError: Predictions that do not fit the split, pairs that cannot be anchored (all named), weights that
+            cannot be had, bad images.
     """
     pairs = evaluation.dataset.split(evaluation.split)
-    identity = _flow_identity(evaluation)
-    protocol = build_protocol(evaluation.protocol_id, identity, evaluation.crop_multiple, evaluation.lpips_net)
+    protocols = _protocols(evaluation)
     predictions = match_predictions(
         evaluation.predictions,
         pairs,
@@ -106,78 +117,127 @@ def evaluate(evaluation: Evaluation, out: Path, jobs: int) -> results_file.Resul
         by_order=evaluation.by_order,
         allow_missing=evaluation.allow_missing,
     )
-    check_sizes(predictions, pairs, protocol.crop_multiple)
+    check_sizes(predictions, pairs, min(p.crop_multiple for p in protocols))
     measures = _choose_metrics(evaluation)
-    items = _items(evaluation, pairs, predictions, protocol, measures)
-    journal = Journal(out.with_name(f".{out.name}.journal"))
-    rows = map_items(_score_item, items, jobs=jobs, label="evaluate", where="evaluate", journal=journal)
-    results = _results(evaluation, pairs, protocol, measures, rows)
-    results_file.write_results(results, out)
+    split = _anchored(evaluation, pairs, protocols, jobs)
+    items = _items(evaluation, split, predictions, protocols, measures)
+    first = targets[evaluation.protocols[0]]
+    journal = Journal(first.with_name(f".{first.name}.journal"))
+    rows = map_items(score_pair, items, jobs=jobs, label="evaluate", where="evaluate", journal=journal)
+    found = [_results(evaluation, split, protocol, measures, rows) for protocol in protocols]
+    for results in found:
+        results_file.write_results(results, targets[results.protocol["id"]])
     journal.remove()
-    return results
+    return found
+
+
+def _protocols(evaluation: Evaluation) -> tuple[Protocol, ...]:
+    """Return the protocols whole; flow weights are loaded here, so that missing ones stop the run at once."""
+    ids = evaluation.protocols
+    if not ids or len(set(ids)) < len(ids):
+        raise UserError(f"protocols {', '.join(ids) or '(none)'}: expected each once")
+    uses_flow = any(named_protocol(name).uses_flow for name in ids)
+    identity = load_flow(evaluation.flow, evaluation.device).identity if uses_flow else None
+    return tuple(build_protocol(name, identity, evaluation.crop_multiple, evaluation.lpips_net) for name in ids)
+
+
+def _anchored(evaluation: Evaluation, pairs: Sequence[Pair], protocols: Sequence[Protocol], jobs: int) -> _Split:
+    """Return the pairs to score, with their anchors where a protocol needs them.
+
+    Raises:
+        UserError: Pairs that cannot be anchored, all named, unless they are to be left out.
+    """
+    if not any(p.anchored for p in protocols):
+        return _Split(tuple(pairs), {}, {})
+    records = ensure_anchors(pairs, evaluation.anchor_folder, jobs, evaluation.grey)
+    failed = {record["name"]: record["why"] for record in records if record["status"] == "failed"}
+    if failed and not evaluation.exclude_failed:
+        hint = "--exclude-failed leaves them out for every method alike, direct/1 and paper/1 need no anchor"
+        raise fault_report([f"{name}: {why}" for name, why in failed.items()], f"pairs without an anchor ({hint})")
+    kept = tuple(pair for pair in pairs if pair.name not in failed)
+    if not kept:
+        raise UserError(f"{evaluation.dataset.name}: not one of {len(pairs)} pairs could be anchored")
+    return _Split(kept, {record["name"]: record for record in records}, failed)
 
 
 def _items(
     evaluation: Evaluation,
-    pairs: Sequence[Pair],
+    split: _Split,
     predictions: dict[str, Path],
-    protocol: Protocol,
+    protocols: tuple[Protocol, ...],
     measures: _Measures,
 ) -> list[Item]:
     """Return one item for each pair that has a prediction."""
-    configuration = [protocol.sha256, measures.wanted, measures.weights, str(evaluation.save_warped), evaluation.grey]
+    digests = [protocol.sha256 for protocol in protocols]
+    settings = [str(evaluation.save_warped), evaluation.grey, evaluation.diagnostics]
     items = []
-    for pair in pairs:
+    for pair in split.pairs:
         if pair.name not in predictions:
             continue
-        restored = predictions[pair.name]
-        task = _Task(
+        restored, record = predictions[pair.name], split.records.get(pair.name)
+        task = ScoreTask(
             pair,
             restored,
-            protocol,
+            protocols,
             evaluation.flow,
             measures.wanted,
             measures.trunk,
             evaluation.device,
-            evaluation.save_warped,
             evaluation.grey,
+            evaluation.anchor_folder,
+            record,
+            evaluation.diagnostics,
+            evaluation.save_warped,
         )
+        truth = [record["truth_sha256"], record["mask_sha256"]] if record else []
+        configuration = [digests, measures.wanted, measures.weights, settings, truth]
         items.append(Item(pair.name, task, fingerprint(configuration, pair.blur, pair.sharp, restored)))
     return items
 
 
 def _results(
     evaluation: Evaluation,
-    pairs: Sequence[Pair],
+    split: _Split,
     protocol: Protocol,
     measures: _Measures,
-    rows: Sequence[dict[str, Any]],
+    scored: Sequence[dict[str, Any]],
 ) -> results_file.Results:
-    """Return the results of scored rows."""
-    scored = {row["name"] for row in rows}
-    missing = [pair for pair in pairs if pair.name not in scored]
-    hashes = [(row["name"], row["blur_sha256"], row["sharp_sha256"]) for row in rows]
-    hashes += [(pair.name, file_sha256(pair.blur), file_sha256(pair.sharp)) for pair in missing]
+    """Return the results of one protocol."""
+    hashes = {row["name"]: (row["name"], row["blur_sha256"], row["sharp_sha256"]) for row in scored}
+    missing = [pair for pair in split.pairs if pair.name not in hashes]
+    hashes |= {pair.name: (pair.name, file_sha256(pair.blur), file_sha256(pair.sharp)) for pair in missing}
+    dataset = {
+        "name": evaluation.dataset.name,
+        "split": evaluation.split,
+        "n_images": len(split.pairs),
+        "sha256": content_sha256(list(hashes.values())),
+        "dataset_json_sha256": evaluation.dataset.manifest.get("sha256", ""),
+        "excluded": dict(split.excluded),
+    }
+    why_empty = dict(measures.why_empty)
+    if protocol.anchored:
+        dataset["anchors_sha256"] = anchors_sha256([split.records[pair.name] for pair in split.pairs])
+        if not evaluation.diagnostics:
+            why_empty["diagnostics"] = NO_DIAGNOSTICS
+    images = tuple(_image(row, protocol) for row in scored)
+    flags = tuple(why_flagged(results_file.means(images)))
     return results_file.Results(
         method=evaluation.method,
-        dataset={
-            "name": evaluation.dataset.name,
-            "split": evaluation.split,
-            "n_images": len(pairs),
-            "sha256": content_sha256(hashes),
-            "dataset_json_sha256": evaluation.dataset.manifest.get("sha256", ""),
-        },
+        dataset=dataset,
         protocol=results_file.protocol_block(protocol),
-        images=tuple({**row, "psnr_db": _number(row["psnr_db"])} for row in rows),
-        status="partial" if missing else "measured",
+        images=images,
+        status="partial" if missing else "flagged" if flags else "measured",
+        flags=flags,
         missing=tuple(pair.name for pair in missing),
-        why_empty=measures.why_empty,
+        why_empty=why_empty,
         weights=measures.weights,
         configuration={
             "metrics": list(measures.wanted),
             "pred_pattern": None if evaluation.by_order else evaluation.pattern,
             "by_order": evaluation.by_order,
             "allow_missing": evaluation.allow_missing,
+            "exclude_failed": evaluation.exclude_failed,
+            "diagnostics": evaluation.diagnostics,
             "grey": evaluation.grey,
             "device": evaluation.device,
         },
@@ -185,47 +245,11 @@ def _results(
     )
 
 
-def _score_item(task: _Task) -> dict[str, Any]:
-    """Return the row of one image."""
-    restored = read_image(task.restored, grey=task.grey)
-    sharp = read_image(task.pair.sharp, grey=task.grey)
-    width, height = task.protocol.cropped(sharp.shape[1], sharp.shape[0])
-    restored, sharp = restored[:height, :width], sharp[:height, :width]
-    if restored.shape != sharp.shape:
-        raise UserError(f"{task.pair.name}: prediction decodes to {restored.shape}, the sharp image to {sharp.shape}")
-    flow = load_flow(task.flow, task.device) if task.protocol.uses_flow else None
-    wants_lpips = "lpips" in task.metrics
-    lpips = _perceptual(task.protocol.lpips["net"], task.lpips_trunk, task.device).distance if wants_lpips else None
-    try:
-        truth = truth_for(restored, sharp, task.protocol, flow)
-        row = score(restored, truth, task.metrics, lpips)
-    except ValueError as error:
-        raise UserError(f"{task.pair.name}: {error}") from None
-    if task.save_warped:
-        write_png(task.save_warped / f"{task.pair.name}.png", to_pixels(truth))
-    return {
-        "name": task.pair.name,
-        **row,
-        # JSON has no infinity, and the journal holds the row until the results are written.
-        "psnr_db": "inf" if row["psnr_db"] == float("inf") else row["psnr_db"],
-        "restored_sha256": file_sha256(task.restored),
-        "blur_sha256": file_sha256(task.pair.blur),
-        "sharp_sha256": file_sha256(task.pair.sharp),
-    }
-
-
-@lru_cache(maxsize=1)
-def _perceptual(net: str, trunk: Path | None, device: str) -> Perceptual:
-    """Return LPIPS, loaded once a worker."""
-    return load_perceptual(net, trunk, device)
-
-
-def _flow_identity(evaluation: Evaluation) -> dict[str, str] | None:
-    """Return what estimates the flow, loading it here so that missing weights stop the run before work starts."""
-    if not named_protocol(evaluation.protocol_id).uses_flow:
-        return None
-    estimator: FlowEstimator = load_flow(evaluation.flow, evaluation.device)
-    return estimator.identity
+def _image(scored: dict[str, Any], protocol: Protocol) -> dict[str, Any]:
+    """Return the row of an image under a protocol."""
+    hashes = {key: value for key, value in scored.items() if key.endswith("_sha256")}
+    numbers = {k: float(v) if v == "inf" else v for k, v in scored["rows"][protocol.id].items()}
+    return {"name": scored["name"], **numbers, **hashes}
 
 
 def _choose_metrics(evaluation: Evaluation) -> _Measures:
@@ -242,8 +266,4 @@ def _choose_metrics(evaluation: Evaluation) -> _Measures:
     if trunk is None and not evaluation.lpips_asked:
         why["lpips"] = "no weights of the LPIPS trunk on this machine"
         return _Measures(tuple(name for name in wanted if name != "lpips"), why)
-    return _Measures(wanted, why, _perceptual(evaluation.lpips_net, trunk, evaluation.device).identity, trunk)
-
-
-def _number(value: float | str | None) -> float | None:
-    return None if value is None else float(value)
+    return _Measures(wanted, why, perceptual(evaluation.lpips_net, trunk, evaluation.device).identity, trunk)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sdd_bench.errors import UserError
+from sdd_bench.geometry.anchor import METHOD
 from sdd_bench.geometry.flow import FlowEstimator
 from sdd_bench.geometry.warp import sample, warp
 from sdd_bench.scoring import metrics
@@ -29,7 +30,8 @@ SSIM = {
 }  # fmt: skip
 
 FloatImage = NDArray[np.floating]
-Distance = Callable[[FloatImage, FloatImage], float]
+Mask = NDArray[np.bool_]
+Distance = Callable[[FloatImage, FloatImage, Mask | None], float]
 
 
 @dataclass(frozen=True)
@@ -38,9 +40,11 @@ class Protocol:
 
     Attributes:
         id: Name and version.
-        truth: `as is`, or `warped to prediction`: the sharp image drawn into each prediction's frame by flow.
+        truth: `as is`; `warped to prediction`: the sharp image drawn into each prediction's frame by flow; `anchored`:
+            drawn into the blur image's frame once per pair, see `geometry.anchor`.
         interpolation: Of that drawing.
-        grid: `identity` (align_corners=True), or `release-2023`: see `release_grid`.
+        grid: `identity` (align_corners=True); `release-2023`: see `release_grid`; or the version of the anchor, and
+            what else may move it.
         outside: What is read outside the sharp image.
         mask: Which pixels count.
         crop_multiple: Frames are cropped from the top left to multiples of this.
@@ -67,13 +71,23 @@ class Protocol:
     def __post_init__(self) -> None:
         if self.crop_multiple < 1:
             raise ValueError(f"crop_multiple must be at least 1, not {self.crop_multiple}")
-        if self.truth not in ("as is", "warped to prediction"):
+        if self.truth not in ("as is", "warped to prediction", "anchored"):
             raise ValueError(f"unknown truth {self.truth!r}")
 
     @property
     def uses_flow(self) -> bool:
-        """Whether scoring needs a flow estimator."""
+        """Whether scoring needs the flow estimator that a run chooses."""
         return self.truth == "warped to prediction"
+
+    @property
+    def anchored(self) -> bool:
+        """Whether scoring needs the pair's anchor."""
+        return self.truth == "anchored"
+
+    @property
+    def follows(self) -> bool:
+        """Whether the anchored truth follows a small similarity of each prediction: never ranked."""
+        return self.anchored and self.grid != METHOD
 
     @property
     def sha256(self) -> str:
@@ -90,15 +104,30 @@ class Protocol:
         return width // multiple * multiple, height // multiple * multiple
 
 
+ANCHOR_MASK = "inside both frames less 16 px, and consistent with the blur image after blur matching within 20/255"
+ANCHOR_PRECISION = "truth 16 bits, sums float64"
+
 PROTOCOLS: dict[str, Protocol] = {
     p.id: p
     for p in (
+        Protocol(
+            "anchored/1", "anchored", "lanczos4", METHOD, "border repeated", ANCHOR_MASK, precision=ANCHOR_PRECISION
+        ),
+        Protocol(
+            "anchored+sim/1",
+            "anchored",
+            "lanczos4",
+            f"{METHOD}, then one similarity a prediction by DIS flow, at most .5 px, 2e-4 zoom and 2e-4 radians",
+            "border repeated",
+            ANCHOR_MASK,
+            precision=ANCHOR_PRECISION,
+        ),
         Protocol("direct/1", "as is"),
         Protocol("paper/1", "warped to prediction", "bilinear", "identity", "border repeated"),
         Protocol("jdrl-ref/1", "warped to prediction", "bilinear", "release-2023", "border repeated", crop_multiple=16),
     )
 }
-DEFAULT_PROTOCOL = "paper/1"
+DEFAULT_PROTOCOL = "anchored/1"
 
 
 def build_protocol(
@@ -156,7 +185,7 @@ def release_grid(
 
 
 def truth_for(restored: FloatImage, sharp: FloatImage, protocol: Protocol, flow: FlowEstimator | None) -> FloatImage:
-    """Return the ground truth a prediction is scored against, (H, W, 3): as it is, or drawn in double precision.
+    """Return the ground truth of a protocol without anchor, (H, W, 3): as it is, or drawn in double precision.
 
     Args:
         restored: (H, W, 3) in [0, 1], already cropped as the protocol says.
@@ -164,6 +193,8 @@ def truth_for(restored: FloatImage, sharp: FloatImage, protocol: Protocol, flow:
         protocol: Decides whether and how the sharp image is drawn into the prediction's frame.
         flow: The estimator; needed where the protocol uses flow.
     """
+    if protocol.anchored:
+        raise ValueError(f"the truth of {protocol.id} is read from the pair's anchor")
     if not protocol.uses_flow:
         return sharp
     if flow is None:
@@ -176,15 +207,20 @@ def truth_for(restored: FloatImage, sharp: FloatImage, protocol: Protocol, flow:
 
 
 def score(
-    restored: FloatImage, truth: FloatImage, wanted: Sequence[str], lpips: Distance | None = None
+    restored: FloatImage,
+    truth: FloatImage,
+    wanted: Sequence[str],
+    lpips: Distance | None = None,
+    mask: Mask | None = None,
 ) -> dict[str, float | None]:
     """Return the metrics of a prediction against its truth, None where not wanted.
 
     Args:
         restored: (H, W, 3) in [0, 1].
-        truth: The same shape, from `truth_for`.
+        truth: The same shape, from `truth_for` or the pair's anchor.
         wanted: Some of `METRICS`.
-        lpips: (restored, truth) to distance; None leaves `lpips` empty.
+        lpips: (restored, truth, mask) to distance; None leaves `lpips` empty.
+        mask: (H, W), True where a pixel counts; everywhere if None.
     """
     functions: dict[str, Distance | None] = {
         "psnr_db": metrics.psnr_db,
@@ -195,5 +231,5 @@ def score(
     row: dict[str, float | None] = {}
     for name in METRICS:
         function = functions[name]
-        row[name] = function(restored, truth) if name in wanted and function is not None else None
+        row[name] = function(restored, truth, mask) if name in wanted and function is not None else None
     return row

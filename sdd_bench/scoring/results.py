@@ -14,6 +14,8 @@ from typing import Any
 from sdd_bench.dataset.manifest import csv_text, json_text
 from sdd_bench.errors import UserError
 from sdd_bench.image_io import write_text
+from sdd_bench.scoring.diagnostics import BLUR_COLUMNS
+from sdd_bench.scoring.diagnostics import COLUMNS as DIAGNOSTICS
 from sdd_bench.scoring.protocol import METRICS, Protocol
 from sdd_bench.version import __version__
 
@@ -47,10 +49,13 @@ class Results:
 
     Attributes:
         method: Who.
-        dataset: name, sha256 (content of the scored split), split, n_images.
+        dataset: name, sha256 (content of the scored split), split, n_images, `excluded` (name to reason of pairs that
+            could not be anchored and were left out), and under anchored protocols `anchors_sha256`.
         protocol: Every field of the protocol, with its sha256 under `sha256`.
-        images: One dict an image: name, the metrics (None where not measured), sha256 of the files scored.
-        status: `measured`, or `partial` where predictions were missing.
+        images: One dict an image: name, the metrics (None where not measured), sha256 of the files scored; under
+            anchored protocols the diagnostics, the blur image's own, and `flags`, the reasons to distrust the row.
+        status: `measured`; `partial` where predictions were missing; `flagged` where the means are to be distrusted.
+        flags: Why it is flagged.
         missing: Names without a prediction.
         why_empty: Metric to the reason it was not measured.
         weights: What LPIPS weights were used.
@@ -63,6 +68,7 @@ class Results:
     protocol: dict[str, Any]
     images: tuple[dict[str, Any], ...]
     status: str = "measured"
+    flags: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     why_empty: dict[str, str] = field(default_factory=dict)
     weights: dict[str, str] = field(default_factory=dict)
@@ -70,8 +76,18 @@ class Results:
     environment: dict[str, str] = field(default_factory=dict)
 
     def summary(self) -> dict[str, float | None]:
-        """Return the mean of each metric over images, None where any image lacks it."""
-        return {name: mean([row[name] for row in self.images]) for name in METRICS}
+        """Return the mean of each metric, and of the diagnostics where there are any; None where an image lacks it."""
+        return means(self.images)
+
+
+def columns(rows: Sequence[dict[str, Any]]) -> tuple[str, ...]:
+    """Return the columns of numbers that rows have: the metrics, then the diagnostics of the protocol, if any."""
+    return (*METRICS, *(name for name in (*DIAGNOSTICS, *BLUR_COLUMNS) if rows and name in rows[0]))
+
+
+def means(rows: Sequence[dict[str, Any]]) -> dict[str, float | None]:
+    """Return the mean over images of every column."""
+    return {name: mean([row[name] for row in rows]) for name in columns(rows)}
 
 
 def mean(values: Sequence[float | None]) -> float | None:
@@ -112,6 +128,7 @@ def write_results(results: Results, path: Path) -> Path:
         "dataset": results.dataset,
         "protocol": results.protocol,
         "status": results.status,
+        "flags": list(results.flags),
         "missing": list(results.missing),
         "summary": {k: _jsonable(v) for k, v in summary.items()},
         "why_empty": results.why_empty,
@@ -120,8 +137,10 @@ def write_results(results: Results, path: Path) -> Path:
         "environment": results.environment,
         "images": [{k: _jsonable(v) for k, v in row.items()} for row in rows],
     }
-    table = path.with_suffix(".csv")
-    write_text(table, csv_text(("name", *METRICS), ([row["name"], *(_cell(row[m]) for m in METRICS)] for row in rows)))
+    table, names = path.with_suffix(".csv"), columns(rows)
+    flagged = ("flags",) if rows and "flags" in rows[0] else ()
+    lines = ([r["name"], *(_cell(r[c]) for c in names), *("; ".join(r[f]) for f in flagged)] for r in rows)
+    write_text(table, csv_text(("name", *names, *flagged), lines))
     write_text(path, json_text(content))
     return table
 
@@ -140,13 +159,15 @@ def read_results(path: Path) -> Results:
         found = content.get("schema") if isinstance(content, dict) else None
         raise UserError(f"{path}: not a results file of schema {SCHEMA} (schema {found!r})")
     try:
-        images = tuple({**row, **{m: _number(row[m]) for m in METRICS}} for row in content["images"])
+        names = columns(content["images"])
+        images = tuple({**row, **{m: _number(row[m]) for m in names}} for row in content["images"])
         results = Results(
             Method(**content["method"]),
             content["dataset"],
             content["protocol"],
             images,
             content["status"],
+            tuple(content.get("flags", ())),
             tuple(content["missing"]),
             content["why_empty"],
             content["weights"],

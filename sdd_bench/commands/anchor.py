@@ -1,0 +1,85 @@
+"""sdd-bench anchor: parse, call, print."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from sdd_bench.commands.options import (
+    anchors_option,
+    data_folder,
+    data_option,
+    grey_option,
+    job_count,
+    jobs_option,
+)
+
+
+@click.command("anchor")
+@data_option
+@click.option(
+    "--dataset",
+    "dataset_name",
+    default=None,
+    help="Name of a released dataset: sdd, dpdd, ...  [default: recognised by its folders]",
+)
+@click.option("--split", default="test", show_default=True, help="Which split is anchored; all for every one.")
+@anchors_option
+@click.option(
+    "--export",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Copy transforms, masks and warped truths into a folder that can be shipped beside the dataset.",
+)
+@grey_option
+@jobs_option
+def command(
+    data: Path | None,
+    dataset_name: str | None,
+    split: str,
+    anchors: Path | None,
+    export: Path | None,
+    grey: str,
+    jobs: int | None,
+) -> None:
+    """Draw each sharp image into its blur image's frame, once: the truth that anchored/1 scores against.
+
+    Anchors that hold are kept; those whose images or method changed are made anew. evaluate does the same on first use.
+
+    \\b
+    Example:
+      sdd-bench anchor --data data/sdd
+      sdd-bench anchor --data data/sdd --export sdd-anchors
+    """
+    from sdd_bench.dataset.catalog import open_dataset
+    from sdd_bench.scoring.anchors import FOLDER, ensure_anchors, export_anchors, write_tables
+
+    chosen = None if split == "all" else split
+    dataset = open_dataset(data_folder(data), chosen, dataset_name, grey)
+    pairs = dataset.split(split) if chosen else dataset.pairs
+    folder = anchors or dataset.root / FOLDER
+    records = ensure_anchors(pairs, folder, job_count(jobs), grey)
+    good = [record for record in records if record["status"] == "anchored"]
+    tables = write_tables(records, folder)
+    for record in records:
+        if record["status"] == "failed":
+            click.echo(f"{record['name']}: no anchor: {record['why']}", err=True)
+    if good:
+        coverage = [record["coverage"] for record in good]
+        fields = sum(record["field"] is not None for record in good)
+        click.echo(
+            f"{len(good)} of {len(records)} pairs anchored, {min(coverage):.0%} to {max(coverage):.0%} of the pixels "
+            f"count; {fields} needed a smooth field beyond the similarity"
+        )
+    click.echo(f"written: {', '.join(str(path) for path in tables)}")
+    if export is not None:
+        count = export_anchors(pairs, records, folder, export)
+        click.echo(f"exported: {count} anchors to {export}; score against them with evaluate --anchors {export}")
+    if len(good) < len(records):
+        from sdd_bench.errors import UserError
+
+        raise UserError(
+            f"{len(records) - len(good)} of {len(records)} pairs have no anchor; evaluate refuses them, or leaves them "
+            "out with --exclude-failed"
+        )
