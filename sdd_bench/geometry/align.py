@@ -193,7 +193,7 @@ def _coarse(blur: Grey, sharp: Grey) -> Similarity | None:
 def _match(a: Grey, b: Grey, valid: NDArray[np.bool_], *, step: int, border: int, threshold_px: float) -> _Match | None:
     """Return the similarity that DIS flow from a to b follows where a has texture; None without enough of it."""
     height, width = a.shape
-    flow = dis_byte_flow(_normalised(a), _normalised(b))
+    flow = dis_byte_flow(normalised(a), normalised(b))
     y, x = (g.ravel() for g in np.mgrid[border : height - border : step, border : width - border : step])
     energy = _texture(a)[y, x]
     usable = valid[y, x] & (energy > max(float(np.percentile(energy, 30)), 1e-8))
@@ -241,7 +241,7 @@ def _agreeing(match: _Match, valid: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.asarray(mask)
 
 
-def _normalised(image: Grey) -> NDArray[np.uint8]:
+def normalised(image: Grey) -> NDArray[np.uint8]:
     """Return an image of one local contrast as bytes, so that exposure and blur matter less to the flow."""
     detail = image - cv2.GaussianBlur(image, (0, 0), 6)
     contrast = np.sqrt(cv2.GaussianBlur(detail * detail, (0, 0), 12) + 1e-4)
