@@ -9,6 +9,7 @@ from typing import Any
 from leaderboard.entry import Entry, Table
 from sdd_bench.dataset.manifest import csv_text
 from sdd_bench.errors import UserError, fault_report
+from sdd_bench.scoring.protocol import UNRANKED
 
 COLUMNS = (
     "rank", "tie", "method", "dataset", "split", "protocol", "n_images",
@@ -66,7 +67,7 @@ def rank(entries: Sequence[Entry], sort: str = "psnr_db") -> list[Row]:
     Args:
         entries: Of one table; see `check_comparable`.
         sort: Metric that ranks. Equal means share the better rank; partial entries and entries without this
-            metric stand last, without a rank.
+            metric stand last, without a rank. Under a protocol that does not rank, none has one.
     """
     sign = -1 if HIGHER_IS_BETTER[sort] else 1
 
@@ -104,7 +105,11 @@ def text_table(rows: Sequence[Row]) -> str:
 
 
 def _ranks(entry: Entry, sort: str) -> bool:
-    return entry.status in ("measured", "flagged") and entry.means[sort] is not None
+    return (
+        entry.table.protocol not in UNRANKED
+        and entry.status in ("measured", "flagged")
+        and entry.means[sort] is not None
+    )
 
 
 def _row(entry: Entry) -> Row:

@@ -1,4 +1,4 @@
-"""Honest predictions that need no training: the blur image itself, a classical deconvolution, the aligned truth."""
+"""Predictions that need no training: the blur image, a classical deconvolution, the aligned truth, moved or not."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sdd_bench.dataset.manifest import Pair
 from sdd_bench.geometry.disk import disk
-from sdd_bench.image_io import read_image, to_pixels, write_png
+from sdd_bench.image_io import read_image, read_pixels, to_pixels, write_png
 from sdd_bench.work import Item, map_items
 
 DECONVOLUTION_RADIUS_PX = 2.0
@@ -49,6 +49,14 @@ def copy_images(sources: Sequence[Path], out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     for source in sources:
         shutil.copyfile(source, out / source.name)
+
+
+def write_moved(sources: Sequence[Path], out: Path, right_px: int) -> None:
+    """Write images moved to the right by whole pixels, the border repeated, to out/NAME.png."""
+    for source in sources:
+        pixels = read_pixels(source)
+        columns = np.clip(np.arange(pixels.shape[1]) - right_px, 0, pixels.shape[1] - 1)
+        write_png(out / f"{source.stem}.png", pixels[:, columns])
 
 
 def _deconvolve_file(paths: tuple[Path, Path]) -> dict[str, Any]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from known import KnownPair, known_pair
 from numpy.typing import NDArray
 
 from sdd_bench.image_io import to_pixels, write_png
@@ -60,3 +62,9 @@ def make_pairs(tmp_path: Path) -> Callable[..., Path]:
         return tmp_path / root
 
     return make
+
+
+@pytest.fixture(scope="session")
+def make_known(photo: NDArray[np.float32]) -> Callable[..., KnownPair]:
+    """Return `known.known_pair` of the photograph."""
+    return functools.partial(known_pair, photo)

@@ -136,11 +136,16 @@ def command(
       sdd-bench evaluate --pred restored/ --data data/sdd --protocol all
     """
     from sdd_bench.dataset.catalog import open_dataset
+    from sdd_bench.errors import UserError
     from sdd_bench.scoring.evaluate import Evaluation, evaluate
     from sdd_bench.scoring.protocol import DEFAULT_PROTOCOL, PROTOCOLS, named_protocol
     from sdd_bench.scoring.results import Method
 
     chosen = tuple(PROTOCOLS) if protocol_id == ALL else (named_protocol(protocol_id or DEFAULT_PROTOCOL).id,)
+    if flow != "dis" and not any(named_protocol(protocol).uses_flow for protocol in chosen):
+        raise UserError(
+            f"--flow {flow}: {chosen[0]} takes no flow estimator; add --protocol paper/1, jdrl-ref/1 or all"
+        )
     name = method or predictions.resolve().name
     evaluation = Evaluation(
         dataset=open_dataset(data_folder(data), split, dataset_name, grey),

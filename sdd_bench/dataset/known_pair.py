@@ -175,7 +175,7 @@ def draw_sharp(stage: FloatArray, similarity: Similarity, width: int, height: in
     y, x = np.mgrid[0:height, 0:width].astype(np.float64)
     in_blur = similarity.apply(np.stack([x, y], axis=-1), width, height)
     margin_y, margin_x = (stage.shape[0] - height) / 2, (stage.shape[1] - width) / 2
-    return np.asarray(sample(stage, in_blur[..., 0] + margin_x, in_blur[..., 1] + margin_y, "lanczos4"), np.float32)
+    return np.asarray(sample(stage, in_blur[..., 0] + margin_x, in_blur[..., 1] + margin_y, "bandlimited"), np.float32)
 
 
 def _stage(photo: FloatArray, width: int, height: int, plan: PairPlan, rng: np.random.Generator) -> FloatArray:

@@ -2,7 +2,7 @@
 
 ```
 OUT/blur/NAME.png               the defocused picture: disk blur in linear light, then noise in the 8-bit domain
-OUT/gt/NAME.png                 the sharp picture, drawn with a known zoom, rotation and shift: one Lanczos resampling
+OUT/gt/NAME.png                 the sharp picture, drawn once, band-limited, with a known zoom, rotation and shift
 OUT/truth/aligned/NAME.png      the sharp picture exactly aligned with the blurred one
 OUT/truth/blur_radius/NAME.png  16-bit, 256 times the radius in pixels of the disk at each pixel of the blurred one
 OUT/truth/truth.csv             name, zoom, shift_x_px, shift_y_px, rotation_deg, max_radius_px

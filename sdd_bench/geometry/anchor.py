@@ -2,8 +2,8 @@
 
 No prediction takes part, so every method is scored against the same pixels. (1) The analyser's similarity. (2) A
 smooth field of at most 8x8 control points and 2 px, kept only if it lowers the residual on tiles that it was not fitted
-to. (3) Lanczos-4 from the sharp image's own pixels, once. (4) A pixel counts inside both frames less 16 px and where
-the drawn sharp image, blurred as the blur image is, looks like it.
+to. (3) Drawn from the sharp image's own pixels, once, band-limited. (4) A pixel counts inside both frames less 16 px
+and where the drawn sharp image, blurred as the blur image is, looks like it.
 """
 
 from __future__ import annotations
@@ -64,13 +64,13 @@ class Anchor:
         return float(self.mask.mean())
 
     def draw(self, sharp: NDArray[np.floating]) -> NDArray[np.floating]:
-        """Return the sharp image in the blur image's frame by Lanczos-4, clipped to [0, 1].
+        """Return the sharp image in the blur image's frame, band-limited, clipped to [0, 1].
 
         Args:
             sharp: (H, W, 3) float in [0, 1].
         """
         x, y = _coordinates(self.analysis.similarity, self.field, sharp.shape[1], sharp.shape[0])
-        return np.clip(sample(sharp, x, y, "lanczos4"), 0, 1)
+        return np.clip(sample(sharp, x, y, "bandlimited"), 0, 1)
 
 
 def find_anchor(blur: NDArray[np.floating], sharp: NDArray[np.floating]) -> Anchor:

@@ -2,15 +2,21 @@
 
 OpenCV's `remap` rounds coordinates to 1/32 px, which is more than the misalignments measured here; these
 samplers take coordinates as they are. For diagnostics alone there is `remapped`, ten times as fast.
+
+`bandlimited` doubles the image through its cosine transform and reads that with eight taps. Lanczos-4 by itself takes
+away a part of the finest detail wherever it reads between pixels; a truth drawn so rewards smooth predictions by .1 to
+.9 dB. Here every frequency up to the image's own limit is kept within .2 %, and samples at pixel centres are exact.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache, partial
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy import fft, special
 
 STRIP_PIXELS = 1 << 15
 """Pixels sampled at a time, so that the working memory does not grow with the frame."""
@@ -26,7 +32,7 @@ def warp(
     Args:
         b: (Hb, Wb, C) float32 or float64.
         flow_a_to_b: (Ha, Wa, 2), (dx, dy) in pixels: pixel (x, y) of a lies at (x + dx, y + dy) in b.
-        interpolation: A key of `SAMPLERS`. Outside b the border is repeated.
+        interpolation: A key of `SAMPLERS`, or `bandlimited`. Outside b the border is repeated.
 
     Returns:
         The drawn image, (Ha, Wa, C) of b's dtype, and (Ha, Wa) bool, True where the coordinates fall within the
@@ -74,13 +80,15 @@ def sample(
         image: (H, W, C) float32 or float64.
         x: (h, w) columns in pixels, 0 the centre of the first.
         y: (h, w) rows in pixels.
-        interpolation: A key of `SAMPLERS`.
+        interpolation: A key of `SAMPLERS`, or `bandlimited`.
 
     Returns:
         (h, w, C) of the image's dtype. Coordinates and sums are double precision.
     """
+    if interpolation == "bandlimited":
+        return sample(doubled(image), 2 * np.asarray(x), 2 * np.asarray(y), "kaiser4")
     if interpolation not in SAMPLERS:
-        raise ValueError(f"unknown interpolation {interpolation!r}, expected one of {', '.join(SAMPLERS)}")
+        raise ValueError(f"unknown interpolation {interpolation!r}, expected bandlimited, {', '.join(SAMPLERS)}")
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
         raise ValueError("coordinates must be finite")
     out = np.empty((*x.shape, image.shape[2]), image.dtype)
@@ -92,6 +100,28 @@ def sample(
         values = draw(flat, image.shape[0], image.shape[1], x[strip].ravel(), y[strip].ravel())
         out[strip] = values.reshape(*x[strip].shape, image.shape[2])
     return out
+
+
+def doubled(image: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return the band-limited image at twice the density: (2H - 1, 2W - 1, C), pixel (2i, 2j) that of (i, j).
+
+    The image is continued by mirroring about its outermost pixels (a cosine transform of type I, padded with zeros).
+
+    >>> doubled(np.array([[[0.0], [1.0], [0.0], [1.0], [0.0]]] * 3))[0, ::2, 0].round(6).tolist()
+    [0.0, 1.0, 0.0, 1.0, 0.0]
+    """
+    planes = [_doubled_along(_doubled_along(image[..., c], 0), 1) for c in range(image.shape[2])]
+    return np.stack(planes, axis=-1)
+
+
+def _doubled_along(plane: NDArray[np.floating], axis: int) -> NDArray[np.floating]:
+    length = plane.shape[axis]
+    if length < 2:
+        return plane
+    spectrum = 2 * fft.dct(plane, type=1, axis=axis)
+    last = (slice(None),) * axis + (-1,)
+    spectrum[last] /= 2  # a coefficient at the end of the short spectrum stands for half of one inside the long
+    return np.asarray(fft.idct(spectrum, type=1, n=2 * length - 1, axis=axis), plane.dtype)
 
 
 def _bilinear(
@@ -111,15 +141,20 @@ def _bilinear(
     return np.asarray(upper * (1 - fy) + lower * fy)
 
 
-def _lanczos4(
-    flat: NDArray[np.floating], height: int, width: int, x: NDArray[np.floating], y: NDArray[np.floating]
+def _eight_taps(
+    name: str,
+    flat: NDArray[np.floating],
+    height: int,
+    width: int,
+    x: NDArray[np.floating],
+    y: NDArray[np.floating],
 ) -> NDArray[np.floating]:
     """Eight by eight taps, the weights of each direction divided by their sum; the border repeated."""
     x = np.clip(x, 0, width - 1)
     y = np.clip(y, 0, height - 1)
     left = np.floor(x).astype(np.int64)
     top = np.floor(y).astype(np.int64)
-    weights_x, weights_y = _lanczos_weights(x - left, 4), _lanczos_weights(y - top, 4)
+    weights_x, weights_y = _weights(name, x - left), _weights(name, y - top)
     columns = [np.clip(left + tap, 0, width - 1) for tap in range(-3, 5)]
     total = np.zeros((x.size, flat.shape[1]))
     for j, tap in enumerate(range(-3, 5)):
@@ -131,13 +166,42 @@ def _lanczos4(
     return total
 
 
-def _lanczos_weights(fraction: NDArray[np.floating], lobes: int) -> list[NDArray[np.floating]]:
-    """Return the normalised weights of taps 1-lobes..lobes for positions `fraction` in [0, 1)."""
-    taps = [fraction - tap for tap in range(1 - lobes, lobes + 1)]
+def _lanczos_window(t: NDArray[np.floating]) -> NDArray[np.floating]:
+    return np.asarray(np.sinc(t / 4))
+
+
+def _kaiser_window(t: NDArray[np.floating]) -> NDArray[np.floating]:
+    return np.asarray(special.i0(KAISER_BETA * np.sqrt(np.clip(1 - (t / 4) ** 2, 0, 1))) / special.i0(KAISER_BETA))
+
+
+KAISER_BETA = 6.0
+"""Of the eight taps on a doubled image: .14 % off up to half its frequencies; 5 is .39 %, 7 .67 %, Lanczos-4 .98 %."""
+
+WINDOWS = {"lanczos4": _lanczos_window, "kaiser4": _kaiser_window}
+TABLE_STEPS = 1 << 14
+"""Weights are read from a table with linear interpolation: 5e-9 off."""
+
+
+@lru_cache(maxsize=2)
+def _weight_table(name: str) -> NDArray[np.float64]:
+    """Return the normalised weights of a windowed sinc's taps -3..4 at fractions 0, 1 / TABLE_STEPS, ..., 1."""
+    fraction = np.arange(TABLE_STEPS + 1) / TABLE_STEPS
+    taps = fraction - np.arange(-3, 5)[:, None]
     # NumPy's sinc is 4e-17 at whole numbers; an exact 0 there makes sampling at a pixel exact.
-    weights = [np.where(t == np.round(t), t == 0, np.sinc(t) * np.sinc(t / lobes)) for t in taps]
-    total = np.sum(weights, axis=0)
-    return [w / total for w in weights]
+    weights = np.where(taps == np.round(taps), taps == 0, np.sinc(taps) * WINDOWS[name](taps))
+    return np.asarray(weights / weights.sum(axis=0))
 
 
-SAMPLERS: dict[str, Sampler] = {"bilinear": _bilinear, "lanczos4": _lanczos4}
+def _weights(name: str, fraction: NDArray[np.floating]) -> list[NDArray[np.floating]]:
+    """Return the weights of taps -3..4 for positions `fraction` in [0, 1)."""
+    place = fraction * TABLE_STEPS
+    index = place.astype(np.int64)
+    rest = place - index
+    return [row.take(index) * (1 - rest) + row.take(index + 1) * rest for row in _weight_table(name)]
+
+
+SAMPLERS: dict[str, Sampler] = {
+    "bilinear": _bilinear,
+    "lanczos4": partial(_eight_taps, "lanczos4"),
+    "kaiser4": partial(_eight_taps, "kaiser4"),
+}

@@ -105,18 +105,19 @@ class Protocol:
 
 
 ANCHOR_MASK = "inside both frames less 16 px, and consistent with the blur image after blur matching within 20/255"
+ANCHOR_DRAWING = "band-limited: sharp image doubled by its cosine transform, 8-tap Kaiser sinc, beta 6"
 ANCHOR_PRECISION = "truth 16 bits, sums float64"
 
 PROTOCOLS: dict[str, Protocol] = {
     p.id: p
     for p in (
         Protocol(
-            "anchored/1", "anchored", "lanczos4", METHOD, "border repeated", ANCHOR_MASK, precision=ANCHOR_PRECISION
+            "anchored/1", "anchored", ANCHOR_DRAWING, METHOD, "border repeated", ANCHOR_MASK, precision=ANCHOR_PRECISION
         ),
         Protocol(
             "anchored+sim/1",
             "anchored",
-            "lanczos4",
+            ANCHOR_DRAWING,
             f"{METHOD}, then one similarity a prediction by DIS flow, at most .5 px, 2e-4 zoom and 2e-4 radians",
             "border repeated",
             ANCHOR_MASK,
@@ -127,6 +128,9 @@ PROTOCOLS: dict[str, Protocol] = {
         Protocol("jdrl-ref/1", "warped to prediction", "bilinear", "release-2023", "border repeated", crop_multiple=16),
     )
 }
+UNRANKED = ("anchored+sim/1",)
+"""Reported beside the protocol that ranks, never ranked by."""
+
 DEFAULT_PROTOCOL = "anchored/1"
 
 

@@ -1,0 +1,233 @@
+"""Anchors on disk: made once, reused, made anew when something changes, exported; evaluation under them."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from known import KnownPair
+
+from leaderboard.entry import read_entry
+from leaderboard.table import check_comparable, rank
+from sdd_bench.dataset.catalog import open_dataset
+from sdd_bench.errors import UserError
+from sdd_bench.geometry.similarity import Similarity
+from sdd_bench.image_io import read_image, read_pixels, to_pixels, write_png
+from sdd_bench.scoring import anchors as module
+from sdd_bench.scoring.anchors import anchors_sha256, ensure_anchors, export_anchors, files_of, write_tables
+from sdd_bench.scoring.evaluate import Evaluation, evaluate
+from sdd_bench.scoring.metrics import psnr_db, ssim
+from sdd_bench.scoring.protocol import PROTOCOLS
+from sdd_bench.scoring.results import Method, Results, read_results
+
+FAST = ("psnr_db", "ssim", "mae")
+MOTIONS = {"a": Similarity(1.006, 0.1, 4.3, -2.4), "b": Similarity(0.995, -0.1, -3.2, 5.1)}
+
+
+@pytest.fixture(scope="module")
+def source(make_known: Callable[..., KnownPair], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with data/test/{blur,gt} of two pairs, their aligned truth in aligned/, and moved truths in moved/."""
+    root = tmp_path_factory.mktemp("anchored")
+    for name, motion in MOTIONS.items():
+        pair = make_known(motion, 2)
+        for folder, image in (("data/test/blur", pair.blur), ("data/test/gt", pair.sharp), ("aligned", pair.aligned)):
+            write_png(root / folder / f"{name}.png", to_pixels(image))
+        write_png(root / "moved" / f"{name}.png", to_pixels(np.roll(pair.aligned, 2, axis=1)))
+    evaluate(evaluation(root, "aligned"), {"anchored/1": root / "first.json"}, 1)
+    return root
+
+
+@pytest.fixture
+def data(source: Path, tmp_path: Path) -> Path:
+    """A copy of it, anchors included."""
+    shutil.copytree(source, tmp_path / "copy")
+    return tmp_path / "copy"
+
+
+def evaluation(root: Path, predictions: str, *protocols: str) -> Evaluation:
+    chosen = protocols or ("anchored/1",)
+    dataset = open_dataset(root / "data", "test")
+    return Evaluation(dataset, "test", root / predictions, chosen, metrics=FAST, method=Method(predictions))
+
+
+def run(root: Path, wanted: Evaluation, jobs: int = 1) -> dict[str, Results]:
+    targets = {name: root / f"{wanted.method.name}.{name.replace('/', '-')}.json" for name in wanted.protocols}
+    return dict(zip(wanted.protocols, evaluate(wanted, targets, jobs), strict=True))
+
+
+def no_work(*_: object) -> None:
+    raise AssertionError("an anchor was made though one holds")
+
+
+def test_rows_are_the_masked_metrics_of_the_stored_truth(data: Path) -> None:
+    results = run(data, replace(evaluation(data, "data/test/blur"), method=Method("blur")))
+    row = results["anchored/1"].images[0]
+    base = data / "data" / "anchors" / "test"
+    truth, blur = read_image(base / "a.truth.png"), read_image(data / "data" / "test" / "blur" / "a.png")
+    mask = read_pixels(base / "a.mask.png", grey="expand")[..., 0] > 0
+    assert row["psnr_db"] == psnr_db(blur, truth, mask)
+    assert row["ssim"] == ssim(blur, truth, mask)
+    assert row["coverage"] == mask.mean()
+    # The blur image against itself: its own values stand beside.
+    for name in ("psnr_db", "gdi50_px", "gdi95_px", "forgiveness_db"):
+        assert row[f"blur_{name}"] == pytest.approx(row[name])
+    assert row["flags"] == []
+
+
+def test_every_protocol_in_one_pass_gives_what_each_gives_alone(data: Path) -> None:
+    together = run(data, evaluation(data, "moved", *PROTOCOLS))
+    assert set(together) == {"anchored/1", "anchored+sim/1", "direct/1", "paper/1", "jdrl-ref/1"}
+    for name, results in together.items():
+        assert run(data, evaluation(data, "moved", name))[name] == results
+
+
+def test_a_moved_truth_is_flagged_and_gains_nothing_but_a_little_tolerance(data: Path) -> None:
+    moved = run(data, evaluation(data, "moved", "anchored/1", "anchored+sim/1", "paper/1"))
+    truth = run(data, evaluation(data, "aligned", "anchored/1", "paper/1"))
+    assert truth["anchored/1"].summary()["psnr_db"] > 40
+    assert moved["anchored/1"].summary()["psnr_db"] < 30
+    assert moved["anchored/1"].summary()["psnr_db"] < moved["anchored+sim/1"].summary()["psnr_db"] < 35
+    assert moved["paper/1"].summary()["psnr_db"] > moved["anchored/1"].summary()["psnr_db"] + 5
+    assert (moved["anchored/1"].status, truth["anchored/1"].status) == ("flagged", "measured")
+    assert moved["anchored/1"].summary()["gdi50_px"] == pytest.approx(2, abs=0.1)
+    assert all(row["flags"] for row in moved["anchored/1"].images)
+    entries = [read_entry(data / f"{name}.anchored-1.json") for name in ("moved", "aligned")]
+    board = rank(entries)
+    assert [(row["method"], row["rank"], row["status"]) for row in board] == [
+        ("aligned", 1, "measured"),
+        ("moved", 2, "flagged"),
+    ]
+    assert float(board[1]["gdi50_px"]) == pytest.approx(2, abs=0.1)
+    assert [row["rank"] for row in rank([read_entry(data / "moved.anchored+sim-1.json")])] == [""]
+
+
+def test_the_csv_has_the_diagnostics_and_the_file_reads_back(data: Path) -> None:
+    results = run(data, evaluation(data, "moved"))["anchored/1"]
+    with (data / "moved.anchored-1.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0])[:9] == [
+        "name", "psnr_db", "ssim", "mae", "lpips", "gdi50_px", "gdi95_px", "forgiveness_db", "coverage",
+    ]  # fmt: skip
+    assert "gdi50" in rows[0]["flags"]
+    assert read_results(data / "moved.anchored-1.json") == results
+
+
+def test_without_diagnostics_the_cells_stay_empty_and_say_why(data: Path) -> None:
+    results = run(data, replace(evaluation(data, "moved"), diagnostics=False))["anchored/1"]
+    assert results.why_empty["diagnostics"] == "left out by --no-diagnostics"
+    assert "gdi50_px" not in results.summary()
+    assert results.summary()["coverage"] > 0.7
+    assert results.status == "measured"
+
+
+def test_anchors_are_reused_until_an_input_or_the_method_changes(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pairs, folder = open_dataset(data / "data", "test").pairs, data / "data" / "anchors"
+    before = ensure_anchors(pairs, folder, 1)
+    original, made = module.find_anchor, []
+    monkeypatch.setattr(module, "find_anchor", no_work)
+    assert ensure_anchors(pairs, folder, 1) == before
+    monkeypatch.setattr(module, "find_anchor", lambda *images: (made.append(1), original(*images))[1])
+    blur = read_pixels(pairs[0].blur)
+    blur[5, 5] ^= 1
+    write_png(pairs[0].blur, blur)
+    after = ensure_anchors(pairs, folder, 1)
+    assert (len(made), after[1]) == (1, before[1])
+    assert after[0]["blur_sha256"] != before[0]["blur_sha256"]
+    monkeypatch.setattr(module, "METHOD", "anchor/2")
+    assert [record["method"] for record in ensure_anchors(pairs, folder, 1)] == ["anchor/2"] * 2
+    assert len(made) == 3
+
+
+@pytest.mark.parametrize("damage", ["truth", "mask", "record", "missing"])
+def test_a_damaged_anchor_is_made_anew_with_the_same_pixels(data: Path, damage: str) -> None:
+    pairs, folder = open_dataset(data / "data", "test").pairs, data / "data" / "anchors"
+    before = ensure_anchors(pairs, folder, 1)
+    files = files_of(folder, pairs[0])
+    if damage == "missing":
+        files.truth.unlink()
+    else:
+        path = getattr(files, damage)
+        path.write_bytes(path.read_bytes()[:-7])
+    assert ensure_anchors(pairs, folder, 1) == before
+
+
+def test_bytes_do_not_depend_on_workers(data: Path) -> None:
+    pairs = open_dataset(data / "data", "test").pairs
+    for jobs in (1, 2):
+        ensure_anchors(pairs, data / f"jobs{jobs}", jobs)
+    one, two = ({p.name: p.read_bytes() for p in (data / f"jobs{jobs}/test").iterdir()} for jobs in (1, 2))
+    assert len(one) == 6
+    assert one == two
+    assert one["a.truth.png"] == (data / "data" / "anchors" / "test" / "a.truth.png").read_bytes()
+
+
+def test_a_pair_without_an_anchor_is_named_refused_and_left_out_only_when_asked(data: Path) -> None:
+    for role in ("blur", "gt"):
+        write_png(data / "data" / "test" / role / "c.png", np.full((320, 520, 3), 90, np.uint8))
+    for folder in ("aligned", "moved"):
+        write_png(data / folder / "c.png", np.full((320, 520, 3), 90, np.uint8))
+    with pytest.raises(UserError, match=r"pairs without an anchor .*--exclude-failed.*: c: "):
+        run(data, evaluation(data, "moved"))
+    assert not (data / "moved.anchored-1.json").exists()
+    whole = run(data, evaluation(data, "moved", "direct/1"))["direct/1"]
+    both = run(data, replace(evaluation(data, "moved", "anchored/1", "direct/1"), exclude_failed=True))
+    for results in both.values():
+        assert [row["name"] for row in results.images] == ["a", "b"]
+        assert list(results.dataset["excluded"]) == ["c"]
+        assert (results.dataset["n_images"], results.missing) == (2, ())
+    assert len(whole.images) == 3
+    run(data, replace(evaluation(data, "aligned", "direct/1"), method=Method("whole")))
+    entries = [read_entry(data / name) for name in ("moved.direct-1.json", "whole.direct-1.json")]
+    with pytest.raises(UserError, match=r"differ in excluded|excluded \(none against c\)"):
+        check_comparable(entries)
+
+
+def test_results_against_other_anchors_are_not_mixed(data: Path) -> None:
+    run(data, evaluation(data, "moved"))
+    run(data, evaluation(data, "aligned"))
+    path = data / "moved.anchored-1.json"
+    content = json.loads(path.read_text())
+    content["dataset"]["anchors_sha256"] = "0" * 64
+    path.write_text(json.dumps(content))
+    with pytest.raises(UserError, match="anchors_sha256"):
+        check_comparable([read_entry(data / f"{name}.anchored-1.json") for name in ("aligned", "moved")])
+
+
+def test_exported_anchors_serve_an_evaluation_elsewhere(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pairs, folder = open_dataset(data / "data", "test").pairs, data / "data" / "anchors"
+    records = ensure_anchors(pairs, folder, 1)
+    shipped = data / "shipped"
+    assert export_anchors(pairs, records, folder, shipped) == 2
+    names = sorted(str(p.relative_to(shipped)) for p in shipped.rglob("*") if p.is_file())
+    assert names == [
+        "README.txt", "test.csv", *(f"test/{n}.{end}" for n in "ab" for end in ("json", "mask.png", "truth.png")),
+    ]  # fmt: skip
+    with pytest.raises(UserError, match="anchors lie there already"):
+        export_anchors(pairs, records, folder, folder)
+    shutil.rmtree(folder)
+    monkeypatch.setattr(module, "find_anchor", no_work)
+    results = run(data, replace(evaluation(data, "aligned"), anchors=shipped))["anchored/1"]
+    assert results.dataset["anchors_sha256"] == anchors_sha256(records)
+    assert not folder.exists()
+
+
+def test_the_table_has_one_row_a_pair(data: Path) -> None:
+    pairs, folder = open_dataset(data / "data", "test").pairs, data / "data" / "anchors"
+    (path,) = write_tables(ensure_anchors(pairs, folder, 1), folder)
+    with path.open() as file:
+        rows = list(csv.DictReader(file))
+    assert path.name == "test.csv"
+    assert [(row["name"], row["status"]) for row in rows] == [("a", "anchored"), ("b", "anchored")]
+    assert float(rows[0]["zoom"]) == pytest.approx(1.006, abs=2e-4)
+
+
+def test_a_folder_that_cannot_be_written_names_the_way_out(data: Path) -> None:
+    (data / "file").write_text("")
+    with pytest.raises(UserError, match="--anchors DIR"):
+        run(data, replace(evaluation(data, "aligned"), anchors=data / "file"))
