@@ -17,6 +17,7 @@ from pathlib import Path
 import machine
 from frames import misaligned_pair, parse_size
 
+ANCHORED = "anchored/1"
 PARTS = ("decoding", "flow", "warp", "PSNR, SSIM, MAE", "hashing")
 
 
@@ -66,10 +67,50 @@ def worker(folder: str, protocol_id: str, repeats: int, answers: multiprocessing
     answers.put((statistics.median(whole[1:]), medians, start_gb, peak_gb))
 
 
+def anchored_worker(folder: str, repeats: int, answers: multiprocessing.Queue) -> None:
+    """Anchor the pair once, then score one image repeatedly by the function that evaluate calls."""
+    import cv2
+
+    from sdd_bench.dataset.manifest import Pair
+    from sdd_bench.scoring.anchors import ensure_anchors
+    from sdd_bench.scoring.protocol import build_protocol
+    from sdd_bench.scoring.score_pair import ScoreTask, score_pair
+
+    cv2.setNumThreads(1)
+    root = Path(folder)
+    pair = Pair("a", "test", root / "blur.png", root / "sharp.png")
+    started = time.perf_counter()
+    (record,) = ensure_anchors([pair], root / "anchors", 1)
+    anchor_s, anchor_gb = time.perf_counter() - started, machine.peak_gb()
+    seconds, peaks = [], []
+    for diagnostics in (False, True):
+        task = ScoreTask(
+            pair, root / "restored.png", (build_protocol(ANCHORED, None),), "dis", ("psnr_db", "ssim", "mae"), None,
+            "cpu", "refuse", root / "anchors", record, diagnostics,
+        )  # fmt: skip
+        machine.reset_peak()
+        seconds.append(machine.seconds_of(lambda task=task: score_pair(task), repeats))
+        peaks.append(machine.peak_gb())
+    answers.put((anchor_s, anchor_gb, *seconds, *peaks))
+
+
+def show_anchored(folder: str, repeats: int, size: str) -> None:
+    """Print seconds and memory of anchoring a pair and of scoring an image with the anchor ready."""
+    context = multiprocessing.get_context("spawn")
+    answers = context.Queue()
+    process = context.Process(target=anchored_worker, args=(folder, repeats, answers))
+    process.start()
+    anchor_s, anchor_gb, plain_s, full_s, plain_gb, full_gb = answers.get()
+    process.join()
+    print(f"\n{ANCHORED}, {size}, one thread, anchor ready: {plain_s:.2f} s an image, peak memory {plain_gb:.2f} GB")
+    print(f"  with diagnostics          {full_s:6.2f} s, {full_gb:.2f} GB")
+    print(f"  anchoring, once a pair    {anchor_s:6.2f} s, {anchor_gb:.2f} GB")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", default="4096x2160", type=parse_size)
-    parser.add_argument("--protocol", nargs="*", default=["direct/1", "paper/1", "jdrl-ref/1"])
+    parser.add_argument("--protocol", nargs="*", default=[ANCHORED, "direct/1", "paper/1", "jdrl-ref/1"])
     parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
     width, height = arguments.size
@@ -79,10 +120,14 @@ def main() -> None:
 
         blur, sharp = misaligned_pair(width, height, 0)
         write_png(Path(folder) / "restored.png", blur)
+        write_png(Path(folder) / "blur.png", blur)
         write_png(Path(folder) / "sharp.png", sharp)
         del blur, sharp
         context = multiprocessing.get_context("spawn")
         for protocol_id in arguments.protocol:
+            if protocol_id == ANCHORED:
+                show_anchored(folder, arguments.repeats, f"{width}x{height}")
+                continue
             answers = context.Queue()
             process = context.Process(target=worker, args=(folder, protocol_id, arguments.repeats, answers))
             process.start()

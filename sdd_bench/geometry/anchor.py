@@ -20,7 +20,7 @@ from sdd_bench.geometry.analysis import Analysis
 from sdd_bench.geometry.blur_match import Grey, choose_radii, high_pass, local_gain, matched
 from sdd_bench.geometry.flow import dis_byte_flow
 from sdd_bench.geometry.similarity import Similarity
-from sdd_bench.geometry.smooth_field import SmoothField, fit_blocks, newton_step, no_field
+from sdd_bench.geometry.smooth_field import MAX_PX, SmoothField, fit_blocks, newton_step, no_field
 from sdd_bench.geometry.warp import inside, sample
 
 METHOD = "anchor/1"
@@ -33,6 +33,7 @@ CONSISTENT = 20 / 255
 BLOCK_PX = 16
 TILE_PX = 96
 NEWTON_STEPS = 2
+SMALL_PX = 0.5
 MIN_GAIN = 0.02
 MIN_BETTER = 0.6
 """The field is kept if it lowers the held-out residual by this share, and in this share of the held-out tiles."""
@@ -135,8 +136,9 @@ def _draw(sharp: Grey, similarity: Similarity, field: SmoothField | None) -> tup
 
 @dataclass(frozen=True)
 class _Compared:
-    """The drawn, blurred sharp image against the blur image, high-passed, its gain taken locally."""
+    """The drawn sharp image, blurred to match, and against the blur image: high-passed, its gain taken locally."""
 
+    matched: Grey
     model: Grey
     residual: Grey
     weight: Grey
@@ -146,53 +148,76 @@ def _compare(blur: Grey, sharp: Grey, match: BlurMatch, field: SmoothField | Non
     drawn, valid = _draw(sharp, match.similarity, field)
     weight = valid.astype(np.float32)
     observed = high_pass(blur)
-    plain = high_pass(matched(drawn, match.rungs, linear=match.linear))
+    seen = matched(drawn, match.rungs, linear=match.linear)
+    plain = high_pass(seen)
     model = plain * local_gain(plain, observed, weight)
-    return _Compared(model, observed - model, weight)
+    return _Compared(seen, model, observed - model, weight)
 
 
 def _find_field(blur: Grey, sharp: Grey, match: BlurMatch) -> tuple[SmoothField | None, float]:
     """Return the field in reduced pixels, None where it does not help on held-out tiles, and by how much it does."""
     height, width = blur.shape
     plain = _compare(blur, sharp, match, None)
-    drawn = matched(_draw(sharp, match.similarity, None)[0], match.rungs, linear=match.linear)
-    flow_blur_to_drawn = dis_byte_flow(normalised(blur), normalised(drawn))
+    flow_blur_to_drawn = dis_byte_flow(normalised(blur), normalised(plain.matched))
+    limit = MAX_PX / match.scale
+    start = no_field(width * match.scale, height * match.scale)
     tiles = np.add.outer(np.arange(height) // TILE_PX, np.arange(width) // TILE_PX) % 2
+    folds = [(tiles == held_out).astype(np.float32) for held_out in (0, 1)]
+
+    def first(allowed: Grey) -> SmoothField:
+        weight = np.asarray(plain.weight * allowed * _textured(plain.model), np.float32)
+        return fit_blocks(start, flow_blur_to_drawn, weight, BLOCK_PX, limit)
+
+    def fit(allowed: Grey) -> SmoothField:
+        field = first(allowed)
+        for _ in range(NEWTON_STEPS):
+            now = _compare(blur, sharp, match, field)
+            field = newton_step(field, now.model, now.residual, now.weight * allowed, BLOCK_PX, limit)
+        return field
+
+    if first(np.ones_like(blur)).largest_px(width, height) < SMALL_PX:
+        # So near that first order tells what a field would bring, without drawing again.
+        steps = [
+            newton_step(start, plain.model, plain.residual, plain.weight * (1 - f), BLOCK_PX, limit) for f in folds
+        ]
+        gain, _ = _held_out_gain(plain, [_moved(plain, step) for step in steps], folds)
+        if gain < MIN_GAIN / 2:
+            return None, gain
+    gain, better = _held_out_gain(plain, [_compare(blur, sharp, match, fit(1 - f)) for f in folds], folds)
+    if gain < MIN_GAIN or better < MIN_BETTER:
+        return None, gain
+    return fit(np.ones_like(blur)), gain
+
+
+def _held_out_gain(plain: _Compared, fitted: list[_Compared], folds: list[Grey]) -> tuple[float, float]:
+    """Return the share by which the residual of held-out tiles fell, and the share of textured tiles where it did."""
     before: list[NDArray[np.float64]] = []
     after: list[NDArray[np.float64]] = []
-    for held_out in (0, 1):
-        field = _fit(blur, sharp, match, plain, flow_blur_to_drawn, (tiles != held_out).astype(np.float32))
-        fitted = _compare(blur, sharp, match, field)
-        test = (tiles == held_out) * plain.weight * fitted.weight
+    for compared, fold in zip(fitted, folds, strict=True):
+        test = fold * plain.weight * compared.weight
         limit = 3 * 1.4826 * float(np.median(np.abs(plain.residual[test > 0]))) if (test > 0).any() else 1.0
-        for errors, compared in ((before, plain), (after, fitted)):
-            bounded = np.minimum(np.abs(compared.residual), limit) ** 2 * test
-            errors.append(_tile_sums(bounded.astype(np.float32)))
+        for errors, residual in ((before, plain.residual), (after, compared.residual)):
+            errors.append(_tile_sums(np.minimum(np.abs(residual), limit) ** 2 * test))
     sums_before, sums_after = np.concatenate(before), np.concatenate(after)
     gain = 1 - float(sums_after.sum()) / max(float(sums_before.sum()), 1e-12)
     textured = sums_before > 0.1 * sums_before.mean()
-    better = float((sums_after < sums_before)[textured].mean()) if textured.any() else 0.0
-    if gain < MIN_GAIN or better < MIN_BETTER:
-        return None, gain
-    return _fit(blur, sharp, match, plain, flow_blur_to_drawn, np.ones((height, width), np.float32)), gain
+    return gain, float((sums_after < sums_before)[textured].mean()) if textured.any() else 0.0
 
 
-def _fit(
-    blur: Grey, sharp: Grey, match: BlurMatch, plain: _Compared, flow: NDArray[np.float32], allowed: Grey
-) -> SmoothField:
-    """Return the field that fits the allowed pixels: flow first, then Gauss-Newton."""
-    height, width = blur.shape
-    limit = 2.0 / match.scale
-    across = cv2.Sobel(plain.model, cv2.CV_32F, 1, 0, scale=0.125)
-    down = cv2.Sobel(plain.model, cv2.CV_32F, 0, 1, scale=0.125)
+def _moved(plain: _Compared, field: SmoothField) -> _Compared:
+    """Return what a small field makes of a comparison, to first order."""
+    height, width = plain.model.shape
+    moved = field.at(width, height)
+    across, down = (cv2.Sobel(plain.model, cv2.CV_32F, *d, scale=0.125) for d in ((1, 0), (0, 1)))
+    shown = np.asarray(across * moved[..., 0] + down * moved[..., 1], np.float32)
+    return _Compared(plain.matched, plain.model + shown, plain.residual - shown, plain.weight)
+
+
+def _textured(image: Grey) -> NDArray[np.bool_]:
+    """Return where an image has more gradient than in its flattest 30 %."""
+    across, down = (cv2.Sobel(image, cv2.CV_32F, *d, scale=0.125) for d in ((1, 0), (0, 1)))
     texture = cv2.GaussianBlur(across * across + down * down, (0, 0), 4)
-    level = max(float(np.percentile(texture, 30)), 1e-8)
-    weight = np.asarray(plain.weight * allowed * (texture > level), np.float32)
-    field = fit_blocks(no_field(width * match.scale, height * match.scale), flow, weight, BLOCK_PX, limit)
-    for _ in range(NEWTON_STEPS):
-        now = _compare(blur, sharp, match, field)
-        field = newton_step(field, now.model, now.residual, now.weight * allowed, BLOCK_PX, limit)
-    return field
+    return np.asarray(texture > max(float(np.percentile(texture, 30)), 1e-8))
 
 
 def _tile_sums(image: Grey) -> NDArray[np.float64]:
