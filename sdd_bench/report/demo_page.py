@@ -74,11 +74,12 @@ def write_page(
     environment = Environment(
         loader=PackageLoader("sdd_bench.report"), autoescape=select_autoescape(["html"]), trim_blocks=True
     )
+    environment.filters["shown"] = _shown
     rows = {protocol: read_csv(file, COLUMNS) for protocol, file in tables.items()}
     scenes = {pair.scene: pair for pair in reversed(pairs)}
     page = environment.get_template("demo.html").render(
         version=__version__,
-        columns=[column for column in COLUMNS if any(row[column] for table in rows.values() for row in table)],
+        columns={name: [c for c in COLUMNS if any(row[c] for row in table)] for name, table in rows.items()},
         tables=rows,
         words=words,
         methods=list(predictions),
@@ -86,6 +87,12 @@ def write_page(
     )
     write_text(path, page)
     return path
+
+
+def _shown(cell: str, column: str) -> str:
+    """Return a cell with as many decimals as a person compares; the CSV has them all."""
+    digits = {"psnr_db": 2, "ssim": 4, "lpips": 4, "mae": 4, "gdi50_px": 2, "forgiveness_db": 2}.get(column)
+    return cell if digits is None or not cell else f"{float(cell):.{digits}f}"
 
 
 def _strip(pair: Pair, predictions: Mapping[str, Path]) -> dict[str, object]:
