@@ -1,4 +1,4 @@
-"""Misaligned pairs with known truth for `bench_analyse.py`, their error and its Cramer-Rao bound.
+"""Misaligned pairs with known truth for `bench_analyse.py`.
 
 The blur image is a crop of a photograph that was blurred in a larger frame, the sharp one is drawn once from the same
 larger frame with the Lanczos sampler, so that neither has an invented border. Then both get noise and 8 bits.
@@ -14,7 +14,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
 
 from sdd_bench.dataset.defocus import Layer, defocus, disk
 from sdd_bench.geometry.similarity import Similarity
@@ -61,7 +60,7 @@ class Condition:
     listed: bool = True
 
 
-CLEAN = (*(Condition(f"radius {r}", float(r)) for r in (0, 2, 4, 8)), Condition("mixed 0..8", None))
+CLEAN = (*(Condition(f"radius {r:g}", r) for r in (0, 2, 2.6, 4, 5.7, 7.2, 8)), Condition("mixed 0..8", None))
 STRESS = (
     Condition("gain, gamma, vignette", 4, effect="photometry"),
     Condition("noise 8/255", 4, 8.0),
@@ -231,6 +230,7 @@ def _cats_eye(picture: FloatArray, radius_px: float, width: int, height: int) ->
     ticks = (np.arange((2 * half + 1) * 16) + 0.5) / 16 - half - 0.5
     u, v = np.meshgrid(ticks, ticks)
     steps = [np.round(np.linspace(0, n - 1, 9)).astype(int) for n in (rows, columns)]
+    around = cv2.copyMakeBorder(picture, half, half, half, half, cv2.BORDER_REPLICATE)
     total = np.zeros_like(picture)
     half_diagonal = math.hypot(width - 1, height - 1) / 2
     for j, row in enumerate(steps[0]):
@@ -245,59 +245,7 @@ def _cats_eye(picture: FloatArray, radius_px: float, width: int, height: int) ->
             weight_y = np.interp(np.arange(top, bottom), steps[0], np.eye(9)[j])
             weight_x = np.interp(np.arange(left, right), steps[1], np.eye(9)[i])
             weight = (weight_y[:, None] * weight_x)[..., None].astype(np.float32)
-            # a view: OpenCV then takes the pixels around it from the picture, not from a repeated border
-            total[top:bottom, left:right] += weight * cv2.filter2D(
-                picture[top:bottom, left:right], -1, (kernel / kernel.sum()).astype(np.float32)
-            )
+            rows_seen, columns_seen = (slice(a, b + 2 * half) for a, b in ((top, bottom), (left, right)))
+            spread = cv2.filter2D(around[rows_seen, columns_seen], -1, (kernel / kernel.sum()).astype(np.float32))
+            total[top:bottom, left:right] += weight * spread[half:-half, half:-half]
     return total
-
-
-def grid_points(width: int, height: int) -> NDArray[np.float64]:
-    """Return the 81 points of a 9x9 grid with the corners: (81, 2), x and y."""
-    y, x = np.mgrid[0 : height - 1 : 9j, 0 : width - 1 : 9j]
-    return np.stack([x.ravel(), y.ravel()], axis=1)
-
-
-def end_point_error_px(found: Similarity, truth: Similarity, width: int, height: int) -> float:
-    """Return the mean distance over the grid between where two similarities put a point."""
-    points = grid_points(width, height)
-    return float(np.linalg.norm(found.apply(points, width, height) - truth.apply(points, width, height), axis=1).mean())
-
-
-def least_error_px(case: Case) -> float:
-    """Return the Cramer-Rao bound of the end-point error: the mean an unbiased estimator can reach at best.
-
-    The sharp image's noise passes the disk too, so the difference of the blur image and the blurred sharp one has
-    the power v_blur + v_sharp |K(f)|^2 at frequency f; the information is summed over frequencies and channels.
-    """
-    height, width = case.ideal.shape[:2]
-    half = max(width, height) / 2
-    y = ((np.arange(height, dtype=np.float32) - (height - 1) / 2) / half)[:, None]
-    x = ((np.arange(width, dtype=np.float32) - (width - 1) / 2) / half)[None]
-    taps = np.array([[1 / 280, -4 / 105, 1 / 5, -4 / 5, 0, 4 / 5, -1 / 5, 4 / 105, -1 / 280]], np.float32)
-    slopes_x, slopes_y = cv2.filter2D(case.ideal, -1, taps), cv2.filter2D(case.ideal, -1, taps.T)
-    information = np.zeros((4, 4))
-    bins = np.round(case.radius_px / 2) * 2 if np.ptp(case.radius_px[case.radius_px >= 0]) else case.radius_px
-    for radius in np.unique(bins[case.radius_px >= 0]):
-        mask = (bins == radius) & (case.radius_px >= 0)
-        power = np.abs(fft.rfft2(disk(float(radius)).astype(np.float64), s=(height, width))) ** 2
-        weight = 2 / (case.variances[0] + case.variances[1] * power) / (width * height)
-        weight[:, 0] /= 2
-        if width % 2 == 0:
-            weight[:, -1] /= 2  # the first and the last column have no mirror image in the other half
-        for channel in range(3):
-            gx, gy = slopes_x[..., channel] * mask, slopes_y[..., channel] * mask
-            spectra = [fft.rfft2(j).ravel() for j in (gx * x + gy * y, gy * x - gx * y, gx, gy)]
-            for a in range(4):
-                weighted = spectra[a] * weight.ravel()
-                for b in range(a, 4):
-                    information[a, b] += float(np.vdot(weighted, spectra[b]).real)
-    information = np.triu(information) + np.triu(information, 1).T
-    spread = np.linalg.inv(information)
-    points = (grid_points(width, height) - [(width - 1) / 2, (height - 1) / 2]) / half
-    total = 0.0
-    for px, py in points:
-        jacobian = np.array([[px, -py, 1, 0], [py, px, 0, 1]])
-        # mean length of a round Gaussian vector: sqrt(pi / 4) of the root of its mean square
-        total += math.sqrt(math.pi / 4 * np.trace(jacobian @ spread @ jacobian.T))
-    return total / len(points)

@@ -109,7 +109,13 @@ def test_protocol_digests_are_frozen() -> None:
     assert {name: build_protocol(name, dis).sha256[:16] for name in PROTOCOLS} == FROZEN
 
 
-FROZEN = {"direct/1": "914b2734f01cf465", "paper/1": "4e4a1fbe83b9f484", "jdrl-ref/1": "5537180d8c2e8ac8"}
+FROZEN = {
+    "anchored/1": "5512761a252f033a",
+    "anchored+sim/1": "331c43b157bfc0fb",
+    "direct/1": "914b2734f01cf465",
+    "paper/1": "4e4a1fbe83b9f484",
+    "jdrl-ref/1": "5537180d8c2e8ac8",
+}
 
 
 def test_crop_is_from_the_top_left_to_multiples() -> None:

@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from sdd_bench.geometry.align import BlurMatch, analyse_and_match, normalised, reduced
+from sdd_bench.geometry.align import BlurMatch, analyse_and_match, reduced
 from sdd_bench.geometry.analysis import Analysis
 from sdd_bench.geometry.blur_match import Grey, choose_radii, high_pass, local_gain, matched
 from sdd_bench.geometry.flow import dis_byte_flow
+from sdd_bench.geometry.flow_match import normalised
 from sdd_bench.geometry.similarity import Similarity
 from sdd_bench.geometry.smooth_field import MAX_PX, SmoothField, fit_blocks, newton_step, no_field
 from sdd_bench.geometry.warp import inside, sample
@@ -88,7 +89,7 @@ def find_anchor(blur: NDArray[np.floating], sharp: NDArray[np.floating]) -> Anch
     analysis, match = analyse_and_match(blur, sharp)
     if match is None:
         raise ValueError("the misalignment analysis failed: the two images could not be aligned")
-    small_blur, small_sharp = reduced(blur, match.scale), reduced(sharp, match.scale)
+    small_blur, small_sharp = (reduced(image, match.scale, linear=match.linear) for image in (blur, sharp))
     field, gain = _find_field(small_blur, small_sharp, match)
     mask = _consistent(small_blur, small_sharp, match, field)
     height, width = blur.shape[:2]

@@ -1,0 +1,237 @@
+"""Pairs with known truth and predictions of known quality, for `conformance.py`.
+
+A pair is blurred in linear light, the blur image gets noise of one count of 255, everything is rounded to 8 bits. All
+predictions are made from the aligned truth and rounded to 8 bits; how strong a fault is follows from the PSNR that it
+shall have, by root finding, so that all photographs are compared at the same quality.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from misaligned_sets import FloatArray, Scene
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+
+from sdd_bench.dataset.defocus import Layer, defocus
+from sdd_bench.dataset.known_pair import draw_sharp
+from sdd_bench.dataset.scene import draw_layers
+from sdd_bench.geometry.similarity import Similarity
+from sdd_bench.geometry.warp import remapped, sample
+from sdd_bench.image_io import to_float, to_pixels
+from sdd_bench.scoring.metrics import psnr_db
+from sdd_bench.srgb import decode_srgb, encode_srgb
+
+NOISE = 1 / 255
+MAX_ZOOM, MAX_ROTATION_DEG, MAX_SHIFT_PX = 0.02, 0.2, 15.0
+DEPTH_RADIUS_PX = 8.0
+
+LENS_PX = 0.5
+"""Standard deviation of the lens of pairs drawn from finer pixels; it passes 29 % of the finest detail."""
+
+TARGETS_DB = (25.0, 28.0, 31.0, 33.0, 35.0)
+REFERENCE_DB = 33.0
+"""Quality of the honest prediction that the distorted ones are made from."""
+
+SMOOTHER_DB, SHARPER_DB = 25.9, 26.9
+"""The two qualities that a truth drawn softly onto the prediction reverses."""
+
+NOISE_SHARE = 0.2
+SHARP_NOISE_SHARE = 0.5
+"""Share of the noise in the mean squared error of honest predictions, and of too sharp ones."""
+
+SHARPENING = 0.3
+"""Honest: truth blurred by a Gaussian, plus this share of what another such blur would take away."""
+
+SMOOTH_PX, WAVE_PX = 64.0, 8.0
+"""Standard deviations of the Gaussian that smooths the noise of a displacement."""
+
+GARBAGE_TILE_PX = 64
+
+
+@dataclass(frozen=True)
+class KnownPair:
+    """A pair and its truth; images are (H, W, 3) float32 in [0, 1] with values of 8 bits.
+
+    Attributes:
+        photograph: Name.
+        condition: The blur, as printed.
+        aligned: The sharp picture in the blur image's frame.
+        truth: Maps sharp to blur.
+    """
+
+    photograph: str
+    condition: str
+    blur: FloatArray
+    sharp: FloatArray
+    aligned: FloatArray
+    truth: Similarity
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a method might give for a pair.
+
+    Attributes:
+        kind: `honest`, `limit` (perfect, or nothing done), `balance` (too smooth, too sharp), `distorted`, `garbage`.
+    """
+
+    name: str
+    kind: str
+    image: FloatArray
+
+
+def make_pair(scene: Scene, radius_px: float | None, size: tuple[int, int], seed: int, scale: int = 1) -> KnownPair:
+    """Return a pair of a photograph.
+
+    With a scale of 1 blur image and truth lie on the photograph's own pixels and only the sharp image is drawn, as
+    `sdd_bench.dataset.known_pair` does. With a larger scale all three are drawn from a picture of finer pixels behind
+    one soft lens, as exposures of one camera are.
+
+    Args:
+        scene: Larger than the pair on every side by what the misalignment and the blur need.
+        radius_px: Of the disk everywhere; None draws a scene of layers that reaches `DEPTH_RADIUS_PX`.
+        size: Width and height.
+        seed: Pairs of one seed have one misalignment.
+        scale: Pixels of the photograph, a side, in a pixel of the pair.
+    """
+    width, height = size
+    rng = np.random.default_rng(seed)
+    zoom, turn, right, down = (float(v) for v in rng.uniform(-1, 1, 4))
+    truth = Similarity(1 + MAX_ZOOM * zoom, MAX_ROTATION_DEG * turn, MAX_SHIFT_PX * right, MAX_SHIFT_PX * down)
+    rows, columns = scene.picture.shape[:2]
+    if radius_px is None:
+        margin = ((rows - height * scale) // 2, (columns - width * scale) // 2)
+        layers = draw_layers(rows, columns, DEPTH_RADIUS_PX * scale, rng, margin=margin)
+    else:
+        radius = np.full((rows, columns), radius_px * scale, np.float32)
+        layers = (Layer(np.ones((rows, columns), np.bool_), radius),)
+    linear = decode_srgb(scene.picture)
+    if scale > 1:
+        linear = np.asarray(cv2.GaussianBlur(linear, (0, 0), LENS_PX * scale), np.float32)
+    focused = scene.picture if scale == 1 else encode_srgb(linear)
+    blurred = _seen(encode_srgb(defocus(linear, layers)), Similarity(), size, scale)
+    noisy = blurred + rng.standard_normal(blurred.shape, np.float32) * np.float32(NOISE)
+    sharp, aligned = (_seen(focused, similarity, size, scale) for similarity in (truth, Similarity()))
+    condition = f"depth to {DEPTH_RADIUS_PX:g} px" if radius_px is None else f"disk {radius_px:g} px"
+    return KnownPair(scene.name, condition, rounded(noisy), rounded(sharp), rounded(aligned), truth)
+
+
+def _seen(picture: FloatArray, similarity: Similarity, size: tuple[int, int], scale: int) -> FloatArray:
+    """Return a frame about the picture's centre whose pixel p shows the place that a similarity maps p to."""
+    width, height = size
+    if scale == 1:
+        return draw_sharp(picture, similarity, width, height)
+    y, x = np.mgrid[0:height, 0:width].astype(np.float64)
+    at = similarity.apply(np.stack([x, y], axis=-1), width, height) - [(width - 1) / 2, (height - 1) / 2]
+    at = at * scale + [(picture.shape[1] - 1) / 2, (picture.shape[0] - 1) / 2]
+    return np.asarray(sample(picture, at[..., 0], at[..., 1], "bandlimited"), np.float32)
+
+
+def rounded(image: NDArray[np.floating]) -> FloatArray:
+    """Return an image as 8 bits would hold it."""
+    return to_float(to_pixels(image))
+
+
+def predictions(pair: KnownPair, other: FloatArray, mask: NDArray[np.bool_], seed: int) -> Iterator[Prediction]:
+    """Yield the predictions of a pair.
+
+    Args:
+        pair: With its truth, the only source of all but two of them.
+        other: A photograph of the same size, for garbage.
+        mask: Where the wanted PSNR is measured.
+        seed: Of noise, displacements and tiles.
+    """
+    truth = pair.aligned
+    height, width = truth.shape[:2]
+    rng = np.random.default_rng(seed)
+    noise = rng.standard_normal(truth.shape, np.float32)
+    reference = truth
+    for target in TARGETS_DB:
+        image = _honest(truth, noise, target, mask)
+        reference = image if target == REFERENCE_DB else reference
+        yield Prediction(f"honest {target:g} dB", "honest", image)
+    yield Prediction("perfect", "limit", truth)
+    yield Prediction("blur image", "limit", pair.blur)
+    for target in (REFERENCE_DB, SMOOTHER_DB):
+        yield Prediction(f"smoother {target:g} dB", "balance", _smoother(truth, target, mask))
+    for target in (REFERENCE_DB, SHARPER_DB):
+        yield Prediction(f"sharper {target:g} dB", "balance", _sharper(truth, noise, target, mask))
+    for shift in (1, 4, 8):
+        moved = _moved(reference, np.full((height, width, 2), (-shift, 0), np.float32))
+        yield Prediction(f"shifted by {shift} px", "distorted", moved)
+    smooth, wave = (_displacement(height, width, sigma, rng) for sigma in (SMOOTH_PX, WAVE_PX))
+    yield Prediction("warped smoothly, 1 px rms", "distorted", _moved(reference, smooth))
+    for rms in (0.5, 1.0):
+        yield Prediction(f"waved, {rms:g} px rms", "distorted", _moved(reference, wave * np.float32(rms)))
+    zoomed = Similarity(zoom=1.02).inverse().flow(width, height)
+    yield Prediction("zoomed by 2 %", "distorted", _moved(reference, zoomed))
+    tiles = _quarter_of_tiles(height, width, rng)[..., None]
+    uniform = rounded(rng.random(truth.shape, np.float32))
+    yield Prediction("noise in a quarter of the tiles", "garbage", np.where(tiles, uniform, reference))
+    yield Prediction("other picture in a quarter", "garbage", np.where(tiles, other, reference))
+
+
+def _honest(truth: FloatArray, noise: FloatArray, target_db: float, mask: NDArray[np.bool_]) -> FloatArray:
+    """Return the truth with some blur left, slightly sharpened, and noise."""
+    deviation = np.float32(math.sqrt(NOISE_SHARE * 10 ** (-target_db / 10)))
+
+    def make(sigma: float) -> FloatArray:
+        soft = cv2.GaussianBlur(truth, (0, 0), sigma)
+        return rounded(soft + SHARPENING * (soft - cv2.GaussianBlur(soft, (0, 0), sigma)) + noise * deviation)
+
+    return _at(target_db, make, truth, mask)
+
+
+def _smoother(truth: FloatArray, target_db: float, mask: NDArray[np.bool_]) -> FloatArray:
+    """Return the truth with some blur left and nothing else."""
+
+    def make(sigma: float) -> FloatArray:
+        return rounded(np.asarray(cv2.GaussianBlur(truth, (0, 0), sigma), np.float32))
+
+    return _at(target_db, make, truth, mask)
+
+
+def _sharper(truth: FloatArray, noise: FloatArray, target_db: float, mask: NDArray[np.bool_]) -> FloatArray:
+    """Return the truth sharpened too much, and noise."""
+    deviation = np.float32(math.sqrt(SHARP_NOISE_SHARE * 10 ** (-target_db / 10)))
+    detail = truth - cv2.GaussianBlur(truth, (0, 0), 1.0)
+    return _at(target_db, lambda amount: rounded(truth + amount * detail + noise * deviation), truth, mask)
+
+
+def _at(
+    target_db: float, make: Callable[[float], FloatArray], truth: FloatArray, mask: NDArray[np.bool_]
+) -> FloatArray:
+    """Return `make` at the strength that has the wanted PSNR.
+
+    Raises:
+        ValueError: No strength from .05 to 50 has it.
+    """
+
+    def excess(log_strength: float) -> float:
+        return psnr_db(make(math.exp(log_strength)), truth, mask) - target_db
+
+    return make(math.exp(brentq(excess, math.log(0.05), math.log(50), xtol=2e-4)))
+
+
+def _moved(image: FloatArray, flow_moved_to_image: NDArray[np.floating]) -> FloatArray:
+    """Return an image drawn by Lanczos-4 where a flow says, the border repeated."""
+    return rounded(remapped(image, flow_moved_to_image))
+
+
+def _displacement(height: int, width: int, sigma_px: float, rng: np.random.Generator) -> FloatArray:
+    """Return a random displacement, (H, W, 2), smooth over `sigma_px`, the root mean square of its length 1 px."""
+    noise = rng.standard_normal((height, width, 2), np.float32)
+    smooth = cv2.GaussianBlur(noise, (0, 0), sigma_px, borderType=cv2.BORDER_REFLECT)
+    return np.asarray(smooth / np.sqrt(2 * np.mean(smooth**2)), np.float32)
+
+
+def _quarter_of_tiles(height: int, width: int, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Return which pixels lie in a random quarter of the tiles."""
+    rows, columns = math.ceil(height / GARBAGE_TILE_PX), math.ceil(width / GARBAGE_TILE_PX)
+    chosen = rng.permutation(rows * columns).reshape(rows, columns) < rows * columns // 4
+    return np.kron(chosen, np.ones((GARBAGE_TILE_PX, GARBAGE_TILE_PX), np.bool_))[:height, :width] > 0
