@@ -201,8 +201,12 @@ def test_demo_says_what_it_shows_and_draws_it(demo: tuple[Path, str]) -> None:
     assert "http" not in page.replace("http-equiv", "")
 
 
-def test_demo_again_does_nothing_new_and_gives_the_same_board(demo: tuple[Path, str]) -> None:
+def test_demo_again_does_nothing_new_and_gives_the_same_board(
+    demo: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     out, _ = demo
+    monkeypatch.delenv("SDD_BENCH_LPIPS_TRUNK", raising=False)
+    monkeypatch.setenv("TORCH_HOME", str(out.parent))
     before = (out / "leaderboard.csv").read_bytes()
     assert "already prepared, nothing to do" in ok("demo", "--out", out)
     assert (out / "leaderboard.csv").read_bytes() == before

@@ -47,7 +47,7 @@ def command(
 
     Anchors that hold are kept; those whose images or method changed are made anew. evaluate does the same on first use.
 
-    \\b
+    \b
     Example:
       sdd-bench anchor --data data/sdd
       sdd-bench anchor --data data/sdd --export sdd-anchors
