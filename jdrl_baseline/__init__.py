@@ -1,1 +1,1 @@
-"""The JDRL baseline: what `sdd-bench train-baseline` and `predict` will be; nothing is here yet."""
+"""The JDRL baseline: networks, reblurring, losses, training and prediction."""

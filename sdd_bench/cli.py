@@ -16,6 +16,11 @@ COMMANDS = {
     "synthesise": ("sdd_bench.commands.synthesise", "Sharp photographs to misaligned pairs with known truth."),
     "analyse": ("sdd_bench.commands.analyse", "Zoom, shift, rotation, residual and blur of every pair."),
     "anchor": ("sdd_bench.commands.anchor", "Each sharp image in its blur image's frame, the truth of anchored/1."),
+    "train-baseline": (
+        "sdd_bench.commands.train_baseline",
+        "Train the JDRL baseline, every variant of the paper's tables.",
+    ),
+    "predict": ("sdd_bench.commands.predict", "Restore images with a trained network."),
     "evaluate": ("sdd_bench.commands.evaluate", "A folder of predictions to scores under a named protocol."),
     "leaderboard": ("leaderboard.cli", "Results files to a ranked table."),
     "doctor": ("sdd_bench.commands.doctor", "What is installed, which weights and data are there."),

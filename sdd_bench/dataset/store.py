@@ -98,6 +98,31 @@ def merge_parts(parts: Sequence[Path], path: Path) -> None:
     temporary.replace(path)
 
 
+def read_patch(path: Path, index: int, name: str) -> tuple[Pixels, Pixels]:
+    """Return one patch pair of an HDF5 store.
+
+    Args:
+        path: The store.
+        index: Its place.
+        name: What must stand there.
+
+    Raises:
+        UserError: Not such a store, damaged, or another patch at that place.
+    """
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            found = file["name"][index]
+            found = found.decode() if isinstance(found, bytes) else str(found)
+            blur, sharp = (np.asarray(file[role][index]) for role in ROLES)
+    except (OSError, KeyError, IndexError, ValueError, RuntimeError) as error:
+        raise UserError(f"{path}: patch {name} cannot be read ({' '.join(str(error).split())[:120]})") from None
+    if found != name:
+        raise UserError(f"{path}: patch {index} is {found}, expected {name}; prepare the dataset again")
+    return blur, sharp
+
+
 def _kind(dataset: object) -> str:
     shape, dtype = dataset.shape, dataset.dtype  # type: ignore[attr-defined]
     return f"{shape[2]}x{shape[1]} {dtype}"

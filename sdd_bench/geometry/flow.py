@@ -122,6 +122,25 @@ def _grey_bytes(image: NDArray[np.floating]) -> NDArray[np.uint8]:
 
 
 def _load_ptlflow(name: str, checkpoint: str, device: str) -> FlowEstimator:
+    model, identity = load_flow_model(name, checkpoint, device)
+
+    def estimate(a: NDArray[np.floating], b: NDArray[np.floating]) -> Flow:
+        return _run_model(model, name, a, b, device)
+
+    return FlowEstimator(identity, estimate)
+
+
+def load_flow_model(name: str, checkpoint: str, device: str) -> tuple[torch.nn.Module, dict[str, str]]:
+    """Return a model of ptlflow with its weights, frozen, and what stands in a protocol for it.
+
+    Args:
+        name: Of the model.
+        checkpoint: A local file, or a name that ptlflow knows; the model's `things`, else its first, if empty.
+        device: Where it runs.
+
+    Raises:
+        UserError: Unknown model, weights that cannot be had or do not fit.
+    """
     with _silence():
         import ptlflow
         import torch
@@ -144,13 +163,25 @@ def _load_ptlflow(name: str, checkpoint: str, device: str) -> FlowEstimator:
             model.load_state_dict({str(k).removeprefix("module."): v for k, v in weights.items()}, strict=True)
         except (RuntimeError, AttributeError, TypeError):
             raise UserError(f"{file}: these are not weights of the flow model {name}") from None
-        model = model.to(device).eval()
-
-    def estimate(a: NDArray[np.floating], b: NDArray[np.floating]) -> Flow:
-        return _run_model(model, name, a, b, device)
-
+        model = model.to(device).eval().requires_grad_(False)
     # No file name: the same weights are the same protocol, whatever they are called.
-    return FlowEstimator({"estimator": "ptlflow", "model": name, "weights_sha256": file_sha256(file)}, estimate)
+    return model, {"estimator": "ptlflow", "model": name, "weights_sha256": file_sha256(file)}
+
+
+def flow_of_batch(model: torch.nn.Module, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+    """Return the flow of a model of ptlflow from first to second, (N, 2, H, W) in pixels, without gradient.
+
+    Args:
+        model: From `load_flow_model`.
+        first: (N, 3, H, W) RGB in [0, 1], on the model's device.
+        second: The same shape.
+    """
+    import torch
+
+    # ptlflow's models expect BGR, as OpenCV reads it, and turn it themselves where their weights want RGB.
+    with torch.no_grad(), _silence():
+        flow: torch.Tensor = model({"images": torch.stack([first.flip(1), second.flip(1)], dim=1)})["flows"][:, 0]
+    return flow
 
 
 def _checkpoint_file(name: str, checkpoint: str) -> Path:
@@ -198,12 +229,9 @@ def _run_model(
 ) -> Flow:
     import torch
 
-    # ptlflow's models expect BGR, as OpenCV reads it, and turn it themselves where their weights want RGB.
-    images = np.stack([a[..., ::-1], b[..., ::-1]]).astype(np.float32)
     try:
-        with torch.inference_mode(), _silence():
-            batch = torch.from_numpy(images).permute(0, 3, 1, 2)[None].to(device)
-            flow = model({"images": batch})["flows"][0, 0]
+        first, second = (torch.from_numpy(i.astype(np.float32)).permute(2, 0, 1)[None].to(device) for i in (a, b))
+        flow = flow_of_batch(model, first, second)[0]
     except (torch.OutOfMemoryError, RuntimeError) as error:
         if "memory" not in str(error):
             raise

@@ -1,0 +1,84 @@
+"""Checkpoints: written whole or not at all, read without running code, and the deblurring network alone."""
+
+from __future__ import annotations
+
+import io
+import platform
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from jdrl_baseline.config import Config, build_config
+from sdd_bench.errors import UserError
+from sdd_bench.image_io import write_bytes
+from sdd_bench.version import __version__
+
+SCHEMA = 1
+TRAINING, DEBLURRING = "training", "deblurring"
+
+State = dict[str, Any]
+
+
+def describe(config: Config, dataset_sha256: str, flow: dict[str, str]) -> State:
+    """Return what every checkpoint says of where it comes from."""
+    return {
+        "schema": SCHEMA,
+        "config": {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(config).items()},
+        "dataset_sha256": dataset_sha256,
+        "flow": dict(flow),
+        "versions": {"sdd-bench": __version__, "torch": str(torch.__version__), "python": platform.python_version()},
+    }
+
+
+def save(path: Path, state: State) -> None:
+    """Write a checkpoint; the one that was there before stays until the new one is whole.
+
+    Raises:
+        UserError: It cannot be written, for instance because the disk is full.
+    """
+    content = io.BytesIO()
+    torch.save(state, content)
+    write_bytes(path, content.getvalue())
+
+
+def load(path: Path, kind: str | None = None) -> State:
+    """Return a checkpoint's content, tensors on the CPU, loaded with weights_only.
+
+    Args:
+        path: The file.
+        kind: `training` or `deblurring`; any if None.
+
+    Raises:
+        UserError: Missing, damaged, not a checkpoint of sdd-bench, of another schema or kind.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: no such checkpoint")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # unpickling fails in as many ways as there are files
+        raise UserError(f"{path}: not a checkpoint, or a damaged one ({type(error).__name__})") from None
+    if not isinstance(state, dict) or state.get("schema") != SCHEMA or not isinstance(state.get("deblurring"), dict):
+        raise UserError(f"{path}: not a checkpoint of sdd-bench of schema {SCHEMA}")
+    if kind is not None and state.get("kind") != kind:
+        raise UserError(f"{path}: a checkpoint of kind {state.get('kind')!r}, expected {kind!r}")
+    return state
+
+
+def config_of(state: State, path: Path) -> Config:
+    """Return the configuration in a checkpoint.
+
+    Raises:
+        UserError: It holds what this version does not know.
+    """
+    return build_config(state["config"], str(path))
+
+
+def export_deblurring(path: Path, state: State) -> None:
+    """Write the deblurring network of a training checkpoint alone, with what it comes from."""
+    kept = ("schema", "config", "dataset_sha256", "flow", "versions", "step", "epoch", "validation_psnr_db")
+    save(
+        path,
+        {**{key: state[key] for key in kept if key in state}, "kind": DEBLURRING, "deblurring": state["deblurring"]},
+    )

@@ -1,0 +1,48 @@
+"""Optical flow in training: frozen, without gradient, batched on the device where the model is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sdd_bench.errors import UserError
+from sdd_bench.geometry.flow import dis_flow, flow_of_batch, load_flow_model
+
+Flow = Callable[[Tensor, Tensor], Tensor]
+"""(first, second), both (N, 3, H, W) in [0, 1], to the flow from first to second, (N, 2, H, W) in pixels."""
+
+
+def load_training_flow(spec: str, device: torch.device | str) -> tuple[Flow, dict[str, str]]:
+    """Return the estimator named by `dis` or `ptlflow:MODEL[=CHECKPOINT]`, and what it is.
+
+    DIS works on the CPU and needs no weights; models of ptlflow run on the device.
+
+    Raises:
+        UserError: Unknown estimator or model, weights that cannot be had.
+    """
+    if spec == "dis":
+        return dis, {"estimator": "dis", "preset": "medium"}
+    kind, _, rest = spec.partition(":")
+    name, _, checkpoint = rest.partition("=")
+    if kind != "ptlflow" or not name:
+        raise UserError(f"flow {spec!r}: expected 'dis' or 'ptlflow:MODEL[=CHECKPOINT]'")
+    model, identity = load_flow_model(name, checkpoint, str(device))
+
+    def estimate(first: Tensor, second: Tensor) -> Tensor:
+        with torch.autocast(first.device.type, enabled=False):
+            found = flow_of_batch(model, first.detach().float().clamp(0, 1), second.detach().float().clamp(0, 1))
+        return found.to(first.dtype)
+
+    return estimate, identity
+
+
+def dis(first: Tensor, second: Tensor) -> Tensor:
+    """Return DIS flow of a batch, one pair after the other on the CPU."""
+    flows = []
+    for a, b in zip(first.detach(), second.detach(), strict=True):
+        images = [np.ascontiguousarray(t.float().clamp(0, 1).cpu().permute(1, 2, 0).numpy()) for t in (a, b)]
+        flows.append(torch.from_numpy(dis_flow(*images)).permute(2, 0, 1))
+    return torch.stack(flows).to(first)

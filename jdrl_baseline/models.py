@@ -1,0 +1,56 @@
+"""The networks that a configuration asks for."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from jdrl_baseline.checkpoint import State
+from jdrl_baseline.config import Config
+from jdrl_baseline.networks.deblurring import DeblurringNetwork, DeblurringSize
+from jdrl_baseline.networks.reblurring import ReblurringNetwork
+from sdd_bench.errors import UserError
+
+
+def build_deblurring(config: Config, *, checkpointing: bool = False) -> DeblurringNetwork:
+    """Return F with random weights, the same for the same seed."""
+    size = DeblurringSize(
+        config.network,
+        config.width,
+        config.blocks,
+        config.heads,
+        config.refinement,
+        config.expansion,
+        config.blur_map,
+        config.dropout,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        return DeblurringNetwork(size, checkpointing=checkpointing)
+
+
+def build_reblurring(config: Config) -> ReblurringNetwork | None:
+    """Return R with random weights, the same for the same seed; None where the variant has none."""
+    if config.alpha == 0:
+        return None
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed + 1)
+        return ReblurringNetwork(
+            kernel_branch=config.kernel_branch,
+            weight_branch=config.weight_branch,
+            width=config.reblur_width,
+            initialisation=config.reblur_init,
+        )
+
+
+def load_weights(module: nn.Module, weights: State, where: str) -> None:
+    """Load weights into a module.
+
+    Raises:
+        UserError: They are another network's.
+    """
+    try:
+        module.load_state_dict(weights, strict=True)
+    except (RuntimeError, AttributeError, TypeError) as error:
+        reason = str(error).splitlines()[-1].strip()[:160]
+        raise UserError(f"{where}: the weights are not those of this network ({reason})") from None

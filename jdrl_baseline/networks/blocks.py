@@ -1,0 +1,160 @@
+"""What the networks are built of: residual blocks, channel attention, bias-free layer norm, initialisation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor, nn
+
+LEAKY_SLOPE = 0.1
+NORM_EPSILON = 1e-5
+
+
+def at_least_float32(values: Tensor) -> Tensor:
+    """Return the values as float32 where they are of a half precision, else as they are."""
+    return values.float() if values.dtype in (torch.float16, torch.bfloat16) else values
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions with a ReLU between, added to their input, without normalisation.
+
+    (N, width, H, W) to the same.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(width, width, 3, padding=1)
+        self.second = nn.Conv2d(width, width, 3, padding=1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return the features with what the two convolutions add to them."""
+        added: Tensor = self.second(torch.relu(self.first(features)))
+        return features + added
+
+
+class ResidualStack(nn.Module):
+    """A 3x3 convolution, leaky ReLU of slope .1, residual blocks, and a 3x3 convolution: F_B, and each branch of R.
+
+    (N, in_channels, H, W) to (N, out_channels, H, W), without bound. It sees 2 * blocks + 2 pixels to each side.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, width: int = 64, blocks: int = 3) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(in_channels, width, 3, padding=1)
+        self.blocks = nn.Sequential(*(ResidualBlock(width) for _ in range(blocks)))
+        self.last = nn.Conv2d(width, out_channels, 3, padding=1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return the stack's output for an image or several images concatenated."""
+        features = nn.functional.leaky_relu(self.first(image), LEAKY_SLOPE)
+        predicted: Tensor = self.last(self.blocks(features))
+        return predicted
+
+
+class ChannelAttention(nn.Module):
+    """Each channel times a weight in (0, 1) that two 1x1 convolutions find from the means of all channels.
+
+    (N, channels, H, W) to the same; between the convolutions there are channels // reduction, at least 1.
+    """
+
+    def __init__(self, channels: int, reduction: int = 4) -> None:
+        super().__init__()
+        self.squeeze = nn.Conv2d(channels, max(1, channels // reduction), 1)
+        self.excite = nn.Conv2d(max(1, channels // reduction), channels, 1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return the re-weighted features."""
+        means = features.mean(dim=(2, 3), keepdim=True)
+        return features * torch.sigmoid(self.excite(torch.relu(self.squeeze(means))))
+
+
+class BiasFreeLayerNorm(nn.Module):
+    """Each pixel's channels divided by their standard deviation and scaled by a learned factor a channel.
+
+    No mean is taken away and no offset added, so that scaling the input by a factor well above the epsilon's reach does
+    not change the output. The variance is computed in float32 at least.
+
+    Reference: Mohan, Kadkhodaie, Simoncelli, Fernandez-Granda: Robust and interpretable blind image denoising via
+    bias-free convolutional neural networks, ICLR 2020; Zamir et al., Restormer, CVPR 2022.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(channels, 1, 1))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return the normalised features, (N, channels, H, W) in the dtype that was given."""
+        exact = at_least_float32(features)
+        variance = exact.var(dim=1, unbiased=False, keepdim=True)
+        return (exact * torch.rsqrt(variance + NORM_EPSILON) * self.scale).to(features.dtype)
+
+
+def init_he(module: nn.Module, slope: float = 0.0) -> None:
+    """Draw all convolutions inside the module after He et al., fan_in; biases are zero, nothing else is touched.
+
+    Weights are normal with variance 2 / ((1 + slope^2) * fan_in), which keeps the size of what passes forward. The
+    fan is counted per group and, for transposed convolutions, per output pixel: a depthwise 3x3 convolution has 9, a
+    transposed 2x2 one of stride 2 has its input channels. fan_out would make the last layers, which have few channels
+    out, far too strong.
+
+    Args:
+        module: Changed in place; draws from torch's global generator.
+        slope: Of the leaky rectifier after each convolution: 0 for ReLU, 1 for none.
+
+    Reference: He, Zhang, Ren, Sun: Delving deep into rectifiers, ICCV 2015, eqs. (10) and (15).
+    """
+    for layer in _convolutions(module):
+        fan_in, _ = _fans(layer)
+        _draw(layer, 2 / ((1 + slope**2) * fan_in))
+
+
+def init_xavier(module: nn.Module) -> None:
+    """Draw all convolutions inside the module after Glorot and Bengio, from a normal distribution; biases are zero.
+
+    The variance is 2 / (fan_in + fan_out), with fans counted as in `init_he`.
+
+    Args:
+        module: Changed in place; draws from torch's global generator.
+
+    Reference: Glorot, Bengio: Understanding the difficulty of training deep feedforward neural networks, AISTATS 2010.
+    """
+    for layer in _convolutions(module):
+        _draw(layer, 2 / sum(_fans(layer)))
+
+
+INITIALISATIONS: dict[str, Callable[[nn.Module], None]] = {"he": init_he, "xavier": init_xavier}
+
+
+def initialisation_named(name: str) -> Callable[[nn.Module], None]:
+    """Return the function of INITIALISATIONS.
+
+    Raises:
+        ValueError: There is none of that name.
+    """
+    if name not in INITIALISATIONS:
+        raise ValueError(f"initialisation is {name!r}, expected one of {', '.join(INITIALISATIONS)}")
+    return INITIALISATIONS[name]
+
+
+Convolution = nn.Conv2d | nn.ConvTranspose2d
+
+
+def _convolutions(module: nn.Module) -> Iterator[Convolution]:
+    return (layer for layer in module.modules() if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d))
+
+
+def _fans(layer: Convolution) -> tuple[float, float]:
+    """Return how many inputs an output is made of, and how many outputs an input reaches, strides counted."""
+    taps = math.prod(layer.kernel_size) / layer.groups
+    strides = math.prod(layer.stride)
+    if isinstance(layer, nn.ConvTranspose2d):
+        return layer.in_channels * taps / strides, layer.out_channels * taps
+    return layer.in_channels * taps, layer.out_channels * taps / strides
+
+
+def _draw(layer: Convolution, variance: float) -> None:
+    nn.init.normal_(layer.weight, std=math.sqrt(variance))
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)

@@ -1,0 +1,20 @@
+"""F_B: the blur image to a defocus blur map of 35 channels, which guides the deblurring."""
+
+from __future__ import annotations
+
+from jdrl_baseline.networks.blocks import ResidualStack
+from jdrl_baseline.networks.reblurring import SEEDS
+
+BLUR_MAP_CHANNELS = SEEDS
+
+
+class BlurMapNetwork(ResidualStack):
+    """F_B of section 3.2.1, (N, 3, H, W) to (N, 35, H, W) without bound: 243,555 parameters.
+
+    The paper says "lightweight, several convolutional layers and residual layers" and no more; this is a branch of the
+    reblurring network with three channels in. The map has one channel for each kernel seed, because eq. (14) compares
+    it with the weighted seeds.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(3, BLUR_MAP_CHANNELS)

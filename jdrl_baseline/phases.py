@@ -1,0 +1,106 @@
+"""The two phases of training, each one function from a batch to its losses."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from jdrl_baseline.calibration import calibration_mask
+from jdrl_baseline.config import Config
+from jdrl_baseline.flow import Flow
+from jdrl_baseline.losses import Losses, blur_map_loss, charbonnier, combined, reblurring_loss
+from jdrl_baseline.networks.deblurring import Deblurred
+from jdrl_baseline.networks.reblurring import Predicted
+from jdrl_baseline.reblur import blur_map, effective_radius, reblur, reblur_fixed_disks, reblur_one_kernel
+from jdrl_baseline.warping import warp
+
+
+class Batch(NamedTuple):
+    """Patches of a step, each (N, 3, H, W) in [0, 1], and the pairs' names."""
+
+    blur: Tensor
+    sharp: Tensor
+    names: tuple[str, ...] = ()
+
+
+class Seen(NamedTuple):
+    """What a step made on its way, for pictures; detached, None where the phase has none."""
+
+    restored: Tensor
+    truth: Tensor
+    mask: Tensor | None
+    flow: Tensor | None
+    reblurred: Tensor | None
+    radius: Tensor | None
+
+
+def warm_up(batch: Batch, deblurring: nn.Module, flow: Flow, config: Config) -> tuple[Losses, Seen]:
+    """Return the losses of the first epochs: the prediction against the sharp image warped to the blur image.
+
+    The prediction is too poor for flow then (section 4.1). No cycle, no mask, no reblurring, no blur map loss.
+    """
+    restored = deblurring(batch.blur).image
+    truth, found = batch.sharp, None
+    if config.deform:
+        found = flow(batch.blur, batch.sharp)
+        truth = warp(batch.sharp, found, release_grid=config.release_grid)
+    losses = combined(_pixel_loss(restored, truth, None, config), None, None, None, config.alpha, config.beta)
+    return losses, Seen(restored.detach(), truth, None, found, None, None)
+
+
+def joint(
+    batch: Batch, deblurring: nn.Module, reblurring: nn.Module | None, flow: Flow, config: Config
+) -> tuple[Losses, Seen]:
+    """Return the losses of eq. (2), or of eq. (1) where F has no blur map.
+
+    Flow and masks get no gradient. It reaches F through the prediction, and through sampling it in the cycle term; the
+    reblurring loss trains F and R.
+    """
+    output: Deblurred = deblurring(batch.blur)
+    restored = output.image
+    truth, cycle, found, mask = batch.sharp, None, None, None
+    if config.deform:
+        found = flow(restored, batch.sharp)
+        mask = _mask(found, config)
+        truth = warp(batch.sharp, found, release_grid=config.release_grid)
+        if config.cycle:
+            back = flow(batch.sharp, restored)
+            warped = warp(restored, back, release_grid=config.release_grid)
+            cycle = _pixel_loss(warped, batch.sharp, _mask(back, config), config)
+    aligned = _pixel_loss(restored, truth, mask, config)
+    reblurred = radius = None
+    reblurring_term = map_term = None
+    if reblurring is not None and config.alpha > 0:
+        predicted: Predicted = reblurring(restored, batch.blur)
+        reblurred = reblur_as(restored, predicted, config)
+        reblurring_term = reblurring_loss(reblurred, batch.blur)
+        if predicted.seeds is not None and predicted.weights is not None:
+            radius = effective_radius(predicted.seeds.detach(), predicted.weights.detach())
+            if output.blur_map is not None:
+                map_term = blur_map_loss(output.blur_map, blur_map(predicted.seeds, predicted.weights))
+    losses = combined(aligned, cycle, reblurring_term, map_term, config.alpha, config.beta)
+    seen = None if reblurred is None else reblurred.detach()
+    return losses, Seen(restored.detach(), truth.detach(), mask, found, seen, radius)
+
+
+def reblur_as(restored: Tensor, predicted: Predicted, config: Config) -> Tensor:
+    """Return the reblurred prediction, eq. (11), by the branches that the variant has."""
+    border = config.reblur_border
+    if predicted.seeds is None:
+        assert predicted.weights is not None
+        return reblur_fixed_disks(restored, predicted.weights, border=border)
+    if predicted.weights is None:
+        return reblur_one_kernel(restored, predicted.seeds, border=border, truncate=config.truncate)
+    return reblur(restored, predicted.seeds, predicted.weights, border=border, truncate=config.truncate)
+
+
+def _mask(flow: Tensor, config: Config) -> Tensor:
+    return calibration_mask(flow, config.mask, config.mask_lambda, config.mask_floor_px)
+
+
+def _pixel_loss(a: Tensor, b: Tensor, mask: Tensor | None, config: Config) -> Tensor:
+    """Return the Charbonnier loss of eq. (7), or plain L1."""
+    if config.pixel_loss == "l1":
+        return (a - b).abs().mean() if mask is None else (mask * (a - b)).abs().mean()
+    return charbonnier(a, b, mask, over=config.mask_mean)

@@ -1,0 +1,41 @@
+"""What a training step sees, as one picture: images in a row, below them mask, flow and blur radius."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from jdrl_baseline.calibration import flow_colours
+from jdrl_baseline.phases import Batch, Seen
+from sdd_bench.image_io import to_pixels, write_png
+
+MAX_SIDE_PX = 256
+LARGEST_RADIUS_PX = 7.0
+GAP_PX = 4
+
+
+def write_sample(path: Path, batch: Batch, seen: Seen) -> None:
+    """Write blur image, prediction, reblurred prediction and truth above mask, flow, blur radius and sharp image.
+
+    Of the first pair of a batch. White is 1 for the mask and 7 px for the radius; the flow's hue is its direction,
+    its saturation the length relative to the longest. What the phase does not have is grey.
+    """
+    first = [batch.blur, seen.restored, seen.reblurred, seen.truth]
+    flow = None if seen.flow is None else flow_colours(seen.flow[:1].float()) / 255
+    radius = None if seen.radius is None else seen.radius / LARGEST_RADIUS_PX
+    second = [seen.mask, flow, radius, batch.sharp]
+    rows = [np.concatenate([_tile(t, batch.blur) for t in row], axis=1) for row in (first, second)]
+    write_png(path, to_pixels(np.concatenate(rows, axis=0)))
+
+
+def _tile(image: Tensor | None, like: Tensor) -> NDArray[np.float32]:
+    """Return the first image of a batch as (H, W, 3) with a gap on the right and below."""
+    if image is None:
+        image = torch.full_like(like, 0.5)
+    shown = image[0].detach().float().cpu().clamp(0, 1)
+    shown = shown.expand(3, -1, -1)[:, :MAX_SIDE_PX, :MAX_SIDE_PX]
+    return np.pad(shown.permute(1, 2, 0).numpy(), ((0, GAP_PX), (0, GAP_PX), (0, 0)), constant_values=1)

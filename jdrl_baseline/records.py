@@ -1,0 +1,73 @@
+"""What a run writes down of every step: log.csv and TensorBoard, cut back to the step it goes on from."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+from jdrl_baseline.losses import Losses
+from sdd_bench.dataset.manifest import csv_text
+from sdd_bench.image_io import write_text
+
+COLUMNS = ("step", "epoch", *Losses._fields, "learning_rate", "images_per_s")
+VALIDATION_COLUMNS = ("step", "psnr_db")
+
+
+class Records:
+    """Append-only records of one run; nothing is written where not enabled (all processes but the first)."""
+
+    def __init__(self, out: Path, step: int, *, enabled: bool) -> None:
+        self.enabled = enabled
+        if not enabled:
+            return
+        self.files = {
+            "log.csv": COLUMNS,
+            "validation.csv": VALIDATION_COLUMNS,
+        }
+        for name, columns in self.files.items():
+            write_text(out / name, csv_text(columns, _rows_until(out / name, columns, step)))
+        self.log = (out / "log.csv").open("a", newline="", encoding="utf-8")
+        self.validation = (out / "validation.csv").open("a", newline="", encoding="utf-8")
+        self.board = _board(out / "tensorboard", step)
+
+    def write(self, step: int, epoch: int, losses: Losses, learning_rate: float, images_per_s: float) -> None:
+        """Add a step; the losses are numbers."""
+        if not self.enabled:
+            return
+        cells = [step, epoch, *(f"{float(term):.9g}" for term in losses), f"{learning_rate:.6g}", f"{images_per_s:.3g}"]
+        csv.writer(self.log, lineterminator="\n").writerow(cells)
+        self.log.flush()
+        for name, term in zip(Losses._fields, losses, strict=True):
+            self.board.add_scalar(f"loss/{name}", float(term), step)
+        self.board.add_scalar("learning_rate", learning_rate, step)
+
+    def validated(self, step: int, psnr_db: float) -> None:
+        """Add a validation."""
+        if not self.enabled:
+            return
+        csv.writer(self.validation, lineterminator="\n").writerow([step, f"{psnr_db:.6f}"])
+        self.validation.flush()
+        self.board.add_scalar("validation/psnr_db", psnr_db, step)
+
+    def close(self) -> None:
+        """Hand everything to the operating system."""
+        if self.enabled:
+            self.log.close()
+            self.validation.close()
+            self.board.close()
+
+
+def _rows_until(path: Path, columns: tuple[str, ...], step: int) -> list[list[str]]:
+    """Return the rows of a file up to a step; a torn last line is left out."""
+    if not path.is_file() or step == 0:
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.reader(file) if len(row) == len(columns) and row[0].isdecimal()]
+    return [row for row in rows if int(row[0]) <= step]
+
+
+def _board(folder: Path, step: int) -> Any:
+    from torch.utils.tensorboard.writer import SummaryWriter
+
+    return SummaryWriter(str(folder), purge_step=step + 1)

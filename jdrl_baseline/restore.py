@@ -1,0 +1,101 @@
+"""Whole images through F: at full size where memory allows, else in overlapping tiles blended without a seam."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from itertools import pairwise
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+TILE_PX = 1024
+OVERLAP_PX = 336
+"""A third of it is more than the UNet sees around a pixel (108 px), so that its tiles equal the full frame."""
+
+ALIGN_PX = 16
+"""Tiles begin at multiples of this, so that pooling falls on the same pixels as in the full frame."""
+
+CPU_BYTES_PER_PIXEL = 6000
+"""Peak memory of a full frame on the CPU, for F at full width; measured on 512x512 and generous."""
+
+
+def restore(
+    network: nn.Module,
+    image: NDArray[np.floating],
+    device: str = "cpu",
+    *,
+    tile_px: int = 0,
+    dtype: torch.dtype = torch.float32,
+) -> NDArray[np.float32]:
+    """Return the prediction of an image, clipped to [0, 1].
+
+    Args:
+        network: F, in evaluation mode on the device.
+        image: (H, W, 3) in [0, 1].
+        device: Where the network is.
+        tile_px: Side of the tiles, a multiple of 16; 0 takes the full frame where memory allows.
+        dtype: float32, or what autocast shall use.
+    """
+    blur = torch.from_numpy(np.ascontiguousarray(image, np.float32)).permute(2, 0, 1)[None]
+    with torch.inference_mode(), torch.autocast(device.split(":")[0], dtype=dtype, enabled=dtype != torch.float32):
+        if not tile_px and _fits(blur, device):
+            try:
+                return _as_image(network(blur.to(device)).image)
+            except torch.OutOfMemoryError:
+                torch.cuda.empty_cache()
+        return _as_image(_tiled(network, blur, device, tile_px or TILE_PX))
+
+
+def _fits(blur: Tensor, device: str) -> bool:
+    """Return whether a full frame may be tried: on a GPU always, failure is caught there."""
+    if device != "cpu":
+        return True
+    pixels = blur.shape[-2] * blur.shape[-1]
+    try:
+        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError):
+        return pixels <= 1_000_000
+    return pixels * CPU_BYTES_PER_PIXEL < free
+
+
+def _tiled(network: nn.Module, blur: Tensor, device: str, tile_px: int) -> Tensor:
+    """Return the prediction from tiles; each counts in its inner part, ramps overlap and add up to one."""
+    height, width = blur.shape[-2:]
+    total = torch.zeros_like(blur)
+    rows, columns = (_starts(side, tile_px) for side in (height, width))
+    for top, down in _windows(rows, height, tile_px):
+        for left, across in _windows(columns, width, tile_px):
+            part = blur[:, :, top : top + tile_px, left : left + tile_px].to(device)
+            restored = network(part).image.float().cpu()
+            total[:, :, top : top + tile_px, left : left + tile_px] += restored * down[:, None] * across
+    return total
+
+
+def _starts(side: int, tile_px: int) -> list[int]:
+    """Return where tiles begin so that they cover a side and overlap by at least a part of `OVERLAP_PX`."""
+    if side <= tile_px:
+        return [0]
+    step = max(ALIGN_PX, (tile_px - min(OVERLAP_PX, tile_px // 2)) // ALIGN_PX * ALIGN_PX)
+    starts = list(range(0, side - tile_px, step))
+    last = -(-(side - tile_px) // ALIGN_PX) * ALIGN_PX
+    return [*starts, min(last, (side - 1) // ALIGN_PX * ALIGN_PX)]
+
+
+def _windows(starts: list[int], side: int, tile_px: int) -> Iterator[tuple[int, Tensor]]:
+    """Yield each tile's begin and its weights: a ramp over the middle third of each overlap, 1 between, 0 outside."""
+    ends = [min(start + tile_px, side) for start in starts]
+    places = torch.arange(side, dtype=torch.float32)
+    rises = [torch.ones(side)]
+    for (_, end), (start, _) in pairwise(zip(starts, ends, strict=True)):
+        third = (end - start) / 3
+        rises.append(((places - start - third + 0.5) / max(third, 1)).clamp(0, 1))
+    for index, (start, end) in enumerate(zip(starts, ends, strict=True)):
+        following = rises[index + 1] if index + 1 < len(rises) else torch.zeros(side)
+        yield start, (rises[index] - following)[start:end]
+
+
+def _as_image(tensor: Tensor) -> NDArray[np.float32]:
+    return np.ascontiguousarray(tensor[0].float().clamp(0, 1).permute(1, 2, 0).cpu().numpy())

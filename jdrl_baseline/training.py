@@ -1,0 +1,266 @@
+"""The training loop: flat, on Lightning Fabric, the same on one CPU, one GPU, several GPUs and several machines.
+
+A step depends on the seed and its number alone (order of the patches, crops, dropout), so that a run that was killed
+and goes on from its last checkpoint gives the losses and weights of one that was not.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric import Fabric
+from tqdm import tqdm
+
+from jdrl_baseline import checkpoint
+from jdrl_baseline.config import Config
+from jdrl_baseline.flow import Flow, load_training_flow
+from jdrl_baseline.models import build_deblurring, build_reblurring, load_weights
+from jdrl_baseline.patches import TrainingData, load_epoch, open_training_data, steps_per_epoch
+from jdrl_baseline.phases import Batch, Seen, joint, warm_up
+from jdrl_baseline.pictures import write_sample
+from jdrl_baseline.records import Records
+from jdrl_baseline.validation import validate
+from sdd_bench.dataset.manifest import json_text
+from sdd_bench.errors import UserError
+from sdd_bench.image_io import write_text
+
+LAST, BEST, EXPORTED = "last.pt", "best.pt", "deblurring.pt"
+SAVE_EVERY = 500
+"""Steps between checkpoints within an epoch; every epoch ends with one."""
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """What a run works on; none of it changes what is learnt but for rounding.
+
+    Attributes:
+        accelerator: `auto`, `cpu`, `cuda`.
+        devices: Processes of this machine, one a device.
+        nodes: Machines.
+        precision: `32` or `bf16-mixed`.
+        compiled: Whether torch.compile is used.
+        checkpointing: Whether activations of the transformer are computed again instead of kept.
+    """
+
+    accelerator: str = "auto"
+    devices: int = 1
+    nodes: int = 1
+    precision: str = "32"
+    compiled: bool = False
+    checkpointing: bool = False
+
+
+class Run:
+    """A training run: its networks, optimiser and place, and how they are kept."""
+
+    def __init__(self, fabric: Fabric, data: TrainingData, config: Config, out: Path, hardware: Hardware) -> None:
+        self.fabric, self.data, self.config, self.out = fabric, data, config, out
+        self.deblurring = build_deblurring(config, checkpointing=hardware.checkpointing).to(fabric.device)
+        reblurring = build_reblurring(config)
+        self.reblurring = None if reblurring is None else reblurring.to(fabric.device)
+        self.flow: Flow
+        self.flow, self.flow_identity = load_training_flow(config.flow, fabric.device)
+        modules = [m for m in (self.deblurring, self.reblurring) if m is not None]
+        parameters = [p for module in modules for p in module.parameters()]
+        self.optimiser = torch.optim.Adam(parameters, lr=config.learning_rate, betas=(0.9, 0.999), eps=1e-8)
+        self.step = 0
+        self.best_db = -math.inf
+        self.per_epoch = steps_per_epoch(data, config, fabric.world_size)
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of the whole training."""
+        whole = self.config.epochs * self.per_epoch
+        return min(whole, self.config.steps) if self.config.steps else whole
+
+    def state(self) -> checkpoint.State:
+        """Return all that a run needs to go on."""
+        return {
+            **checkpoint.describe(self.config, self.data.sha256, self.flow_identity),
+            "kind": checkpoint.TRAINING,
+            "step": self.step,
+            "epoch": self.step // self.per_epoch,
+            "world": self.fabric.world_size,
+            "validation_psnr_db": self.best_db,
+            "held_out": list(self.data.held_out),
+            "deblurring": self.deblurring.state_dict(),
+            "reblurring": None if self.reblurring is None else self.reblurring.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+        }
+
+    def save(self, name: str) -> None:
+        """Write a checkpoint of this moment, by the first process alone."""
+        if self.fabric.is_global_zero:
+            checkpoint.save(self.out / name, self.state())
+        self.fabric.barrier()
+
+    def restore(self, path: Path) -> None:
+        """Go on from a checkpoint.
+
+        Raises:
+            UserError: It is of another configuration, dataset or number of processes.
+        """
+        state = checkpoint.load(path, checkpoint.TRAINING)
+        before = asdict(checkpoint.config_of(state, path))
+        changed = [
+            k for k, v in asdict(self.config).items() if before[k] != v and k not in ("steps", "epochs", "workers")
+        ]
+        if changed:
+            raise UserError(f"{path}: the run was begun with other settings: {', '.join(changed)}")
+        if state["dataset_sha256"] != self.data.sha256:
+            raise UserError(f"{path}: the run was begun on another dataset")
+        if state["world"] != self.fabric.world_size:
+            raise UserError(f"{path}: the run was begun with {state['world']} processes, now {self.fabric.world_size}")
+        load_weights(self.deblurring, state["deblurring"], str(path))
+        if self.reblurring is not None:
+            load_weights(self.reblurring, state["reblurring"], str(path))
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.step, self.best_db = int(state["step"]), float(state["validation_psnr_db"])
+
+
+def train(root: Path, config: Config, out: Path, hardware: Hardware, *, resume: bool) -> Path | None:
+    """Train and return the exported deblurring network; None in all processes but the first.
+
+    Args:
+        root: A prepared dataset.
+        config: What is trained.
+        out: The run's folder: config.json, log.csv, tensorboard/, samples/ and checkpoints.
+        hardware: What it runs on.
+        resume: Go on from the run's last checkpoint; without, the folder must not hold one.
+
+    Raises:
+        UserError: Data, settings or checkpoints that do not fit, or a loss that is not finite.
+    """
+    data = open_training_data(root, config)
+    if not resume and (out / LAST).is_file():
+        raise UserError(f"{out}: holds a run already; go on with --resume {out}, or give another folder")
+    fabric = Fabric(
+        accelerator=hardware.accelerator,
+        devices=hardware.devices,
+        num_nodes=hardware.nodes,
+        strategy="ddp" if hardware.devices * hardware.nodes > 1 else "auto",
+        precision=hardware.precision,  # type: ignore[arg-type]
+    )
+    if hardware.devices * hardware.nodes > 1:
+        fabric.launch()
+    torch.use_deterministic_algorithms(fabric.device.type == "cpu")
+    run = Run(fabric, data, config, out, hardware)
+    if resume:
+        run.restore(out / LAST)
+    elif fabric.is_global_zero:
+        write_text(out / "config.json", json_text({**settings_text(run), "hardware": asdict(hardware)}))
+    _loop(run, hardware)
+    if fabric.is_global_zero:
+        best = out / BEST if (out / BEST).is_file() else out / LAST
+        checkpoint.export_deblurring(out / EXPORTED, checkpoint.load(best))
+    fabric.barrier()
+    return out / EXPORTED if fabric.is_global_zero else None
+
+
+def _loop(run: Run, hardware: Hardware) -> None:
+    """Train from the run's step to its end."""
+    fabric, config = run.fabric, run.config
+    records = Records(run.out, run.step, enabled=fabric.is_global_zero)
+    deblurring, optimiser = fabric.setup(run.deblurring, run.optimiser)
+    reblurring = None if run.reblurring is None else fabric.setup_module(run.reblurring)
+    if hardware.compiled:
+        deblurring = torch.compile(deblurring)
+    saved = run.step
+    bar = tqdm(total=run.total_steps, initial=run.step, desc="train", unit="step", disable=not _shows(fabric))
+    while run.step < run.total_steps:
+        epoch = run.step // run.per_epoch
+        for group in optimiser.param_groups:
+            group["lr"] = config.learning_rate * 0.5 ** (epoch // config.halve_every)
+        for number, batch in _batches(run, epoch):
+            started = time.perf_counter()
+            torch.manual_seed((config.seed << 40) + (run.step << 8) + fabric.global_rank)
+            deblurring.train()
+            last = (number + 1) % config.accumulate == 0 or number + 1 == run.per_epoch
+            with fabric.no_backward_sync(deblurring, enabled=not last):
+                if epoch < config.warmup_epochs:
+                    losses, seen = warm_up(batch, deblurring, run.flow, config)
+                else:
+                    losses, seen = joint(batch, deblurring, reblurring, run.flow, config)
+                own = torch.stack([term.detach().float() for term in losses])
+                terms = torch.as_tensor(fabric.all_reduce(own, reduce_op="mean"))
+                _check_finite(run, terms, batch)
+                fabric.backward(losses.total / config.accumulate)
+            if last:
+                optimiser.step()
+                optimiser.zero_grad(set_to_none=True)
+            run.step += 1
+            images = config.batch * fabric.world_size / (time.perf_counter() - started)
+            records.write(run.step, epoch, type(losses)(*terms.tolist()), optimiser.param_groups[0]["lr"], images)
+            bar.set_postfix(loss=f"{terms[0]:.4f}", refresh=False)
+            bar.update()
+            if last and run.step - saved >= SAVE_EVERY:  # between, gradients are half added up
+                run.save(LAST)
+                saved = run.step
+            if run.step >= run.total_steps:
+                break
+        _end_epoch(run, epoch, batch, seen, records)
+    bar.close()
+    records.close()
+
+
+def _batches(run: Run, epoch: int) -> Iterator[tuple[int, Batch]]:
+    """Yield what is left of an epoch, each batch with its number, on the device."""
+    done = run.step % run.per_epoch
+    loader = load_epoch(run.data, run.config, epoch, run.fabric.global_rank, run.fabric.world_size, done)
+    for number, batch in enumerate(loader, done):
+        if isinstance(batch, UserError):
+            raise batch
+        device = run.fabric.device
+        yield number, Batch(batch.blur.to(device), batch.sharp.to(device), batch.names)
+
+
+def _end_epoch(run: Run, epoch: int, batch: Batch, seen: Seen, records: Records) -> None:
+    """Write pictures, validate and keep checkpoints, as often as the configuration says."""
+    config, finished = run.config, run.step >= run.total_steps
+    if run.fabric.is_global_zero and ((epoch + 1) % config.sample_every == 0 or finished):
+        write_sample(run.out / "samples" / f"{run.step:07d}.png", batch, seen)
+    if run.data.validation and ((epoch + 1) % config.val_every == 0 or finished):
+        found = torch.tensor(0.0)
+        if run.fabric.is_global_zero:
+            found = torch.tensor(validate(run.deblurring, run.data, str(run.fabric.device)))
+        psnr_db = float(run.fabric.broadcast(found))
+        records.validated(run.step, psnr_db)
+        if psnr_db > run.best_db:
+            run.best_db = psnr_db
+            run.save(BEST)
+    run.save(LAST)
+
+
+def _check_finite(run: Run, terms: torch.Tensor, batch: Batch) -> None:
+    """Stop where a loss is not finite: the weights of the last checkpoint are from before."""
+    if bool(torch.isfinite(terms).all()):
+        return
+    kept = run.out / LAST
+    before = f"the last checkpoint, {kept}, is from before" if kept.is_file() else "no checkpoint was written yet"
+    raise UserError(f"step {run.step}: the loss is not finite on {', '.join(batch.names)}; {before}")
+
+
+def _shows(fabric: Fabric) -> bool:
+    return bool(fabric.is_global_zero and sys.stderr.isatty())
+
+
+def settings_text(run: Run) -> dict[str, Any]:
+    """Return what config.json says of a run."""
+    return {
+        **checkpoint.describe(run.config, run.data.sha256, run.flow_identity),
+        "patches": len(run.data.patches),
+        "steps_per_epoch": run.per_epoch,
+        "held_out_scenes": list(run.data.held_out),
+        "validation_pairs": [pair.name for pair in run.data.validation],
+        "parameters": {
+            "deblurring": sum(p.numel() for p in run.deblurring.parameters()),
+            "reblurring": 0 if run.reblurring is None else sum(p.numel() for p in run.reblurring.parameters()),
+        },
+    }

@@ -1,0 +1,31 @@
+"""Linear warping of tensors by flow, eq. (5), and what the 2023 release makes of it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+def warp(image: Tensor, flow: Tensor, *, release_grid: bool = False) -> Tensor:
+    """Return `image` drawn into the frame that the flow belongs to: bilinear, the border repeated.
+
+    Gradients reach `image`, and `flow` if it asks for one.
+
+    Args:
+        image: (N, C, H, W).
+        flow: (N, 2, H, W), (dx, dy) in pixels: pixel (x, y) of the result is read at (x + dx, y + dy).
+        release_grid: Read the grid as the release does: a pixel grid over -1..1, plus the flow in units of half the
+            frame less one pixel, with align_corners=False. At zero flow that is half a pixel off at the edges.
+
+    >>> image = torch.arange(4.0).reshape(1, 1, 1, 4).expand(1, 1, 3, 4)
+    >>> warp(image, torch.tensor([1.0, 0.0]).reshape(1, 2, 1, 1).expand(1, 2, 3, 4))[0, 0, 0].tolist()
+    [1.0, 2.0, 3.0, 3.0]
+    """
+    height, width = image.shape[-2:]
+    x = torch.arange(width, device=flow.device, dtype=flow.dtype) + flow[:, 0]
+    y = torch.arange(height, device=flow.device, dtype=flow.dtype)[:, None] + flow[:, 1]
+    grid = torch.stack([2 * x / max(width - 1, 1) - 1, 2 * y / max(height - 1, 1) - 1], dim=-1)
+    return functional.grid_sample(
+        image, grid.to(image.dtype), mode="bilinear", padding_mode="border", align_corners=not release_grid
+    )

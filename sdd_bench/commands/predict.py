@@ -1,0 +1,67 @@
+"""sdd-bench predict: parse, call, print."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from sdd_bench.commands.options import data_folder, data_option, grey_option, torch_device
+
+
+@click.command("predict")
+@click.option(
+    "--checkpoint",
+    "weights",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="deblurring.pt of a run, or one of its checkpoints.",
+)
+@data_option
+@click.option("--split", default="test", show_default=True, help="Whose blur images are restored.")
+@click.option("--images", type=click.Path(path_type=Path), default=None, help="Instead of --data: a folder of images.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the predictions, PNG.")
+@click.option("--bits", type=click.Choice(["8", "16"]), default="8", show_default=True)
+@click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1, auto.")
+@click.option("--precision", type=click.Choice(["32", "bf16", "fp16"]), default="32", show_default=True)
+@click.option(
+    "--tile", type=int, default=0, help="Side of tiles, a multiple of 16.  [default: full frames where memory allows]"
+)
+@grey_option
+def command(
+    weights: Path,
+    data: Path | None,
+    split: str,
+    images: Path | None,
+    out: Path,
+    bits: str,
+    device: str,
+    precision: str,
+    tile: int,
+    grey: str,
+) -> None:
+    """Restore the blur images of a split, or of a folder, with a trained network.
+
+    Images that are there already are kept, so that a run that was cut off goes on.
+
+    \b
+    Example:
+      sdd-bench predict --checkpoint runs/sdd-eq2/deblurring.pt --data data/sdd --out predictions
+      sdd-bench predict --checkpoint runs/sdd-eq2/deblurring.pt --images holiday/ --out restored
+    """
+    from jdrl_baseline.predict import predict
+    from sdd_bench.dataset.catalog import open_dataset
+    from sdd_bench.errors import UserError
+    from sdd_bench.image_io import list_images
+
+    if images is not None:
+        if data is not None:
+            raise UserError("give --data or --images, not both")
+        files = {path.stem: path for path in list_images(images)}
+    else:
+        files = {pair.name: pair.blur for pair in open_dataset(data_folder(data), split, grey=grey).split(split)}
+    if tile % 16:
+        raise UserError(f"--tile {tile}: expected a multiple of 16")
+    chosen = torch_device(device)
+    done = predict(weights, files, out, device=chosen, bits=int(bits), precision=precision, tile_px=tile, grey=grey)
+    click.echo(f"written: {done} predictions to {out}" + (f", {len(files) - done} were there" * (done < len(files))))

@@ -1,0 +1,99 @@
+"""Presets and settings: what they change, what is refused before work starts."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import pytest
+
+from jdrl_baseline.config import Config, build_config, load_config, preset_names
+from sdd_bench.errors import UserError
+
+EXPECTED = {
+    "eq2", "eq1", "restormer-like", "unet-l1", "unet-no-cycle", "unet-no-mask", "unet-no-reblur", "unet-no-kpn",
+    "unet-no-wpn", "unet-eq1", "release-2023", "ded", "dpdd", "smoke",
+}  # fmt: skip
+
+
+def changed(preset: str) -> dict[str, object]:
+    base = asdict(Config())
+    return {key: value for key, value in asdict(load_config(preset)).items() if value != base[key]}
+
+
+def test_every_preset_loads_and_holds_only_its_difference() -> None:
+    assert set(preset_names()) == EXPECTED
+    assert changed("eq2") == {}
+    assert changed("eq1") == {"blur_map": False}
+
+
+def test_the_defaults_are_the_papers_numbers() -> None:
+    config = Config()
+    assert (config.alpha, config.beta, config.mask_lambda) == (0.5, 0.5, 0.35)
+    assert (config.learning_rate, config.halve_every, config.epochs, config.warmup_epochs) == (2e-5, 60, 200, 15)
+    assert (config.crop, config.batch) == (512, 1)
+    assert (config.width, config.blocks, config.heads, config.refinement) == (48, (4, 6, 6, 8), (1, 2, 4, 8), 4)
+
+
+@pytest.mark.parametrize(
+    ("preset", "difference"),
+    [
+        ("unet-l1", {"pixel_loss": "l1", "deform": False, "cycle": False, "alpha": 0.0}),
+        ("unet-no-cycle", {"deform": False, "cycle": False}),
+        ("unet-no-mask", {"mask": "ones"}),
+        ("unet-no-reblur", {"alpha": 0.0}),
+        ("unet-no-kpn", {"kernel_branch": False}),
+        ("unet-no-wpn", {"weight_branch": False}),
+    ],
+)
+def test_rows_of_the_ablation_differ_from_ours_in_what_the_paper_says(
+    preset: str, difference: dict[str, object]
+) -> None:
+    assert changed(preset) == {**changed("unet-eq1"), **difference}
+
+
+def test_settings_are_read_as_their_type() -> None:
+    config = load_config("eq1", ["epochs=3", "learning_rate=1e-4", "flow=ptlflow:pwcnet", "blocks=[1, 1, 1, 1]"])
+    assert (config.epochs, config.learning_rate, config.flow) == (3, 1e-4, "ptlflow:pwcnet")
+    assert config.blocks == (1, 1, 1, 1)
+    assert load_config("eq1", ["learning_rate=1"]).learning_rate == 1.0
+    assert load_config("eq1", ["cycle = false"]).cycle is False
+
+
+def test_all_faults_are_named_together() -> None:
+    with pytest.raises(UserError) as refused:
+        load_config("eq2", ["lerning_rate=3", "epochs=1.5", "mask=foo", "cycle=yes", "batch=0"])
+    for words in (
+        "did you mean 'learning_rate'",
+        "epochs = 1.5: expected a whole number",
+        "mask = 'foo': expected one of robust",
+        "cycle = 'yes': expected true or false",
+        "batch = 0: expected more than 0",
+    ):
+        assert words in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"network": "unet"}, "takes no blur map"),
+        ({"alpha": 0.0}, "needs the reblurring network"),
+        ({"blur_map": False, "kernel_branch": False, "weight_branch": False}, "kernel branch or its weight branch"),
+        ({"kernel_branch": False}, "needs both branches"),
+        ({"heads": [1, 2, 4, 7]}, "do not divide by 7 heads"),
+        ({"blocks": [1, 2]}, "four numbers each"),
+        ({"crop": 16}, "at least 32"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused(values: dict[str, object], words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        build_config(values, "here")
+
+
+def test_unknown_preset_lists_those_there_are() -> None:
+    with pytest.raises(UserError, match=r"unknown preset 'eq3', expected one of ded, dpdd, eq1, eq2"):
+        load_config("eq3")
+
+
+def test_a_setting_without_a_value_is_refused() -> None:
+    with pytest.raises(UserError, match="expected key=value"):
+        load_config("eq1", ["epochs"])

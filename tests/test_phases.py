@@ -1,0 +1,173 @@
+"""The two phases: which image flow is estimated from, which terms a variant has, where gradients go."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from jdrl_baseline.config import Config, build_config, load_config
+from jdrl_baseline.losses import charbonnier
+from jdrl_baseline.models import build_deblurring, build_reblurring
+from jdrl_baseline.phases import Batch, joint, reblur_as, warm_up
+from jdrl_baseline.warping import warp
+
+SMALL = {
+    "width": 8, "blocks": [1, 1, 1, 1], "heads": [1, 1, 2, 2], "refinement": 1, "reblur_width": 4, "crop": 32,
+}  # fmt: skip
+
+
+class Spy:
+    """A flow estimator that remembers what it was asked and answers a constant shift."""
+
+    def __init__(self, dx: float = 1.0) -> None:
+        self.asked: list[tuple[Tensor, Tensor]] = []
+        self.dx = dx
+
+    def __call__(self, first: Tensor, second: Tensor) -> Tensor:
+        self.asked.append((first.detach().clone(), second.detach().clone()))
+        flow = torch.zeros_like(first[:, :2])
+        flow[:, 0] = self.dx
+        return flow.detach()
+
+
+def setting(preset: str = "eq2", **changes: object) -> Config:
+    known = {k: getattr(load_config(preset), k) for k in ("network", "blur_map", "deform", "cycle", "alpha", "mask")}
+    known |= {k: getattr(load_config(preset), k) for k in ("kernel_branch", "weight_branch", "pixel_loss")}
+    return build_config({**known, **SMALL, **changes}, "test")
+
+
+@pytest.fixture
+def batch() -> Batch:
+    torch.manual_seed(0)
+    return Batch(torch.rand(2, 3, 32, 40), torch.rand(2, 3, 32, 40), ("a", "b"))
+
+
+def nets(config: Config) -> tuple[nn.Module, nn.Module | None]:
+    return build_deblurring(config).eval(), build_reblurring(config)
+
+
+def reached(module: nn.Module) -> bool:
+    return any(p.grad is not None and bool(p.grad.abs().sum() > 0) for p in module.parameters())
+
+
+def test_warm_up_warps_the_sharp_image_to_the_blur_image_and_leaves_the_rest(batch: Batch) -> None:
+    config, flow = setting(), Spy()
+    deblurring, reblurring = nets(config)
+    losses, seen = warm_up(batch, deblurring, flow, config)
+    ((first, second),) = flow.asked
+    assert torch.equal(first, batch.blur)
+    assert torch.equal(second, batch.sharp)
+    expected = charbonnier(deblurring(batch.blur).image, warp(batch.sharp, flow(batch.blur, batch.sharp)))
+    assert losses.total.item() == pytest.approx(expected.item())
+    assert (losses.cycle.item(), losses.reblurring.item(), losses.blur_map.item()) == (0, 0, 0)
+    losses.total.backward()
+    assert reached(deblurring)
+    assert reblurring is not None
+    assert not reached(reblurring)
+    assert seen.mask is None
+
+
+def test_joint_flow_goes_from_the_image_to_be_matched_into_the_other(batch: Batch) -> None:
+    config, flow = setting("eq1"), Spy()
+    deblurring, reblurring = nets(config)
+    joint(batch, deblurring, reblurring, flow, config)
+    restored = deblurring(batch.blur).image
+    (there, back) = flow.asked
+    torch.testing.assert_close(there[0], restored)
+    assert torch.equal(there[1], batch.sharp)
+    assert torch.equal(back[0], batch.sharp)
+    torch.testing.assert_close(back[1], restored)
+
+
+def test_equation_two_adds_up_and_trains_both_networks(batch: Batch) -> None:
+    config = setting()
+    deblurring, reblurring = nets(config)
+    losses, seen = joint(batch, deblurring, reblurring, Spy(), config)
+    total = losses.aligned + losses.cycle + 0.5 * losses.reblurring + 0.5 * losses.blur_map
+    assert losses.total.item() == pytest.approx(total.item())
+    assert min(losses.cycle.item(), losses.reblurring.item(), losses.blur_map.item()) > 0
+    losses.total.backward()
+    assert reached(deblurring)
+    assert reblurring is not None
+    assert reached(reblurring)
+    assert seen.radius is not None
+    assert not any(t.requires_grad for t in seen if t is not None)
+
+
+def test_the_blur_map_loss_does_not_reach_the_reblurring_network(batch: Batch) -> None:
+    config = setting()
+    deblurring, reblurring = nets(config)
+    joint(batch, deblurring, reblurring, Spy(), config)[0].blur_map.backward()
+    assert reached(deblurring)
+    assert reblurring is not None
+    assert not reached(reblurring)
+
+
+def test_the_reblurring_loss_reaches_the_deblurring_network_through_its_prediction(batch: Batch) -> None:
+    config = setting("eq1")
+    deblurring, reblurring = nets(config)
+    joint(batch, deblurring, reblurring, Spy(), config)[0].reblurring.backward()
+    assert reached(deblurring)
+    assert reblurring is not None
+    assert reached(reblurring)
+
+
+@pytest.mark.parametrize("term", ["aligned", "cycle"])
+def test_both_deblurring_terms_train_the_deblurring_network_alone(batch: Batch, term: str) -> None:
+    config = setting("eq1")
+    deblurring, reblurring = nets(config)
+    getattr(joint(batch, deblurring, reblurring, Spy(), config)[0], term).backward()
+    assert reached(deblurring)
+    assert reblurring is not None
+    assert not reached(reblurring)
+
+
+@pytest.mark.parametrize("preset", ["unet-l1", "unet-no-cycle", "restormer-like"])
+def test_variants_without_deformation_never_ask_for_flow(batch: Batch, preset: str) -> None:
+    config, flow = setting(preset), Spy()
+    deblurring, reblurring = nets(config)
+    losses, _ = joint(batch, deblurring, reblurring, flow, config)
+    warm_up(batch, deblurring, flow, config)
+    assert flow.asked == []
+    assert losses.cycle.item() == 0
+    assert (losses.reblurring.item() > 0) == (config.alpha > 0)
+
+
+def test_plain_l1_is_the_mean_absolute_difference(batch: Batch) -> None:
+    config = setting("unet-l1")
+    deblurring, reblurring = nets(config)
+    losses, _ = joint(batch, deblurring, reblurring, Spy(), config)
+    expected = (deblurring(batch.blur).image - batch.sharp).abs().mean()
+    assert losses.total.item() == pytest.approx(expected.item())
+    assert reblurring is None
+
+
+def test_the_mask_takes_out_what_it_says(batch: Batch) -> None:
+    config = setting("eq1")
+    deblurring, reblurring = nets(config)
+
+    def halves(first: Tensor, second: Tensor) -> Tensor:  # noqa: ARG001
+        flow = torch.full_like(first[:, :2], 0.0)
+        flow[:, 0] = 4
+        flow[:, 0, :, :10] = 30
+        return flow
+
+    _, seen = joint(batch, deblurring, reblurring, halves, config)
+    assert seen.mask is not None
+    assert seen.mask[:, :, :, :10].sum() == 0
+    assert seen.mask[:, :, :, 10:].min() == 1
+    _, seen = joint(batch, deblurring, reblurring, halves, replace(config, mask="ones"))
+    assert seen.mask is not None
+    assert seen.mask.min() == 1
+
+
+@pytest.mark.parametrize("preset", ["unet-eq1", "unet-no-kpn", "unet-no-wpn"])
+def test_every_reblurring_variant_keeps_a_constant_image(preset: str, batch: Batch) -> None:
+    config = setting(preset)
+    _, reblurring = nets(config)
+    assert reblurring is not None
+    flat = torch.full_like(batch.blur, 0.3)
+    torch.testing.assert_close(reblur_as(flat, reblurring(flat, batch.blur), config), flat)

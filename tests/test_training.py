@@ -1,0 +1,252 @@
+"""Training from end to end on pairs of a few pixels: files, resuming, processes, refusals, prediction."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+
+from jdrl_baseline import checkpoint, training
+from jdrl_baseline.config import Config, build_config
+from jdrl_baseline.patches import Crops, epoch_batches, epoch_order, open_training_data, read_pair
+from jdrl_baseline.predict import load_deblurring, predict
+from jdrl_baseline.restore import restore
+from jdrl_baseline.training import LAST, Hardware, train
+from sdd_bench.cli import root as cli
+from sdd_bench.errors import UserError
+from sdd_bench.image_io import read_pixels, write_png
+
+CPU = Hardware(accelerator="cpu")
+TINY = {
+    "network": "unet", "width": 4, "reblur_width": 4, "blur_map": False, "crop": 48, "batch": 2, "workers": 0,
+    "val_scenes": 1, "val_every": 100, "sample_every": 100, "warmup_epochs": 0, "epochs": 2, "steps": 6,
+    "learning_rate": 1e-3,
+}  # fmt: skip
+
+
+def tiny(**changes: object) -> Config:
+    return build_config({**TINY, **changes}, "test")
+
+
+def run_command(*words: object) -> str:
+    result = CliRunner().invoke(cli, [str(word) for word in words])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A prepared dataset of five small pairs from as many scenes, three of them to train on."""
+    folder = tmp_path_factory.mktemp("train")
+    size = ("--size", "192x128", "--max-radius", 2, "--seed", 5, "--jobs", 1)
+    run_command("synthesise", "--out", folder / "photos", "--count", 5, *size)
+    choices = ("--split", 0.6, "--group-by", "scene", "--window", 64, "--jobs", 1)
+    run_command("prepare", folder / "photos", "--out", folder / "data", *choices)
+    run_command("prepare", folder / "photos", "--out", folder / "packed", *choices, "--store", "hdf5")
+    return folder / "data"
+
+
+@pytest.fixture(scope="module")
+def finished(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run that was not interrupted; dropout takes part."""
+    out = tmp_path_factory.mktemp("finished")
+    train(data, tiny(), out, CPU, resume=False)
+    return out
+
+
+def losses(out: Path) -> list[list[str]]:
+    with (out / "log.csv").open() as file:
+        return [row[:-1] for row in csv.reader(file)]  # without images a second
+
+
+def weights(path: Path) -> dict[str, torch.Tensor]:
+    state = checkpoint.load(path)
+    return {**state["deblurring"], **{f"R.{k}": v for k, v in (state.get("reblurring") or {}).items()}}
+
+
+def test_a_run_leaves_what_it_promises(finished: Path, data: Path) -> None:
+    names = {path.name for path in finished.iterdir()}
+    assert names == {
+        "config.json", "log.csv", "validation.csv", "tensorboard", "samples", "last.pt", "best.pt", "deblurring.pt",
+    }  # fmt: skip
+    settings = json.loads((finished / "config.json").read_text())
+    assert settings["config"]["width"] == 4
+    assert settings["dataset_sha256"] == json.loads((data / "dataset.json").read_text())["sha256"]
+    assert settings["flow"] == {"estimator": "dis", "preset": "medium"}
+    assert len(losses(finished)) == 1 + 6
+    assert read_pixels(finished / "samples" / "0000006.png").shape == (2 * 52, 4 * 52, 3)
+    state = checkpoint.load(finished / "deblurring.pt", checkpoint.DEBLURRING)
+    assert "reblurring" not in state
+    assert state["step"] == 6
+
+
+def test_a_run_that_was_cut_off_goes_on_as_if_it_had_not_been(
+    data: Path, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "SAVE_EVERY", 2)
+    original, calls = training.joint, []
+
+    def cut_off(*arguments: object) -> object:
+        calls.append(1)
+        if len(calls) == 6:
+            raise KeyboardInterrupt
+        return original(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(training, "joint", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        train(data, tiny(), tmp_path / "run", CPU, resume=False)
+    assert checkpoint.load(tmp_path / "run" / LAST)["step"] == 4
+    assert len(losses(tmp_path / "run")) == 1 + 5
+    monkeypatch.setattr(training, "joint", original)
+    train(data, tiny(), tmp_path / "run", CPU, resume=True)
+    assert losses(tmp_path / "run") == losses(finished)
+    one, other = weights(finished / LAST), weights(tmp_path / "run" / LAST)
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[key], other[key]) for key in one)
+
+
+def test_readers_do_not_change_what_is_learnt(data: Path, finished: Path, tmp_path: Path) -> None:
+    train(data, tiny(workers=2), tmp_path / "run", CPU, resume=False)
+    assert losses(tmp_path / "run") == losses(finished)
+
+
+def test_hdf5_gives_the_same_patches_as_png(data: Path) -> None:
+    png, packed = (open_training_data(root, tiny()) for root in (data, data.with_name("packed")))
+    assert png.patches == packed.patches
+    for patch in png.patches[::5]:
+        for a, b in zip(read_pair(data, patch), read_pair(data.with_name("packed"), patch), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_accumulated_steps_are_one_step_of_the_larger_batch(data: Path, tmp_path: Path) -> None:
+    plain = {"dropout": 0.0, "alpha": 0.0, "steps": 4}
+    train(data, tiny(**plain, batch=2, accumulate=2), tmp_path / "two", CPU, resume=False)
+    train(data, tiny(**{**plain, "steps": 2}, batch=4), tmp_path / "four", CPU, resume=False)
+    two, four = weights(tmp_path / "two" / LAST), weights(tmp_path / "four" / LAST)
+    for key in two:
+        torch.testing.assert_close(two[key], four[key], rtol=1e-3, atol=2e-5)
+
+
+def test_two_processes_are_one_with_twice_the_batch(data: Path, tmp_path: Path) -> None:
+    settings = [f"{k}={v}" for k, v in {**TINY, "dropout": 0.0, "steps": 3}.items() if k not in ("batch", "network")]
+    words = [word for s in settings for word in ("--set", s.replace("False", "false"))]
+    command = [sys.executable, "-m", "sdd_bench.cli", "train-baseline", "--data", str(data), "--preset", "unet-eq1"]
+    for name, extra in (("one", ["--set", "batch=4"]), ("two", ["--set", "batch=2", "--devices", "2"])):
+        whole = [*command, *words, *extra, "--accelerator", "cpu", "--out", str(tmp_path / name)]
+        done = subprocess.run(whole, capture_output=True, text=True, check=False, timeout=300)
+        assert done.returncode == 0, done.stdout + done.stderr
+    one, two = (np.array(losses(tmp_path / name)[1:], float) for name in ("one", "two"))
+    np.testing.assert_allclose(two, one, rtol=1e-3)
+    assert done.stdout.count("written:") == 1
+
+
+def test_a_loss_that_is_not_finite_stops_with_the_images(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original, calls = training.joint, []
+
+    def spoilt(*arguments: object) -> object:
+        found, seen = original(*arguments)  # type: ignore[arg-type]
+        calls.append(1)
+        return (found._replace(total=found.total * float("nan")), seen) if len(calls) == 3 else (found, seen)
+
+    monkeypatch.setattr(training, "joint", spoilt)
+    with pytest.raises(UserError, match=r"step 2: the loss is not finite on \w+_\d+_\d+, \w+; no checkpoint"):
+        train(data, tiny(), tmp_path / "run", CPU, resume=False)
+
+
+def test_validation_scenes_have_no_patch_in_training(data: Path) -> None:
+    found = open_training_data(data, tiny())
+    assert len(found.held_out) == 1
+    assert {pair.scene for pair in found.validation} == set(found.held_out)
+    assert not [patch for patch in found.patches if patch.name.startswith(found.held_out[0])]
+    with pytest.raises(UserError, match="has only 3 scenes"):
+        open_training_data(data, tiny(val_scenes=3))
+
+
+def test_order_and_crops_follow_the_seed_and_the_epoch_alone(data: Path) -> None:
+    found = open_training_data(data, tiny())
+    first, again, later = (Crops(found, tiny(), epoch)[3] for epoch in (0, 0, 1))
+    assert not any(isinstance(crop, UserError) for crop in (first, again, later))
+    assert torch.equal(first[0], again[0])
+    assert not torch.equal(first[0], later[0])
+    assert epoch_order(50, 1, 2) == epoch_order(50, 1, 2) != epoch_order(50, 1, 3)
+    order = epoch_order(11, 0, 0)
+    both = [b for pair in zip(*(epoch_batches(order, 2, r, 2) for r in (0, 1)), strict=True) for b in pair]
+    assert [i for b in both for i in b] == order[:8]
+    assert epoch_batches(order, 2, 0, 1, skip=2) == epoch_batches(order, 2, 0, 1)[2:]
+
+
+def test_a_deleted_or_damaged_patch_is_one_clear_line(data: Path, tmp_path: Path) -> None:
+    import shutil
+
+    shutil.copytree(data, tmp_path / "data")
+    victim = next((tmp_path / "data" / "train_patches" / "blur").iterdir())
+    victim.write_bytes(victim.read_bytes()[:100])
+    with pytest.raises(UserError, match=rf"^[^\n]*{victim.name}: [^\n]*$"):
+        train(tmp_path / "data", tiny(steps=0, workers=1), tmp_path / "run", CPU, resume=False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [({"width": 8}, "begun with other settings: width"), ({"seed": 3}, "begun with other settings: seed")],
+)
+def test_a_run_does_not_go_on_with_other_settings(
+    data: Path, finished: Path, changes: dict[str, object], words: str
+) -> None:
+    with pytest.raises(UserError, match=words):
+        train(data, replace(tiny(), **changes), finished, CPU, resume=True)  # type: ignore[arg-type]
+
+
+def test_a_folder_with_a_run_is_not_begun_anew(data: Path, finished: Path) -> None:
+    with pytest.raises(UserError, match="holds a run already; go on with --resume"):
+        train(data, tiny(), finished, CPU, resume=False)
+
+
+@pytest.mark.parametrize("damage", ["cut", "pickle", "empty", "text"])
+def test_damaged_checkpoints_are_one_clear_line_and_run_no_code(finished: Path, tmp_path: Path, damage: str) -> None:
+    import pickle
+
+    whole = (finished / LAST).read_bytes()
+    content = {
+        "cut": whole[: len(whole) // 2],
+        "pickle": pickle.dumps(Path("/")),
+        "empty": b"",
+        "text": b"not a checkpoint",
+    }[damage]
+    (tmp_path / "x.pt").write_bytes(content)
+    with pytest.raises(UserError, match=r"x\.pt: not a checkpoint"):
+        checkpoint.load(tmp_path / "x.pt")
+
+
+def test_predictions_are_written_once_and_of_one_checkpoint(finished: Path, data: Path, tmp_path: Path) -> None:
+    words = ("predict", "--checkpoint", finished / "deblurring.pt", "--data", data, "--out", tmp_path / "p")
+    assert "written: 2 predictions" in run_command(*words)
+    assert "written: 0 predictions" in run_command(*words)
+    shapes = {read_pixels(path).shape for path in (tmp_path / "p").glob("*.png")}
+    assert shapes == {(128, 192, 3)}
+    with pytest.raises(UserError, match="another checkpoint or other settings"):
+        predict(finished / LAST, {"a": next((tmp_path / "p").glob("*.png"))}, tmp_path / "p")
+
+
+def test_a_folder_of_images_of_any_size_is_restored_in_16_bits(finished: Path, tmp_path: Path) -> None:
+    write_png(tmp_path / "in" / "odd.png", np.full((37, 53, 3), 120, np.uint8))
+    words = ("--images", tmp_path / "in", "--out", tmp_path / "out", "--bits", 16)
+    run_command("predict", "--checkpoint", finished / "deblurring.pt", *words)
+    restored = read_pixels(tmp_path / "out" / "odd.png")
+    assert (restored.shape, restored.dtype) == ((37, 53, 3), np.uint16)
+
+
+def test_tiles_equal_the_full_frame(finished: Path) -> None:
+    network = load_deblurring(finished / "deblurring.pt")
+    image = np.random.default_rng(0).random((720, 900, 3)).astype(np.float32)
+    whole, tiled = restore(network, image), restore(network, image, tile_px=672)
+    assert np.abs(whole - tiled).max() < 1e-5
