@@ -10,6 +10,7 @@ from sdd_bench.commands.options import (
     anchors_option,
     data_folder,
     data_option,
+    dataset_option,
     grey_option,
     job_count,
     jobs_option,
@@ -18,12 +19,7 @@ from sdd_bench.commands.options import (
 
 @click.command("anchor")
 @data_option
-@click.option(
-    "--dataset",
-    "dataset_name",
-    default=None,
-    help="Name of a released dataset: sdd, dpdd, ...  [default: recognised by its folders]",
-)
+@dataset_option
 @click.option("--split", default="test", show_default=True, help="Which split is anchored; all for every one.")
 @anchors_option
 @click.option(

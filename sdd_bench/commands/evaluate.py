@@ -12,6 +12,7 @@ from sdd_bench.commands.options import (
     anchors_option,
     data_folder,
     data_option,
+    dataset_option,
     grey_option,
     job_count,
     jobs_option,
@@ -32,12 +33,7 @@ if TYPE_CHECKING:
     help="Folder of predictions: PNG, TIFF or JPEG, matched to the images by name.",
 )
 @data_option
-@click.option(
-    "--dataset",
-    "dataset_name",
-    default=None,
-    help="Name of a released dataset: sdd, dpdd, ...  [default: recognised by its folders]",
-)
+@dataset_option
 @click.option("--split", default="test", show_default=True, help="Which split was predicted.")
 @click.option(
     "--protocol",

@@ -26,6 +26,16 @@ def data_option(function: F) -> F:
     )(function)
 
 
+def dataset_option(function: F) -> F:
+    """Add --dataset, as `dataset_name`."""
+    return click.option(
+        "--dataset",
+        "dataset_name",
+        default=None,
+        help="Name of a released dataset: sdd, dpdd, ...  [default: recognised by its folders]",
+    )(function)
+
+
 def anchors_option(function: F) -> F:
     """Add --anchors."""
     return click.option(
