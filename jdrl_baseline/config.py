@@ -26,6 +26,7 @@ class Config:
         refinement: Transformer blocks after the decoder.
         expansion: Of the feed-forward layers.
         dropout: In the UNet's deepest stages, while training.
+        residual: Whether the UNet adds to the blur image and starts at it; as in the papers it is the image itself.
         blur_map: Whether F predicts a blur map and is given it: eq. (2); without, eq. (1).
         reblur_width: Channels of the reblurring network.
         kernel_branch: Whether R predicts kernels; else fixed disks of radius 1 to 7 px.
@@ -68,6 +69,7 @@ class Config:
     refinement: int = 4
     expansion: float = 2.66
     dropout: float = 0.4
+    residual: bool = False
     blur_map: bool = True
     reblur_width: int = 64
     kernel_branch: bool = True

@@ -23,6 +23,7 @@ def build_deblurring(config: Config, *, checkpointing: bool = False) -> Deblurri
         config.expansion,
         config.blur_map,
         config.dropout,
+        config.residual,
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)

@@ -354,3 +354,14 @@ def test_wrong_networks_are_refused() -> None:
         ReblurringNetwork(kernel_branch=False, weight_branch=False)
     with pytest.raises(ValueError, match=r"'zeros', expected one of he, xavier"):
         ReblurringNetwork(initialisation="zeros")
+
+
+def test_a_residual_unet_starts_at_the_blur_image_and_learns() -> None:
+    network = DeblurringNetwork(DeblurringSize("unet", 4, blur_map=False, dropout=0, residual=True))
+    blur = torch.rand(1, 3, 37, 53)
+    torch.testing.assert_close(network(blur).image, blur)
+    optimiser = torch.optim.SGD(network.parameters(), lr=0.1)
+    for _ in range(2):
+        (network(blur).image - 0.5).square().mean().backward()
+        optimiser.step()
+    assert not torch.equal(network(blur).image, blur)

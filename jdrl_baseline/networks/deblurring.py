@@ -38,6 +38,8 @@ class DeblurringSize:
         expansion: Of the feed-forward layers.
         blur_map: Whether F predicts a blur map and F_D is given it.
         dropout: In the UNet's two deepest stages, in training.
+        residual: Whether the UNet's output is added to the blur image and starts at zero; the Restormer's always is
+            added.
 
     Raises:
         ValueError: A value out of range, or heads that do not divide the channels of their level.
@@ -51,6 +53,7 @@ class DeblurringSize:
     expansion: float = 2.66
     blur_map: bool = True
     dropout: float = 0.4
+    residual: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -94,7 +97,7 @@ class DeblurringNetwork(nn.Module):
 
     With a blur map, the map and the blur image are concatenated, re-weighted by channel attention of reduction 4 and
     given to F_D; without, F_D is given the blur image. The Restormer's residual is added to the blur image, the UNet's
-    output is the image. Results are float32 at least, also under autocast.
+    output is the image unless it is to be a residual as well. Results are float32 at least, also under autocast.
 
     26,371,074 parameters with the default size, 31,031,875 as a UNet of width 64 without blur map.
 
@@ -120,13 +123,15 @@ class DeblurringNetwork(nn.Module):
         self.attention = ChannelAttention(channels, reduction=4) if size.blur_map else None
         self.body: Restormer | UNet
         if size.kind == "unet":
-            self.body = UNet(channels, size.width, size.dropout)
+            self.body = UNet(channels, size.width, size.dropout, residual=size.residual)
         else:
             self.body = Restormer(channels, size.width, size.blocks, size.heads, size.refinement, size.expansion)
         self.checkpointing = checkpointing
         initialisation_named(initialisation)(self)
         if initialisation == "he" and size.kind == "restormer":
             init_he(self.body, RESTORMER_SLOPE)
+        if isinstance(self.body, UNet) and size.residual:
+            nn.init.zeros_(self.body.last.weight)
 
     @property
     def checkpointing(self) -> bool:
@@ -156,7 +161,7 @@ class DeblurringNetwork(nn.Module):
             guided = self.attention(torch.cat([blur_map, padded], dim=1))
             blur_map = blur_map[..., :height, :width]
         image = at_least_float32(self.body(guided))
-        if self.size.kind == "restormer":
+        if self.size.kind == "restormer" or self.size.residual:
             image = padded + image
         return Deblurred(image[..., :height, :width], blur_map)
 

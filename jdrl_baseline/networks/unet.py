@@ -26,9 +26,10 @@ def _double_convolution(in_channels: int, out_channels: int) -> nn.Sequential:
 
 
 class UNet(nn.Module):
-    """Four levels and a bottom of double 3x3 convolutions, (N, in_channels, H, W) to (N, 3, H, W) in (0, 1).
+    """Four levels and a bottom of double 3x3 convolutions, (N, in_channels, H, W) to (N, 3, H, W).
 
-    The output is the image itself through a sigmoid, as in DPDNet, and not a residual. Dropout is in the two deepest
+    The output is the image itself through a sigmoid, as in DPDNet; or, with `residual`, what is to be added to the blur
+    image, which is how small networks learn within minutes. Dropout is in the two deepest
     stages of the encoder, the fourth level and the bottom, while training only. A shift of the image by a multiple of
     16 px shifts the output alike, except near the borders; other shifts change it, because of the pooling.
 
@@ -38,8 +39,9 @@ class UNet(nn.Module):
 
     multiple = 2**LEVELS
 
-    def __init__(self, in_channels: int = 3, width: int = 64, dropout: float = 0.4) -> None:
+    def __init__(self, in_channels: int = 3, width: int = 64, dropout: float = 0.4, *, residual: bool = False) -> None:
         super().__init__()
+        self.residual = residual
         widths = [width * 2**level for level in range(LEVELS + 1)]
         self.encoder = nn.ModuleList(
             _double_convolution(before, after) for before, after in zip([in_channels, *widths], widths, strict=False)
@@ -62,4 +64,5 @@ class UNet(nn.Module):
         for level in reversed(range(LEVELS)):
             features = torch.cat([skips[level], torch.relu(self.up[level](features))], dim=1)
             features = self.decoder[level](features)
-        return torch.sigmoid(at_least_float32(self.last(features)))
+        last = at_least_float32(self.last(features))
+        return last if self.residual else torch.sigmoid(last)

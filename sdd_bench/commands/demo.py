@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import textwrap
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,9 @@ METHODS = {
 }
 """Folder of predictions to name in the tables."""
 
+TRAINED = {"trained": "JDRL, smoke preset"}
+"""What --with-training adds to them."""
+
 MOVED_PX = 2
 PROTOCOLS = {
     "direct/1": "leaderboard-direct.csv",
@@ -41,8 +44,11 @@ PROTOCOLS = {
     show_default=True,
     help="A new folder, or one of an earlier demo.",
 )
+@click.option(
+    "--with-training", is_flag=True, help="Also train a small network on a CPU, minutes, and score what it predicts."
+)
 @jobs_option
-def command(out: Path, jobs: int | None) -> None:
+def command(out: Path, with_training: bool, jobs: int | None) -> None:
     """Run the whole loop on data it makes itself: no download, under a minute.
 
     Synthesises misaligned pairs from the photographs inside scikit-image, prepares them, scores three honest
@@ -51,6 +57,7 @@ def command(out: Path, jobs: int | None) -> None:
     \b
     Example:
       sdd-bench demo --out demo
+      sdd-bench demo --out demo --with-training
     """
     from sdd_bench.report.demo_page import explain, write_page
 
@@ -58,12 +65,16 @@ def command(out: Path, jobs: int | None) -> None:
     workers = job_count(jobs)
     test = _make_data(out, workers)
     _make_predictions(out, test, workers)
-    tables = _score(out, workers)
+    methods = METHODS
+    if with_training:
+        _train(out)
+        methods = METHODS | TRAINED
+    tables = _score(out, methods, workers)
     click.echo("\nWhat this shows:")
     words = explain(tables, METHODS["upper-bound"], METHODS["moved"])
     for line in words:
         click.echo(textwrap.fill(line, 100, initial_indent="  ", subsequent_indent="  ") + "\n")
-    pictures = {method: out / "predictions" / folder for folder, method in METHODS.items()}
+    pictures = {method: out / "predictions" / folder for folder, method in methods.items()}
     page = write_page(out / "report.html", tables, words, test, pictures)
     click.echo(f"Done in {time.monotonic() - started:.0f} s. Leaderboard: {out / 'leaderboard.csv'}; pictures: {page}")
 
@@ -94,12 +105,23 @@ def _make_predictions(out: Path, test: Sequence[Pair], workers: int) -> None:
     write_moved(truths, predictions / "moved", MOVED_PX)
 
 
-def _score(out: Path, workers: int) -> dict[str, Path]:
+def _train(out: Path) -> None:
+    """Train the smoke preset where it is not trained yet, and predict."""
+    _say("A small network trained on the misaligned pairs, minutes on a CPU")
+    run = out / "training"
+    if not (run / "deblurring.pt").is_file():
+        begun = ("--resume", run) if (run / "last.pt").is_file() else ("--preset", "smoke", "--out", run)
+        _run("train-baseline", "--data", out / "data", *begun, "--accelerator", "cpu")
+    weights, predictions = run / "deblurring.pt", out / "predictions" / "trained"
+    _run("predict", "--checkpoint", weights, "--data", out / "data", "--out", predictions)
+
+
+def _score(out: Path, methods: Mapping[str, str], workers: int) -> dict[str, Path]:
     """Score every folder of predictions under every protocol; return each shown protocol's leaderboard."""
     _say("Anchoring: each sharp photograph drawn into its blur image's frame, once, for every method alike")
     _run("anchor", "--data", out / "data", "--jobs", workers)
     _say("Scoring each folder under every protocol in one pass")
-    for folder, method in METHODS.items():
+    for folder, method in methods.items():
         words = ("--pred", out / "predictions" / folder, "--data", out / "data", "--protocol", "all")
         _run("evaluate", *words, "--method", method, "--out", out / "results" / folder, "--jobs", workers, quiet=True)
     tables = {}
@@ -107,7 +129,7 @@ def _score(out: Path, workers: int) -> dict[str, Path]:
         _say(f"Ranking under {protocol}")
         tables[protocol] = out / name
         ending = f"*.{protocol.replace('/', '-')}.json"
-        results = sorted(path for folder in METHODS for path in (out / "results" / folder).glob(ending))
+        results = sorted(path for folder in methods for path in (out / "results" / folder).glob(ending))
         _run("leaderboard", *results, "--out", tables[protocol], shown=("leaderboard", out / "results/*" / ending))
     return tables
 
