@@ -182,6 +182,8 @@ def test_a_pair_without_an_anchor_is_named_refused_and_left_out_only_when_asked(
         assert list(results.dataset["excluded"]) == ["c"]
         assert (results.dataset["n_images"], results.missing) == (2, ())
     assert len(whole.images) == 3
+    alone = run(data, replace(evaluation(data, "moved", "direct/1"), exclude_failed=True))["direct/1"]
+    assert alone.images == both["direct/1"].images
     run(data, replace(evaluation(data, "aligned", "direct/1"), method=Method("whole")))
     entries = [read_entry(data / name) for name in ("moved.direct-1.json", "whole.direct-1.json")]
     with pytest.raises(UserError, match=r"differ in excluded|excluded \(none against c\)"):

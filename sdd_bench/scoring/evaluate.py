@@ -142,12 +142,12 @@ def _protocols(evaluation: Evaluation) -> tuple[Protocol, ...]:
 
 
 def _anchored(evaluation: Evaluation, pairs: Sequence[Pair], protocols: Sequence[Protocol], jobs: int) -> _Split:
-    """Return the pairs to score, with their anchors where a protocol needs them.
+    """Return the pairs to score, with their anchors where a protocol, or leaving out pairs without one, needs them.
 
     Raises:
         UserError: Pairs that cannot be anchored, all named, unless they are to be left out.
     """
-    if not any(p.anchored for p in protocols):
+    if not (evaluation.exclude_failed or any(p.anchored for p in protocols)):
         return _Split(tuple(pairs), {}, {})
     records = ensure_anchors(pairs, evaluation.anchor_folder, jobs, evaluation.grey)
     failed = {record["name"]: record["why"] for record in records if record["status"] == "failed"}

@@ -63,10 +63,11 @@ def score_pair(task: ScoreTask) -> dict[str, Any]:
         UserError: Files that cannot be read or do not fit together.
     """
     restored = read_image(task.restored, grey=task.grey)
+    needs_anchor = any(protocol.anchored for protocol in task.protocols)
     needs_sharp = not all(protocol.anchored for protocol in task.protocols)
     sharp = read_image(task.pair.sharp, grey=task.grey) if needs_sharp else None
     stored = None
-    if task.record is not None and task.anchors is not None:
+    if needs_anchor and task.record is not None and task.anchors is not None:
         stored = read_truth(task.anchors, task.pair, task.record)
     rows = {}
     try:
