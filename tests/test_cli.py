@@ -171,6 +171,7 @@ def test_demo_ranks_the_truth_first_where_it_is_drawn_and_forgives_the_moved_one
     assert float(direct[0]["psnr_db"]) - float(direct[-1]["psnr_db"]) < 2
     assert [r["method"] for r in paper] == [truth, moved, "Blur image", "Richardson-Lucy, disk 2 px"]
     assert float(paper[0]["psnr_db"]) - float(paper[1]["psnr_db"]) < 0.5
+    assert float(paper[0]["psnr_db"]) > float(paper[2]["psnr_db"]) + 3
     assert {r["protocol"] for r in anchored} == {"anchored/1"}
     assert [r["method"] for r in anchored] == [truth, "Blur image", "Richardson-Lucy, disk 2 px", moved]
     assert [r["status"] for r in anchored] == ["measured"] * 3 + ["flagged"]
@@ -188,9 +189,10 @@ def test_readme_shows_what_the_demo_prints(demo: tuple[Path, str]) -> None:
 
     for shown, printed in zip(scores(README), scores(demo[1]), strict=True):
         assert (*shown[:2], shown[-1]) == (*printed[:2], printed[-1])
-        for a, b in zip(shown[2:-1], printed[2:-1], strict=True):
-            # Other processors round differently.
-            assert a == b == "" or float(a) == pytest.approx(float(b), rel=0.005, abs=0.05)
+        for a, b in zip(shown[2:5], printed[2:5], strict=True):
+            assert float(a) == pytest.approx(float(b), rel=0.005)  # other processors round differently
+        for a, b in zip(shown[5:-1], printed[5:-1], strict=True):
+            assert a == b == "" or float(a) == pytest.approx(float(b), rel=0.005, abs=0.05)  # may be near zero
 
 
 def test_demo_says_what_it_shows_and_draws_it(demo: tuple[Path, str]) -> None:

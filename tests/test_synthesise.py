@@ -164,6 +164,23 @@ def test_srgb_curve_is_the_standards() -> None:
     np.testing.assert_allclose(encode_srgb(decode_srgb(values)), values, atol=1e-6)
 
 
+def test_no_sample_is_taken_outside_the_margin(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Read by plain eight taps, a frame whose outermost ring is NaN shows any place that is read past the margin.
+    from sdd_bench.dataset import known_pair
+
+    plain = known_pair.sample
+    monkeypatch.setattr(known_pair, "sample", lambda stage, x, y, _: plain(stage, x, y, "lanczos4"))
+    synthesis = Synthesis(size=(64, 48), max_radius_px=2, zoom_range=(0.9, 1.1), shift_range_px=6, rotation_range_deg=1)
+    margin_x, margin_y = synthesis.margin(64, 48)
+    stage = np.full((48 + 2 * margin_y, 64 + 2 * margin_x, 3), 0.25, np.float32)
+    stage[[0, -1]] = stage[:, [0, -1]] = np.nan
+    for zoom in (0.9, 1.1):
+        for turn in (-1, 1):
+            for shift in (-6, 6):
+                sharp = draw_sharp(stage, Similarity(zoom, turn, shift, -shift), 64, 48)
+                np.testing.assert_allclose(sharp, 0.25, atol=1e-6)
+
+
 def test_no_border_is_invented() -> None:
     # The outermost ring is far off: any sample that reads past the needed margin would show it. Band-limited drawing
     # rings a little beside such an edge, which no photograph has.
