@@ -41,6 +41,7 @@ class Config:
         mask_lambda: Lambda of eq. (6).
         mask_floor_px: Of the robust mask.
         mask_mean: `all` or `valid`: over which pixels a masked loss is averaged.
+        inside: Whether pixels whose counterpart lies outside the crop are left out as well, in warm-up too.
         release_grid: Whether warping reads the 2023 release's grid.
         alpha: Weight of the reblurring loss; 0 leaves out the reblurring network.
         beta: Weight of the blur map loss.
@@ -84,6 +85,7 @@ class Config:
     mask_lambda: float = 0.35
     mask_floor_px: float = 0.5
     mask_mean: str = "all"
+    inside: bool = True
     release_grid: bool = False
     alpha: float = 0.5
     beta: float = 0.5

@@ -13,7 +13,7 @@ from jdrl_baseline.losses import Losses, blur_map_loss, charbonnier, combined, r
 from jdrl_baseline.networks.deblurring import Deblurred
 from jdrl_baseline.networks.reblurring import Predicted
 from jdrl_baseline.reblur import blur_map, effective_radius, reblur, reblur_fixed_disks, reblur_one_kernel
-from jdrl_baseline.warping import warp
+from jdrl_baseline.warping import inside, warp
 
 
 class Batch(NamedTuple):
@@ -38,15 +38,17 @@ class Seen(NamedTuple):
 def warm_up(batch: Batch, deblurring: nn.Module, flow: Flow, config: Config) -> tuple[Losses, Seen]:
     """Return the losses of the first epochs: the prediction against the sharp image warped to the blur image.
 
-    The prediction is too poor for flow then (section 4.1). No cycle, no mask, no reblurring, no blur map loss.
+    The prediction is too poor for flow then (section 4.1). No cycle, no reblurring, no blur map loss,
+    and of the mask only that the counterpart of a pixel must lie inside the crop.
     """
     restored = deblurring(batch.blur).image
-    truth, found = batch.sharp, None
+    truth, found, mask = batch.sharp, None, None
     if config.deform:
         found = flow(batch.blur, batch.sharp)
+        mask = inside(found) if config.inside else None
         truth = warp(batch.sharp, found, release_grid=config.release_grid)
-    losses = combined(_pixel_loss(restored, truth, None, config), None, None, None, config.alpha, config.beta)
-    return losses, Seen(restored.detach(), truth, None, found, None, None)
+    losses = combined(_pixel_loss(restored, truth, mask, config), None, None, None, config.alpha, config.beta)
+    return losses, Seen(restored.detach(), truth, mask, found, None, None)
 
 
 def joint(
@@ -96,7 +98,9 @@ def reblur_as(restored: Tensor, predicted: Predicted, config: Config) -> Tensor:
 
 
 def _mask(flow: Tensor, config: Config) -> Tensor:
-    return calibration_mask(flow, config.mask, config.mask_lambda, config.mask_floor_px)
+    """Return the calibration mask, where wanted without pixels whose counterpart is not in the crop."""
+    mask = calibration_mask(flow, config.mask, config.mask_lambda, config.mask_floor_px)
+    return mask * inside(flow) if config.inside else mask
 
 
 def _pixel_loss(a: Tensor, b: Tensor, mask: Tensor | None, config: Config) -> Tensor:

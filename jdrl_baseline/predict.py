@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 from tqdm import tqdm
 
 from jdrl_baseline import checkpoint
-from jdrl_baseline.models import build_deblurring, load_weights
+from jdrl_baseline.maps import IMAGE, RADIUS, first_component, with_maps
+from jdrl_baseline.models import build_deblurring, build_reblurring, load_weights
 from jdrl_baseline.networks.deblurring import DeblurringNetwork
-from jdrl_baseline.restore import restore
+from jdrl_baseline.restore import image_of, through
+from sdd_bench.dataset.synthesise import RADIUS_SCALE
 from sdd_bench.errors import UserError
 from sdd_bench.image_io import file_sha256, read_image, to_pixels, write_png, write_text
 
 DTYPES = {"32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+RADIUS_MAP, BLUR_MAP = "radius", "blur_map"
 RECORD = ".checkpoint.sha256"
 """Which network the predictions in a folder are of, so that two are never mixed."""
 
@@ -33,6 +39,28 @@ def load_deblurring(path: Path, device: str = "cpu") -> DeblurringNetwork:
     return network.to(device).eval()
 
 
+def load_with_maps(path: Path, device: str = "cpu") -> Callable[[Tensor], Tensor]:
+    """Return what `maps.with_maps` makes of a checkpoint's networks.
+
+    Raises:
+        UserError: It holds neither the reblurring network nor a deblurring network with a blur map.
+    """
+    deblurring = load_deblurring(path, device)
+    state = checkpoint.load(path)
+    config, weights = checkpoint.config_of(state, path), state.get("reblurring")
+    reblurring = build_reblurring(config)
+    if reblurring is None or weights is None:
+        if deblurring.blur_map is None:
+            raise UserError(
+                f"{path}: holds no blur map and no reblurring network to draw maps from; try the run's best.pt"
+            )
+        return with_maps(deblurring, None)
+    load_weights(reblurring, weights, str(path))
+    if not (config.kernel_branch and config.weight_branch):
+        raise UserError(f"{path}: maps need both branches of the reblurring network")
+    return with_maps(deblurring, reblurring.to(device).eval(), truncate=config.truncate)
+
+
 def predict(
     weights: Path,
     files: Mapping[str, Path],
@@ -43,6 +71,7 @@ def predict(
     precision: str = "32",
     tile_px: int = 0,
     grey: str = "refuse",
+    maps: Path | None = None,
 ) -> int:
     """Restore files to out/NAME.png and return how many had to be done; those that are there are kept.
 
@@ -55,22 +84,37 @@ def predict(
         precision: A key of `DTYPES`; fp16 needs a GPU.
         tile_px: Side of tiles; 0 takes full frames where memory allows.
         grey: `refuse` or `expand`.
+        maps: Folder for radius/NAME.png, the effective blur radius (16 bits, 256 times the radius in pixels; only where
+            the checkpoint holds the reblurring network), and blur_map/NAME.png, the 35 channels as one (8 bits).
 
     Raises:
-        UserError: A damaged checkpoint or image, or a folder with predictions of another checkpoint.
+        UserError: A damaged checkpoint or image, a folder with predictions of another checkpoint, or a checkpoint that
+            no maps can be drawn from.
     """
     if precision == "fp16" and device == "cpu":
         raise UserError("--precision fp16 needs a GPU; take bf16 or 32")
     if not files:
         raise UserError("no images to restore")
-    network = load_deblurring(weights, device)
+    forward = load_with_maps(weights, device) if maps is not None else image_of(load_deblurring(weights, device))
     identity = f"{file_sha256(weights)} {bits} {precision} {tile_px}\n"
     record = out / RECORD
     if record.is_file() and record.read_text(encoding="utf-8") != identity:
         raise UserError(f"{out}: holds predictions of another checkpoint or other settings; give another folder")
     write_text(record, identity)
-    waiting = {name: path for name, path in files.items() if not (out / f"{name}.png").is_file()}
+    done = [out] if maps is None else [out, maps / BLUR_MAP]
+    waiting = {n: path for n, path in files.items() if not all((folder / f"{n}.png").is_file() for folder in done)}
     for name, path in tqdm(waiting.items(), desc="predict", unit="", disable=not sys.stderr.isatty()):
-        restored = restore(network, read_image(path, grey=grey), device, tile_px=tile_px, dtype=DTYPES[precision])
-        write_png(out / f"{name}.png", to_pixels(restored, bits))
+        image = read_image(path, grey=grey)
+        found = through(forward, image, device, tile_px=tile_px, dtype=DTYPES[precision])
+        write_png(out / f"{name}.png", to_pixels(found[..., IMAGE].clip(0, 1), bits))
+        if maps is not None:
+            _write_maps(maps, name, found)
     return len(waiting)
+
+
+def _write_maps(folder: Path, name: str, found: NDArray[np.float32]) -> None:
+    """Write the maps of a prediction; the blur map last, it says that both are there."""
+    radius = found[..., RADIUS]
+    if not np.isnan(radius).any():
+        write_png(folder / RADIUS_MAP / f"{name}.png", np.floor(radius * RADIUS_SCALE + 0.5).astype(np.uint16))
+    write_png(folder / BLUR_MAP / f"{name}.png", to_pixels(first_component(found[..., RADIUS + 1 :])))

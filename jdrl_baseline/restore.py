@@ -1,15 +1,18 @@
-"""Whole images through F: at full size where memory allows, else in overlapping tiles blended without a seam."""
+"""Whole images through a network: at full size where memory allows, else in tiles blended without a seam."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+
+Forward = Callable[[Tensor], Tensor]
+"""(1, 3, H, W) in [0, 1] to (1, C, H, W)."""
 
 TILE_PX = 1024
 OVERLAP_PX = 336
@@ -30,12 +33,34 @@ def restore(
     tile_px: int = 0,
     dtype: torch.dtype = torch.float32,
 ) -> NDArray[np.float32]:
-    """Return the prediction of an image, clipped to [0, 1].
+    """Return the prediction of an image, clipped to [0, 1]; arguments as for `through`."""
+    return through(image_of(network), image, device, tile_px=tile_px, dtype=dtype).clip(0, 1)
+
+
+def image_of(network: nn.Module) -> Forward:
+    """Return a deblurring network as a function from blur images to predictions."""
+
+    def forward(blur: Tensor) -> Tensor:
+        image: Tensor = network(blur).image
+        return image
+
+    return forward
+
+
+def through(
+    forward: Forward,
+    image: NDArray[np.floating],
+    device: str = "cpu",
+    *,
+    tile_px: int = 0,
+    dtype: torch.dtype = torch.float32,
+) -> NDArray[np.float32]:
+    """Return what a function makes of an image, (H, W, C).
 
     Args:
-        network: F, in evaluation mode on the device.
+        forward: (1, 3, H, W) to (1, C, H, W); its networks are in evaluation mode on the device.
         image: (H, W, 3) in [0, 1].
-        device: Where the network is.
+        device: Where the networks are.
         tile_px: Side of the tiles, a multiple of 16; 0 takes the full frame where memory allows.
         dtype: float32, or what autocast shall use.
     """
@@ -43,10 +68,10 @@ def restore(
     with torch.inference_mode(), torch.autocast(device.split(":")[0], dtype=dtype, enabled=dtype != torch.float32):
         if not tile_px and _fits(blur, device):
             try:
-                return _as_image(network(blur.to(device)).image)
+                return _as_image(forward(blur.to(device)))
             except torch.OutOfMemoryError:
                 torch.cuda.empty_cache()
-        return _as_image(_tiled(network, blur, device, tile_px or TILE_PX))
+        return _as_image(_tiled(forward, blur, device, tile_px or TILE_PX))
 
 
 def _fits(blur: Tensor, device: str) -> bool:
@@ -61,16 +86,19 @@ def _fits(blur: Tensor, device: str) -> bool:
     return pixels * CPU_BYTES_PER_PIXEL < free
 
 
-def _tiled(network: nn.Module, blur: Tensor, device: str, tile_px: int) -> Tensor:
-    """Return the prediction from tiles; each counts in its inner part, ramps overlap and add up to one."""
+def _tiled(forward: Forward, blur: Tensor, device: str, tile_px: int) -> Tensor:
+    """Return the result from tiles; each counts in its inner part, ramps overlap and add up to one."""
     height, width = blur.shape[-2:]
-    total = torch.zeros_like(blur)
+    total: Tensor | None = None
     rows, columns = (_starts(side, tile_px) for side in (height, width))
     for top, down in _windows(rows, height, tile_px):
         for left, across in _windows(columns, width, tile_px):
             part = blur[:, :, top : top + tile_px, left : left + tile_px].to(device)
-            restored = network(part).image.float().cpu()
-            total[:, :, top : top + tile_px, left : left + tile_px] += restored * down[:, None] * across
+            found = forward(part).float().cpu()
+            if total is None:
+                total = found.new_zeros(1, found.shape[1], height, width)
+            total[:, :, top : top + tile_px, left : left + tile_px] += found * down[:, None] * across
+    assert total is not None
     return total
 
 
@@ -98,4 +126,4 @@ def _windows(starts: list[int], side: int, tile_px: int) -> Iterator[tuple[int, 
 
 
 def _as_image(tensor: Tensor) -> NDArray[np.float32]:
-    return np.ascontiguousarray(tensor[0].float().clamp(0, 1).permute(1, 2, 0).cpu().numpy())
+    return np.ascontiguousarray(tensor[0].float().permute(1, 2, 0).cpu().numpy())

@@ -29,3 +29,22 @@ def warp(image: Tensor, flow: Tensor, *, release_grid: bool = False) -> Tensor:
     return functional.grid_sample(
         image, grid.to(image.dtype), mode="bilinear", padding_mode="border", align_corners=not release_grid
     )
+
+
+def inside(flow: Tensor) -> Tensor:
+    """Return where a flow leads into the frame: (N, 1, H, W) of 0 and 1, without gradient.
+
+    Elsewhere `warp` only repeats the border. In a crop of 96 px and at misalignment to 15 px that is a sixth of all
+    pixels.
+
+    Args:
+        flow: (N, 2, H, W), (dx, dy) in pixels.
+
+    >>> inside(torch.tensor([1.0, 0.0]).reshape(1, 2, 1, 1).expand(1, 2, 1, 3)).tolist()
+    [[[[1.0, 1.0, 0.0]]]]
+    """
+    height, width = flow.shape[-2:]
+    x = torch.arange(width, device=flow.device, dtype=flow.dtype) + flow[:, 0].detach()
+    y = torch.arange(height, device=flow.device, dtype=flow.dtype)[:, None] + flow[:, 1].detach()
+    found = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
+    return found[:, None].to(flow.dtype)

@@ -35,7 +35,7 @@ class Spy:
 
 def setting(preset: str = "eq2", **changes: object) -> Config:
     known = {k: getattr(load_config(preset), k) for k in ("network", "blur_map", "deform", "cycle", "alpha", "mask")}
-    known |= {k: getattr(load_config(preset), k) for k in ("kernel_branch", "weight_branch", "pixel_loss")}
+    known |= {k: getattr(load_config(preset), k) for k in ("kernel_branch", "weight_branch", "pixel_loss", "inside")}
     return build_config({**known, **SMALL, **changes}, "test")
 
 
@@ -54,7 +54,7 @@ def reached(module: nn.Module) -> bool:
 
 
 def test_warm_up_warps_the_sharp_image_to_the_blur_image_and_leaves_the_rest(batch: Batch) -> None:
-    config, flow = setting(), Spy()
+    config, flow = setting(inside=False), Spy()
     deblurring, reblurring = nets(config)
     losses, seen = warm_up(batch, deblurring, flow, config)
     ((first, second),) = flow.asked
@@ -146,7 +146,7 @@ def test_plain_l1_is_the_mean_absolute_difference(batch: Batch) -> None:
 
 
 def test_the_mask_takes_out_what_it_says(batch: Batch) -> None:
-    config = setting("eq1")
+    config = setting("eq1", inside=False)
     deblurring, reblurring = nets(config)
 
     def halves(first: Tensor, second: Tensor) -> Tensor:  # noqa: ARG001
@@ -162,6 +162,23 @@ def test_the_mask_takes_out_what_it_says(batch: Batch) -> None:
     _, seen = joint(batch, deblurring, reblurring, halves, replace(config, mask="ones"))
     assert seen.mask is not None
     assert seen.mask.min() == 1
+
+
+@pytest.mark.parametrize("phase", ["warm-up", "joint"])
+def test_pixels_whose_counterpart_is_outside_the_crop_do_not_count(batch: Batch, phase: str) -> None:
+    config, flow = setting("eq1"), Spy(2.5)
+    deblurring, reblurring = nets(config)
+    if phase == "warm-up":
+        losses, seen = warm_up(batch, deblurring, flow, config)
+    else:
+        losses, seen = joint(batch, deblurring, reblurring, flow, config)
+    mask = torch.zeros(2, 1, 32, 40)
+    mask[..., :37] = 1
+    assert seen.mask is not None
+    assert torch.equal(seen.mask, mask)
+    restored = deblurring(batch.blur).image
+    expected = charbonnier(restored, warp(batch.sharp, flow(batch.blur, batch.sharp)), mask)
+    assert losses.aligned.item() == pytest.approx(expected.item())
 
 
 @pytest.mark.parametrize("preset", ["unet-eq1", "unet-no-kpn", "unet-no-wpn"])

@@ -27,6 +27,12 @@ from sdd_bench.commands.options import data_folder, data_option, grey_option, to
 @click.option(
     "--tile", type=int, default=0, help="Side of tiles, a multiple of 16.  [default: full frames where memory allows]"
 )
+@click.option(
+    "--maps",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Folder for maps of the blur as well: radius/ and blur_map/.",
+)
 @grey_option
 def command(
     weights: Path,
@@ -38,11 +44,14 @@ def command(
     device: str,
     precision: str,
     tile: int,
+    maps: Path | None,
     grey: str,
 ) -> None:
     """Restore the blur images of a split, or of a folder, with a trained network.
 
-    Images that are there already are kept, so that a run that was cut off goes on.
+    Images that are there already are kept, so that a run that was cut off goes on. --maps draws how blurred the
+    networks take each pixel to be: the effective radius (16-bit, 256 times the pixels; from best.pt or last.pt, which
+    hold the reblurring network) and the 35 channels of the blur map as one picture.
 
     \b
     Example:
@@ -63,5 +72,15 @@ def command(
     if tile % 16:
         raise UserError(f"--tile {tile}: expected a multiple of 16")
     chosen = torch_device(device)
-    done = predict(weights, files, out, device=chosen, bits=int(bits), precision=precision, tile_px=tile, grey=grey)
+    done = predict(
+        weights,
+        files,
+        out,
+        device=chosen,
+        bits=int(bits),
+        precision=precision,
+        tile_px=tile,
+        grey=grey,
+        maps=maps,
+    )
     click.echo(f"written: {done} predictions to {out}" + (f", {len(files) - done} were there" * (done < len(files))))

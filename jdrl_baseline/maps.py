@@ -1,0 +1,68 @@
+"""How blurred the networks take each pixel to be: the effective radius, and the 35 channels of a blur map as one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from jdrl_baseline.networks.deblurring import DeblurringNetwork
+from jdrl_baseline.networks.reblurring import ReblurringNetwork
+from jdrl_baseline.reblur import blur_map, effective_radius
+
+IMAGE = slice(0, 3)
+RADIUS = 3
+"""Channels of what `with_maps` returns; those after the radius are the blur map."""
+
+
+def with_maps(
+    deblurring: DeblurringNetwork, reblurring: ReblurringNetwork | None, *, truncate: bool = False
+) -> Callable[[Tensor], Tensor]:
+    """Return a function from blur images to predictions with maps, (N, 3, H, W) to (N, 39, H, W) float32.
+
+    Channels: the restored image, the effective radius in pixels, the blur map of 35 channels. The blur map is F's
+    where F predicts one, else R's pseudo blur map of eq. (13). What the networks cannot tell is NaN.
+    """
+
+    def forward(blur: Tensor) -> Tensor:
+        found = deblurring(blur)
+        radius, channels = torch.full_like(blur[:, :1], torch.nan), found.blur_map
+        if reblurring is not None:
+            predicted = reblurring(found.image, blur)
+            if predicted.seeds is not None and predicted.weights is not None:
+                radius = effective_radius(predicted.seeds, predicted.weights, truncate=truncate)
+                channels = blur_map(predicted.seeds, predicted.weights) if channels is None else channels
+        if channels is None:
+            channels = torch.full_like(blur[:, :1], torch.nan).expand(-1, 35, -1, -1)
+        return torch.cat([found.image.float(), radius.float(), channels.float()], dim=1)
+
+    return forward
+
+
+def first_component(channels: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Return the first principal component of a map of many channels, as the paper's Fig. 10 shows it.
+
+    The sign is chosen so that it grows with the channels' sum, that is with blur; the 1st and 99th percentile become 0
+    and 1. A map that is the same everywhere gives zeros.
+
+    Args:
+        channels: (H, W, C).
+
+    Returns:
+        (H, W) in [0, 1].
+
+    >>> first_component(np.arange(4.0).reshape(2, 2, 1) * [1.0, 2.0]).tolist()
+    [[0.0, 0.3299...], [0.6700..., 1.0]]
+    """
+    values = channels.reshape(-1, channels.shape[-1]).astype(np.float64)
+    values -= values.mean(axis=0)
+    _, directions = np.linalg.eigh(values.T @ values)
+    along = directions[:, -1]
+    component = values @ (along if along.sum() >= 0 else -along)
+    low, high = np.percentile(component, [1, 99])
+    if high - low < 1e-12:
+        return np.zeros(channels.shape[:2], np.float32)
+    return ((component - low) / (high - low)).clip(0, 1).reshape(channels.shape[:2]).astype(np.float32)
