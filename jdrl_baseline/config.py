@@ -48,6 +48,7 @@ class Config:
         flow: `dis`, or `ptlflow:MODEL[=CHECKPOINT]`.
         epochs: Of the whole training.
         warmup_epochs: Epochs in which the flow is taken from the blur image: T.
+        warmup_terms: `aligned`: in these epochs only the prediction against the warped sharp image; `all`: every term.
         learning_rate: Adam's, at the start.
         halve_every: Epochs after which the learning rate is halved.
         batch: Patches a step and process.
@@ -92,6 +93,7 @@ class Config:
     flow: str = "dis"
     epochs: int = 200
     warmup_epochs: int = 15
+    warmup_terms: str = "aligned"
     learning_rate: float = 2e-5
     halve_every: int = 60
     batch: int = 1
@@ -114,6 +116,7 @@ CHOICES = {
     "pixel_loss": ("charbonnier", "l1"),
     "mask": ("robust", "magnitude", "ref-gray", "ones"),
     "mask_mean": ("all", "valid"),
+    "warmup_terms": ("aligned", "all"),
 }
 POSITIVE = (
     "width", "expansion", "reblur_width", "epochs", "learning_rate", "halve_every", "batch", "accumulate", "crop",

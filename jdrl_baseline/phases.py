@@ -35,12 +35,16 @@ class Seen(NamedTuple):
     radius: Tensor | None
 
 
-def warm_up(batch: Batch, deblurring: nn.Module, flow: Flow, config: Config) -> tuple[Losses, Seen]:
-    """Return the losses of the first epochs: the prediction against the sharp image warped to the blur image.
+def warm_up(
+    batch: Batch, deblurring: nn.Module, reblurring: nn.Module | None, flow: Flow, config: Config
+) -> tuple[Losses, Seen]:
+    """Return the losses of the first epochs, flow taken from the blur image: predictions are too poor (section 4.1).
 
-    The prediction is too poor for flow then (section 4.1). No cycle, no reblurring, no blur map loss,
-    and of the mask only that the counterpart of a pixel must lie inside the crop.
+    By default only the prediction against the sharp image warped to the blur image, and of the mask only that the
+    counterpart of a pixel must lie inside the crop; with `warmup_terms = "all"` everything that `joint` has.
     """
+    if config.warmup_terms == "all":
+        return _all_terms(batch, batch.blur, deblurring(batch.blur), reblurring, flow, config)
     restored = deblurring(batch.blur).image
     truth, found, mask = batch.sharp, None, None
     if config.deform:
@@ -60,14 +64,21 @@ def joint(
     reblurring loss trains F and R.
     """
     output: Deblurred = deblurring(batch.blur)
+    return _all_terms(batch, output.image, output, reblurring, flow, config)
+
+
+def _all_terms(
+    batch: Batch, matched: Tensor, output: Deblurred, reblurring: nn.Module | None, flow: Flow, config: Config
+) -> tuple[Losses, Seen]:
+    """Return every term of eq. (2), flow taken between `matched`, which lies as the prediction does, and the sharp."""
     restored = output.image
     truth, cycle, found, mask = batch.sharp, None, None, None
     if config.deform:
-        found = flow(restored, batch.sharp)
+        found = flow(matched, batch.sharp)
         mask = _mask(found, config)
         truth = warp(batch.sharp, found, release_grid=config.release_grid)
         if config.cycle:
-            back = flow(batch.sharp, restored)
+            back = flow(batch.sharp, matched)
             warped = warp(restored, back, release_grid=config.release_grid)
             cycle = _pixel_loss(warped, batch.sharp, _mask(back, config), config)
     aligned = _pixel_loss(restored, truth, mask, config)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from jdrl_baseline.losses import Losses
 from sdd_bench.dataset.manifest import csv_text
+from sdd_bench.errors import UserError
 from sdd_bench.image_io import write_text
 
 COLUMNS = ("step", "epoch", *Losses._fields, "learning_rate", "images_per_s")
@@ -18,7 +21,7 @@ class Records:
     """Append-only records of one run; nothing is written where not enabled (all processes but the first)."""
 
     def __init__(self, out: Path, step: int, *, enabled: bool) -> None:
-        self.enabled = enabled
+        self.enabled, self.out = enabled, out
         if not enabled:
             return
         self.files = {
@@ -35,6 +38,10 @@ class Records:
         """Add a step; the losses are numbers."""
         if not self.enabled:
             return
+        with self._kept():
+            self._write(step, epoch, losses, learning_rate, images_per_s)
+
+    def _write(self, step: int, epoch: int, losses: Losses, learning_rate: float, images_per_s: float) -> None:
         cells = [step, epoch, *(f"{float(term):.9g}" for term in losses), f"{learning_rate:.6g}", f"{images_per_s:.3g}"]
         csv.writer(self.log, lineterminator="\n").writerow(cells)
         self.log.flush()
@@ -46,9 +53,19 @@ class Records:
         """Add a validation."""
         if not self.enabled:
             return
-        csv.writer(self.validation, lineterminator="\n").writerow([step, f"{psnr_db:.6f}"])
-        self.validation.flush()
-        self.board.add_scalar("validation/psnr_db", psnr_db, step)
+        with self._kept():
+            csv.writer(self.validation, lineterminator="\n").writerow([step, f"{psnr_db:.6f}"])
+            self.validation.flush()
+            self.board.add_scalar("validation/psnr_db", psnr_db, step)
+
+    @contextlib.contextmanager
+    def _kept(self) -> Iterator[None]:
+        """Say in one line where a record cannot be written; checkpoints are as they were."""
+        try:
+            yield
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise UserError(f"{self.out}: the log cannot be written ({reason}); go on with --resume") from None
 
     def close(self) -> None:
         """Hand everything to the operating system."""

@@ -185,7 +185,7 @@ def _loop(run: Run, hardware: Hardware) -> None:
             last = (number + 1) % config.accumulate == 0 or number + 1 == run.per_epoch
             with fabric.no_backward_sync(deblurring, enabled=not last):
                 if epoch < config.warmup_epochs:
-                    losses, seen = warm_up(batch, deblurring, run.flow, config)
+                    losses, seen = warm_up(batch, deblurring, reblurring, run.flow, config)
                 else:
                     losses, seen = joint(batch, deblurring, reblurring, run.flow, config)
                 own = torch.stack([term.detach().float() for term in losses])

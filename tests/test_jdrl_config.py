@@ -39,7 +39,7 @@ def test_the_defaults_are_the_papers_numbers() -> None:
     [
         ("unet-l1", {"pixel_loss": "l1", "deform": False, "cycle": False, "alpha": 0.0}),
         ("unet-no-cycle", {"deform": False, "cycle": False}),
-        ("unet-no-mask", {"mask": "ones"}),
+        ("unet-no-mask", {"mask": "ones", "inside": False}),
         ("unet-no-reblur", {"alpha": 0.0}),
         ("unet-no-kpn", {"kernel_branch": False}),
         ("unet-no-wpn", {"weight_branch": False}),

@@ -56,7 +56,7 @@ def reached(module: nn.Module) -> bool:
 def test_warm_up_warps_the_sharp_image_to_the_blur_image_and_leaves_the_rest(batch: Batch) -> None:
     config, flow = setting(inside=False), Spy()
     deblurring, reblurring = nets(config)
-    losses, seen = warm_up(batch, deblurring, flow, config)
+    losses, seen = warm_up(batch, deblurring, reblurring, flow, config)
     ((first, second),) = flow.asked
     assert torch.equal(first, batch.blur)
     assert torch.equal(second, batch.sharp)
@@ -68,6 +68,18 @@ def test_warm_up_warps_the_sharp_image_to_the_blur_image_and_leaves_the_rest(bat
     assert reblurring is not None
     assert not reached(reblurring)
     assert seen.mask is None
+
+
+def test_warm_up_with_all_terms_is_the_joint_phase_with_flow_of_the_blur_image(batch: Batch) -> None:
+    config, flow = setting(warmup_terms="all"), Spy()
+    deblurring, reblurring = nets(config)
+    losses, _ = warm_up(batch, deblurring, reblurring, flow, config)
+    there, back = flow.asked
+    assert torch.equal(there[0], batch.blur)
+    assert torch.equal(back[1], batch.blur)
+    later, _ = joint(batch, deblurring, reblurring, Spy(), config)  # the Spy answers the same for any image
+    assert [term.item() for term in losses] == [term.item() for term in later]
+    assert min(losses.cycle.item(), losses.reblurring.item(), losses.blur_map.item()) > 0
 
 
 def test_joint_flow_goes_from_the_image_to_be_matched_into_the_other(batch: Batch) -> None:
@@ -130,7 +142,7 @@ def test_variants_without_deformation_never_ask_for_flow(batch: Batch, preset: s
     config, flow = setting(preset), Spy()
     deblurring, reblurring = nets(config)
     losses, _ = joint(batch, deblurring, reblurring, flow, config)
-    warm_up(batch, deblurring, flow, config)
+    warm_up(batch, deblurring, reblurring, flow, config)
     assert flow.asked == []
     assert losses.cycle.item() == 0
     assert (losses.reblurring.item() > 0) == (config.alpha > 0)
@@ -169,7 +181,7 @@ def test_pixels_whose_counterpart_is_outside_the_crop_do_not_count(batch: Batch,
     config, flow = setting("eq1"), Spy(2.5)
     deblurring, reblurring = nets(config)
     if phase == "warm-up":
-        losses, seen = warm_up(batch, deblurring, flow, config)
+        losses, seen = warm_up(batch, deblurring, reblurring, flow, config)
     else:
         losses, seen = joint(batch, deblurring, reblurring, flow, config)
     mask = torch.zeros(2, 1, 32, 40)

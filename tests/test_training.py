@@ -9,6 +9,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -17,7 +18,7 @@ from click.testing import CliRunner
 from jdrl_baseline import checkpoint, training
 from jdrl_baseline.config import Config, build_config
 from jdrl_baseline.patches import Crops, epoch_batches, epoch_order, open_training_data, read_pair
-from jdrl_baseline.predict import load_deblurring, predict
+from jdrl_baseline.predict import load_deblurring, load_with_maps, predict
 from jdrl_baseline.restore import restore
 from jdrl_baseline.training import LAST, Hardware, train
 from sdd_bench.cli import root as cli
@@ -243,6 +244,22 @@ def test_a_folder_of_images_of_any_size_is_restored_in_16_bits(finished: Path, t
     run_command("predict", "--checkpoint", finished / "deblurring.pt", *words)
     restored = read_pixels(tmp_path / "out" / "odd.png")
     assert (restored.shape, restored.dtype) == ((37, 53, 3), np.uint16)
+
+
+def test_maps_say_how_blurred_each_pixel_is_taken_to_be(finished: Path, data: Path, tmp_path: Path) -> None:
+    words = ("predict", "--data", data, "--maps", tmp_path / "maps", "--checkpoint")
+    run_command(*words, finished / LAST, "--out", tmp_path / "p")
+    (name, *_) = sorted(path.name for path in (tmp_path / "p").glob("*.png"))
+    radius = cv2.imread(str(tmp_path / "maps" / "radius" / name), cv2.IMREAD_UNCHANGED)
+    component = cv2.imread(str(tmp_path / "maps" / "blur_map" / name), cv2.IMREAD_UNCHANGED)
+    assert (radius.shape, radius.dtype, component.shape) == ((128, 192), np.uint16, (128, 192))
+    assert 0 < radius.mean() / 256 < 7
+    assert component.max() == 255
+    plain = tmp_path / "plain"
+    run_command("predict", "--data", data, "--checkpoint", finished / LAST, "--out", plain)
+    np.testing.assert_array_equal(read_pixels(plain / name), read_pixels(tmp_path / "p" / name))
+    with pytest.raises(UserError, match=r"holds no blur map and no reblurring network .* best\.pt"):
+        load_with_maps(finished / "deblurring.pt")
 
 
 def test_tiles_equal_the_full_frame(finished: Path) -> None:

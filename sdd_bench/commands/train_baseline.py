@@ -16,6 +16,13 @@ from sdd_bench.commands.options import data_folder, data_option
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a setting; may be given repeatedly."
 )
 @click.option(
+    "--val-split",
+    type=click.IntRange(min=0),
+    default=None,
+    metavar="SCENES",
+    help="Scenes of the training split kept for validation.  [default: the preset's; dataset's own val split if any]",
+)
+@click.option(
     "--out",
     type=click.Path(path_type=Path),
     default=None,
@@ -43,6 +50,7 @@ def command(
     data: Path | None,
     preset: str,
     settings: tuple[str, ...],
+    val_split: int | None,
     out: Path | None,
     resume: Path | None,
     accelerator: str,
@@ -70,12 +78,13 @@ def command(
 
     folder = data_folder(data)
     if resume is not None:
-        if settings or out is not None:
-            raise UserError("--resume goes on with the run's own settings; leave out --set and --out")
+        if settings or out is not None or val_split is not None:
+            raise UserError("--resume goes on with the run's own settings; leave out --set, --val-split and --out")
         state = checkpoint.load(resume / LAST, checkpoint.TRAINING)
         config, target = checkpoint.config_of(state, resume / LAST), resume
     else:
-        config = load_config(preset, settings)
+        kept = () if val_split is None else (f"val_scenes={val_split}",)
+        config = load_config(preset, (*settings, *kept))
         target = out or Path("runs") / f"{folder.resolve().name}-{preset}"
     hardware = Hardware(accelerator, devices, nodes, precision, compiled, checkpointing)
     exported = train(folder, config, target, hardware, resume=resume is not None)
