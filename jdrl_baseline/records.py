@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import csv
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,8 @@ class Records:
         self.log = (out / "log.csv").open("a", newline="", encoding="utf-8")
         self.validation = (out / "validation.csv").open("a", newline="", encoding="utf-8")
         self.board = _board(out / "tensorboard", step)
+        self.hook = threading.excepthook
+        threading.excepthook = _unless_disk(self.hook)
 
     def write(self, step: int, epoch: int, losses: Losses, learning_rate: float, images_per_s: float) -> None:
         """Add a step; the losses are numbers."""
@@ -69,10 +72,13 @@ class Records:
 
     def close(self) -> None:
         """Hand everything to the operating system."""
-        if self.enabled:
+        if not self.enabled:
+            return
+        with self._kept():
             self.log.close()
             self.validation.close()
             self.board.close()
+        threading.excepthook = self.hook
 
 
 def _rows_until(path: Path, columns: tuple[str, ...], step: int) -> list[list[str]]:
@@ -88,3 +94,13 @@ def _board(folder: Path, step: int) -> Any:
     from torch.utils.tensorboard.writer import SummaryWriter
 
     return SummaryWriter(str(folder), purge_step=step + 1)
+
+
+def _unless_disk(hook: Callable[[threading.ExceptHookArgs], object]) -> Callable[[threading.ExceptHookArgs], object]:
+    """Return what a thread's fault is handed to: not the hook where TensorBoard's cannot write, the log says that."""
+
+    def handle(fault: threading.ExceptHookArgs) -> None:
+        if not issubclass(fault.exc_type, OSError):
+            hook(fault)
+
+    return handle

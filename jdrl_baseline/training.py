@@ -165,9 +165,16 @@ def train(root: Path, config: Config, out: Path, hardware: Hardware, *, resume: 
 
 
 def _loop(run: Run, hardware: Hardware) -> None:
-    """Train from the run's step to its end."""
+    """Train from the run's step to its end, and keep records of it."""
+    records = Records(run.out, run.step, enabled=run.fabric.is_global_zero)
+    try:
+        _steps(run, hardware, records)
+    finally:
+        records.close()
+
+
+def _steps(run: Run, hardware: Hardware, records: Records) -> None:
     fabric, config = run.fabric, run.config
-    records = Records(run.out, run.step, enabled=fabric.is_global_zero)
     deblurring, optimiser = fabric.setup(run.deblurring, run.optimiser)
     reblurring = None if run.reblurring is None else fabric.setup_module(run.reblurring)
     if hardware.compiled:
@@ -207,7 +214,6 @@ def _loop(run: Run, hardware: Hardware) -> None:
                 break
         _end_epoch(run, epoch, batch, seen, records)
     bar.close()
-    records.close()
 
 
 def _batches(run: Run, epoch: int) -> Iterator[tuple[int, Batch]]:

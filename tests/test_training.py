@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import re
+import socket
 import subprocess
 import sys
 from dataclasses import replace
@@ -149,6 +152,32 @@ def test_two_processes_are_one_with_twice_the_batch(data: Path, tmp_path: Path) 
     assert done.stdout.count("written:") == 1
 
 
+def test_two_machines_are_two_processes(data: Path, tmp_path: Path) -> None:
+    changes = {**TINY, "dropout": 0.0, "steps": 3}
+    settings = [f"{k}={v}".replace("False", "false") for k, v in changes.items() if k not in ("batch", "network")]
+    words = [word for s in settings for word in ("--set", s)]
+    command = [sys.executable, "-m", "sdd_bench.cli", "train-baseline", "--data", str(data), "--preset", "unet-eq1"]
+    command += [*words, "--set", "batch=2", "--nodes", "2", "--accelerator", "cpu", "--out"]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        where = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1])}
+    machines = [
+        subprocess.Popen(
+            [*command, str(tmp_path / "run")],
+            env=os.environ | where | {"NODE_RANK": str(rank)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for rank in (0, 1)
+    ]
+    said = [machine.communicate(timeout=300)[0] for machine in machines]
+    assert [machine.returncode for machine in machines] == [0, 0], said
+    train(data, tiny(dropout=0.0, steps=3, batch=4), tmp_path / "one", CPU, resume=False)
+    two, one = (np.array(losses(tmp_path / name)[1:], float) for name in ("run", "one"))
+    np.testing.assert_allclose(two, one, rtol=1e-3)
+
+
 def test_a_loss_that_is_not_finite_stops_with_the_images(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -162,6 +191,24 @@ def test_a_loss_that_is_not_finite_stops_with_the_images(
     monkeypatch.setattr(training, "joint", spoilt)
     with pytest.raises(UserError, match=r"step 2: the loss is not finite on \w+_\d+_\d+, \w+; no checkpoint"):
         train(data, tiny(), tmp_path / "run", CPU, resume=False)
+
+
+def test_a_full_disk_is_one_clear_line_and_the_last_checkpoint_stays(data: Path, tmp_path: Path) -> None:
+    train(data, tiny(steps=2), tmp_path, CPU, resume=False)
+    state = checkpoint.load(tmp_path / LAST)
+    state["config"]["steps"] = 4
+    checkpoint.save(tmp_path / LAST, state)
+    before = (tmp_path / LAST).read_bytes()
+    limit = len(before) // 2
+    script = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))"
+    command = [sys.executable, "-c", f"{script}; from sdd_bench.cli import main; main()"]
+    command += ["train-baseline", "--data", str(data), "--resume", str(tmp_path), "--accelerator", "cpu"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 1
+    assert re.fullmatch(r"Error: \S+/(last|best)\.pt: cannot be written \(File too large\)\n", done.stderr), done.stderr
+    assert (tmp_path / LAST).read_bytes() == before
+    train(data, tiny(steps=4), tmp_path, CPU, resume=True)
+    assert [row[0] for row in losses(tmp_path)[1:]] == ["1", "2", "3", "4"]
 
 
 def test_validation_scenes_have_no_patch_in_training(data: Path) -> None:
