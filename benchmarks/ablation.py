@@ -148,21 +148,23 @@ def scores(work: Path, predictions: Path) -> tuple[float, float]:
 
 
 def table(work: Path, rows: list[str], seeds: int) -> list[str]:
-    """Return the table of what was scored, a row a variant."""
+    """Return the table of what is there to score, a row a variant."""
     lines = [
-        "| row | paper, SDD, dB | aligned truth, dB | seeds | anchored/1, dB |",
-        "|---|---|---|---|---|",
+        "| row | paper, SDD, dB | seeds | aligned truth, dB | from to | anchored/1, dB |",
+        "|---|---|---|---|---|---|",
     ]
     blur = scores(work, work / "taken" / "data" / "test" / "blur")
-    lines.append(f"| blur image | | {blur[0]:.2f} | | {blur[1]:.2f} |")
+    lines.append(f"| blur image | | | {blur[0]:.2f} | | {blur[1]:.2f} |")
     for row in rows:
-        found = [scores(work, work / "runs" / f"{row}-{seed}" / "predictions") for seed in range(seeds)]
+        folders = [work / "runs" / f"{row}-{seed}" / "predictions" for seed in range(seeds)]
+        found = [scores(work, folder) for folder in folders if len(list(folder.glob("*.png"))) == TEST_PAIRS]
+        if not found:
+            continue
         exact, anchored = ([pair[i] for pair in found] for i in (0, 1))
-        spread = f"{min(exact):.2f} to {max(exact):.2f}" if seeds > 1 else ""
         paper = f"{PAPER_DB[row]:.2f}" if row in PAPER_DB else ""
-        lines.append(
-            f"| {row} | {paper} | {statistics.fmean(exact):.2f} | {spread} | {statistics.fmean(anchored):.2f} |"
-        )
+        spread = f"{min(exact):.2f} to {max(exact):.2f}"
+        means = f"{statistics.fmean(exact):.2f} | {spread} | {statistics.fmean(anchored):.2f}"
+        lines.append(f"| {row} | {paper} | {len(found)} | {means} |")
     return lines
 
 
@@ -179,14 +181,16 @@ def main() -> None:
     parser.add_argument("--precision", choices=("32", "bf16-mixed"), default="32")
     parser.add_argument("--jobs", type=int, default=2, help="runs side by side, one thread each")
     parser.add_argument("--work", type=Path, default=Path("ablation"))
+    parser.add_argument("--table", action="store_true", help="train nothing, score what DIR holds")
     parser.add_argument("--markdown", type=Path, metavar="FILE")
     arguments = parser.parse_args()
     trial = Trial(*(getattr(arguments, field.name) for field in fields(Trial)))
     started = time.perf_counter()
     make_data(arguments.work)
     wanted = [(row, seed) for seed in range(arguments.seeds) for row in arguments.rows]
-    with ThreadPoolExecutor(arguments.jobs) as pool:
-        list(pool.map(lambda one: train(arguments.work, *one, trial), wanted))
+    if not arguments.table:
+        with ThreadPoolExecutor(arguments.jobs) as pool:
+            list(pool.map(lambda one: train(arguments.work, *one, trial), wanted))
     lines = [
         machine.describe("torch", "numpy", "lightning"),
         f"sdd-bench {__version__}, {datetime.datetime.now(datetime.UTC).date()}",
@@ -194,7 +198,7 @@ def main() -> None:
         f"UNet of {trial.width} channels, {trial.steps} steps of {trial.batch} crops of {trial.crop}x{trial.crop} "
         f"({trial.warm_up:.0%} of them warm-up), precision {trial.precision}, "
         f"{TRAIN_PAIRS} pairs of {SIZE} to train on, {TEST_PAIRS} to test on, disk radius to {MAX_RADIUS} px, "
-        f"{arguments.seeds} seed(s).",
+        f"up to {arguments.seeds} seeds.",
         "",
         *table(arguments.work, arguments.rows, arguments.seeds),
         "",

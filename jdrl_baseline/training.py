@@ -6,13 +6,11 @@ and goes on from its last checkpoint gives the losses and weights of one that wa
 
 from __future__ import annotations
 
-import math
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import torch
 from lightning.fabric import Fabric
@@ -20,12 +18,12 @@ from tqdm import tqdm
 
 from jdrl_baseline import checkpoint
 from jdrl_baseline.config import Config
-from jdrl_baseline.flow import Flow, load_training_flow
-from jdrl_baseline.models import build_deblurring, build_reblurring, load_weights
-from jdrl_baseline.patches import TrainingData, load_epoch, open_training_data, steps_per_epoch
+from jdrl_baseline.losses import Losses
+from jdrl_baseline.patches import load_epoch, open_training_data
 from jdrl_baseline.phases import Batch, Seen, joint, warm_up
 from jdrl_baseline.pictures import write_sample
 from jdrl_baseline.records import Records
+from jdrl_baseline.run import Hardware, Run, settings_text, summary
 from jdrl_baseline.validation import validate
 from sdd_bench.dataset.manifest import json_text
 from sdd_bench.errors import UserError
@@ -34,95 +32,6 @@ from sdd_bench.image_io import write_text
 LAST, BEST, EXPORTED = "last.pt", "best.pt", "deblurring.pt"
 SAVE_EVERY = 500
 """Steps between checkpoints within an epoch; every epoch ends with one."""
-
-
-@dataclass(frozen=True)
-class Hardware:
-    """What a run works on; none of it changes what is learnt but for rounding.
-
-    Attributes:
-        accelerator: `auto`, `cpu`, `cuda`.
-        devices: Processes of this machine, one a device.
-        nodes: Machines.
-        precision: `32` or `bf16-mixed`.
-        compiled: Whether torch.compile is used.
-        checkpointing: Whether activations of the transformer are computed again instead of kept.
-    """
-
-    accelerator: str = "auto"
-    devices: int = 1
-    nodes: int = 1
-    precision: str = "32"
-    compiled: bool = False
-    checkpointing: bool = False
-
-
-class Run:
-    """A training run: its networks, optimiser and place, and how they are kept."""
-
-    def __init__(self, fabric: Fabric, data: TrainingData, config: Config, out: Path, hardware: Hardware) -> None:
-        self.fabric, self.data, self.config, self.out = fabric, data, config, out
-        self.deblurring = build_deblurring(config, checkpointing=hardware.checkpointing).to(fabric.device)
-        reblurring = build_reblurring(config)
-        self.reblurring = None if reblurring is None else reblurring.to(fabric.device)
-        self.flow: Flow
-        self.flow, self.flow_identity = load_training_flow(config.flow, fabric.device)
-        modules = [m for m in (self.deblurring, self.reblurring) if m is not None]
-        parameters = [p for module in modules for p in module.parameters()]
-        self.optimiser = torch.optim.Adam(parameters, lr=config.learning_rate, betas=(0.9, 0.999), eps=1e-8)
-        self.step = 0
-        self.best_db = -math.inf
-        self.per_epoch = steps_per_epoch(data, config, fabric.world_size)
-
-    @property
-    def total_steps(self) -> int:
-        """Steps of the whole training."""
-        whole = self.config.epochs * self.per_epoch
-        return min(whole, self.config.steps) if self.config.steps else whole
-
-    def state(self) -> checkpoint.State:
-        """Return all that a run needs to go on."""
-        return {
-            **checkpoint.describe(self.config, self.data.sha256, self.flow_identity),
-            "kind": checkpoint.TRAINING,
-            "step": self.step,
-            "epoch": self.step // self.per_epoch,
-            "world": self.fabric.world_size,
-            "validation_psnr_db": self.best_db,
-            "held_out": list(self.data.held_out),
-            "deblurring": self.deblurring.state_dict(),
-            "reblurring": None if self.reblurring is None else self.reblurring.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-        }
-
-    def save(self, name: str) -> None:
-        """Write a checkpoint of this moment, by the first process alone."""
-        if self.fabric.is_global_zero:
-            checkpoint.save(self.out / name, self.state())
-        self.fabric.barrier()
-
-    def restore(self, path: Path) -> None:
-        """Go on from a checkpoint.
-
-        Raises:
-            UserError: It is of another configuration, dataset or number of processes.
-        """
-        state = checkpoint.load(path, checkpoint.TRAINING)
-        before = asdict(checkpoint.config_of(state, path))
-        changed = [
-            k for k, v in asdict(self.config).items() if before[k] != v and k not in ("steps", "epochs", "workers")
-        ]
-        if changed:
-            raise UserError(f"{path}: the run was begun with other settings: {', '.join(changed)}")
-        if state["dataset_sha256"] != self.data.sha256:
-            raise UserError(f"{path}: the run was begun on another dataset")
-        if state["world"] != self.fabric.world_size:
-            raise UserError(f"{path}: the run was begun with {state['world']} processes, now {self.fabric.world_size}")
-        load_weights(self.deblurring, state["deblurring"], str(path))
-        if self.reblurring is not None:
-            load_weights(self.reblurring, state["reblurring"], str(path))
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.step, self.best_db = int(state["step"]), float(state["validation_psnr_db"])
 
 
 def train(root: Path, config: Config, out: Path, hardware: Hardware, *, resume: bool) -> Path | None:
@@ -152,6 +61,7 @@ def train(root: Path, config: Config, out: Path, hardware: Hardware, *, resume: 
         fabric.launch()
     torch.use_deterministic_algorithms(fabric.device.type == "cpu")
     run = Run(fabric, data, config, out, hardware)
+    fabric.print(summary(run))
     if resume:
         run.restore(out / LAST)
     elif fabric.is_global_zero:
@@ -204,8 +114,10 @@ def _steps(run: Run, hardware: Hardware, records: Records) -> None:
                 optimiser.zero_grad(set_to_none=True)
             run.step += 1
             images = config.batch * fabric.world_size / (time.perf_counter() - started)
-            records.write(run.step, epoch, type(losses)(*terms.tolist()), optimiser.param_groups[0]["lr"], images)
-            bar.set_postfix(loss=f"{terms[0]:.4f}", refresh=False)
+            named, rate = Losses(*terms.tolist()), optimiser.param_groups[0]["lr"]
+            records.write(run.step, epoch, named, rate, images)
+            said = _progress(named, rate, images)
+            bar.set_postfix_str(said, refresh=False)
             bar.update()
             if last and run.step - saved >= SAVE_EVERY:  # between, gradients are half added up
                 run.save(LAST)
@@ -213,7 +125,17 @@ def _steps(run: Run, hardware: Hardware, records: Records) -> None:
             if run.step >= run.total_steps:
                 break
         _end_epoch(run, epoch, batch, seen, records)
+        if bar.disable and fabric.is_global_zero:
+            scored = f", validation {run.last_db:.2f} dB" if run.data.validation else ""
+            line = f"epoch {epoch + 1} of {config.epochs}, step {run.step} of {run.total_steps}: {said}{scored}"
+            print(line, file=sys.stderr, flush=True)
     bar.close()
+
+
+def _progress(losses: Losses, rate: float, images_per_s: float) -> str:
+    """Return a step in words; terms that a variant or phase does not have are left out."""
+    terms = " ".join(f"{name} {value:.4f}" for name, value in losses._asdict().items() if value)
+    return f"{terms}, rate {rate:.2g}, {images_per_s:.1f} images/s"
 
 
 def _batches(run: Run, epoch: int) -> Iterator[tuple[int, Batch]]:
@@ -238,6 +160,7 @@ def _end_epoch(run: Run, epoch: int, batch: Batch, seen: Seen, records: Records)
             found = torch.tensor(validate(run.deblurring, run.data, str(run.fabric.device)))
         psnr_db = float(run.fabric.broadcast(found))
         records.validated(run.step, psnr_db)
+        run.last_db = psnr_db
         if psnr_db > run.best_db:
             run.best_db = psnr_db
             run.save(BEST)
@@ -255,18 +178,3 @@ def _check_finite(run: Run, terms: torch.Tensor, batch: Batch) -> None:
 
 def _shows(fabric: Fabric) -> bool:
     return bool(fabric.is_global_zero and sys.stderr.isatty())
-
-
-def settings_text(run: Run) -> dict[str, Any]:
-    """Return what config.json says of a run."""
-    return {
-        **checkpoint.describe(run.config, run.data.sha256, run.flow_identity),
-        "patches": len(run.data.patches),
-        "steps_per_epoch": run.per_epoch,
-        "held_out_scenes": list(run.data.held_out),
-        "validation_pairs": [pair.name for pair in run.data.validation],
-        "parameters": {
-            "deblurring": sum(p.numel() for p in run.deblurring.parameters()),
-            "reblurring": 0 if run.reblurring is None else sum(p.numel() for p in run.reblurring.parameters()),
-        },
-    }

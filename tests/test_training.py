@@ -23,7 +23,8 @@ from jdrl_baseline.config import Config, build_config
 from jdrl_baseline.patches import Crops, epoch_batches, epoch_order, open_training_data, read_pair
 from jdrl_baseline.predict import load_deblurring, load_with_maps, predict
 from jdrl_baseline.restore import restore
-from jdrl_baseline.training import LAST, Hardware, train
+from jdrl_baseline.run import Hardware
+from jdrl_baseline.training import LAST, train
 from sdd_bench.cli import root as cli
 from sdd_bench.errors import UserError
 from sdd_bench.image_io import read_pixels, write_png
@@ -85,6 +86,7 @@ def test_a_run_leaves_what_it_promises(finished: Path, data: Path) -> None:
     assert settings["config"]["width"] == 4
     assert settings["dataset_sha256"] == json.loads((data / "dataset.json").read_text())["sha256"]
     assert settings["flow"] == {"estimator": "dis", "preset": "medium"}
+    assert settings["parameters"] == {"deblurring": 121735, "reblurring": 3807}
     assert len(losses(finished)) == 1 + 6
     assert read_pixels(finished / "samples" / "0000006.png").shape == (2 * 52, 4 * 52, 3)
     state = checkpoint.load(finished / "deblurring.pt", checkpoint.DEBLURRING)

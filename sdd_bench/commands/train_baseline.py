@@ -73,7 +73,8 @@ def command(
     """
     from jdrl_baseline import checkpoint
     from jdrl_baseline.config import load_config
-    from jdrl_baseline.training import LAST, Hardware, train
+    from jdrl_baseline.run import Hardware
+    from jdrl_baseline.training import LAST, train
     from sdd_bench.errors import UserError
 
     folder = data_folder(data)
