@@ -1,0 +1,297 @@
+"""The description of a camera session: session.toml or session.csv, which shot is of which scene, sharp or blurred.
+
+A person writes or corrects it; `sdd-bench ingest --init` writes a first version. Every fault is found in one reading
+and named with its line.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import io
+import json
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from sdd_bench.errors import UserError, fault_report
+from sdd_bench.image_io import write_text
+
+TOML, CSV = "session.toml", "session.csv"
+ROLES = ("blur", "gt", "extra")
+PLACES = ("indoor", "outdoor")
+TABLE = "shot"
+"""Name of the TOML tables, one a shot: [[shot]]."""
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One file of a session.
+
+    Attributes:
+        file: Path relative to the session's folder, with forward slashes.
+        scene: What the camera looked at; a scene has one `gt` shot and at least one `blur` shot.
+        role: `gt` (in focus), `blur`, or `extra`, which is left alone.
+        motor: Position of the focus motor, in its own steps, where that made the blur.
+        aperture: F-number, where that made the blur.
+        place: `indoor`, `outdoor`, or empty.
+        camera: Its name, or empty.
+        lens: Its name, or empty.
+        notes: For people.
+        line: Of the description, from 1.
+    """
+
+    file: str
+    scene: str
+    role: str
+    motor: float | None = None
+    aperture: float | None = None
+    place: str = ""
+    camera: str = ""
+    lens: str = ""
+    notes: str = ""
+    line: int = 0
+
+
+@dataclass(frozen=True)
+class Session:
+    """A folder of shots and what is known of them.
+
+    Attributes:
+        folder: Where the files are.
+        shots: In the order of the description.
+    """
+
+    folder: Path
+    shots: tuple[Shot, ...]
+
+    def pairs(self) -> list[tuple[str, Shot, Shot]]:
+        """Return (name, blur, gt) of every pair, by scene; a scene of several blur shots numbers them from 1."""
+        found = []
+        for scene, shots in sorted(_by_scene(self.shots).items()):
+            sharp = next(shot for shot in shots if shot.role == "gt")
+            blurred = [shot for shot in shots if shot.role == "blur"]
+            names = _pair_names(scene, len(blurred))
+            found += [(name, shot, sharp) for name, shot in zip(names, blurred, strict=True)]
+        return found
+
+
+SHOT_KEYS = tuple(field.name for field in fields(Shot) if field.name != "line")
+SHARED_KEYS = ("place", "camera", "lens")
+"""Keys that may stand once at the top of session.toml, for all shots that do not say otherwise."""
+
+NUMBERS = ("motor", "aperture")
+
+
+def read_session(folder: Path) -> Session:
+    """Return the session that a folder's session.toml or session.csv describes.
+
+    Raises:
+        UserError: No description or two, not TOML or CSV, or any number of faults, each with its line: unknown keys,
+            values that cannot be, files that are missing or named twice, scenes without or with several `gt`, without
+            `blur`.
+    """
+    descriptions = [folder / name for name in (TOML, CSV) if (folder / name).is_file()]
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder")
+    if not descriptions:
+        raise UserError(f"{folder}: no {TOML} and no {CSV}; sdd-bench ingest --init {folder} writes a first version")
+    if len(descriptions) > 1:
+        raise UserError(f"{folder}: both {TOML} and {CSV}; keep one of them")
+    (path,) = descriptions
+    faults: list[str] = []
+    rows = _toml_rows(path, faults) if path.name == TOML else _csv_rows(path)
+    shots = [shot for line, row in rows if (shot := _shot(row, line, faults)) is not None]
+    faults += _files_at_fault(folder, shots)
+    if not faults:
+        faults += _scenes_at_fault(shots)
+    if faults:
+        raise fault_report(faults, str(path))
+    return Session(folder, tuple(shots))
+
+
+def write_session(folder: Path, shots: tuple[Shot, ...], shared: Mapping[str, str], remark: str = "") -> Path:
+    """Write session.toml and return its path.
+
+    Args:
+        folder: Of the session.
+        shots: What shall stand in it; empty cells and what is shared are left out.
+        shared: Values of `SHARED_KEYS` for all shots.
+        remark: Lines of explanation at the top.
+
+    Raises:
+        UserError: There is a description already, or the folder cannot be written.
+    """
+    for name in (TOML, CSV):
+        if (folder / name).exists():
+            raise UserError(f"{folder / name}: exists already and is not written over")
+    lines = [f"# {line}".rstrip() for line in remark.splitlines()]
+    lines += [f"{key} = {_toml_value(shared[key])}" for key in SHARED_KEYS if shared.get(key)]
+    for shot in shots:
+        lines += ["", f"[[{TABLE}]]"]
+        for key in SHOT_KEYS:
+            value = getattr(shot, key)
+            if value not in ("", None, shared.get(key)):
+                lines.append(f"{key} = {_toml_value(value)}")
+    write_text(folder / TOML, "\n".join(lines) + "\n")
+    return folder / TOML
+
+
+def _toml_value(value: str | float) -> str:
+    """Return a value as TOML has it: JSON's escapes are TOML's, but for the one control character JSON leaves alone."""
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return str(int(value)) if float(value).is_integer() else repr(float(value))
+
+
+def _toml_rows(path: Path, faults: list[str]) -> list[tuple[int, dict[str, Any]]]:
+    """Return the shots of session.toml with their lines; what else stands there is a fault."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        content = tomllib.loads(text)
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read as UTF-8 text ({error})") from None
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{path}: not TOML ({error})") from None
+    tables = content.pop(TABLE, [])
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise UserError(f"{path}: expected a table [[{TABLE}]] for every shot")
+    if not tables:
+        raise UserError(f"{path}: no shot, expected a table [[{TABLE}]] for each")
+    for key in content:
+        if key not in SHARED_KEYS:
+            faults.append(f"line {_line_of(text, key)}: {_unknown(key, (*SHARED_KEYS, f'[[{TABLE}]]'))}")
+    shared = {key: value for key, value in content.items() if key in SHARED_KEYS}
+    header = re.compile(rf"^\s*\[\[\s*[\"']?{TABLE}[\"']?\s*\]\]")
+    lines = [number for number, line in enumerate(text.splitlines(), 1) if header.match(line)]
+    lines += [0] * (len(tables) - len(lines))  # shots written as an inline array have no line of their own
+    return [(line, {**shared, **table}) for line, table in zip(lines, tables, strict=False)]
+
+
+def _csv_rows(path: Path) -> list[tuple[int, dict[str, Any]]]:
+    """Return the shots of session.csv with their lines; empty cells are left out."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read as UTF-8 text ({error})") from None
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        columns = [name.strip() for name in next(reader, [])]
+        rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
+    except csv.Error as error:
+        raise UserError(f"{path}: line {reader.line_num}: not CSV ({error})") from None
+    faults = [f"line 1: {_unknown(name, SHOT_KEYS)}" for name in columns if name not in SHOT_KEYS]
+    faults += [f"line 1: column {name} stands twice" for name, count in Counter(columns).items() if count > 1]
+    faults += [f"line 1: no column {name}" for name in ("file", "scene", "role") if name not in columns]
+    faults += [
+        f"line {line}: {len(row)} cells, expected {len(columns)}" for line, row in rows if len(row) != len(columns)
+    ]
+    if not rows:
+        faults.append("no shot")
+    if faults:
+        raise fault_report(faults, str(path))
+    return [
+        (line, {name: cell.strip() for name, cell in zip(columns, row, strict=True) if cell.strip()})
+        for line, row in rows
+    ]
+
+
+def _shot(row: Mapping[str, Any], line: int, faults: list[str]) -> Shot | None:
+    """Return a shot, or None with what is wrong with it added to the faults."""
+    found = [_unknown(key, SHOT_KEYS) for key in row if key not in SHOT_KEYS]
+    values: dict[str, Any] = {}
+    for key in SHOT_KEYS:
+        value = row.get(key, None if key in NUMBERS else "")
+        if key in NUMBERS:
+            values[key] = _number(value)
+            if value is not None and values[key] is None:
+                found.append(f"{key} = {value!r}: expected a number")
+        elif not isinstance(value, str):
+            found.append(f"{key} = {value!r}: expected text")
+        else:
+            values[key] = value
+    found += [f"no {key}" for key in ("file", "scene", "role") if values.get(key) == ""]
+    for key, allowed in (("role", ROLES), ("place", PLACES)):
+        if values.get(key) and values[key] not in allowed:
+            found.append(f"{key} = {values[key]!r}: expected one of {', '.join(allowed)}")
+    if values.get("scene") and not re.fullmatch(r"[\w.-]+", values["scene"]):
+        found.append(f"scene = {values['scene']!r}: expected letters, digits, '.', '-' and '_', it becomes a file name")
+    if values.get("file") and not _inside(values["file"]):
+        found.append(f"file = {values['file']!r}: expected a path inside the session's folder")
+    if values.get("aperture") is not None and values["aperture"] <= 0:
+        found.append(f"aperture = {values['aperture']:g}: expected more than 0")
+    faults += [f"line {line}: {fault}" for fault in found]
+    return None if found else Shot(**values, line=line)
+
+
+def _number(value: Any) -> float | None:
+    """Return a finite number, also of a CSV's cell; None where it is not one."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return number if abs(number) < float("inf") else None
+
+
+def _inside(file: str) -> bool:
+    path = PurePosixPath(file)
+    return not path.is_absolute() and ".." not in path.parts and "\\" not in file
+
+
+def _files_at_fault(folder: Path, shots: list[Shot]) -> Iterator[str]:
+    """Yield files that are missing or named twice."""
+    first: dict[str, int] = {}
+    for shot in shots:
+        if shot.file in first:
+            yield f"line {shot.line}: {shot.file} stands on line {first[shot.file]} already"
+        elif not (folder / shot.file).is_file():
+            yield f"line {shot.line}: {shot.file}: no such file"
+        first.setdefault(shot.file, shot.line)
+
+
+def _scenes_at_fault(shots: list[Shot]) -> Iterator[str]:
+    """Yield scenes that no pair can be made of, and those whose pairs would have one name, letter case apart."""
+    scenes = _by_scene(shots)
+    for scene, members in scenes.items():
+        roles = Counter(shot.role for shot in members)
+        lines = ", ".join(str(shot.line) for shot in members)
+        if roles["gt"] != 1:
+            found = f"{roles['gt'] or 'no'} gt shot{'s' * (roles['gt'] > 1)}"
+            yield f"lines {lines}: scene {scene} has {found}, expected one"
+        if not roles["blur"]:
+            yield f"lines {lines}: scene {scene} has no blur shot"
+    names: dict[str, str] = {}
+    for scene, members in scenes.items():
+        for name in _pair_names(scene, sum(shot.role == "blur" for shot in members)):
+            if name.lower() in names:
+                yield f"line {members[0].line}: scene {scene} gives a pair {name}, as scene {names[name.lower()]} does"
+            names.setdefault(name.lower(), scene)
+
+
+def _pair_names(scene: str, blur_shots: int) -> list[str]:
+    return [scene] if blur_shots == 1 else [f"{scene}-{number}" for number in range(1, blur_shots + 1)]
+
+
+def _by_scene(shots: Sequence[Shot]) -> dict[str, list[Shot]]:
+    """Return the shots of every scene, in their order; a scene of extra shots alone is none."""
+    found: dict[str, list[Shot]] = {}
+    for shot in shots:
+        found.setdefault(shot.scene, []).append(shot)
+    return {scene: members for scene, members in found.items() if any(s.role != "extra" for s in members)}
+
+
+def _unknown(key: str, known: tuple[str, ...]) -> str:
+    near = difflib.get_close_matches(key, known, 1)
+    return f"unknown key {key!r}" + (f", did you mean {near[0]!r}?" if near else f", expected {', '.join(known)}")
+
+
+def _line_of(text: str, key: str) -> int:
+    """Return the line on which a top-level key of a TOML text stands, 0 if it is written in no plain way."""
+    pattern = re.compile(rf"^\s*(\[+\s*)?[\"']?{re.escape(key)}[\"']?\s*[=.\]]")
+    return next((number for number, line in enumerate(text.splitlines(), 1) if pattern.match(line)), 0)
