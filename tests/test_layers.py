@@ -31,6 +31,7 @@ ONE_FILE = {
     "imagehash": "sdd_bench/dataset/similar.py",
     "joblib": "sdd_bench/work.py",
     "rawpy": "capture/develop.py",
+    "exifread": "capture/exif.py",
 }
 
 

@@ -1,0 +1,98 @@
+"""What a file says of how it was taken; cameras leave things out and write nonsense, so that everything may be missing.
+
+The only file that imports exifread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import exifread
+
+logging.getLogger("exifread").setLevel(logging.CRITICAL)  # what a file does not say is not worth a line
+
+
+@dataclass(frozen=True)
+class Taken:
+    """How a shot was taken, as far as its file says so.
+
+    Attributes:
+        time: Local time of the camera, with fractions of a second where it has them.
+        exposure_s: Exposure time.
+        f_number: Aperture.
+        iso: Sensitivity.
+        focal_length_mm: As it is, not converted to another sensor.
+        focus_distance_m: As the camera thinks; few say it.
+        camera: Make and model.
+        lens: Model.
+    """
+
+    time: datetime | None = None
+    exposure_s: float | None = None
+    f_number: float | None = None
+    iso: float | None = None
+    focal_length_mm: float | None = None
+    focus_distance_m: float | None = None
+    camera: str = ""
+    lens: str = ""
+
+
+def read_taken(path: Path) -> Taken:
+    """Return what a photograph's EXIF says: JPEG, TIFF, PNG and the RAW formats that are built like TIFF.
+
+    Never fails: what cannot be read or cannot be true is left out.
+    """
+    tags: dict[str, Any] = {}
+    with contextlib.suppress(Exception), path.open("rb") as file:
+        tags = exifread.process_file(file, details=False)
+    make, model = _text(tags, "Image Make"), _text(tags, "Image Model")
+    return Taken(
+        time=_time(tags),
+        exposure_s=_positive(tags, "EXIF ExposureTime", 1e5),
+        f_number=_positive(tags, "EXIF FNumber", 200),
+        iso=_positive(tags, "EXIF ISOSpeedRatings", 1e8),
+        focal_length_mm=_positive(tags, "EXIF FocalLength", 1e5),
+        focus_distance_m=_positive(tags, "EXIF SubjectDistance", 1e5),
+        camera=model if model.lower().startswith(make.lower()) else f"{make} {model}".strip(),
+        lens=_text(tags, "EXIF LensModel"),
+    )
+
+
+def _text(tags: dict[str, Any], name: str) -> str:
+    """Return a tag's printable text on one line, at most 100 characters."""
+    text = str(getattr(tags.get(name), "printable", ""))
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:100]
+
+
+def _positive(tags: dict[str, Any], name: str, limit: float) -> float | None:
+    """Return a tag's first number where it is over 0 and under a limit that no camera reaches."""
+    values = getattr(tags.get(name), "values", None)
+    first = values[0] if isinstance(values, list | tuple) and values else None
+    if isinstance(first, Fraction | int | float):
+        with contextlib.suppress(ArithmeticError, ValueError):
+            number = float(first)
+            return number if math.isfinite(number) and 0 < number < limit else None
+    return None
+
+
+def _time(tags: dict[str, Any]) -> datetime | None:
+    """Return when the shutter opened; years before digital cameras are a clock that was never set."""
+    for name, fraction in (
+        ("EXIF DateTimeOriginal", "EXIF SubSecTimeOriginal"),
+        ("EXIF DateTimeDigitized", "EXIF SubSecTimeDigitized"),
+        ("Image DateTime", "EXIF SubSecTime"),
+    ):
+        with contextlib.suppress(ValueError):
+            time = datetime.strptime(_text(tags, name), "%Y:%m:%d %H:%M:%S")
+            digits = _text(tags, fraction)
+            part = float(f"0.{digits}") if digits.isdecimal() and digits.isascii() else 0.0
+            if time.year >= 1990:
+                return time + timedelta(seconds=part)
+    return None
