@@ -1,0 +1,120 @@
+"""Development: a RAW of a known picture gives that picture, dumps too, and what is no RAW is refused in one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import skimage.data
+from known_raw import mosaic, write_dng
+from numpy.typing import NDArray
+
+from capture.develop import PATTERNS, Development, Dump, camera_white_balance, develop, is_raw
+from sdd_bench.errors import UserError
+from sdd_bench.image_io import write_png
+from sdd_bench.srgb import decode_srgb, encode_srgb
+
+INNER = (slice(8, -8), slice(8, -8))
+
+
+@pytest.fixture(scope="module")
+def linear() -> NDArray[np.float32]:
+    photograph = skimage.data.astronaut()[:200, :300].astype(np.float32) / 255
+    return cv2.GaussianBlur(decode_srgb(photograph), (0, 0), 2)
+
+
+def error_of(pixels: NDArray[np.integer], linear: NDArray[np.float32]) -> tuple[float, float]:
+    """Return the mean absolute error and that of the mean colour, of 1."""
+    found = pixels.astype(np.float64) / np.iinfo(pixels.dtype).max
+    expected = encode_srgb(linear)
+    return float(np.abs(found - expected)[INNER].mean()), float(np.abs((found - expected)[INNER].mean((0, 1))).max())
+
+
+@pytest.mark.parametrize("neutral", [(1.0, 1.0, 1.0), (0.5, 1.0, 0.7)])
+@pytest.mark.parametrize("bits", [8, 16])
+def test_a_raw_gives_the_picture_that_was_taken(
+    tmp_path: Path, linear: NDArray[np.float32], neutral: tuple[float, float, float], bits: int
+) -> None:
+    path = write_dng(tmp_path / "a.dng", linear, neutral=neutral)
+    before = path.read_bytes()
+    pixels = develop(path, Development(bits=bits))
+    assert pixels.dtype == (np.uint8 if bits == 8 else np.uint16)
+    mean, colour = error_of(pixels, linear)
+    assert mean < 0.004
+    assert colour < 0.003
+    assert camera_white_balance(path) == pytest.approx((1 / neutral[0], 1, 1 / neutral[2], 1), rel=1e-4)
+    assert path.read_bytes() == before
+
+
+def test_both_shots_of_a_pair_are_given_one_white_balance(tmp_path: Path, linear: NDArray[np.float32]) -> None:
+    path = write_dng(tmp_path / "a.dng", linear, neutral=(0.5, 1.0, 0.7))
+    neutral = develop(path, Development(), (2.0, 1.0, 1 / 0.7, 1.0)).astype(float).mean((0, 1))
+    warm = develop(path, Development(), (2.2, 1.0, 1.2, 1.0)).astype(float).mean((0, 1))
+    own = develop(path, Development()).astype(float).mean((0, 1))
+    np.testing.assert_allclose(own, neutral, rtol=1e-3)
+    assert warm[0] / warm[2] > 1.1 * neutral[0] / neutral[2]
+
+
+def test_a_turned_camera_gives_an_upright_picture(tmp_path: Path, linear: NDArray[np.float32]) -> None:
+    pixels = develop(write_dng(tmp_path / "a.dng", linear, orientation=6), Development())
+    assert pixels.shape == (300, 200, 3)
+    assert error_of(pixels, np.rot90(linear, -1))[0] < 0.004
+
+
+def test_half_size_is_for_a_quick_look(tmp_path: Path, linear: NDArray[np.float32]) -> None:
+    small = cv2.resize(linear, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    pixels = develop(write_dng(tmp_path / "a.dng", linear), Development(half_size=True))
+    assert pixels.shape == small.shape
+    assert error_of(pixels, small)[0] < 0.01
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_dumps_give_the_picture_that_was_taken(tmp_path: Path, linear: NDArray[np.float32], pattern: str) -> None:
+    balance = (2.0, 1.0, 1.25, 1.0)
+    seen = linear / np.asarray(balance[:3])
+    samples = np.round(mosaic(seen, pattern) * 4095).astype("<u2")
+    samples.tofile(tmp_path / "a.bin")
+    how = Development(dump=Dump(200, 300, pattern, 12))
+    mean, colour = error_of(develop(tmp_path / "a.bin", how, balance), linear)
+    assert mean < 0.004
+    assert colour < 0.003
+    small = develop(tmp_path / "a.bin", Development(dump=how.dump, half_size=True), balance)
+    halved = cv2.resize(linear, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    assert error_of(small, halved)[0] < 0.01
+
+
+def test_a_dump_of_another_size_or_depth_is_refused(tmp_path: Path) -> None:
+    np.full(100, 5000, "<u2").tofile(tmp_path / "a.bin")
+    with pytest.raises(UserError, match=r"a\.bin: 200 bytes, expected 240 for 10x12 samples of 12 bits"):
+        develop(tmp_path / "a.bin", Development(dump=Dump(10, 12, "RGGB", 12)))
+    with pytest.raises(UserError, match="holds 5000, more than 12 bits do"):
+        develop(tmp_path / "a.bin", Development(dump=Dump(10, 10, "RGGB", 12)))
+
+
+def test_photographs_are_taken_as_they_are(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 65536, (9, 7, 3), np.uint16)
+    write_png(tmp_path / "a.png", pixels)
+    np.testing.assert_array_equal(develop(tmp_path / "a.png", Development(bits=8)), pixels)
+    assert is_raw(Path("IMG_1.CR2"))
+    assert not is_raw(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "empty file"),
+        (b"hello" * 100, "not a RAW file that LibRaw"),
+        (b"\x00\x00\x00\x18ftypmp42" + bytes(999), "not a RAW file that LibRaw"),
+        (None, "ends before its picture does"),
+    ],
+)
+def test_what_is_no_whole_raw_is_one_clear_line(
+    tmp_path: Path, linear: NDArray[np.float32], capfd: pytest.CaptureFixture[str], content: bytes | None, words: str
+) -> None:
+    path = write_dng(tmp_path / "a.dng", linear)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2] if content is None else content)
+    with pytest.raises(UserError, match=rf"^\S+a\.dng: .*{words}"):
+        develop(path, Development())
+    assert capfd.readouterr() == ("", "")
