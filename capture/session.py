@@ -126,9 +126,7 @@ def write_session(folder: Path, shots: tuple[Shot, ...], shared: Mapping[str, st
     Raises:
         UserError: There is a description already, or the folder cannot be written.
     """
-    for name in (TOML, CSV):
-        if (folder / name).exists():
-            raise UserError(f"{folder / name}: exists already and is not written over")
+    refuse_existing(folder)
     lines = [f"# {line}".rstrip() for line in remark.splitlines()]
     lines += [f"{key} = {_toml_value(shared[key])}" for key in SHARED_KEYS if shared.get(key)]
     for shot in shots:
@@ -139,6 +137,13 @@ def write_session(folder: Path, shots: tuple[Shot, ...], shared: Mapping[str, st
                 lines.append(f"{key} = {_toml_value(value)}")
     write_text(folder / TOML, "\n".join(lines) + "\n")
     return folder / TOML
+
+
+def refuse_existing(folder: Path) -> None:
+    """Raise UserError where a folder has a description."""
+    for name in (TOML, CSV):
+        if (folder / name).exists():
+            raise UserError(f"{folder / name}: exists already and is not written over")
 
 
 def _toml_value(value: str | float) -> str:

@@ -1,0 +1,45 @@
+"""What is measured on one shot: it moves with what it is named after, and with nothing else."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+import skimage.data
+from numpy.typing import NDArray
+
+from capture.figures import Figures, measure
+from sdd_bench.srgb import decode_srgb, encode_srgb
+
+
+@pytest.fixture(scope="module")
+def linear() -> NDArray[np.float32]:
+    return decode_srgb(skimage.data.astronaut().astype(np.float32) / 255) * np.float32(0.8)
+
+
+def figures(linear: NDArray[np.float32]) -> Figures:
+    return measure(encode_srgb(linear.clip(0, 1)), linear)
+
+
+def test_sharpness_falls_with_blur_and_not_with_exposure(linear: NDArray[np.float32]) -> None:
+    found = [figures(cv2.GaussianBlur(linear, (0, 0), sigma)).sharpness for sigma in (0.5, 1, 2, 4)]
+    assert found == sorted(found, reverse=True)
+    assert found[0] > 3 * found[-1]
+    dark = figures(linear * np.float32(0.3)).sharpness
+    assert dark == pytest.approx(figures(linear).sharpness, rel=0.1)
+
+
+def test_clipping_and_level_are_those_of_the_light(linear: NDArray[np.float32]) -> None:
+    plain, bright = figures(linear), figures(linear * 3)
+    assert plain.clipped == 0
+    assert plain.level == pytest.approx(tuple(linear.mean((0, 1), dtype=np.float64)), rel=1e-5)
+    assert bright.clipped == pytest.approx(float((linear * 3 >= 0.988).any(axis=2).mean()), abs=0.01)
+    tinted = figures(linear * np.float32([1, 0.5, 0.25]))
+    assert np.divide(tinted.level, plain.level) == pytest.approx([1, 0.5, 0.25], rel=1e-5)
+
+
+def test_an_even_wall_has_no_texture() -> None:
+    wall = np.full((64, 80, 3), 0.4, np.float32)
+    found = figures(wall)
+    assert found.texture < 1e-6
+    assert np.isfinite(found.sharpness)
