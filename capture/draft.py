@@ -18,7 +18,6 @@ from capture.session import Shot, refuse_existing, write_session
 from sdd_bench.dataset.similar import MAX_DISTANCE, hash_bits
 from sdd_bench.errors import UserError, fault_report
 from sdd_bench.image_io import to_float
-from sdd_bench.srgb import decode_srgb
 from sdd_bench.work import Item, map_items
 
 MAX_GAP_S = 300.0
@@ -169,4 +168,4 @@ def _look(payload: tuple[Path, Development]) -> dict[str, Any]:
         image = to_float(develop(path, Development(bits=8, half_size=True, dump=how.dump)))
     except UserError as error:
         return {"fault": error.message.removeprefix(f"{path}: ")}
-    return {"sharpness": measure(image, decode_srgb(image)).sharpness, "bits": tuple(map(int, hash_bits(image)))}
+    return {"sharpness": measure(image).sharpness, "bits": tuple(map(int, hash_bits(image)))}

@@ -1,4 +1,4 @@
-"""What is measured on one shot: sharpness, clipping, light, texture."""
+"""What is measured on one shot, sharpness, clipping and texture, and the light of two."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from sdd_bench.srgb import decode_srgb
 
 FINE_PX, COARSE_PX = 0.7, 4.0
 """Standard deviations of the Gaussians between which detail is fine and from which it is coarse."""
@@ -24,35 +26,46 @@ class Figures:
         sharpness: Fine detail relative to coarse, without unit; for comparing shots of one scene. Does not change with
             exposure.
         clipped: Share of pixels with a channel at its upper limit.
-        level: Mean of linear light, [0, 1], of pixels that are not clipped, for red, green and blue.
         texture: Standard deviation of coarse detail, in sRGB values of [0, 1].
     """
 
     sharpness: float
     clipped: float
-    level: tuple[float, float, float]
     texture: float
 
 
-def measure(image: NDArray[np.float32], linear: NDArray[np.float32]) -> Figures:
-    """Return the figures of a shot.
-
-    Args:
-        image: (H, W, 3) sRGB values in [0, 1].
-        linear: The same in linear light.
-    """
+def measure(image: NDArray[np.float32]) -> Figures:
+    """Return the figures of a shot, (H, W, 3) sRGB values in [0, 1]."""
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    over = (image >= CLIPPED).any(axis=2)
-    kept = linear[~over] if not over.all() else linear.reshape(-1, 3)
     fine, low = (cv2.GaussianBlur(grey, (0, 0), sigma) for sigma in (FINE_PX, COARSE_PX))
     wide = cv2.GaussianBlur(grey, (0, 0), 8 * COARSE_PX)
-    red, green, blue = (float(value) for value in kept.mean(axis=0, dtype=np.float64))
     return Figures(
         sharpness=_detail(fine) / max(_detail(low), 1e-12),
-        clipped=float(over.mean()),
-        level=(red, green, blue),
+        clipped=float(clipped(image).mean()),
         texture=float((low - wide).std()),
     )
+
+
+def clipped(image: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Return where a channel is at its upper limit, (H, W)."""
+    return np.asarray((image >= CLIPPED).any(axis=2))
+
+
+def light_ratios(first: NDArray[np.float32], second: NDArray[np.float32]) -> tuple[float, float, float]:
+    """Return how many times more red, green and blue light the first of two shots of a scene holds.
+
+    Over the places where neither is clipped; 1 where there is none, or no light.
+
+    Args:
+        first: (H, W, 3) sRGB values in [0, 1].
+        second: The same shape.
+    """
+    kept = ~(clipped(first) | clipped(second))
+    if not kept.any():
+        return 1.0, 1.0, 1.0
+    means = [decode_srgb(image[kept]).mean(axis=0, dtype=np.float64) for image in (first, second)]
+    red, green, blue = (float(a / b) if a > 0 and b > 0 else 1.0 for a, b in zip(*means, strict=True))
+    return red, green, blue
 
 
 def _detail(grey: NDArray[Any]) -> float:

@@ -19,7 +19,7 @@ SHAKEN_DB = 12.0
 defocused by a disk of 4 px, 14.2 to 26 with straight shake of 8 or 16 px; 4 px of shake (6 to 12.2 dB) is not found."""
 
 
-def direction_db(grey: NDArray[np.floating]) -> float:
+def direction_db(grey: NDArray[Any]) -> float:
     """Return how unevenly fine detail is kept over directions, in dB: 0 for none, see `SHAKEN_DB`.
 
     The power of fine detail over that of coarse detail, mean over tiles, in each of twelve directions; the largest

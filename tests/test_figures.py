@@ -8,7 +8,7 @@ import pytest
 import skimage.data
 from numpy.typing import NDArray
 
-from capture.figures import Figures, measure
+from capture.figures import Figures, light_ratios, measure
 from sdd_bench.srgb import decode_srgb, encode_srgb
 
 
@@ -18,7 +18,7 @@ def linear() -> NDArray[np.float32]:
 
 
 def figures(linear: NDArray[np.float32]) -> Figures:
-    return measure(encode_srgb(linear.clip(0, 1)), linear)
+    return measure(encode_srgb(linear.clip(0, 1)))
 
 
 def test_sharpness_falls_with_blur_and_not_with_exposure(linear: NDArray[np.float32]) -> None:
@@ -29,13 +29,17 @@ def test_sharpness_falls_with_blur_and_not_with_exposure(linear: NDArray[np.floa
     assert dark == pytest.approx(figures(linear).sharpness, rel=0.1)
 
 
-def test_clipping_and_level_are_those_of_the_light(linear: NDArray[np.float32]) -> None:
-    plain, bright = figures(linear), figures(linear * 3)
-    assert plain.clipped == 0
-    assert plain.level == pytest.approx(tuple(linear.mean((0, 1), dtype=np.float64)), rel=1e-5)
-    assert bright.clipped == pytest.approx(float((linear * 3 >= 0.988).any(axis=2).mean()), abs=0.01)
-    tinted = figures(linear * np.float32([1, 0.5, 0.25]))
-    assert np.divide(tinted.level, plain.level) == pytest.approx([1, 0.5, 0.25], rel=1e-5)
+def test_clipping_is_where_the_light_is_over_the_limit(linear: NDArray[np.float32]) -> None:
+    assert figures(linear).clipped == 0
+    share = float((linear * 3 >= 0.988).any(axis=2).mean())
+    assert figures(linear * 3).clipped == pytest.approx(share, abs=0.01)
+
+
+def test_light_is_compared_where_neither_shot_is_clipped(linear: NDArray[np.float32]) -> None:
+    first, second = encode_srgb(linear * np.float32([1, 0.5, 0.25])), encode_srgb((linear * 2).clip(0, 1))
+    assert light_ratios(first, second) == pytest.approx((0.5, 0.25, 0.125), rel=1e-4)
+    white = np.ones_like(linear)
+    assert light_ratios(first, white) == (1, 1, 1)
 
 
 def test_an_even_wall_has_no_texture() -> None:

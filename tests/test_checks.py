@@ -1,0 +1,90 @@
+"""Verdicts: each fault is found by its own figure, in words, and a good pair has none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import skimage.data
+from numpy.typing import NDArray
+
+from capture.checks import ACCEPTED, FIGURES, REFUSED, WARNING, Limits, Verdict, check_pair, verdict
+from sdd_bench.geometry.disk import disk
+from sdd_bench.image_io import to_pixels
+from sdd_bench.srgb import decode_srgb, encode_srgb
+
+Light = NDArray[np.float32]
+
+
+@pytest.fixture(scope="module")
+def linear() -> Light:
+    return decode_srgb(skimage.data.astronaut().astype(np.float32) / 255) * np.float32(0.8)
+
+
+def moved(light: Light, zoom: float = 1.008, shift: tuple[float, float] = (3.2, -1.4), turn: float = 0.0) -> Light:
+    matrix = cv2.getRotationMatrix2D((255.5, 255.5), turn, zoom)
+    matrix[:, 2] += shift
+    return cv2.warpAffine(light, matrix, (512, 512), flags=cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REFLECT)
+
+
+def defocused(light: Light, radius_px: float = 4.0) -> Light:
+    return cv2.filter2D(light, -1, disk(radius_px).astype(np.float32))
+
+
+def shot(light: Light, seed: int = 0) -> NDArray[Any]:
+    noise = np.random.default_rng(seed).normal(0, 0.002, light.shape).astype(np.float32)
+    return to_pixels((encode_srgb(light.clip(0, 1)) + noise).clip(0, 1))
+
+
+def judged(blur: NDArray[Any], gt: NDArray[Any]) -> tuple[str, str]:
+    found = verdict(check_pair(blur, gt), Limits(), gt.shape[1])
+    return found.status, "; ".join(found.reasons)
+
+
+def test_a_good_pair_is_accepted_and_its_figures_are_right(linear: Light) -> None:
+    figures = check_pair(shot(defocused(moved(linear)) * np.float32([0.95, 1, 1])), shot(linear, 1))
+    assert tuple(figures) == FIGURES
+    assert figures["zoom"] == pytest.approx(1.008, abs=5e-5)
+    assert figures["exposure_ratio"] == pytest.approx(1, abs=0.05)
+    assert figures["red_ratio"] == pytest.approx(0.95, abs=0.03)
+    assert verdict(figures, Limits(), 512) == Verdict(ACCEPTED, ())
+    assert verdict(figures, Limits(zoom=0.005), 512).reasons == ("zoom 1.0080, expected within 0.005 of 1",)
+
+
+CASES: dict[str, tuple[Callable[[Light], tuple[NDArray[Any], NDArray[Any]]], str, str]] = {
+    "swapped": (lambda x: (shot(x), shot(defocused(moved(x)), 1)), REFUSED, "are the roles swapped"),
+    "no blur": (lambda x: (shot(moved(x)), shot(x, 1)), REFUSED, "gt is only"),
+    "wall": (lambda x: (shot(defocused(x * 0 + 0.3)), shot(x * 0 + 0.3, 1)), REFUSED, "too little texture"),
+    "other scene": (lambda x: (shot(defocused(x[::-1, ::-1])), shot(x, 1)), REFUSED, "cannot be measured"),
+    "darker": (lambda x: (shot(defocused(x) * 0.5), shot(x, 1)), WARNING, "light of blur is 0.5"),
+    "tinted": (
+        lambda x: (shot(defocused(x) * np.float32([0.7, 1, 1])), shot(x, 1)), WARNING, "red to green of blur is 0.7",
+    ),
+    "clipped": (lambda x: (shot(defocused(x) * 3), shot(x * 3, 1)), WARNING, "of gt is clipped"),
+    "far off": (lambda x: (shot(defocused(moved(x, shift=(20, 0)))), shot(x, 1)), WARNING, "shift 20.0 px"),
+    "turned": (lambda x: (shot(defocused(moved(x, turn=1.5))), shot(x, 1)), WARNING, "rotation"),
+    "shaken": (
+        lambda x: (shot(defocused(x, 7)), shot(cv2.filter2D(x, -1, np.full((1, 11), 1 / 11, np.float32)), 1)),
+        WARNING,
+        "did the camera shake",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_each_fault_is_named(name: str, linear: Light) -> None:
+    make, status, words = CASES[name]
+    found, said = judged(*make(linear))
+    assert words in said
+    assert found == status
+
+
+def test_something_that_moved_is_a_warning(linear: Light) -> None:
+    blur = moved(linear)
+    blur[150:400, 150:400] = blur[156:406, 150:400]
+    status, said = judged(shot(defocused(blur, 3)), shot(linear, 1))
+    assert status == WARNING
+    assert "something moved between the shots" in said
