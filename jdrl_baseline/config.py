@@ -48,7 +48,8 @@ class Config:
         flow: `dis`, or `ptlflow:MODEL[=CHECKPOINT]`.
         epochs: Of the whole training.
         warmup_epochs: Epochs in which the flow is taken from the blur image: T.
-        warmup_terms: `aligned`: in these epochs only the prediction against the warped sharp image; `all`: every term.
+        warmup_terms: `aligned`: in these epochs only the prediction against the warped sharp image; `aligned+reblur`: R
+            learns from the warped sharp image as well; `all`: every term.
         learning_rate: Adam's, at the start.
         halve_every: Epochs after which the learning rate is halved.
         batch: Patches a step and process.
@@ -116,7 +117,7 @@ CHOICES = {
     "pixel_loss": ("charbonnier", "l1"),
     "mask": ("robust", "magnitude", "ref-gray", "ones"),
     "mask_mean": ("all", "valid"),
-    "warmup_terms": ("aligned", "all"),
+    "warmup_terms": ("aligned", "aligned+reblur", "all"),
 }
 POSITIVE = (
     "width", "expansion", "reblur_width", "epochs", "learning_rate", "halve_every", "batch", "accumulate", "crop",

@@ -41,7 +41,8 @@ def warm_up(
     """Return the losses of the first epochs, flow taken from the blur image: predictions are too poor (section 4.1).
 
     By default only the prediction against the sharp image warped to the blur image, and of the mask only that the
-    counterpart of a pixel must lie inside the crop; with `warmup_terms = "all"` everything that `joint` has.
+    counterpart of a pixel must lie inside the crop; with `warmup_terms = "all"` everything that `joint` has; with
+    `"aligned+reblur"` R learns as well, to blur the warped sharp image as the blur image is.
     """
     if config.warmup_terms == "all":
         return _all_terms(batch, batch.blur, deblurring(batch.blur), reblurring, flow, config)
@@ -51,8 +52,14 @@ def warm_up(
         found = flow(batch.blur, batch.sharp)
         mask = inside(found) if config.inside else None
         truth = warp(batch.sharp, found, release_grid=config.release_grid)
-    losses = combined(_pixel_loss(restored, truth, mask, config), None, None, None, config.alpha, config.beta)
-    return losses, Seen(restored.detach(), truth, mask, found, None, None)
+    reblurred = radius = term = None
+    if config.warmup_terms == "aligned+reblur" and reblurring is not None:
+        predicted: Predicted = reblurring(truth, batch.blur)
+        reblurred = reblur_as(truth, predicted, config)
+        radius = _radius(predicted)
+        term = charbonnier(reblurred, batch.blur, mask)
+    losses = combined(_pixel_loss(restored, truth, mask, config), None, term, None, config.alpha, config.beta)
+    return losses, Seen(restored.detach(), truth, mask, found, _detached(reblurred), radius)
 
 
 def joint(
@@ -82,19 +89,27 @@ def _all_terms(
             warped = warp(restored, back, release_grid=config.release_grid)
             cycle = _pixel_loss(warped, batch.sharp, _mask(back, config), config)
     aligned = _pixel_loss(restored, truth, mask, config)
-    reblurred = radius = None
-    reblurring_term = map_term = None
+    reblurred = radius = reblurring_term = map_term = None
     if reblurring is not None and config.alpha > 0:
         predicted: Predicted = reblurring(restored, batch.blur)
         reblurred = reblur_as(restored, predicted, config)
         reblurring_term = reblurring_loss(reblurred, batch.blur)
-        if predicted.seeds is not None and predicted.weights is not None:
-            radius = effective_radius(predicted.seeds.detach(), predicted.weights.detach())
-            if output.blur_map is not None:
-                map_term = blur_map_loss(output.blur_map, blur_map(predicted.seeds, predicted.weights))
+        radius = _radius(predicted)
+        if output.blur_map is not None and predicted.seeds is not None and predicted.weights is not None:
+            map_term = blur_map_loss(output.blur_map, blur_map(predicted.seeds, predicted.weights))
     losses = combined(aligned, cycle, reblurring_term, map_term, config.alpha, config.beta)
-    seen = None if reblurred is None else reblurred.detach()
-    return losses, Seen(restored.detach(), truth.detach(), mask, found, seen, radius)
+    return losses, Seen(restored.detach(), truth.detach(), mask, found, _detached(reblurred), radius)
+
+
+def _radius(predicted: Predicted) -> Tensor | None:
+    """Return the effective radius, where R has both branches."""
+    if predicted.seeds is None or predicted.weights is None:
+        return None
+    return effective_radius(predicted.seeds.detach(), predicted.weights.detach())
+
+
+def _detached(image: Tensor | None) -> Tensor | None:
+    return None if image is None else image.detach()
 
 
 def reblur_as(restored: Tensor, predicted: Predicted, config: Config) -> Tensor:

@@ -82,6 +82,21 @@ def test_warm_up_with_all_terms_is_the_joint_phase_with_flow_of_the_blur_image(b
     assert min(losses.cycle.item(), losses.reblurring.item(), losses.blur_map.item()) > 0
 
 
+def test_warm_up_can_teach_the_reblurring_network_with_the_warped_sharp_image(batch: Batch) -> None:
+    config = setting(warmup_terms="aligned+reblur")
+    deblurring, reblurring = nets(config)
+    assert reblurring is not None
+    losses, seen = warm_up(batch, deblurring, reblurring, Spy(2.5), config)
+    truth = warp(batch.sharp, Spy(2.5)(batch.blur, batch.sharp))
+    expected = charbonnier(reblur_as(truth, reblurring(truth, batch.blur), config), batch.blur, seen.mask)
+    assert losses.reblurring.item() == pytest.approx(expected.item())
+    assert losses.total.item() == pytest.approx(losses.aligned.item() + 0.5 * expected.item())
+    losses.reblurring.backward()
+    assert reached(reblurring)
+    assert not reached(deblurring)
+    assert seen.radius is not None
+
+
 def test_joint_flow_goes_from_the_image_to_be_matched_into_the_other(batch: Batch) -> None:
     config, flow = setting("eq1"), Spy()
     deblurring, reblurring = nets(config)
