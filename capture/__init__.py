@@ -1,1 +1,4 @@
-"""Camera sessions to checked pairs: what `sdd-bench ingest` will be; nothing is here yet."""
+"""Camera sessions to checked pairs: their description, EXIF, development, checks and verdicts.
+
+`sdd-bench ingest`, which will put these together, is not there yet.
+"""

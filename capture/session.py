@@ -14,18 +14,19 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from capture.checks import Limits
 from sdd_bench.errors import UserError, fault_report
 from sdd_bench.image_io import write_text
 
 TOML, CSV = "session.toml", "session.csv"
 ROLES = ("blur", "gt", "extra")
 PLACES = ("indoor", "outdoor")
-TABLE = "shot"
-"""Name of the TOML tables, one a shot: [[shot]]."""
+TABLE, LIMITS = "shot", "limits"
+"""Names of the TOML tables: [[shot]], one a shot, and [limits]."""
 
 
 @dataclass(frozen=True)
@@ -64,10 +65,12 @@ class Session:
     Attributes:
         folder: Where the files are.
         shots: In the order of the description.
+        limits: Of the checks, those that the description changes under [limits].
     """
 
     folder: Path
     shots: tuple[Shot, ...]
+    limits: Limits = field(default_factory=Limits)
 
     def pairs(self) -> list[tuple[str, Shot, Shot]]:
         """Return (name, blur, gt) of every pair, by scene; a scene of several blur shots numbers them from 1."""
@@ -80,7 +83,7 @@ class Session:
         return found
 
 
-SHOT_KEYS = tuple(field.name for field in fields(Shot) if field.name != "line")
+SHOT_KEYS = tuple(f.name for f in fields(Shot) if f.name != "line")
 SHARED_KEYS = ("place", "camera", "lens")
 """Keys that may stand once at the top of session.toml, for all shots that do not say otherwise."""
 
@@ -104,14 +107,14 @@ def read_session(folder: Path) -> Session:
         raise UserError(f"{folder}: both {TOML} and {CSV}; keep one of them")
     (path,) = descriptions
     faults: list[str] = []
-    rows = _toml_rows(path, faults) if path.name == TOML else _csv_rows(path)
+    rows, limits = _toml_rows(path, faults) if path.name == TOML else (_csv_rows(path), Limits())
     shots = [shot for line, row in rows if (shot := _shot(row, line, faults)) is not None]
     faults += _files_at_fault(folder, shots)
     if not faults:
         faults += _scenes_at_fault(shots)
     if faults:
         raise fault_report(faults, str(path))
-    return Session(folder, tuple(shots))
+    return Session(folder, tuple(shots), limits)
 
 
 def write_session(folder: Path, shots: tuple[Shot, ...], shared: Mapping[str, str], remark: str = "") -> Path:
@@ -153,8 +156,8 @@ def _toml_value(value: str | float) -> str:
     return str(int(value)) if float(value).is_integer() else repr(float(value))
 
 
-def _toml_rows(path: Path, faults: list[str]) -> list[tuple[int, dict[str, Any]]]:
-    """Return the shots of session.toml with their lines; what else stands there is a fault."""
+def _toml_rows(path: Path, faults: list[str]) -> tuple[list[tuple[int, dict[str, Any]]], Limits]:
+    """Return the shots of session.toml with their lines, and the limits; what else stands there is a fault."""
     try:
         text = path.read_text(encoding="utf-8-sig")
         content = tomllib.loads(text)
@@ -162,6 +165,7 @@ def _toml_rows(path: Path, faults: list[str]) -> list[tuple[int, dict[str, Any]]
         raise UserError(f"{path}: cannot be read as UTF-8 text ({error})") from None
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"{path}: not TOML ({error})") from None
+    limits = _limits(content.pop(LIMITS, {}), text, faults)
     tables = content.pop(TABLE, [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         raise UserError(f"{path}: expected a table [[{TABLE}]] for every shot")
@@ -169,12 +173,30 @@ def _toml_rows(path: Path, faults: list[str]) -> list[tuple[int, dict[str, Any]]
         raise UserError(f"{path}: no shot, expected a table [[{TABLE}]] for each")
     for key in content:
         if key not in SHARED_KEYS:
-            faults.append(f"line {_line_of(text, key)}: {_unknown(key, (*SHARED_KEYS, f'[[{TABLE}]]'))}")
+            faults.append(f"line {_line_of(text, key)}: {_unknown(key, (*SHARED_KEYS, f'[{LIMITS}]', f'[[{TABLE}]]'))}")
     shared = {key: value for key, value in content.items() if key in SHARED_KEYS}
     header = re.compile(rf"^\s*\[\[\s*[\"']?{TABLE}[\"']?\s*\]\]")
     lines = [number for number, line in enumerate(text.splitlines(), 1) if header.match(line)]
     lines += [0] * (len(tables) - len(lines))  # shots written as an inline array have no line of their own
-    return [(line, {**shared, **table}) for line, table in zip(lines, tables, strict=False)]
+    return [(line, {**shared, **table}) for line, table in zip(lines, tables, strict=False)], limits
+
+
+def _limits(table: Any, text: str, faults: list[str]) -> Limits:
+    """Return the limits of the checks, changed as a table says; what cannot be is added to the faults."""
+    if not isinstance(table, dict):
+        faults.append(f"line {_line_of(text, LIMITS)}: expected a table [{LIMITS}]")
+        return Limits()
+    known = tuple(f.name for f in fields(Limits))
+    values = {}
+    for key, value in table.items():
+        number = None if isinstance(value, str) else _number(value)
+        if key not in known:
+            faults.append(f"line {_line_of(text, key)}: {_unknown(key, known)}")
+        elif number is None or number < 0:
+            faults.append(f"line {_line_of(text, key)}: {key} = {value!r}: expected a number of at least 0")
+        else:
+            values[key] = number
+    return replace(Limits(), **values)
 
 
 def _csv_rows(path: Path) -> list[tuple[int, dict[str, Any]]]:

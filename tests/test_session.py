@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from capture.checks import Limits
 from capture.session import Shot, read_session, write_session
 from sdd_bench.errors import UserError
 
@@ -126,6 +127,17 @@ def test_scenes_that_make_no_pair_are_refused(folder: Path, rows: str, words: st
 )
 def test_what_is_no_description_is_refused(folder: Path, text: str, words: str) -> None:
     assert words in faults_of(folder, text)
+
+
+def test_limits_are_changed_in_the_description_and_checked(folder: Path) -> None:
+    (folder / "session.toml").write_text(GOOD + "[limits]\nclipped = 0.2\nzoom = 0\n", encoding="utf-8")
+    assert read_session(folder).limits == Limits(clipped=0.2, zoom=0.0)
+    said = faults_of(folder, GOOD + '[limits]\nclip = 0.2\nzoom = "wide"\nshift = -1\ntexture = nan\n')
+    assert "line 22: unknown key 'clip', did you mean 'clipped'?" in said
+    assert "line 23: zoom = 'wide': expected a number of at least 0" in said
+    assert "line 24: shift = -1: expected a number of at least 0" in said
+    assert "line 25: texture = nan: expected a number of at least 0" in said
+    assert "expected a table [limits]" in faults_of(folder, "limits = 3\n" + GOOD)
 
 
 def test_no_description_and_two_are_refused(folder: Path) -> None:
