@@ -33,7 +33,10 @@ def load_deblurring(path: Path, device: str = "cpu") -> DeblurringNetwork:
     Raises:
         UserError: Not a checkpoint, or weights of another network.
     """
-    state = checkpoint.load(path)
+    return _deblurring(checkpoint.load(path), path, device)
+
+
+def _deblurring(state: checkpoint.State, path: Path, device: str) -> DeblurringNetwork:
     network = build_deblurring(checkpoint.config_of(state, path))
     load_weights(network, state["deblurring"], str(path))
     return network.to(device).eval()
@@ -45,8 +48,8 @@ def load_with_maps(path: Path, device: str = "cpu") -> Callable[[Tensor], Tensor
     Raises:
         UserError: It holds neither the reblurring network nor a deblurring network with a blur map.
     """
-    deblurring = load_deblurring(path, device)
     state = checkpoint.load(path)
+    deblurring = _deblurring(state, path, device)
     config, weights = checkpoint.config_of(state, path), state.get("reblurring")
     reblurring = build_reblurring(config)
     if reblurring is None or weights is None:
@@ -97,11 +100,9 @@ def predict(
         raise UserError("no images to restore")
     forward = load_with_maps(weights, device) if maps is not None else image_of(load_deblurring(weights, device))
     identity = f"{file_sha256(weights)} {bits} {precision} {tile_px}\n"
-    record = out / RECORD
-    if record.is_file() and record.read_text(encoding="utf-8") != identity:
-        raise UserError(f"{out}: holds predictions of another checkpoint or other settings; give another folder")
-    write_text(record, identity)
     done = [out] if maps is None else [out, maps / BLUR_MAP]
+    for folder in done:
+        _claim(folder, identity)
     waiting = {n: path for n, path in files.items() if not all((folder / f"{n}.png").is_file() for folder in done)}
     for name, path in tqdm(waiting.items(), desc="predict", unit="", disable=not sys.stderr.isatty()):
         image = read_image(path, grey=grey)
@@ -110,6 +111,14 @@ def predict(
         if maps is not None:
             _write_maps(maps, name, found)
     return len(waiting)
+
+
+def _claim(folder: Path, identity: str) -> None:
+    """Mark a folder as of one checkpoint and its settings; refuse that of another."""
+    record = folder / RECORD
+    if record.is_file() and record.read_text(encoding="utf-8") != identity:
+        raise UserError(f"{folder}: holds predictions of another checkpoint or other settings; give another folder")
+    write_text(record, identity)
 
 
 def _write_maps(folder: Path, name: str, found: NDArray[np.float32]) -> None:

@@ -311,6 +311,15 @@ def test_maps_say_how_blurred_each_pixel_is_taken_to_be(finished: Path, data: Pa
         load_with_maps(finished / "deblurring.pt")
 
 
+def test_predictions_that_would_be_one_file_are_refused(finished: Path, tmp_path: Path) -> None:
+    for name in ("a.png", "a.tif"):
+        write_png(tmp_path / name, np.zeros((64, 64, 3), np.uint8))
+    words = ["predict", "--checkpoint", finished / LAST, "--images", tmp_path, "--out", tmp_path / "p"]
+    result = CliRunner().invoke(cli, [str(word) for word in words])
+    assert result.exit_code == 1
+    assert "another image of that name" in result.output
+
+
 def test_tiles_equal_the_full_frame(finished: Path) -> None:
     network = load_deblurring(finished / "deblurring.pt")
     image = np.random.default_rng(0).random((720, 900, 3)).astype(np.float32)

@@ -66,7 +66,13 @@ def command(
     if images is not None:
         if data is not None:
             raise UserError("give --data or --images, not both")
-        files = {path.stem: path for path in list_images(images)}
+        found = list_images(images)
+        files = {path.stem: path for path in found}
+        alike = sorted(path.name for path in found if files[path.stem] != path)
+        if alike:
+            raise UserError(
+                f"{images}: {', '.join(alike)}: another image of that name, whose prediction would be the same file"
+            )
     else:
         files = {pair.name: pair.blur for pair in open_dataset(data_folder(data), split, grey=grey).split(split)}
     if tile % 16:
