@@ -201,9 +201,9 @@ def main() -> None:
         f"up to {arguments.seeds} seeds.",
         "",
         *table(arguments.work, arguments.rows, arguments.seeds),
-        "",
-        f"{time.perf_counter() - started:.0f} s in all, {arguments.jobs} runs side by side.",
     ]
+    if not arguments.table:
+        lines += ["", f"{time.perf_counter() - started:.0f} s in all, {arguments.jobs} runs side by side."]
     print("\n".join(lines))
     if arguments.markdown:
         write_text(arguments.markdown, "\n".join(lines) + "\n")
