@@ -6,27 +6,22 @@ and named with its line.
 
 from __future__ import annotations
 
-import csv
-import difflib
-import io
 import json
 import re
-import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from capture.checks import Limits
+from capture.session_text import SHARED_KEYS, TABLE, csv_rows, number_of, toml_rows, unknown_key
 from sdd_bench.errors import UserError, fault_report
 from sdd_bench.image_io import write_text
 
 TOML, CSV = "session.toml", "session.csv"
 ROLES = ("blur", "gt", "extra")
 PLACES = ("indoor", "outdoor")
-TABLE, LIMITS = "shot", "limits"
-"""Names of the TOML tables: [[shot]], one a shot, and [limits]."""
 
 
 @dataclass(frozen=True)
@@ -84,9 +79,6 @@ class Session:
 
 
 SHOT_KEYS = tuple(f.name for f in fields(Shot) if f.name != "line")
-SHARED_KEYS = ("place", "camera", "lens")
-"""Keys that may stand once at the top of session.toml, for all shots that do not say otherwise."""
-
 NUMBERS = ("motor", "aperture")
 
 
@@ -107,7 +99,7 @@ def read_session(folder: Path) -> Session:
         raise UserError(f"{folder}: both {TOML} and {CSV}; keep one of them")
     (path,) = descriptions
     faults: list[str] = []
-    rows, limits = _toml_rows(path, faults) if path.name == TOML else (_csv_rows(path), Limits())
+    rows, limits = toml_rows(path, faults) if path.name == TOML else (csv_rows(path, SHOT_KEYS), Limits())
     shots = [shot for line, row in rows if (shot := _shot(row, line, faults)) is not None]
     faults += _files_at_fault(folder, shots)
     if not faults:
@@ -156,85 +148,14 @@ def _toml_value(value: str | float) -> str:
     return str(int(value)) if float(value).is_integer() else repr(float(value))
 
 
-def _toml_rows(path: Path, faults: list[str]) -> tuple[list[tuple[int, dict[str, Any]]], Limits]:
-    """Return the shots of session.toml with their lines, and the limits; what else stands there is a fault."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        content = tomllib.loads(text)
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read as UTF-8 text ({error})") from None
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{path}: not TOML ({error})") from None
-    limits = _limits(content.pop(LIMITS, {}), text, faults)
-    tables = content.pop(TABLE, [])
-    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        raise UserError(f"{path}: expected a table [[{TABLE}]] for every shot")
-    if not tables:
-        raise UserError(f"{path}: no shot, expected a table [[{TABLE}]] for each")
-    for key in content:
-        if key not in SHARED_KEYS:
-            faults.append(f"line {_line_of(text, key)}: {_unknown(key, (*SHARED_KEYS, f'[{LIMITS}]', f'[[{TABLE}]]'))}")
-    shared = {key: value for key, value in content.items() if key in SHARED_KEYS}
-    header = re.compile(rf"^\s*\[\[\s*[\"']?{TABLE}[\"']?\s*\]\]")
-    lines = [number for number, line in enumerate(text.splitlines(), 1) if header.match(line)]
-    lines += [0] * (len(tables) - len(lines))  # shots written as an inline array have no line of their own
-    return [(line, {**shared, **table}) for line, table in zip(lines, tables, strict=False)], limits
-
-
-def _limits(table: Any, text: str, faults: list[str]) -> Limits:
-    """Return the limits of the checks, changed as a table says; what cannot be is added to the faults."""
-    if not isinstance(table, dict):
-        faults.append(f"line {_line_of(text, LIMITS)}: expected a table [{LIMITS}]")
-        return Limits()
-    known = tuple(f.name for f in fields(Limits))
-    values = {}
-    for key, value in table.items():
-        number = None if isinstance(value, str) else _number(value)
-        if key not in known:
-            faults.append(f"line {_line_of(text, key)}: {_unknown(key, known)}")
-        elif number is None or number < 0:
-            faults.append(f"line {_line_of(text, key)}: {key} = {value!r}: expected a number of at least 0")
-        else:
-            values[key] = number
-    return replace(Limits(), **values)
-
-
-def _csv_rows(path: Path) -> list[tuple[int, dict[str, Any]]]:
-    """Return the shots of session.csv with their lines; empty cells are left out."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read as UTF-8 text ({error})") from None
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        columns = [name.strip() for name in next(reader, [])]
-        rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
-    except csv.Error as error:
-        raise UserError(f"{path}: line {reader.line_num}: not CSV ({error})") from None
-    faults = [f"line 1: {_unknown(name, SHOT_KEYS)}" for name in columns if name not in SHOT_KEYS]
-    faults += [f"line 1: column {name} stands twice" for name, count in Counter(columns).items() if count > 1]
-    faults += [f"line 1: no column {name}" for name in ("file", "scene", "role") if name not in columns]
-    faults += [
-        f"line {line}: {len(row)} cells, expected {len(columns)}" for line, row in rows if len(row) != len(columns)
-    ]
-    if not rows:
-        faults.append("no shot")
-    if faults:
-        raise fault_report(faults, str(path))
-    return [
-        (line, {name: cell.strip() for name, cell in zip(columns, row, strict=True) if cell.strip()})
-        for line, row in rows
-    ]
-
-
 def _shot(row: Mapping[str, Any], line: int, faults: list[str]) -> Shot | None:
     """Return a shot, or None with what is wrong with it added to the faults."""
-    found = [_unknown(key, SHOT_KEYS) for key in row if key not in SHOT_KEYS]
+    found = [unknown_key(key, SHOT_KEYS) for key in row if key not in SHOT_KEYS]
     values: dict[str, Any] = {}
     for key in SHOT_KEYS:
         value = row.get(key, None if key in NUMBERS else "")
         if key in NUMBERS:
-            values[key] = _number(value)
+            values[key] = number_of(value)
             if value is not None and values[key] is None:
                 found.append(f"{key} = {value!r}: expected a number")
         elif not isinstance(value, str):
@@ -253,17 +174,6 @@ def _shot(row: Mapping[str, Any], line: int, faults: list[str]) -> Shot | None:
         found.append(f"aperture = {values['aperture']:g}: expected more than 0")
     faults += [f"line {line}: {fault}" for fault in found]
     return None if found else Shot(**values, line=line)
-
-
-def _number(value: Any) -> float | None:
-    """Return a finite number, also of a CSV's cell; None where it is not one."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        number = float(value)
-    except ValueError:
-        return None
-    return number if abs(number) < float("inf") else None
 
 
 def _inside(file: str) -> bool:
@@ -287,12 +197,12 @@ def _scenes_at_fault(shots: list[Shot]) -> Iterator[str]:
     scenes = _by_scene(shots)
     for scene, members in scenes.items():
         roles = Counter(shot.role for shot in members)
-        lines = ", ".join(str(shot.line) for shot in members)
+        lines = f"line{'s' * (len(members) > 1)} " + ", ".join(str(shot.line) for shot in members)
         if roles["gt"] != 1:
             found = f"{roles['gt'] or 'no'} gt shot{'s' * (roles['gt'] > 1)}"
-            yield f"lines {lines}: scene {scene} has {found}, expected one"
+            yield f"{lines}: scene {scene} has {found}, expected one"
         if not roles["blur"]:
-            yield f"lines {lines}: scene {scene} has no blur shot"
+            yield f"{lines}: scene {scene} has no blur shot"
     names: dict[str, str] = {}
     for scene, members in scenes.items():
         for name in _pair_names(scene, sum(shot.role == "blur" for shot in members)):
@@ -311,14 +221,3 @@ def _by_scene(shots: Sequence[Shot]) -> dict[str, list[Shot]]:
     for shot in shots:
         found.setdefault(shot.scene, []).append(shot)
     return {scene: members for scene, members in found.items() if any(s.role != "extra" for s in members)}
-
-
-def _unknown(key: str, known: tuple[str, ...]) -> str:
-    near = difflib.get_close_matches(key, known, 1)
-    return f"unknown key {key!r}" + (f", did you mean {near[0]!r}?" if near else f", expected {', '.join(known)}")
-
-
-def _line_of(text: str, key: str) -> int:
-    """Return the line on which a top-level key of a TOML text stands, 0 if it is written in no plain way."""
-    pattern = re.compile(rf"^\s*(\[+\s*)?[\"']?{re.escape(key)}[\"']?\s*[=.\]]")
-    return next((number for number, line in enumerate(text.splitlines(), 1) if pattern.match(line)), 0)

@@ -24,7 +24,12 @@ def with_maps(
     """Return a function from blur images to predictions with maps, (N, 3, H, W) to (N, 39, H, W) float32.
 
     Channels: the restored image, the effective radius in pixels, the blur map of 35 channels. The blur map is F's
-    where F predicts one, else R's pseudo blur map of eq. (13). What the networks cannot tell is NaN.
+    where F predicts one, else R's pseudo blur map of eq. (13). Without R the radius is NaN.
+
+    Args:
+        deblurring: F; without R it must predict a blur map.
+        reblurring: R with both branches, or None.
+        truncate: As for `reblur`.
     """
 
     def forward(blur: Tensor) -> Tensor:
@@ -32,11 +37,8 @@ def with_maps(
         radius, channels = torch.full_like(blur[:, :1], torch.nan), found.blur_map
         if reblurring is not None:
             predicted = reblurring(found.image, blur)
-            if predicted.seeds is not None and predicted.weights is not None:
-                radius = effective_radius(predicted.seeds, predicted.weights, truncate=truncate)
-                channels = blur_map(predicted.seeds, predicted.weights) if channels is None else channels
-        if channels is None:
-            channels = torch.full_like(blur[:, :1], torch.nan).expand(-1, 35, -1, -1)
+            radius = effective_radius(predicted.seeds, predicted.weights, truncate=truncate)
+            channels = blur_map(predicted.seeds, predicted.weights) if channels is None else channels
         return torch.cat([found.image.float(), radius.float(), channels.float()], dim=1)
 
     return forward

@@ -56,8 +56,8 @@ def warm_up(
     if config.warmup_terms == "aligned+reblur" and reblurring is not None:
         predicted: Predicted = reblurring(truth, batch.blur)
         reblurred = reblur_as(truth, predicted, config)
-        radius = _radius(predicted)
-        term = charbonnier(reblurred, batch.blur, mask)
+        radius = _radius(predicted, config)
+        term = charbonnier(reblurred, batch.blur, mask, over=config.mask_mean)
     losses = combined(_pixel_loss(restored, truth, mask, config), None, term, None, config.alpha, config.beta)
     return losses, Seen(restored.detach(), truth, mask, found, _detached(reblurred), radius)
 
@@ -94,18 +94,18 @@ def _all_terms(
         predicted: Predicted = reblurring(restored, batch.blur)
         reblurred = reblur_as(restored, predicted, config)
         reblurring_term = reblurring_loss(reblurred, batch.blur)
-        radius = _radius(predicted)
+        radius = _radius(predicted, config)
         if output.blur_map is not None and predicted.seeds is not None and predicted.weights is not None:
             map_term = blur_map_loss(output.blur_map, blur_map(predicted.seeds, predicted.weights))
     losses = combined(aligned, cycle, reblurring_term, map_term, config.alpha, config.beta)
     return losses, Seen(restored.detach(), truth.detach(), mask, found, _detached(reblurred), radius)
 
 
-def _radius(predicted: Predicted) -> Tensor | None:
+def _radius(predicted: Predicted, config: Config) -> Tensor | None:
     """Return the effective radius, where R has both branches."""
     if predicted.seeds is None or predicted.weights is None:
         return None
-    return effective_radius(predicted.seeds.detach(), predicted.weights.detach())
+    return effective_radius(predicted.seeds, predicted.weights, truncate=config.truncate)
 
 
 def _detached(image: Tensor | None) -> Tensor | None:

@@ -104,8 +104,8 @@ role = "extra"
     ("rows", "words"),
     [
         ("a.jpg,s,gt\nb.jpg,s,gt\ne.jpg,s,blur", "lines 2, 3, 4: scene s has 2 gt shots, expected one"),
-        ("a.jpg,s,blur", "lines 2: scene s has no gt shot, expected one"),
-        ("a.jpg,s,gt", "lines 2: scene s has no blur shot"),
+        ("a.jpg,s,blur", "line 2: scene s has no gt shot, expected one"),
+        ("a.jpg,s,gt", "line 2: scene s has no blur shot"),
         ("a.jpg,s,gt\nb.jpg,s,blur\ne.jpg,S,gt\nsub/c d.jpg,S,blur", "scene S gives a pair S, as scene s does"),
         ("a.jpg,s", "line 2: 2 cells, expected 3"),
         ("", "no shot"),
@@ -132,11 +132,14 @@ def test_what_is_no_description_is_refused(folder: Path, text: str, words: str) 
 def test_limits_are_changed_in_the_description_and_checked(folder: Path) -> None:
     (folder / "session.toml").write_text(GOOD + "[limits]\nclipped = 0.2\nzoom = 0\n", encoding="utf-8")
     assert read_session(folder).limits == Limits(clipped=0.2, zoom=0.0)
-    said = faults_of(folder, GOOD + '[limits]\nclip = 0.2\nzoom = "wide"\nshift = -1\ntexture = nan\n')
+    said = faults_of(
+        folder, GOOD + '[limits]\nclip = 0.2\nzoom = "wide"\nshift = -1\ntexture = nan\nexposure_ratio = 0.5\n'
+    )
     assert "line 22: unknown key 'clip', did you mean 'clipped'?" in said
     assert "line 23: zoom = 'wide': expected a number of at least 0" in said
     assert "line 24: shift = -1: expected a number of at least 0" in said
     assert "line 25: texture = nan: expected a number of at least 0" in said
+    assert "line 26: exposure_ratio = 0.5: expected a number of at least 1" in said
     assert "expected a table [limits]" in faults_of(folder, "limits = 3\n" + GOOD)
 
 

@@ -1,0 +1,120 @@
+"""The text of a session's description, session.toml or session.csv, as rows with their lines; [limits] as limits."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import io
+import re
+import tomllib
+from collections import Counter
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+from capture.checks import Limits
+from sdd_bench.errors import UserError, fault_report
+
+TABLE, LIMITS = "shot", "limits"
+"""Names of the TOML tables: [[shot]], one a shot, and [limits]."""
+
+SHARED_KEYS = ("place", "camera", "lens")
+"""Keys that may stand once at the top of session.toml, for all shots that do not say otherwise."""
+
+Row = tuple[int, dict[str, Any]]
+"""Line and what stands there; line 0 where a shot has none of its own."""
+
+
+def toml_rows(path: Path, faults: list[str]) -> tuple[list[Row], Limits]:
+    """Return the shots of session.toml with their lines, and the limits; what else stands there is a fault."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        content = tomllib.loads(text)
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read as UTF-8 text ({error})") from None
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{path}: not TOML ({error})") from None
+    limits = _limits(content.pop(LIMITS, {}), text, faults)
+    tables = content.pop(TABLE, [])
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise UserError(f"{path}: expected a table [[{TABLE}]] for every shot")
+    if not tables:
+        raise UserError(f"{path}: no shot, expected a table [[{TABLE}]] for each")
+    for key in content:
+        if key not in SHARED_KEYS:
+            faults.append(
+                f"line {_line_of(text, key)}: {unknown_key(key, (*SHARED_KEYS, f'[{LIMITS}]', f'[[{TABLE}]]'))}"
+            )
+    shared = {key: value for key, value in content.items() if key in SHARED_KEYS}
+    header = re.compile(rf"^\s*\[\[\s*[\"']?{TABLE}[\"']?\s*\]\]")
+    lines = [number for number, line in enumerate(text.splitlines(), 1) if header.match(line)]
+    lines += [0] * (len(tables) - len(lines))  # shots written as an inline array have no line of their own
+    return [(line, {**shared, **table}) for line, table in zip(lines, tables, strict=False)], limits
+
+
+def _limits(table: Any, text: str, faults: list[str]) -> Limits:
+    """Return the limits of the checks, changed as a table says; what cannot be is added to the faults."""
+    if not isinstance(table, dict):
+        faults.append(f"line {_line_of(text, LIMITS)}: expected a table [{LIMITS}]")
+        return Limits()
+    known = tuple(f.name for f in fields(Limits))
+    values = {}
+    for key, value in table.items():
+        number, least = None if isinstance(value, str) else number_of(value), 1 if key.endswith("_ratio") else 0
+        if key not in known:
+            faults.append(f"line {_line_of(text, key)}: {unknown_key(key, known)}")
+        elif number is None or number < least:
+            faults.append(f"line {_line_of(text, key)}: {key} = {value!r}: expected a number of at least {least}")
+        else:
+            values[key] = number
+    return replace(Limits(), **values)
+
+
+def csv_rows(path: Path, known: tuple[str, ...]) -> list[Row]:
+    """Return the shots of session.csv with their lines; empty cells are left out."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read as UTF-8 text ({error})") from None
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        columns = [name.strip() for name in next(reader, [])]
+        rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
+    except csv.Error as error:
+        raise UserError(f"{path}: line {reader.line_num}: not CSV ({error})") from None
+    faults = [f"line 1: {unknown_key(name, known)}" for name in columns if name not in known]
+    faults += [f"line 1: column {name} stands twice" for name, count in Counter(columns).items() if count > 1]
+    faults += [f"line 1: no column {name}" for name in ("file", "scene", "role") if name not in columns]
+    faults += [
+        f"line {line}: {len(row)} cells, expected {len(columns)}" for line, row in rows if len(row) != len(columns)
+    ]
+    if not rows:
+        faults.append("no shot")
+    if faults:
+        raise fault_report(faults, str(path))
+    return [
+        (line, {name: cell.strip() for name, cell in zip(columns, row, strict=True) if cell.strip()})
+        for line, row in rows
+    ]
+
+
+def number_of(value: Any) -> float | None:
+    """Return a finite number, also of a CSV's cell; None where it is not one."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return number if abs(number) < float("inf") else None
+
+
+def unknown_key(key: str, known: tuple[str, ...]) -> str:
+    near = difflib.get_close_matches(key, known, 1)
+    return f"unknown key {key!r}" + (f", did you mean {near[0]!r}?" if near else f", expected {', '.join(known)}")
+
+
+def _line_of(text: str, key: str) -> int:
+    """Return the line on which a top-level key of a TOML text stands, 0 if it is written in no plain way."""
+    pattern = re.compile(rf"^\s*(\[+\s*)?[\"']?{re.escape(key)}[\"']?\s*[=.\]]")
+    return next((number for number, line in enumerate(text.splitlines(), 1) if pattern.match(line)), 0)
