@@ -26,7 +26,11 @@ Row = tuple[int, dict[str, Any]]
 
 
 def toml_rows(path: Path, faults: list[str]) -> tuple[list[Row], Limits]:
-    """Return the shots of session.toml with their lines, and the limits; what else stands there is a fault."""
+    """Return the shots of session.toml with their lines, and the limits; what else stands there is added to the faults.
+
+    Raises:
+        UserError: Not UTF-8, not TOML, or without a shot.
+    """
     try:
         text = path.read_text(encoding="utf-8-sig")
         content = tomllib.loads(text)
@@ -40,11 +44,8 @@ def toml_rows(path: Path, faults: list[str]) -> tuple[list[Row], Limits]:
         raise UserError(f"{path}: expected a table [[{TABLE}]] for every shot")
     if not tables:
         raise UserError(f"{path}: no shot, expected a table [[{TABLE}]] for each")
-    for key in content:
-        if key not in SHARED_KEYS:
-            faults.append(
-                f"line {_line_of(text, key)}: {unknown_key(key, (*SHARED_KEYS, f'[{LIMITS}]', f'[[{TABLE}]]'))}"
-            )
+    known = (*SHARED_KEYS, f"[{LIMITS}]", f"[[{TABLE}]]")
+    faults += [f"line {_line_of(text, key)}: {unknown_key(key, known)}" for key in content if key not in SHARED_KEYS]
     shared = {key: value for key, value in content.items() if key in SHARED_KEYS}
     header = re.compile(rf"^\s*\[\[\s*[\"']?{TABLE}[\"']?\s*\]\]")
     lines = [number for number, line in enumerate(text.splitlines(), 1) if header.match(line)]
@@ -71,7 +72,11 @@ def _limits(table: Any, text: str, faults: list[str]) -> Limits:
 
 
 def csv_rows(path: Path, known: tuple[str, ...]) -> list[Row]:
-    """Return the shots of session.csv with their lines; empty cells are left out."""
+    """Return the shots of session.csv with their lines; empty cells are left out.
+
+    Raises:
+        UserError: Not UTF-8, not CSV, without a shot, columns that are not known or missing, rows of another length.
+    """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -110,6 +115,7 @@ def number_of(value: Any) -> float | None:
 
 
 def unknown_key(key: str, known: tuple[str, ...]) -> str:
+    """Return the words for a key that is not known."""
     near = difflib.get_close_matches(key, known, 1)
     return f"unknown key {key!r}" + (f", did you mean {near[0]!r}?" if near else f", expected {', '.join(known)}")
 
