@@ -1,4 +1,6 @@
-"""Camera sessions to checked pairs: their description, EXIF, development, checks and verdicts.
+"""Camera sessions to checked pairs: `sdd-bench ingest`.
 
-`sdd-bench ingest`, which will put these together, is not there yet.
+From below: exif, develop (files); figures, focus, shake, still, checks (what is measured, and the verdict); session_text,
+session, draft (the description); record, pair (one pair); duplicates, tables, session_report (all of them); rawdata (the
+folder); ingest (the run).
 """

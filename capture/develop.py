@@ -49,12 +49,18 @@ class Dump:
         width: Columns.
         pattern: Colours of the upper left 2x2 samples, by rows; one of `PATTERNS`.
         bits: Of a sample, 8 to 16; the largest value is white.
+        black: Value of a sample without light.
+        red_gain: Factor of red against green, the white balance of the light; 1 leaves it as the sensor saw it.
+        blue_gain: The same of blue.
     """
 
     height: int
     width: int
     pattern: str
     bits: int
+    black: int = 0
+    red_gain: float = 1.0
+    blue_gain: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -64,14 +70,16 @@ class Development:
     Attributes:
         bits: Of the developed image: 8 or 16; photographs keep theirs.
         demosaic: One of `DEMOSAICS`, as LibRaw calls them; dumps are demosaiced by OpenCV's edge-aware method.
-        half_size: One pixel of every 2x2 samples, without demosaicing: for a quick look.
+        half_size: One pixel of every 2x2 samples, without demosaicing, or of every 2x2 pixels: for a quick look.
         dump: Layout of headerless dumps.
+        grey: `refuse` grey photographs, or `expand` them to three equal channels.
     """
 
     bits: int = 16
     demosaic: str = "AHD"
     half_size: bool = False
     dump: Dump | None = None
+    grey: str = "refuse"
 
 
 def is_raw(path: Path) -> bool:
@@ -82,6 +90,18 @@ def is_raw(path: Path) -> bool:
 def is_dump(path: Path, how: Development) -> bool:
     """Return whether a file is taken as a headerless dump."""
     return how.dump is not None and path.suffix.lower() in DUMP_SUFFIXES
+
+
+def white_balance_of(path: Path, how: Development) -> WhiteBalance | None:
+    """Return the white balance that a pair whose gt shot is this file is developed with; None for a photograph.
+
+    Raises:
+        UserError: As `develop`.
+    """
+    if is_dump(path, how):
+        assert how.dump is not None
+        return how.dump.red_gain, 1.0, how.dump.blue_gain, 1.0
+    return camera_white_balance(path) if is_raw(path) else None
 
 
 def camera_white_balance(path: Path) -> WhiteBalance:
@@ -113,10 +133,11 @@ def develop(path: Path, how: Development, white_balance: WhiteBalance | None = N
     Raises:
         UserError: Truncated, damaged, of a camera that LibRaw does not know, a dump of another size, or no picture.
     """
-    if is_dump(path, how):
-        return _develop_dump(path, how, white_balance or (1.0, 1.0, 1.0, 1.0))
+    if how.dump is not None and is_dump(path, how):
+        return _develop_dump(path, how, white_balance or (how.dump.red_gain, 1.0, how.dump.blue_gain, 1.0))
     if not is_raw(path):
-        return read_pixels(path)
+        pixels = read_pixels(path, grey=how.grey)
+        return _halved(pixels) if how.half_size else pixels
     balance = white_balance or camera_white_balance(path)
     with _opened(path) as raw:
         developed: NDArray[Any] = raw.postprocess(
@@ -144,7 +165,7 @@ def _opened(path: Path) -> Iterator[Any]:
         with _without_stderr(), rawpy.imread(str(path)) as raw:
             yield raw
     except rawpy.LibRawFileUnsupportedError:
-        raise UserError(f"{path}: not a RAW file that LibRaw {_libraw()} knows") from None
+        raise UserError(f"{path}: not a RAW file that LibRaw {libraries()['libraw']} knows") from None
     except rawpy.LibRawIOError:
         raise UserError(f"{path}: the RAW file ends before its picture does") from None
     except (rawpy.LibRawError, MemoryError, ValueError) as error:
@@ -153,8 +174,9 @@ def _opened(path: Path) -> Iterator[Any]:
         raise UserError(f"{path}: a damaged RAW file ({reason})") from None
 
 
-def _libraw() -> str:
-    return ".".join(str(part) for part in rawpy.libraw_version)
+def libraries() -> dict[str, str]:
+    """Return the versions that a developed RAW depends on."""
+    return {"rawpy": rawpy.__version__, "libraw": ".".join(str(part) for part in rawpy.libraw_version)}
 
 
 @contextlib.contextmanager
@@ -187,7 +209,7 @@ def _develop_dump(path: Path, how: Development, white_balance: WhiteBalance) -> 
     white = 2**layout.bits - 1
     if int(samples.max()) > white:
         raise UserError(f"{path}: holds {int(samples.max())}, more than {layout.bits} bits do")
-    balanced = samples.astype(np.float32) / white
+    balanced = (samples.astype(np.float32) - layout.black) / (white - layout.black)
     seen = 0
     for place, colour in enumerate(layout.pattern):
         factor = white_balance["RGB".index(colour)]
@@ -200,6 +222,13 @@ def _develop_dump(path: Path, how: Development, white_balance: WhiteBalance) -> 
     else:
         linear = cv2.demosaicing(levels, getattr(cv2, f"COLOR_Bayer{layout.pattern}2RGB_EA"))
     return to_pixels(encode_srgb(linear.astype(np.float32) / np.float32(65535)), how.bits)
+
+
+def _halved(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Return the mean of every 2x2 pixels, rounded; an odd last row or column is left out."""
+    height, width = pixels.shape[0] // 2, pixels.shape[1] // 2
+    even = pixels[: 2 * height, : 2 * width]
+    return np.asarray(cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA)) if min(even.shape) else pixels
 
 
 def _binned(levels: NDArray[np.uint16], pattern: str) -> NDArray[np.float32]:

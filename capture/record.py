@@ -20,6 +20,7 @@ class Original:
     Attributes:
         file: Path relative to the session's folder.
         sha256: Of its bytes; empty where it cannot be read.
+        size: In bytes.
         time: Local time of the camera, ISO 8601, or empty; this and the rest as its EXIF says.
         exposure_s: Exposure time.
         f_number: Aperture.
@@ -29,7 +30,8 @@ class Original:
     """
 
     file: str
-    sha256: str
+    sha256: str = ""
+    size: int = 0
     time: str = ""
     exposure_s: float | None = None
     f_number: float | None = None
@@ -89,6 +91,11 @@ class Record:
     gt: Original
     developed: Developed | None
     verdict: Verdict
+
+    @property
+    def scene_name(self) -> str:
+        """What the scene is called beside those of other sessions."""
+        return f"{self.session}_{self.shot.scene}"
 
 
 def as_json(value: Original | Developed) -> dict[str, Any]:

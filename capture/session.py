@@ -60,11 +60,13 @@ class Session:
     Attributes:
         folder: Where the files are.
         shots: In the order of the description.
+        description: The file that says so.
         limits: Of the checks, those that the description changes under [limits].
     """
 
     folder: Path
     shots: tuple[Shot, ...]
+    description: Path
     limits: Limits = field(default_factory=Limits)
 
     def pairs(self) -> list[tuple[str, Shot, Shot]]:
@@ -106,7 +108,7 @@ def read_session(folder: Path) -> Session:
         faults += _scenes_at_fault(shots)
     if faults:
         raise fault_report(faults, str(path))
-    return Session(folder, tuple(shots), limits)
+    return Session(folder, tuple(shots), path, limits)
 
 
 def write_session(folder: Path, shots: tuple[Shot, ...], shared: Mapping[str, str], remark: str = "") -> Path:

@@ -12,6 +12,7 @@ from sdd_bench.version import __version__
 
 COMMANDS = {
     "demo": ("sdd_bench.commands.demo", "The whole loop on data it makes itself, no download."),
+    "ingest": ("sdd_bench.commands.ingest", "A camera session to checked pairs."),
     "prepare": ("sdd_bench.commands.prepare", "Pairs to a dataset: splits, patches, manifest."),
     "synthesise": ("sdd_bench.commands.synthesise", "Sharp photographs to misaligned pairs with known truth."),
     "analyse": ("sdd_bench.commands.analyse", "Zoom, shift, rotation, residual and blur of every pair."),

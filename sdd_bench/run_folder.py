@@ -54,8 +54,9 @@ class RunFolder:
         return Journal(self.work / "journal.jsonl")
 
     def end(self) -> None:
-        """Remove the work folder; to be called after the finished file has been written."""
-        shutil.rmtree(self.work)
+        """Remove the work folder if it is there; to be called after the finished file has been written."""
+        if self.work.exists():
+            shutil.rmtree(self.work)
 
     def _holds_same(self, file: Path, how: str) -> bool:
         if not file.is_file():

@@ -59,6 +59,14 @@ class Journal:
         """Return the result of an item finished earlier with the same fingerprint, else None."""
         return self._done.get((item.name, item.fingerprint))
 
+    def remember(self, name: str, fingerprint: str, result: Result) -> None:
+        """Take over what an earlier, finished run found, without writing it again."""
+        self._done[name, fingerprint] = result
+
+    def forget(self, item: Item) -> None:
+        """Let an item be done again: what it left is gone."""
+        self._done.pop((item.name, item.fingerprint), None)
+
     def add(self, item: Item, result: Result) -> None:
         """Append a finished item and hand it to the operating system."""
         entry = {"name": item.name, "fingerprint": item.fingerprint, "result": result}

@@ -1,4 +1,4 @@
-"""The house: imports run down, heavy libraries live in one file each, nothing is called utils."""
+"""The house: imports run down, heavy libraries live in one file each (h5py in two), nothing is called utils."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ FLOORS = [
     {"sdd_bench.cli"},
 ]
 ONE_FILE = {
-    "ptlflow": "sdd_bench/geometry/flow.py",
-    "lpips": "sdd_bench/scoring/perceptual.py",
-    "h5py": "sdd_bench/dataset/store.py",
-    "imagehash": "sdd_bench/dataset/similar.py",
-    "joblib": "sdd_bench/work.py",
-    "rawpy": "capture/develop.py",
-    "exifread": "capture/exif.py",
+    "ptlflow": ("sdd_bench/geometry/flow.py",),
+    "lpips": ("sdd_bench/scoring/perceptual.py",),
+    "h5py": ("sdd_bench/dataset/store.py", "sdd_bench/dataset/archive.py"),
+    "imagehash": ("sdd_bench/dataset/similar.py",),
+    "joblib": ("sdd_bench/work.py",),
+    "rawpy": ("capture/develop.py",),
+    "exifread": ("capture/exif.py",),
 }
 
 
@@ -77,7 +77,7 @@ def test_the_three_packages_never_import_each_other(package: str) -> None:
 @pytest.mark.parametrize("library", ONE_FILE)
 def test_a_heavy_library_lives_in_one_file(library: str) -> None:
     users = [str(p.relative_to(ROOT)) for p in modules() if any(i.split(".")[0] == library for i in imports(p))]
-    assert set(users) <= {ONE_FILE[library]}
+    assert set(users) <= set(ONE_FILE[library])
 
 
 def test_no_room_without_a_subject() -> None:

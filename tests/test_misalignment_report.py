@@ -19,8 +19,9 @@ from sdd_bench.geometry.similarity import Similarity
 from sdd_bench.geometry.warp import warp
 from sdd_bench.image_io import to_pixels, write_png
 from sdd_bench.report import misalignment
-from sdd_bench.report.misalignment import explain, look_at_pair, reduce, reduced_flow, write_report
+from sdd_bench.report.misalignment import explain, look_at_pair, write_report
 from sdd_bench.report.misalignment_plots import overview_plots
+from sdd_bench.report.pictures import reduce, reduced_flow
 
 EVIL = "<script>alert(1)</script>"
 MOVES = [Similarity(1.01, 0.1, 4.0, -3.0), Similarity(0.995, -0.2, -2.0, 5.0), Similarity()]

@@ -150,7 +150,8 @@ def test_sdd_place_faults_together() -> None:
     with pytest.raises(UserError) as caught:
         split_sdd(pairs, 0)
     assert caught.value.message == (
-        "places of the pairs: 2 faults\n  c: no place, others have one\n  scene s: both indoor and outdoor"
+        "places of the pairs: 2 faults\n  c: no place, others have one; write it as place in the session's description"
+        ", or in places.csv\n  scene s: both indoor and outdoor"
     )
 
 

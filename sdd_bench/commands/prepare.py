@@ -66,28 +66,27 @@ def command(
 ) -> None:
     """Turn a folder of pairs into a dataset: frames, splits, patches, manifest.
 
-    SOURCE is a released dataset or two folders blur/ and gt/; without it $SDD_BENCH_SOURCE. It is only read.
+    SOURCE is a released dataset, two folders blur/ and gt/, or an archive of `ingest` (.h5); without it
+    $SDD_BENCH_SOURCE. It is only read.
     A killed run goes on when the same command is given again.
 
     \b
     Example:
       sdd-bench prepare downloads/SDD --dataset sdd --out data/sdd
     """
+    from sdd_bench.dataset.archive import is_archive
     from sdd_bench.dataset.catalog import missing_data_message
-    from sdd_bench.dataset.plan import Choices, plan
-    from sdd_bench.dataset.prepare import prepare
+    from sdd_bench.dataset.plan import Choices
+    from sdd_bench.dataset.prepare_source import prepare_source
     from sdd_bench.errors import UserError
 
     if source is None and os.environ.get(SOURCE_VARIABLE):
         source = Path(os.environ[SOURCE_VARIABLE])
-    if source is None or not source.is_dir():
-        found = "no SOURCE folder given" if source is None else f"{source}: no such folder"
+    if source is None or not (source.is_dir() or is_archive(source)):
+        found = "no SOURCE folder given" if source is None else f"{source}: no such folder, nor an archive (.h5)"
         raise UserError(f"{found}. {missing_data_message()}")
     choices = Choices(dataset, name, fraction, split_file, group_by, seed, recipe, window_px, store, grey, skip_faulty)
-    workers = job_count(jobs)
-    preparation = plan(source, choices, workers)
-    target = out or Path("data") / preparation.name
-    summary = prepare(preparation, target, workers)
+    preparation, target, summary = prepare_source(source, choices, out, job_count(jobs))
     for note in summary.notes:
         click.echo(f"note: {note}", err=True)
     counts = ", ".join(f"{count} {split}" for split, count in summary.pairs.items()) or "no full frames"

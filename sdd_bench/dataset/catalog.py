@@ -24,6 +24,7 @@ from sdd_bench.dataset.layouts import (
 from sdd_bench.dataset.manifest import Dataset, Pair, read_csv, read_prepared
 from sdd_bench.errors import UserError, fault_report
 from sdd_bench.image_io import ImageHeader, read_header
+from sdd_bench.run_folder import WORK_FOLDER
 
 __all__ = [
     "EXPECTED",
@@ -110,10 +111,13 @@ def list_dataset(root: Path, name: str | None = None) -> Listing:
             train_patches are then taken as `pairs`.
 
     Raises:
-        UserError: No such folder, an unknown name, folders of no (or not that) layout, or no image in them.
+        UserError: No such folder, one of an unfinished run, an unknown name, folders of no (or not that) layout, or
+            no image in them.
     """
     if not root.is_dir():
         raise UserError(f"{root}: no such folder\n{missing_data_message()}")
+    if (root / WORK_FOLDER).is_dir():
+        raise UserError(f"{root}: an unfinished run of ingest, prepare or synthesise; give its command again")
     if name is not None and name not in LAYOUTS:
         raise UserError(f"unknown dataset {name!r}, known are: {', '.join(LAYOUTS)}")
     listing = next((found for n in _candidates(root, name) if (found := LAYOUTS[n](root)) is not None), None)

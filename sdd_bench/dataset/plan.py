@@ -11,7 +11,7 @@ from sdd_bench.dataset.catalog import Listing, check_listing, list_dataset
 from sdd_bench.dataset.manifest import Pair
 from sdd_bench.dataset.patches import DEFAULT_RECIPES, RECIPES, Recipe
 from sdd_bench.dataset.prepare import Preparation
-from sdd_bench.dataset.split import read_split_file, split_fraction, split_sdd
+from sdd_bench.dataset.split import read_split_file, sdd_note, split_fraction, split_sdd
 from sdd_bench.errors import UserError
 from sdd_bench.image_io import file_sha256
 
@@ -59,7 +59,7 @@ def plan(source: Path, choices: Choices, jobs: int) -> Preparation:
     listing = check_listing(found, skip_faulty=choices.skip_faulty, grey=choices.grey)
     if not listing.pairs:
         raise UserError(f"{source}: no pairs in layout {listing.name} ({listing.layout})")
-    pairs, split = _decide_split(listing, choices, jobs)
+    pairs, split, notes = _decide_split(listing, choices, jobs)
     return Preparation(
         name=choices.name or listing.name,
         layout=listing.layout,
@@ -68,7 +68,7 @@ def plan(source: Path, choices: Choices, jobs: int) -> Preparation:
         recipe=choose_recipe(listing.name, choices),
         store=choices.store,
         grey=choices.grey,
-        notes=listing.notes,
+        notes=(*listing.notes, *notes),
         skip_faulty=choices.skip_faulty,
     )
 
@@ -90,8 +90,10 @@ def choose_recipe(dataset: str, choices: Choices) -> Recipe | None:
         raise UserError(f"--window {choices.window_px}: {error}") from None
 
 
-def _decide_split(listing: Listing, choices: Choices, jobs: int) -> tuple[tuple[Pair, ...], dict[str, Any]]:
-    """Return the pairs with their split, and how it came about."""
+def _decide_split(
+    listing: Listing, choices: Choices, jobs: int
+) -> tuple[tuple[Pair, ...], dict[str, Any], tuple[str, ...]]:
+    """Return the pairs with their split, how it came about, and notes on it."""
     asked = choices.split_file is not None or choices.fraction is not None or choices.group_by is not None
     if all(pair.split for pair in listing.pairs):
         if asked:
@@ -99,7 +101,8 @@ def _decide_split(listing: Listing, choices: Choices, jobs: int) -> tuple[tuple[
                 f"{listing.name} ({listing.layout}): comes with its own split; --split, --split-file and "
                 "--group-by do not apply"
             )
-        return listing.pairs, {"method": "given by the layout"}
+        return listing.pairs, {"method": "given by the layout"}, ()
+    notes: tuple[str, ...] = ()
     if choices.split_file is not None:
         assigned = read_split_file(choices.split_file, [p.name for p in listing.pairs])
         how: dict[str, Any] = {
@@ -109,6 +112,8 @@ def _decide_split(listing: Listing, choices: Choices, jobs: int) -> tuple[tuple[
         }
     elif listing.name == "sdd" and choices.fraction is None and choices.group_by is None:
         assigned = split_sdd(listing.pairs, choices.seed)
+        note = sdd_note(listing.pairs, assigned)
+        notes = (note,) if note else ()
         places = any(p.place for p in listing.pairs)
         how = {"method": "115/35, by place" if places else "115/35", "seed": choices.seed}
     else:
@@ -116,7 +121,7 @@ def _decide_split(listing: Listing, choices: Choices, jobs: int) -> tuple[tuple[
         groups, grouping = _groups(listing, choices.group_by, jobs)
         assigned = split_fraction(listing.pairs, fraction, choices.seed, groups)
         how = {"method": "fraction", "fraction": fraction, "seed": choices.seed, "group_by": grouping}
-    return tuple(replace(pair, split=assigned[pair.name]) for pair in listing.pairs), how
+    return tuple(replace(pair, split=assigned[pair.name]) for pair in listing.pairs), how, notes
 
 
 def _groups(listing: Listing, group_by: str | None, jobs: int) -> tuple[Mapping[str, str] | None, str]:

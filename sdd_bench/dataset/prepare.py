@@ -118,6 +118,7 @@ def prepare(preparation: Preparation, out: Path, jobs: int) -> Summary:
     request = preparation.request()
     folder = RunFolder(out, out / "dataset.json", request)
     if folder.is_finished:
+        folder.end()
         manifest = read_prepared(out).manifest
         return Summary(manifest["pairs"], manifest["patches"]["count"], tuple(manifest["notes"]), already_there=True)
     journal = folder.begin()

@@ -53,13 +53,22 @@ def similar_groups(pairs: Sequence[Pair], jobs: int, max_distance: int = MAX_DIS
         return {}
     files = sorted({p.sharp for p in ordered})
     index = {path: i for i, path in enumerate(files)}
-    results = map_items(_hash_file, [Item(str(path), path) for path in files], jobs=jobs, label="compare scenes")
-    bits = np.array([result["bits"] for result in results], np.float32)
+    bits = np.array([[int(bit) for bit in text] for text in hash_files(files, jobs)], np.float32)
     first, second = _links(bits, max_distance)
     graph = coo_array((np.ones(len(first), np.int8), (first, second)), shape=(len(files), len(files)))
     _, component = connected_components(graph, directed=False)
     leaders: dict[int, str] = {}
     return {p.name: leaders.setdefault(int(component[index[p.sharp]]), p.name) for p in ordered}
+
+
+def hash_files(files: Sequence[Path], jobs: int) -> list[str]:
+    """Return the perceptual hash of every image file, 64 characters of 0 and 1.
+
+    Raises:
+        UserError: Images that cannot be decoded, all named.
+    """
+    results = map_items(_hash_file, [Item(str(path), path) for path in files], jobs=jobs, label="compare scenes")
+    return [result["bits"] for result in results]
 
 
 def hash_bits(image: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -75,7 +84,7 @@ def hash_bits(image: NDArray[np.float32]) -> NDArray[np.bool_]:
 
 
 def _hash_file(path: Path) -> dict[str, Any]:
-    return {"bits": [int(bit) for bit in hash_bits(read_image(path, grey="expand"))]}
+    return {"bits": "".join("01"[int(bit)] for bit in hash_bits(read_image(path, grey="expand")))}
 
 
 def _links(bits: NDArray[np.float32], max_distance: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -7,6 +7,7 @@ on the order in which files were listed nor on the version of a library.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from itertools import pairwise
@@ -16,7 +17,8 @@ from sdd_bench.dataset.manifest import Pair, read_csv
 from sdd_bench.errors import UserError, fault_report
 
 SPLIT_NAMES = ("train", "val", "test")
-SDD_TRAIN = Fraction(115, 150)
+SDD_PAIRS = 150
+SDD_TRAIN = Fraction(115, SDD_PAIRS)
 SDD_PLACES = {"indoor": (61, 50), "outdoor": (89, 65)}
 """All pairs and training pairs of SDD by place; the paper's numbers (section 4.1), not a proportion of each place."""
 
@@ -72,6 +74,24 @@ def split_sdd(pairs: Sequence[Pair], seed: int) -> dict[str, str]:
         of_place = {scene: names for scene, names in groups.items() if place_of[names[0]] == place}
         train |= _draw(of_place, n_train, seed)
     return _named(pairs, train or _smallest(groups, seed))
+
+
+def sdd_note(pairs: Sequence[Pair], assignment: Mapping[str, str]) -> str:
+    """Return what to say of a split by `split_sdd` of other pairs than SDD's 150; empty where it is SDD's own.
+
+    >>> pairs = [Pair(f"{i}", "", Path(), Path(), place="indoor" if i < 5 else "outdoor") for i in range(12)]
+    >>> print(sdd_note(pairs, split_sdd(pairs, seed=0)))
+    not SDD's 150 pairs: the same proportion, 115 of 150 on train, is 9 of 12; by place: indoor 4 of 5, outdoor 5 of 7
+    """
+    all_of, train_of = Counter(p.place for p in pairs), Counter(p.place for p in pairs if assignment[p.name] == "train")
+    places = sorted(place for place in all_of if place)
+    if len(pairs) == SDD_PAIRS and (not places or all_of == {place: n for place, (n, _) in SDD_PLACES.items()}):
+        return ""
+    own = " and ".join(f"{n} {place}" for place, (n, _) in SDD_PLACES.items())
+    what = own if len(pairs) == SDD_PAIRS else str(SDD_PAIRS)
+    by_place = ", ".join(f"{place} {train_of[place]} of {all_of[place]}" for place in places)
+    share = f"the same proportion, 115 of 150 on train, is {train_of.total()} of {len(pairs)}"
+    return f"not SDD's {what} pairs: {share}" + (f"; by place: {by_place}" if by_place else "")
 
 
 def read_split_file(path: Path, names: Iterable[str]) -> dict[str, str]:
@@ -155,7 +175,8 @@ def _named(pairs: Sequence[Pair], train: set[str]) -> dict[str, str]:
 def _check_places(groups: Mapping[str, Sequence[str]], place_of: Mapping[str, str]) -> None:
     faults = []
     if any(place_of.values()):
-        faults += [f"{name}: no place, others have one" for name, place in sorted(place_of.items()) if not place]
+        where = "write it as place in the session's description, or in places.csv"
+        faults += [f"{n}: no place, others have one; {where}" for n, place in sorted(place_of.items()) if not place]
     for scene, names in groups.items():
         places = sorted({place_of[name] for name in names})
         if len(places) > 1 and all(places):

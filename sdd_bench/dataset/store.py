@@ -1,8 +1,8 @@
 """Patches on disk: folders of PNG files, or one HDF5 file with the same content.
 
-The only file that imports h5py. Every pair's patches are written on their own, so that pairs can be prepared in
-any order by any number of workers; `merge_parts` then joins the HDF5 parts in the order of the pairs without
-decoding a chunk.
+Only this file and `archive` import h5py. Every pair's patches are written on their own, so that pairs can be
+prepared in any order by any number of workers; `merge_parts` then joins the HDF5 parts in the order of the pairs
+without decoding a chunk.
 """
 
 from __future__ import annotations

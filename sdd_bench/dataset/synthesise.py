@@ -65,6 +65,7 @@ def synthesise(photos: Sequence[Path] | None, out: Path, synthesis: Synthesis, j
     folder = RunFolder(out, record, request)
     tables = (out / "truth" / "truth.csv", out / "places.csv")
     if folder.is_finished and all(path.is_file() for path in (*tables, *files_of(out, [p.name for p in plans]))):
+        folder.end()
         return f"{out}: already complete, {len(plans)} pairs with these settings; nothing done"
     journal = folder.begin()
     rows = map_items(

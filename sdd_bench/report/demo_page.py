@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 
 from sdd_bench.dataset.manifest import Pair, read_csv
 from sdd_bench.image_io import encode_png, read_pixels, write_text
+from sdd_bench.report.pictures import address
 from sdd_bench.version import __version__
 
 CROP_PX = 144
@@ -107,5 +107,4 @@ def _crop(path: Path) -> str:
     pixels = read_pixels(path)
     side = min(CROP_PX, *pixels.shape[:2])
     top, left = (pixels.shape[0] - side) // 2, (pixels.shape[1] - side) // 2
-    png = encode_png(pixels[top : top + side, left : left + side], level=9)
-    return "data:image/png;base64," + base64.b64encode(png).decode()
+    return address(encode_png(pixels[top : top + side, left : left + side], level=9), "png")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import math
 import re
 import statistics
@@ -12,28 +10,25 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from jinja2 import Environment, PackageLoader, select_autoescape
 from numpy.typing import NDArray
-from PIL import Image
 
 from sdd_bench.errors import UserError
 from sdd_bench.geometry.flow import MIN_SIDE, dis_flow
 from sdd_bench.geometry.similarity import Similarity
 from sdd_bench.geometry.warp import warp
-from sdd_bench.image_io import read_image, to_pixels, write_bytes, write_text
+from sdd_bench.image_io import read_image, write_bytes, write_text
 from sdd_bench.report.misalignment_plots import KINDS, column, displacement_plot, overview_plots, residual_plot
+from sdd_bench.report.pictures import address, jpeg, reduce, reduced_flow
 from sdd_bench.version import __version__
 from sdd_bench.work import Item, map_items
 
 PICTURED = 60
 """Pairs shown in pictures; 0.2 to 0.3 MB each."""
 
-WIDTH_PX = 480
 CONSISTENT_PX = 1.0
 JPEGS: tuple[str, ...] = ("blur", "sharp", "aligned")
-JPEG_QUALITY = 80
 LEAST_SCALE_PX = 1.0
 """The residual maps' colours never span less: below that the map shows the flow estimator's own errors."""
 
@@ -108,8 +103,8 @@ def write_report(
     for (number, row), look, maps in zip(numbered, looks, drawn, strict=True):
         for plot, png in maps.items():
             write_bytes(folder / f"{number:03d}-{_file_stem(str(row['name']))}-{plot}.png", png)
-        pictures = {key: _address(look[key], "jpeg") for key in JPEGS if key in look}
-        pictures |= {plot: _address(png, "png") for plot, png in maps.items()}
+        pictures = {key: address(look[key], "jpeg") for key in JPEGS if key in look}
+        pictures |= {plot: address(png, "png") for plot, png in maps.items()}
         shown.append({"number": number, "row": row, "look": look, **pictures})
     environment = Environment(
         loader=PackageLoader("sdd_bench.report"), autoescape=select_autoescape(["html"]), trim_blocks=True
@@ -118,7 +113,7 @@ def write_report(
         version=__version__,
         title=title,
         words=explain(rows),
-        plots=[(ALT[plot], _address(png, "png")) for plot, png in overview.items()],
+        plots=[(ALT[plot], address(png, "png")) for plot, png in overview.items()],
         folder=folder.name,
         headings=[heading for heading, _ in COLUMNS.values()],
         table=[_table_row(number, row) for number, row in enumerate(rows, 1)],
@@ -182,11 +177,11 @@ def look_at_pair(payload: tuple[str, Path, Path, Similarity | None]) -> dict[str
     height, width = blur.shape[:2]
     small_blur, small_sharp = reduce(blur), reduce(sharp)
     look: dict[str, Any] = {"width": width, "height": height, "scale": width / small_blur.shape[1]}
-    look |= {"blur": _jpeg(small_blur), "sharp": _jpeg(small_sharp)}
+    look |= {"blur": jpeg(small_blur), "sharp": jpeg(small_sharp)}
     if similarity is None:
         return look
     aligned, valid = warp(small_sharp, reduced_flow(similarity, width, height, small_blur.shape[1::-1]), "bilinear")
-    look["aligned"] = _jpeg(aligned)
+    look["aligned"] = jpeg(aligned)
     if min(small_blur.shape[:2]) >= MIN_SIDE and valid.any():
         remaining, trusted = consistent_flow(small_blur, aligned)
         ratio = np.array([width / small_blur.shape[1], height / small_blur.shape[0]], dtype=np.float32)
@@ -221,33 +216,6 @@ def draw_maps(payload: tuple[Similarity | None, Mapping[str, Any], float]) -> di
     return maps
 
 
-def reduce(image: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return an image averaged down to at most `WIDTH_PX` columns; smaller images as they are."""
-    height, width = image.shape[:2]
-    if width <= WIDTH_PX:
-        return image
-    size = (WIDTH_PX, max(1, round(height * WIDTH_PX / width)))
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.float32)
-
-
-def reduced_flow(similarity: Similarity, width: int, height: int, size: Sequence[int]) -> NDArray[np.float64]:
-    """Return flow_blur_to_sharp for pictures reduced to `size`, (h, w, 2) in the pictures' pixels.
-
-    Args:
-        similarity: Sharp to blur, in pixels of the full frame.
-        width: Width of the full frame in pixels.
-        height: Height of the full frame in pixels.
-        size: Width and height of the pictures; they need not keep the frame's shape exactly.
-
-    >>> reduced_flow(Similarity(shift_x_px=-4), 8, 8, (4, 4))[0, 0].tolist()
-    [2.0, 0.0]
-    """
-    ratio = np.array([width / size[0], height / size[1]])
-    grid = np.stack(np.meshgrid(np.arange(size[0]), np.arange(size[1])), axis=-1).astype(np.float64)
-    full = (grid + 0.5) * ratio - 0.5  # pixel areas, not centres, are what reducing keeps in place
-    return np.asarray((similarity.inverse().apply(full, width, height) - full) / ratio)
-
-
 def _similarity(row: Mapping[str, Any]) -> Similarity | None:
     values = [float(row[key]) for key in ("zoom", "rotation_deg", "shift_x_px", "shift_y_px")]
     return Similarity(*values) if row["kind"] != "failed" and all(map(math.isfinite, values)) else None
@@ -274,13 +242,3 @@ def _file_stem(name: str) -> str:
     'a-b'
     """
     return re.sub(r"[^A-Za-z0-9_]+", "-", name).strip("-")[:60] or "pair"
-
-
-def _jpeg(image: NDArray[np.floating]) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(to_pixels(image)).save(buffer, "JPEG", quality=JPEG_QUALITY, optimize=True)
-    return buffer.getvalue()
-
-
-def _address(content: bytes, kind: str) -> str:
-    return f"data:image/{kind};base64," + base64.b64encode(content).decode()

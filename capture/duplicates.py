@@ -1,0 +1,107 @@
+"""Pictures that are there twice: copies of files, one view under two scenes, a view that a dataset has already."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from capture.record import Record
+from sdd_bench.dataset.catalog import open_dataset
+from sdd_bench.dataset.similar import HASH_SIDE, MAX_DISTANCE, hash_files
+
+NAMED = 3
+"""Partners named in a reason; the rest are counted."""
+
+
+@dataclass
+class Found:
+    """What is wrong with a pair because of others: reasons to refuse it, and to warn of it."""
+
+    refusals: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Known:
+    """The views of a dataset.
+
+    Attributes:
+        name: Of the dataset.
+        pairs: Split and name of each pair.
+        hashes: Of their sharp images, 64 characters of 0 and 1.
+    """
+
+    name: str
+    pairs: tuple[str, ...]
+    hashes: tuple[str, ...]
+
+
+def known_views(data: Path, jobs: int) -> Known:
+    """Return the views of a dataset, prepared or as released.
+
+    Raises:
+        UserError: As `open_dataset`.
+    """
+    dataset = open_dataset(data, grey="expand")
+    files = sorted({pair.sharp for pair in dataset.pairs})
+    hashes = dict(zip(files, hash_files(files, jobs), strict=True))
+    names = tuple(f"{pair.split}/{pair.name}".lstrip("/") for pair in dataset.pairs)
+    return Known(dataset.name, names, tuple(hashes[pair.sharp] for pair in dataset.pairs))
+
+
+def find_duplicates(records: Sequence[Record], known: Mapping[str, Sequence[Known]]) -> dict[str, Found]:
+    """Return what others have to do with each pair, by its name; the order of the records does not matter.
+
+    Refused: both shots are one file, or the same two files as those of a pair before it by name. Warned of: the gt
+    shot looks like that of another scene, or like a sharp image of a dataset, by perceptual hash
+    (`sdd_bench.dataset.similar`): such views must stay on one side of a split.
+
+    Args:
+        records: Of all sessions.
+        known: Session to the datasets that its pairs are compared with.
+    """
+    ordered = sorted(records, key=lambda record: record.name)
+    found = {record.name: Found() for record in ordered}
+    first: dict[tuple[str, str], str] = {}
+    for record in ordered:
+        originals = (record.blur.sha256, record.gt.sha256)
+        if not all(originals):
+            continue
+        if originals[0] == originals[1]:
+            found[record.name].refusals.append(
+                f"blur and gt are the same picture: {record.blur.file}, {record.gt.file}"
+            )
+        elif originals in first:
+            found[record.name].refusals.append(f"the same two files as {first[originals]}")
+        first.setdefault(originals, record.name)
+    shown = [(record, record.developed.gt_hash) for record in ordered if record.developed is not None]
+    bits = _bits([gt_hash for _, gt_hash in shown])
+    views = {session: [(dataset, _bits(dataset.hashes)) for dataset in datasets] for session, datasets in known.items()}
+    for index, (record, _) in enumerate(shown):
+        near = np.flatnonzero(_distances(bits[index], bits) <= MAX_DISTANCE)
+        others = {shown[i][0].scene_name for i in near} - {record.scene_name}
+        if others:
+            found[record.name].warnings.append(f"gt looks like that of scene {_named(sorted(others))}: one view twice?")
+        for dataset, of_dataset in views.get(record.session, ()):
+            near = np.flatnonzero(_distances(bits[index], of_dataset) <= MAX_DISTANCE)
+            if len(near):
+                alike = _named([dataset.pairs[i] for i in near])
+                found[record.name].warnings.append(f"gt looks like {alike} of dataset {dataset.name}")
+    return found
+
+
+def _bits(hashes: Sequence[str]) -> NDArray[np.int8]:
+    """Return hashes as (n, 64) of 0 and 1."""
+    return np.array([[int(bit) for bit in text] for text in hashes], np.int8).reshape(-1, HASH_SIDE**2)
+
+
+def _distances(one: NDArray[np.int8], many: NDArray[np.int8]) -> NDArray[np.intp]:
+    return np.asarray(np.count_nonzero(many != one, axis=1))
+
+
+def _named(names: Sequence[str]) -> str:
+    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")

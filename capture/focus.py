@@ -1,0 +1,71 @@
+"""Which of two shots of a scene is in focus where: shares of the textured frame in which one is clearly sharper."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from capture.figures import FINE_PX
+from sdd_bench.geometry.similarity import Similarity
+
+BLOCK_PX = 16
+SMOOTH_BLOCKS = 1.5
+"""Detail is summed over blocks and then over their neighbourhood, a Gaussian of that many blocks."""
+
+CLEARLY = 1.5
+"""Ratio of the detail's energy from which on one shot is sharper than the other."""
+
+TEXTURED = 3.0
+"""Blocks count whose detail has that many times the energy of the noisier shot's 5th percentile, noise mostly."""
+
+
+def focus_shares(blur: NDArray[Any], gt: NDArray[Any], similarity: Similarity) -> tuple[float, float]:
+    """Return the shares of the textured frame where gt is clearly sharper than blur, and where blur is.
+
+    Both are 0 where nothing is textured. Detail is compared as energy of fine gradients in blocks; the blocks of gt are
+    moved, not its pixels, so that no interpolation softens it.
+
+    Args:
+        blur: (H, W) grey sRGB values in [0, 1].
+        gt: The same shape.
+        similarity: Maps gt to blur.
+    """
+    height, width = blur.shape
+    details = _detail(blur), _detail(gt)
+    moved, inside = _moved(details[1], similarity, width, height)
+    floor = TEXTURED * max(float(np.percentile(detail, 5)) for detail in details) + 1e-7
+    of_blur, of_gt = (cv2.GaussianBlur(d, (0, 0), SMOOTH_BLOCKS) for d in (details[0], moved))
+    counted = inside & (np.maximum(of_blur, of_gt) > floor)
+    total = int(counted.sum())
+    if total == 0:
+        return 0.0, 0.0
+    return (
+        float((counted & (of_gt > CLEARLY * of_blur)).sum() / total),
+        float((counted & (of_blur > CLEARLY * of_gt)).sum() / total),
+    )
+
+
+def _detail(grey: NDArray[Any]) -> NDArray[np.float32]:
+    """Return the mean square of the gradient in every block, (H // 16, W // 16) float32."""
+    fine = cv2.GaussianBlur(grey, (0, 0), FINE_PX)
+    energy = np.zeros(fine.shape, np.float32)
+    energy[:, :-1] += np.diff(fine, axis=1) ** 2
+    energy[:-1] += np.diff(fine, axis=0) ** 2
+    rows, columns = grey.shape[0] // BLOCK_PX, grey.shape[1] // BLOCK_PX
+    whole = energy[: rows * BLOCK_PX, : columns * BLOCK_PX]
+    return np.asarray(cv2.resize(whole, (columns, rows), interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _moved(
+    detail: NDArray[np.float32], similarity: Similarity, width: int, height: int
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Return gt's blocks drawn in blur's frame, and where they come from within it."""
+    rows, columns = detail.shape
+    grid = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), axis=-1) * BLOCK_PX + (BLOCK_PX - 1) / 2
+    source = (similarity.inverse().apply(grid, width, height) - (BLOCK_PX - 1) / 2) / BLOCK_PX
+    x, y = (source[..., axis].astype(np.float32) for axis in (0, 1))
+    inside = (x >= 0) & (y >= 0) & (x <= columns - 1) & (y <= rows - 1)
+    return np.asarray(cv2.remap(detail, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)), inside

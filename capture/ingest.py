@@ -1,0 +1,264 @@
+"""Camera sessions to a folder of checked pairs: only what changed is done again, and a killed run goes on.
+
+Every pair is one item of work. Its images are written aside first; when all pairs of a run are done, verdicts are given
+with all sessions of the folder in view, and images, tables and report get their places.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import imagecodecs
+import numpy as np
+
+from capture.checks import ACCEPTED, REFUSED, WARNING, Limits, Verdict, verdict
+from capture.develop import Development, libraries
+from capture.duplicates import Known, find_duplicates, known_views
+from capture.pair import PairTask, ingest_pair
+from capture.rawdata import MARK, SCHEMA, Entry, RawData, SessionState
+from capture.record import Record
+from capture.session import Session
+from capture.session_report import write_session_report
+from capture.tables import table
+from sdd_bench.dataset.archive import write_archive
+from sdd_bench.dataset.manifest import content_sha256, json_text
+from sdd_bench.errors import fault_report
+from sdd_bench.image_io import file_sha256, list_images, write_text
+from sdd_bench.version import __version__
+from sdd_bench.work import Item, Journal, fingerprint, map_items
+
+REPORT = "session-report.html"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How sessions are ingested.
+
+    Attributes:
+        how: Development of both shots.
+        match_exposure: Give each blur shot its gt shot's light, one gain a channel.
+        against: Datasets whose views are looked for among the pairs.
+        archive: HDF5 file to write as well.
+    """
+
+    how: Development = field(default_factory=Development)
+    match_exposure: bool = False
+    against: tuple[Path, ...] = ()
+    archive: Path | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run left.
+
+    Attributes:
+        records: Every pair of the folder with its verdict, by name.
+        sessions: Those given.
+        done: Pairs of those sessions that were developed or tried in this run.
+        out: The folder.
+    """
+
+    records: tuple[Record, ...]
+    sessions: tuple[str, ...]
+    done: int
+    out: Path
+
+    def counts(self, session: str | None = None) -> Counter[str]:
+        """Return how many pairs have each status, of one session or of all."""
+        return Counter(r.verdict.status for r in self.records if session in (None, r.session))
+
+
+def session_name(folder: Path) -> str:
+    """Return what a session is called after its folder: letters, digits, '.', '_' and '-'.
+
+    >>> session_name(Path("cards/2026-03-01 harbour, morning"))
+    '2026-03-01-harbour-morning'
+    """
+    name = unicodedata.normalize("NFC", folder.resolve().name)
+    return re.sub(r"[^\w.-]+", "-", name).strip("-.") or "session"
+
+
+def ingest(sessions: Mapping[str, Session], out: Path, settings: Settings, jobs: int) -> Outcome:
+    """Ingest sessions into a folder and return what it then holds.
+
+    Args:
+        sessions: By name; names keep the pairs of sessions apart.
+        out: A new or empty folder, or one that sessions were ingested into before.
+        settings: For all sessions given; others in the folder keep theirs.
+        jobs: Worker processes; the bytes written do not depend on it.
+
+    Raises:
+        UserError: The folder is not fit, a session without a pair, one of an earlier session's name. What is wrong with
+            a single pair refuses that pair and nothing else.
+    """
+    folder = RawData(out)
+    _check(sessions, folder)
+    known = tuple(known_views(data, jobs) for data in settings.against)
+    folder.begin()
+    states = dict(folder.states)
+    done = 0
+    for name, session in sessions.items():
+        states[name], developed = _develop_session(name, session, folder, settings, known, jobs)
+        done += developed
+    records = judge([record for _, state in sorted(states.items()) for record in state.records()], states)
+    for name, state in sorted(states.items()):
+        folder.settle(state, [record for record in records if record.session == name])
+    for name in sessions:
+        folder.write_state(states[name])
+    accepted = [record for record in records if record.verdict.status != REFUSED]
+    write_text(out / "refused.csv", table([record for record in records if record.verdict.status == REFUSED]))
+    write_text(out / "pairs.csv", table(accepted))
+    limits = {name: state.limits for name, state in states.items()}
+    write_session_report(out / REPORT, records, limits, folder.pictures)
+    if settings.archive is not None and accepted:
+        write_archive(settings.archive, out, out / "pairs.csv", _about(states, accepted))
+    write_text(out / MARK, json_text(_about(states, accepted)))
+    folder.end()
+    return Outcome(tuple(records), tuple(sessions), done, out)
+
+
+def judge(records: Sequence[Record], states: Mapping[str, SessionState]) -> list[Record]:
+    """Return the records with their verdicts, by name.
+
+    Args:
+        records: Of all sessions.
+        states: What is known of each session.
+    """
+    found = find_duplicates(records, {name: state.known for name, state in states.items()})
+    faults = {entry.name: entry.result["fault"] for state in states.values() for entry in state.entries}
+    judged = []
+    for record in sorted(records, key=lambda r: r.name):
+        own = _own_verdict(record, states[record.session].limits, faults[record.name])
+        others = found[record.name]
+        reasons = (*others.refusals, *own.reasons, *others.warnings)
+        status = REFUSED if others.refusals else WARNING if others.warnings and own.status == ACCEPTED else own.status
+        judged.append(replace(record, verdict=Verdict(status, reasons)))
+    return judged
+
+
+def _own_verdict(record: Record, limits: Limits, fault: str) -> Verdict:
+    if record.developed is None:
+        return Verdict(REFUSED, (fault,))
+    return verdict(record.developed.figures, limits, record.developed.width)
+
+
+def _develop_session(
+    name: str, session: Session, folder: RawData, settings: Settings, known: tuple[Known, ...], jobs: int
+) -> tuple[SessionState, int]:
+    """Return what is known of a session once all its pairs have been developed, and how many were in this run."""
+    items, shots = [], []
+    for pair, blur, gt in session.pairs():
+        full = f"{name}_{pair}"
+        mark = _fingerprint(session.folder, (blur.file, gt.file), settings)
+        stem = folder.stem(full, mark)
+        how, matched = settings.how, settings.match_exposure
+        task = PairTask(full, session.folder, blur.file, gt.file, how, matched, stem, folder.pictures)
+        items.append(Item(full, task, mark))
+        shots.append(blur)
+    journal = Journal(folder.work / f"{name}.jsonl")
+    earlier = folder.states.get(name)
+    for entry in earlier.entries if earlier else ():
+        journal.remember(entry.name, entry.fingerprint, entry.result)
+    entries = {(item.name, item.fingerprint): shot for item, shot in zip(items, shots, strict=True)}
+
+    def entry_of(item: Item, result: dict[str, Any]) -> Entry:
+        return Entry(item.name, item.fingerprint, entries[item.name, item.fingerprint], result)
+
+    todo = 0
+    for item in items:
+        result = journal.result_of(item)
+        if result is None or not folder.has_files_of(entry_of(item, result)):
+            journal.forget(item)
+            todo += 1
+    results = map_items(ingest_pair, items, jobs=jobs, label=f"ingest {name}", where=name, journal=journal)
+    state = SessionState(
+        name,
+        _as_json(settings),
+        file_sha256(session.description),
+        session.limits,
+        tuple(entry_of(item, result) for item, result in zip(items, results, strict=True)),
+        known,
+    )
+    return state, todo
+
+
+def _fingerprint(folder: Path, files: Sequence[str], settings: Settings) -> str:
+    """Return what changes when a pair must be developed again; not with the place of the session's folder."""
+    stats: list[list[Any]] = []
+    for file in files:
+        stat = (folder / file).stat()
+        stats.append([file, stat.st_size, stat.st_mtime_ns])
+    return fingerprint([__version__, libraries(), asdict(settings.how), settings.match_exposure, stats])
+
+
+def _check(sessions: Mapping[str, Session], folder: RawData) -> None:
+    """Raise UserError for sessions that cannot be ingested into a folder."""
+    faults = []
+    taken = {name.casefold(): name for name in folder.states}
+    for name, session in sessions.items():
+        if not session.pairs():
+            faults.append(f"{session.folder}: no scene with a blur and a gt shot, nothing to ingest")
+        if folder.root.resolve().is_relative_to(session.folder.resolve()):
+            faults.append(f"--out {folder.root} lies inside the session {session.folder}, which is only read")
+        other = taken.get(name.casefold(), name)
+        if other != name:
+            faults.append(f"session {name} differs from {other} in case alone; give another --session-name")
+        elif name in folder.states and not _same_session(session, folder.states[name]):
+            faults.append(
+                f"{session.folder}: {folder.root} holds another session {name}, with none of these files; "
+                "give another --session-name"
+            )
+    pairs = {f"{name}_{pair}" for name, session in sessions.items() for pair, _, _ in session.pairs()}
+    pairs |= {entry.name for state in folder.states.values() for entry in state.entries}
+    for role in ("blur", "gt"):
+        if (folder.root / role).is_dir():
+            strays = [file for file in list_images(folder.root / role) if file.stem not in pairs]
+            faults += [f"{file}: of no ingested pair; finish its session's ingest, or move it away" for file in strays]
+    if faults:
+        raise fault_report(faults, "ingest")
+
+
+def _same_session(session: Session, state: SessionState) -> bool:
+    """Return whether a session has a file, by name and size, that was ingested under its name before."""
+    earlier = {(e.result[role]["file"], e.result[role]["size"]) for e in state.entries for role in ("blur", "gt")}
+    return any((shot.file, (session.folder / shot.file).stat().st_size) in earlier for shot in session.shots)
+
+
+def _as_json(settings: Settings) -> dict[str, Any]:
+    return {"development": asdict(settings.how), "match_exposure": settings.match_exposure, "libraries": libraries()}
+
+
+def _about(states: Mapping[str, SessionState], accepted: Sequence[Record]) -> dict[str, Any]:
+    """Return what stands in ingest.json and in the archive."""
+    pairs = [record for record in accepted if record.developed is not None]
+    return {
+        "schema": SCHEMA,
+        "tool": {"sdd-bench": __version__},
+        "libraries": {
+            "imagecodecs": imagecodecs.__version__,
+            "numpy": np.__version__,
+            "opencv": cv2.__version__,
+            **libraries(),
+        },
+        "pairs": len(pairs),
+        "content_sha256": content_sha256(
+            (r.name, r.developed.blur_sha256, r.developed.gt_sha256) for r in pairs if r.developed
+        ),
+        "sessions": {
+            name: {
+                "pairs": len(state.entries),
+                "settings": state.settings,
+                "description_sha256": state.description_sha256,
+                "limits": asdict(state.limits),
+                "against": [dataset.name for dataset in state.known],
+            }
+            for name, state in sorted(states.items())
+        },
+    }

@@ -1,0 +1,161 @@
+"""One pair of a session: its two files developed alike, measured, and written where nobody looks yet."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from capture.checks import check_pair
+from capture.develop import Development, develop, white_balance_of
+from capture.exif import read_taken
+from capture.figures import light_ratios
+from capture.record import Developed, Original, as_json
+from capture.session_pictures import histogram, write_pictures
+from sdd_bench.dataset.similar import hash_bits
+from sdd_bench.errors import UserError
+from sdd_bench.geometry.similarity import Similarity
+from sdd_bench.image_io import encode_png, file_sha256, to_float, to_pixels, write_bytes
+from sdd_bench.srgb import decode_srgb, encode_srgb
+
+ROLES = ("blur", "gt")
+
+
+@dataclass(frozen=True)
+class PairTask:
+    """One pair to develop and measure.
+
+    Attributes:
+        name: Of the pair.
+        session: Folder that the files are named relative to.
+        blur: The blur shot's file.
+        gt: The gt shot's file.
+        how: Settings for both.
+        match_exposure: Give the blur shot the gt shot's light, one gain a channel.
+        stem: Where the developed images go, without `.blur.png` and `.gt.png`.
+        pictures: Folder of the report's pictures.
+    """
+
+    name: str
+    session: Path
+    blur: str
+    gt: str
+    how: Development
+    match_exposure: bool
+    stem: Path
+    pictures: Path
+
+
+def developed_file(stem: Path, role: str) -> Path:
+    """Return where `ingest_pair` leaves a developed image."""
+    return stem.with_name(f"{stem.name}.{role}.png")
+
+
+def ingest_pair(task: PairTask) -> dict[str, Any]:
+    """Develop, measure and write a pair; nothing but its own files is written, the originals are only read.
+
+    Returns:
+        `blur` and `gt`: what is known of the originals, see `capture.record.Original`; `developed`: see
+        `capture.record.Developed`, or None; `fault`: why it is None; `bytes`: sizes of the images by role.
+
+    Raises:
+        UserError: The output cannot be written. What is wrong with the pair itself is a fault, not an error.
+    """
+    blur, gt = (_original(task.session, file) for file in (task.blur, task.gt))
+    found: dict[str, Any] = {"blur": as_json(blur), "gt": as_json(gt), "developed": None, "fault": "", "bytes": {}}
+    try:
+        pixels, balance = _develop_both(task)
+        gains = (1.0, 1.0, 1.0)
+        if task.match_exposure:
+            pixels["blur"], gains = match_light(pixels["blur"], pixels["gt"])
+        figures = _measure(pixels["blur"], pixels["gt"])
+    except UserError as error:
+        return {**found, "fault": error.message.replace(f"{task.session}/", "")}
+    digests = {}
+    for role in ROLES:
+        file = developed_file(task.stem, role)
+        write_bytes(file, encode_png(pixels[role]))
+        digests[role], found["bytes"][role] = file_sha256(file), file.stat().st_size
+    images = [to_float(pixels[role]) for role in ROLES]
+    write_pictures(task.pictures, task.name, *images, _similarity(figures))
+    height, width = pixels["gt"].shape[:2]
+    developed = Developed(
+        width,
+        height,
+        pixels["gt"].itemsize * 8,
+        figures,
+        gains,
+        balance,
+        "".join("01"[int(bit)] for bit in hash_bits(images[1])),
+        digests["blur"],
+        digests["gt"],
+        {role: histogram(pixels[role]) for role in ROLES},
+    )
+    return {**found, "developed": as_json(developed)}
+
+
+def match_light(blur: NDArray[Any], gt: NDArray[Any]) -> tuple[NDArray[Any], tuple[float, float, float]]:
+    """Return the blur shot with the gt shot's light, and the gains of red, green and blue that do it.
+
+    The gains multiply linear light; they are the ratios of the means where neither shot is clipped.
+
+    Args:
+        blur: (H, W, 3) uint8 or uint16 RGB.
+        gt: The same shape and type.
+    """
+    image = to_float(blur)
+    red, green, blue = light_ratios(to_float(gt), image)
+    light = decode_srgb(image) * np.float32([red, green, blue])
+    return to_pixels(encode_srgb(light.clip(0, 1)), blur.itemsize * 8), (red, green, blue)
+
+
+def _original(session: Path, file: str) -> Original:
+    path = session / file
+    try:
+        digest, size = file_sha256(path), path.stat().st_size
+    except (UserError, OSError):
+        return Original(file)
+    taken = asdict(read_taken(path))
+    time = taken.pop("time")
+    taken = {key: value for key, value in taken.items() if key not in ("camera", "lens")}
+    return Original(file, digest, size, time.isoformat() if time else "", **taken)
+
+
+def _develop_both(task: PairTask) -> tuple[dict[str, NDArray[Any]], tuple[float, ...] | None]:
+    """Return the pixels by role and the white balance that both were given.
+
+    Raises:
+        UserError: Files that cannot be developed, of different formats, sizes or depths.
+    """
+    formats = {role: _format(file) for role, file in (("blur", task.blur), ("gt", task.gt))}
+    if formats["blur"] != formats["gt"]:
+        raise UserError(f"blur is a {formats['blur']} file, gt a {formats['gt']} file, expected one format")
+    balance = white_balance_of(task.session / task.gt, task.how)
+    pixels = {
+        role: develop(task.session / file, task.how, balance) for role, file in (("blur", task.blur), ("gt", task.gt))
+    }
+    kinds = {role: f"{p.shape[1]}x{p.shape[0]}, {p.itemsize * 8} bits" for role, p in pixels.items()}
+    if kinds["blur"] != kinds["gt"]:
+        raise UserError(f"blur is {kinds['blur']}, gt is {kinds['gt']}")
+    return pixels, balance
+
+
+def _format(file: str) -> str:
+    suffix = Path(file).suffix.lower().removeprefix(".")
+    return {"jpg": "jpeg", "tif": "tiff"}.get(suffix, suffix).upper()
+
+
+def _measure(blur: NDArray[Any], gt: NDArray[Any]) -> dict[str, Any]:
+    try:
+        return check_pair(blur, gt)
+    except ValueError as error:
+        raise UserError(str(error)) from None
+
+
+def _similarity(figures: dict[str, Any]) -> Similarity | None:
+    if figures["kind"] == "failed":
+        return None
+    return Similarity(*(float(figures[name]) for name in ("zoom", "rotation_deg", "shift_x_px", "shift_y_px")))

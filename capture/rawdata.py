@@ -1,0 +1,225 @@
+"""The folder that sessions are ingested into: what each session left there, and every pair's files in their place.
+
+RAWDATA/blur/NAME.png, gt/NAME.png    pairs that were accepted, with or without a warning
+RAWDATA/refused/{blur,gt}/NAME.png    refused ones that could be developed, for looking at
+RAWDATA/pictures/                     of the report
+RAWDATA/sessions/SESSION.json         what is known of a session: settings, limits, every pair's originals and figures
+RAWDATA/ingest.json                   what stands here, with versions; marks the folder as ours
+RAWDATA/.run/                         while a run goes on: journals, and images that are not in their place yet
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from capture.checks import REFUSED, Limits, Verdict
+from capture.duplicates import Known
+from capture.pair import ROLES, developed_file
+from capture.record import Original, Record, developed_from_json
+from capture.session import Shot
+from sdd_bench.dataset.manifest import json_text
+from sdd_bench.errors import UserError
+from sdd_bench.image_io import write_text
+from sdd_bench.run_folder import WORK_FOLDER
+
+SCHEMA = 1
+MARK = "ingest.json"
+SESSIONS, PICTURES, SET_ASIDE = "sessions", "pictures", "refused"
+NO_VERDICT = Verdict("", ())
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What one run found of one pair.
+
+    Attributes:
+        name: Of the pair.
+        fingerprint: Of its originals and settings, see `capture.ingest`.
+        shot: The blur shot as described.
+        result: Of `capture.pair.ingest_pair`.
+    """
+
+    name: str
+    fingerprint: str
+    shot: Shot
+    result: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class SessionState:
+    """What is known of an ingested session.
+
+    Attributes:
+        name: Of the session.
+        settings: How its pairs were developed, as JSON has it.
+        description_sha256: Of session.toml or session.csv.
+        limits: Of its checks.
+        entries: One a pair, by name.
+        known: Datasets that its pairs were compared with.
+    """
+
+    name: str
+    settings: dict[str, Any]
+    description_sha256: str
+    limits: Limits
+    entries: tuple[Entry, ...]
+    known: tuple[Known, ...] = ()
+
+    def records(self) -> list[Record]:
+        """Return the pairs, still without verdicts."""
+        return [
+            Record(
+                entry.name,
+                self.name,
+                entry.shot,
+                Original(**entry.result["blur"]),
+                Original(**entry.result["gt"]),
+                developed_from_json(entry.result["developed"]) if entry.result["developed"] else None,
+                NO_VERDICT,
+            )
+            for entry in self.entries
+        ]
+
+
+class RawData:
+    """The folder, see the top of this file."""
+
+    def __init__(self, root: Path) -> None:
+        """Look at a folder without changing it.
+
+        Raises:
+            UserError: It is a file, or holds what no ingest wrote, or what one wrote is damaged.
+        """
+        self.root = root
+        self.work = root / WORK_FOLDER
+        self.pictures = root / PICTURES
+        if root.exists() and not root.is_dir():
+            raise UserError(f"{root}: is a file, expected a new or empty folder, or one of an earlier ingest")
+        started = (self.work / MARK).is_file()
+        if root.exists() and any(root.iterdir()) and not (root / MARK).is_file() and not started:
+            raise UserError(f"{root}: is not empty and not of an earlier ingest; give another --out")
+        self.states = {state.name: state for state in self._read_states()}
+
+    def begin(self) -> None:
+        """Claim the folder and clear what a kill left half written."""
+        for leftover in self.root.rglob(".part-*"):
+            leftover.unlink()
+        write_text(self.work / MARK, json_text({"schema": SCHEMA}))
+
+    def end(self) -> None:
+        """Remove what only an unfinished run needs."""
+        shutil.rmtree(self.work)
+
+    def stem(self, name: str, fingerprint: str) -> Path:
+        """Return where a pair's images are written before they are moved to their place."""
+        return self.work / "developed" / f"{name}.{fingerprint[:16]}"
+
+    def has_files_of(self, entry: Entry) -> bool:
+        """Return whether a pair's images and pictures are there, whole, wherever they are."""
+        if entry.result["developed"] is None:
+            return all(entry.result[role]["sha256"] for role in ROLES)  # what could not be read may be readable by now
+        return all(self._image(entry, role) is not None for role in ROLES) and all(
+            (self.pictures / f"{entry.name}.{role}.jpg").is_file() for role in ROLES
+        )
+
+    def settle(self, state: SessionState, records: Iterable[Record]) -> None:
+        """Put every pair's images where its verdict says, and remove those of pairs that are described no more.
+
+        Raises:
+            UserError: An image to be removed was changed by somebody since.
+        """
+        statuses = {record.name: record.verdict.status for record in records}
+        for entry in state.entries:
+            for role, file in self._images_of(entry):
+                target = self.place(statuses[entry.name], role, entry.name)
+                if file != target:
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    file.replace(target)
+                self._other_place(statuses[entry.name], role, entry.name).unlink(missing_ok=True)
+        for entry in self._gone(state):
+            for role in ROLES:
+                for place in (self.root, self.root / SET_ASIDE):
+                    self._remove(place / role / f"{entry.name}.png", entry.result["bytes"].get(role))
+            for picture in self.pictures.glob(f"{_literal(entry.name)}.*.jpg"):
+                picture.unlink()
+
+    def place(self, status: str, role: str, name: str) -> Path:
+        """Return where the image of a pair belongs."""
+        return (self.root / SET_ASIDE if status == REFUSED else self.root) / role / f"{name}.png"
+
+    def write_state(self, state: SessionState) -> None:
+        """Write what is known of a session."""
+        head = {
+            "schema": SCHEMA,
+            "session": state.name,
+            "settings": state.settings,
+            "description_sha256": state.description_sha256,
+            "limits": asdict(state.limits),
+            "against": [asdict(dataset) for dataset in state.known],
+        }
+        pairs = ",\n".join(json.dumps(asdict(entry), ensure_ascii=False) for entry in state.entries)
+        text = json.dumps(head, ensure_ascii=False).removesuffix("}") + f', "pairs": [\n{pairs}\n]}}\n'
+        write_text(self._state_file(state.name), text)
+
+    def _other_place(self, status: str, role: str, name: str) -> Path:
+        return self.place("" if status == REFUSED else REFUSED, role, name)
+
+    def _gone(self, state: SessionState) -> list[Entry]:
+        earlier = self.states.get(state.name)
+        names = {entry.name for entry in state.entries}
+        return [entry for entry in (earlier.entries if earlier else ()) if entry.name not in names]
+
+    def _images_of(self, entry: Entry) -> Iterator[tuple[str, Path]]:
+        if entry.result["developed"] is not None:
+            for role in ROLES:
+                file = self._image(entry, role)
+                assert file is not None, f"{entry.name}: {role} image is lost"
+                yield role, file
+
+    def _image(self, entry: Entry, role: str) -> Path | None:
+        """Return where a pair's image is: not yet in its place, or in either place; None where it is not whole."""
+        places = [developed_file(self.stem(entry.name, entry.fingerprint), role)]
+        places += [folder / role / f"{entry.name}.png" for folder in (self.root, self.root / SET_ASIDE)]
+        size = entry.result["bytes"].get(role)
+        return next((file for file in places if file.is_file() and file.stat().st_size == size), None)
+
+    def _remove(self, file: Path, size: int | None) -> None:
+        if file.is_file():
+            if file.stat().st_size != size:
+                raise UserError(f"{file}: of a pair that is described no more, but changed since; move it away")
+            file.unlink()
+
+    def _state_file(self, name: str) -> Path:
+        return self.root / SESSIONS / f"{name}.json"
+
+    def _read_states(self) -> Iterator[SessionState]:
+        for file in sorted((self.root / SESSIONS).glob("*.json")):
+            try:
+                content = json.loads(file.read_text(encoding="utf-8"))
+                if content["schema"] != SCHEMA:
+                    raise UserError(f"{file}: schema {content['schema']!r}, this version reads schema {SCHEMA}")
+                state = SessionState(
+                    str(content["session"]),
+                    content["settings"],
+                    str(content["description_sha256"]),
+                    Limits(**content["limits"]),
+                    tuple(Entry(**{**entry, "shot": Shot(**entry["shot"])}) for entry in content["pairs"]),
+                    tuple(
+                        Known(known["name"], tuple(known["pairs"]), tuple(known["hashes"]))
+                        for known in content["against"]
+                    ),
+                )
+                state.records()
+            except (OSError, ValueError, KeyError, TypeError, AttributeError):
+                raise UserError(f"{file}: damaged; delete it, and its session is ingested anew") from None
+            yield state
+
+
+def _literal(name: str) -> str:
+    """Return a name as glob takes it literally."""
+    return "".join(f"[{c}]" if c in "*?[" else c for c in name)

@@ -1,0 +1,277 @@
+"""The report of ingested camera sessions for people: one HTML file that opens offline, every pair with its verdict."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, select_autoescape
+
+from capture.checks import ACCEPTED, FIGURES, REFUSED, WARNING, Limits
+from capture.record import Developed, Original, Record
+from capture.session_pictures import curves, read_pictures
+from sdd_bench.geometry.analysis import NUMBERS
+from sdd_bench.image_io import write_text
+from sdd_bench.version import __version__
+
+PICTURED = 300
+"""Pairs shown in pictures; about 0.1 MB each."""
+
+COMMONEST = 6
+STATUSES = {REFUSED: "refused", WARNING: "accepted with warning", ACCEPTED: "accepted"}
+"""Status to its words, the most urgent first."""
+
+HEADINGS = {
+    "sharpness_ratio": ("sharpness, gt over blur", ".2f"),
+    "exposure_ratio": ("light, blur over gt", ".3f"),
+    "red_ratio": ("red to green, blur over gt", ".3f"),
+    "blue_ratio": ("blue to green, blur over gt", ".3f"),
+    "clipped_blur": ("clipped pixels of blur", ".2%"),
+    "clipped_gt": ("clipped pixels of gt", ".2%"),
+    "texture": ("texture of gt", ".4f"),
+    "direction_db": ("lack of detail in one direction of gt (dB)", ".1f"),
+    "zoom": ("zoom", ".4f"),
+    "shift_x_px": ("shift x (px)", ".2f"),
+    "shift_y_px": ("shift y (px)", ".2f"),
+    "shift_px": ("shift, its length (px)", ".2f"),
+    "rotation_deg": ("rotation (°)", ".3f"),
+    "corner_px": ("largest displacement of a corner (px)", ".2f"),
+    "residual_median_px": ("residual, median (px)", ".2f"),
+    "residual_p95_px": ("residual, 95 % (px)", ".2f"),
+    "blur_radius_px": ("blur radius (px)", ".1f"),
+    "gain": ("contrast of blur over gt blurred alike", ".3f"),
+    "confidence": ("confidence", ".2f"),
+}
+"""Figure to its heading and format; others are headed by their names. The shift's length is what its limit is for."""
+
+MOTION = (*NUMBERS, "shift_px", "confidence", "kind")
+UNITS = {"px": "px", "deg": "°", "db": "dB"}
+DOUBTFUL_KINDS = ("nonrigid", "failed")
+NUMBER = re.compile(r"\d+(?:\.\d+)?")
+
+
+def write_session_report(
+    path: Path,
+    records: Sequence[Record],
+    limits: Mapping[str, Limits],
+    pictures: Path,
+    notes: Sequence[str] = (),
+    limit: int = PICTURED,
+) -> Path:
+    """Write the page and return its path.
+
+    Args:
+        path: HTML file to write.
+        records: Of one or several sessions; shown in this order.
+        limits: By session, of every session that has a developed pair.
+        pictures: Folder of what `capture.session_pictures.write_pictures` wrote; a missing picture is not shown.
+        notes: Further sentences for the summary.
+        limit: So many developed pairs are shown in pictures, refused ones first, then warned ones, then in order.
+
+    Raises:
+        UserError: A picture that is there cannot be read, or the page cannot be written.
+        KeyError: A session without limits.
+    """
+    developed = [record for record in records if record.developed is not None]
+    urgent = sorted(developed, key=lambda record: list(STATUSES).index(record.verdict.status))
+    pictured = {id(record) for record in urgent[: max(0, limit)]}
+    sessions = list(dict.fromkeys(record.session for record in records))
+    environment = Environment(
+        loader=PackageLoader("capture"), autoescape=select_autoescape(["html"]), trim_blocks=True, lstrip_blocks=True
+    )
+    page = environment.get_template("session.html").render(
+        version=__version__,
+        title=f"Camera session {sessions[0]}" if len(sessions) == 1 else f"{len(sessions)} camera sessions",
+        sessions=sessions,
+        summary=[count_words(records), *notes],
+        reasons=commonest_reasons(records),
+        statuses=STATUSES,
+        counts=Counter(record.verdict.status for record in records),
+        entries=[
+            _entry(number, record, limits, pictures if id(record) in pictured else None)
+            for number, record in enumerate(records, 1)
+        ],
+        pictured=len(pictured),
+        developed=len(developed),
+        folder=pictures.name,
+    )
+    write_text(path, page)
+    return path
+
+
+def count_words(records: Sequence[Record]) -> str:
+    """Return how many pairs of how many sessions there are, and what was made of them, in a sentence."""
+    counts = Counter(record.verdict.status for record in records)
+    sessions = len({record.session for record in records})
+    found = ", ".join(f"{counts[status]} {STATUSES[status]}" for status in reversed(STATUSES) if counts[status])
+    pairs = f"{len(records)} pair{'' if len(records) == 1 else 's'}"
+    return f"{pairs} of {sessions} session{'' if sessions == 1 else 's'}{': ' if found else ''}{found}."
+
+
+def commonest_reasons(records: Sequence[Record]) -> list[tuple[str, int]]:
+    """Return the commonest reasons and of how many pairs they are; numbers in which they differ become "…"."""
+    found: dict[str, list[list[str]]] = {}
+    for record in records:
+        for reason in record.verdict.reasons:
+            found.setdefault(NUMBER.sub("\0", reason), []).append(NUMBER.findall(reason))
+    merged = []
+    for pattern, numbers in found.items():
+        common = iter([same[0] if len(set(same)) == 1 else "…" for same in zip(*numbers, strict=True)])
+        merged.append(("".join(next(common) if c == "\0" else c for c in pattern), len(numbers)))
+    return sorted(merged, key=lambda pair: -pair[1])[:COMMONEST]
+
+
+def limit_words(name: str, limits: Limits, width: int) -> str:
+    """Return the limit of a figure in words, or nothing where it has none.
+
+    Args:
+        name: Of the figure, one of `capture.checks.FIGURES` or `shift_px`.
+        limits: The session's.
+        width: Of the images, in pixels.
+
+    >>> limit_words("zoom", Limits(), 4096)
+    '0.95 to 1.05'
+    """
+    if name == "kind":
+        return f"not {' or '.join(DOUBTFUL_KINDS)}"
+    low, high = _range(name, limits, width)
+    percent = HEADINGS.get(name, ("", ""))[1].endswith("%")
+    least, most = (f"{100 * end:.4g}%" if percent else f"{end:.4g}" for end in (low, high))
+    if math.isinf(low):
+        return "" if math.isinf(high) else f"at most {most}"
+    return f"at least {least}" if math.isinf(high) else f"{least} to {most}"
+
+
+def exceeds(name: str, value: float | str, limits: Limits, width: int) -> bool:
+    """Return whether a figure is beyond its limit; arguments as `limit_words`. What is not measured is not."""
+    if isinstance(value, str):
+        return name == "kind" and value in DOUBTFUL_KINDS
+    low, high = _range(name, limits, width)
+    return not (math.isnan(value) or low <= value <= high)
+
+
+def _range(name: str, limits: Limits, width: int) -> tuple[float, float]:
+    """Return what a figure may be; a figure that is not named here may be at most the limit of its name."""
+    exposure, balance = limits.exposure_ratio, limits.white_balance_ratio
+    ranges = {
+        "sharpness_ratio": (limits.sharpness_ratio, math.inf),
+        "texture": (limits.texture, math.inf),
+        "exposure_ratio": (1 / exposure, exposure),
+        "red_ratio": (1 / balance, balance),
+        "blue_ratio": (1 / balance, balance),
+        "clipped_blur": (-math.inf, limits.clipped),
+        "clipped_gt": (-math.inf, limits.clipped),
+        "zoom": (1 - limits.zoom, 1 + limits.zoom),
+        "shift_px": (-math.inf, limits.shift * width),
+        "rotation_deg": (-limits.rotation_deg, limits.rotation_deg),
+    }
+    return ranges.get(name, (-math.inf, getattr(limits, name, math.inf)))
+
+
+def _entry(number: int, record: Record, limits: Mapping[str, Limits], pictures: Path | None) -> dict[str, Any]:
+    """Return what the page shows of a pair; without a folder no pictures."""
+    found: dict[str, Any] = {"number": number, "record": record, "pictures": {}}
+    if record.developed is None:
+        return found
+    rows = _figure_rows(record.developed, limits[record.session])
+    found["tables"] = [
+        ("Light and detail", [row for row in rows if row["name"] not in MOTION]),
+        ("How gt lies on blur", [row for row in rows if row["name"] in MOTION]),
+    ]
+    found |= {"curves": curves(record.developed.histograms), "facts": _facts(record, record.developed)}
+    found["taken"] = _taken_rows(record.blur, record.gt)
+    if pictures is not None:
+        found["pictures"] = read_pictures(pictures, record.name)
+    return found
+
+
+def _figure_rows(developed: Developed, limits: Limits) -> list[dict[str, Any]]:
+    """Return heading, text, limit and mark of every figure; the shift's length stands behind its parts."""
+    given = developed.figures
+    figures: dict[str, float | str] = {}
+    for name in (*(n for n in FIGURES if n in given), *(n for n in given if n not in FIGURES)):
+        figures[name] = given[name]
+        if name == "shift_y_px":
+            figures["shift_px"] = math.hypot(float(given["shift_x_px"]), float(given["shift_y_px"]))
+    return [
+        {
+            "name": name,
+            "heading": _heading(name),
+            "text": _text(name, value),
+            "limit": limit_words(name, limits, developed.width),
+            "exceeded": exceeds(name, value, limits, developed.width),
+        }
+        for name, value in figures.items()
+    ]
+
+
+def _heading(name: str) -> str:
+    """Return a figure's heading, for one that is not known its name in words.
+
+    >>> _heading("dust_size_px")
+    'dust size (px)'
+    """
+    if name in HEADINGS:
+        return HEADINGS[name][0]
+    words, _, unit = name.rpartition("_")
+    return f"{words.replace('_', ' ')} ({UNITS[unit]})" if words and unit in UNITS else name.replace("_", " ")
+
+
+def _text(name: str, value: float | str) -> str:
+    if isinstance(value, str):
+        return value
+    if math.isnan(value):
+        return "not measured"
+    text = format(value, HEADINGS.get(name, ("", ".4g"))[1])
+    return text.removeprefix("-") if not text.strip("-0.%") else text
+
+
+def _facts(record: Record, developed: Developed) -> list[tuple[str, str]]:
+    """Return heading and text of what both shots share, without what is not known."""
+    shot, balance = record.shot, developed.white_balance
+    gains = ", ".join(f"{gain:.3f}" for gain in developed.gains)
+    facts = [
+        ("scene", shot.scene),
+        ("focus motor of blur", "" if shot.motor is None else f"{shot.motor:.6g}"),
+        ("aperture of blur", "" if shot.aperture is None else f"f/{shot.aperture:.4g}"),
+        ("camera", shot.camera),
+        ("lens", shot.lens),
+        ("place", shot.place),
+        ("gains of blur (red, green, blue)", "" if set(developed.gains) == {1.0} else gains),
+        ("white balance", "the photograph's own" if balance is None else ", ".join(f"{b:.3f}" for b in balance)),
+        ("notes", shot.notes),
+    ]
+    return [(heading, text) for heading, text in facts if text]
+
+
+def _taken_rows(blur: Original, gt: Original) -> list[tuple[str, str, str]]:
+    """Return heading and text for blur and gt, without what is known of neither."""
+    both = [
+        {
+            "file": shot.file,
+            "time": shot.time.replace("T", " "),
+            "exposure": _exposure(shot.exposure_s),
+            "f-number": "" if shot.f_number is None else f"f/{shot.f_number:.4g}",
+            "ISO": "" if shot.iso is None else f"{shot.iso:.6g}",
+            "focal length": "" if shot.focal_length_mm is None else f"{shot.focal_length_mm:.4g} mm",
+            "focus distance": "" if shot.focus_distance_m is None else f"{shot.focus_distance_m:.4g} m",
+            "sha256": shot.sha256,
+        }
+        for shot in (blur, gt)
+    ]
+    return [(name, both[0][name], both[1][name]) for name in both[0] if both[0][name] or both[1][name]]
+
+
+def _exposure(seconds: float | None) -> str:
+    """Return an exposure time as cameras show it.
+
+    >>> _exposure(0.004), _exposure(0.8), _exposure(None)
+    ('1/250 s', '0.8 s', '')
+    """
+    if seconds is None:
+        return ""
+    return f"1/{1 / seconds:.4g} s" if 0 < seconds < 0.3 else f"{seconds:.4g} s"

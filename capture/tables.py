@@ -1,0 +1,78 @@
+"""pairs.csv and refused.csv: one row a pair, with everything that is known of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from capture.checks import FIGURES, REFUSED
+from capture.pair import ROLES
+from capture.record import Original, Record
+from sdd_bench.dataset.manifest import csv_text
+
+TAKEN = ("time", "exposure_s", "f_number", "iso", "focal_length_mm", "focus_distance_m")
+COLUMNS = (
+    "name", "session", "scene", "place", "camera", "lens", "motor", "aperture", "status", "reasons", "blur", "sharp",
+    "width", "height", "bits", *FIGURES, "gain_red", "gain_green", "gain_blue", "white_balance_red",
+    "white_balance_blue", "blur_sha256", "sharp_sha256",
+    *(f"{role}_{what}" for role in ROLES for what in ("original", "original_sha256", *TAKEN)), "notes",
+)  # fmt: skip
+DIGITS = {"zoom": 7, "rotation_deg": 5}
+"""Decimals of a measured figure; four where none are given."""
+
+
+def table(records: Sequence[Record]) -> str:
+    """Return the CSV text of pairs, in their order; what is not known is empty."""
+    rows = [row(record) for record in records]
+    return csv_text(COLUMNS, ([values.get(column, "") for column in COLUMNS] for values in rows))
+
+
+def row(record: Record) -> dict[str, Any]:
+    """Return the cells of a pair by column; images are named relative to the folder, refused ones too."""
+    shot = record.shot
+    cells: dict[str, Any] = {
+        "name": record.name,
+        "session": record.session,
+        "scene": record.scene_name,
+        "place": shot.place,
+        "camera": shot.camera,
+        "lens": shot.lens,
+        "motor": _number(shot.motor),
+        "aperture": _number(shot.aperture),
+        "status": record.verdict.status,
+        "reasons": "; ".join(record.verdict.reasons),
+        "notes": shot.notes,
+    }
+    for role, original in zip(ROLES, (record.blur, record.gt), strict=True):
+        cells |= _original(role, original)
+    made = record.developed
+    if made is None:
+        return cells
+    folder = "refused/" if record.verdict.status == REFUSED else ""
+    cells |= {"blur": f"{folder}blur/{record.name}.png", "sharp": f"{folder}gt/{record.name}.png"}
+    cells |= {"width": made.width, "height": made.height, "bits": made.bits}
+    cells |= {name: _figure(name, made.figures[name]) for name in FIGURES}
+    cells |= {f"gain_{c}": _number(g) for c, g in zip(("red", "green", "blue"), made.gains, strict=True)}
+    if made.white_balance is not None:
+        cells |= {"white_balance_red": _number(made.white_balance[0])}
+        cells |= {"white_balance_blue": _number(made.white_balance[2])}
+    return cells | {"blur_sha256": made.blur_sha256, "sharp_sha256": made.gt_sha256}
+
+
+def _original(role: str, original: Original) -> dict[str, Any]:
+    cells: dict[str, Any] = {f"{role}_original": original.file, f"{role}_original_sha256": original.sha256}
+    for name in TAKEN:
+        value = getattr(original, name)
+        cells[f"{role}_{name}"] = value if isinstance(value, str) else _number(value)
+    return cells
+
+
+def _figure(name: str, value: float | str) -> str:
+    if isinstance(value, str):
+        return value
+    return "" if math.isnan(value) else f"{value:.{DIGITS.get(name, 4)}f}"
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.6g}"

@@ -1,0 +1,39 @@
+"""A small camera session whose pairs are known: cut from the photographs inside scikit-image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import skimage.data
+from known import known_pair
+from numpy.typing import NDArray
+
+from sdd_bench.geometry.similarity import Similarity
+from sdd_bench.image_io import to_pixels, write_png
+
+MOVED = Similarity(1.012, 0.0, 5.3, -2.7)
+
+
+def views(count: int) -> list[NDArray[np.float32]]:
+    """Return pictures that do not look alike, (300, 400, 3) in [0, 1]."""
+    astronaut, coffee, chelsea = skimage.data.astronaut(), skimage.data.coffee(), skimage.data.chelsea()
+    cut = [astronaut, coffee[:, 200:], chelsea, coffee[100:], astronaut[212:, ::-1], chelsea[::-1, ::-1]]
+    return [np.asarray(view, np.float32) / 255 for view in (c[:300, :400] for c in cut[:count])]
+
+
+def write_pair(folder: Path, stem: str, view: NDArray[np.float32], bits: int = 8, seed: int = 3) -> None:
+    """Write STEM-far.png (blur) and STEM-near.png (gt)."""
+    pair = known_pair(view, MOVED, radius_px=4, seed=seed)
+    write_png(folder / f"{stem}-far.png", to_pixels(pair.blur.clip(0, 1), bits))
+    write_png(folder / f"{stem}-near.png", to_pixels(pair.sharp.clip(0, 1), bits))
+
+
+def describe(folder: Path, stems: Sequence[str], more: str = "", places: Sequence[str] = ()) -> None:
+    """Write session.csv, one scene a pair, the scene named as the files."""
+    lines = ["file,scene,role,motor,place"]
+    for number, stem in enumerate(stems):
+        place = places[number] if places else ""
+        lines += [f"{stem}-far.png,{stem},blur,{10 * number},{place}", f"{stem}-near.png,{stem},gt,,{place}"]
+    (folder / "session.csv").write_text("\n".join(lines) + "\n" + more, encoding="utf-8")
