@@ -22,7 +22,9 @@ TEXTURED = 3.0
 """Blocks count whose detail has that many times the energy of the noisier shot's 5th percentile, noise mostly."""
 
 
-def focus_shares(blur: NDArray[Any], gt: NDArray[Any], similarity: Similarity) -> tuple[float, float]:
+def focus_shares(
+    blur: NDArray[Any], gt: NDArray[Any], similarity: Similarity, gain: float = 1.0
+) -> tuple[float, float]:
     """Return the shares of the textured frame where gt is clearly sharper than blur, and where blur is.
 
     Both are 0 where nothing is textured. Detail is compared as energy of fine gradients in blocks; the blocks of gt are
@@ -32,9 +34,10 @@ def focus_shares(blur: NDArray[Any], gt: NDArray[Any], similarity: Similarity) -
         blur: (H, W) grey sRGB values in [0, 1].
         gt: The same shape.
         similarity: Maps gt to blur.
+        gain: Contrast of blur over that of gt, where the light was not the same.
     """
     height, width = blur.shape
-    details = _detail(blur), _detail(gt)
+    details = _detail(blur / np.float32(gain)), _detail(gt)
     moved, inside = _moved(details[1], similarity, width, height)
     floor = TEXTURED * max(float(np.percentile(detail, 5)) for detail in details) + 1e-7
     of_blur, of_gt = (cv2.GaussianBlur(d, (0, 0), SMOOTH_BLOCKS) for d in (details[0], moved))

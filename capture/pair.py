@@ -79,8 +79,8 @@ def ingest_pair(task: PairTask) -> dict[str, Any]:
         file = developed_file(task.stem, role)
         write_bytes(file, encode_png(pixels[role]))
         digests[role], found["bytes"][role] = file_sha256(file), file.stat().st_size
-    images = [to_float(pixels[role]) for role in ROLES]
-    write_pictures(task.pictures, task.name, *images, _similarity(figures))
+    blur_image, gt_image = (to_float(pixels[role]) for role in ROLES)
+    write_pictures(task.pictures, task.name, blur_image, gt_image, _similarity(figures))
     height, width = pixels["gt"].shape[:2]
     developed = Developed(
         width,
@@ -89,7 +89,7 @@ def ingest_pair(task: PairTask) -> dict[str, Any]:
         figures,
         gains,
         balance,
-        "".join("01"[int(bit)] for bit in hash_bits(images[1])),
+        "".join("01"[int(bit)] for bit in hash_bits(gt_image)),
         digests["blur"],
         digests["gt"],
         {role: histogram(pixels[role]) for role in ROLES},
@@ -108,7 +108,7 @@ def match_light(blur: NDArray[Any], gt: NDArray[Any]) -> tuple[NDArray[Any], tup
     """
     image = to_float(blur)
     red, green, blue = light_ratios(to_float(gt), image)
-    light = decode_srgb(image) * np.float32([red, green, blue])
+    light = decode_srgb(image) * np.array([red, green, blue], np.float32)
     return to_pixels(encode_srgb(light.clip(0, 1)), blur.itemsize * 8), (red, green, blue)
 
 

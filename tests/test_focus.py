@@ -51,7 +51,7 @@ def test_zoom_shift_and_light_make_no_difference(sharp: NDArray[np.float32]) -> 
     found, other = focus_shares(blur, noisy(sharp, 0.004, 1), MOVED)
     assert found == pytest.approx(0.5, abs=0.1)
     assert other < 0.02
-    darker = focus_shares(noisy(0.9 * seen, 0.004, 0), noisy(sharp, 0.004, 1), MOVED)
+    darker = focus_shares(noisy(0.9 * seen, 0.004, 0), noisy(sharp, 0.004, 1), MOVED, 0.9)
     assert max(darker) < 0.03
 
 

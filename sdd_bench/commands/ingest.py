@@ -166,5 +166,6 @@ def _print_outcome(outcome: Outcome) -> None:
             click.echo(f"  {record.verdict.status}: {record.name}: {'; '.join(record.verdict.reasons)}")
         if len(marked) > SHOWN:
             click.echo(f"  ... and {len(marked) - SHOWN} more, see pairs.csv and refused.csv")
-    click.echo(f"{outcome.done} developed now, the others were done before" if outcome.done else "nothing had changed")
+    total = sum(outcome.counts(session).total() for session in outcome.sessions)
+    click.echo(f"{outcome.done} of {total} developed now" if outcome.done else "nothing had changed")
     click.echo(f"written: {outcome.out} with pairs.csv, refused.csv and session-report.html")
