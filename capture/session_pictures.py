@@ -76,7 +76,7 @@ def read_pictures(folder: Path, name: str) -> dict[str, str]:
 
 
 def histogram(pixels: NDArray[Any]) -> list[list[float]]:
-    """Return for red, green and blue the share of pixels in each of `HISTOGRAM_BINS` equal parts of [0, 1].
+    """Return the shares of pixels in each of `HISTOGRAM_BINS` equal parts of [0, 1], for red, green and blue; six decimals.
 
     The top of the range counts to the last part.
 
@@ -90,7 +90,7 @@ def histogram(pixels: NDArray[Any]) -> list[list[float]]:
     levels = float(np.iinfo(pixels.dtype).max) + 1
     count = pixels.shape[0] * pixels.shape[1]
     counts = (cv2.calcHist([pixels], [c], None, [HISTOGRAM_BINS], [0.0, levels]) for c in range(3))
-    return [(found[:, 0].astype(np.float64) / count).tolist() for found in counts]
+    return [(found[:, 0].astype(np.float64) / count).round(6).tolist() for found in counts]
 
 
 def curves(histograms: Mapping[str, Sequence[Sequence[float]]]) -> dict[str, list[dict[str, Any]]]:

@@ -13,8 +13,8 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 
 from capture.checks import ACCEPTED, FIGURES, REFUSED, WARNING, Limits
 from capture.record import Developed, Original, Record
+from capture.session_figures import MOTION, exceeds, heading, limit_words, value_text
 from capture.session_pictures import curves, read_pictures
-from sdd_bench.geometry.analysis import NUMBERS
 from sdd_bench.image_io import write_text
 from sdd_bench.version import __version__
 
@@ -25,32 +25,6 @@ COMMONEST = 6
 STATUSES = {REFUSED: "refused", WARNING: "accepted with warning", ACCEPTED: "accepted"}
 """Status to its words, the most urgent first."""
 
-HEADINGS = {
-    "sharpness_ratio": ("sharpness, gt over blur", ".2f"),
-    "exposure_ratio": ("light, blur over gt", ".3f"),
-    "red_ratio": ("red to green, blur over gt", ".3f"),
-    "blue_ratio": ("blue to green, blur over gt", ".3f"),
-    "clipped_blur": ("clipped pixels of blur", ".2%"),
-    "clipped_gt": ("clipped pixels of gt", ".2%"),
-    "texture": ("texture of gt", ".4f"),
-    "direction_db": ("lack of detail in one direction of gt (dB)", ".1f"),
-    "zoom": ("zoom", ".4f"),
-    "shift_x_px": ("shift x (px)", ".2f"),
-    "shift_y_px": ("shift y (px)", ".2f"),
-    "shift_px": ("shift, its length (px)", ".2f"),
-    "rotation_deg": ("rotation (°)", ".3f"),
-    "corner_px": ("largest displacement of a corner (px)", ".2f"),
-    "residual_median_px": ("residual, median (px)", ".2f"),
-    "residual_p95_px": ("residual, 95 % (px)", ".2f"),
-    "blur_radius_px": ("blur radius (px)", ".1f"),
-    "gain": ("contrast of blur over gt blurred alike", ".3f"),
-    "confidence": ("confidence", ".2f"),
-}
-"""Figure to its heading and format; others are headed by their names. The shift's length is what its limit is for."""
-
-MOTION = (*NUMBERS, "shift_px", "confidence", "kind")
-UNITS = {"px": "px", "deg": "°", "db": "dB"}
-DOUBTFUL_KINDS = ("nonrigid", "failed")
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 
@@ -125,53 +99,6 @@ def commonest_reasons(records: Sequence[Record]) -> list[tuple[str, int]]:
     return sorted(merged, key=lambda pair: -pair[1])[:COMMONEST]
 
 
-def limit_words(name: str, limits: Limits, width: int) -> str:
-    """Return the limit of a figure in words, or nothing where it has none.
-
-    Args:
-        name: Of the figure, one of `capture.checks.FIGURES` or `shift_px`.
-        limits: The session's.
-        width: Of the images, in pixels.
-
-    >>> limit_words("zoom", Limits(), 4096)
-    '0.95 to 1.05'
-    """
-    if name == "kind":
-        return f"not {' or '.join(DOUBTFUL_KINDS)}"
-    low, high = _range(name, limits, width)
-    percent = HEADINGS.get(name, ("", ""))[1].endswith("%")
-    least, most = (f"{100 * end:.4g}%" if percent else f"{end:.4g}" for end in (low, high))
-    if math.isinf(low):
-        return "" if math.isinf(high) else f"at most {most}"
-    return f"at least {least}" if math.isinf(high) else f"{least} to {most}"
-
-
-def exceeds(name: str, value: float | str, limits: Limits, width: int) -> bool:
-    """Return whether a figure is beyond its limit; arguments as `limit_words`. What is not measured is not."""
-    if isinstance(value, str):
-        return name == "kind" and value in DOUBTFUL_KINDS
-    low, high = _range(name, limits, width)
-    return not (math.isnan(value) or low <= value <= high)
-
-
-def _range(name: str, limits: Limits, width: int) -> tuple[float, float]:
-    """Return what a figure may be; a figure that is not named here may be at most the limit of its name."""
-    exposure, balance = limits.exposure_ratio, limits.white_balance_ratio
-    ranges = {
-        "sharpness_ratio": (limits.sharpness_ratio, math.inf),
-        "texture": (limits.texture, math.inf),
-        "exposure_ratio": (1 / exposure, exposure),
-        "red_ratio": (1 / balance, balance),
-        "blue_ratio": (1 / balance, balance),
-        "clipped_blur": (-math.inf, limits.clipped),
-        "clipped_gt": (-math.inf, limits.clipped),
-        "zoom": (1 - limits.zoom, 1 + limits.zoom),
-        "shift_px": (-math.inf, limits.shift * width),
-        "rotation_deg": (-limits.rotation_deg, limits.rotation_deg),
-    }
-    return ranges.get(name, (-math.inf, getattr(limits, name, math.inf)))
-
-
 def _entry(number: int, record: Record, limits: Mapping[str, Limits], pictures: Path | None) -> dict[str, Any]:
     """Return what the page shows of a pair; without a folder no pictures."""
     found: dict[str, Any] = {"number": number, "record": record, "pictures": {}}
@@ -200,34 +127,13 @@ def _figure_rows(developed: Developed, limits: Limits) -> list[dict[str, Any]]:
     return [
         {
             "name": name,
-            "heading": _heading(name),
-            "text": _text(name, value),
+            "heading": heading(name),
+            "text": value_text(name, value),
             "limit": limit_words(name, limits, developed.width),
             "exceeded": exceeds(name, value, limits, developed.width),
         }
         for name, value in figures.items()
     ]
-
-
-def _heading(name: str) -> str:
-    """Return a figure's heading, for one that is not known its name in words.
-
-    >>> _heading("dust_size_px")
-    'dust size (px)'
-    """
-    if name in HEADINGS:
-        return HEADINGS[name][0]
-    words, _, unit = name.rpartition("_")
-    return f"{words.replace('_', ' ')} ({UNITS[unit]})" if words and unit in UNITS else name.replace("_", " ")
-
-
-def _text(name: str, value: float | str) -> str:
-    if isinstance(value, str):
-        return value
-    if math.isnan(value):
-        return "not measured"
-    text = format(value, HEADINGS.get(name, ("", ".4g"))[1])
-    return text.removeprefix("-") if not text.strip("-0.%") else text
 
 
 def _facts(record: Record, developed: Developed) -> list[tuple[str, str]]:

@@ -1,0 +1,104 @@
+"""The figures of a pair as the report words them: headings, values, limits, and which limit is exceeded."""
+
+from __future__ import annotations
+
+import math
+
+from capture.checks import Limits
+from sdd_bench.geometry.analysis import NUMBERS
+
+HEADINGS = {
+    "sharpness_ratio": ("sharpness, gt over blur", ".2f"),
+    "exposure_ratio": ("light, blur over gt", ".3f"),
+    "red_ratio": ("red to green, blur over gt", ".3f"),
+    "blue_ratio": ("blue to green, blur over gt", ".3f"),
+    "clipped_blur": ("clipped pixels of blur", ".2%"),
+    "clipped_gt": ("clipped pixels of gt", ".2%"),
+    "texture": ("texture of gt", ".4f"),
+    "direction_db": ("lack of detail in one direction of gt (dB)", ".1f"),
+    "zoom": ("zoom", ".4f"),
+    "shift_x_px": ("shift x (px)", ".2f"),
+    "shift_y_px": ("shift y (px)", ".2f"),
+    "shift_px": ("shift, its length (px)", ".2f"),
+    "rotation_deg": ("rotation (°)", ".3f"),
+    "corner_px": ("largest displacement of a corner (px)", ".2f"),
+    "residual_median_px": ("residual, median (px)", ".2f"),
+    "residual_p95_px": ("residual, 95 % (px)", ".2f"),
+    "blur_radius_px": ("blur radius (px)", ".1f"),
+    "gain": ("contrast of blur over gt blurred alike", ".3f"),
+    "confidence": ("confidence", ".2f"),
+}
+"""Figure to its heading and format; others are headed by their names. The shift's length is what its limit is for."""
+
+MOTION = (*NUMBERS, "shift_px", "confidence", "kind")
+UNITS = {"px": "px", "deg": "°", "db": "dB"}
+DOUBTFUL_KINDS = ("nonrigid", "failed")
+
+
+def limit_words(name: str, limits: Limits, width: int) -> str:
+    """Return the limit of a figure in words, or nothing where it has none.
+
+    Args:
+        name: Of the figure, one of `capture.checks.FIGURES` or `shift_px`.
+        limits: The session's.
+        width: Of the images, in pixels.
+
+    >>> limit_words("zoom", Limits(), 4096)
+    '0.95 to 1.05'
+    """
+    if name == "kind":
+        return f"not {' or '.join(DOUBTFUL_KINDS)}"
+    low, high = _range(name, limits, width)
+    percent = HEADINGS.get(name, ("", ""))[1].endswith("%")
+    least, most = (f"{100 * end:.4g}%" if percent else f"{end:.4g}" for end in (low, high))
+    if math.isinf(low):
+        return "" if math.isinf(high) else f"at most {most}"
+    return f"at least {least}" if math.isinf(high) else f"{least} to {most}"
+
+
+def exceeds(name: str, value: float | str, limits: Limits, width: int) -> bool:
+    """Return whether a figure is beyond its limit; arguments as `limit_words`. What is not measured is not."""
+    if isinstance(value, str):
+        return name == "kind" and value in DOUBTFUL_KINDS
+    low, high = _range(name, limits, width)
+    return not (math.isnan(value) or low <= value <= high)
+
+
+def _range(name: str, limits: Limits, width: int) -> tuple[float, float]:
+    """Return what a figure may be; a figure that is not named here may be at most the limit of its name."""
+    exposure, balance = limits.exposure_ratio, limits.white_balance_ratio
+    ranges = {
+        "sharpness_ratio": (limits.sharpness_ratio, math.inf),
+        "texture": (limits.texture, math.inf),
+        "exposure_ratio": (1 / exposure, exposure),
+        "red_ratio": (1 / balance, balance),
+        "blue_ratio": (1 / balance, balance),
+        "clipped_blur": (-math.inf, limits.clipped),
+        "clipped_gt": (-math.inf, limits.clipped),
+        "zoom": (1 - limits.zoom, 1 + limits.zoom),
+        "shift_px": (-math.inf, limits.shift * width),
+        "rotation_deg": (-limits.rotation_deg, limits.rotation_deg),
+    }
+    return ranges.get(name, (-math.inf, getattr(limits, name, math.inf)))
+
+
+def heading(name: str) -> str:
+    """Return a figure's heading, for one that is not known its name in words.
+
+    >>> heading("dust_size_px")
+    'dust size (px)'
+    """
+    if name in HEADINGS:
+        return HEADINGS[name][0]
+    words, _, unit = name.rpartition("_")
+    return f"{words.replace('_', ' ')} ({UNITS[unit]})" if words and unit in UNITS else name.replace("_", " ")
+
+
+def value_text(name: str, value: float | str) -> str:
+    """Return a figure as text, `not measured` for NaN."""
+    if isinstance(value, str):
+        return value
+    if math.isnan(value):
+        return "not measured"
+    text = format(value, HEADINGS.get(name, ("", ".4g"))[1])
+    return text.removeprefix("-") if not text.strip("-0.%") else text
