@@ -26,9 +26,9 @@ MAX_GAP_S = 300.0
 MAX_NEIGHBOUR_DISTANCE = 16
 """Bits of 64 in which the hashes of two shots that follow each other may differ and still show one scene.
 
-More than for pictures from anywhere, since few are compared. On 150 synthesised pairs of 512x270 (zoomed, shifted by up to
-3 % and blurred) 146 are within it, 111 within the 10 of `sdd_bench.dataset.similar`; of two different ones of those crops
-14 in 11,175, five of which overlap. Neighbours in four focus stacks differ in at most 6."""
+More than for pictures from anywhere, since few are compared. Of 150 synthesised pairs of 512x270 (zoomed, shifted by
+up to 3 % and blurred) 146 are within it, 111 within the 10 of `sdd_bench.dataset.similar`; of two different ones of
+these crops 14 in 11,175, five of which overlap. Neighbours in four focus stacks differ in at most 6."""
 
 REMARK = """First version, from the files alone; correct it, then: sdd-bench ingest SESSION --out RAWDATA
 A scene is one view of the camera: one shot of role "gt" (in focus), one or more of role "blur"; "extra" is left alone.
@@ -114,9 +114,9 @@ def draft(seen: Sequence[Seen]) -> tuple[Shot, ...]:
     """Return shots with scenes and roles.
 
     In the order of their times where all have one, else of their names, a shot belongs to the scene of the one before
-    it if both look alike (hash within `MAX_NEIGHBOUR_DISTANCE` bits) and are at most `MAX_GAP_S` apart. The sharpest shot of a
-    scene is its `gt`; a shot that is alone in its scene, or cannot be developed, is `extra`. Where apertures differ
-    within a scene, the blur is taken to be made by them.
+    it if both look alike (hash within `MAX_NEIGHBOUR_DISTANCE` bits) and are at most `MAX_GAP_S` apart. The sharpest
+    shot of a scene is its `gt`; a shot that is alone in its scene, or cannot be developed, is `extra`. Where apertures
+    differ within a scene, the blur is taken to be made by them.
     """
     ordered = [shot for shot in seen if not shot.fault]
     if all(shot.taken.time is not None for shot in ordered):

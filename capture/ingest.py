@@ -18,7 +18,7 @@ import cv2
 import imagecodecs
 import numpy as np
 
-from capture.checks import ACCEPTED, REFUSED, WARNING, Limits, Verdict, verdict
+from capture.checks import FIGURES
 from capture.develop import Development, libraries
 from capture.duplicates import Known, find_duplicates, known_views
 from capture.pair import PairTask, ingest_pair
@@ -27,6 +27,7 @@ from capture.record import Record
 from capture.session import Session
 from capture.session_report import write_session_report
 from capture.tables import table
+from capture.verdict import ACCEPTED, REFUSED, WARNING, Limits, Verdict, verdict
 from sdd_bench.dataset.archive import write_archive
 from sdd_bench.dataset.manifest import content_sha256, json_text
 from sdd_bench.errors import fault_report
@@ -195,12 +196,15 @@ def _fingerprint(folder: Path, files: Sequence[str], settings: Settings) -> str:
     for file in files:
         stat = (folder / file).stat()
         stats.append([file, stat.st_size, stat.st_mtime_ns])
-    return fingerprint([__version__, libraries(), asdict(settings.how), settings.match_exposure, stats])
+    return fingerprint([__version__, libraries(), FIGURES, asdict(settings.how), settings.match_exposure, stats])
 
 
 def _check(sessions: Mapping[str, Session], folder: RawData) -> None:
     """Raise UserError for sessions that cannot be ingested into a folder."""
-    faults = []
+    faults = [
+        f"{folder.root}: session {name} was checked by another version of sdd-bench; give its folder as well"
+        for name in sorted(folder.outdated - sessions.keys())
+    ]
     taken = {name.casefold(): name for name in folder.states}
     for name, session in sessions.items():
         if not session.pairs():

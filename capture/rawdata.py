@@ -13,15 +13,16 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from capture.checks import REFUSED, Limits, Verdict
+from capture.checks import FIGURES
 from capture.duplicates import Known
 from capture.pair import ROLES, developed_file
 from capture.record import Original, Record, developed_from_json
 from capture.session import Shot
+from capture.verdict import REFUSED, Limits, Verdict
 from sdd_bench.dataset.manifest import json_text
 from sdd_bench.errors import UserError
 from sdd_bench.image_io import write_text
@@ -87,7 +88,15 @@ class SessionState:
 
 
 class RawData:
-    """The folder, see the top of this file."""
+    """The folder, see the top of this file.
+
+    Attributes:
+        root: Where it is.
+        work: Of a run that is not finished.
+        pictures: Of the report.
+        states: What is known of each session, by name.
+        outdated: Sessions whose figures another version measured; they must be ingested anew.
+    """
 
     def __init__(self, root: Path) -> None:
         """Look at a folder without changing it.
@@ -103,7 +112,9 @@ class RawData:
         started = (self.work / MARK).is_file()
         if root.exists() and any(root.iterdir()) and not (root / MARK).is_file() and not started:
             raise UserError(f"{root}: is not empty and not of an earlier ingest; give another --out")
-        self.states = {state.name: state for state in self._read_states()}
+        self.states: dict[str, SessionState] = {}
+        self.outdated: set[str] = set()
+        self._read_states()
 
     def begin(self) -> None:
         """Claim the folder and clear what a kill left half written."""
@@ -197,27 +208,39 @@ class RawData:
     def _state_file(self, name: str) -> Path:
         return self.root / SESSIONS / f"{name}.json"
 
-    def _read_states(self) -> Iterator[SessionState]:
+    def _read_states(self) -> None:
         for file in sorted((self.root / SESSIONS).glob("*.json")):
             try:
                 content = json.loads(file.read_text(encoding="utf-8"))
-                if content["schema"] != SCHEMA:
-                    raise UserError(f"{file}: schema {content['schema']!r}, this version reads schema {SCHEMA}")
-                state = SessionState(
-                    str(content["session"]),
-                    content["settings"],
-                    str(content["description_sha256"]),
-                    Limits(**content["limits"]),
-                    tuple(Entry(**{**entry, "shot": Shot(**entry["shot"])}) for entry in content["pairs"]),
-                    tuple(
-                        Known(known["name"], tuple(known["pairs"]), tuple(known["hashes"]))
-                        for known in content["against"]
-                    ),
-                )
-                state.records()
+                if _is_current(content):
+                    state = _state_from_json(content)
+                    state.records()
+                    self.states[state.name] = state
+                else:
+                    self.outdated.add(str(content["session"]))
             except (OSError, ValueError, KeyError, TypeError, AttributeError):
                 raise UserError(f"{file}: damaged; delete it, and its session is ingested anew") from None
-            yield state
+
+
+def _is_current(content: dict[str, Any]) -> bool:
+    """Return whether this version wrote what is known of a session: its schema, its limits, its figures."""
+    made = [pair["result"]["developed"] for pair in content["pairs"] if pair["result"]["developed"]]
+    return (
+        content["schema"] == SCHEMA
+        and set(content["limits"]) == {f.name for f in fields(Limits)}
+        and all(set(developed["figures"]) == set(FIGURES) for developed in made)
+    )
+
+
+def _state_from_json(content: dict[str, Any]) -> SessionState:
+    return SessionState(
+        str(content["session"]),
+        content["settings"],
+        str(content["description_sha256"]),
+        Limits(**content["limits"]),
+        tuple(Entry(**{**entry, "shot": Shot(**entry["shot"])}) for entry in content["pairs"]),
+        tuple(Known(known["name"], tuple(known["pairs"]), tuple(known["hashes"])) for known in content["against"]),
+    )
 
 
 def _literal(name: str) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from capture.checks import Verdict
 from capture.session import Shot
+from capture.verdict import Verdict
 
 HISTOGRAM_BINS = 64
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from capture.checks import Limits
 from capture.session_text import SHARED_KEYS, TABLE, csv_rows, number_of, toml_rows, unknown_key
+from capture.verdict import Limits
 from sdd_bench.errors import UserError, fault_report
 from sdd_bench.image_io import write_text
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 
-from capture.checks import Limits
+from capture.verdict import Limits, allowed
 from sdd_bench.geometry.analysis import NUMBERS
 
 HEADINGS = {
+    "gt_sharper": ("part of the frame where gt is sharper", ".1%"),
+    "blur_sharper": ("part of the frame where blur is sharper", ".1%"),
     "sharpness_ratio": ("sharpness, gt over blur", ".2f"),
     "exposure_ratio": ("light, blur over gt", ".3f"),
     "red_ratio": ("red to green, blur over gt", ".3f"),
@@ -15,6 +17,8 @@ HEADINGS = {
     "clipped_blur": ("clipped pixels of blur", ".2%"),
     "clipped_gt": ("clipped pixels of gt", ".2%"),
     "texture": ("texture of gt", ".4f"),
+    "dead_pixels": ("dead pixels", ".0f"),
+    "dust_spots": ("dust spots", ".0f"),
     "direction_db": ("lack of detail in one direction of gt (dB)", ".1f"),
     "zoom": ("zoom", ".4f"),
     "shift_x_px": ("shift x (px)", ".2f"),
@@ -32,7 +36,6 @@ HEADINGS = {
 
 MOTION = (*NUMBERS, "shift_px", "confidence", "kind")
 UNITS = {"px": "px", "deg": "°", "db": "dB"}
-DOUBTFUL_KINDS = ("nonrigid", "failed")
 
 
 def limit_words(name: str, limits: Limits, width: int) -> str:
@@ -47,39 +50,13 @@ def limit_words(name: str, limits: Limits, width: int) -> str:
     '0.95 to 1.05'
     """
     if name == "kind":
-        return f"not {' or '.join(DOUBTFUL_KINDS)}"
-    low, high = _range(name, limits, width)
+        return "not nonrigid or failed"
+    low, high = allowed(limits, width).get(name, (-math.inf, math.inf))
     percent = HEADINGS.get(name, ("", ""))[1].endswith("%")
     least, most = (f"{100 * end:.4g}%" if percent else f"{end:.4g}" for end in (low, high))
     if math.isinf(low):
         return "" if math.isinf(high) else f"at most {most}"
     return f"at least {least}" if math.isinf(high) else f"{least} to {most}"
-
-
-def exceeds(name: str, value: float | str, limits: Limits, width: int) -> bool:
-    """Return whether a figure is beyond its limit; arguments as `limit_words`. What is not measured is not."""
-    if isinstance(value, str):
-        return name == "kind" and value in DOUBTFUL_KINDS
-    low, high = _range(name, limits, width)
-    return not (math.isnan(value) or low <= value <= high)
-
-
-def _range(name: str, limits: Limits, width: int) -> tuple[float, float]:
-    """Return what a figure may be; a figure that is not named here may be at most the limit of its name."""
-    exposure, balance = limits.exposure_ratio, limits.white_balance_ratio
-    ranges = {
-        "sharpness_ratio": (limits.sharpness_ratio, math.inf),
-        "texture": (limits.texture, math.inf),
-        "exposure_ratio": (1 / exposure, exposure),
-        "red_ratio": (1 / balance, balance),
-        "blue_ratio": (1 / balance, balance),
-        "clipped_blur": (-math.inf, limits.clipped),
-        "clipped_gt": (-math.inf, limits.clipped),
-        "zoom": (1 - limits.zoom, 1 + limits.zoom),
-        "shift_px": (-math.inf, limits.shift * width),
-        "rotation_deg": (-limits.rotation_deg, limits.rotation_deg),
-    }
-    return ranges.get(name, (-math.inf, getattr(limits, name, math.inf)))
 
 
 def heading(name: str) -> str:

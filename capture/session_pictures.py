@@ -76,9 +76,9 @@ def read_pictures(folder: Path, name: str) -> dict[str, str]:
 
 
 def histogram(pixels: NDArray[Any]) -> list[list[float]]:
-    """Return the shares of pixels in each of `HISTOGRAM_BINS` equal parts of [0, 1], for red, green and blue; six decimals.
+    """Return the share of pixels in each of `HISTOGRAM_BINS` equal parts of [0, 1] for red, green and blue.
 
-    The top of the range counts to the last part.
+    With six decimals; the top of the range counts to the last part.
 
     Args:
         pixels: (H, W, 3) uint8 or uint16 RGB.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,10 +10,10 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, select_autoescape
 
-from capture.checks import ACCEPTED, FIGURES, REFUSED, WARNING, Limits
 from capture.record import Developed, Original, Record
-from capture.session_figures import MOTION, exceeds, heading, limit_words, value_text
+from capture.session_figures import MOTION, heading, limit_words, value_text
 from capture.session_pictures import curves, read_pictures
+from capture.verdict import ACCEPTED, REFUSED, WARNING, Limits, beyond, with_shift
 from sdd_bench.image_io import write_text
 from sdd_bench.version import __version__
 
@@ -118,21 +117,15 @@ def _entry(number: int, record: Record, limits: Mapping[str, Limits], pictures: 
 
 def _figure_rows(developed: Developed, limits: Limits) -> list[dict[str, Any]]:
     """Return heading, text, limit and mark of every figure; the shift's length stands behind its parts."""
-    given = developed.figures
-    figures: dict[str, float | str] = {}
-    for name in (*(n for n in FIGURES if n in given), *(n for n in given if n not in FIGURES)):
-        figures[name] = given[name]
-        if name == "shift_y_px":
-            figures["shift_px"] = math.hypot(float(given["shift_x_px"]), float(given["shift_y_px"]))
     return [
         {
             "name": name,
             "heading": heading(name),
             "text": value_text(name, value),
             "limit": limit_words(name, limits, developed.width),
-            "exceeded": exceeds(name, value, limits, developed.width),
+            "exceeded": beyond(name, value, limits, developed.width),
         }
-        for name, value in figures.items()
+        for name, value in with_shift(developed.figures).items()
     ]
 
 

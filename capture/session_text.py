@@ -12,7 +12,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from capture.checks import Limits
+from capture.verdict import Limits
 from sdd_bench.errors import UserError, fault_report
 
 TABLE, LIMITS = "shot", "limits"

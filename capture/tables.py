@@ -6,9 +6,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from capture.checks import FIGURES, REFUSED
+from capture.checks import FIGURES
 from capture.pair import ROLES
 from capture.record import Original, Record
+from capture.verdict import REFUSED
 from sdd_bench.dataset.manifest import csv_text
 
 TAKEN = ("time", "exposure_s", "f_number", "iso", "focal_length_mm", "focus_distance_m")

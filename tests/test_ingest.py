@@ -82,7 +82,7 @@ def test_pairs_are_written_with_everything_that_is_known(harbour: Path, ingested
     about = json.loads((ingested / "ingest.json").read_text(encoding="utf-8"))
     digests = [(row["name"], row["blur_sha256"], row["sharp_sha256"]) for row in found]
     assert about["content_sha256"] == content_sha256(digests)
-    assert about["sessions"]["harbour"]["limits"]["sharpness_ratio"] == 1.1
+    assert about["sessions"]["harbour"]["limits"]["gt_sharper"] == 0.05
     assert set(tree(ingested)) == {
         "ingest.json", "pairs.csv", "refused.csv", "session-report.html", "sessions/harbour.json",
         *(f"{role}/harbour_{stem}.png" for stem in HARBOUR for role in ("blur", "gt")),
@@ -322,6 +322,18 @@ def test_what_cannot_be_ingested_is_refused_in_one_line(harbour: Path, tmp_path:
     assert "nothing to ingest" in call(lone, "--out", tmp_path / "none").output
     write_png(out / "blur" / "stray.png", np.zeros((4, 4, 3), np.uint8))
     assert "stray.png: of no ingested pair" in call(harbour, "--out", out).output
+
+
+def test_a_session_of_another_version_is_measured_anew(harbour: Path, ingested: Path, tmp_path: Path) -> None:
+    out, state = tmp_path / "raw", tmp_path / "raw" / "sessions" / "harbour.json"
+    ingest({"harbour": read_session(harbour)}, out, Settings(), jobs=1)
+    state.write_text(state.read_text(encoding="utf-8").replace('"texture":', '"roughness":'), encoding="utf-8")
+    other = copy(harbour, tmp_path / "other")
+    assert "raw: session harbour was checked by another version of sdd-bench" in call(other, "--out", out).output
+    assert ingest({"harbour": read_session(harbour)}, out, Settings(), jobs=1).done == len(HARBOUR)
+    assert tree(out) == tree(ingested)
+    state.write_text(state.read_text(encoding="utf-8")[:-100], encoding="utf-8")
+    assert "harbour.json: damaged; delete it" in call(harbour, "--out", out).output
 
 
 def test_originals_are_only_read(harbour: Path, tmp_path: Path) -> None:

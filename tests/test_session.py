@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from capture.checks import Limits
 from capture.session import Shot, read_session, write_session
+from capture.verdict import Limits
 from sdd_bench.errors import UserError
 
 GOOD = """camera = "X1"

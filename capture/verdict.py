@@ -1,0 +1,183 @@
+"""From figures to a verdict: limits, what they allow, and the reasons in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from capture.shake import SHAKEN_DB
+
+ACCEPTED, WARNING, REFUSED = "accepted", "warning", "refused"
+
+SWAPPED = 3.0
+"""Blur is taken for gt where it is the sharper one in so many times as much of the frame: a focus stack, each of whose
+frames is sharp elsewhere, has up to 1.6 times."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """From where on a pair is refused or warned of; session.toml may change them under [limits].
+
+    Attributes:
+        gt_sharper: Least share of the textured frame in which gt is clearly the sharper; under it the pair is refused.
+        blur_sharper: Largest share in which blur is.
+        exposure_ratio: Largest ratio of light between the shots, either way.
+        white_balance_ratio: Largest ratio of red to green, and of blue to green, between the shots, either way.
+        clipped: Largest share of clipped pixels in either shot.
+        texture: Least texture of the gt shot; under it the pair is refused.
+        direction_db: Of the gt shot; over it camera shake is suspected.
+        dead_pixels: Largest number of pixels that stand still. Of 84 pairs made without from half of 13 photographs
+            all had 0, of real focus stacks with parallax the worst had 1.
+        dust_spots: Largest number of dark spots that stand still. Of the same 84 pairs all had 0, of the focus stacks
+            the worst had 2.
+        zoom: Largest difference from 1 of the zoom between the shots.
+        shift: Largest shift, as a share of the width.
+        rotation_deg: Largest rotation, either way.
+    """
+
+    gt_sharper: float = 0.05
+    blur_sharper: float = 0.1
+    exposure_ratio: float = 1.3
+    white_balance_ratio: float = 1.1
+    clipped: float = 0.05
+    texture: float = 0.01
+    direction_db: float = SHAKEN_DB
+    dead_pixels: float = 1
+    dust_spots: float = 2
+    zoom: float = 0.05
+    shift: float = 0.03
+    rotation_deg: float = 1.0
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is made of a pair.
+
+    Attributes:
+        status: `accepted`, `warning` or `refused`.
+        reasons: In words, those for a refusal first.
+    """
+
+    status: str
+    reasons: tuple[str, ...]
+
+
+def allowed(limits: Limits, width: int) -> dict[str, tuple[float, float]]:
+    """Return the least and the largest value that each figure may have without a reason being given.
+
+    Args:
+        limits: The session's.
+        width: Of the images, in pixels.
+
+    Returns:
+        By figure, `shift_px` being the shift's length; figures without a limit are left out.
+
+    >>> allowed(Limits(), 4096)["zoom"]
+    (0.95, 1.05)
+    """
+    exposure, balance = limits.exposure_ratio, limits.white_balance_ratio
+    return {
+        "gt_sharper": (limits.gt_sharper, math.inf),
+        "blur_sharper": (-math.inf, limits.blur_sharper),
+        "texture": (limits.texture, math.inf),
+        "exposure_ratio": (1 / exposure, exposure),
+        "red_ratio": (1 / balance, balance),
+        "blue_ratio": (1 / balance, balance),
+        "clipped_blur": (-math.inf, limits.clipped),
+        "clipped_gt": (-math.inf, limits.clipped),
+        "direction_db": (-math.inf, limits.direction_db),
+        "dead_pixels": (-math.inf, limits.dead_pixels),
+        "dust_spots": (-math.inf, limits.dust_spots),
+        "zoom": (1 - limits.zoom, 1 + limits.zoom),
+        "shift_px": (-math.inf, limits.shift * width),
+        "rotation_deg": (-limits.rotation_deg, limits.rotation_deg),
+    }
+
+
+def with_shift(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """Return figures with `shift_px`, the shift's length, behind its parts."""
+    found: dict[str, Any] = {}
+    for name, value in figures.items():
+        found[name] = value
+        if name == "shift_y_px":
+            found["shift_px"] = math.hypot(figures["shift_x_px"], value)
+    return found
+
+
+def beyond(name: str, value: float | str, limits: Limits, width: int) -> bool:
+    """Return whether a figure is beyond its limit; what is not measured is not."""
+    if isinstance(value, str):
+        return name == "kind" and value in ("nonrigid", "failed")
+    least, most = allowed(limits, width).get(name, (-math.inf, math.inf))
+    return not (math.isnan(value) or least <= value <= most)
+
+
+def verdict(figures: Mapping[str, Any], limits: Limits, width: int) -> Verdict:
+    """Return what is made of a pair's figures.
+
+    Refused: gt hardly sharper than blur, or swapped with it, too little texture, motion that the analyser cannot
+    follow. All else is a warning.
+
+    Args:
+        figures: Of `capture.checks.check_pair`.
+        limits: The session's.
+        width: Of the images, in pixels.
+    """
+    found = with_shift(figures)
+    exceeded = {name for name, value in found.items() if beyond(name, value, limits, width)}
+    refusals, warnings = [], []
+    gt_sharper, blur_sharper = found["gt_sharper"], found["blur_sharper"]
+    if "blur_sharper" in exceeded and blur_sharper > SWAPPED * gt_sharper:
+        refusals.append(f"blur is the sharper one in {blur_sharper:.0%} of the frame: are the roles swapped?")
+    else:
+        if "gt_sharper" in exceeded:
+            refusals.append(f"gt is sharper in only {gt_sharper:.1%} of the frame, expected {limits.gt_sharper:.1%}")
+        if "blur_sharper" in exceeded:
+            warnings.append(f"blur is sharper than gt in {blur_sharper:.0%} of the frame: is gt in focus everywhere?")
+    if "texture" in exceeded:
+        refusals.append(f"too little texture: {found['texture']:.4f}, expected {limits.texture:g}")
+    if found["kind"] == "failed":
+        refusals.append("the motion between the shots cannot be measured")
+    warnings += _of_motion(found, exceeded, limits, width) + _of_light(found, exceeded, limits)
+    if "direction_db" in exceeded:
+        warnings.append(f"gt lacks detail in one direction ({found['direction_db']:.1f} dB): did the camera shake?")
+    for name, words in (("dead_pixels", "dead pixels?"), ("dust_spots", "dust on the sensor?")):
+        if name in exceeded:
+            count = f"{found[name]:.0f} spot{'s stand' if found[name] > 1 else ' stands'}"
+            warnings.append(f"{count} still while the picture moves: {words}")
+    status = REFUSED if refusals else WARNING if warnings else ACCEPTED
+    return Verdict(status, (*refusals, *warnings))
+
+
+def _of_motion(found: Mapping[str, Any], exceeded: set[str], limits: Limits, width: int) -> list[str]:
+    """Return what is unusual about a motion that could be measured."""
+    words = []
+    if found["kind"] == "nonrigid":
+        left = f"{found['residual_median_px']:.2f} px remain after alignment, {found['residual_p95_px']:.1f} px"
+        words.append(f"something moved between the shots, or depths differ: {left} in one part of twenty")
+    if "zoom" in exceeded:
+        words.append(f"zoom {found['zoom']:.4f}, expected within {limits.zoom:g} of 1")
+    if "shift_px" in exceeded:
+        words.append(f"shift {found['shift_px']:.1f} px, expected at most {limits.shift * width:.1f}")
+    if "rotation_deg" in exceeded:
+        words.append(f"rotation {found['rotation_deg']:.2f} degrees, expected at most {limits.rotation_deg:g}")
+    return words
+
+
+def _of_light(found: Mapping[str, Any], exceeded: set[str], limits: Limits) -> list[str]:
+    """Return in what the light of the two shots differs, and what is clipped."""
+    words = []
+    for name, what, limit in (
+        ("exposure_ratio", "light", limits.exposure_ratio),
+        ("red_ratio", "red to green", limits.white_balance_ratio),
+        ("blue_ratio", "blue to green", limits.white_balance_ratio),
+    ):
+        if name in exceeded:
+            words.append(f"{what} of blur is {found[name]:.2f} times that of gt, expected at most {limit:g} either way")
+    for role in ("blur", "gt"):
+        if f"clipped_{role}" in exceeded:
+            share = found[f"clipped_{role}"]
+            words.append(f"{share:.1%} of {role} is clipped, expected at most {limits.clipped:.1%}")
+    return words
