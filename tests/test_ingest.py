@@ -15,7 +15,7 @@ from known_raw import mosaic, write_dng
 from known_session import MOVED, describe, views, write_pair
 
 import capture.ingest
-from capture.develop import Development
+from capture.develop import Development, develop
 from capture.ingest import Settings, ingest, session_name
 from capture.pair import match_light
 from capture.session import read_session
@@ -334,6 +334,24 @@ def test_a_session_of_another_version_is_measured_anew(harbour: Path, ingested: 
     assert tree(out) == tree(ingested)
     state.write_text(state.read_text(encoding="utf-8")[:-100], encoding="utf-8")
     assert "harbour.json: damaged; delete it" in call(harbour, "--out", out).output
+
+
+def test_real_files_become_a_session(assets: Path, tmp_path: Path) -> None:
+    card = tmp_path / "card"
+    card.mkdir()
+    stack = assets / "data" / "focus-pairs" / "cmcguinness-ring-Apache2"
+    for file in (stack / "step1.jpg", stack / "step4.jpg", *(assets / "data" / "raw").glob("*.dng")):
+        (card / file.name).write_bytes(file.read_bytes())
+    assert "4 shots, 1 scenes, 1 pairs, 2 shots left alone" in call("--init", card).output
+    assert call(card, "--out", tmp_path / "raw").exit_code == 0
+    (row,) = rows(tmp_path / "raw" / "pairs.csv")
+    assert (row["blur_original"], row["gt_original"]) == ("step4.jpg", "step1.jpg")
+    assert float(row["zoom"]) == pytest.approx(0.973, abs=0.002)
+    assert float(row["gt_sharper"]) > 0.4
+    found = [develop(file, Development(bits=8)) for file in sorted(card.glob("*.dng"))]
+    assert [pixels.shape for pixels in found] == [(1156, 1734, 3), (1112, 1952, 3)]
+    patches = [found[0][815:831, x - 8 : x + 8].mean((0, 1)) for x in (703, 819, 925)]
+    assert [int(patch.argmax()) for patch in patches] == [2, 1, 0]  # of a colour chart: blue, green, red
 
 
 def test_originals_are_only_read(harbour: Path, tmp_path: Path) -> None:
