@@ -28,7 +28,7 @@ from capture.session import Session
 from capture.session_report import write_session_report
 from capture.tables import table
 from capture.verdict import ACCEPTED, REFUSED, WARNING, Limits, Verdict, verdict
-from sdd_bench.dataset.archive import write_archive
+from sdd_bench.dataset.archive import check_target, write_archive
 from sdd_bench.dataset.manifest import content_sha256, json_text
 from sdd_bench.errors import fault_report
 from sdd_bench.image_io import file_sha256, list_images, write_text
@@ -101,6 +101,8 @@ def ingest(sessions: Mapping[str, Session], out: Path, settings: Settings, jobs:
     """
     folder = RawData(out)
     _check(sessions, folder)
+    if settings.archive is not None:
+        check_target(settings.archive)
     known = tuple(known_views(data, jobs) for data in settings.against)
     folder.begin()
     states = dict(folder.states)

@@ -33,7 +33,9 @@ SHOWN = 20
     help="A dataset whose views are looked for among the pairs; may be given again.",
 )
 @click.option("--archive", type=click.Path(path_type=Path), default=None, help="Write the pairs to one HDF5 file too.")
-@click.option("--raw-shape", type=(click.IntRange(2), click.IntRange(2)), default=None, help="Dumps: HEIGHT WIDTH.")
+@click.option(
+    "--raw-shape", type=(click.IntRange(2), click.IntRange(2)), default=None, metavar="HEIGHT WIDTH", help="Dumps."
+)
 @click.option(
     "--raw-pattern",
     type=click.Choice(["RGGB", "BGGR", "GRBG", "GBRG"]),
@@ -50,7 +52,8 @@ SHOWN = 20
     type=(click.FloatRange(0.05, 20), click.FloatRange(0.05, 20)),
     default=(1.0, 1.0),
     show_default=True,
-    help="Dumps: factors of RED and BLUE.",
+    metavar="RED BLUE",
+    help="Dumps: factors against green.",
 )
 @grey_option
 @jobs_option
@@ -91,6 +94,8 @@ def command(
 
     if demosaic not in DEMOSAICS:
         raise UserError(f"--demosaic {demosaic}: expected one of {', '.join(DEMOSAICS)}")
+    if raw_shape and raw_black >= 2**raw_bits - 1:
+        raise UserError(f"--raw-black {raw_black}: expected less than white, {2**raw_bits - 1}")
     dump = Dump(*raw_shape, raw_pattern, raw_bits, raw_black, *raw_white_balance) if raw_shape else None
     how = Development(int(bits), demosaic, half_size, dump, grey)
     if init:
@@ -101,9 +106,10 @@ def command(
     named = _read_sessions(sessions, session_name)
     outcome = ingest(named, out, Settings(how, match_exposure, against, archive), job_count(jobs))
     _print_outcome(outcome)
-    if archive is not None:
+    accepted = any(status != "refused" for status in outcome.counts())
+    if archive is not None and accepted:
         click.echo(f"written: {archive}")
-    if not any(status != "refused" for status in outcome.counts()):
+    if not accepted:
         raise UserError(f"{out}: no pair was accepted; the reasons stand in refused.csv and session-report.html")
 
 

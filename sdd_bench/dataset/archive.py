@@ -71,6 +71,14 @@ def is_archive(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES and path.is_file()
 
 
+def check_target(path: Path) -> None:
+    """Raise UserError if an archive cannot be called so, or something else is there."""
+    if path.suffix.lower() not in SUFFIXES:
+        raise UserError(f"{path}: expected a name ending in {' or '.join(SUFFIXES)}")
+    if path.exists() and not _is_ours(path):
+        raise UserError(f"{path}: is there and not an archive of sdd-bench; give another name or move it away")
+
+
 def write_archive(path: Path, root: Path, table: Path, about: Mapping[str, Any]) -> None:
     """Write the pairs of a folder as one HDF5 file, which appears whole or not at all; same input, same bytes.
 
@@ -86,8 +94,7 @@ def write_archive(path: Path, root: Path, table: Path, about: Mapping[str, Any])
     """
     import h5py
 
-    if path.exists() and not _is_ours(path):
-        raise UserError(f"{path}: is there and not an archive of sdd-bench; give another name or move it away")
+    check_target(path)
     rows = read_csv(table, ("name",))
     columns = list(rows[0]) if rows else []
     check_words(table, columns, [row["name"] for row in rows])
