@@ -1,0 +1,184 @@
+"""How sure a ranking is: intervals of means, paired differences, ties, the probability of being best.
+
+Everything resamples images with a fixed seed, so that the same scores give the same numbers. Scores are given as
+(methods, images); a method with a score that is not finite (the PSNR of identical images) has no interval.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+RESAMPLES = 10_000
+SEED = 0
+LEVEL = 0.95
+EXACT_IMAGES = 13
+"""Up to so many images all sign flips are gone through, 8,192; beyond, `RESAMPLES` of them are drawn."""
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Every method against every other on the same images; entry [i, j] is about i minus j.
+
+    Attributes:
+        difference: Of the means, (m, m).
+        low: Lower end of its interval, (m, m); NaN where there is none.
+        high: Upper end.
+        p: Of the sign-flip permutation test that the difference is 0, two-sided, (m, m).
+        p_holm: The same, corrected for the number of pairs by Holm's method.
+    """
+
+    difference: Array
+    low: Array
+    high: Array
+    p: Array
+    p_holm: Array
+
+    def tied(self, i: int, j: int) -> bool:
+        """Return whether two methods cannot be told apart: the interval of their difference contains 0."""
+        if np.isnan(self.low[i, j]):
+            return bool(self.difference[i, j] == 0 or np.isnan(self.difference[i, j]))
+        return bool(self.low[i, j] <= 0 <= self.high[i, j])
+
+
+def resampled_means(scores: Array, resamples: int = RESAMPLES, seed: int = SEED) -> Array:
+    """Return the means of bootstrap samples of the images, (resamples, methods), the same samples for all methods.
+
+    Args:
+        scores: (methods, images).
+        resamples: How many samples, each of as many images as there are, with replacement.
+        seed: Of the draw.
+    """
+    images = scores.shape[1]
+    rng = np.random.default_rng(seed)
+    counts = rng.multinomial(images, np.full(images, 1 / images), size=resamples)
+    return np.asarray((counts / images) @ np.where(np.isfinite(scores), scores, 0.0).T)
+
+
+def intervals(scores: Array, means: Array | None = None) -> Array:
+    """Return the percentile interval of every method's mean, (methods, 2), NaN where a score is not finite.
+
+    Args:
+        scores: (methods, images).
+        means: Of `resampled_means`, where they are at hand.
+
+    >>> intervals(np.array([[1.0, 1.0, 1.0], [0.0, 1.0, 2.0]])).round(2).tolist()
+    [[1.0, 1.0], [0.0, 2.0]]
+    """
+    means = resampled_means(scores) if means is None else means
+    ends = np.percentile(means, _ends(), axis=0).T
+    ends[~np.isfinite(scores).all(axis=1)] = np.nan
+    return np.asarray(ends)
+
+
+def paired(scores: Array, means: Array | None = None, resamples: int = RESAMPLES, seed: int = SEED) -> Paired:
+    """Return every method against every other.
+
+    Args:
+        scores: (methods, images).
+        means: Of `resampled_means`, where they are at hand.
+        resamples: Of the intervals and of the sign flips.
+        seed: Of both.
+    """
+    count = len(scores)
+    means = resampled_means(scores, resamples, seed) if means is None else means
+    with np.errstate(invalid="ignore"):
+        mean = scores.mean(axis=1)
+        difference = mean[:, None] - mean[None, :]
+    low, high, p, p_holm = (np.full((count, count), np.nan) for _ in range(4))
+    first, second = np.triu_indices(count, 1)
+    finite: NDArray[np.bool_] = np.isfinite(scores).all(axis=1)
+    kept = finite[first] & finite[second]
+    first, second = first[kept], second[kept]
+    if len(first):
+        ends = np.percentile(means[:, first] - means[:, second], _ends(), axis=0)
+        low[first, second], high[first, second] = ends
+        low[second, first], high[second, first] = -ends[::-1]
+        found = sign_flip_p(scores[first] - scores[second], resamples, seed)
+        p[first, second] = p[second, first] = found
+        p_holm[first, second] = p_holm[second, first] = holm(found)
+    return Paired(difference, low, high, p, p_holm)
+
+
+def sign_flip_p(differences: Array, resamples: int = RESAMPLES, seed: int = SEED) -> Array:
+    """Return the two-sided p value of each row's mean under random signs of its differences.
+
+    Args:
+        differences: (pairs, images), one method's scores less another's.
+        resamples: Sign patterns drawn where there are over `EXACT_IMAGES` images; the one observed is counted too, so
+            that p is never 0.
+        seed: Of the draw.
+
+    >>> sign_flip_p(np.array([[1.0, 2.0, 3.0]])).tolist()
+    [0.25]
+    """
+    images = differences.shape[1]
+    if images <= EXACT_IMAGES:
+        signs = 1.0 - 2.0 * (np.arange(2**images)[:, None] >> np.arange(images) & 1)
+        extra = 0
+    else:
+        signs = 1.0 - 2.0 * np.random.default_rng(seed).integers(0, 2, (resamples, images))
+        extra = 1
+    observed = np.abs(differences.sum(axis=1))
+    slack = 1e-12 * np.abs(differences).sum(axis=1)  # sums of the same numbers in another order
+    reached = (np.abs(signs @ differences.T) >= observed - slack).sum(axis=0)
+    return np.asarray((reached + extra) / (len(signs) + extra))
+
+
+def holm(p: Array) -> Array:
+    """Return p values corrected for their number, Holm (1979), in their order.
+
+    >>> holm(np.array([0.01, 0.04, 0.03])).round(2).tolist()
+    [0.03, 0.06, 0.06]
+    """
+    order = np.argsort(p, kind="stable")
+    scaled = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    corrected = np.empty_like(p)
+    corrected[order] = np.minimum(scaled, 1.0)
+    return corrected
+
+
+def best_probability(scores: Array, higher_is_better: bool, means: Array | None = None) -> Array:
+    """Return in which share of the bootstrap samples each method is the best, (methods,); several best share.
+
+    Args:
+        scores: (methods, images).
+        higher_is_better: Or lower.
+        means: Of `resampled_means`, where they are at hand.
+    """
+    means = resampled_means(scores) if means is None else means
+    worst = -np.inf if higher_is_better else np.inf
+    signed = np.where(np.isfinite(scores).all(axis=1), means, worst) * (1 if higher_is_better else -1)
+    best = signed == signed.max(axis=1, keepdims=True)
+    return np.asarray((best / best.sum(axis=1, keepdims=True)).mean(axis=0))
+
+
+def tied_ranks(order: Sequence[int], comparison: Paired) -> list[int]:
+    """Return the rank of every method in `order`, ties sharing the best.
+
+    The best method leads a group; every next one that ties with the leader shares its rank; the first that does not
+    leads the next group, its rank being its place. So in a chain (A ties B, B ties C, A beats C) A and B are first and
+    C is third, although it ties with B: what A is known to beat is not first.
+
+    Args:
+        order: Methods from best to worst mean, as indices.
+        comparison: Of `paired`.
+    """
+    ranks: list[int] = []
+    leader = -1
+    for place, method in enumerate(order, 1):
+        if leader >= 0 and comparison.tied(leader, method):
+            ranks.append(ranks[-1])
+        else:
+            leader = method
+            ranks.append(place)
+    return ranks
+
+
+def _ends() -> tuple[float, float]:
+    return 50 * (1 - LEVEL), 50 * (1 + LEVEL)
