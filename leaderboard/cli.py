@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from leaderboard.table import Row
+
+METRICS = ("psnr_db", "ssim", "lpips")
 
 
 @click.command("leaderboard")
@@ -14,7 +21,7 @@ import click
     type=click.Path(path_type=Path),
     default=Path("leaderboard.csv"),
     show_default=True,
-    help="The CSV to write.",
+    help="The CSV to write; .md, .tex and -pairwise.csv of the same name lie beside it.",
 )
 @click.option(
     "--sort",
@@ -23,27 +30,79 @@ import click
     show_default=True,
     help="The metric that ranks.",
 )
-def command(results: tuple[Path, ...], out: Path, sort: str) -> None:
-    """Rank results files of one dataset, split and protocol.
+@click.option("--baseline", default=None, metavar="METHOD", help="Show each method's difference from this one.")
+@click.option(
+    "--by",
+    multiple=True,
+    type=click.Choice(["place", "blur", "misalignment"]),
+    help="Also the means over images of a place, or by terciles; may be given again.",
+)
+@click.option("--published", is_flag=True, help="Show the papers' numbers under the measured rows, never ranked.")
+def command(
+    results: tuple[Path, ...], out: Path, sort: str, baseline: str | None, by: tuple[str, ...], published: bool
+) -> None:
+    """Rank results of one dataset, split and protocol, with intervals and ties.
 
     RESULTS are the JSON files that evaluate wrote. Results of different datasets, splits or protocols are
-    refused, with a line that says in what they differ. Partial results are listed and not ranked.
+    refused, with a line that says in what they differ. Partial results are listed and not ranked. Methods that
+    cannot be told apart on these images share a rank.
 
     \b
     Example:
-      sdd-bench leaderboard results/*.sdd-test.paper-1.json --out leaderboard.csv
+      sdd-bench leaderboard results/*.sdd-test.anchored-1.json --out leaderboard.csv
+      sdd-bench leaderboard results/*.sdd-test.anchored-1.json --baseline "Blur image" --by place --by blur
     """
+    from leaderboard.comparable import check_comparable
     from leaderboard.entry import read_entry
-    from leaderboard.table import check_comparable, leaderboard_csv, rank, text_table
+    from leaderboard.formats import latex, markdown, text_table
+    from leaderboard.groups import group_rows, groups_csv
+    from leaderboard.reported import add_reported, reported_rows
+    from leaderboard.table import build_board, differences, leaderboard_csv, pairwise_csv
     from sdd_bench.errors import UserError
     from sdd_bench.image_io import write_text
 
-    if out.suffix == ".json" or out in results:
+    if out.suffix != ".csv" or out in results:
         raise UserError(f"--out {out}: expected the name of a CSV file")
     entries = [read_entry(path) for path in results]
     table = check_comparable(entries)
-    rows = rank(entries, "psnr_db" if sort == "psnr" else sort)
-    write_text(out, leaderboard_csv(rows))
+    metric = "psnr_db" if sort == "psnr" else sort
+    board = add_reported(build_board(entries, metric))
+    against = None if baseline is None else differences(board, baseline)
+    grouped = {name: group_rows(entries, name, metric) for name in by}
+    reported = reported_rows(table) if published else []
+    write_text(out, leaderboard_csv([*board.rows, *reported]))
+    write_text(out.with_name(f"{out.stem}-pairwise.csv"), pairwise_csv(board.pairs))
+    write_text(out.with_suffix(".md"), markdown(board, reported))
+    write_text(out.with_suffix(".tex"), latex(board))
     click.echo(f"{table.dataset} / {table.split} under {table.protocol} (sha256 {table.protocol_sha256[:12]})")
-    click.echo(text_table(rows))
-    click.echo(f"written: {out}")
+    click.echo(text_table(board, against))
+    for name, rows in grouped.items():
+        write_text(out.with_name(f"{out.stem}-by-{name}.csv"), groups_csv(rows))
+        _print_groups(name, rows)
+    if reported:
+        _print_reported(reported)
+    more = "".join(f", -by-{name}.csv" for name in grouped)
+    click.echo(f"written: {out}, with .md, .tex, -pairwise.csv{more}")
+
+
+def _print_groups(by: str, rows: Sequence[Row]) -> None:
+    """Print what `leaderboard.groups.group_rows` returned."""
+    from leaderboard.formats import aligned
+
+    lines = [["group", "rank", "method", "mean", "95 %", "n_images"]]
+    for row in rows:
+        group = f"{row['group']} ({row['from']} to {row['to']} px)" if row["from"] else str(row["group"])
+        tie = "=" if row["tie"] else ""
+        ends = f"{row['lo']} to {row['hi']}" if row["lo"] else ""
+        lines.append([group, f"{row['rank']}{tie}", row["method"], row["mean"], ends, str(row["n_images"])])
+    click.echo(f"\nby {by}")
+    click.echo(aligned(lines, {"group", "method"}))
+
+
+def _print_reported(rows: Sequence[Row]) -> None:
+    """Print the papers' numbers, under the measured ones and apart from them."""
+    from leaderboard.formats import aligned
+
+    lines = [["reported by a paper, not measured here", "psnr_db", "ssim", "lpips", "source"]]
+    lines += [[str(row["method"]), *(str(row[f"reported_{m}"]) for m in METRICS), str(row["source"])] for row in rows]
+    click.echo(f"\n{aligned(lines, {lines[0][0], 'source'})}")

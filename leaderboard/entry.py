@@ -39,6 +39,7 @@ class Entry:
         predictions_sha256: Digest of the predictions' names and contents.
         tool_version: Of sdd-bench when it scored.
         protocol: Every field of the protocol.
+        images: One row an image, as in the results file.
     """
 
     table: Table
@@ -50,6 +51,7 @@ class Entry:
     predictions_sha256: str
     tool_version: str
     protocol: dict[str, Any]
+    images: tuple[dict[str, Any], ...] = ()
 
 
 def read_entry(path: Path) -> Entry:
@@ -82,6 +84,7 @@ def read_entry(path: Path) -> Entry:
         _predictions_sha256(results),
         results.environment.get("sdd-bench", ""),
         fields,
+        results.images,
     )
 
 

@@ -92,7 +92,7 @@ def paired(scores: Array, means: Array | None = None, resamples: int = RESAMPLES
         difference = mean[:, None] - mean[None, :]
     low, high, p, p_holm = (np.full((count, count), np.nan) for _ in range(4))
     first, second = np.triu_indices(count, 1)
-    finite: NDArray[np.bool_] = np.isfinite(scores).all(axis=1)
+    finite = np.asarray(np.isfinite(scores).all(axis=1))
     kept = finite[first] & finite[second]
     first, second = first[kept], second[kept]
     if len(first):

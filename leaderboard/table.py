@@ -1,14 +1,18 @@
-"""Entries to ranked rows to CSV."""
+"""Entries to a ranked table: means with intervals, ranks with ties, every two methods compared, CSV."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from leaderboard.entry import Entry, Table
+from leaderboard.statistics import Array, Paired, best_probability, intervals, paired, resampled_means, tied_ranks
 from sdd_bench.dataset.manifest import csv_text
-from sdd_bench.errors import UserError, fault_report
+from sdd_bench.errors import UserError
 from sdd_bench.scoring.protocol import UNRANKED
 
 COLUMNS = (
@@ -18,90 +22,122 @@ COLUMNS = (
     "reported_psnr_db", "reported_ssim", "reported_lpips", "source",
     "protocol_sha256", "dataset_sha256", "predictions_sha256", "tool_version",
 )  # fmt: skip
-"""Intervals, ties and reported numbers are empty until measured; so are diagnostics under protocols without anchor."""
+"""Of leaderboard.csv. What was not measured is empty; so are diagnostics under protocols without anchor."""
+
+PAIR_COLUMNS = (
+    "method", "other", "metric", "difference", "lo", "hi", "p", "p_holm", "tie", "n_images",
+)  # fmt: skip
+"""Of pairwise.csv."""
 
 DECIMALS = {
     "psnr_db": 4, "ssim": 5, "lpips": 5, "mae": 6, "gdi50_px": 4, "gdi95_px": 4, "forgiveness_db": 4, "coverage": 4,
 }  # fmt: skip
 HIGHER_IS_BETTER = {"psnr_db": True, "ssim": True, "lpips": False, "mae": False}
+INTERVALS = {"psnr_db": "psnr", "ssim": "ssim", "lpips": "lpips"}
+"""Metric to the first part of its interval's columns."""
 
-FOLLOWS = {
-    "protocol_sha256": {"protocol"},
-    "dataset_sha256": {"dataset", "split", "excluded"},
-    "anchors_sha256": {"dataset", "split", "excluded", "protocol", "dataset_sha256"},
-}
-"""A difference that others explain, and those others."""
+TIE = "tie"
 
 Row = dict[str, Any]
 
 
-def check_comparable(entries: Sequence[Entry]) -> Table:
-    """Return what all entries share.
+@dataclass(frozen=True)
+class Board:
+    """A ranked table.
 
-    Raises:
-        UserError: No entries; two of one method; entries of different datasets, splits or protocols: the message
-            names for each other table a file, the first file given, and in what they differ.
+    Attributes:
+        table: What all its rows share.
+        sort: The metric that ranks.
+        rows: Best first, by the names of `COLUMNS`, and `best_probability`: the share of resamples in which a ranked
+            method is the best.
+        pairs: Every two ranked methods, better mean first, for every metric that both have, by `PAIR_COLUMNS`.
     """
-    if not entries:
-        raise UserError("leaderboard: no results files given")
-    first = entries[0]
-    tables: dict[Table, list[Entry]] = {}
-    for entry in entries:
-        tables.setdefault(entry.table, []).append(entry)
-    if len(tables) > 1:
-        faults = [f"{_files(group)} against {first.source} in {_explain(group[0], first)}" for group in tables.values()]
-        raise fault_report(faults[1:], "leaderboard: results that cannot share a table differ")
-    seen: dict[str, str] = {}
-    for entry in entries:
-        if entry.method.name in seen:
-            raise UserError(
-                f"leaderboard: {entry.source} and {seen[entry.method.name]} are both of method {entry.method.name!r}"
-            )
-        seen[entry.method.name] = entry.source
-    return first.table
+
+    table: Table
+    sort: str
+    rows: tuple[Row, ...]
+    pairs: tuple[Row, ...]
 
 
-def rank(entries: Sequence[Entry], sort: str = "psnr_db") -> list[Row]:
-    """Return one row an entry, best first; the same entries in any order give the same rows.
+def build_board(entries: Sequence[Entry], sort: str = "psnr_db") -> Board:
+    """Return the table of entries; the same entries in any order give the same table.
+
+    Ranks follow the means; methods that tie share the best rank, see `leaderboard.statistics.tied_ranks`. Partial
+    entries and entries without the metric that ranks stand last, without a rank. Under a protocol that does not rank,
+    none has one.
 
     Args:
-        entries: Of one table; see `check_comparable`.
-        sort: Metric that ranks. Equal means share the better rank; partial entries and entries without this
-            metric stand last, without a rank. Under a protocol that does not rank, none has one.
+        entries: Of one table, see `leaderboard.comparable.check_comparable`.
+        sort: A key of `HIGHER_IS_BETTER`.
+
+    Raises:
+        UserError: Ranked entries that were not scored on the same images.
     """
-    sign = -1 if HIGHER_IS_BETTER[sort] else 1
+    named = sorted(entries, key=lambda entry: entry.method.name)
+    ranked = [entry for entry in named if _ranks(entry, sort)]
+    _check_images(ranked)
+    extra: dict[str, Row] = {entry.method.name: _intervals(entry) for entry in named}
+    order: list[Entry] = []
+    if ranked:
+        scores = score_matrix(ranked, sort)
+        means = resampled_means(scores)
+        comparison = paired(scores, means)
+        best = best_probability(scores, HIGHER_IS_BETTER[sort], means)
+        places = sorted(range(len(ranked)), key=lambda i: _order(ranked[i], sort))
+        ranks = tied_ranks(places, comparison)
+        order = [ranked[i] for i in places]
+        for i, rank in zip(places, ranks, strict=True):
+            shared = TIE if ranks.count(rank) > 1 else ""
+            extra[ranked[i].method.name] |= {"rank": rank, "tie": shared, "best_probability": float(best[i])}
+    order += sorted((entry for entry in named if not _ranks(entry, sort)), key=lambda entry: _order(entry, sort))
+    rows = tuple({"rank": "", "tie": "", **_row(entry), **extra[entry.method.name]} for entry in order)
+    return Board(entries[0].table, sort, rows, tuple(_pairs(order[: len(ranked)])))
 
-    def order(entry: Entry) -> tuple[bool, float, str]:
-        value = entry.means[sort]
-        return not _ranks(entry, sort), sign * value if value is not None else 0.0, entry.method.name
 
-    rows: list[Row] = []
-    for position, entry in enumerate(sorted(entries, key=order), 1):
-        shared = rows and _ranks(entry, sort) and rows[-1][f"_{sort}"] == entry.means[sort]
-        place = (rows[-1]["rank"] if shared else position) if _ranks(entry, sort) else ""
-        rows.append({**_row(entry), "rank": place, f"_{sort}": entry.means[sort]})
-    return [{k: v for k, v in row.items() if not k.startswith("_")} for row in rows]
+def score_matrix(entries: Sequence[Entry], metric: str) -> Array:
+    """Return a metric of several entries, (entries, images), images by name."""
+    return np.array([[row[metric] for row in sorted(e.images, key=lambda row: row["name"])] for e in entries], float)
+
+
+def differences(board: Board, baseline: str) -> dict[str, str]:
+    """Return method to its difference from a baseline in the metric that ranks, with interval, as text.
+
+    Raises:
+        UserError: The baseline is none of the ranked methods.
+    """
+    names = [str(row["method"]) for row in board.rows if row["rank"] != ""]
+    if baseline not in names:
+        raise UserError(f"leaderboard: --baseline {baseline!r} is not ranked here, found: {', '.join(names)}")
+    found = {}
+    for pair in board.pairs:
+        if pair["metric"] != board.sort or baseline not in (pair["method"], pair["other"]):
+            continue
+        sign = 1 if pair["other"] == baseline else -1
+        method = str(pair["method"] if sign > 0 else pair["other"])
+        value, *ends = (sign * float(pair[key]) if pair[key] else math.nan for key in ("difference", "lo", "hi"))
+        interval = "" if math.isnan(ends[0]) else f" ({min(ends):+.3g} to {max(ends):+.3g})"
+        found[method] = f"{value:+.3g}{interval}"
+    return found
 
 
 def leaderboard_csv(rows: Sequence[Row]) -> str:
     """Return rows as CSV with the columns of `COLUMNS`."""
-    return csv_text(COLUMNS, ([_safe(row.get(column, "")) for column in COLUMNS] for row in rows))
+    return csv_text(COLUMNS, ([safe(row.get(column, "")) for column in COLUMNS] for row in rows))
 
 
-def text_table(rows: Sequence[Row]) -> str:
-    """Return the columns a person compares, aligned for a terminal."""
-    shown = ["rank", "method", "n_images", "psnr_db", "ssim", "lpips", "mae"]
-    shown += [column for column in ("gdi50_px", "forgiveness_db") if any(row.get(column) for row in rows)]
-    shown.append("status")
-    cells = [list(shown), *([_short(column, row.get(column, "")) for column in shown] for row in rows)]
-    widths = [max(len(line[i]) for line in cells) for i in range(len(shown))]
-    lines = []
-    for line in cells:
-        padded = [
-            c.ljust(w) if n in ("method", "status") else c.rjust(w) for c, w, n in zip(line, widths, shown, strict=True)
-        ]
-        lines.append("  ".join(padded).rstrip())
-    return "\n".join([lines[0], "-" * (sum(widths) + 2 * (len(widths) - 1)), *lines[1:]])
+def pairwise_csv(pairs: Sequence[Row]) -> str:
+    """Return comparisons as CSV with the columns of `PAIR_COLUMNS`."""
+    return csv_text(PAIR_COLUMNS, ([safe(row[column]) for column in PAIR_COLUMNS] for row in pairs))
+
+
+def safe(value: object) -> object:
+    """Return a cell that a spreadsheet will not take for a formula."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "@", "\t", "\r") else value
+
+
+def fixed(metric: str, value: float | None) -> str:
+    """Return a number with the decimals of its metric, nothing for None or NaN."""
+    return "" if value is None or math.isnan(value) else f"{value:.{DECIMALS[metric]}f}"
 
 
 def _ranks(entry: Entry, sort: str) -> bool:
@@ -112,15 +148,67 @@ def _ranks(entry: Entry, sort: str) -> bool:
     )
 
 
+def _order(entry: Entry, sort: str) -> tuple[float, str]:
+    value = entry.means[sort]
+    return (0.0 if value is None else -value if HIGHER_IS_BETTER[sort] else value), entry.method.name
+
+
+def _check_images(entries: Sequence[Entry]) -> None:
+    names = {tuple(sorted(row["name"] for row in entry.images)): entry.source for entry in entries}
+    if len(names) > 1:
+        first, other, *_ = names.values()
+        raise UserError(f"leaderboard: {other} and {first} were not scored on the same images")
+
+
+def _intervals(entry: Entry) -> Row:
+    """Return the ends of an entry's intervals by column."""
+    cells: Row = {}
+    for metric, column in INTERVALS.items():
+        if entry.means[metric] is not None:
+            low, high = intervals(score_matrix([entry], metric))[0]
+            cells |= {f"{column}_lo": fixed(metric, low), f"{column}_hi": fixed(metric, high)}
+    return cells
+
+
+def _pairs(order: Sequence[Entry]) -> list[Row]:
+    """Return every two ranked entries, the better first, for every metric that both have."""
+    rows = []
+    for metric in HIGHER_IS_BETTER:
+        having = [entry for entry in order if entry.means[metric] is not None]
+        if len(having) < 2:
+            continue
+        comparison = paired(score_matrix(having, metric))
+        for i, one in enumerate(having):
+            rows += [
+                _pair(one, other, metric, comparison, i, j) for j, other in enumerate(having[i + 1 :], start=i + 1)
+            ]
+    return rows
+
+
+def _pair(one: Entry, other: Entry, metric: str, comparison: Paired, i: int, j: int) -> Row:
+    p, p_holm = (float(values[i, j]) for values in (comparison.p, comparison.p_holm))
+    return {
+        "method": one.method.name,
+        "other": other.method.name,
+        "metric": metric,
+        "difference": fixed(metric, float(comparison.difference[i, j])),
+        "lo": fixed(metric, float(comparison.low[i, j])),
+        "hi": fixed(metric, float(comparison.high[i, j])),
+        "p": "" if math.isnan(p) else f"{p:.5f}",
+        "p_holm": "" if math.isnan(p_holm) else f"{p_holm:.5f}",
+        "tie": TIE if comparison.tied(i, j) else "",
+        "n_images": one.n_images,
+    }
+
+
 def _row(entry: Entry) -> Row:
-    numbers = {m: "" if v is None else f"{v:.{DECIMALS[m]}f}" for m, v in entry.means.items() if m in DECIMALS}
     return {
         "method": entry.method.name,
         "dataset": entry.table.dataset,
         "split": entry.table.split,
         "protocol": entry.table.protocol,
         "n_images": entry.n_images,
-        **numbers,
+        **{metric: fixed(metric, value) for metric, value in entry.means.items() if metric in DECIMALS},
         "params_m": _optional(entry.method.params_m),
         "macs_g": _optional(entry.method.macs_g),
         "runtime_s": _optional(entry.method.runtime_s),
@@ -133,37 +221,5 @@ def _row(entry: Entry) -> Row:
     }
 
 
-def _files(group: Sequence[Entry]) -> str:
-    return group[0].source + (f" and {len(group) - 1} more" if len(group) > 1 else "")
-
-
-def _explain(entry: Entry, first: Entry) -> str:
-    """Return in words how the tables of two entries differ."""
-    differing = [f.name for f in fields(Table) if getattr(entry.table, f.name) != getattr(first.table, f.name)]
-    words = []
-    for name in differing:
-        if FOLLOWS.get(name, set()) & set(differing):
-            continue
-        here, there = str(getattr(entry.table, name)), str(getattr(first.table, name))
-        if name == "protocol_sha256":
-            keys = [k for k in first.protocol if entry.protocol.get(k) != first.protocol[k]]
-            here = ", ".join(f"{k}={entry.protocol.get(k)}" for k in keys)
-            there = ", ".join(f"{k}={first.protocol[k]}" for k in keys)
-        elif name.endswith("_sha256"):
-            here, there = here[:12], there[:12]
-        words.append(f"{name} ({here or 'none'} against {there or 'none'})")
-    return "; ".join(words)
-
-
-def _safe(value: object) -> object:
-    """Return a cell that a spreadsheet will not take for a formula."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "@", "\t", "\r") else value
-
-
 def _optional(value: float | None) -> str:
     return "" if value is None else f"{value:g}"
-
-
-def _short(column: str, value: object) -> str:
-    digits = {"psnr_db": 2, "ssim": 4, "lpips": 4, "mae": 4, "gdi50_px": 2, "forgiveness_db": 2}.get(column)
-    return str(value) if digits is None or value == "" else f"{float(str(value)):.{digits}f}"

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from known import KnownPair
 
+from leaderboard.comparable import check_comparable
 from leaderboard.entry import read_entry
-from leaderboard.table import check_comparable, rank
+from leaderboard.table import build_board
 from sdd_bench.dataset.catalog import open_dataset
 from sdd_bench.errors import UserError
 from sdd_bench.geometry.similarity import Similarity
@@ -24,7 +25,7 @@ from sdd_bench.scoring.anchors import anchors_sha256, ensure_anchors, export_anc
 from sdd_bench.scoring.evaluate import Evaluation, evaluate
 from sdd_bench.scoring.metrics import psnr_db, ssim
 from sdd_bench.scoring.protocol import PROTOCOLS
-from sdd_bench.scoring.results import Method, Results, read_results
+from sdd_bench.scoring.results import CONDITIONS, Method, Results, read_results
 
 FAST = ("psnr_db", "ssim", "mae")
 MOTIONS = {"a": Similarity(1.006, 0.1, 4.3, -2.4), "b": Similarity(0.995, -0.1, -3.2, 5.1)}
@@ -98,13 +99,13 @@ def test_a_moved_truth_is_flagged_and_gains_nothing_but_a_little_tolerance(data:
     assert moved["anchored/1"].summary()["gdi50_px"] == pytest.approx(2, abs=0.1)
     assert all(row["flags"] for row in moved["anchored/1"].images)
     entries = [read_entry(data / f"{name}.anchored-1.json") for name in ("moved", "aligned")]
-    board = rank(entries)
+    board = build_board(entries).rows
     assert [(row["method"], row["rank"], row["status"]) for row in board] == [
         ("aligned", 1, "measured"),
         ("moved", 2, "flagged"),
     ]
     assert float(board[1]["gdi50_px"]) == pytest.approx(2, abs=0.1)
-    assert [row["rank"] for row in rank([read_entry(data / "moved.anchored+sim-1.json")])] == [""]
+    assert [row["rank"] for row in build_board([read_entry(data / "moved.anchored+sim-1.json")]).rows] == [""]
 
 
 def test_the_csv_has_the_diagnostics_and_the_file_reads_back(data: Path) -> None:
@@ -116,6 +117,73 @@ def test_the_csv_has_the_diagnostics_and_the_file_reads_back(data: Path) -> None
     ]  # fmt: skip
     assert "gdi50" in rows[0]["flags"]
     assert read_results(data / "moved.anchored-1.json") == results
+
+
+def conditions(results: Results) -> list[dict[str, object]]:
+    return [{name: row[name] for name in CONDITIONS} for row in results.images]
+
+
+def prepared(root: Path) -> Path:
+    """Make the dataset one that `prepare` could have written, with places; return its pairs.csv."""
+    (root / "data" / "dataset.json").write_text(json.dumps({"schema": 1, "name": "known"}))
+    path = root / "data" / "pairs.csv"
+    lines = [f"test,{n},{n},{p},test/blur/{n}.png,test/gt/{n}.png" for n, p in (("a", "outdoor"), ("b", "indoor"))]
+    path.write_text("\n".join(["split,name,scene,place,blur,sharp", *lines]) + "\n")
+    return path
+
+
+def test_images_show_what_pairs_csv_and_their_anchors_say_under_every_protocol_and_method(data: Path) -> None:
+    with prepared(data).open() as file:
+        places = {row["name"]: row["place"] for row in csv.DictReader(file)}
+    folder, wanted = data / "data" / "anchors" / "test", []
+    for name in MOTIONS:
+        analysis = json.loads((folder / f"{name}.json").read_text())["analysis"]
+        pixels = {"blur_radius_px": analysis["blur_radius_px"], "misalignment_px": analysis["corner_px"]}
+        wanted.append({"place": places[name], **pixels})
+    for method in ("moved", "aligned"):
+        for name, results in run(data, evaluation(data, method, *PROTOCOLS)).items():
+            assert conditions(results) == wanted
+            assert not set(CONDITIONS) & results.summary().keys()
+            assert read_results(data / f"{method}.{name.replace('/', '-')}.json") == results
+    for row, motion in zip(wanted, MOTIONS.values(), strict=True):
+        assert row["misalignment_px"] == pytest.approx(motion.corner_px(520, 320), abs=0.1)
+        assert row["blur_radius_px"] == pytest.approx(2, abs=0.5)
+    with (data / "moved.anchored-1.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0])[-4:] == ["flags", *CONDITIONS]
+    assert [row["place"] for row in rows] == ["outdoor", "indoor"]
+    assert [float(row["misalignment_px"]) for row in rows] == pytest.approx([w["misalignment_px"] for w in wanted])
+
+
+def test_conditions_are_of_the_same_bytes_with_any_number_of_workers(data: Path) -> None:
+    prepared(data)
+    shutil.rmtree(data / "data" / "anchors")
+    written = []
+    for jobs in (1, 2):
+        wanted = replace(evaluation(data, "moved", "anchored/1", "direct/1"), anchors=data / f"anchors{jobs}")
+        run(data, wanted, jobs)
+        written.append([(data / f"moved.{n}").read_bytes() for n in (
+            "anchored-1.json", "anchored-1.csv", "direct-1.json", "direct-1.csv",
+        )])  # fmt: skip
+    assert written[0] == written[1]
+
+
+def test_without_an_anchor_that_holds_direct_shows_null_and_makes_none(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "find_anchor", no_work)
+    path = data / "data" / "anchors" / "test" / "a.json"
+    before = conditions(run(data, evaluation(data, "moved", "direct/1"))["direct/1"])
+    record = json.loads(path.read_text())
+    del record["analysis"]["corner_px"]
+    for content in (json.dumps(record), json.dumps({**record, "method": "anchor/0"}), "torn"):
+        path.write_text(content)
+        shown = conditions(run(data, evaluation(data, "moved", "direct/1"))["direct/1"])
+        assert shown == [{"place": "", "blur_radius_px": None, "misalignment_px": None}, before[1]]
+        assert path.read_text() == content
+    monkeypatch.undo()
+    assert conditions(run(data, evaluation(data, "moved"))["anchored/1"]) == before
+    assert json.loads(path.read_text())["analysis"]["corner_px"] == before[0]["misalignment_px"]
 
 
 def test_without_diagnostics_the_cells_stay_empty_and_say_why(data: Path) -> None:

@@ -1,0 +1,64 @@
+"""Whether results may share a table, and in words why not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+
+from leaderboard.entry import Entry, Table
+from sdd_bench.errors import UserError, fault_report
+
+FOLLOWS = {
+    "protocol_sha256": {"protocol"},
+    "dataset_sha256": {"dataset", "split", "excluded"},
+    "anchors_sha256": {"dataset", "split", "excluded", "protocol", "dataset_sha256"},
+}
+"""A difference that others explain, and those others."""
+
+
+def check_comparable(entries: Sequence[Entry]) -> Table:
+    """Return what all entries share.
+
+    Raises:
+        UserError: No entries; two of one method; entries of different datasets, splits or protocols: the message
+            names for each other table a file, the first file given, and in what they differ.
+    """
+    if not entries:
+        raise UserError("leaderboard: no results files given")
+    first = entries[0]
+    tables: dict[Table, list[Entry]] = {}
+    for entry in entries:
+        tables.setdefault(entry.table, []).append(entry)
+    if len(tables) > 1:
+        faults = [f"{_files(group)} against {first.source} in {_explain(group[0], first)}" for group in tables.values()]
+        raise fault_report(faults[1:], "leaderboard: results that cannot share a table differ")
+    seen: dict[str, str] = {}
+    for entry in entries:
+        if entry.method.name in seen:
+            raise UserError(
+                f"leaderboard: {entry.source} and {seen[entry.method.name]} are both of method {entry.method.name!r}"
+            )
+        seen[entry.method.name] = entry.source
+    return first.table
+
+
+def _files(group: Sequence[Entry]) -> str:
+    return group[0].source + (f" and {len(group) - 1} more" if len(group) > 1 else "")
+
+
+def _explain(entry: Entry, first: Entry) -> str:
+    """Return in words how the tables of two entries differ."""
+    differing = [f.name for f in fields(Table) if getattr(entry.table, f.name) != getattr(first.table, f.name)]
+    words = []
+    for name in differing:
+        if FOLLOWS.get(name, set()) & set(differing):
+            continue
+        here, there = str(getattr(entry.table, name)), str(getattr(first.table, name))
+        if name == "protocol_sha256":
+            keys = [k for k in first.protocol if entry.protocol.get(k) != first.protocol[k]]
+            here = ", ".join(f"{k}={entry.protocol.get(k)}" for k in keys)
+            there = ", ".join(f"{k}={first.protocol[k]}" for k in keys)
+        elif name.endswith("_sha256"):
+            here, there = here[:12], there[:12]
+        words.append(f"{name} ({here or 'none'} against {there or 'none'})")
+    return "; ".join(words)
