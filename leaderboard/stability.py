@@ -1,0 +1,172 @@
+"""How a ranking changes with what it should not depend on: protocol, flow estimator, metric, the images drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+import numpy as np
+from scipy import stats
+
+from leaderboard.comparable import check_comparable
+from leaderboard.entry import Entry, Table
+from leaderboard.statistics import Array, paired, resampled_means
+from leaderboard.table import HIGHER_IS_BETTER, Row, score_matrix
+from sdd_bench.dataset.manifest import csv_text
+from sdd_bench.errors import UserError
+
+COLUMNS = ("changed", "protocol", "flow", "metric", "methods", "tau", "tau_lo", "swapped", "swaps")
+LOW_PERCENT = 5
+RARE = 0.05
+"""Pairs that swap in fewer of the resamples are not named."""
+
+REFERENCE_METRIC = "psnr_db"
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Methods of one table under one metric.
+
+    Attributes:
+        table: Protocol and data.
+        flow: The flow estimator of the protocol, empty where it uses none.
+        metric: What ranks.
+        methods: By name.
+        scores: (methods, images), turned so that higher is better.
+    """
+
+    table: Table
+    flow: str
+    metric: str
+    methods: tuple[str, ...]
+    scores: Array
+
+    def means(self) -> Array:
+        """Return the methods' means."""
+        return np.asarray(self.scores.mean(axis=1))
+
+
+def stability(entries: Sequence[Entry], reference: str = "anchored/1") -> list[Row]:
+    """Return one row a ranking that is compared with the reference, by the names of `COLUMNS`.
+
+    Kendall's tau-b between the means of the two rankings, over the methods that both have; `swaps` names the pairs
+    whose order is the other way round, `(tied)` where the reference cannot tell them apart either. The row `images`
+    is about the reference's own images drawn anew: mean tau, its 5th percentile, and the pairs that swap in over 5 % of
+    the draws.
+
+    Args:
+        entries: Of one dataset and split, several methods under several protocols.
+        reference: Protocol whose ranking by PSNR the others are compared with.
+
+    Raises:
+        UserError: Under two methods of the reference; or results of several datasets or splits.
+    """
+    _check_one_dataset(entries)
+    rankings = [r for group in _by_table(entries) for metric in HIGHER_IS_BETTER if (r := _ranking(group, metric))]
+    first = next((r for r in rankings if r.table.protocol == reference and r.metric == REFERENCE_METRIC), None)
+    if first is None or len(first.methods) < 2:
+        raise UserError(f"stability: expected results of at least two methods under {reference}")
+    rows = [_images_row(first)]
+    for ranking in rankings:
+        if ranking is first or len(set(ranking.methods) & set(first.methods)) < 2:
+            continue
+        changed = []
+        if ranking.table.protocol != first.table.protocol:
+            changed.append("protocol")
+        elif ranking.table.protocol_sha256 != first.table.protocol_sha256:
+            changed.append("settings")
+        if ranking.metric != first.metric:
+            changed.append("metric")
+        rows.append(_compare(first, ranking, " and ".join(changed)))
+    return rows
+
+
+def stability_csv(rows: Sequence[Row]) -> str:
+    """Return rows as CSV with the columns of `COLUMNS`."""
+    return csv_text(COLUMNS, ([row[column] for column in COLUMNS] for row in rows))
+
+
+def stability_markdown(rows: Sequence[Row]) -> str:
+    """Return rows as a Markdown table."""
+    heads = ("changed", "protocol", "flow", "metric", "methods", "tau", "5 %", "pairs that swap")
+    lines = [heads, [":-" if head in (heads[0], heads[-1]) else "-:" for head in heads]]
+    lines += [[str(row[c]) for c in COLUMNS if c != "swapped"] for row in rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def _check_one_dataset(entries: Sequence[Entry]) -> None:
+    found = sorted({f"{e.table.dataset} / {e.table.split} ({e.table.dataset_sha256[:12]})" for e in entries})
+    if len(found) > 1:
+        raise UserError(f"stability: results of {len(found)} datasets or splits, expected one: {'; '.join(found)}")
+
+
+def _by_table(entries: Sequence[Entry]) -> list[list[Entry]]:
+    groups: dict[Table, list[Entry]] = {}
+    for entry in entries:
+        if entry.status != "partial":
+            groups.setdefault(entry.table, []).append(entry)
+    for group in groups.values():
+        check_comparable(group)
+    return [groups[table] for table in sorted(groups, key=lambda t: (t.protocol, t.protocol_sha256))]
+
+
+def _ranking(entries: Sequence[Entry], metric: str) -> Ranking | None:
+    """Return the ranking of the entries that have a metric, None where there is none."""
+    kept = sorted((e for e in entries if e.means[metric] is not None), key=lambda e: e.method.name)
+    if not kept:
+        return None
+    scores = score_matrix(kept, metric) * (1 if HIGHER_IS_BETTER[metric] else -1)
+    flow = kept[0].protocol.get("flow") or {}
+    words = " ".join(str(v) for k, v in sorted(dict(flow).items()) if k in ("estimator", "model", "checkpoint"))
+    return Ranking(kept[0].table, words, metric, tuple(entry.method.name for entry in kept), scores)
+
+
+def _compare(first: Ranking, other: Ranking, changed: str) -> Row:
+    names = [name for name in first.methods if name in other.methods]
+    ours, theirs = (
+        np.array([ranking.means()[ranking.methods.index(name)] for name in names]) for ranking in (first, other)
+    )
+    comparison = paired(first.scores)
+    swaps = []
+    for i, j in combinations(range(len(names)), 2):
+        if (ours[i] > ours[j] and theirs[i] < theirs[j]) or (ours[i] < ours[j] and theirs[i] > theirs[j]):
+            better, worse = (names[i], names[j]) if ours[i] > ours[j] else (names[j], names[i])
+            tied = comparison.tied(first.methods.index(better), first.methods.index(worse))
+            swaps.append(f"{better} / {worse}{' (tied)' if tied else ''}")
+    tau = float(stats.kendalltau(ours, theirs).statistic)
+    return _row(changed, other, len(names), tau, None, swaps)
+
+
+def _images_row(whole_ranking: Ranking) -> Row:
+    """Return what drawing other images does; a method with a score that is not finite is always best, and left out."""
+    finite = np.asarray(np.isfinite(whole_ranking.scores).all(axis=1))
+    names = tuple(name for name, fits in zip(whole_ranking.methods, finite, strict=True) if fits)
+    first = replace(whole_ranking, methods=names, scores=whole_ranking.scores[finite])
+    means = resampled_means(first.scores)
+    left, right = np.triu_indices(len(first.methods), 1)
+    whole = np.sign(first.means()[left] - first.means()[right])
+    agree = np.sign(means[:, left] - means[:, right]) * whole
+    tau = agree.mean(axis=1)
+    shares = (agree < 0).mean(axis=0)
+    swaps = []
+    for index in np.argsort(-shares, kind="stable"):
+        if shares[index] > RARE:
+            pair = [first.methods[left[index]], first.methods[right[index]]]
+            better, worse = pair if whole[index] > 0 else pair[::-1]
+            swaps.append(f"{better} / {worse} ({shares[index]:.0%})")
+    return _row("images", first, len(first.methods), float(tau.mean()), float(np.percentile(tau, LOW_PERCENT)), swaps)
+
+
+def _row(changed: str, ranking: Ranking, methods: int, tau: float, low: float | None, swaps: Sequence[str]) -> Row:
+    return {
+        "changed": changed,
+        "protocol": ranking.table.protocol,
+        "flow": ranking.flow,
+        "metric": ranking.metric,
+        "methods": methods,
+        "tau": f"{tau:.3f}",
+        "tau_lo": "" if low is None else f"{low:.3f}",
+        "swapped": len(swaps),
+        "swaps": "; ".join(swaps),
+    }

@@ -1,0 +1,91 @@
+"""Rank stability on scores whose swaps are known."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from leaderboard.entry import read_entry
+from leaderboard.stability import stability
+from sdd_bench.cli import root
+from sdd_bench.errors import UserError
+from sdd_bench.scoring.protocol import build_protocol
+from sdd_bench.scoring.results import Method, Results, protocol_block, write_results
+
+IMAGES = np.random.default_rng(0).normal(26, 2, 30)
+NOISE = np.random.default_rng(1).normal(0, 0.3, 30)
+
+
+def write(folder: Path, name: str, protocol: str, psnr: np.ndarray, ssim: float, dataset: str = "d" * 64) -> Path:
+    rows = tuple(
+        {"name": f"{i:02d}", "psnr_db": float(p), "ssim": ssim, "mae": 0.1, "lpips": None, "restored_sha256": "0"}
+        for i, p in enumerate(psnr)
+    )
+    block = protocol_block(build_protocol(protocol, {"estimator": "dis", "preset": "medium"}, 1))
+    about = {"name": "sdd", "split": "test", "sha256": dataset, "n_images": len(rows)}
+    path = folder / f"{name}.{protocol.replace('/', '-')}.json"
+    write_results(Results(Method(name), about, block, rows), path)
+    return path
+
+
+def four(folder: Path) -> list[Path]:
+    """Return results in which paper/1 swaps a and b, and the SSIM turns everything round."""
+    found = []
+    for name, gain, ssim in (("a", 1.0, 0.6), ("b", 0.5, 0.7), ("c", 0.0, 0.8), ("d", -0.01, 0.9)):
+        found.append(write(folder, name, "anchored/1", IMAGES + gain + NOISE * (name == "d"), ssim))
+        swapped = {"a": 0.5, "b": 1.0}.get(name, gain)
+        found.append(write(folder, name, "paper/1", IMAGES + swapped, ssim))
+    return found
+
+
+def test_known_swaps_are_named(tmp_path: Path) -> None:
+    rows = stability([read_entry(path) for path in four(tmp_path)])
+    found = {(row["changed"], row["protocol"], row["metric"]): row for row in rows}
+    paper = found["protocol", "paper/1", "psnr_db"]
+    assert (paper["tau"], paper["swaps"], paper["flow"]) == (f"{4 / 6:.3f}", "a / b", "dis")
+    ssim = found["metric", "anchored/1", "ssim"]
+    assert (ssim["tau"], ssim["swapped"]) == ("-1.000", 6)
+    assert "c / d (tied)" in ssim["swaps"]
+    images = found["images", "anchored/1", "psnr_db"]
+    assert images["swapped"] == 1
+    assert images["swaps"].startswith("c / d (")
+    assert 4 / 6 < float(images["tau"]) < 1
+    assert images["tau_lo"] == f"{4 / 6:.3f}"
+    assert found["protocol and metric", "paper/1", "ssim"]["tau"] == "-1.000"
+
+
+def test_identical_images_are_the_best_and_no_matter_of_chance(tmp_path: Path) -> None:
+    paths = [*four(tmp_path), write(tmp_path, "perfect", "anchored/1", np.full(30, np.inf), 1.0)]
+    paths.append(write(tmp_path, "perfect", "paper/1", IMAGES - 1, 0.5))
+    rows = stability([read_entry(path) for path in paths])
+    assert (rows[0]["changed"], rows[0]["methods"], rows[0]["swapped"]) == ("images", 4, 1)
+    (paper,) = (row for row in rows if (row["protocol"], row["metric"]) == ("paper/1", "psnr_db"))
+    assert paper["swaps"] == "a / b; perfect / a; perfect / b; perfect / c; perfect / d"
+
+
+def test_what_cannot_be_compared_is_refused(tmp_path: Path) -> None:
+    entries = [read_entry(path) for path in four(tmp_path)]
+    with pytest.raises(UserError, match="expected results of at least two methods under anchored/1"):
+        stability(entries[:2])
+    other = read_entry(write(tmp_path, "e", "paper/1", IMAGES, 0.5, "e" * 64))
+    with pytest.raises(UserError, match="results of 2 datasets or splits"):
+        stability([*entries, other])
+    assert len(stability([*entries, replace(other, status="partial", table=entries[1].table)])) == len(
+        stability(entries)
+    )
+
+
+def test_the_command_writes_a_table(tmp_path: Path) -> None:
+    out = tmp_path / "out" / "stability.csv"
+    result = CliRunner().invoke(root, ["stability", *map(str, four(tmp_path)), "--out", str(out)])
+    assert result.exit_code == 0, result.output
+    assert "protocol: paper/1, psnr_db\n  a / b" in result.output
+    with out.open(encoding="utf-8") as file:
+        assert (
+            len(list(csv.DictReader(file))) == len(out.with_suffix(".md").read_text(encoding="utf-8").splitlines()) - 2
+        )
