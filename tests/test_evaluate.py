@@ -17,7 +17,7 @@ from sdd_bench.image_io import read_image, read_pixels, write_png
 from sdd_bench.scoring.evaluate import Evaluation
 from sdd_bench.scoring.evaluate import evaluate as evaluate_all
 from sdd_bench.scoring.metrics import psnr_db, ssim
-from sdd_bench.scoring.results import Method, Results
+from sdd_bench.scoring.results import CONDITIONS, Method, Results, read_results, write_results
 
 NAMES = ["a", "b", "c", "d"]
 MakePairs = Callable[..., Path]
@@ -54,7 +54,7 @@ def test_rows_are_the_metrics_of_the_files(released: Path, tmp_path: Path) -> No
     assert len(content["dataset"]["sha256"]) == 64
     with (tmp_path / "r.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == ["name", "psnr_db", "ssim", "mae", "lpips"]
+    assert list(rows[0]) == ["name", "psnr_db", "ssim", "mae", "lpips", "place", "blur_radius_px", "misalignment_px"]
     assert float(rows[1]["psnr_db"]) == pytest.approx(results.images[1]["psnr_db"], abs=1e-6)
 
 
@@ -181,6 +181,49 @@ def test_lpips_asked_by_name_stops_without_weights(
 def test_unknown_split_lists_those_there_are(released: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no split 'val' in dataset pairs, found: test"):
         evaluate(evaluation(released, released / "test" / "blur", split="val"), tmp_path / "r.json", 1)
+
+
+@pytest.mark.parametrize("protocol", ["direct/1", "paper/1"])
+def test_a_protocol_without_anchors_makes_none_to_say_what_images_show(
+    released: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, protocol: str
+) -> None:
+    from sdd_bench.scoring import anchors
+
+    monkeypatch.setattr(anchors, "find_anchor", lambda *_: pytest.fail("an anchor was made"))
+    (released / "places.csv").write_text("name,place\na,indoor\nb,outdoor\nc,\nd,outdoor\n")
+    results = evaluate(evaluation(released, released / "test" / "blur", protocol), tmp_path / "r.json", 1)
+    assert [row["place"] for row in results.images] == ["indoor", "outdoor", "", "outdoor"]
+    assert {(row["blur_radius_px"], row["misalignment_px"]) for row in results.images} == {(None, None)}
+    assert list(results.summary()) == ["psnr_db", "ssim", "mae", "lpips"]
+    assert not (released / "anchors").exists()
+    with (tmp_path / "r.csv").open() as file:
+        rows = [[row[name] for name in CONDITIONS] for row in csv.DictReader(file)]
+    assert rows == [["indoor", "", ""], ["outdoor", "", ""], ["", "", ""], ["outdoor", "", ""]]
+    assert read_results(tmp_path / "r.json") == results
+
+
+def test_results_from_before_the_conditions_still_read(released: Path, tmp_path: Path) -> None:
+    results = evaluate(evaluation(released, released / "test" / "blur"), tmp_path / "r.json", 1)
+    content = json.loads((tmp_path / "r.json").read_text())
+    for row in content["images"]:
+        for name in CONDITIONS:
+            del row[name]
+    (tmp_path / "old.json").write_text(json.dumps(content))
+    old = read_results(tmp_path / "old.json")
+    assert old.summary() == results.summary()
+    assert not set(CONDITIONS) & old.images[0].keys()
+    write_results(old, tmp_path / "again.json")
+    assert (tmp_path / "again.csv").read_text().startswith("name,psnr_db,ssim,mae,lpips\na,")
+
+
+@pytest.mark.parametrize(("name", "value"), [("place", 3), ("place", None), ("blur_radius_px", "wide")])
+def test_a_condition_of_another_type_is_refused(released: Path, tmp_path: Path, name: str, value: object) -> None:
+    evaluate(evaluation(released, released / "test" / "blur"), tmp_path / "r.json", 1)
+    content = json.loads((tmp_path / "r.json").read_text())
+    content["images"][1][name] = value
+    (tmp_path / "r.json").write_text(json.dumps(content))
+    with pytest.raises(UserError, match="damaged results file"):
+        read_results(tmp_path / "r.json")
 
 
 @pytest.mark.assets

@@ -8,7 +8,8 @@ ANCHORS/SPLIT.csv              one row a pair
 ```
 
 A record is used as long as its method version, the sha256 of the pair's two files and those of its own two files hold;
-else it is made anew. A pair that cannot be anchored has a record too, which says why.
+else it is made anew, as is one that lacks a number that results take from it. A pair that cannot be anchored has a
+record too, which says why.
 """
 
 from __future__ import annotations
@@ -52,6 +53,9 @@ COLUMNS = (
     "split", "name", "status", "kind", *NUMBERS, "confidence", "field_px", "field_gain", "coverage", "blur_psnr_db",
     "blur_gdi50_px", "blur_gdi95_px", "blur_forgiveness_db", "truth_sha256", "why",
 )  # fmt: skip
+MEASURED = {"blur_radius_px": "blur_radius_px", "misalignment_px": "corner_px"}
+"""Column of results to the number of a record's analysis that it shows."""
+
 CONVENTION = (
     "p_blur = c + zoom * R(rotation) * (p_sharp - c) + shift; pixel p of the truth is read in the sharp image where "
     "p + field(p) comes from; field: cubic B-splines, clamped, control points over the whole frame"
@@ -103,6 +107,23 @@ def ensure_anchors(pairs: Sequence[Pair], folder: Path, jobs: int, grey: str = "
     """
     items = [Item(f"{pair.split}/{pair.name}".lstrip("/"), (pair, folder, grey)) for pair in pairs]
     return map_items(_ensure, items, jobs=jobs, label="anchor", where="anchor")
+
+
+def stored_record(
+    folder: Path, pair: Pair, *, blur_sha256: str, sharp_sha256: str, grey: str = "refuse"
+) -> dict[str, Any] | None:
+    """Return the record of a pair's anchor, None where there is none that holds; nothing is made.
+
+    Its truth and mask are not looked at: enough for `measured`, not for `read_truth`.
+    """
+    return _described(files_of(folder, pair), {"blur_sha256": blur_sha256, "sharp_sha256": sharp_sha256, "grey": grey})
+
+
+def measured(record: dict[str, Any] | None) -> dict[str, float | None]:
+    """Return the columns of `MEASURED` in pixels of the whole frame; None of them without an anchor."""
+    if record is None or record["status"] != "anchored":
+        return dict.fromkeys(MEASURED)
+    return {column: float(record["analysis"][number]) for column, number in MEASURED.items()}
 
 
 def read_truth(folder: Path, pair: Pair, record: dict[str, Any]) -> StoredTruth:
@@ -223,17 +244,29 @@ def _write_pixels(
 
 def _read_record(files: AnchorFiles, hashes: dict[str, str]) -> dict[str, Any] | None:
     """Return the record if it is of this method, of these images, and its own files are whole."""
+    record = _described(files, hashes)
+    if record is None or record["status"] != "anchored":
+        return record
+    try:
+        whole = {"truth": file_sha256(files.truth), "mask": file_sha256(files.mask)}
+    except (OSError, UserError):
+        return None
+    return record if record["files"] == whole else None
+
+
+def _described(files: AnchorFiles, hashes: dict[str, str]) -> dict[str, Any] | None:
+    """Return the record if it is of this method, of these images, and says all that is asked of one."""
     try:
         record = json.loads(files.record.read_text(encoding="utf-8"))
         wanted = {"schema": SCHEMA, "method": METHOD, **hashes}
         if any(record.get(key) != value for key, value in wanted.items()):
             return None
         if record["status"] == "anchored":
-            whole = {"truth": file_sha256(files.truth), "mask": file_sha256(files.mask)}
             _ = (record["blur"]["psnr_db"], record["coverage"], record["truth_sha256"], record["mask_sha256"])
-            return dict(record) if record["files"] == whole else None
+            known = record["files"] and all(math.isfinite(record["analysis"][number]) for number in MEASURED.values())
+            return dict(record) if known else None
         return dict(record) if record["status"] == "failed" and record["why"] else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, UserError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 

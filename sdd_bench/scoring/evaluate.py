@@ -12,7 +12,7 @@ from sdd_bench.errors import UserError, fault_report
 from sdd_bench.geometry.flow import load_flow
 from sdd_bench.image_io import file_sha256
 from sdd_bench.scoring import results as results_file
-from sdd_bench.scoring.anchors import FOLDER, anchors_sha256, ensure_anchors
+from sdd_bench.scoring.anchors import FOLDER, anchors_sha256, ensure_anchors, measured, stored_record
 from sdd_bench.scoring.diagnostics import why_flagged
 from sdd_bench.scoring.predictions import check_sizes, match_predictions
 from sdd_bench.scoring.protocol import DEFAULT_PROTOCOL, METRICS, Protocol, build_protocol, named_protocol
@@ -124,6 +124,7 @@ def evaluate(evaluation: Evaluation, targets: Mapping[str, Path], jobs: int) -> 
     first = targets[evaluation.protocols[0]]
     journal = Journal(first.with_name(f".{first.name}.journal"))
     rows = map_items(score_pair, items, jobs=jobs, label="evaluate", where="evaluate", journal=journal)
+    rows = _with_conditions(evaluation, split, rows)
     found = [_results(evaluation, split, protocol, measures, rows) for protocol in protocols]
     for results in found:
         results_file.write_results(results, targets[results.protocol["id"]])
@@ -195,6 +196,22 @@ def _items(
     return items
 
 
+def _with_conditions(evaluation: Evaluation, split: _Split, scored: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return scored rows with what their images show, under `conditions`: of the pairs, never of the predictions.
+
+    Protocols without anchors show what anchors that lie there already say.
+    """
+    pairs = {pair.name: pair for pair in split.pairs}
+    rows = []
+    for row in scored:
+        pair, hashes = pairs[row["name"]], {key: row[key] for key in ("blur_sha256", "sharp_sha256")}
+        record = split.records.get(pair.name)
+        if record is None:
+            record = stored_record(evaluation.anchor_folder, pair, **hashes, grey=evaluation.grey)
+        rows.append({**row, "conditions": {"place": pair.place, **measured(record)}})
+    return rows
+
+
 def _results(
     evaluation: Evaluation,
     split: _Split,
@@ -249,7 +266,7 @@ def _image(scored: dict[str, Any], protocol: Protocol) -> dict[str, Any]:
     """Return the row of an image under a protocol."""
     hashes = {key: value for key, value in scored.items() if key.endswith("_sha256")}
     numbers = {k: float(v) if v == "inf" else v for k, v in scored["rows"][protocol.id].items()}
-    return {"name": scored["name"], **numbers, **hashes}
+    return {"name": scored["name"], **numbers, **scored["conditions"], **hashes}
 
 
 def _choose_metrics(evaluation: Evaluation) -> _Measures:

@@ -20,12 +20,35 @@ from sdd_bench.scoring.protocol import METRICS, Protocol
 from sdd_bench.version import __version__
 
 SCHEMA = 1
+CONDITIONS = ("place", "blur_radius_px", "misalignment_px")
+"""Columns of an image's row that say what it shows, the same for every method; no metrics, so they are never averaged.
+
+`place`: `indoor`, `outdoor` or empty. The others as the analyser measured them for the pair's anchor, whatever the
+protocol, over the whole frame; None for a pair without anchor: the median radius of the disk that blurs it, and the
+largest displacement of a corner by its similarity.
+"""
+
 LIBRARIES = ("numpy", "opencv-python", "torch", "scikit-image", "lpips", "ptlflow", "imagecodecs")
 
 
 @dataclass(frozen=True)
 class Method:
-    """What made the predictions; only the name is needed to score them."""
+    """What made the predictions; only the name is needed to score them.
+
+    Attributes:
+        name: In the tables.
+        paper: Where it is described.
+        code: Where its code is.
+        params_m: Millions of parameters.
+        macs_g: Billions (1e9) of multiply-accumulate operations for an image of `size`.
+        runtime_s: Seconds for an image of `size` on `device`.
+        training_data: What it was trained on.
+        selection_on_test: Whether the test images chose anything (checkpoint, settings): yes, no or unknown.
+        licence: Of code and weights.
+        device: What `runtime_s` was measured on.
+        size: WIDTHxHEIGHT that `runtime_s` and `macs_g` are for.
+        extra_data: What it was trained on besides the dataset's own training split.
+    """
 
     name: str
     paper: str = ""
@@ -35,6 +58,10 @@ class Method:
     runtime_s: float | None = None
     training_data: str = ""
     selection_on_test: str = "unknown"
+    licence: str = ""
+    device: str = ""
+    size: str = ""
+    extra_data: str = ""
 
     def __post_init__(self) -> None:
         if not self.name.strip():
@@ -53,7 +80,8 @@ class Results:
             could not be anchored and were left out), and under anchored protocols `anchors_sha256`.
         protocol: Every field of the protocol, with its sha256 under `sha256`.
         images: One dict an image: name, the metrics (None where not measured), sha256 of the files scored; under
-            anchored protocols the diagnostics, the blur image's own, and `flags`, the reasons to distrust the row.
+            anchored protocols the diagnostics, the blur image's own, and `flags`, the reasons to distrust the row;
+            `CONDITIONS`, which files of older versions lack.
         status: `measured`; `partial` where predictions were missing; `flagged` where the means are to be distrusted.
         flags: Why it is flagged.
         missing: Names without a prediction.
@@ -81,7 +109,7 @@ class Results:
 
 
 def columns(rows: Sequence[dict[str, Any]]) -> tuple[str, ...]:
-    """Return the columns of numbers that rows have: the metrics, then the diagnostics of the protocol, if any."""
+    """Return the columns that are averaged: the metrics, then those diagnostics that rows have; no `CONDITIONS`."""
     return (*METRICS, *(name for name in (*DIAGNOSTICS, *BLUR_COLUMNS) if rows and name in rows[0]))
 
 
@@ -139,8 +167,12 @@ def write_results(results: Results, path: Path) -> Path:
     }
     table, names = path.with_suffix(".csv"), columns(rows)
     flagged = ("flags",) if rows and "flags" in rows[0] else ()
-    lines = ([r["name"], *(_cell(r[c]) for c in names), *("; ".join(r[f]) for f in flagged)] for r in rows)
-    write_text(table, csv_text(("name", *names, *flagged), lines))
+    shown = tuple(c for c in CONDITIONS if rows and c in rows[0])
+    lines = (
+        [r["name"], *(_cell(r[c]) for c in names), *("; ".join(r[f]) for f in flagged), *(_cell(r[c]) for c in shown)]
+        for r in rows
+    )
+    write_text(table, csv_text(("name", *names, *flagged, *shown), lines))
     write_text(path, json_text(content))
     return table
 
@@ -160,7 +192,7 @@ def read_results(path: Path) -> Results:
         raise UserError(f"{path}: not a results file of schema {SCHEMA} (schema {found!r})")
     try:
         names = columns(content["images"])
-        images = tuple({**row, **{m: _number(row[m]) for m in names}} for row in content["images"])
+        images = tuple({**row, **{m: _number(row[m]) for m in names}, **_conditions(row)} for row in content["images"])
         results = Results(
             Method(**content["method"]),
             content["dataset"],
@@ -189,5 +221,17 @@ def _number(value: Any) -> float | None:
     return None if value is None else float(value)
 
 
-def _cell(value: float | None) -> str:
-    return "" if value is None else f"{value:.6f}"
+def _conditions(row: dict[str, Any]) -> dict[str, Any]:
+    """Return what a row that was read says of `CONDITIONS`.
+
+    Raises:
+        TypeError: A place that is not text.
+        ValueError: A number that is none.
+    """
+    if not isinstance(row.get("place", ""), str):
+        raise TypeError(f"place {row['place']!r}, expected text")
+    return {name: row[name] if name == "place" else _number(row[name]) for name in CONDITIONS if name in row}
+
+
+def _cell(value: float | str | None) -> str:
+    return "" if value is None else value if isinstance(value, str) else f"{value:.6f}"
