@@ -41,7 +41,8 @@ def group_images(entries: Sequence[Entry], by: str) -> dict[str, tuple[tuple[str
             raise UserError(f"leaderboard: --by {by}: {entry.source} says otherwise of {column} than another")
         known = said
     if not known:
-        raise UserError(f"leaderboard: --by {by}: no results file says {column} of all images; evaluate again")
+        how = "write places.csv beside the pairs" if by == "place" else "run sdd-bench anchor"
+        raise UserError(f"leaderboard: --by {by}: no results file says {column} of all images; {how}, evaluate again")
     if by == "place":
         places = sorted({str(value) for value in known.values()})
         return {p: (tuple(sorted(n for n, v in known.items() if v == p)), "", "") for p in places}
