@@ -22,8 +22,12 @@ COMMANDS = {
         "Train the JDRL baseline, every variant of the paper's tables.",
     ),
     "predict": ("sdd_bench.commands.predict", "Restore images with a trained network."),
+    "profile": ("sdd_bench.commands.profile", "Parameters, MACs, seconds and memory of a trained network."),
     "evaluate": ("sdd_bench.commands.evaluate", "A folder of predictions to scores under a named protocol."),
     "leaderboard": ("leaderboard.cli", "Results files to a ranked table."),
+    "stability": ("sdd_bench.commands.stability", "How a ranking changes with protocol, flow, metric and images."),
+    "submit": ("sdd_bench.commands.submit", "A folder of predictions to an entry for a leaderboard."),
+    "verify": ("sdd_bench.commands.verify", "Score an entry again: is it what it says?"),
     "doctor": ("sdd_bench.commands.doctor", "What is installed, which weights and data are there."),
 }
 """Name to module (each holds one click command called `command`) and the line that --help shows."""

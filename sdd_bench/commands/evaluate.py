@@ -13,10 +13,19 @@ from sdd_bench.commands.options import (
     data_folder,
     data_option,
     dataset_option,
+    exclude_failed_option,
+    flow_option,
     grey_option,
     job_count,
     jobs_option,
+    metric_names,
+    metrics_option,
+    pattern_option,
+    predictions_option,
+    scoring_device_option,
+    split_option,
     torch_device,
+    trunk_option,
 )
 
 if TYPE_CHECKING:
@@ -25,16 +34,10 @@ if TYPE_CHECKING:
 
 
 @click.command("evaluate")
-@click.option(
-    "--pred",
-    "predictions",
-    required=True,
-    type=click.Path(path_type=Path),
-    help="Folder of predictions: PNG, TIFF or JPEG, matched to the images by name.",
-)
+@predictions_option
 @data_option
 @dataset_option
-@click.option("--split", default="test", show_default=True, help="Which split was predicted.")
+@split_option
 @click.option(
     "--protocol",
     "protocol_id",
@@ -42,22 +45,15 @@ if TYPE_CHECKING:
     help="anchored/1, anchored+sim/1, paper/1, jdrl-ref/1, direct/1, or all in one pass.  [default: anchored/1]",
 )
 @anchors_option
-@click.option(
-    "--exclude-failed", is_flag=True, help="Leave out pairs that cannot be anchored, under every protocol, and say so."
-)
+@exclude_failed_option
 @click.option(
     "--diagnostics/--no-diagnostics",
     default=True,
     show_default=True,
     help="Geometric distortion and forgiveness of each prediction, under anchored protocols.",
 )
-@click.option(
-    "--flow",
-    default="dis",
-    show_default=True,
-    help="For paper/1 and jdrl-ref/1: dis, or ptlflow:MODEL[=CHECKPOINT], a file or a name ptlflow knows.",
-)
-@click.option("--metrics", default=None, help="Comma-separated.  [default: psnr,ssim,mae,lpips]")
+@flow_option
+@metrics_option
 @click.option("--method", default=None, help="Name in the tables.  [default: the folder's name]")
 @click.option(
     "--out",
@@ -67,25 +63,14 @@ if TYPE_CHECKING:
     "[default: results/METHOD.DATASET-SPLIT.PROTOCOL.json]",
 )
 @click.option("--lpips-net", type=click.Choice(["alex", "squeeze"]), default="alex", show_default=True)
-@click.option(
-    "--lpips-trunk",
-    type=click.Path(path_type=Path),
-    default=None,
-    help="Weights of LPIPS's trunk.  [default: $SDD_BENCH_LPIPS_TRUNK, torch's cache, a download]",
-)
+@trunk_option
 @click.option(
     "--crop-multiple",
     type=click.IntRange(min=1),
     default=None,
     help="Crop truth and input from the top left to multiples of this, for methods that do.",
 )
-@click.option(
-    "--pred-pattern",
-    "pattern",
-    default="{name}",
-    show_default=True,
-    help="What prediction files are called, e.g. '{name}_restored.png'.",
-)
+@pattern_option
 @click.option("--by-order", is_flag=True, help="Match sorted files to sorted names; counts must be equal.")
 @click.option("--allow-missing", is_flag=True, help="Score what is there; the result is partial and never ranked.")
 @click.option(
@@ -94,7 +79,7 @@ if TYPE_CHECKING:
     default=None,
     help="Folder for the truth each prediction was scored against.",
 )
-@click.option("--device", default="cpu", show_default=True, help="For flow models and LPIPS: cpu, cuda, cuda:1, auto.")
+@scoring_device_option
 @grey_option
 @jobs_option
 def command(
@@ -149,7 +134,7 @@ def command(
         predictions=predictions,
         protocols=chosen,
         flow=flow,
-        metrics=_metric_names(metrics),
+        metrics=metric_names(metrics),
         lpips_asked=metrics is not None or lpips_trunk is not None,
         lpips_net=lpips_net,
         lpips_trunk=lpips_trunk,
@@ -168,13 +153,9 @@ def command(
     targets = _targets(out, evaluation)
     found = evaluate(evaluation, targets, job_count(jobs))
     for results in found:
-        click.echo(_summary(results))
-    if "lpips" in results.why_empty and metrics is None:
-        click.echo(
-            f"LPIPS left empty: {results.why_empty['lpips']}. Give them with --lpips-trunk FILE or "
-            "SDD_BENCH_LPIPS_TRUNK; 'sdd-bench doctor' says which file.",
-            err=True,
-        )
+        click.echo(summary_text(results))
+    if metrics is None:
+        warn_of_empty_lpips(results)
     for target in targets.values():
         click.echo(f"written: {target} and {target.with_suffix('.csv').name}")
 
@@ -182,20 +163,7 @@ def command(
 ALL = "all"
 
 
-def _metric_names(text: str | None) -> tuple[str, ...]:
-    from sdd_bench.errors import UserError
-    from sdd_bench.scoring.protocol import METRICS
-
-    if text is None:
-        return METRICS
-    asked = ["psnr_db" if word == "psnr" else word for word in re.split(r"[,\s]+", text.strip().lower()) if word]
-    unknown = [word for word in asked if word not in METRICS]
-    if unknown or not asked:
-        raise UserError(f"--metrics {text!r}: expected some of psnr, ssim, mae, lpips")
-    return tuple(m for m in METRICS if m in asked)
-
-
-def _summary(results: Results) -> str:
+def summary_text(results: Results) -> str:
     """Return the means, the worst and the best image, and what is to be said of the run, as lines for a terminal."""
     from sdd_bench.scoring.protocol import METRICS
 
@@ -227,6 +195,16 @@ def _summary(results: Results) -> str:
     return "\n".join(lines)
 
 
+def warn_of_empty_lpips(results: Results) -> None:
+    """Say on standard error that LPIPS was not measured, and where its weights go."""
+    if "lpips" in results.why_empty:
+        click.echo(
+            f"LPIPS left empty: {results.why_empty['lpips']}. Give them with --lpips-trunk FILE or "
+            "SDD_BENCH_LPIPS_TRUNK; 'sdd-bench doctor' says which file.",
+            err=True,
+        )
+
+
 def _targets(out: Path | None, evaluation: Evaluation) -> dict[str, Path]:
     """Return the results file of each protocol: the one asked for, else one that nothing else shares.
 
@@ -236,7 +214,7 @@ def _targets(out: Path | None, evaluation: Evaluation) -> dict[str, Path]:
     from sdd_bench.errors import UserError
 
     if out is None or out.is_dir() or (not out.suffix and len(evaluation.protocols) > 1):
-        return {name: (out or Path("results")) / _file_name(evaluation, name) for name in evaluation.protocols}
+        return {name: (out or Path("results")) / results_name(evaluation, name) for name in evaluation.protocols}
     if len(evaluation.protocols) > 1:
         raise UserError(f"--out {out}: expected a folder, for one results file a protocol")
     if out.suffix != ".json":
@@ -244,7 +222,7 @@ def _targets(out: Path | None, evaluation: Evaluation) -> dict[str, Path]:
     return {evaluation.protocols[0]: out}
 
 
-def _file_name(evaluation: Evaluation, protocol: str) -> str:
+def results_name(evaluation: Evaluation, protocol: str) -> str:
     """Return a name that no other dataset, split or protocol shares."""
     from sdd_bench.scoring.protocol import named_protocol
 

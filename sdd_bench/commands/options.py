@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -46,6 +47,74 @@ def anchors_option(function: F) -> F:
     )(function)
 
 
+def predictions_option(function: F) -> F:
+    """Add --pred, as `predictions`."""
+    return click.option(
+        "--pred",
+        "predictions",
+        required=True,
+        type=click.Path(path_type=Path),
+        help="Folder of predictions: PNG, TIFF or JPEG, matched to the images by name.",
+    )(function)
+
+
+def split_option(function: F) -> F:
+    """Add --split."""
+    return click.option("--split", default="test", show_default=True, help="Which split was predicted.")(function)
+
+
+def exclude_failed_option(function: F) -> F:
+    """Add --exclude-failed."""
+    return click.option(
+        "--exclude-failed",
+        is_flag=True,
+        help="Leave out pairs that cannot be anchored, under every protocol, and say so.",
+    )(function)
+
+
+def pattern_option(function: F) -> F:
+    """Add --pred-pattern, as `pattern`."""
+    return click.option(
+        "--pred-pattern",
+        "pattern",
+        default="{name}",
+        show_default=True,
+        help="What prediction files are called, e.g. '{name}_restored.png'.",
+    )(function)
+
+
+def flow_option(function: F) -> F:
+    """Add --flow."""
+    return click.option(
+        "--flow",
+        default="dis",
+        show_default=True,
+        help="For paper/1 and jdrl-ref/1: dis, or ptlflow:MODEL[=CHECKPOINT], a file or a name ptlflow knows.",
+    )(function)
+
+
+def metrics_option(function: F) -> F:
+    """Add --metrics; resolve its value with `metric_names`."""
+    return click.option("--metrics", default=None, help="Comma-separated.  [default: psnr,ssim,mae,lpips]")(function)
+
+
+def trunk_option(function: F) -> F:
+    """Add --lpips-trunk."""
+    return click.option(
+        "--lpips-trunk",
+        type=click.Path(path_type=Path),
+        default=None,
+        help="Weights of LPIPS's trunk.  [default: $SDD_BENCH_LPIPS_TRUNK, torch's cache, a download]",
+    )(function)
+
+
+def scoring_device_option(function: F) -> F:
+    """Add --device of a command that scores; resolve its value with `torch_device`."""
+    return click.option(
+        "--device", default="cpu", show_default=True, help="For flow models and LPIPS: cpu, cuda, cuda:1, auto."
+    )(function)
+
+
 def jobs_option(function: F) -> F:
     """Add --jobs; resolve its value with `job_count`."""
     return click.option(
@@ -76,6 +145,23 @@ def data_folder(data: Path | None) -> Path:
 
         raise UserError(f"{chosen}: no such folder. {missing_data_message()}")
     return chosen
+
+
+def metric_names(text: str | None) -> tuple[str, ...]:
+    """Return the metrics asked for, in the order of the tables; all of them where none is named.
+
+    Raises:
+        UserError: One that there is not, or none at all.
+    """
+    from sdd_bench.scoring.protocol import METRICS
+
+    if text is None:
+        return METRICS
+    asked = ["psnr_db" if word == "psnr" else word for word in re.split(r"[,\s]+", text.strip().lower()) if word]
+    unknown = [word for word in asked if word not in METRICS]
+    if unknown or not asked:
+        raise UserError(f"--metrics {text!r}: expected some of psnr, ssim, mae, lpips")
+    return tuple(m for m in METRICS if m in asked)
 
 
 def job_count(jobs: int | None) -> int:

@@ -1,0 +1,140 @@
+"""Whether the files of an entry agree with entry.json and with each other; nothing is scored."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+from leaderboard.meta import read_meta
+from leaderboard.submission import ENTRY, META, SCORES, Submission, codabench_scores, file_faults, ranking
+from sdd_bench.errors import UserError
+from sdd_bench.scoring.results import Results, columns, read_results
+
+TOLERANCE = 1e-6
+
+
+def contradictions(entry: Path, submission: Submission, claims: Mapping[str, Results]) -> list[str]:
+    """Return every contradiction between an entry's files.
+
+    Args:
+        entry: Its folder.
+        submission: What its entry.json says.
+        claims: Its results by protocol, from `read_claims`.
+    """
+    found = [*file_faults(entry, submission), *_extra(entry, submission), *_method_faults(entry, submission)]
+    for protocol, claimed in claims.items():
+        found += _agreement(entry / submission.protocols[protocol]["results"], claimed, submission, protocol)
+    return found + _score_faults(entry, claims)
+
+
+def read_claims(entry: Path, submission: Submission) -> tuple[dict[str, Results], list[str]]:
+    """Return the entry's results by protocol, and why others cannot be read; missing files are passed over."""
+    claims, faults = {}, []
+    for name, protocol in submission.protocols.items():
+        path = entry / protocol["results"]
+        try:
+            if path.is_file():
+                claims[name] = read_results(path)
+        except UserError as error:
+            faults.append(error.message)
+            continue
+        if name in claims and not _well_formed(claims[name]):
+            faults.append(f"{path.name}: damaged results file")
+            del claims[name]
+    return claims, faults
+
+
+def _well_formed(results: Results) -> bool:
+    """Return whether the parts that `read_results` passes on unread are what they should be."""
+    blocks = (results.dataset, results.protocol, results.weights)
+    return all(isinstance(b, dict) for b in blocks) and all(isinstance(r.get("name"), str) for r in results.images)
+
+
+def same(a: object, b: object) -> bool:
+    """Return whether two values are equal, numbers within `TOLERANCE`; what is not a number equals nothing.
+
+    >>> same(1.0, 1.0000005), same(1.0, 1.001), same(float("inf"), float("inf")), same(None, 0.0)
+    (True, False, True, False)
+    """
+    if isinstance(a, float) and isinstance(b, float):
+        return math.isclose(a, b, rel_tol=0, abs_tol=TOLERANCE)
+    return a == b
+
+
+def shown(value: object) -> str:
+    """Return a value for a message, numbers with nine digits."""
+    return f"{value:.9g}" if isinstance(value, float) else repr(value)
+
+
+def _extra(entry: Path, submission: Submission) -> list[str]:
+    """Return what lies in an entry and is no part of it; hidden files are passed over."""
+    known = {*submission.files, ENTRY, SCORES}
+    names = sorted(p.relative_to(entry) for p in entry.rglob("*") if not p.is_dir())
+    return [
+        f"{name.as_posix()}: is no part of the entry"
+        for name in names
+        if name.as_posix() not in known and not any(part.startswith(".") for part in name.parts)
+    ]
+
+
+def _method_faults(entry: Path, submission: Submission) -> list[str]:
+    if not (entry / META).is_file():
+        return []
+    try:
+        method = read_meta(entry / META)
+    except UserError as error:
+        return [error.message]
+    return [] if method == submission.method else [f"{META}: is of another method than {ENTRY} says"]
+
+
+def _agreement(path: Path, claimed: Results, submission: Submission, protocol: str) -> list[str]:
+    """Return in what a results file, its CSV and entry.json contradict each other."""
+    name = path.name
+    found = []
+    if claimed.method != submission.method:
+        found.append(f"{name}: is of another method than {ENTRY} says")
+    if (claimed.protocol.get("id"), claimed.protocol["sha256"]) != (protocol, submission.protocols[protocol]["sha256"]):
+        found.append(f"{name}: is under another protocol than {ENTRY} says")
+    if any(claimed.dataset.get(key) != submission.dataset[key] for key in ("name", "split", "sha256")):
+        found.append(f"{name}: is on another dataset than {ENTRY} says")
+    summary = json.loads(path.read_text(encoding="utf-8")).get("summary")
+    for metric, mean in claimed.summary().items():
+        said = summary.get(metric) if isinstance(summary, dict) else None
+        written = str(mean) if mean is not None and not math.isfinite(mean) else mean
+        if not same(said, written):
+            found.append(f"{name}: the mean {metric} is {shown(said)}, that of its rows {shown(mean)}")
+    return found + _table_faults(path.with_suffix(".csv"), claimed)
+
+
+def _table_faults(table: Path, claimed: Results) -> list[str]:
+    """Return in what a CSV differs from the JSON it lies beside."""
+    if not table.is_file():
+        return []
+    try:
+        with table.open(encoding="utf-8", errors="replace", newline="") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, csv.Error) as error:
+        return [f"{table.name}: cannot be read ({error})"]
+    if [row.get("name") for row in rows] != [row["name"] for row in claimed.images]:
+        return [f"{table.name}: its rows are not those of the results file beside it"]
+    found = []
+    for row, image in zip(rows, claimed.images, strict=True):
+        for metric in columns(claimed.images):
+            cell, value = row.get(metric) or "", image[metric]
+            if cell != ("" if value is None else f"{value:.6f}"):
+                found.append(f"{table.name}: {row['name']}: {metric} is {cell or 'empty'}, in the JSON {shown(value)}")
+    return found
+
+
+def _score_faults(entry: Path, claims: Mapping[str, Results]) -> list[str]:
+    if not claims or not (entry / SCORES).is_file():
+        return []
+    try:
+        scores = json.loads((entry / SCORES).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        return [f"{SCORES}: cannot be read as JSON ({error})"]
+    expected = codabench_scores(ranking(list(claims.values())))
+    return [] if scores == expected else [f"{SCORES}: is not what the results say"]

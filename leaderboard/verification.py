@@ -1,0 +1,158 @@
+"""Whether an entry is what it says: its files, the predictions, and every number scored again."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from leaderboard.consistency import contradictions, read_claims, same, shown
+from leaderboard.submission import ENTRY, Submission, pairs_sha256, prediction_digests, read_submission
+from sdd_bench.dataset.catalog import open_dataset
+from sdd_bench.errors import UserError
+from sdd_bench.scoring.evaluate import Evaluation, evaluate
+from sdd_bench.scoring.protocol import METRICS
+from sdd_bench.scoring.results import CONDITIONS, Results, columns
+
+HASHES = ("restored_sha256", "blur_sha256", "sharp_sha256")
+DATASET = ("name", "split", "n_images", "sha256", "excluded", "anchors_sha256")
+
+
+def verify_entry(
+    entry: Path,
+    pred: Path,
+    data: Path,
+    jobs: int,
+    *,
+    dataset_name: str | None = None,
+    anchors: Path | None = None,
+    flow: str | None = None,
+    lpips_trunk: Path | None = None,
+    device: str = "cpu",
+) -> list[str]:
+    """Return in what an entry is not what it says; nothing is written into it.
+
+    Its files are compared with entry.json and with each other, the predictions and the dataset with their sha256, and
+    then, only where those agree, everything is scored again and compared image by image within a millionth.
+
+    Args:
+        entry: Its folder.
+        pred: Folder of the predictions that it is said to be of.
+        data: Folder of the dataset.
+        jobs: Worker processes.
+        dataset_name: A released dataset's name, None recognises it.
+        anchors: Folder of anchors; `anchors` in the dataset's folder if None.
+        flow: As for `Evaluation`; None takes the entry's own, with the weights of that name.
+        lpips_trunk: Weights of LPIPS's trunk, or None to look for them.
+        device: Where flow models and LPIPS run.
+
+    Raises:
+        UserError: No entry or a damaged one; predictions that do not fit the split; what `evaluate` refuses.
+    """
+    submission = read_submission(entry)
+    claims, unreadable = read_claims(entry, submission)
+    found = [*contradictions(entry, submission, claims), *unreadable]
+    settings = _settings(entry, submission)
+    evaluation = Evaluation(
+        dataset=open_dataset(data, submission.dataset["split"], dataset_name, settings["grey"]),
+        split=submission.dataset["split"],
+        predictions=pred,
+        protocols=tuple(submission.protocols),
+        flow=flow or _flow_of(claims),
+        lpips_trunk=lpips_trunk,
+        device=device,
+        anchors=anchors,
+        method=submission.method,
+        **settings,
+    )
+    other = [*_prediction_faults(evaluation, submission), *_dataset_faults(evaluation, submission)]
+    if other:
+        return [*found, *other]
+    with tempfile.TemporaryDirectory(prefix="sdd-bench-") as folder:
+        targets = {name: Path(folder) / f"{index}.json" for index, name in enumerate(evaluation.protocols)}
+        scored = evaluate(evaluation, targets, jobs)
+    for results in scored:
+        if results.protocol["id"] in claims:
+            found += differences(claims[results.protocol["id"]], results)
+    return found
+
+
+def differences(claimed: Results, scored: Results) -> list[str]:
+    """Return in what results differ from those that were scored again, each with both values.
+
+    Rows are compared only under equal protocols; columns of `CONDITIONS` only where both have them.
+    """
+    where = scored.protocol["id"]
+    said, here = claimed.protocol, scored.protocol
+    unlike = [key for key in here if said.get(key) != here[key]]
+    if unlike:
+        return [f"{where}: the protocol's {k} is {said.get(k)!r}, scored again with {here[k]!r}" for k in unlike]
+    pairs = [(f"dataset {key}", claimed.dataset.get(key), scored.dataset.get(key)) for key in DATASET]
+    pairs += [("status", claimed.status, scored.status), ("missing", claimed.missing, scored.missing)]
+    pairs += [("LPIPS weights", claimed.weights.get("trunk_sha256"), scored.weights.get("trunk_sha256"))]
+    found = [f"{where}: {what} is {a!r}, scored again {b!r}" for what, a, b in pairs if a != b]
+    theirs, ours = ({row["name"]: row for row in results.images} for results in (claimed, scored))
+    if list(theirs) != list(ours) or len(theirs) != len(claimed.images):
+        return [*found, f"{where}: its rows are not one an image of the split in the order of their names"]
+    names = [*columns(scored.images), *HASHES, "flags"]
+    for name, row in ours.items():
+        compared = [*names, *(c for c in CONDITIONS if c in row and c in theirs[name])]
+        found += [f"{where}: {name}: {what}" for what in _row_differences(theirs[name], row, compared)]
+    return found
+
+
+def _row_differences(claimed: Mapping[str, Any], scored: Mapping[str, Any], names: Sequence[str]) -> Iterator[str]:
+    for column in names:
+        a, b = claimed.get(column), scored.get(column)
+        if column == "flags":  # their words hold rounded numbers
+            a, b = bool(a), bool(b)
+        if not same(a, b):
+            yield f"{column} is {shown(a)}, scored again {shown(b)}"
+
+
+def _settings(entry: Path, submission: Submission) -> dict[str, Any]:
+    """Return what an entry's scoring was told, as keywords of `Evaluation`.
+
+    Raises:
+        UserError: It does not say it, or not so that it can be done.
+    """
+    said = submission.configuration
+    try:
+        metrics = tuple(metric for metric in METRICS if metric in said["metrics"])
+        settings = {
+            "metrics": metrics,
+            "lpips_asked": "lpips" in metrics,
+            "pattern": said["pred_pattern"] or "{name}",
+            "by_order": bool(said["by_order"]),
+            "exclude_failed": bool(said["exclude_failed"]),
+            "diagnostics": bool(said["diagnostics"]),
+            "grey": said["grey"],
+        }
+        if settings["grey"] not in ("refuse", "expand") or not isinstance(settings["pattern"], str) or not metrics:
+            raise ValueError("metrics, pred_pattern or grey")
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{entry / ENTRY}: damaged configuration ({error})") from None
+    return settings
+
+
+def _flow_of(claims: Mapping[str, Results]) -> str:
+    """Return the flow estimator of an entry, by name."""
+    flows = [results.protocol.get("flow") for results in claims.values()]
+    model = next((flow.get("model") for flow in flows if isinstance(flow, dict) and flow.get("model")), None)
+    return f"ptlflow:{model}" if model else "dis"
+
+
+def _prediction_faults(evaluation: Evaluation, submission: Submission) -> list[str]:
+    digests = prediction_digests(evaluation)
+    names = sorted({*digests, *submission.predictions})
+    unlike = [name for name in names if digests.get(name) != submission.predictions.get(name)]
+    return [f"{name}: the prediction is not the one {ENTRY} names; not scored again" for name in unlike]
+
+
+def _dataset_faults(evaluation: Evaluation, submission: Submission) -> list[str]:
+    said = submission.dataset
+    pairs = [pair for pair in evaluation.dataset.split(evaluation.split) if pair.name not in said["excluded"]]
+    if pairs_sha256(pairs) == said["sha256"]:
+        return []
+    return [f"the dataset's images are not those {ENTRY} names (sha256 {str(said['sha256'])[:12]}); not scored again"]
