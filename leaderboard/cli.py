@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from leaderboard.files import Written
     from leaderboard.table import Row
 
 METRICS = ("psnr_db", "ssim", "lpips")
@@ -43,46 +44,47 @@ def command(
 ) -> None:
     """Rank results of one dataset, split and protocol, with intervals and ties.
 
-    RESULTS are the JSON files that evaluate wrote. Results of different datasets, splits or protocols are
-    refused, with a line that says in what they differ. Partial results are listed and not ranked. Methods that
-    cannot be told apart on these images share a rank.
+    RESULTS are the JSON files that evaluate wrote, or folders of entries that submit wrote. Results of different
+    datasets, splits or protocols are refused, with a line that says in what they differ; entries hold every
+    protocol, and each gets a table of its own. Partial results are listed and not ranked. Methods that cannot be
+    told apart on these images share a rank.
 
     \b
     Example:
       sdd-bench leaderboard results/*.sdd-test.anchored-1.json --out leaderboard.csv
       sdd-bench leaderboard results/*.sdd-test.anchored-1.json --baseline "Blur image" --by place --by blur
+      sdd-bench leaderboard entries/*/ --published
     """
-    from leaderboard.comparable import check_comparable
     from leaderboard.entry import read_entry
-    from leaderboard.formats import latex, markdown, text_table
-    from leaderboard.groups import group_rows, groups_csv
-    from leaderboard.reported import add_reported, reported_rows
-    from leaderboard.table import build_board, differences, leaderboard_csv, pairwise_csv
+    from leaderboard.files import Shown, write_boards
+    from leaderboard.submission import results_of
     from sdd_bench.errors import UserError
-    from sdd_bench.image_io import write_text
 
     if out.suffix != ".csv" or out in results:
         raise UserError(f"--out {out}: expected the name of a CSV file")
-    entries = [read_entry(path) for path in results]
-    table = check_comparable(entries)
-    metric = "psnr_db" if sort == "psnr" else sort
-    board = add_reported(build_board(entries, metric))
-    against = None if baseline is None else differences(board, baseline)
-    grouped = {name: group_rows(entries, name, metric) for name in by}
-    reported = reported_rows(table) if published else []
-    write_text(out, leaderboard_csv([*board.rows, *reported]))
-    write_text(out.with_name(f"{out.stem}-pairwise.csv"), pairwise_csv(board.pairs))
-    write_text(out.with_suffix(".md"), markdown(board, reported))
-    write_text(out.with_suffix(".tex"), latex(board))
+    entries = [read_entry(file) for path in results for file in results_of(path)]
+    shown = Shown("psnr_db" if sort == "psnr" else sort, baseline, by, published)
+    apart = any(path.is_dir() or path.name == "entry.json" for path in results)
+    for written in write_boards(entries, out, shown, by_protocol=apart):
+        _print(written)
+
+
+def _print(written: Written) -> None:
+    from leaderboard.formats import text_table
+
+    table = written.board.table
     click.echo(f"{table.dataset} / {table.split} under {table.protocol} (sha256 {table.protocol_sha256[:12]})")
-    click.echo(text_table(board, against))
-    for name, rows in grouped.items():
-        write_text(out.with_name(f"{out.stem}-by-{name}.csv"), groups_csv(rows))
+    click.echo(text_table(written.board, written.differences))
+    for name, rows in written.groups.items():
         _print_groups(name, rows)
-    if reported:
-        _print_reported(reported)
-    more = "".join(f", -by-{name}.csv" for name in grouped)
-    click.echo(f"written: {out}, with .md, .tex, -pairwise.csv{more}")
+    if written.reported:
+        _print_reported(written.reported)
+    click.echo(f"written: {', '.join(map(str, written.files[:1]))}, with {_short(written.files[1:])}")
+
+
+def _short(files: Sequence[Path]) -> str:
+    """Return the names of files that lie beside each other."""
+    return ", ".join(file.name for file in files)
 
 
 def _print_groups(by: str, rows: Sequence[Row]) -> None:

@@ -66,7 +66,7 @@ def call(*words: object) -> Result:
 
 
 def submit(root: Path, *more: object, pred: str = "aligned", out: str = "entry") -> Result:
-    common = ("--pred", root / pred, "--data", root / "data", "--meta", root / "meta.toml", "--jobs", 1)
+    common = ("--pred", root / pred, "--data", root / "data", "--method", root / "meta.toml", "--jobs", 1)
     return call("submit", *common, "--out", root / out, *more)
 
 
@@ -101,6 +101,19 @@ def forge_results(root: Path, change: Callable[[dict], object], protocol: str = 
         return json.dumps(found)
 
     forge(root, f"results/{results_file(root, protocol).name}", edit)
+
+
+def test_entries_give_a_leaderboard_for_every_protocol(root: Path) -> None:
+    out = root / "boards" / "board.csv"
+    assert call("leaderboard", root / "entry", "--out", out).exit_code == 0
+    names = {path.name for path in out.parent.iterdir() if path.suffix == ".csv" and "pairwise" not in path.name}
+    assert names == {"board.csv", *(f"board.{p.replace('/', '-')}.csv" for p in PROTOCOLS if p != "anchored/1")}
+    assert "anchored/1" in out.read_text()
+    forge(root, "entry.json", lambda text: text.replace('"Mine"', '"Yours"'))
+    results_file(root).write_text("{}")
+    refused = call("leaderboard", root / "entry", "--out", out)
+    assert refused.exit_code == 1
+    assert results_file(root).name in refused.output
 
 
 def test_an_entry_holds_every_protocol_and_what_it_is_of(made: Path) -> None:

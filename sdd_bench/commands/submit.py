@@ -29,7 +29,9 @@ from sdd_bench.commands.options import (
 
 @click.command("submit")
 @predictions_option
-@click.option("--meta", required=True, type=click.Path(path_type=Path), help="TOML file that describes the method.")
+@click.option(
+    "--method", "meta", required=True, type=click.Path(path_type=Path), help="TOML file that describes the method."
+)
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="A new folder for the entry.")
 @click.option("--codabench", is_flag=True, help="Write OUT/scores.json as well: the ranking means as flat numbers.")
 @data_option
@@ -73,7 +75,7 @@ def command(
 
     \b
     Example:
-      sdd-bench submit --pred restored/ --data data/sdd --meta meta.toml --out entries/my-method
+      sdd-bench submit --pred restored/ --data data/sdd --method meta.toml --out entries/my-method
       sdd-bench leaderboard entries/*/
     """
     from leaderboard.submission import read_meta, write_entry
