@@ -21,6 +21,9 @@ LOW_PERCENT = 5
 RARE = 0.05
 """Pairs that swap in fewer of the resamples are not named."""
 
+SHOWN = 5
+"""Pairs named in a Markdown cell."""
+
 REFERENCE_METRIC = "psnr_db"
 
 
@@ -51,7 +54,7 @@ def stability(entries: Sequence[Entry], reference: str = "anchored/1") -> list[R
     """Return one row a ranking that is compared with the reference, by the names of `COLUMNS`.
 
     Kendall's tau-b between the means of the two rankings, over the methods that both have; `swaps` names the pairs
-    whose order is the other way round, `(tied)` where the reference cannot tell them apart either. The row `images`
+    whose order is the other way round, the largest difference in the reference first, `(tied)` where the reference cannot tell them apart either. The row `images`
     is about the reference's own images drawn anew: mean tau, its 5th percentile, and the pairs that swap in over 5 % of
     the draws.
 
@@ -91,7 +94,10 @@ def stability_markdown(rows: Sequence[Row]) -> str:
     """Return rows as a Markdown table."""
     heads = ("changed", "protocol", "flow", "metric", "methods", "tau", "5 %", "pairs that swap")
     lines = [heads, [":-" if head in (heads[0], heads[-1]) else "-:" for head in heads]]
-    lines += [[str(row[c]) for c in COLUMNS if c != "swapped"] for row in rows]
+    for row in rows:
+        swaps = row["swaps"].split("; ") if row["swaps"] else []
+        more = f"; and {len(swaps) - SHOWN} more" if len(swaps) > SHOWN else ""
+        lines.append([*(str(row[c]) for c in COLUMNS[:-2]), "; ".join(swaps[:SHOWN]).replace("|", r"\|") + more])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
 
@@ -128,14 +134,14 @@ def _compare(first: Ranking, other: Ranking, changed: str) -> Row:
         np.array([ranking.means()[ranking.methods.index(name)] for name in names]) for ranking in (first, other)
     )
     comparison = paired(first.scores)
-    swaps = []
+    swaps: list[tuple[float, str]] = []
     for i, j in combinations(range(len(names)), 2):
         if (ours[i] > ours[j] and theirs[i] < theirs[j]) or (ours[i] < ours[j] and theirs[i] > theirs[j]):
             better, worse = (names[i], names[j]) if ours[i] > ours[j] else (names[j], names[i])
             tied = comparison.tied(first.methods.index(better), first.methods.index(worse))
-            swaps.append(f"{better} / {worse}{' (tied)' if tied else ''}")
+            swaps.append((-abs(ours[i] - ours[j]), f"{better} / {worse}{' (tied)' if tied else ''}"))
     tau = float(stats.kendalltau(ours, theirs).statistic)
-    return _row(changed, other, len(names), tau, None, swaps)
+    return _row(changed, other, len(names), tau, None, [words for _, words in sorted(swaps)])
 
 
 def _images_row(whole_ranking: Ranking) -> Row:
