@@ -54,9 +54,9 @@ def stability(entries: Sequence[Entry], reference: str = "anchored/1") -> list[R
     """Return one row a ranking that is compared with the reference, by the names of `COLUMNS`.
 
     Kendall's tau-b between the means of the two rankings, over the methods that both have; `swaps` names the pairs
-    whose order is the other way round, the largest difference in the reference first, `(tied)` where the reference cannot tell them apart either. The row `images`
-    is about the reference's own images drawn anew: mean tau, its 5th percentile, and the pairs that swap in over 5 % of
-    the draws.
+    whose order is the other way round, the largest difference in the reference first, `(tied)` where the reference
+    cannot tell them apart either. The row `images` is about the reference's own images drawn anew: mean tau, its
+    5th percentile, and the pairs that swap in over 5 % of the draws.
 
     Args:
         entries: Of one dataset and split, several methods under several protocols.
