@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from leaderboard.entry import Entry
     from leaderboard.files import Written
     from leaderboard.table import Row
 
 METRICS = ("psnr_db", "ssim", "lpips")
+PAGE_ONLY = "--beside, --data, --pred and --images are for the page: name it with --html FILE"
 
 
 @click.command("leaderboard")
@@ -39,8 +41,32 @@ METRICS = ("psnr_db", "ssim", "lpips")
     help="Also the means over images of a place, or by terciles; may be given again.",
 )
 @click.option("--published", is_flag=True, help="Show the papers' numbers under the measured rows, never ranked.")
+@click.option(
+    "--html", type=click.Path(path_type=Path), metavar="FILE", help="Also write a page of the table, of the first one."
+)
+@click.option(
+    "--beside",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="RESULTS",
+    help="A results file, entry or folder of results under other protocols, for the page's plot of what warping "
+    "forgives; may be given again.",
+)
+@click.option("--data", type=click.Path(path_type=Path), help="The dataset, for the page's pictures.")
+@click.option("--pred", multiple=True, metavar="METHOD=FOLDER", help="Predictions to show; may be given again.")
+@click.option("--images", type=click.Path(path_type=Path), metavar="DIR", help="Write whole frames for the page here.")
 def command(
-    results: tuple[Path, ...], out: Path, sort: str, baseline: str | None, by: tuple[str, ...], published: bool
+    results: tuple[Path, ...],
+    out: Path,
+    sort: str,
+    baseline: str | None,
+    by: tuple[str, ...],
+    published: bool,
+    html: Path | None,
+    beside: tuple[Path, ...],
+    data: Path | None,
+    pred: tuple[str, ...],
+    images: Path | None,
 ) -> None:
     """Rank results of one dataset, split and protocol, with intervals and ties.
 
@@ -57,16 +83,57 @@ def command(
     """
     from leaderboard.entry import read_entry
     from leaderboard.files import Shown, write_boards
+    from leaderboard.page_data import entries_beside
     from leaderboard.submission import results_of
     from sdd_bench.errors import UserError
 
     if out.suffix != ".csv" or out in results:
         raise UserError(f"--out {out}: expected the name of a CSV file")
+    if html is None and (beside or data or pred or images):
+        raise UserError(PAGE_ONLY)
+    if (data is None) != (not pred) or (images is not None and not pred):
+        raise UserError("pictures on the page need both --data DATA and --pred METHOD=FOLDER")
     entries = [read_entry(file) for path in results for file in results_of(path)]
     shown = Shown("psnr_db" if sort == "psnr" else sort, baseline, by, published)
     apart = any(path.is_dir() or path.name == "entry.json" for path in results)
+    tables = []
     for written in write_boards(entries, out, shown, by_protocol=apart):
         _print(written)
+        tables.append(written)
+    if html is not None:
+        entries += [entry for path in beside for entry in entries_beside(path, tables[0].board.table)]
+        _write_html(html, tables[0], entries, data, pred, images)
+
+
+def _write_html(
+    path: Path, written: Written, entries: Sequence[Entry], data: Path | None, pred: Sequence[str], images: Path | None
+) -> None:
+    """Write the page of a table, with pictures where both dataset and predictions are given.
+
+    Args:
+        path: HTML file.
+        written: The table.
+        entries: Its entries, and those of the same data under other protocols.
+        data: Folder of the dataset.
+        pred: Texts METHOD=FOLDER.
+        images: Folder for whole frames.
+
+    Raises:
+        UserError: Files that do not fit the results.
+    """
+    from leaderboard.page import write_page
+    from leaderboard.page_data import dataset_files, method_folders, other_boards
+    from leaderboard.page_pictures import method_pictures
+
+    board = written.board
+    shown = [entry for entry in entries if entry.table == board.table]
+    others = other_boards([e for e in entries if e.table.protocol != board.table.protocol], board.table, board.sort)
+    pictures = None
+    if data is not None:
+        folders = method_folders(pred, [entry.method.name for entry in shown])
+        files = dataset_files(data, board.table, {row["name"] for entry in shown for row in entry.images})
+        pictures = method_pictures(shown, folders, files.truths, files.blur, masks=files.masks, images=images)
+    click.echo(f"page: {write_page(path, board, written.reported, others, shown, pictures)}")
 
 
 def _print(written: Written) -> None:

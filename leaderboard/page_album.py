@@ -1,0 +1,208 @@
+"""Cut pictures to the pictures of a page, within a budget, those that matter most first."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from leaderboard.page_crops import BLUR, METHOD, TRUTH, FloatImage, Look, Role, coloured
+from sdd_bench.image_io import to_float
+from sdd_bench.report.pictures import address, jpeg
+
+ERROR_PERCENTILE = 99
+"""Of a method's errors; the colour scale ends at the median over the methods, so that a bad one darkens no other."""
+
+PLACES = ("worst", "median", "best")
+ERROR = "error"
+"""Beside `METHOD`, `TRUTH` and `BLUR`: the role of a method's error map."""
+
+Choice = tuple[str, float, tuple[str, ...]]
+"""An image, the method's PSNR on it, and which of `PLACES` it is."""
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One image of a method; its pictures are numbers in `Pictures.addresses`.
+
+    Attributes:
+        places: Of `PLACES`, more than one where there are few images.
+        image: The image's name.
+        psnr_db: Of the method on it.
+        restored: Crop of the prediction.
+        truth: The same crop of the truth.
+        error: Absolute error of the whole frame, reduced.
+    """
+
+    places: tuple[str, ...]
+    image: str
+    psnr_db: float
+    restored: int
+    truth: int
+    error: int
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Width and height of an image and of its crop in pixels, and the crop in hundredths of the frame."""
+
+    size: tuple[int, int]
+    crop: tuple[int, int]
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True)
+class MethodPictures:
+    """A method's shots that found room, and image name to the number of its crop for comparing."""
+
+    shots: tuple[Shot, ...] = ()
+    compared: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """All pictures of a page.
+
+    Attributes:
+        methods: By name, of the methods whose predictions are known.
+        truth: Image name to the number of the truth's crop, of the images to compare on, the hardest first.
+        blur: The same of the blur image, where known.
+        addresses: The pictures, as addresses that hold the data.
+        top: Absolute error, in parts of the full range, at and over which the colour scale ends.
+        frames: Image name to frame and crop, of every image.
+        full: Image name to role to a file of the whole frame, where written.
+        notes: What was left out, in sentences.
+    """
+
+    methods: Mapping[str, MethodPictures]
+    truth: Mapping[str, int]
+    blur: Mapping[str, int]
+    addresses: tuple[str, ...]
+    top: float
+    frames: Mapping[str, Frame] = field(default_factory=dict)
+    full: Mapping[str, Mapping[Role, Path]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def error_top(looks: Mapping[str, Look]) -> float:
+    """Return where the colour scale of all error maps ends, see `ERROR_PERCENTILE`; at least one 8-bit step."""
+    errors: dict[str, list[FloatImage]] = defaultdict(list)
+    for found in looks.values():
+        for method, error in found.errors.items():
+            errors[method].append(error[np.isfinite(error)])
+    tops = [np.percentile(values, ERROR_PERCENTILE) for e in errors.values() if len(values := np.concatenate(e))]
+    return max(float(np.median(tops)) if tops else 0.0, 1 / 255)
+
+
+class _Album:
+    """Encoded pictures in the order in which they were kept, within a budget."""
+
+    def __init__(self, looks: Mapping[str, Look], budget_bytes: int) -> None:
+        self.looks, self.left, self.top = looks, budget_bytes, error_top(looks)
+        self.numbers: dict[tuple[str, Role], int] = {}
+        self.addresses: list[str] = []
+
+    def keep(self, keys: Sequence[tuple[str, Role]]) -> bool:
+        """Keep all of these pictures, or none where they do not fit."""
+        new = {key: self._encoded(key) for key in dict.fromkeys(keys) if key not in self.numbers}
+        size = sum(len(content) for content in new.values())
+        if size > self.left:
+            return False
+        self.left -= size
+        for key, content in new.items():
+            self.numbers[key] = len(self.addresses)
+            self.addresses.append(content)
+        return True
+
+    def _encoded(self, key: tuple[str, Role]) -> str:
+        image, role = key
+        found = self.looks[image]
+        picture = coloured(found.errors[role[1]], self.top) if role[0] == ERROR else to_float(found.crops[role])
+        return address(jpeg(picture), "jpeg")
+
+
+def pack(
+    methods: Sequence[str],
+    compared: Sequence[str],
+    chosen: Mapping[str, Sequence[Choice]],
+    looks: Mapping[str, Look],
+    budget_bytes: int,
+) -> Pictures:
+    """Return what fits: an image to compare on, all worst images, another, the median and best ones, the others."""
+    album = _Album(looks, budget_bytes)
+    kept: list[str] = []
+    shots: dict[str, list[Choice]] = defaultdict(list)
+
+    def compare(images: Sequence[str]) -> None:
+        kept.extend(image for image in images if album.keep([(image, role) for role in looks[image].crops]))
+
+    def show(place: str) -> None:
+        for method in methods:
+            for choice in chosen[method]:
+                keys = [(choice[0], role) for role in _roles(method)]
+                if choice[2][0] == place and album.keep(keys):
+                    shots[method].append(choice)
+
+    order = _spread(compared)
+    compare(order[:1])
+    show(PLACES[0])
+    compare(order[1:2])
+    show(PLACES[2])
+    show(PLACES[1])
+    compare(order[2:])
+    kept = [image for image in compared if image in kept]
+    missing = sum(len(chosen[method]) - len(shots[method]) for method in methods)
+    return Pictures(
+        {
+            method: MethodPictures(
+                tuple(sorted(_shots(method, shots[method], album.numbers), key=lambda s: s.psnr_db)),
+                {image: album.numbers[image, (METHOD, method)] for image in kept},
+            )
+            for method in methods
+        },
+        {image: album.numbers[image, (TRUTH, "")] for image in kept},
+        {image: album.numbers[image, (BLUR, "")] for image in kept if (BLUR, "") in looks[image].crops},
+        tuple(album.addresses),
+        album.top,
+        {image: _frame(found) for image, found in looks.items()},
+        {image: looks[image].full for image in kept if looks[image].full},
+        tuple(_notes(len(compared) - len(kept), missing, budget_bytes)),
+    )
+
+
+def _shots(method: str, choices: Sequence[Choice], numbers: Mapping[tuple[str, Role], int]) -> Iterator[Shot]:
+    for image, psnr_db, places in choices:
+        restored, truth, error = (numbers[image, role] for role in _roles(method))
+        yield Shot(places, image, psnr_db, restored, truth, error)
+
+
+def _roles(method: str) -> tuple[Role, Role, Role]:
+    """Return what a shot consists of."""
+    return (METHOD, method), (TRUTH, ""), (ERROR, method)
+
+
+def _frame(found: Look) -> Frame:
+    window, (width, height) = found.window, found.size
+    parts = (window.x / width, window.y / height, window.width / width, window.height / height)
+    return Frame(found.size, (window.width, window.height), *(100 * part for part in parts))
+
+
+def _notes(compared: int, shots: int, budget_bytes: int) -> Iterator[str]:
+    size = f"to keep the pictures within {budget_bytes / 1e6:g} MB"
+    if compared:
+        yield f"{compared} of the images to compare on {'were' if compared > 1 else 'was'} left out {size}."
+    if shots:
+        yield f"{shots} of the methods' worst, median and best images {'were' if shots > 1 else 'was'} left out {size}."
+
+
+def _spread(images: Sequence[str]) -> list[str]:
+    """Return images with the middle one first, then the ends."""
+    middle = len(images) // 2
+    order = [middle, 0, len(images) - 1, *range(len(images))]
+    return [images[i] for i in dict.fromkeys(order)] if images else []

@@ -1,0 +1,200 @@
+"""Frames of predictions and truths to the crops and error maps that the leaderboard page shows."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sdd_bench.image_io import list_images, read_header, read_image, to_pixels, write_png
+from sdd_bench.report.pictures import reduce
+
+CROP_PX = 256
+MIN_COUNTED = 0.9
+"""Share of a crop's pixels that must count, where any crop has so many."""
+
+NOT_COUNTED = 0.45
+"""Grey of pixels in an error map that do not count."""
+
+TRUTH, BLUR, METHOD = "truth", "blur", "method"
+
+FloatImage = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+Role = tuple[str, str]
+"""(`METHOD`, its name), (`TRUTH`, "") or (`BLUR`, "")."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """A crop in pixels of the frame."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    def cut(self, image: FloatImage) -> FloatImage:
+        """Return the crop of a frame."""
+        return image[self.y : self.y + self.height, self.x : self.x + self.width]
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the page shows of one image.
+
+    Attributes:
+        window: The crop.
+        size: Width and height of the frame.
+        crops: Role to crop, (h, w, 3) uint8.
+        errors: Method to mean absolute error over the channels of the whole frame, reduced, (h, w) float32; NaN where
+            no pixel counts.
+        full: Role to a file of the whole frame.
+    """
+
+    window: Window
+    size: tuple[int, int]
+    crops: dict[Role, NDArray[np.uint8]] = field(default_factory=dict)
+    errors: dict[str, FloatImage] = field(default_factory=dict)
+    full: dict[Role, Path] = field(default_factory=dict)
+
+
+def look(
+    name: str,
+    truth: Path,
+    blur: Path | None,
+    mask: Path | None,
+    predictions: Mapping[str, Path],
+    measured: Collection[str],
+    images: Path | None = None,
+) -> Look:
+    """Return the crops of one image, and the error maps of some methods.
+
+    Frames of different sizes are cropped from the top left to what all have, as protocols that crop do.
+
+    Args:
+        name: The image's.
+        truth: File of what the predictions are compared with.
+        blur: File of the blur image.
+        mask: File that is black where a pixel does not count; without one all count.
+        predictions: Method to its file.
+        measured: Methods that get an error map.
+        images: Folder to write whole frames into as PNG; None writes none.
+
+    Raises:
+        UserError: A file cannot be read, or a frame not written.
+    """
+    files: dict[Role, Path] = {(TRUTH, ""): truth} | ({} if blur is None else {(BLUR, ""): blur})
+    files |= {(METHOD, method): path for method, path in predictions.items()}
+    headers = [read_header(path) for path in files.values()]
+    width, height = min(header.width for header in headers), min(header.height for header in headers)
+    frames = {role: read_image(path)[:height, :width] for role, path in files.items() if role[0] != METHOD}
+    reference = frames[TRUTH, ""]
+    counted = np.ones((height, width), np.bool_)
+    if mask is not None:
+        counted = read_image(mask, grey="expand")[:height, :width, 0] > 0.5
+    found = Look(telling_window(reference, counted, frames.get((BLUR, ""))), (width, height))
+    for role, path in files.items():
+        frame = frames[role] if role in frames else read_image(path)[:height, :width]
+        found.crops[role] = np.asarray(to_pixels(found.window.cut(frame)), np.uint8)
+        if role[0] == METHOD and role[1] in measured:
+            found.errors[role[1]] = error_map(frame, reference, counted)
+        if images is not None:
+            found.full[role] = images / f"{plain(name)}.{'-'.join(plain(part) for part in role if part)}.png"
+            write_png(found.full[role], to_pixels(frame))
+    return found
+
+
+def telling_window(truth: FloatImage, counted: Mask, blur: FloatImage | None = None, size_px: int = CROP_PX) -> Window:
+    """Return the window with the most texture, or with a blur image the one that lost most of it, of the frame's size.
+
+    Texture is the squared gradient, summed over the window; it depends on no prediction.
+
+    Args:
+        truth: (H, W, 3) float32 in [0, 1].
+        counted: (H, W), True where a pixel counts; windows of which less than `MIN_COUNTED` counts are taken only
+            where there is no better one.
+        blur: As `truth`.
+        size_px: Side of the window.
+
+    >>> truth = np.zeros((40, 60, 3), np.float32)
+    >>> truth[20:30:2, 40:50] = 1
+    >>> found = telling_window(truth, np.ones((40, 60), bool), size_px=16)
+    >>> found.x <= 40 and found.x + found.width >= 50
+    True
+    """
+    height, width = min(size_px, truth.shape[0]), min(size_px, truth.shape[1])
+    texture = _window_sums(_texture(truth) * counted, width, height)
+    if blur is not None:
+        texture = texture - _window_sums(_texture(blur) * counted, width, height)
+    share = _window_sums(counted.astype(np.float64), width, height)
+    enough = share >= min(MIN_COUNTED * width * height, float(share.max()))
+    y, x = np.unravel_index(int(np.argmax(np.where(enough, texture, -np.inf))), texture.shape)
+    return Window(int(x), int(y), width, height)
+
+
+def error_map(restored: FloatImage, truth: FloatImage, counted: Mask, width_px: int = CROP_PX) -> FloatImage:
+    """Return the mean absolute error over the channels, averaged down to at most `width_px` columns.
+
+    Args:
+        restored: (H, W, 3) float32 in [0, 1].
+        truth: As `restored`.
+        counted: (H, W), True where a pixel counts; the average is over these, NaN without any.
+        width_px: Of the map.
+    """
+    weight = counted.astype(np.float32)
+    error = np.abs(restored - truth).mean(axis=2) * weight
+    total, share = reduce(error.astype(np.float32), width_px), reduce(weight, width_px)
+    return np.where(share > 0.01, total / np.maximum(share, 1e-6), np.nan).astype(np.float32)
+
+
+def coloured(error: FloatImage, top: float) -> FloatImage:
+    """Return an error map in the colours of magma, (h, w, 3) float32 RGB: black is 0, the lightest `top` or more."""
+    levels = np.nan_to_num(np.clip(error / top, 0, 1), nan=0) * 255 + 0.5
+    colours = cv2.applyColorMap(levels.astype(np.uint8), cv2.COLORMAP_MAGMA)[..., ::-1].astype(np.float32) / 255
+    return np.where(np.isnan(error)[..., None], np.float32(NOT_COUNTED), colours)
+
+
+def colour_stops(count: int = 9) -> list[str]:
+    """Return colours of the scale from 0 to the top as CSS writes them.
+
+    >>> len(colour_stops()), colour_stops()[0]
+    (9, 'rgb(0 0 4)')
+    """
+    row = coloured(np.linspace(0, 1, count, dtype=np.float32)[None], 1.0)
+    return [f"rgb({r} {g} {b})" for r, g, b in to_pixels(row)[0].tolist()]
+
+
+def by_name(folder: Path) -> dict[str, Path]:
+    """Return image name, without its suffix, to file."""
+    return {path.stem: path for path in list_images(folder)}
+
+
+def plain(name: str) -> str:
+    """Return a name as part of a file's name; where it had to be changed, a digest keeps different names apart.
+
+    >>> plain("NAFNet"), plain("a/b <c>")
+    ('NAFNet', 'a-b--c--8afd48')
+    """
+    found = re.sub(r"[^\w.-]", "-", name)[:80]
+    return found if found == name else f"{found}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"
+
+
+def _window_sums(values: NDArray[np.float64], width: int, height: int) -> NDArray[np.float64]:
+    """Return the sum in every window, by its top left pixel."""
+    total = cv2.integral(values)
+    return np.asarray(
+        total[height:, width:] - total[:-height, width:] - total[height:, :-width] + total[:-height, :-width]
+    )
+
+
+def _texture(image: FloatImage) -> NDArray[np.float64]:
+    """Return the squared gradient of an image's grey values, (H, W)."""
+    grey = cv2.cvtColor(np.ascontiguousarray(image, np.float32), cv2.COLOR_RGB2GRAY)
+    across, down = (np.asarray(cv2.Sobel(grey, cv2.CV_64F, *order), np.float64) for order in ((1, 0), (0, 1)))
+    return np.asarray(across**2 + down**2)

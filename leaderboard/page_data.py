@@ -1,0 +1,116 @@
+"""What the command line names to what the page needs: images' files, methods' folders, boards of other protocols."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from leaderboard.comparable import check_comparable
+from leaderboard.entry import Entry, Table, read_entry
+from leaderboard.submission import ENTRY, results_of
+from leaderboard.table import Board, build_board
+from sdd_bench.dataset.catalog import open_dataset
+from sdd_bench.errors import UserError
+from sdd_bench.scoring.anchors import FOLDER, files_of
+from sdd_bench.scoring.protocol import named_protocol
+
+
+@dataclass(frozen=True)
+class DatasetFiles:
+    """Image name to what the protocol compares with, to the blur image, and to the mask of what counts."""
+
+    truths: Mapping[str, Path]
+    blur: Mapping[str, Path]
+    masks: Mapping[str, Path] = field(default_factory=dict)
+
+
+def dataset_files(data: Path, table: Table, images: Iterable[str], anchors: Path | None = None) -> DatasetFiles:
+    """Return the files of a table's images: under an anchored protocol the anchors' truths, else the sharp images.
+
+    Args:
+        data: A prepared dataset, or a released one.
+        table: Says split and protocol.
+        images: Names of all images that were scored.
+        anchors: Folder of anchors; `anchors` in `data` if None.
+
+    Raises:
+        UserError: Images that the split does not have, or that have no anchor, all named.
+    """
+    names = set(images)
+    pairs = {pair.name: pair for pair in open_dataset(data, table.split).split(table.split)}
+    unknown = sorted(names - set(pairs))
+    if unknown:
+        raise UserError(f"{data}: split {table.split} has no image {', '.join(unknown)}; are the results of this data?")
+    blur = {name: pairs[name].blur for name in sorted(names)}
+    if not named_protocol(table.protocol).anchored:
+        return DatasetFiles({name: pairs[name].sharp for name in blur}, blur)
+    found = {name: files_of(anchors or data / FOLDER, pairs[name]) for name in blur}
+    missing = [name for name, files in found.items() if not (files.truth.is_file() and files.mask.is_file())]
+    if missing:
+        raise UserError(f"{anchors or data / FOLDER}: no anchor of {', '.join(missing)}; run sdd-bench anchor")
+    return DatasetFiles({n: f.truth for n, f in found.items()}, blur, {n: f.mask for n, f in found.items()})
+
+
+def method_folders(texts: Sequence[str], methods: Iterable[str]) -> dict[str, Path]:
+    """Return method to folder from texts METHOD=FOLDER; a method's name may itself have an equals sign.
+
+    Raises:
+        UserError: A text of no known method, a method given twice, or a folder that does not exist.
+
+    >>> method_folders(["a=b=."], ["a=b", "c"])
+    {'a=b': PosixPath('.')}
+    """
+    known = sorted(methods, key=len, reverse=True)
+    found: dict[str, Path] = {}
+    for text in texts:
+        method = next((name for name in known if text.startswith(f"{name}=")), None)
+        if method is None:
+            raise UserError(f"--pred {text!r}: expected METHOD=FOLDER with a method of {', '.join(sorted(known))}")
+        if method in found:
+            raise UserError(f"--pred {text!r}: the folder of {method!r} is given twice")
+        folder = Path(text.removeprefix(f"{method}="))
+        if not folder.is_dir():
+            raise UserError(f"--pred {text!r}: no such folder")
+        found[method] = folder
+    return found
+
+
+def entries_beside(path: Path, table: Table) -> list[Entry]:
+    """Return the results of a file, an entry, or of all results files below a folder that belong beside a table.
+
+    Below a folder those of other data, of the table's own protocol, and what are no results files are passed over.
+
+    Raises:
+        UserError: A file or an entry that cannot be read.
+    """
+    if not path.is_dir() or (path / ENTRY).is_file():
+        return [read_entry(file) for file in results_of(path)]
+    found = []
+    for file in sorted(path.rglob("*.json")):
+        with contextlib.suppress(UserError):
+            found.append(read_entry(file))
+    same = (table.dataset_sha256, table.split)
+    return [
+        entry
+        for entry in found
+        if (entry.table.dataset_sha256, entry.table.split) == same and entry.table.protocol != table.protocol
+    ]
+
+
+def other_boards(entries: Sequence[Entry], table: Table, sort: str = "psnr_db") -> dict[str, Board]:
+    """Return protocol to board of results under other protocols than a table's.
+
+    Raises:
+        UserError: Results of other data or another split than the table's, or results of one protocol that cannot
+            share a table.
+    """
+    groups: dict[str, list[Entry]] = {}
+    for entry in entries:
+        if (entry.table.dataset_sha256, entry.table.split) != (table.dataset_sha256, table.split):
+            raise UserError(f"leaderboard: {entry.source} is not of {table.dataset} / {table.split} as the others are")
+        groups.setdefault(entry.table.protocol, []).append(entry)
+    for group in groups.values():
+        check_comparable(group)
+    return {protocol: build_board(group, sort) for protocol, group in groups.items()}

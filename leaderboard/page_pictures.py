@@ -1,0 +1,96 @@
+"""Pictures of the leaderboard page: which images to show of each method, and on which to compare all."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from leaderboard.entry import Entry
+from leaderboard.page_album import PLACES, Choice, Pictures, pack
+from leaderboard.page_crops import by_name, look
+
+BUDGET_BYTES = 8_000_000
+COMPARED = 6
+"""Images to compare methods on, from the hardest to the easiest."""
+
+
+def method_pictures(
+    entries: Sequence[Entry],
+    predictions: Mapping[str, Path],
+    truths: Mapping[str, Path],
+    blur: Mapping[str, Path],
+    budget_bytes: int = BUDGET_BYTES,
+    masks: Mapping[str, Path] | None = None,
+    images: Path | None = None,
+) -> Pictures:
+    """Return the pictures that fit into a budget, those that matter most first.
+
+    The crop of an image is the most textured window of its truth, the same for all methods. What does not fit is
+    left out in whole: an image to compare on for all methods, or one of a method's three images; notes say so.
+
+    Args:
+        entries: Of one table.
+        predictions: Method to its folder; files are called as the images are.
+        truths: Image name to the file that the protocol compares with: the anchor's truth, or the sharp image.
+        blur: Image name to the blur image.
+        budget_bytes: For all pictures as they stand in the page.
+        masks: Image name to the file that is black where pixels do not count.
+        images: Folder for whole frames of the images to compare on, as PNG; None writes none.
+
+    Raises:
+        UserError: A folder or file cannot be read.
+    """
+    best_first = sorted(entries, key=lambda entry: (-_number(entry.means["psnr_db"]), entry.method.name))
+    known = [entry for entry in best_first if entry.method.name in predictions]
+    files = {e.method.name: by_name(Path(predictions[e.method.name])) for e in known}
+    compared = _compared_images(known, files, truths)
+    chosen = {e.method.name: _places(e, files[e.method.name], truths) for e in known}
+    wanted: dict[str, set[str]] = {name: set() for name in compared}
+    for method, shots in chosen.items():
+        for image, _, _ in shots:
+            wanted.setdefault(image, set()).add(method)
+    looks = {}
+    for image, measured in wanted.items():
+        shown = [e.method.name for e in known] if image in compared else sorted(measured)
+        looks[image] = look(
+            image,
+            truths[image],
+            blur.get(image),
+            (masks or {}).get(image),
+            {method: files[method][image] for method in shown},
+            measured,
+            images if image in compared else None,
+        )
+    return pack([e.method.name for e in known], compared, chosen, looks, budget_bytes)
+
+
+def _compared_images(
+    entries: Sequence[Entry], files: Mapping[str, Mapping[str, Path]], truths: Mapping[str, Path]
+) -> list[str]:
+    """Return images that all methods have, spread from the hardest to the easiest."""
+    scores = [{row["name"]: _number(row["psnr_db"]) for row in entry.images} for entry in entries]
+    common = set(truths).intersection(*scores, *(files[entry.method.name] for entry in entries)) if entries else set()
+    hard_first = sorted(common, key=lambda name: (sum(found[name] for found in scores), name))
+    places = np.linspace(0, len(hard_first) - 1, min(COMPARED, len(hard_first)))
+    return [hard_first[round(place)] for place in places.tolist()]
+
+
+def _places(entry: Entry, files: Mapping[str, Path], truths: Mapping[str, Path]) -> list[Choice]:
+    """Return the worst, the median and the best image of those with a prediction and a truth."""
+    scored = sorted(
+        (_number(row["psnr_db"]), row["name"]) for row in entry.images if row["name"] in files and row["name"] in truths
+    )
+    if not scored:
+        return []
+    found: dict[int, list[str]] = defaultdict(list)
+    for place, index in zip(PLACES, (0, (len(scored) - 1) // 2, len(scored) - 1), strict=True):
+        found[index].append(place)
+    return [(scored[index][1], scored[index][0], tuple(places)) for index, places in found.items()]
+
+
+def _number(value: float | None) -> float:
+    return -math.inf if value is None else float(value)

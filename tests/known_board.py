@@ -1,0 +1,86 @@
+"""A leaderboard made of nothing: methods with given scores, and their pictures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from leaderboard.entry import Entry, Table
+from leaderboard.page import write_page
+from leaderboard.page_album import Pictures
+from leaderboard.page_pictures import method_pictures
+from leaderboard.reported import reported_rows
+from leaderboard.table import build_board
+from sdd_bench.image_io import to_pixels, write_png
+from sdd_bench.scoring.results import Method
+
+EVIL = "<script>alert(1)</script>"
+FORMULA = '=HYPERLINK("x")'
+TABLE = Table("sdd", "d" * 64, "test", "anchored/1", "p" * 64, "a" * 64)
+IMAGES = tuple(f"image {i}" for i in range(5))
+METHODS = {EVIL: 26.0, FORMULA: 25.0, "Twin": 26.0, "Part": 30.0, "Bent": 20.0}
+"""Method to its mean PSNR; EVIL and Twin tie."""
+
+
+def known_entry(
+    name: str, psnr_db: float, protocol: str = "anchored/1", spread: float = 1.0, **changed: object
+) -> Entry:
+    """An entry whose images are `spread` apart; every second one is .01 dB better or worse than another method's."""
+    sign = -1 if len(name) % 2 else 1
+    scores = [psnr_db + spread * (i - 2) + sign * 0.01 * (-1) ** i for i in range(len(IMAGES))]
+    rows = tuple(
+        {"name": n, "psnr_db": s, "ssim": s / 40, "mae": 0.1, "lpips": 1 / s, "blur_psnr_db": 18.0 + i, "gdi50_px": 0.1}
+        for i, (n, s) in enumerate(zip(IMAGES, scores, strict=True))
+    )
+    means = {key: float(np.mean([row[key] for row in rows])) for key in ("psnr_db", "ssim", "mae", "lpips", "gdi50_px")}
+    method = Method(name, paper="javascript:alert(1)", code="https://example.org/code", params_m=psnr_db)
+    table = replace(TABLE, protocol=protocol)
+    entry = Entry(table, method, f"{name}.json", "measured", len(rows), {**means}, "e" * 64, "0.1.0", {}, rows)
+    return replace(entry, **changed)  # type: ignore[arg-type]
+
+
+def known_entries(protocol: str = "anchored/1", more_db: float = 0.0) -> list[Entry]:
+    """One entry a method of `METHODS`."""
+    status = {"Part": "partial", "Bent": "flagged"}
+    return [
+        known_entry(name, psnr_db + more_db, protocol, status=status.get(name, "measured"))
+        for name, psnr_db in METHODS.items()
+    ]
+
+
+def known_files(folder: Path, size: tuple[int, int] = (96, 64)) -> dict[str, dict[str, Path]]:
+    """Random frames: `truth` and `blur` by image name, `predictions` by method but for Part."""
+    rng = np.random.default_rng(3)
+    found: dict[str, dict[str, Path]] = {"truth": {}, "blur": {}, "predictions": {}}
+    for image in IMAGES:
+        truth = rng.random((size[1], size[0], 3))
+        for role in ("truth", "blur"):
+            found[role][image] = folder / role / f"{image}.png"
+            write_png(found[role][image], to_pixels(truth if role == "truth" else 0.5 * truth + 0.25))
+        for i, method in enumerate(METHODS):
+            if method != "Part":
+                found["predictions"][method] = folder / f"method{i}"
+                write_png(folder / f"method{i}" / f"{image}.png", to_pixels(truth * (0.9 - 0.1 * i)))
+    return found
+
+
+def known_pictures(folder: Path, budget_bytes: int = 8_000_000, **more: object) -> Pictures:
+    """Pictures of `known_entries`."""
+    files = known_files(folder)
+    return method_pictures(
+        known_entries(),
+        files["predictions"],
+        files["truth"],
+        files["blur"],
+        budget_bytes,
+        **more,  # type: ignore[arg-type]
+    )
+
+
+def known_page(folder: Path, pictures: Pictures | None = None) -> Path:
+    """The page of `known_entries`, with the papers' numbers and a board under paper/1."""
+    entries = known_entries()
+    others = {"paper/1": build_board(known_entries("paper/1", 2.0))}
+    return write_page(folder / "page.html", build_board(entries), reported_rows(TABLE), others, entries, pictures)

@@ -1,0 +1,341 @@
+"""The leaderboard's page without a browser: what stands in it, that names do no harm, pictures within the budget."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+import html
+import io
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from known_board import (
+    EVIL,
+    FORMULA,
+    IMAGES,
+    METHODS,
+    TABLE,
+    known_entries,
+    known_entry,
+    known_files,
+    known_page,
+    known_pictures,
+)
+
+from leaderboard.page import PROTOCOLS, write_page
+from leaderboard.page_crops import TRUTH, coloured, error_map, telling_window
+from leaderboard.page_data import dataset_files, method_folders, other_boards
+from leaderboard.page_methods import image_charts, method_facts
+from leaderboard.page_pictures import method_pictures
+from leaderboard.page_plots import Value, scatter
+from leaderboard.page_table import columns, lines
+from leaderboard.reported import reported_rows
+from leaderboard.table import build_board
+from sdd_bench.cli import root
+from sdd_bench.errors import UserError
+from sdd_bench.image_io import read_image, read_pixels, write_png
+from sdd_bench.scoring.protocol import PROTOCOLS as KNOWN_PROTOCOLS
+from sdd_bench.scoring.results import Results, write_results
+
+VOID = {"meta", "input", "line", "circle", "path", "polyline", "br", "img"}
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("page")
+    return known_page(folder, known_pictures(folder)).read_text(encoding="utf-8")
+
+
+class Tags(HTMLParser):
+    """What is open and what was found."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.attributes: list[tuple[str, dict[str, str | None]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.attributes.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+
+def test_tags_are_closed_and_nothing_is_fetched(page: str) -> None:
+    tags = Tags()
+    tags.feed(page)
+    assert tags.open == []
+    ids = [found["id"] for _, found in tags.attributes if "id" in found]
+    assert len(ids) == len(set(ids))
+    targets = {found["href"] for tag, found in tags.attributes if tag == "a"}
+    assert {t[1:] for t in targets if t and t.startswith("#")} <= set(ids)
+    assert not any("src" in found or tag in ("link", "iframe", "object") for tag, found in tags.attributes)
+    assert {address[:5] for address in re.findall(r"url\((.*?)\)", page) if "$" not in address} == {"data:"}
+
+
+def test_names_are_escaped_everywhere(page: str) -> None:
+    assert EVIL not in page
+    assert page.count("<script") == 2  # the data and the page's own
+    assert html.escape(EVIL) in page
+    assert EVIL in json.dumps(data(page))
+
+
+def data(page: str) -> dict:
+    return json.loads(page.split('id="data">')[1].split("</script>")[0])
+
+
+def test_a_paper_that_is_no_web_address_is_no_link(page: str) -> None:
+    assert 'href="javascript' not in page
+    assert ("code", "https://example.org/code", "https://example.org/code") in method_facts(known_entries()[0])
+
+
+def test_the_csv_in_the_page_has_no_formula(page: str) -> None:
+    found = re.search(r"data:text/csv;base64,([\w+/=]+)", page)
+    assert found
+    rows = list(csv.DictReader(io.StringIO(base64.b64decode(found[1]).decode())))
+    assert f"'{FORMULA}" in {row["method"] for row in rows}
+    assert not any(cell[:1] in ("=", "+", "@") for row in rows for cell in row.values() if cell)
+
+
+def test_protocol_and_dataset_are_named_and_explained(page: str) -> None:
+    text = html.unescape(page)
+    assert PROTOCOLS["anchored/1"] in text
+    assert "Dataset sdd, split test" in text
+    assert "5 images" in text
+
+
+def test_every_protocol_is_explained_in_two_sentences() -> None:
+    assert set(PROTOCOLS) == set(KNOWN_PROTOCOLS)
+    assert all(len(re.findall(r"[.:](?: |$)", words)) >= 2 and words.count(". ") == 1 for words in PROTOCOLS.values())
+
+
+def test_reported_numbers_stand_in_a_table_of_their_own(page: str) -> None:
+    measured, reported = page.split('id="reported"')
+    known = reported_rows(TABLE)
+    assert len(known) > 5
+    assert reported.count("<tr>") == 1 + len(known)
+    assert 'aria-labelledby="reported"' not in measured
+
+
+def test_ties_share_a_band_and_partial_rows_have_no_rank() -> None:
+    board = build_board(known_entries())
+    found = {line.method: line for line in lines(board, columns(board.rows))}
+    assert [(found[m].rank, found[m].tied) for m in ("Twin", EVIL, FORMULA, "Bent", "Part")] == [
+        ("1 =", True), ("1 =", True), ("3", False), ("4", False), ("", False),
+    ]  # fmt: skip
+    assert [line.first for line in found.values()] == [True, False, True, True, True]
+
+
+def test_bars_are_on_one_scale_a_column() -> None:
+    board = build_board(known_entries())
+    shown = columns(board.rows)
+    psnr = next(i for i, column in enumerate(shown) if column.name == "psnr_db")
+    scale = shown[psnr].scale
+    assert scale is not None
+    assert (scale.low_text, scale.high_text) == (f"{scale.low:g}", f"{scale.high:g}")
+    for line, row in zip(lines(board, shown), board.rows, strict=True):
+        bar = line.cells[psnr].bar
+        assert bar is not None
+        places = [(float(row[key]) - scale.low) / (scale.high - scale.low) for key in ("psnr_lo", "psnr_db", "psnr_hi")]
+        assert bar == pytest.approx([100 * place for place in places])
+        assert all(0 <= place <= 1 for place in places)
+
+
+def test_infinite_scores_have_no_bar_and_sort_first() -> None:
+    rows = ({"name": "a", "psnr_db": float("inf"), "ssim": 1.0},)
+    means = {"psnr_db": float("inf"), "ssim": 1.0, "lpips": None, "mae": None}
+    board = build_board([known_entry("perfect", 30, images=rows, means=means, n_images=1)])
+    cell = lines(board, columns(board.rows))[0].cells[0]
+    assert (cell.text, cell.value, cell.bar) == ("inf", "1e999", None)
+
+
+def test_plots_without_data_are_left_out_in_words(tmp_path: Path) -> None:
+    entries = [known_entry("alone", 25)]
+    entries[0] = replace(entries[0], method=replace(entries[0].method, params_m=None))
+    text = write_page(tmp_path / "p.html", build_board(entries)).read_text()
+    assert "PSNR against LPIPS</strong>" in text
+    assert "no method says it: PSNR against parameters, MACs, runtime." in text
+    assert "needs results under paper/1 too" in text
+    assert "no predictions were given" in text
+
+
+def test_a_plot_places_points_and_intervals_linearly() -> None:
+    values = [("a", Value(1, 0.5, 2), Value(10)), ("b", Value(3), Value(20, 15, 25)), ("c", None, Value(1))]
+    plot = scatter("t", ("x", "y"), values)
+    a, b = plot.points
+    assert (a.x, a.x_ends) == (plot.x.place(1), (plot.x.place(0.5), plot.x.place(2)))
+    assert (b.x - a.x) / (a.x - a.x_ends[0]) == pytest.approx(4)
+    assert b.y < a.y
+    assert plot.absent == ("c",)
+    assert plot.numbers[0] == ("a", "1.000 (0.500 to 2.000)", "10.00")
+
+
+def test_the_diagonal_is_where_both_axes_agree() -> None:
+    plot = scatter("t", ("x", "y"), [("a", Value(20), Value(30)), ("b", Value(25), Value(28))], diagonal=True)
+    assert plot.diagonal
+    assert plot.diagonal[:2] == (plot.x.place(plot.x.low), plot.y.place(plot.x.low))
+    assert plot.diagonal[2:] == (plot.x.place(plot.y.high), plot.y.place(plot.y.high))
+
+
+def test_axes_of_wide_ranges_are_logarithmic() -> None:
+    wide = scatter("t", ("x", "y"), [("a", Value(0.1), Value(1)), ("b", Value(10), Value(2))])
+    assert wide.x.log
+    assert not scatter("t", ("x", "y"), [("a", Value(1), Value(1)), ("b", Value(10), Value(2))]).x.log
+
+
+def test_crowded_points_are_labelled_by_numbers() -> None:
+    values = [(f"a rather long name {i}", Value(1 + i / 100), Value(1 + i / 100)) for i in range(30)]
+    plot = scatter("t", ("x", "y"), values)
+    assert plot.numbered
+    assert [point.label for point in plot.points] == [str(i) for i in range(1, 31)]
+    assert not scatter("t", ("x", "y"), values[:2]).numbered
+
+
+def test_shots_are_worst_median_and_best_by_psnr(tmp_path: Path) -> None:
+    pictures = known_pictures(tmp_path)
+    shots = pictures.methods[EVIL].shots
+    assert [(shot.places, shot.image) for shot in shots] == [
+        (("worst",), IMAGES[0]), (("median",), IMAGES[2]), (("best",), IMAGES[4]),
+    ]  # fmt: skip
+    assert set(pictures.methods) == set(METHODS) - {"Part"}
+    assert tuple(pictures.truth) == IMAGES
+    assert pictures.notes == ()
+
+
+def test_the_crop_is_the_same_for_all_methods(tmp_path: Path) -> None:
+    files = known_files(tmp_path, size=(400, 300))
+    pictures = method_pictures(
+        known_entries(), files["predictions"], files["truth"], files["blur"], images=tmp_path / "full"
+    )
+    assert {frame.crop for frame in pictures.frames.values()} == {(256, 256)}
+    assert len(set(pictures.frames.values())) > 1
+    roles = pictures.full[IMAGES[0]]
+    assert (read_image(roles[TRUTH, ""]) == read_image(files["truth"][IMAGES[0]])).all()
+
+
+def test_frames_are_cropped_to_what_all_methods_have(tmp_path: Path) -> None:
+    files = known_files(tmp_path)
+    path = files["predictions"]["Twin"] / f"{IMAGES[0]}.png"
+    write_png(path, read_pixels(path)[:60, :90])
+    pictures = method_pictures(known_entries(), files["predictions"], files["truth"], files["blur"])
+    assert pictures.frames[IMAGES[0]].size == pictures.frames[IMAGES[0]].crop == (90, 60)
+    assert pictures.frames[IMAGES[1]].size == (96, 64)
+
+
+@pytest.mark.parametrize("budget", [0, 30_000, 120_000])
+def test_pictures_stay_within_the_budget_and_what_is_missing_is_said(tmp_path: Path, budget: int) -> None:
+    pictures = known_pictures(tmp_path, budget)
+    assert sum(len(address) for address in pictures.addresses) <= budget
+    left = len(IMAGES) - len(pictures.truth)
+    assert f"{left} of the images to compare on" in " ".join(pictures.notes)
+    text = known_page(tmp_path, pictures).read_text()
+    assert pictures.notes[0] in html.unescape(text)
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="nowhere: cannot be listed"):
+        method_pictures(known_entries(), {"Twin": tmp_path / "nowhere"}, {}, {})
+
+
+def test_the_window_is_where_the_blur_image_lost_most() -> None:
+    truth = np.random.default_rng(0).random((64, 128, 3)).astype(np.float32)
+    blur = truth.copy()
+    blur[:, 96:] = 0.5
+    counted = np.ones((64, 128), bool)
+    assert telling_window(truth, counted, blur, 32).x == pytest.approx(96, abs=1)
+    counted[:, 100:] = False
+    assert telling_window(truth, counted, blur, 32).x + 32 <= 104
+
+
+def test_error_maps_average_what_counts() -> None:
+    truth, restored = np.zeros((4, 8, 3), np.float32), np.full((4, 8, 3), 0.25, np.float32)
+    restored[:, 4:6] = 1
+    counted = np.ones((4, 8), bool)
+    counted[:, 4:6] = False
+    found = error_map(restored, truth, counted, 4)
+    assert found[:, [0, 1, 3]] == pytest.approx(0.25)
+    assert np.isnan(found[:, 2]).all()
+    colours = coloured(found, 0.25)
+    assert colours[0, 0].tolist() == coloured(np.ones((1, 1), np.float32), 0.25)[0, 0].tolist()
+    assert len(set(colours[0, 2].tolist())) == 1
+
+
+def test_charts_share_a_scale_and_start_with_the_hardest_image() -> None:
+    charts = image_charts(known_entries())
+    assert {chart.y for chart in charts.values()} == {charts["Bent"].y}
+    assert charts["Bent"].dots[0].words.startswith(IMAGES[0])
+    assert charts["Part"].dots[0].y < charts["Bent"].dots[0].y
+
+
+def test_differences_are_said_both_ways(page: str) -> None:
+    found = data(page)
+    keys = {label: key for key, label in found["labels"]}
+    there, back = (found["pairs"][f"{keys[a]} {keys[b]}"] for a, b in (("Twin", FORMULA), (FORMULA, "Twin")))
+    assert there.startswith(f"Twin less {FORMULA} over all images: +1 in PSNR (dB), 95 % +")
+    assert ": -1 in PSNR" in back
+    assert found["pairs"][f"{keys['Twin']} {keys[EVIL]}"].endswith(": a tie.")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Nobody=x", "expected METHOD=FOLDER with a method of Bent, Twin"),
+        ("Twin=nowhere", "no such folder"),
+        ("Bent=.", "is given twice"),
+    ],
+)
+def test_a_wrong_folder_of_a_method_is_refused(text: str, words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        method_folders(["Bent=.", text], ["Twin", "Bent"])
+
+
+def test_boards_of_other_protocols_need_the_same_data() -> None:
+    found = other_boards([*known_entries("paper/1"), *known_entries("direct/1")], TABLE)
+    assert {name: len(board.rows) for name, board in found.items()} == {"paper/1": 5, "direct/1": 5}
+    stranger = known_entry("x", 20, "paper/1")
+    with pytest.raises(UserError, match=r"x\.json is not of sdd / test"):
+        other_boards([replace(stranger, table=replace(stranger.table, dataset_sha256="e" * 64))], TABLE)
+
+
+def test_files_follow_the_protocol(make_pairs: Callable[..., Path], tmp_path: Path) -> None:
+    data = make_pairs(["a", "b"])
+    table = replace(TABLE, protocol="direct/1")
+    found = dataset_files(data, table, ["b"])
+    assert (found.truths, found.masks) == ({"b": data / "gt" / "b.png"}, {})
+    with pytest.raises(UserError, match="has no image c"):
+        dataset_files(data, table, ["b", "c"])
+    with pytest.raises(UserError, match="no anchor of b; run sdd-bench anchor"):
+        dataset_files(data, TABLE, ["b"])
+    for end in ("truth", "mask"):
+        write_png(tmp_path / "anchors" / "test" / f"b.{end}.png", np.zeros((4, 4), np.uint8))
+    assert dataset_files(data, TABLE, ["b"], tmp_path / "anchors").masks["b"].name == "b.mask.png"
+
+
+def test_the_command_writes_the_page(tmp_path: Path, make_pairs: Callable[..., Path]) -> None:
+    data = make_pairs([row["name"] for row in known_entry("x", 20).images])
+    fields = {"id": "direct/1"}
+    digest = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
+    dataset = {"name": "sdd", "split": "test", "sha256": "d" * 64}
+    paths = []
+    for entry in known_entries("direct/1"):
+        results = Results(entry.method, dataset, {**fields, "sha256": digest}, entry.images, "measured")
+        paths.append(str(tmp_path / f"{len(paths)}.json"))
+        write_results(results, Path(paths[-1]))
+    page = tmp_path / "page.html"
+    options = ["--out", str(tmp_path / "o.csv"), "--html", str(page), "--data", str(data)]
+    done = CliRunner().invoke(root, ["leaderboard", *paths, *options, "--pred", f"{EVIL}={data / 'blur'}"])
+    assert done.exit_code == 0, done.output
+    assert "Compare two methods</h2>" in page.read_text()
+    refused = CliRunner().invoke(root, ["leaderboard", *paths, *options])
+    assert "need both --data DATA and --pred METHOD=FOLDER" in refused.output
