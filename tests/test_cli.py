@@ -200,6 +200,10 @@ def test_demo_says_what_it_shows_and_draws_it(demo: tuple[Path, str]) -> None:
     assert "What this shows:" in printed
     page = (out / "report.html").read_text(encoding="utf-8")
     assert page.count("data:image/png;base64,") == 3 * 5
+    board = (out / "leaderboard.html").read_text(encoding="utf-8")
+    assert "What warping forgives" in board
+    assert board.count("data:image/jpeg;base64,") > 12
+    assert f"Leaderboard: {out / 'leaderboard.html'}" in printed
     assert "http" not in page.replace("http-equiv", "")
 
 

@@ -28,6 +28,7 @@ TRAINED = {"trained": "JDRL, smoke preset"}
 """What --with-training adds to them."""
 
 MOVED_PX = 2
+RANKING = "anchored/1"
 PROTOCOLS = {
     "direct/1": "leaderboard-direct.csv",
     "paper/1": "leaderboard-paper.csv",
@@ -76,7 +77,10 @@ def command(out: Path, with_training: bool, jobs: int | None) -> None:
         click.echo(textwrap.fill(line, 100, initial_indent="  ", subsequent_indent="  ") + "\n")
     pictures = {method: out / "predictions" / folder for folder, method in methods.items()}
     page = write_page(out / "report.html", tables, words, test, pictures)
-    click.echo(f"Done in {time.monotonic() - started:.0f} s. Leaderboard: {out / 'leaderboard.csv'}; pictures: {page}")
+    click.echo(
+        f"Done in {time.monotonic() - started:.0f} s. Leaderboard: {out / 'leaderboard.html'} and .csv; what it shows, "
+        f"with pictures: {page}"
+    )
 
 
 def _make_data(out: Path, workers: int) -> tuple[Pair, ...]:
@@ -130,7 +134,21 @@ def _score(out: Path, methods: Mapping[str, str], workers: int) -> dict[str, Pat
         tables[protocol] = out / name
         ending = f"*.{protocol.replace('/', '-')}.json"
         results = sorted(path for folder in methods for path in (out / "results" / folder).glob(ending))
-        _run("leaderboard", *results, "--out", tables[protocol], shown=("leaderboard", out / "results/*" / ending))
+        wanted: list[object] = ["--out", tables[protocol]]
+        shown: list[object] = ["leaderboard", out / "results/*" / ending, *wanted]
+        if protocol == RANKING:
+            page: list[object] = [
+                "--html",
+                out / "leaderboard.html",
+                "--data",
+                out / "data",
+                "--beside",
+                out / "results",
+            ]
+            pictures = [x for f, m in methods.items() for x in ("--pred", f"{m}={out / 'predictions' / f}")]
+            wanted += [*page, *pictures]
+            shown += [*page, "--pred METHOD=FOLDER ..."]
+        _run("leaderboard", *results, *wanted, shown=shown)
     return tables
 
 
