@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from leaderboard.entry import Entry
     from leaderboard.files import Written
     from leaderboard.table import Row
 
@@ -83,7 +82,7 @@ def command(
     """
     from leaderboard.entry import read_entry
     from leaderboard.files import Shown, write_boards
-    from leaderboard.page_data import entries_beside
+    from leaderboard.page_data import PictureSources, build_page, entries_beside, method_folders
     from leaderboard.submission import results_of
     from sdd_bench.errors import UserError
 
@@ -102,38 +101,10 @@ def command(
         tables.append(written)
     if html is not None:
         entries += [entry for path in beside for entry in entries_beside(path, tables[0].board.table)]
-        _write_html(html, tables[0], entries, data, pred, images)
-
-
-def _write_html(
-    path: Path, written: Written, entries: Sequence[Entry], data: Path | None, pred: Sequence[str], images: Path | None
-) -> None:
-    """Write the page of a table, with pictures where both dataset and predictions are given.
-
-    Args:
-        path: HTML file.
-        written: The table.
-        entries: Its entries, and those of the same data under other protocols.
-        data: Folder of the dataset.
-        pred: Texts METHOD=FOLDER.
-        images: Folder for whole frames.
-
-    Raises:
-        UserError: Files that do not fit the results.
-    """
-    from leaderboard.page import write_page
-    from leaderboard.page_data import dataset_files, method_folders, other_boards
-    from leaderboard.page_pictures import method_pictures
-
-    board = written.board
-    shown = [entry for entry in entries if entry.table == board.table]
-    others = other_boards([e for e in entries if e.table.protocol != board.table.protocol], board.table, board.sort)
-    pictures = None
-    if data is not None:
-        folders = method_folders(pred, [entry.method.name for entry in shown])
-        files = dataset_files(data, board.table, {row["name"] for entry in shown for row in entry.images})
-        pictures = method_pictures(shown, folders, files.truths, files.blur, masks=files.masks, images=images)
-    click.echo(f"page: {write_page(path, board, written.reported, others, shown, pictures)}")
+        first = tables[0]
+        methods = [entry.method.name for entry in entries if entry.table == first.board.table]
+        pictures = None if data is None else PictureSources(data, method_folders(pred, methods), images=images)
+        click.echo(f"page: {build_page(html, first.board, first.reported, entries, pictures)}")
 
 
 def _print(written: Written) -> None:

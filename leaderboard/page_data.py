@@ -9,8 +9,10 @@ from pathlib import Path
 
 from leaderboard.comparable import check_comparable
 from leaderboard.entry import Entry, Table, read_entry
+from leaderboard.page import write_page
+from leaderboard.page_pictures import method_pictures
 from leaderboard.submission import ENTRY, results_of
-from leaderboard.table import Board, build_board
+from leaderboard.table import Board, Row, build_board
 from sdd_bench.dataset.catalog import open_dataset
 from sdd_bench.errors import UserError
 from sdd_bench.scoring.anchors import FOLDER, files_of
@@ -114,3 +116,46 @@ def other_boards(entries: Sequence[Entry], table: Table, sort: str = "psnr_db") 
     for group in groups.values():
         check_comparable(group)
     return {protocol: build_board(group, sort) for protocol, group in groups.items()}
+
+
+@dataclass(frozen=True)
+class PictureSources:
+    """Where a page's pictures come from.
+
+    Attributes:
+        data: Folder of the dataset.
+        folders: Method to its predictions, called NAME.suffix.
+        anchors: Folder of the anchors, `anchors` in `data` if None.
+        images: Folder for whole frames, or None.
+    """
+
+    data: Path
+    folders: Mapping[str, Path]
+    anchors: Path | None = None
+    images: Path | None = None
+
+
+def build_page(
+    path: Path, board: Board, reported: Sequence[Row], entries: Sequence[Entry], sources: PictureSources | None
+) -> Path:
+    """Write the page of a table and return its path.
+
+    Args:
+        path: HTML file.
+        board: The table.
+        reported: Rows of the papers' numbers.
+        entries: Its entries, and those of the same data under other protocols.
+        sources: None leaves the pictures out.
+
+    Raises:
+        UserError: Files that do not fit the results.
+    """
+    shown = [entry for entry in entries if entry.table == board.table]
+    others = other_boards([e for e in entries if e.table.protocol != board.table.protocol], board.table, board.sort)
+    pictures = None
+    if sources is not None:
+        names = {row["name"] for entry in shown for row in entry.images}
+        files = dataset_files(sources.data, board.table, names, sources.anchors)
+        truths, blur, masks = files.truths, files.blur, files.masks
+        pictures = method_pictures(shown, sources.folders, truths, blur, masks=masks, images=sources.images)
+    return write_page(path, board, reported, others, shown, pictures)

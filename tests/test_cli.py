@@ -207,6 +207,17 @@ def test_demo_says_what_it_shows_and_draws_it(demo: tuple[Path, str]) -> None:
     assert "http" not in page.replace("http-equiv", "")
 
 
+def test_evaluate_writes_a_page_of_one_method(demo: tuple[Path, str], tmp_path: Path) -> None:
+    out = demo[0]
+    words = ("--data", out / "data", "--metrics", "psnr,ssim", "--out", tmp_path / "a.json", "--method", "Blur <b>")
+    printed = ok("evaluate", "--pred", out / "predictions" / "blur", *words, "--html", tmp_path / "page.html")
+    assert f"page: {tmp_path / 'page.html'}" in printed
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "Blur &lt;b&gt;" in page
+    assert "Blur <b>" not in page
+    assert page.count("data:image/jpeg;base64,") >= 9
+
+
 def test_demo_again_does_nothing_new_and_gives_the_same_board(
     demo: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,6 +80,12 @@ if TYPE_CHECKING:
     default=None,
     help="Folder for the truth each prediction was scored against.",
 )
+@click.option(
+    "--html",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Also write a page: intervals, worst, median and best image with error maps, a chart of all images.",
+)
 @scoring_device_option
 @grey_option
 @jobs_option
@@ -102,6 +109,7 @@ def command(
     by_order: bool,
     allow_missing: bool,
     save_warped: Path | None,
+    html: Path | None,
     device: str,
     grey: str,
     jobs: int | None,
@@ -158,9 +166,28 @@ def command(
         warn_of_empty_lpips(results)
     for target in targets.values():
         click.echo(f"written: {target} and {target.with_suffix('.csv').name}")
+    if html is not None:
+        _write_html(html, evaluation, list(targets.values()))
 
 
 ALL = "all"
+
+
+def _write_html(path: Path, evaluation: Evaluation, files: Sequence[Path]) -> None:
+    """Write the page of one method: the first protocol's, the others beside it where they are of any use there."""
+    from leaderboard.entry import read_entry
+    from leaderboard.page_data import PictureSources, build_page
+    from leaderboard.reported import add_reported
+    from leaderboard.table import build_board
+
+    entries = [read_entry(file) for file in files]
+    sources = None
+    if evaluation.pattern == "{name}" and not evaluation.by_order and not evaluation.allow_missing:
+        folders = {evaluation.method.name: evaluation.predictions}
+        sources = PictureSources(evaluation.dataset.root, folders, evaluation.anchors)
+    else:
+        click.echo("page without pictures: they need predictions called as the inputs, all of them", err=True)
+    click.echo(f"page: {build_page(path, add_reported(build_board(entries[:1])), [], entries, sources)}")
 
 
 def summary_text(results: Results) -> str:
