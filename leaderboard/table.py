@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -131,8 +132,14 @@ def pairwise_csv(pairs: Sequence[Row]) -> str:
 
 
 def safe(value: object) -> object:
-    """Return a cell that a spreadsheet will not take for a formula."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "@", "\t", "\r") else value
+    """Return a cell that a spreadsheet will not take for a formula: an apostrophe before what might be one.
+
+    >>> safe("-1+1"), safe("-0.25"), safe("a-b")
+    ("'-1+1", '-0.25', 'a-b')
+    """
+    if not isinstance(value, str) or value[:1] not in ("=", "+", "-", "@", "\t", "\r"):
+        return value
+    return value if re.fullmatch(r"-(\d+(\.\d+)?|inf)", value) else f"'{value}"
 
 
 def fixed(metric: str, value: float | None) -> str:
