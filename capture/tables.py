@@ -10,7 +10,7 @@ from capture.checks import FIGURES
 from capture.pair import ROLES
 from capture.record import Original, Record
 from capture.verdict import REFUSED
-from sdd_bench.dataset.manifest import csv_text
+from sdd_bench.dataset.manifest import csv_text, safe_cell
 
 TAKEN = ("time", "exposure_s", "f_number", "iso", "focal_length_mm", "focus_distance_m")
 COLUMNS = (
@@ -26,7 +26,7 @@ DIGITS = {"zoom": 7, "rotation_deg": 5}
 def table(records: Sequence[Record]) -> str:
     """Return the CSV text of pairs, in their order; what is not known is empty."""
     rows = [row(record) for record in records]
-    return csv_text(COLUMNS, ([values.get(column, "") for column in COLUMNS] for values in rows))
+    return csv_text(COLUMNS, ([safe_cell(values.get(column, "")) for column in COLUMNS] for values in rows))
 
 
 def row(record: Record) -> dict[str, Any]:

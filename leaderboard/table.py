@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,7 @@ import numpy as np
 
 from leaderboard.entry import Entry, Table
 from leaderboard.statistics import Array, Paired, best_probability, intervals, paired, resampled_means, tied_ranks
-from sdd_bench.dataset.manifest import csv_text
+from sdd_bench.dataset.manifest import csv_text, safe_cell
 from sdd_bench.errors import UserError
 from sdd_bench.scoring.protocol import UNRANKED
 
@@ -123,23 +122,12 @@ def differences(board: Board, baseline: str) -> dict[str, str]:
 
 def leaderboard_csv(rows: Sequence[Row]) -> str:
     """Return rows as CSV with the columns of `COLUMNS`."""
-    return csv_text(COLUMNS, ([safe(row.get(column, "")) for column in COLUMNS] for row in rows))
+    return csv_text(COLUMNS, ([safe_cell(row.get(column, "")) for column in COLUMNS] for row in rows))
 
 
 def pairwise_csv(pairs: Sequence[Row]) -> str:
     """Return comparisons as CSV with the columns of `PAIR_COLUMNS`."""
-    return csv_text(PAIR_COLUMNS, ([safe(row[column]) for column in PAIR_COLUMNS] for row in pairs))
-
-
-def safe(value: object) -> object:
-    """Return a cell that a spreadsheet will not take for a formula: an apostrophe before what might be one.
-
-    >>> safe("-1+1"), safe("-0.25"), safe("a-b")
-    ("'-1+1", '-0.25', 'a-b')
-    """
-    if not isinstance(value, str) or value[:1] not in ("=", "+", "-", "@", "\t", "\r"):
-        return value
-    return value if re.fullmatch(r"-(\d+(\.\d+)?|inf)", value) else f"'{value}"
+    return csv_text(PAIR_COLUMNS, ([safe_cell(row[column]) for column in PAIR_COLUMNS] for row in pairs))
 
 
 def fixed(metric: str, value: float | None) -> str:

@@ -365,6 +365,15 @@ def test_originals_are_only_read(harbour: Path, tmp_path: Path) -> None:
     assert tree(card) == before
 
 
+def test_what_a_camera_calls_itself_is_no_formula(harbour: Path, tmp_path: Path) -> None:
+    card = copy(harbour, tmp_path / "harbour")
+    lines = (card / "session.csv").read_text(encoding="utf-8").splitlines()
+    text = "\n".join(f"{line},{'camera' if n == 0 else '=HYPERLINK(1)'}" for n, line in enumerate(lines[:3]))
+    (card / "session.csv").write_text(text, encoding="utf-8")
+    ingest({"harbour": read_session(card)}, tmp_path / "raw", Settings(), jobs=1)
+    assert rows(tmp_path / "raw" / "pairs.csv")[0]["camera"] == "'=HYPERLINK(1)"
+
+
 def test_a_session_is_called_after_its_folder(tmp_path: Path) -> None:
     assert session_name(tmp_path / "Ümit's card (2)") == "Ümit-s-card-2"
     assert session_name(tmp_path / "...") == "session"

@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,6 +89,17 @@ def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     writer.writerow(columns)
     writer.writerows(rows)
     return out.getvalue()
+
+
+def safe_cell(value: object) -> object:
+    """Return a cell that a spreadsheet will not take for a formula: an apostrophe before what might be one.
+
+    >>> safe_cell("-1+1"), safe_cell("-0.25"), safe_cell("a-b")
+    ("'-1+1", '-0.25', 'a-b')
+    """
+    if not isinstance(value, str) or value[:1] not in ("=", "+", "-", "@", "\t", "\r"):
+        return value
+    return value if re.fullmatch(r"-(\d+(\.\d+)?|inf)", value) else f"'{value}"
 
 
 def json_text(value: object) -> str:
