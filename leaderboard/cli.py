@@ -82,7 +82,7 @@ def command(
     """
     from leaderboard.entry import read_entry
     from leaderboard.files import Shown, write_boards
-    from leaderboard.page_data import PictureSources, build_page, entries_beside, method_folders
+    from leaderboard.page.data import PictureSources, build_page, entries_beside, method_folders
     from leaderboard.submission import results_of
     from sdd_bench.errors import UserError
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from leaderboard.entry import Entry, Table
-from leaderboard.page import write_page
-from leaderboard.page_album import Pictures
-from leaderboard.page_pictures import method_pictures
+from leaderboard.page.album import Pictures
+from leaderboard.page.pictures import method_pictures
+from leaderboard.page.write import write_page
 from leaderboard.reported import reported_rows
 from leaderboard.table import build_board
 from sdd_bench.image_io import to_pixels, write_png

@@ -30,13 +30,13 @@ from known_board import (
     known_pictures,
 )
 
-from leaderboard.page import PROTOCOLS, write_page
-from leaderboard.page_crops import TRUTH, coloured, error_map, telling_window
-from leaderboard.page_data import dataset_files, method_folders, other_boards
-from leaderboard.page_methods import image_charts, method_facts
-from leaderboard.page_pictures import method_pictures
-from leaderboard.page_plots import Value, scatter
-from leaderboard.page_table import columns, lines
+from leaderboard.page.crops import TRUTH, coloured, error_map, telling_window
+from leaderboard.page.data import dataset_files, method_folders, other_boards
+from leaderboard.page.methods import image_charts, method_facts
+from leaderboard.page.pictures import method_pictures
+from leaderboard.page.plots import Value, scatter
+from leaderboard.page.table import columns, lines
+from leaderboard.page.write import PROTOCOLS, write_page
 from leaderboard.reported import reported_rows
 from leaderboard.table import build_board
 from sdd_bench.cli import root

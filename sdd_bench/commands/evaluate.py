@@ -176,7 +176,7 @@ ALL = "all"
 def _write_html(path: Path, evaluation: Evaluation, files: Sequence[Path]) -> None:
     """Write the page of one method: the first protocol's, the others beside it where they are of any use there."""
     from leaderboard.entry import read_entry
-    from leaderboard.page_data import PictureSources, build_page
+    from leaderboard.page.data import PictureSources, build_page
     from leaderboard.reported import add_reported
     from leaderboard.table import build_board
 

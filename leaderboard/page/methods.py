@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from leaderboard.entry import Entry
-from leaderboard.page_plots import Axis
+from leaderboard.page.plots import Axis
 
 WIDTH, HEIGHT = 400, 150
 LEFT, RIGHT, TOP, BOTTOM = 34, 8, 8, 22

@@ -14,11 +14,11 @@ from jinja2 import Environment, PackageLoader, Template, select_autoescape
 
 from leaderboard.entry import Entry
 from leaderboard.formats import HEADINGS, RULE
-from leaderboard.page_album import MethodPictures, Pictures
-from leaderboard.page_crops import BLUR, METHOD, TRUTH, colour_stops
-from leaderboard.page_methods import image_charts, image_table, method_facts
-from leaderboard.page_plots import Plot, Value, scatter
-from leaderboard.page_table import COSTS, FLAG_WORDS, STATUSES, columns, ends, lines, number
+from leaderboard.page.album import MethodPictures, Pictures
+from leaderboard.page.crops import BLUR, METHOD, TRUTH, colour_stops
+from leaderboard.page.methods import image_charts, image_table, method_facts
+from leaderboard.page.plots import Plot, Value, scatter
+from leaderboard.page.table import COSTS, FLAG_WORDS, STATUSES, columns, ends, lines, number
 from leaderboard.table import Board, Row, leaderboard_csv
 from sdd_bench.image_io import write_text
 from sdd_bench.scoring.protocol import PROTOCOLS as KNOWN
@@ -61,7 +61,7 @@ def write_page(
         reported: Papers' numbers, see `leaderboard.reported.reported_rows`; in a table of their own.
         others: Protocol to the board of the same methods and data under it.
         entries: Of the board, for what is known of each method and image; without them the page has no sections.
-        pictures: See `leaderboard.page_pictures.method_pictures`.
+        pictures: See `leaderboard.page.pictures.method_pictures`.
 
     Raises:
         UserError: The page cannot be written.

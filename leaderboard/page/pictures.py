@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from leaderboard.entry import Entry
-from leaderboard.page_album import PLACES, Choice, Pictures, pack
-from leaderboard.page_crops import by_name, look
+from leaderboard.page.album import PLACES, Choice, Pictures, pack
+from leaderboard.page.crops import by_name, look
 
 BUDGET_BYTES = 8_000_000
 COMPARED = 6

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from leaderboard.comparable import check_comparable
 from leaderboard.entry import Entry, Table, read_entry
-from leaderboard.page import write_page
-from leaderboard.page_pictures import method_pictures
+from leaderboard.page.pictures import method_pictures
+from leaderboard.page.write import write_page
 from leaderboard.submission import ENTRY, results_of
 from leaderboard.table import Board, Row, build_board
 from sdd_bench.dataset.catalog import open_dataset

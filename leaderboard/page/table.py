@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from leaderboard.formats import DIGITS, ENDS, HEADINGS, shown_columns
-from leaderboard.page_plots import round_step
+from leaderboard.page.plots import round_step
 from leaderboard.table import HIGHER_IS_BETTER, Board, Row
 from sdd_bench.scoring.diagnostics import FLAG_FORGIVENESS_DB, FLAG_GDI_PX, FLAG_GDI_RATIO
 

@@ -1,0 +1,1 @@
+"""The leaderboard as a page: one HTML file that opens offline."""
