@@ -13,11 +13,11 @@ from torch import nn
 
 from jdrl_baseline import checkpoint, restore
 from jdrl_baseline.config import build_config
+from jdrl_baseline.cost import COUNTED, count_macs, measure
 from jdrl_baseline.models import build_deblurring
 from jdrl_baseline.networks.deblurring import DeblurringNetwork, parameter_count
 from jdrl_baseline.networks.restormer import ChannelSelfAttention, Restormer
 from sdd_bench.cli import root as cli
-from sdd_bench.commands.profile import COUNTED, count_macs, measure
 
 TINY = {"network": "unet", "width": 4, "reblur_width": 4, "blur_map": False}
 
