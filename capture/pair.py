@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -76,9 +77,9 @@ def ingest_pair(task: PairTask) -> dict[str, Any]:
         return {**found, "fault": error.message.replace(f"{task.session}/", "")}
     digests = {}
     for role in ROLES:
-        file = developed_file(task.stem, role)
-        write_bytes(file, encode_png(pixels[role]))
-        digests[role], found["bytes"][role] = file_sha256(file), file.stat().st_size
+        content = encode_png(pixels[role])
+        write_bytes(developed_file(task.stem, role), content)
+        digests[role], found["bytes"][role] = hashlib.sha256(content).hexdigest(), len(content)
     blur_image, gt_image = (to_float(pixels[role]) for role in ROLES)
     write_pictures(task.pictures, task.name, blur_image, gt_image, _similarity(figures))
     height, width = pixels["gt"].shape[:2]

@@ -11,7 +11,7 @@ from scipy import stats
 
 from leaderboard.comparable import check_comparable
 from leaderboard.entry import Entry, Table
-from leaderboard.statistics import Array, paired, resampled_means
+from leaderboard.statistics import Array, Paired, paired, resampled_means
 from leaderboard.table import HIGHER_IS_BETTER, Row, score_matrix
 from sdd_bench.dataset.manifest import csv_text
 from sdd_bench.errors import UserError
@@ -70,6 +70,7 @@ def stability(entries: Sequence[Entry], reference: str = "anchored/1") -> list[R
     first = next((r for r in rankings if r.table.protocol == reference and r.metric == REFERENCE_METRIC), None)
     if first is None or len(first.methods) < 2:
         raise UserError(f"stability: expected results of at least two methods under {reference}")
+    comparison = paired(first.scores)
     rows = [_images_row(first)]
     for ranking in rankings:
         if ranking is first or len(set(ranking.methods) & set(first.methods)) < 2:
@@ -81,7 +82,7 @@ def stability(entries: Sequence[Entry], reference: str = "anchored/1") -> list[R
             changed.append("settings")
         if ranking.metric != first.metric:
             changed.append("metric")
-        rows.append(_compare(first, ranking, " and ".join(changed)))
+        rows.append(_compare(first, ranking, comparison, " and ".join(changed)))
     return rows
 
 
@@ -128,12 +129,11 @@ def _ranking(entries: Sequence[Entry], metric: str) -> Ranking | None:
     return Ranking(kept[0].table, words, metric, tuple(entry.method.name for entry in kept), scores)
 
 
-def _compare(first: Ranking, other: Ranking, changed: str) -> Row:
+def _compare(first: Ranking, other: Ranking, comparison: Paired, changed: str) -> Row:
     names = [name for name in first.methods if name in other.methods]
     ours, theirs = (
         np.array([ranking.means()[ranking.methods.index(name)] for name in names]) for ranking in (first, other)
     )
-    comparison = paired(first.scores)
     swaps: list[tuple[float, str]] = []
     for i, j in combinations(range(len(names)), 2):
         if (ours[i] > ours[j] and theirs[i] < theirs[j]) or (ours[i] < ours[j] and theirs[i] > theirs[j]):

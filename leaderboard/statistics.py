@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,10 +55,8 @@ def resampled_means(scores: Array, resamples: int = RESAMPLES, seed: int = SEED)
         resamples: How many samples, each of as many images as there are, with replacement.
         seed: Of the draw.
     """
-    images = scores.shape[1]
-    rng = np.random.default_rng(seed)
-    counts = rng.multinomial(images, np.full(images, 1 / images), size=resamples)
-    return np.asarray((counts / images) @ np.where(np.isfinite(scores), scores, 0.0).T)
+    shares = _resamples(scores.shape[1], resamples, seed)
+    return np.asarray(shares @ np.where(np.isfinite(scores), scores, 0.0).T)
 
 
 def intervals(scores: Array, means: Array | None = None) -> Array:
@@ -118,12 +117,7 @@ def sign_flip_p(differences: Array, resamples: int = RESAMPLES, seed: int = SEED
     [0.25]
     """
     images = differences.shape[1]
-    if images <= EXACT_IMAGES:
-        signs = 1.0 - 2.0 * (np.arange(2**images)[:, None] >> np.arange(images) & 1)
-        extra = 0
-    else:
-        signs = 1.0 - 2.0 * np.random.default_rng(seed).integers(0, 2, (resamples, images))
-        extra = 1
+    signs, extra = _signs(images, resamples, seed), int(images > EXACT_IMAGES)
     observed = np.abs(differences.sum(axis=1))
     slack = 1e-12 * np.abs(differences).sum(axis=1)  # sums of the same numbers in another order
     reached = (np.abs(signs @ differences.T) >= observed - slack).sum(axis=0)
@@ -178,6 +172,21 @@ def tied_ranks(order: Sequence[int], comparison: Paired) -> list[int]:
             leader = method
             ranks.append(place)
     return ranks
+
+
+@lru_cache(maxsize=4)
+def _resamples(images: int, resamples: int, seed: int) -> Array:
+    """Return the share of every image in each bootstrap sample, (resamples, images); drawn once for all metrics."""
+    counts = np.random.default_rng(seed).multinomial(images, np.full(images, 1 / images), size=resamples)
+    return np.asarray(counts / images)
+
+
+@lru_cache(maxsize=4)
+def _signs(images: int, resamples: int, seed: int) -> Array:
+    """Return patterns of 1 and -1, (patterns, images): all of them for few images."""
+    if images <= EXACT_IMAGES:
+        return np.asarray(1.0 - 2.0 * (np.arange(2**images)[:, None] >> np.arange(images) & 1))
+    return np.asarray(1.0 - 2.0 * np.random.default_rng(seed).integers(0, 2, (resamples, images)))
 
 
 def _ends() -> tuple[float, float]:

@@ -20,7 +20,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from leaderboard.meta import read_meta as read_meta
 from sdd_bench.dataset.manifest import Pair, content_sha256, json_text
 from sdd_bench.errors import UserError, fault_report
 from sdd_bench.image_io import file_sha256, write_bytes, write_text

@@ -14,8 +14,8 @@ from click.testing import CliRunner, Result
 from known import KnownPair
 
 from leaderboard.entry import read_entry
-from leaderboard.meta import KEYS
-from leaderboard.submission import codabench_scores, read_meta, read_submission, results_of
+from leaderboard.meta import KEYS, read_meta
+from leaderboard.submission import codabench_scores, read_submission, results_of
 from leaderboard.verification import verify_entry
 from sdd_bench.cli import root as cli
 from sdd_bench.errors import UserError

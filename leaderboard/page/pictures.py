@@ -29,7 +29,7 @@ def method_pictures(
 ) -> Pictures:
     """Return the pictures that fit into a budget, those that matter most first.
 
-    The crop of an image is the most textured window of its truth, the same for all methods. What does not fit is
+    The crop of an image is the window that `crops.telling_window` finds, the same for all methods. What does not fit is
     left out in whole: an image to compare on for all methods, or one of a method's three images; notes say so.
 
     Args:

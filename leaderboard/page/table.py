@@ -11,7 +11,6 @@ from leaderboard.page.plots import round_step
 from leaderboard.table import HIGHER_IS_BETTER, Board, Row
 from sdd_bench.scoring.diagnostics import FLAG_FORGIVENESS_DB, FLAG_GDI_PX, FLAG_GDI_RATIO
 
-STATUSES = {"measured": "measured", "flagged": "flagged", "partial": "partial"}
 STATUS_WORDS = {
     "measured": "measured",
     "flagged": "flagged: displaced or bent",
@@ -75,7 +74,7 @@ class Line:
         rank_value: What it sorts by.
         tied: Whether the rank is shared.
         first: Whether it begins a rank.
-        status: A key of `STATUSES`.
+        status: A key of `STATUS_WORDS`.
         status_words: For people.
         cells: One a column.
     """

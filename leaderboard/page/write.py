@@ -18,7 +18,7 @@ from leaderboard.page.album import MethodPictures, Pictures
 from leaderboard.page.crops import BLUR, METHOD, TRUTH, colour_stops
 from leaderboard.page.methods import image_charts, image_table, method_facts
 from leaderboard.page.plots import Plot, Value, scatter
-from leaderboard.page.table import COSTS, FLAG_WORDS, STATUSES, columns, ends, lines, number
+from leaderboard.page.table import COSTS, FLAG_WORDS, STATUS_WORDS, columns, ends, lines, number
 from leaderboard.table import Board, Row, leaderboard_csv
 from sdd_bench.image_io import write_text
 from sdd_bench.scoring.protocol import PROTOCOLS as KNOWN
@@ -83,7 +83,7 @@ def write_page(
         status_of={line.method: line.status for line in rows},
         ties=any(line.tied for line in rows),
         flag_words=FLAG_WORDS,
-        statuses={s: sum(line.status == s for line in rows) for s in STATUSES},
+        statuses={s: sum(line.status == s for line in rows) for s in STATUS_WORDS},
         csv="data:text/csv;base64," + base64.b64encode(leaderboard_csv([*board.rows, *reported]).encode()).decode(),
         reported=reported,
         plots=plots,

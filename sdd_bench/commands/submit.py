@@ -78,7 +78,8 @@ def command(
       sdd-bench submit --pred restored/ --data data/sdd --method meta.toml --out entries/my-method
       sdd-bench leaderboard entries/*/
     """
-    from leaderboard.submission import read_meta, write_entry
+    from leaderboard.meta import read_meta
+    from leaderboard.submission import write_entry
     from sdd_bench.commands.evaluate import results_name, summary_text, warn_of_empty_lpips
     from sdd_bench.dataset.catalog import open_dataset
     from sdd_bench.scoring.evaluate import Evaluation
