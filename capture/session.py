@@ -10,11 +10,11 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from capture.session_text import SHARED_KEYS, TABLE, csv_rows, number_of, toml_rows, unknown_key
+from capture.session_text import LIMITS, SHARED_KEYS, TABLE, csv_rows, number_of, toml_rows, unknown_key
 from capture.verdict import Limits
 from sdd_bench.errors import UserError, fault_report
 from sdd_bench.image_io import write_text
@@ -112,7 +112,7 @@ def read_session(folder: Path) -> Session:
 
 
 def write_session(folder: Path, shots: tuple[Shot, ...], shared: Mapping[str, str], remark: str = "") -> Path:
-    """Write session.toml and return its path.
+    """Write session.toml, the limits of the checks as comments at its end, and return its path.
 
     Args:
         folder: Of the session.
@@ -132,6 +132,8 @@ def write_session(folder: Path, shots: tuple[Shot, ...], shared: Mapping[str, st
             value = getattr(shot, key)
             if value not in ("", None, shared.get(key)):
                 lines.append(f"{key} = {_toml_value(value)}")
+    lines += ["", "# Limits of the checks; those to be changed without the #.", f"# [{LIMITS}]"]
+    lines += [f"# {name} = {_toml_value(value)}" for name, value in asdict(Limits()).items()]
     write_text(folder / TOML, "\n".join(lines) + "\n")
     return folder / TOML
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from capture.develop import Development
 from capture.draft import MAX_GAP_S, Seen, draft, list_shots, write_draft
 from capture.exif import Taken
 from capture.session import read_session
+from capture.verdict import Limits
 from sdd_bench.errors import UserError
 from sdd_bench.image_io import write_png
 from sdd_bench.srgb import decode_srgb
@@ -78,6 +80,11 @@ def test_a_folder_of_files_becomes_a_session(tmp_path: Path) -> None:
     assert (shots[-1].file, shots[-1].role) == ("broken.dng", "extra")
     assert shots[-1].notes.startswith("not a RAW file that LibRaw")
     assert {shot.camera for shot in session.shots if shot.file != "broken.dng"} == {"Known camera"}
+    assert session.limits == Limits()
+    path.write_text(
+        path.read_text(encoding="utf-8").replace("# [limits]", "[limits]").replace("# zoom = 0.05", "zoom = 0.2")
+    )
+    assert read_session(tmp_path).limits == replace(Limits(), zoom=0.2)
     before = path.read_bytes()
     with pytest.raises(UserError, match="exists already"):
         write_draft(tmp_path, Development(), jobs=1)
