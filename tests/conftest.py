@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from known import KnownPair, known_pair
+from known_rawdata import write_folder
 from numpy.typing import NDArray
 
+from sdd_bench.dataset.archive import write_archive
 from sdd_bench.image_io import to_pixels, write_png
 
 ASSETS_VARIABLE = "SDD_BENCH_TEST_ASSETS"
@@ -68,3 +70,43 @@ def make_pairs(tmp_path: Path) -> Callable[..., Path]:
 def make_known(photo: NDArray[np.float32]) -> Callable[..., KnownPair]:
     """Return `known.known_pair` of the photograph."""
     return functools.partial(known_pair, photo)
+
+
+@pytest.fixture
+def rawdata(tmp_path: Path) -> Path:
+    """A folder of pairs with their digests."""
+    return write_folder(tmp_path / "rawdata", ("name", "scene", "place", "notes", "blur_sha256", "sharp_sha256"))
+
+
+@pytest.fixture
+def packed(rawdata: Path, tmp_path: Path) -> Path:
+    """Its archive."""
+    path = tmp_path / "pairs.h5"
+    write_archive(path, rawdata, rawdata / "pairs.csv", {"tool": "x"})
+    return path
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A prepared dataset of five small pairs from as many scenes, three of them to train on."""
+    from known_run import run_command  # late: it imports torch
+
+    folder = tmp_path_factory.mktemp("train")
+    size = ("--size", "192x128", "--max-radius", 2, "--seed", 5, "--jobs", 1)
+    run_command("synthesise", "--out", folder / "photos", "--count", 5, *size)
+    choices = ("--split", 0.6, "--group-by", "scene", "--window", 64, "--jobs", 1)
+    run_command("prepare", folder / "photos", "--out", folder / "data", *choices)
+    run_command("prepare", folder / "photos", "--out", folder / "packed", *choices, "--store", "hdf5")
+    return folder / "data"
+
+
+@pytest.fixture(scope="session")
+def finished(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run that was not interrupted; dropout takes part."""
+    from known_run import CPU, tiny
+
+    from jdrl_baseline.training import train
+
+    out = tmp_path_factory.mktemp("finished")
+    train(prepared, tiny(), out, CPU, resume=False)
+    return out

@@ -1,4 +1,4 @@
-"""Training from end to end on pairs of a few pixels: files, resuming, processes, refusals, prediction."""
+"""Training from end to end on pairs of a few pixels: files, resuming, processes, refusals."""
 
 from __future__ import annotations
 
@@ -12,59 +12,16 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner
+from known_run import CPU, TINY, tiny
 
 from jdrl_baseline import checkpoint, training
-from jdrl_baseline.config import Config, build_config
 from jdrl_baseline.patches import Crops, epoch_batches, epoch_order, open_training_data, read_pair
-from jdrl_baseline.predict import load_deblurring, load_with_maps, predict
-from jdrl_baseline.restore import restore
-from jdrl_baseline.run import Hardware
 from jdrl_baseline.training import LAST, train
-from sdd_bench.cli import root as cli
 from sdd_bench.errors import UserError
-from sdd_bench.image_io import read_pixels, write_png
-
-CPU = Hardware(accelerator="cpu")
-TINY = {
-    "network": "unet", "width": 4, "reblur_width": 4, "blur_map": False, "crop": 48, "batch": 2, "workers": 0,
-    "val_scenes": 1, "val_every": 100, "sample_every": 100, "warmup_epochs": 0, "epochs": 2, "steps": 6,
-    "learning_rate": 1e-3,
-}  # fmt: skip
-
-
-def tiny(**changes: object) -> Config:
-    return build_config({**TINY, **changes}, "test")
-
-
-def run_command(*words: object) -> str:
-    result = CliRunner().invoke(cli, [str(word) for word in words])
-    assert result.exit_code == 0, result.output
-    return result.output
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A prepared dataset of five small pairs from as many scenes, three of them to train on."""
-    folder = tmp_path_factory.mktemp("train")
-    size = ("--size", "192x128", "--max-radius", 2, "--seed", 5, "--jobs", 1)
-    run_command("synthesise", "--out", folder / "photos", "--count", 5, *size)
-    choices = ("--split", 0.6, "--group-by", "scene", "--window", 64, "--jobs", 1)
-    run_command("prepare", folder / "photos", "--out", folder / "data", *choices)
-    run_command("prepare", folder / "photos", "--out", folder / "packed", *choices, "--store", "hdf5")
-    return folder / "data"
-
-
-@pytest.fixture(scope="module")
-def finished(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a run that was not interrupted; dropout takes part."""
-    out = tmp_path_factory.mktemp("finished")
-    train(data, tiny(), out, CPU, resume=False)
-    return out
+from sdd_bench.image_io import read_pixels
 
 
 def losses(out: Path) -> list[list[str]]:
@@ -77,14 +34,14 @@ def weights(path: Path) -> dict[str, torch.Tensor]:
     return {**state["deblurring"], **{f"R.{k}": v for k, v in (state.get("reblurring") or {}).items()}}
 
 
-def test_a_run_leaves_what_it_promises(finished: Path, data: Path) -> None:
+def test_a_run_leaves_what_it_promises(finished: Path, prepared: Path) -> None:
     names = {path.name for path in finished.iterdir()}
     assert names == {
         "config.json", "log.csv", "validation.csv", "tensorboard", "samples", "last.pt", "best.pt", "deblurring.pt",
     }  # fmt: skip
     settings = json.loads((finished / "config.json").read_text())
     assert settings["config"]["width"] == 4
-    assert settings["dataset_sha256"] == json.loads((data / "dataset.json").read_text())["sha256"]
+    assert settings["dataset_sha256"] == json.loads((prepared / "dataset.json").read_text())["sha256"]
     assert settings["flow"] == {"estimator": "dis", "preset": "medium"}
     assert settings["parameters"] == {"deblurring": 121735, "reblurring": 3807}
     assert len(losses(finished)) == 1 + 6
@@ -95,7 +52,7 @@ def test_a_run_leaves_what_it_promises(finished: Path, data: Path) -> None:
 
 
 def test_a_run_that_was_cut_off_goes_on_as_if_it_had_not_been(
-    data: Path, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    prepared: Path, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(training, "SAVE_EVERY", 2)
     original, calls = training.joint, []
@@ -108,43 +65,52 @@ def test_a_run_that_was_cut_off_goes_on_as_if_it_had_not_been(
 
     monkeypatch.setattr(training, "joint", cut_off)
     with pytest.raises(KeyboardInterrupt):
-        train(data, tiny(), tmp_path / "run", CPU, resume=False)
+        train(prepared, tiny(), tmp_path / "run", CPU, resume=False)
     assert checkpoint.load(tmp_path / "run" / LAST)["step"] == 4
     assert len(losses(tmp_path / "run")) == 1 + 5
     monkeypatch.setattr(training, "joint", original)
-    train(data, tiny(), tmp_path / "run", CPU, resume=True)
+    train(prepared, tiny(), tmp_path / "run", CPU, resume=True)
     assert losses(tmp_path / "run") == losses(finished)
     one, other = weights(finished / LAST), weights(tmp_path / "run" / LAST)
     assert one.keys() == other.keys()
     assert all(torch.equal(one[key], other[key]) for key in one)
 
 
-def test_readers_do_not_change_what_is_learnt(data: Path, finished: Path, tmp_path: Path) -> None:
-    train(data, tiny(workers=2), tmp_path / "run", CPU, resume=False)
+def test_readers_do_not_change_what_is_learnt(prepared: Path, finished: Path, tmp_path: Path) -> None:
+    train(prepared, tiny(workers=2), tmp_path / "run", CPU, resume=False)
     assert losses(tmp_path / "run") == losses(finished)
 
 
-def test_hdf5_gives_the_same_patches_as_png(data: Path) -> None:
-    png, packed = (open_training_data(root, tiny()) for root in (data, data.with_name("packed")))
+def test_hdf5_gives_the_same_patches_as_png(prepared: Path) -> None:
+    png, packed = (open_training_data(root, tiny()) for root in (prepared, prepared.with_name("packed")))
     assert png.patches == packed.patches
     for patch in png.patches[::5]:
-        for a, b in zip(read_pair(data, patch), read_pair(data.with_name("packed"), patch), strict=True):
+        for a, b in zip(read_pair(prepared, patch), read_pair(prepared.with_name("packed"), patch), strict=True):
             np.testing.assert_array_equal(a, b)
 
 
-def test_accumulated_steps_are_one_step_of_the_larger_batch(data: Path, tmp_path: Path) -> None:
+def test_accumulated_steps_are_one_step_of_the_larger_batch(prepared: Path, tmp_path: Path) -> None:
     plain = {"dropout": 0.0, "alpha": 0.0, "steps": 4}
-    train(data, tiny(**plain, batch=2, accumulate=2), tmp_path / "two", CPU, resume=False)
-    train(data, tiny(**{**plain, "steps": 2}, batch=4), tmp_path / "four", CPU, resume=False)
+    train(prepared, tiny(**plain, batch=2, accumulate=2), tmp_path / "two", CPU, resume=False)
+    train(prepared, tiny(**{**plain, "steps": 2}, batch=4), tmp_path / "four", CPU, resume=False)
     two, four = weights(tmp_path / "two" / LAST), weights(tmp_path / "four" / LAST)
     for key in two:
         torch.testing.assert_close(two[key], four[key], rtol=1e-3, atol=2e-5)
 
 
-def test_two_processes_are_one_with_twice_the_batch(data: Path, tmp_path: Path) -> None:
+def test_two_processes_are_one_with_twice_the_batch(prepared: Path, tmp_path: Path) -> None:
     settings = [f"{k}={v}" for k, v in {**TINY, "dropout": 0.0, "steps": 3}.items() if k not in ("batch", "network")]
     words = [word for s in settings for word in ("--set", s.replace("False", "false"))]
-    command = [sys.executable, "-m", "sdd_bench.cli", "train-baseline", "--data", str(data), "--preset", "unet-eq1"]
+    command = [
+        sys.executable,
+        "-m",
+        "sdd_bench.cli",
+        "train-baseline",
+        "--data",
+        str(prepared),
+        "--preset",
+        "unet-eq1",
+    ]
     for name, extra in (("one", ["--set", "batch=4"]), ("two", ["--set", "batch=2", "--devices", "2"])):
         whole = [*command, *words, *extra, "--accelerator", "cpu", "--out", str(tmp_path / name)]
         done = subprocess.run(whole, capture_output=True, text=True, check=False, timeout=300)
@@ -154,11 +120,20 @@ def test_two_processes_are_one_with_twice_the_batch(data: Path, tmp_path: Path) 
     assert done.stdout.count("written:") == 1
 
 
-def test_two_machines_are_two_processes(data: Path, tmp_path: Path) -> None:
+def test_two_machines_are_two_processes(prepared: Path, tmp_path: Path) -> None:
     changes = {**TINY, "dropout": 0.0, "steps": 3}
     settings = [f"{k}={v}".replace("False", "false") for k, v in changes.items() if k not in ("batch", "network")]
     words = [word for s in settings for word in ("--set", s)]
-    command = [sys.executable, "-m", "sdd_bench.cli", "train-baseline", "--data", str(data), "--preset", "unet-eq1"]
+    command = [
+        sys.executable,
+        "-m",
+        "sdd_bench.cli",
+        "train-baseline",
+        "--data",
+        str(prepared),
+        "--preset",
+        "unet-eq1",
+    ]
     command += [*words, "--set", "batch=2", "--nodes", "2", "--accelerator", "cpu", "--out"]
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -175,13 +150,13 @@ def test_two_machines_are_two_processes(data: Path, tmp_path: Path) -> None:
     ]
     said = [machine.communicate(timeout=300)[0] for machine in machines]
     assert [machine.returncode for machine in machines] == [0, 0], said
-    train(data, tiny(dropout=0.0, steps=3, batch=4), tmp_path / "one", CPU, resume=False)
+    train(prepared, tiny(dropout=0.0, steps=3, batch=4), tmp_path / "one", CPU, resume=False)
     two, one = (np.array(losses(tmp_path / name)[1:], float) for name in ("run", "one"))
     np.testing.assert_allclose(two, one, rtol=1e-3)
 
 
 def test_a_loss_that_is_not_finite_stops_with_the_images(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     original, calls = training.joint, []
 
@@ -192,11 +167,11 @@ def test_a_loss_that_is_not_finite_stops_with_the_images(
 
     monkeypatch.setattr(training, "joint", spoilt)
     with pytest.raises(UserError, match=r"step 2: the loss is not finite on \w+_\d+_\d+, \w+; no checkpoint"):
-        train(data, tiny(), tmp_path / "run", CPU, resume=False)
+        train(prepared, tiny(), tmp_path / "run", CPU, resume=False)
 
 
-def test_a_full_disk_is_one_clear_line_and_the_last_checkpoint_stays(data: Path, tmp_path: Path) -> None:
-    train(data, tiny(steps=2), tmp_path, CPU, resume=False)
+def test_a_full_disk_is_one_clear_line_and_the_last_checkpoint_stays(prepared: Path, tmp_path: Path) -> None:
+    train(prepared, tiny(steps=2), tmp_path, CPU, resume=False)
     state = checkpoint.load(tmp_path / LAST)
     state["config"]["steps"] = 4
     checkpoint.save(tmp_path / LAST, state)
@@ -204,26 +179,26 @@ def test_a_full_disk_is_one_clear_line_and_the_last_checkpoint_stays(data: Path,
     limit = len(before) // 2
     script = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))"
     command = [sys.executable, "-c", f"{script}; from sdd_bench.cli import main; main()"]
-    command += ["train-baseline", "--data", str(data), "--resume", str(tmp_path), "--accelerator", "cpu"]
+    command += ["train-baseline", "--data", str(prepared), "--resume", str(tmp_path), "--accelerator", "cpu"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 1
     assert re.fullmatch(r"Error: \S+/(last|best)\.pt: cannot be written \(File too large\)\n", done.stderr), done.stderr
     assert (tmp_path / LAST).read_bytes() == before
-    train(data, tiny(steps=4), tmp_path, CPU, resume=True)
+    train(prepared, tiny(steps=4), tmp_path, CPU, resume=True)
     assert [row[0] for row in losses(tmp_path)[1:]] == ["1", "2", "3", "4"]
 
 
-def test_validation_scenes_have_no_patch_in_training(data: Path) -> None:
-    found = open_training_data(data, tiny())
+def test_validation_scenes_have_no_patch_in_training(prepared: Path) -> None:
+    found = open_training_data(prepared, tiny())
     assert len(found.held_out) == 1
     assert {pair.scene for pair in found.validation} == set(found.held_out)
     assert not [patch for patch in found.patches if patch.name.startswith(found.held_out[0])]
     with pytest.raises(UserError, match="has only 3 scenes"):
-        open_training_data(data, tiny(val_scenes=3))
+        open_training_data(prepared, tiny(val_scenes=3))
 
 
-def test_order_and_crops_follow_the_seed_and_the_epoch_alone(data: Path) -> None:
-    found = open_training_data(data, tiny())
+def test_order_and_crops_follow_the_seed_and_the_epoch_alone(prepared: Path) -> None:
+    found = open_training_data(prepared, tiny())
     first, again, later = (Crops(found, tiny(), epoch)[3] for epoch in (0, 0, 1))
     assert not any(isinstance(crop, UserError) for crop in (first, again, later))
     assert torch.equal(first[0], again[0])
@@ -235,10 +210,10 @@ def test_order_and_crops_follow_the_seed_and_the_epoch_alone(data: Path) -> None
     assert epoch_batches(order, 2, 0, 1, skip=2) == epoch_batches(order, 2, 0, 1)[2:]
 
 
-def test_a_deleted_or_damaged_patch_is_one_clear_line(data: Path, tmp_path: Path) -> None:
+def test_a_deleted_or_damaged_patch_is_one_clear_line(prepared: Path, tmp_path: Path) -> None:
     import shutil
 
-    shutil.copytree(data, tmp_path / "data")
+    shutil.copytree(prepared, tmp_path / "data")
     victim = next((tmp_path / "data" / "train_patches" / "blur").iterdir())
     victim.write_bytes(victim.read_bytes()[:100])
     with pytest.raises(UserError, match=rf"^[^\n]*{victim.name}: [^\n]*$"):
@@ -250,15 +225,15 @@ def test_a_deleted_or_damaged_patch_is_one_clear_line(data: Path, tmp_path: Path
     [({"width": 8}, "begun with other settings: width"), ({"seed": 3}, "begun with other settings: seed")],
 )
 def test_a_run_does_not_go_on_with_other_settings(
-    data: Path, finished: Path, changes: dict[str, object], words: str
+    prepared: Path, finished: Path, changes: dict[str, object], words: str
 ) -> None:
     with pytest.raises(UserError, match=words):
-        train(data, replace(tiny(), **changes), finished, CPU, resume=True)  # type: ignore[arg-type]
+        train(prepared, replace(tiny(), **changes), finished, CPU, resume=True)  # type: ignore[arg-type]
 
 
-def test_a_folder_with_a_run_is_not_begun_anew(data: Path, finished: Path) -> None:
+def test_a_folder_with_a_run_is_not_begun_anew(prepared: Path, finished: Path) -> None:
     with pytest.raises(UserError, match="holds a run already; go on with --resume"):
-        train(data, tiny(), finished, CPU, resume=False)
+        train(prepared, tiny(), finished, CPU, resume=False)
 
 
 @pytest.mark.parametrize("damage", ["cut", "pickle", "empty", "text"])
@@ -275,53 +250,3 @@ def test_damaged_checkpoints_are_one_clear_line_and_run_no_code(finished: Path, 
     (tmp_path / "x.pt").write_bytes(content)
     with pytest.raises(UserError, match=r"x\.pt: not a checkpoint"):
         checkpoint.load(tmp_path / "x.pt")
-
-
-def test_predictions_are_written_once_and_of_one_checkpoint(finished: Path, data: Path, tmp_path: Path) -> None:
-    words = ("predict", "--checkpoint", finished / "deblurring.pt", "--data", data, "--out", tmp_path / "p")
-    assert "written: 2 predictions" in run_command(*words)
-    assert "written: 0 predictions" in run_command(*words)
-    shapes = {read_pixels(path).shape for path in (tmp_path / "p").glob("*.png")}
-    assert shapes == {(128, 192, 3)}
-    with pytest.raises(UserError, match="another checkpoint or other settings"):
-        predict(finished / LAST, {"a": next((tmp_path / "p").glob("*.png"))}, tmp_path / "p")
-
-
-def test_a_folder_of_images_of_any_size_is_restored_in_16_bits(finished: Path, tmp_path: Path) -> None:
-    write_png(tmp_path / "in" / "odd.png", np.full((37, 53, 3), 120, np.uint8))
-    words = ("--images", tmp_path / "in", "--out", tmp_path / "out", "--bits", 16)
-    run_command("predict", "--checkpoint", finished / "deblurring.pt", *words)
-    restored = read_pixels(tmp_path / "out" / "odd.png")
-    assert (restored.shape, restored.dtype) == ((37, 53, 3), np.uint16)
-
-
-def test_maps_say_how_blurred_each_pixel_is_taken_to_be(finished: Path, data: Path, tmp_path: Path) -> None:
-    words = ("predict", "--data", data, "--maps", tmp_path / "maps", "--checkpoint")
-    run_command(*words, finished / LAST, "--out", tmp_path / "p")
-    (name, *_) = sorted(path.name for path in (tmp_path / "p").glob("*.png"))
-    radius = cv2.imread(str(tmp_path / "maps" / "radius" / name), cv2.IMREAD_UNCHANGED)
-    component = cv2.imread(str(tmp_path / "maps" / "blur_map" / name), cv2.IMREAD_UNCHANGED)
-    assert (radius.shape, radius.dtype, component.shape) == ((128, 192), np.uint16, (128, 192))
-    assert 0 < radius.mean() / 256 < 7
-    assert component.max() == 255
-    plain = tmp_path / "plain"
-    run_command("predict", "--data", data, "--checkpoint", finished / LAST, "--out", plain)
-    np.testing.assert_array_equal(read_pixels(plain / name), read_pixels(tmp_path / "p" / name))
-    with pytest.raises(UserError, match=r"holds no blur map and no reblurring network .* best\.pt"):
-        load_with_maps(finished / "deblurring.pt")
-
-
-def test_predictions_that_would_be_one_file_are_refused(finished: Path, tmp_path: Path) -> None:
-    for name in ("a.png", "a.tif"):
-        write_png(tmp_path / name, np.zeros((64, 64, 3), np.uint8))
-    words = ["predict", "--checkpoint", finished / LAST, "--images", tmp_path, "--out", tmp_path / "p"]
-    result = CliRunner().invoke(cli, [str(word) for word in words])
-    assert result.exit_code == 1
-    assert "another image of that name" in result.output
-
-
-def test_tiles_equal_the_full_frame(finished: Path) -> None:
-    network = load_deblurring(finished / "deblurring.pt")
-    image = np.random.default_rng(0).random((720, 900, 3)).astype(np.float32)
-    whole, tiled = restore(network, image), restore(network, image, tile_px=672)
-    assert np.abs(whole - tiled).max() < 1e-5
