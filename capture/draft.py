@@ -19,6 +19,7 @@ from sdd_bench.dataset.similar import hash_bits
 from sdd_bench.errors import UserError, fault_report
 from sdd_bench.image_io import to_float
 from sdd_bench.work import Item, map_items
+from sdd_bench.workers import Workers
 
 MAX_GAP_S = 300.0
 """Shots further apart are of different scenes, alike or not: the tripod may have come back."""
@@ -55,7 +56,7 @@ class Seen:
     fault: str = ""
 
 
-def write_draft(folder: Path, how: Development, jobs: int) -> tuple[Path, tuple[Shot, ...]]:
+def write_draft(folder: Path, how: Development, jobs: Workers) -> tuple[Path, tuple[Shot, ...]]:
     """Write a session's first session.toml; return its path and what stands in it.
 
     Raises:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from capture.record import Record
 from sdd_bench.dataset.catalog import open_dataset
 from sdd_bench.dataset.similar import HASH_SIDE, MAX_DISTANCE, hash_files
+from sdd_bench.workers import Workers
 
 NAMED = 3
 """Partners named in a reason; the rest are counted."""
@@ -40,7 +41,7 @@ class Known:
     hashes: tuple[str, ...]
 
 
-def known_views(data: Path, jobs: int) -> Known:
+def known_views(data: Path, jobs: Workers) -> Known:
     """Return the views of a dataset, prepared or as released.
 
     Raises:

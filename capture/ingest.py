@@ -34,6 +34,7 @@ from sdd_bench.errors import fault_report
 from sdd_bench.image_io import file_sha256, list_images, write_text
 from sdd_bench.version import __version__
 from sdd_bench.work import Item, Journal, fingerprint, map_items
+from sdd_bench.workers import Workers
 
 REPORT = "session-report.html"
 
@@ -86,7 +87,7 @@ def session_name(folder: Path) -> str:
     return re.sub(r"[^\w.-]+", "-", name).strip("-.") or "session"
 
 
-def ingest(sessions: Mapping[str, Session], out: Path, settings: Settings, jobs: int) -> Outcome:
+def ingest(sessions: Mapping[str, Session], out: Path, settings: Settings, jobs: Workers) -> Outcome:
     """Ingest sessions into a folder and return what it then holds.
 
     Args:
@@ -104,8 +105,15 @@ def ingest(sessions: Mapping[str, Session], out: Path, settings: Settings, jobs:
     if settings.archive is not None:
         check_target(settings.archive)
     known = tuple(known_views(data, jobs) for data in settings.against)
-    folder.begin()
-    states = dict(folder.states)
+    with folder.claimed():
+        return _ingest(sessions, folder, settings, known, jobs)
+
+
+def _ingest(
+    sessions: Mapping[str, Session], folder: RawData, settings: Settings, known: tuple[Known, ...], jobs: Workers
+) -> Outcome:
+    """Do the work in a claimed folder."""
+    out, states = folder.root, dict(folder.states)
     done = 0
     for name, session in sessions.items():
         states[name], developed = _develop_session(name, session, folder, settings, known, jobs)
@@ -153,7 +161,7 @@ def _own_verdict(record: Record, limits: Limits, fault: str) -> Verdict:
 
 
 def _develop_session(
-    name: str, session: Session, folder: RawData, settings: Settings, known: tuple[Known, ...], jobs: int
+    name: str, session: Session, folder: RawData, settings: Settings, known: tuple[Known, ...], jobs: Workers
 ) -> tuple[SessionState, int]:
     """Return what is known of a session once all its pairs have been developed, and how many were in this run."""
     items, shots = [], []

@@ -10,6 +10,7 @@ RAWDATA/.run/                         while a run goes on: journals, and images 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 from collections.abc import Iterable, Iterator
@@ -20,13 +21,14 @@ from typing import Any
 from capture.checks import FIGURES
 from capture.duplicates import Known
 from capture.pair import ROLES, developed_file
-from capture.record import Original, Record, developed_from_json
+from capture.record import Record, developed_from_json, original_from_json, shot_from_json
 from capture.session import Shot
 from capture.verdict import REFUSED, Limits, Verdict
-from sdd_bench.dataset.manifest import json_text
+from sdd_bench.dataset.manifest import is_plain, json_text
+from sdd_bench.dataset.text_files import read_json
 from sdd_bench.errors import UserError
 from sdd_bench.image_io import write_text
-from sdd_bench.run_folder import WORK_FOLDER
+from sdd_bench.run_folder import WORK_FOLDER, claimed
 
 SCHEMA = 1
 MARK = "ingest.json"
@@ -78,8 +80,8 @@ class SessionState:
                 entry.name,
                 self.name,
                 entry.shot,
-                Original(**entry.result["blur"]),
-                Original(**entry.result["gt"]),
+                original_from_json(entry.result["blur"]),
+                original_from_json(entry.result["gt"]),
                 developed_from_json(entry.result["developed"]) if entry.result["developed"] else None,
                 NO_VERDICT,
             )
@@ -110,17 +112,26 @@ class RawData:
         if root.exists() and not root.is_dir():
             raise UserError(f"{root}: is a file, expected a new or empty folder, or one of an earlier ingest")
         started = (self.work / MARK).is_file()
-        if root.exists() and any(root.iterdir()) and not (root / MARK).is_file() and not started:
+        filled = root.exists() and any(entry.name != WORK_FOLDER for entry in root.iterdir())
+        if filled and not (root / MARK).is_file() and not started:
             raise UserError(f"{root}: is not empty and not of an earlier ingest; give another --out")
         self.states: dict[str, SessionState] = {}
         self.outdated: set[str] = set()
+        self._seen = self._listing()
         self._read_states()
 
-    def begin(self) -> None:
-        """Claim the folder and clear what a kill left half written."""
-        for leftover in self.root.rglob(".part-*"):
-            leftover.unlink()
-        write_text(self.work / MARK, json_text({"schema": SCHEMA}))
+    @contextlib.contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Work in the folder alone.
+
+        Raises:
+            UserError: Another run is at work there, or has ended since this one looked; it cannot be written.
+        """
+        with claimed(self.root):
+            if self._listing() != self._seen:
+                raise UserError(f"{self.root}: another run has ended there just now; give the command again")
+            write_text(self.work / MARK, json_text({"schema": SCHEMA}))
+            yield
 
     def end(self) -> None:
         """Remove what only an unfinished run needs."""
@@ -205,20 +216,26 @@ class RawData:
                 raise UserError(f"{file}: of a pair that is described no more, but changed since; move it away")
             file.unlink()
 
+    def _listing(self) -> list[tuple[str, int]]:
+        """Return which sessions stand there, and when each was written."""
+        return sorted((file.name, file.stat().st_mtime_ns) for file in (self.root / SESSIONS).glob("*.json"))
+
     def _state_file(self, name: str) -> Path:
         return self.root / SESSIONS / f"{name}.json"
 
     def _read_states(self) -> None:
         for file in sorted((self.root / SESSIONS).glob("*.json")):
             try:
-                content = json.loads(file.read_text(encoding="utf-8"))
+                content = read_json(file)
+                if content["session"] != file.stem:
+                    raise ValueError("another session's")
                 if _is_current(content):
                     state = _state_from_json(content)
                     state.records()
                     self.states[state.name] = state
                 else:
-                    self.outdated.add(str(content["session"]))
-            except (OSError, ValueError, KeyError, TypeError, AttributeError):
+                    self.outdated.add(file.stem)
+            except (UserError, ValueError, KeyError, TypeError, AttributeError):
                 raise UserError(f"{file}: damaged; delete it, and its session is ingested anew") from None
 
 
@@ -233,14 +250,39 @@ def _is_current(content: dict[str, Any]) -> bool:
 
 
 def _state_from_json(content: dict[str, Any]) -> SessionState:
-    return SessionState(
-        str(content["session"]),
-        content["settings"],
-        str(content["description_sha256"]),
-        Limits(**content["limits"]),
-        tuple(Entry(**{**entry, "shot": Shot(**entry["shot"])}) for entry in content["pairs"]),
-        tuple(Known(known["name"], tuple(known["pairs"]), tuple(known["hashes"])) for known in content["against"]),
-    )
+    """Return what is known of a session; names that would be files elsewhere are a ValueError."""
+    limits, settings, digest = content["limits"], content["settings"], content["description_sha256"]
+    entries = tuple(_entry_from_json(entry) for entry in content["pairs"])
+    known = tuple(_known_from_json(dataset) for dataset in content["against"])
+    if not isinstance(settings, dict) or not isinstance(digest, str) or not all(map(_is_number, limits.values())):
+        raise TypeError("settings, digest or limits")
+    if len({entry.name for entry in entries}) < len(entries):
+        raise ValueError("a pair stands twice")
+    return SessionState(content["session"], settings, digest, Limits(**limits), entries, known)
+
+
+def _entry_from_json(content: dict[str, Any]) -> Entry:
+    entry = Entry(**{**content, "shot": shot_from_json(content["shot"])})
+    sizes = entry.result["bytes"]
+    texts = (entry.name, entry.fingerprint, entry.result["fault"])
+    if not all(isinstance(text, str) for text in texts) or not is_plain(entry.name):
+        raise ValueError("a pair's name")
+    if not entry.fingerprint.isalnum() or not set(sizes) <= set(ROLES) or not all(map(_is_number, sizes.values())):
+        raise ValueError("fingerprint or sizes")
+    return entry
+
+
+def _known_from_json(content: dict[str, Any]) -> Known:
+    known = Known(content["name"], tuple(content["pairs"]), tuple(content["hashes"]))
+    if not all(isinstance(text, str) for text in (known.name, *known.pairs, *known.hashes)):
+        raise TypeError("a dataset's views")
+    if len(known.pairs) != len(known.hashes) or any(len(h) != 64 or set(h) - {"0", "1"} for h in known.hashes):
+        raise ValueError("hashes")
+    return known
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _literal(name: str) -> str:

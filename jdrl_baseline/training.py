@@ -6,6 +6,7 @@ and goes on from its last checkpoint gives the losses and weights of one that wa
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from collections.abc import Iterator
@@ -19,15 +20,16 @@ from tqdm import tqdm
 from jdrl_baseline import checkpoint
 from jdrl_baseline.config import Config
 from jdrl_baseline.losses import Losses
-from jdrl_baseline.patches import load_epoch, open_training_data
+from jdrl_baseline.patches import TrainingData, load_epoch, open_training_data
 from jdrl_baseline.phases import Batch, Seen, joint, warm_up
 from jdrl_baseline.pictures import write_sample
 from jdrl_baseline.records import Records
-from jdrl_baseline.run import Hardware, Run, settings_text, summary
+from jdrl_baseline.run import Hardware, Run, is_first_process, settings_text, summary
 from jdrl_baseline.validation import validate
 from sdd_bench.dataset.manifest import json_text
 from sdd_bench.errors import UserError
 from sdd_bench.image_io import write_text
+from sdd_bench.run_lock import run_lock
 
 LAST, BEST, EXPORTED = "last.pt", "best.pt", "deblurring.pt"
 SAVE_EVERY = 500
@@ -42,14 +44,30 @@ def train(root: Path, config: Config, out: Path, hardware: Hardware, *, resume: 
         config: What is trained.
         out: The run's folder: config.json, log.csv, tensorboard/, samples/ and checkpoints.
         hardware: What it runs on.
-        resume: Go on from the run's last checkpoint; without, the folder must not hold one.
+        resume: Go on from the run's last checkpoint, which must be there; without, go on if one of the same settings is.
 
     Raises:
-        UserError: Data, settings or checkpoints that do not fit, or a loss that is not finite.
+        UserError: Data, settings or checkpoints that do not fit, another run at work in the folder, or a loss that is
+            not finite.
     """
     data = open_training_data(root, config)
-    if not resume and (out / LAST).is_file():
-        raise UserError(f"{out}: holds a run already; go on with --resume {out}, or give another folder")
+    with run_lock(out / ".lock", out) if is_first_process() else contextlib.nullcontext():
+        if not resume and (out / LAST).is_file():
+            _check_same(out / LAST, config)
+            resume = True
+        return _train(data, config, out, hardware, resume=resume)
+
+
+def _check_same(path: Path, config: Config) -> None:
+    """Raise UserError if a checkpoint is of a run with other settings."""
+    before = asdict(checkpoint.config_of(checkpoint.load(path, checkpoint.TRAINING), path))
+    changed = [k for k, v in asdict(config).items() if before[k] != v]
+    if changed:
+        raise UserError(f"{path.parent}: holds a run with other settings: {', '.join(changed)}; give another folder")
+
+
+def _train(data: TrainingData, config: Config, out: Path, hardware: Hardware, *, resume: bool) -> Path | None:
+    """Train in a folder that is this run's alone."""
     fabric = Fabric(
         accelerator=hardware.accelerator,
         devices=hardware.devices,
@@ -64,6 +82,7 @@ def train(root: Path, config: Config, out: Path, hardware: Hardware, *, resume: 
     fabric.print(summary(run))
     if resume:
         run.restore(out / LAST)
+        fabric.print(f"going on from step {run.step} of {run.total_steps}")
     elif fabric.is_global_zero:
         write_text(out / "config.json", json_text({**settings_text(run), "hardware": asdict(hardware)}))
     _loop(run, hardware)

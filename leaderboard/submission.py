@@ -21,11 +21,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sdd_bench.dataset.manifest import Pair, content_sha256, json_text
+from sdd_bench.dataset.text_files import read_json, shown, short
 from sdd_bench.errors import UserError, fault_report
 from sdd_bench.image_io import file_sha256, write_bytes, write_text
 from sdd_bench.run_folder import RunFolder
 from sdd_bench.scoring.protocol import DEFAULT_PROTOCOL, METRICS
 from sdd_bench.scoring.results import Method, Results, read_results
+from sdd_bench.scoring.results_check import check_method
+from sdd_bench.workers import Workers
 
 if TYPE_CHECKING:
     from sdd_bench.scoring.evaluate import Evaluation
@@ -70,22 +73,41 @@ def read_submission(folder: Path) -> Submission:
         raise UserError(
             f"{folder}: holds no {ENTRY}: not an entry, or one half made; 'sdd-bench submit' writes it last"
         )
+    content = read_json(path)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
         if content["schema"] != SCHEMA:
-            raise ValueError(f"schema {content['schema']!r}, expected {SCHEMA}")
+            raise ValueError(f"schema {shown(content['schema'])}, expected {SCHEMA}")
         keys = ("dataset", "protocols", "predictions", "files", "configuration", "tool")
+        check_method(content["method"])
         submission = Submission(Method(**content["method"]), *({**content[key]} for key in keys))
-        unsafe = [name for name in submission.files if not SAFE_NAME.fullmatch(name)]
-        if unsafe or META not in submission.files or not submission.protocols or not submission.predictions:
-            raise ValueError(f"files {unsafe}" if unsafe else "no protocols, predictions or meta.toml")
-        for protocol in submission.protocols.values():
-            _ = (submission.files[protocol["results"]], protocol["sha256"])
-        _ = [submission.dataset[key] for key in ("name", "split", "sha256", "n_images")]
-        _ = dict(submission.dataset["excluded"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{path}: damaged ({type(error).__name__}: {error})") from None
+        _check_submission(submission)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{path}: damaged ({type(error).__name__}: {short(str(error))})") from None
     return submission
+
+
+def _check_submission(submission: Submission) -> None:
+    """Check what an entry.json names.
+
+    Raises:
+        KeyError: Something is missing.
+        TypeError: Something is of another type.
+        ValueError: A file outside the entry, or nothing where something is needed.
+    """
+    files, protocols, predictions, dataset = (
+        submission.files, submission.protocols, submission.predictions, submission.dataset
+    )  # fmt: skip
+    unsafe = [name for name in files if not SAFE_NAME.fullmatch(name)]
+    if unsafe or META not in files or not protocols or not predictions:
+        raise ValueError(f"files {shown(unsafe)}" if unsafe else "no protocols, predictions or meta.toml")
+    for protocol in protocols.values():
+        _ = (files[protocol["results"]], protocol["sha256"])
+    texts = [*files.values(), *predictions.values(), *(protocol["sha256"] for protocol in protocols.values())]
+    texts += [dataset[key] for key in ("name", "split", "sha256")]
+    _ = dataset["n_images"]
+    wrong = [text for text in (*texts, *dict(dataset["excluded"]).values()) if not isinstance(text, str)]
+    if wrong:
+        raise TypeError(f"{shown(wrong[0])}, expected text")
 
 
 def file_faults(folder: Path, submission: Submission) -> list[str]:
@@ -118,7 +140,7 @@ def results_of(path: Path) -> tuple[Path, ...]:
 
 
 def write_entry(
-    evaluation: Evaluation, meta: Path, out: Path, names: Mapping[str, str], jobs: int, *, codabench: bool = False
+    evaluation: Evaluation, meta: Path, out: Path, names: Mapping[str, str], jobs: Workers, *, codabench: bool = False
 ) -> list[Results]:
     """Score predictions and pack method, results and digests into a folder; entry.json comes last.
 
@@ -141,24 +163,25 @@ def write_entry(
     content = _read_bytes(meta)
     request = _request(evaluation, content, predictions)
     run = RunFolder(out, out / ENTRY, request)
-    fresh = not run.is_finished
-    if fresh:
+    if run.is_finished:
+        found = [read_results(path) for path in results_of(out)]
+        if codabench:
+            write_text(out / SCORES, json_text(codabench_scores(ranking(found))))
+        return []
+    with run.claimed():
         found = _score(evaluation, run, {protocol: out / RESULTS / name for protocol, name in names.items()}, jobs)
         changed = [row["name"] for row in found[0].images if row["restored_sha256"] != predictions[row["name"]]]
         if changed:
             raise fault_report(
                 [f"{name}: changed while it was scored" for name in changed], str(evaluation.predictions)
             )
-    else:
-        found = [read_results(path) for path in results_of(out)]
-    if codabench:
-        write_text(out / SCORES, json_text(codabench_scores(ranking(found))))
-    if fresh:
+        if codabench:
+            write_text(out / SCORES, json_text(codabench_scores(ranking(found))))
         write_bytes(out / META, content)
         text = json_text({**_manifest(out, found, names, predictions), "request": request})
         write_text(out / ENTRY, text)
         run.end()
-    return found if fresh else []
+    return found
 
 
 def ranking(found: Sequence[Results]) -> Results:
@@ -210,11 +233,10 @@ def _request(evaluation: Evaluation, meta: bytes, predictions: Mapping[str, str]
     }
 
 
-def _score(evaluation: Evaluation, run: RunFolder, targets: Mapping[str, Path], jobs: int) -> list[Results]:
+def _score(evaluation: Evaluation, run: RunFolder, targets: Mapping[str, Path], jobs: Workers) -> list[Results]:
     """Return the results, written; a refusal before any image was scored leaves no trace of the run."""
     from sdd_bench.scoring.evaluate import evaluate
 
-    run.begin()
     try:
         return evaluate(evaluation, targets, jobs)
     except UserError:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from leaderboard.consistency import contradictions, read_claims, same, shown
+from leaderboard.consistency import contradictions, read_claims
 from leaderboard.submission import ENTRY, Submission, pairs_sha256, prediction_digests, read_submission
 from sdd_bench.dataset.catalog import open_dataset
+from sdd_bench.dataset.text_files import shown
 from sdd_bench.errors import UserError
 from sdd_bench.scoring.evaluate import Evaluation, evaluate
 from sdd_bench.scoring.protocol import METRICS
 from sdd_bench.scoring.results import CONDITIONS, Results, columns
+from sdd_bench.scoring.results_check import in_words, same
+from sdd_bench.workers import Workers
 
 HASHES = ("restored_sha256", "blur_sha256", "sharp_sha256")
 DATASET = ("name", "split", "n_images", "sha256", "excluded", "anchors_sha256")
@@ -23,7 +27,7 @@ def verify_entry(
     entry: Path,
     pred: Path,
     data: Path,
-    jobs: int,
+    jobs: Workers,
     *,
     dataset_name: str | None = None,
     anchors: Path | None = None,
@@ -87,11 +91,11 @@ def differences(claimed: Results, scored: Results) -> list[str]:
     said, here = claimed.protocol, scored.protocol
     unlike = [key for key in here if said.get(key) != here[key]]
     if unlike:
-        return [f"{where}: the protocol's {k} is {said.get(k)!r}, scored again with {here[k]!r}" for k in unlike]
+        return [f"{where}: the protocol's {k} is {shown(said.get(k))}, scored again with {here[k]!r}" for k in unlike]
     pairs = [(f"dataset {key}", claimed.dataset.get(key), scored.dataset.get(key)) for key in DATASET]
     pairs += [("status", claimed.status, scored.status), ("missing", claimed.missing, scored.missing)]
     pairs += [("LPIPS weights", claimed.weights.get("trunk_sha256"), scored.weights.get("trunk_sha256"))]
-    found = [f"{where}: {what} is {a!r}, scored again {b!r}" for what, a, b in pairs if a != b]
+    found = [f"{where}: {what} is {shown(a)}, scored again {shown(b)}" for what, a, b in pairs if a != b]
     theirs, ours = ({row["name"]: row for row in results.images} for results in (claimed, scored))
     if list(theirs) != list(ours) or len(theirs) != len(claimed.images):
         return [*found, f"{where}: its rows are not one an image of the split in the order of their names"]
@@ -108,7 +112,7 @@ def _row_differences(claimed: Mapping[str, Any], scored: Mapping[str, Any], name
         if column == "flags":  # their words hold rounded numbers
             a, b = bool(a), bool(b)
         if not same(a, b):
-            yield f"{column} is {shown(a)}, scored again {shown(b)}"
+            yield f"{column} is {in_words(a)}, scored again {in_words(b)}"
 
 
 def _settings(entry: Path, submission: Submission) -> dict[str, Any]:
@@ -137,9 +141,15 @@ def _settings(entry: Path, submission: Submission) -> dict[str, Any]:
 
 
 def _flow_of(claims: Mapping[str, Results]) -> str:
-    """Return the flow estimator of an entry, by name."""
-    flows = [results.protocol.get("flow") for results in claims.values()]
-    model = next((flow.get("model") for flow in flows if isinstance(flow, dict) and flow.get("model")), None)
+    """Return the flow estimator of an entry, by name.
+
+    Raises:
+        UserError: Something else than a name, such as one with a file of weights behind it.
+    """
+    flows = [results.protocol.get("flow") or {} for results in claims.values()]
+    model = next((flow["model"] for flow in flows if flow.get("model")), "")
+    if not re.fullmatch(r"[\w.+-]*", model):
+        raise UserError(f"flow model {shown(model)}: expected the name of a model; give it yourself with --flow")
     return f"ptlflow:{model}" if model else "dis"
 
 

@@ -14,6 +14,7 @@ from sdd_bench.dataset.manifest import Pair
 from sdd_bench.geometry.disk import disk
 from sdd_bench.image_io import read_image, read_pixels, to_pixels, write_png
 from sdd_bench.work import Item, map_items
+from sdd_bench.workers import Workers
 
 DECONVOLUTION_RADIUS_PX = 2.0
 DECONVOLUTION_STEPS = 6
@@ -38,7 +39,7 @@ def richardson_lucy(blur: NDArray[np.floating], radius_px: float, steps: int) ->
     return np.clip(restored, 0, 1)
 
 
-def write_deconvolutions(pairs: Sequence[Pair], out: Path, jobs: int) -> None:
+def write_deconvolutions(pairs: Sequence[Pair], out: Path, jobs: Workers) -> None:
     """Write the deconvolution of every pair's blur image to out/NAME.png."""
     items = [Item(pair.name, (pair.blur, out / f"{pair.name}.png")) for pair in pairs]
     map_items(_deconvolve_file, items, jobs=jobs, label="deconvolve")

@@ -8,6 +8,7 @@ import sys
 
 import click
 
+from sdd_bench.interrupt import EXIT_CODE, end_on_interrupt
 from sdd_bench.version import __version__
 
 COMMANDS = {
@@ -67,13 +68,39 @@ def root() -> None:
     """
 
 
+GO_ON = {"ingest", "prepare", "synthesise", "analyse", "anchor", "train-baseline", "predict", "evaluate", "submit"}
+"""Subcommands that keep what is finished when they are stopped."""
+
+
 def main() -> None:
-    """Run the command line; a broken pipe or Ctrl-C ends without a traceback."""
+    """Run the command line; Ctrl-C, a broken pipe and a full disk end it without a traceback."""
+    end_on_interrupt(farewell)
     try:
-        root()
+        sys.exit(root(standalone_mode=False))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo(farewell(), err=True)
+        sys.exit(EXIT_CODE)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        click.echo(f"Error: {where}{error.strerror or error}", err=True)
+        sys.exit(1)
+    except MemoryError as error:
+        click.echo(f"Error: too little memory{f' ({error})' if str(error) else ''}; give fewer --jobs", err=True)
+        sys.exit(1)
+
+
+def farewell() -> str:
+    """Return what is said to somebody who stops a command: whether and how it goes on."""
+    named = next((ALIASES.get(word, word) for word in sys.argv[1:] if not word.startswith("-")), "")
+    if named in GO_ON:
+        return "stopped; what is finished is kept, and the same command goes on from there"
+    return "stopped"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The one exception written for the person at the keyboard."""
+"""The exceptions written for the person at the keyboard."""
 
 from __future__ import annotations
 
@@ -16,6 +16,10 @@ class UserError(click.ClickException):
     """
 
     exit_code = 1
+
+
+class CannotWriteError(UserError):
+    """A folder or disk that takes no more: nothing else can be written there either, so that a run stops at once."""
 
 
 def fault_report(faults: Sequence[str], where: str) -> UserError:

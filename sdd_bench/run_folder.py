@@ -1,21 +1,51 @@
 """An output folder that belongs to one request: new, interrupted or finished, and never somebody else's files.
 
-While work goes on, the folder holds `.run/` with the request and the journal; when it is complete, a JSON file with the
-request in it marks it finished and `.run/` is gone.
+While work goes on, the folder holds `.run/` with the request, the journal and the lock of whoever works there; when it
+is complete, a JSON file with the request in it marks it finished and `.run/` is gone.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sdd_bench.errors import UserError
+from sdd_bench.errors import CannotWriteError, UserError
 from sdd_bench.image_io import write_text
+from sdd_bench.run_lock import run_lock
 from sdd_bench.work import Journal
 
 WORK_FOLDER = ".run"
+
+
+@contextlib.contextmanager
+def claimed(root: Path) -> Iterator[None]:
+    """Work in a folder alone, cleared of what a kill left half written.
+
+    Raises:
+        UserError: Another run is at work there; the folder cannot be written.
+    """
+    with run_lock(root / WORK_FOLDER / "lock", root):
+        try:
+            for leftover in root.rglob(".part-*"):
+                leftover.unlink()
+        except OSError as error:
+            raise CannotWriteError(f"{root}: cannot be written ({error.strerror or error})") from None
+        yield
+
+
+@contextlib.contextmanager
+def journal_of(target: Path) -> Iterator[Journal]:
+    """Work alone at a file, with the journal beside it to go on with; the journal stays until it is removed.
+
+    Raises:
+        UserError: Another run is at work at that file; its folder cannot be written.
+    """
+    with run_lock(target.with_name(f".{target.name}.lock"), target):
+        yield Journal(target.with_name(f".{target.name}.journal"))
 
 
 class RunFolder:
@@ -42,16 +72,23 @@ class RunFolder:
         self.work = out / WORK_FOLDER
         self._finished = finished
         self._request = request
+        self._was_there = finished.is_file()
         self.is_finished = self._holds_same(finished, "holds")
         if not self.is_finished and not self._holds_same(self.work / "request.json", "holds an unfinished run of"):
             self._check_free()
 
-    def begin(self) -> Journal:
-        """Claim the folder, clear what a kill left half written, and return the journal to go on with."""
-        for leftover in self.out.rglob(".part-*"):
-            leftover.unlink()
-        write_text(self.work / "request.json", json.dumps({"request": self._request}))
-        return Journal(self.work / "journal.jsonl")
+    @contextlib.contextmanager
+    def claimed(self) -> Iterator[Journal]:
+        """Work in the folder alone, with the journal to go on with.
+
+        Raises:
+            UserError: Another run is at work there, or has ended since this one looked; it cannot be written.
+        """
+        with claimed(self.out):
+            if self._finished.is_file() != self._was_there:
+                raise UserError(f"{self.out}: another run has ended there just now; give the command again")
+            write_text(self.work / "request.json", json.dumps({"request": self._request}))
+            yield Journal(self.work / "journal.jsonl")
 
     def end(self) -> None:
         """Remove the work folder if it is there; to be called after the finished file has been written."""
@@ -73,7 +110,7 @@ class RunFolder:
     def _check_free(self) -> None:
         if self.out.exists() and not self.out.is_dir():
             raise UserError(f"{self.out}: is a file, expected a new or empty folder")
-        if self.out.exists() and any(self.out.iterdir()):
+        if self.out.exists() and any(entry.name != WORK_FOLDER for entry in self.out.iterdir()):
             raise UserError(f"{self.out}: is not empty and not of an earlier run; give another --out")
 
 

@@ -1,4 +1,4 @@
-"""One function over many items: worker processes, progress, and a journal so that a killed run goes on.
+"""One function over many items: progress, faults together, and a journal so that a killed run goes on.
 
 Whatever is random must be seeded by the item and inner libraries are held to one thread, so the results are the
 same bytes with any number of workers.
@@ -11,16 +11,14 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
-from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from sdd_bench.errors import UserError, fault_report
-
-Result = dict[str, Any]
+from sdd_bench.errors import CannotWriteError, UserError, fault_report
+from sdd_bench.workers import Result, Workers, run
 
 
 @dataclass(frozen=True)
@@ -75,7 +73,7 @@ class Journal:
             with self.path.open("ab") as file:
                 file.write(b"\n" + json.dumps(entry).encode() + b"\n")
         except OSError as error:
-            raise UserError(f"{self.path}: cannot be written ({error.strerror or error})") from None
+            raise CannotWriteError(f"{self.path}: cannot be written ({error.strerror or error})") from None
 
     def remove(self) -> None:
         """Delete the journal: the run is complete."""
@@ -83,10 +81,17 @@ class Journal:
 
 
 def fingerprint(configuration: object, *files: Path) -> str:
-    """Return a digest of a configuration (anything JSON can hold) and of files' paths, sizes and times."""
+    """Return a digest of a configuration (anything JSON can hold) and of files' paths, sizes and times.
+
+    Raises:
+        UserError: A file that is not there any more.
+    """
     stats = []
     for file in files:
-        stat = file.stat()
+        try:
+            stat = file.stat()
+        except OSError as error:
+            raise UserError(f"{file}: cannot be read ({error.strerror or error})") from None
         stats.append([str(file), stat.st_size, stat.st_mtime_ns])
     return hashlib.sha256(json.dumps([configuration, stats], sort_keys=True).encode()).hexdigest()
 
@@ -95,7 +100,7 @@ def map_items(
     function: Callable[[Any], Result],
     items: Sequence[Item],
     *,
-    jobs: int,
+    jobs: Workers,
     label: str,
     where: str = "",
     journal: Journal | None = None,
@@ -106,15 +111,16 @@ def map_items(
     Args:
         function: A module-level function; its result must survive JSON where a journal is given.
         items: The work.
-        jobs: Worker processes; 1 works in this process.
+        jobs: Worker processes, 1 works in this process; or a Dask scheduler's address.
         label: Shown before the progress bar, on standard error.
         where: Named in front of the collected faults; the label if empty.
         journal: Items found in it are not done again.
         still_valid: Asked of a journalled result; False does the item again.
 
     Raises:
-        UserError: Every item that raised one is reported, after all others have been done and journalled; or a
-            worker process died.
+        CannotWriteError: At once, from an item that could not write its results, or from the journal.
+        UserError: Every item that raised one, or whose worker process died at it alone, is reported, after all others
+            have been done and journalled.
     """
     results: dict[str, Result] = {}
     waiting = []
@@ -126,56 +132,20 @@ def map_items(
             waiting.append(item)
     faults: list[str] = []
     with tqdm(total=len(items), initial=len(results), desc=label, unit="", disable=not _show_progress()) as bar:
-        try:
-            for item, result in zip(waiting, _run(function, waiting, min(jobs, len(waiting))), strict=True):
-                if isinstance(result, UserError):
-                    faults.append(result.message)
-                else:
-                    results[item.name] = result
-                    if journal:
-                        journal.add(item, result)
-                bar.update()
-        except BrokenExecutor:
-            kept = "; finished items are kept, the same command goes on" if journal else ""
-            raise UserError(
-                f"{label}: a worker process died, most likely for lack of memory; take fewer --jobs{kept}"
-            ) from None
+        outcomes = run(function, [(item.name, item.payload) for item in waiting], jobs, label)
+        for item, result in zip(waiting, outcomes, strict=True):
+            if isinstance(result, CannotWriteError):
+                raise result
+            if isinstance(result, UserError):
+                faults.append(result.message)
+            else:
+                results[item.name] = result
+                if journal:
+                    journal.add(item, result)
+            bar.update()
     if faults:
         raise fault_report(faults, where or label)
     return [results[item.name] for item in items]
-
-
-def default_jobs() -> int:
-    """Return the number of CPUs this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _run(function: Callable[[Any], Result], items: Sequence[Item], jobs: int) -> Any:
-    from joblib import Parallel, delayed
-
-    if jobs <= 1:
-        return (_guarded(function, item.payload) for item in items)
-    return Parallel(n_jobs=jobs, return_as="generator", batch_size=1, pre_dispatch="2*n_jobs")(
-        delayed(_guarded)(function, item.payload) for item in items
-    )
-
-
-def _guarded(function: Callable[[Any], Result], payload: Any) -> Result | UserError:
-    """Return the result or the UserError, so that one bad item does not stop the others."""
-    _hold_to_one_thread()
-    try:
-        return function(payload)
-    except UserError as error:
-        return error
-
-
-def _hold_to_one_thread() -> None:
-    """Keep inner libraries from sharing sums over a varying number of threads."""
-    import cv2
-
-    cv2.setNumThreads(1)
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(1)
 
 
 def _show_progress() -> bool:

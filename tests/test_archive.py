@@ -129,7 +129,7 @@ def test_a_full_disk_ends_in_one_line_and_leaves_the_archive_there(packed: Path,
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == f"UserError {packed}: cannot be written (File too large)\n"
+    assert done.stdout == f"CannotWriteError {packed}: cannot be written (File too large)\n"
     assert packed.read_bytes() == before
     assert not list(packed.parent.glob(".part-*"))
 

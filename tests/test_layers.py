@@ -1,4 +1,4 @@
-"""The house: imports run down, heavy libraries live in one file each (h5py in two), nothing is called utils."""
+"""The house: imports run down, heavy libraries live in one file each (h5py in three), nothing is called utils."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = ("sdd_bench", "capture", "leaderboard", "jdrl_baseline")
 FLOORS = [
     {"sdd_bench.version"},
-    {"sdd_bench.errors"},
+    {"sdd_bench.errors", "sdd_bench.interrupt"},
+    {"sdd_bench.png_header"},
     {"sdd_bench.image_io", "sdd_bench.srgb"},
+    {"sdd_bench.image_headers"},
+    {"sdd_bench.run_lock", "sdd_bench.workers", "sdd_bench.cluster"},
     {"sdd_bench.work"},
     {"sdd_bench.run_folder"},
     {"sdd_bench.geometry"},
@@ -27,9 +30,11 @@ FLOORS = [
 ONE_FILE = {
     "ptlflow": ("sdd_bench/geometry/flow.py",),
     "lpips": ("sdd_bench/scoring/perceptual.py",),
-    "h5py": ("sdd_bench/dataset/store.py", "sdd_bench/dataset/archive.py"),
+    "h5py": tuple(f"sdd_bench/dataset/{name}.py" for name in ("store", "archive", "hdf5_file")),
+    "distributed": ("sdd_bench/cluster.py",),
+    "filelock": ("sdd_bench/run_lock.py",),
     "imagehash": ("sdd_bench/dataset/similar.py",),
-    "joblib": ("sdd_bench/work.py",),
+    "joblib": ("sdd_bench/workers.py",),
     "rawpy": ("capture/develop.py",),
     "exifread": ("capture/exif.py",),
 }

@@ -232,8 +232,8 @@ def test_a_run_does_not_go_on_with_other_settings(
 
 
 def test_a_folder_with_a_run_is_not_begun_anew(prepared: Path, finished: Path) -> None:
-    with pytest.raises(UserError, match="holds a run already; go on with --resume"):
-        train(prepared, tiny(), finished, CPU, resume=False)
+    with pytest.raises(UserError, match="holds a run with other settings: learning_rate, seed; give another folder"):
+        train(prepared, replace(tiny(), seed=4, learning_rate=2e-3), finished, CPU, resume=False)
 
 
 @pytest.mark.parametrize("damage", ["cut", "pickle", "empty", "text"])

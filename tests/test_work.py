@@ -80,9 +80,45 @@ def test_a_torn_journal_line_is_ignored(tmp_path: Path) -> None:
     assert [Journal(tmp_path / "j").result_of(item) for item in items(2)] == [{"value": 7}, {"value": 8}]
 
 
-def test_a_dying_worker_ends_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"x: a worker process died, most likely for lack of memory; take fewer --jobs"):
-        map_items(die_at_three, items(6), jobs=2, label="x", journal=Journal(tmp_path / "j"))
+def test_an_item_whose_worker_dies_is_named_and_the_others_are_done(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(UserError) as caught:
+        map_items(die_at_three, items(6), jobs=4, label="x", journal=Journal(tmp_path / "j"))
+    said = "x: 3: its worker process died although it was alone, most likely for lack of memory; give the same command "
+    assert caught.value.message == said + "with --jobs 1 where more is free"
+    assert (
+        "x: a worker process died, most likely for lack of memory; going on with --jobs 2\n" in capfd.readouterr().err
+    )
+    again = Journal(tmp_path / "j")
+    assert [bool(again.result_of(item)) for item in items(6)] == [True, True, True, False, True, True]
+
+
+def fill_memory(number: int) -> dict[str, Any]:
+    import resource
+
+    import numpy as np
+
+    if number == 1:
+        soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+        resource.setrlimit(resource.RLIMIT_AS, (4 << 30, hard))
+        try:
+            np.ones((1 << 35,))
+        finally:
+            resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+    return {"value": number}
+
+
+def lose_file(number: int) -> dict[str, Any]:
+    return {"value": Path(f"/nowhere/{number}").read_text()} if number == 2 else {"value": number}
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_too_little_memory_and_lost_files_are_faults_of_their_items(tmp_path: Path, jobs: int) -> None:
+    with pytest.raises(UserError, match=r"^x: 1: too little memory \(.*\); give the same command with --jobs 1$"):
+        map_items(fill_memory, items(3), jobs=jobs, label="x", journal=Journal(tmp_path / "j"))
+    with pytest.raises(UserError, match=r"^x: 2: /nowhere/2: No such file or directory$"):
+        map_items(lose_file, items(3), jobs=jobs, label="x", journal=Journal(tmp_path / "k"))
 
 
 def test_fingerprint_follows_configuration_and_files(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from sdd_bench.commands.options import (
     data_option,
     dataset_option,
     grey_option,
-    job_count,
-    jobs_option,
+    workers,
+    workers_options,
 )
 
 
@@ -29,7 +29,7 @@ from sdd_bench.commands.options import (
     help="Copy transforms, masks and warped truths into a folder that can be shipped beside the dataset.",
 )
 @grey_option
-@jobs_option
+@workers_options
 def command(
     data: Path | None,
     dataset_name: str | None,
@@ -38,6 +38,7 @@ def command(
     export: Path | None,
     grey: str,
     jobs: int | None,
+    scheduler: str | None,
 ) -> None:
     """Draw each sharp image into its blur image's frame, once: the truth that anchored/1 scores against.
 
@@ -55,7 +56,7 @@ def command(
     dataset = open_dataset(data_folder(data), chosen, dataset_name, grey)
     pairs = dataset.split(split) if chosen else dataset.pairs
     folder = anchors or dataset.root / FOLDER
-    records = ensure_anchors(pairs, folder, job_count(jobs), grey)
+    records = ensure_anchors(pairs, folder, workers(jobs, scheduler), grey, wait=False)
     good = [record for record in records if record["status"] == "anchored"]
     tables = write_tables(records, folder)
     for record in records:

@@ -17,8 +17,6 @@ from sdd_bench.commands.options import (
     exclude_failed_option,
     flow_option,
     grey_option,
-    job_count,
-    jobs_option,
     metric_names,
     metrics_option,
     pattern_option,
@@ -27,6 +25,8 @@ from sdd_bench.commands.options import (
     split_option,
     torch_device,
     trunk_option,
+    workers,
+    workers_options,
 )
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ if TYPE_CHECKING:
 )
 @scoring_device_option
 @grey_option
-@jobs_option
+@workers_options
 def command(
     predictions: Path,
     data: Path | None,
@@ -113,6 +113,7 @@ def command(
     device: str,
     grey: str,
     jobs: int | None,
+    scheduler: str | None,
 ) -> None:
     """Score a folder of predictions under a named protocol, or all of them in one pass.
 
@@ -159,7 +160,7 @@ def command(
         method=Method(name),
     )
     targets = _targets(out, evaluation)
-    found = evaluate(evaluation, targets, job_count(jobs))
+    found = evaluate(evaluation, targets, workers(jobs, scheduler))
     for results in found:
         click.echo(summary_text(results))
     if metrics is None:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sdd_bench.commands.options import grey_option, job_count, jobs_option
+from sdd_bench.commands.options import grey_option, workers, workers_options
 
 if TYPE_CHECKING:
     from capture.develop import Development
     from capture.ingest import Outcome
     from capture.session import Session
+    from sdd_bench.workers import Workers
 
 SHOWN = 20
 
@@ -56,7 +57,7 @@ SHOWN = 20
     help="Dumps: factors against green.",
 )
 @grey_option
-@jobs_option
+@workers_options
 def command(
     sessions: tuple[Path, ...],
     out: Path | None,
@@ -75,6 +76,7 @@ def command(
     raw_white_balance: tuple[float, float],
     grey: str,
     jobs: int | None,
+    scheduler: str | None,
 ) -> None:
     """Develop, check and pair the shots of camera sessions.
 
@@ -99,12 +101,12 @@ def command(
     dump = Dump(*raw_shape, raw_pattern, raw_bits, raw_black, *raw_white_balance) if raw_shape else None
     how = Development(int(bits), demosaic, half_size, dump, grey)
     if init:
-        _init(sessions, how, job_count(jobs))
+        _init(sessions, how, workers(jobs, scheduler))
         return
     if out is None:
         raise UserError("no --out: expected the folder to write the pairs to, or --init for a first description")
     named = _read_sessions(sessions, session_name)
-    outcome = ingest(named, out, Settings(how, match_exposure, against, archive), job_count(jobs))
+    outcome = ingest(named, out, Settings(how, match_exposure, against, archive), workers(jobs, scheduler))
     _print_outcome(outcome)
     accepted = any(status != "refused" for status in outcome.counts())
     if archive is not None and accepted:
@@ -113,7 +115,7 @@ def command(
         raise UserError(f"{out}: no pair was accepted; the reasons stand in refused.csv and session-report.html")
 
 
-def _init(folders: tuple[Path, ...], how: Development, jobs: int) -> None:
+def _init(folders: tuple[Path, ...], how: Development, jobs: Workers) -> None:
     """Write and print the first descriptions."""
     from capture.draft import write_draft
     from capture.session import refuse_existing

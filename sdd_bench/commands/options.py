@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from sdd_bench.errors import UserError
+from sdd_bench.workers import Workers, default_jobs
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -122,6 +123,15 @@ def jobs_option(function: F) -> F:
     )(function)
 
 
+def workers_options(function: F) -> F:
+    """Add --jobs and --scheduler; resolve their values with `workers`."""
+    return click.option(
+        "--scheduler",
+        metavar="tcp://HOST:PORT",
+        help="A Dask scheduler whose workers do the work, instead of processes here: docs/scale.md.",
+    )(jobs_option(function))
+
+
 def grey_option(function: F) -> F:
     """Add --grey."""
     return click.option(
@@ -166,9 +176,20 @@ def metric_names(text: str | None) -> tuple[str, ...]:
 
 def job_count(jobs: int | None) -> int:
     """Return the number of workers asked for, else that of the CPUs."""
-    from sdd_bench.work import default_jobs
-
     return jobs or default_jobs()
+
+
+def workers(jobs: int | None, scheduler: str | None) -> Workers:
+    """Return who works: the scheduler's workers, the processes asked for, else one for each CPU.
+
+    Raises:
+        UserError: Both were given.
+    """
+    if scheduler is None:
+        return job_count(jobs)
+    if jobs is not None:
+        raise UserError(f"--jobs {jobs} and --scheduler {scheduler}: expected one of them")
+    return scheduler
 
 
 def torch_device(device: str) -> str:

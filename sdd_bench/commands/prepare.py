@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from sdd_bench.commands.options import grey_option, job_count, jobs_option
+from sdd_bench.commands.options import grey_option, workers, workers_options
 
 SOURCE_VARIABLE = "SDD_BENCH_SOURCE"
 
@@ -47,7 +47,7 @@ SOURCE_VARIABLE = "SDD_BENCH_SOURCE"
 @click.option("--store", type=click.Choice(["png", "hdf5"]), default="png", show_default=True)
 @click.option("--skip-faulty", is_flag=True, help="Leave faulty pairs out, and say so in dataset.json.")
 @grey_option
-@jobs_option
+@workers_options
 def command(
     source: Path | None,
     dataset: str | None,
@@ -63,6 +63,7 @@ def command(
     skip_faulty: bool,
     grey: str,
     jobs: int | None,
+    scheduler: str | None,
 ) -> None:
     """Turn a folder of pairs into a dataset: frames, splits, patches, manifest.
 
@@ -86,7 +87,7 @@ def command(
         found = "no SOURCE folder given" if source is None else f"{source}: no such folder, nor an archive (.h5)"
         raise UserError(f"{found}. {missing_data_message()}")
     choices = Choices(dataset, name, fraction, split_file, group_by, seed, recipe, window_px, store, grey, skip_faulty)
-    preparation, target, summary = prepare_source(source, choices, out, job_count(jobs))
+    preparation, target, summary = prepare_source(source, choices, out, workers(jobs, scheduler))
     for note in summary.notes:
         click.echo(f"note: {note}", err=True)
     counts = ", ".join(f"{count} {split}" for split, count in summary.pairs.items()) or "no full frames"

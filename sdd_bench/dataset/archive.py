@@ -15,18 +15,21 @@ import json
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sdd_bench.dataset.archive_files import PatientFile, check_folder, check_words
+from sdd_bench.dataset.archive_files import check_folder, check_words
+from sdd_bench.dataset.hdf5_file import PatientFile, created_hdf5
 from sdd_bench.dataset.manifest import csv_text, read_csv
+from sdd_bench.dataset.text_files import control_in, short, shown
 from sdd_bench.errors import UserError
-from sdd_bench.image_io import MAX_PIXELS, Pixels, file_sha256, read_pixels, write_png, write_text
+from sdd_bench.image_io import MAX_PIXELS, Pixels, check_expansion, file_sha256, read_pixels, write_png, write_text
 from sdd_bench.work import Item, map_items
+from sdd_bench.workers import Workers
 
 FORMAT = "sdd-bench pairs"
 SCHEMA = 1
@@ -38,6 +41,8 @@ DIGEST_COLUMNS = {"blur": "blur_sha256", "gt": "sharp_sha256"}
 """Columns that, where a table has them, hold the sha256 of the frames' PNG files."""
 
 MAX_COLUMN_BYTES = 100_000_000
+MAX_CELL_BYTES = 1_000_000
+ROWS_AT_ONCE = 16
 FILE_TIME_S = 946_684_800
 """Modification time of unpacked frames (2000-01-01 UTC): a journal knows a frame that was unpacked again."""
 
@@ -98,28 +103,18 @@ def write_archive(path: Path, root: Path, table: Path, about: Mapping[str, Any])
     rows = read_csv(table, ("name",))
     columns = list(rows[0]) if rows else []
     check_words(table, columns, [row["name"] for row in rows])
-    temporary = path.with_name(f".part-{path.name}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with _created(temporary) as (file, sink):
-            file.attrs["format"] = FORMAT
-            file.attrs["schema"] = SCHEMA
-            file.attrs["about"] = json.dumps(about, ensure_ascii=False, sort_keys=True)
-            pairs = file.create_group("pairs")
-            pairs.attrs["columns"] = np.array(columns, dtype=h5py.string_dtype())
-            for column in columns:
-                pairs.create_dataset(column, data=[row[column] for row in rows], dtype=h5py.string_dtype())
-            _write_frames(file, sink, root, [row["name"] for row in rows], str(path))
-        temporary.replace(path)
-    except (OSError, RuntimeError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or _reason(error)
-        raise UserError(f"{path}: cannot be written ({reason})") from None
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
+    with created_hdf5(path) as (file, sink):
+        file.attrs["format"] = FORMAT
+        file.attrs["schema"] = SCHEMA
+        file.attrs["about"] = json.dumps(about, ensure_ascii=False, sort_keys=True)
+        pairs = file.create_group("pairs")
+        pairs.attrs["columns"] = np.array(columns, dtype=h5py.string_dtype())
+        for column in columns:
+            pairs.create_dataset(column, data=[row[column] for row in rows], dtype=h5py.string_dtype())
+        _write_frames(file, sink, root, [row["name"] for row in rows], str(path))
 
 
-def unpack(path: Path, folder: Path, *, jobs: int = 1, at_hand: Mapping[str, Path] | None = None) -> None:
+def unpack(path: Path, folder: Path, *, jobs: Workers = 1, at_hand: Mapping[str, Path] | None = None) -> None:
     """Write an archive's pairs to folder/blur/NAME.png, folder/gt/NAME.png and folder/pairs.csv.
 
     Called again after a kill it keeps the frames that are there and right. Everything but the samples of the frames
@@ -147,21 +142,6 @@ def unpack(path: Path, folder: Path, *, jobs: int = 1, at_hand: Mapping[str, Pat
     write_text(folder / TABLE, csv_text(columns, ([row[column] for column in columns] for row in rows)))
     items = [Item(f"{frame.role}/{frame.name}", frame) for frame in frames]
     map_items(_unpack_frame, items, jobs=jobs, label="unpack", where=str(path))
-
-
-@contextmanager
-def _created(path: Path) -> Iterator[tuple[Any, PatientFile]]:
-    """Open a new HDF5 file for writing; what the disk refused is raised when it is closed."""
-    import h5py
-
-    with PatientFile(path, "w+") as sink:
-        try:
-            with h5py.File(sink, "w", libver="v110") as file:
-                yield file, sink
-        except (OSError, RuntimeError, ValueError):
-            sink.check()  # without what was lost HDF5 stumbles over its own file and names another reason
-            raise
-        sink.check()
 
 
 def _write_frames(file: Any, sink: PatientFile, root: Path, names: Sequence[str], where: str) -> None:
@@ -253,22 +233,34 @@ def _read_table(path: Path) -> tuple[list[dict[str, str]], list[str]]:
         if file.attrs.get("format") != FORMAT:
             raise UserError(f"{path}: an HDF5 file, but not an archive of sdd-bench ingest")
         if file.attrs.get("schema") != SCHEMA:
-            raise UserError(f"{path}: schema {file.attrs.get('schema')!r}, this version reads schema {SCHEMA}")
-        groups = {name: _member(path, file, name, h5py.Group) for name in ("pairs", *ROLES)}
+            raise UserError(f"{path}: schema {shown(file.attrs.get('schema'))}, this version reads schema {SCHEMA}")
+        groups = {name: own_member(path, file, name, h5py.Group) for name in ("pairs", *ROLES)}
         columns = [str(column) for column in groups["pairs"].attrs.get("columns", ())]
         check_words(path, columns, [])
         count = len(groups["blur"])
-        cells = {c: _read_column(path, _member(path, groups["pairs"], c, h5py.Dataset), count) for c in columns}
+        cells = {c: _read_column(path, own_member(path, groups["pairs"], c, h5py.Dataset), count) for c in columns}
         check_words(path, columns, cells["name"])
+        size, samples = path.stat().st_size, 0
         for role in ROLES:
             for name in cells["name"]:
-                _check_frame(path, _member(path, groups[role], name, h5py.Dataset))
+                samples += _check_frame(path, own_member(path, groups[role], name, h5py.Dataset))
+                check_expansion(str(path), samples, size)
     rows = [dict(zip(columns, values, strict=True)) for values in zip(*cells.values(), strict=True)]
     return rows, columns
 
 
-def _member(path: Path, group: Any, name: str, kind: Any) -> Any:
-    """Return a member that lies in the file itself; links are not followed."""
+def own_member(path: Path, group: Any, name: str, kind: Any) -> Any:
+    """Return a member of an HDF5 group that lies in the file itself; links are not followed.
+
+    Args:
+        path: The file, for messages.
+        group: An open one of it.
+        name: Of the member.
+        kind: `h5py.Group` or `h5py.Dataset`.
+
+    Raises:
+        UserError: It is missing, a link, of another kind, or has its data in other files.
+    """
     import h5py
 
     where = f"{group.name.rstrip('/')}/{name}"
@@ -292,17 +284,33 @@ def _read_column(path: Path, column: Any, count: int) -> list[str]:
         raise UserError(f"{path}: {column.name} is not text")
     if column.shape != (count,):
         raise UserError(f"{path}: {column.name} has shape {column.shape}, expected ({count},) as /blur has members")
-    return [str(cell) for cell in column.asstr()[()]]
+    if column.dtype.itemsize > MAX_CELL_BYTES:
+        raise UserError(f"{path}: {column.name} has cells of {column.dtype.itemsize:,} bytes")
+    cells: list[str] = []
+    total = 0
+    for start in range(0, count, ROWS_AT_ONCE):  # many cells may be one text of the file
+        part = [str(cell) for cell in column.asstr()[start : start + ROWS_AT_ONCE]]
+        total += sum(map(len, part))
+        if total > MAX_COLUMN_BYTES:
+            raise UserError(f"{path}: {column.name} holds over {MAX_COLUMN_BYTES // 1_000_000} MB of text")
+        cells += part
+    if any(control_in(cell) is not None for cell in cells):
+        raise UserError(f"{path}: {column.name} holds control characters, expected text")
+    return cells
 
 
-def _check_frame(path: Path, frame: Any) -> None:
+def _check_frame(path: Path, frame: Any) -> int:
+    """Return how many bytes a frame's samples take, if it is one."""
     shape, dtype = frame.shape, frame.dtype
     if dtype not in (np.uint8, np.uint16) or shape is None or len(shape) != 3 or shape[2] != 3 or 0 in shape:
-        raise UserError(f"{path}: {frame.name} is {shape} {dtype}, expected (H, W, 3) uint8 or uint16")
+        raise UserError(f"{path}: {short(frame.name)} is {shape} {dtype}, expected (H, W, 3) uint8 or uint16")
     for height, width, channels in (shape, frame.chunks or shape):
         if math.prod((height, width, channels)) > 3 * MAX_PIXELS:
             what = f"{width}x{height} is over the limit of {MAX_PIXELS // 1_000_000} megapixels"
-            raise UserError(f"{path}: {frame.name}: {what}")
+            raise UserError(f"{path}: {short(frame.name)}: {what}")
+        chunk_bytes = math.prod((height, width, channels)) * dtype.itemsize
+        check_expansion(f"{path}: {short(frame.name)}", chunk_bytes, path.stat().st_size)
+    return int(frame.nbytes)
 
 
 def _reason(error: Exception) -> str:

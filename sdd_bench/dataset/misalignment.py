@@ -18,15 +18,19 @@ from sdd_bench.errors import UserError
 from sdd_bench.geometry.align import analyse
 from sdd_bench.geometry.analysis import KINDS, NUMBERS
 from sdd_bench.image_io import read_image, write_text
+from sdd_bench.run_folder import journal_of
 from sdd_bench.version import __version__
-from sdd_bench.work import Item, Journal, fingerprint, map_items
+from sdd_bench.work import Item, fingerprint, map_items
+from sdd_bench.workers import Workers
 
 COLUMNS = ("name", *NUMBERS, "confidence", "kind", "split")
 DIGITS = {"zoom": 7, "rotation_deg": 5, "confidence": 3}
 """Decimals of a column; four where none are given."""
 
 
-def analyse_pairs(pairs: Sequence[Pair], out: Path, jobs: int, grey: str = "refuse") -> list[dict[str, Any]]:
+def analyse_pairs(
+    pairs: Sequence[Pair], out: Path, jobs: Workers, grey: str = "refuse", *, fast: bool = False
+) -> list[dict[str, Any]]:
     """Write the analysis of pairs to `out` and a summary beside it; return the rows.
 
     Args:
@@ -34,25 +38,24 @@ def analyse_pairs(pairs: Sequence[Pair], out: Path, jobs: int, grey: str = "refu
         out: The CSV. While the work goes on, a journal lies beside it, and a killed run goes on from it.
         jobs: Worker processes; the numbers do not depend on it.
         grey: `refuse` or `expand`.
+        fast: As in `analyse`; the summary says so.
 
     Raises:
         UserError: Images that cannot be read, or of two sizes in a pair; all named.
     """
-    items = [
-        Item(f"{p.split}/{p.name}".lstrip("/"), (p, grey), fingerprint([__version__, grey], p.blur, p.sharp))
-        for p in pairs
-    ]
-    journal = Journal(out.with_name(f".{out.name}.journal"))
-    results = map_items(_analyse_files, items, jobs=jobs, label="analyse", where="analyse", journal=journal)
-    rows = [{k: math.nan if v is None else v for k, v in row.items()} for row in results]
-    write_text(out, csv_text(COLUMNS, ([_cell(column, row[column]) for column in COLUMNS] for row in rows)))
-    write_text(out.with_suffix(".json"), json_text(summarise(rows)))
-    journal.remove()
+    how = [__version__, grey, *(["fast"] if fast else [])]
+    items = [Item(f"{p.split}/{p.name}".lstrip("/"), (p, grey, fast), fingerprint(how, p.blur, p.sharp)) for p in pairs]
+    with journal_of(out) as journal:
+        results = map_items(_analyse_files, items, jobs=jobs, label="analyse", where="analyse", journal=journal)
+        rows = [{k: math.nan if v is None else v for k, v in row.items()} for row in results]
+        write_text(out, csv_text(COLUMNS, ([_cell(column, row[column]) for column in COLUMNS] for row in rows)))
+        write_text(out.with_suffix(".json"), json_text(summarise(rows, fast=fast)))
+        journal.remove()
     return rows
 
 
-def summarise(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return counts by kind, medians and extremes of what was measured, and versions."""
+def summarise(rows: Sequence[Mapping[str, Any]], *, fast: bool = False) -> dict[str, Any]:
+    """Return counts by kind, medians and extremes of what was measured, whether fast, and versions."""
     kinds = Counter(row["kind"] for row in rows)
     measured = [row for row in rows if row["kind"] != "failed"]
     numbers = {}
@@ -62,6 +65,7 @@ def summarise(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             numbers[name] = {"median": statistics.median(values), "min": min(values), "max": max(values)}
     return {
         "pairs": len(rows),
+        "fast": fast,
         "kinds": {kind: kinds[kind] for kind in KINDS if kinds[kind]},
         "numbers": numbers,
         "convention": "p_blur = c + zoom * R(rotation) * (p_sharp - c) + shift, c the centre of the frame",
@@ -74,10 +78,10 @@ def summarise(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _analyse_files(task: tuple[Pair, str]) -> dict[str, Any]:
-    pair, grey = task
+def _analyse_files(task: tuple[Pair, str, bool]) -> dict[str, Any]:
+    pair, grey, fast = task
     try:
-        analysis = analyse(read_image(pair.blur, grey=grey), read_image(pair.sharp, grey=grey))
+        analysis = analyse(read_image(pair.blur, grey=grey), read_image(pair.sharp, grey=grey), fast=fast)
     except ValueError as error:
         raise UserError(f"{pair.name}: {error}") from None
     row = {"name": pair.name, **analysis.row(), "split": pair.split}

@@ -14,6 +14,7 @@ from sdd_bench.dataset.prepare import Preparation
 from sdd_bench.dataset.split import read_split_file, sdd_note, split_fraction, split_sdd
 from sdd_bench.errors import UserError
 from sdd_bench.image_io import file_sha256
+from sdd_bench.workers import Workers
 
 DEFAULT_FRACTION = 0.8
 
@@ -49,7 +50,7 @@ class Choices:
     skip_faulty: bool = False
 
 
-def plan(source: Path, choices: Choices, jobs: int) -> Preparation:
+def plan(source: Path, choices: Choices, jobs: Workers) -> Preparation:
     """Return what is to be prepared from a source folder.
 
     Raises:
@@ -91,7 +92,7 @@ def choose_recipe(dataset: str, choices: Choices) -> Recipe | None:
 
 
 def _decide_split(
-    listing: Listing, choices: Choices, jobs: int
+    listing: Listing, choices: Choices, jobs: Workers
 ) -> tuple[tuple[Pair, ...], dict[str, Any], tuple[str, ...]]:
     """Return the pairs with their split, how it came about, and notes on it."""
     asked = choices.split_file is not None or choices.fraction is not None or choices.group_by is not None
@@ -124,7 +125,7 @@ def _decide_split(
     return tuple(replace(pair, split=assigned[pair.name]) for pair in listing.pairs), how, notes
 
 
-def _groups(listing: Listing, group_by: str | None, jobs: int) -> tuple[Mapping[str, str] | None, str]:
+def _groups(listing: Listing, group_by: str | None, jobs: Workers) -> tuple[Mapping[str, str] | None, str]:
     """Return name to group and what groups are; scenes nobody named are near-duplicates instead."""
     if group_by is None:
         return None, "none"

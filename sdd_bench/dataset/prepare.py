@@ -33,7 +33,8 @@ from sdd_bench.dataset.patches import Recipe
 from sdd_bench.image_io import file_sha256, write_text
 from sdd_bench.run_folder import RunFolder
 from sdd_bench.version import __version__
-from sdd_bench.work import Item, fingerprint, map_items
+from sdd_bench.work import Item, Journal, fingerprint, map_items
+from sdd_bench.workers import Workers
 
 PATCH_COLUMNS = ("name", "pair", "x", "y", "scale", "sharpness")
 CONVENTIONS = {
@@ -104,7 +105,7 @@ class Summary:
     already_there: bool = False
 
 
-def prepare(preparation: Preparation, out: Path, jobs: int) -> Summary:
+def prepare(preparation: Preparation, out: Path, jobs: Workers) -> Summary:
     """Write a prepared dataset and return what it holds.
 
     Args:
@@ -121,7 +122,15 @@ def prepare(preparation: Preparation, out: Path, jobs: int) -> Summary:
         folder.end()
         manifest = read_prepared(out).manifest
         return Summary(manifest["pairs"], manifest["patches"]["count"], tuple(manifest["notes"]), already_there=True)
-    journal = folder.begin()
+    with folder.claimed() as journal:
+        return _prepare(preparation, request, folder, journal, jobs)
+
+
+def _prepare(
+    preparation: Preparation, request: dict[str, Any], folder: RunFolder, journal: Journal, jobs: Workers
+) -> Summary:
+    """Do the work in a claimed folder."""
+    out = folder.out
     pairs = sorted(preparation.pairs, key=lambda p: (p.split, p.name))
     tasks = [_task(pair, preparation, folder) for pair in _with_shared_names(pairs)]
     items = [

@@ -11,12 +11,15 @@ from sdd_bench.dataset.plan import Choices, choose_recipe, plan
 from sdd_bench.dataset.prepare import Preparation, Summary, prepare
 from sdd_bench.errors import UserError
 from sdd_bench.run_folder import WORK_FOLDER, RunFolder
+from sdd_bench.workers import Workers
 
 ARCHIVED = ("sdd", "pairs")
 """Datasets that pairs in blur/ and gt/ can be taken as."""
 
 
-def prepare_source(source: Path, choices: Choices, out: Path | None, jobs: int) -> tuple[Preparation, Path, Summary]:
+def prepare_source(
+    source: Path, choices: Choices, out: Path | None, jobs: Workers
+) -> tuple[Preparation, Path, Summary]:
     """Plan and prepare a dataset; from an archive the same bytes as from the folder that the archive was written of.
 
     An archive is unpacked to a hidden folder beside the dataset, which is removed when the dataset is complete and

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sdd_bench.dataset.manifest import Pair
 from sdd_bench.image_io import read_image
 from sdd_bench.work import Item, map_items
+from sdd_bench.workers import Workers
 
 HASH_SIDE = 8
 MAX_DISTANCE = 10
@@ -20,7 +21,7 @@ REDUCED_PX = 256
 _BLOCK = 2048
 
 
-def similar_groups(pairs: Sequence[Pair], jobs: int, max_distance: int = MAX_DISTANCE) -> dict[str, str]:
+def similar_groups(pairs: Sequence[Pair], jobs: Workers, max_distance: int = MAX_DISTANCE) -> dict[str, str]:
     """Return the group of every pair's name; a group is named after its first member in sorted order.
 
     Two sharp images are near duplicates if their 64-bit perceptual hashes (DCT, 8x8) differ in at most
@@ -61,7 +62,7 @@ def similar_groups(pairs: Sequence[Pair], jobs: int, max_distance: int = MAX_DIS
     return {p.name: leaders.setdefault(int(component[index[p.sharp]]), p.name) for p in ordered}
 
 
-def hash_files(files: Sequence[Path], jobs: int) -> list[str]:
+def hash_files(files: Sequence[Path], jobs: Workers) -> list[str]:
     """Return the perceptual hash of every image file, 64 characters of 0 and 1.
 
     Raises:

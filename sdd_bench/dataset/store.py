@@ -1,25 +1,31 @@
 """Patches on disk: folders of PNG files, or one HDF5 file with the same content.
 
-Only this file and `archive` import h5py. Every pair's patches are written on their own, so that pairs can be
-prepared in any order by any number of workers; `merge_parts` then joins the HDF5 parts in the order of the pairs
+Only this file, `archive` and `hdf5_file` import h5py. Every pair's patches are written on their own, so that pairs can
+be prepared in any order by any number of workers; `merge_parts` then joins the HDF5 parts in the order of the pairs
 without decoding a chunk.
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from sdd_bench.dataset.archive import own_member
+from sdd_bench.dataset.hdf5_file import created_hdf5
+from sdd_bench.dataset.text_files import short
 from sdd_bench.errors import UserError
-from sdd_bench.image_io import Pixels, write_png
+from sdd_bench.image_io import Pixels, check_expansion, write_png
 
 STORES = ("png", "hdf5")
 ROLES = ("blur", "gt")
 PATCH_FOLDER = "train_patches"
 PATCH_FILE = "train_patches.h5"
+MAX_NAME_BYTES = 1000
 
 
 def pixel_sha256(blur: Pixels, sharp: Pixels) -> str:
@@ -42,16 +48,13 @@ def write_part(path: Path, names: Sequence[str], blur: Sequence[Pixels], sharp: 
     """Write one pair's patches as an HDF5 part: (n, window, window, 3) `blur` and `gt`, one chunk a patch."""
     import h5py
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".part-{path.name}")
-    with h5py.File(temporary, "w", libver="v110") as file:
+    with created_hdf5(path) as (file, _):
         for role, patches in zip(ROLES, (blur, sharp), strict=True):
             data = np.stack(patches)
             file.create_dataset(
                 role, data=data, chunks=(1, *data.shape[1:]), compression="gzip", compression_opts=3, shuffle=True
             )
         file.create_dataset("name", data=list(names), dtype=h5py.string_dtype())
-    temporary.replace(path)
 
 
 def merge_parts(parts: Sequence[Path], path: Path) -> None:
@@ -62,8 +65,7 @@ def merge_parts(parts: Sequence[Path], path: Path) -> None:
     """
     import h5py
 
-    temporary = path.with_name(f".part-{path.name}")
-    with h5py.File(temporary, "w", libver="v110") as out:
+    with created_hdf5(path) as (out, sink):
         names: list[bytes] = []
         for part in parts:
             with h5py.File(part, "r") as file:
@@ -85,7 +87,6 @@ def merge_parts(parts: Sequence[Path], path: Path) -> None:
                         )
                     target = out[role]
                     if target.dtype != source.dtype or target.shape[1:] != source.shape[1:]:
-                        temporary.unlink()
                         raise UserError(
                             f"pair {part.stem}: {role} patches are {_kind(source)}, those before it {_kind(target)}; "
                             "one HDF5 file holds one kind, use --store png"
@@ -94,8 +95,8 @@ def merge_parts(parts: Sequence[Path], path: Path) -> None:
                     for index in range(len(part_names)):
                         filter_mask, chunk = source.id.read_direct_chunk((index, 0, 0, 0))
                         target.id.write_direct_chunk((first + index, 0, 0, 0), chunk, filter_mask)
+                sink.check()
         out.create_dataset("name", data=names, dtype=h5py.string_dtype())
-    temporary.replace(path)
 
 
 def read_patch(path: Path, index: int, name: str) -> tuple[Pixels, Pixels]:
@@ -113,14 +114,32 @@ def read_patch(path: Path, index: int, name: str) -> tuple[Pixels, Pixels]:
 
     try:
         with h5py.File(path, "r") as file:
-            found = file["name"][index]
+            names = own_member(path, file, "name", h5py.Dataset)
+            if h5py.check_string_dtype(names.dtype) is None or names.dtype.itemsize > MAX_NAME_BYTES:
+                raise ValueError("its names are not text")
+            found = names[index]
             found = found.decode() if isinstance(found, bytes) else str(found)
-            blur, sharp = (np.asarray(file[role][index]) for role in ROLES)
-    except (OSError, KeyError, IndexError, ValueError, RuntimeError) as error:
+            blur, sharp = (_patch(path, own_member(path, file, role, h5py.Dataset), index) for role in ROLES)
+    except (OSError, KeyError, IndexError, ValueError, RuntimeError, TypeError) as error:
         raise UserError(f"{path}: patch {name} cannot be read ({' '.join(str(error).split())[:120]})") from None
     if found != name:
-        raise UserError(f"{path}: patch {index} is {found}, expected {name}; prepare the dataset again")
+        raise UserError(f"{path}: patch {index} is {short(found)}, expected {name}; prepare the dataset again")
     return blur, sharp
+
+
+def _patch(path: Path, patches: Any, index: int) -> Pixels:
+    """Return one patch of a member of a store.
+
+    Raises:
+        UserError: More samples than the file can hold.
+        ValueError: Not (n, height, width, 3) of 8 or 16 bits.
+    """
+    shape, dtype = patches.shape, patches.dtype
+    if shape is None or len(shape) != 4 or shape[3] != 3 or dtype not in (np.uint8, np.uint16):
+        raise ValueError(f"{patches.name} is {shape} {dtype}, expected (n, height, width, 3) uint8 or uint16")
+    for part in (shape[1:], patches.chunks or shape[1:]):
+        check_expansion(str(path), math.prod(part) * dtype.itemsize, path.stat().st_size)
+    return np.asarray(patches[index])
 
 
 def _kind(dataset: object) -> str:

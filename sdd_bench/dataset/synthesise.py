@@ -32,6 +32,7 @@ from sdd_bench.image_io import file_sha256, list_images, read_header, write_text
 from sdd_bench.run_folder import RunFolder
 from sdd_bench.version import __version__
 from sdd_bench.work import Item, fingerprint, map_items
+from sdd_bench.workers import Workers
 
 BUILT_IN = ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg")
 """Colour photographs inside scikit-image's wheel."""
@@ -46,7 +47,7 @@ CONVENTIONS = {
 }
 
 
-def synthesise(photos: Sequence[Path] | None, out: Path, synthesis: Synthesis, jobs: int = 1) -> str:
+def synthesise(photos: Sequence[Path] | None, out: Path, synthesis: Synthesis, jobs: Workers = 1) -> str:
     """Return one line that says what was made; a run that was cut off goes on where it stopped.
 
     Args:
@@ -67,20 +68,20 @@ def synthesise(photos: Sequence[Path] | None, out: Path, synthesis: Synthesis, j
     if folder.is_finished and all(path.is_file() for path in (*tables, *files_of(out, [p.name for p in plans]))):
         folder.end()
         return f"{out}: already complete, {len(plans)} pairs with these settings; nothing done"
-    journal = folder.begin()
-    rows = map_items(
-        make_pair,
-        [Item(p.name, p, fingerprint([request, p.index])) for p in plans],
-        jobs=jobs,
-        label="synthesise",
-        where=str(out),
-        journal=journal,
-        still_valid=lambda result: all(path.is_file() for path in files_of(out, [result["name"]])),
-    )
-    write_text(tables[0], csv_text(TRUTH_COLUMNS, [[row[c] for c in TRUTH_COLUMNS] for row in rows]))
-    write_text(tables[1], csv_text(("name", "scene", "place"), [(p.name, p.photo.stem, "") for p in plans]))
-    write_text(record, json_text({"request": request, "conventions": CONVENTIONS}))
-    folder.end()
+    with folder.claimed() as journal:
+        rows = map_items(
+            make_pair,
+            [Item(p.name, p, fingerprint([request, p.index])) for p in plans],
+            jobs=jobs,
+            label="synthesise",
+            where=str(out),
+            journal=journal,
+            still_valid=lambda result: all(path.is_file() for path in files_of(out, [result["name"]])),
+        )
+        write_text(tables[0], csv_text(TRUTH_COLUMNS, [[row[c] for c in TRUTH_COLUMNS] for row in rows]))
+        write_text(tables[1], csv_text(("name", "scene", "place"), [(p.name, p.photo.stem, "") for p in plans]))
+        write_text(record, json_text({"request": request, "conventions": CONVENTIONS}))
+        folder.end()
     return f"{out}: {len(plans)} pairs from {len({p.photo for p in plans})} photographs"
 
 

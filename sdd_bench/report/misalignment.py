@@ -23,6 +23,7 @@ from sdd_bench.report.misalignment_plots import KINDS, column, displacement_plot
 from sdd_bench.report.pictures import address, jpeg, reduce, reduced_flow
 from sdd_bench.version import __version__
 from sdd_bench.work import Item, map_items
+from sdd_bench.workers import Workers
 
 PICTURED = 60
 """Pairs shown in pictures; 0.2 to 0.3 MB each."""
@@ -60,7 +61,7 @@ def write_report(
     title: str,
     rows: Sequence[Mapping[str, Any]],
     pairs: Mapping[str, tuple[Path, Path]],
-    jobs: int = 1,
+    jobs: Workers = 1,
     limit: int = PICTURED,
 ) -> Path:
     """Write the page and, in the folder `STEM-plots` beside it, its plots as PNG files; return the page's path.

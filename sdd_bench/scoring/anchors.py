@@ -14,12 +14,14 @@ record too, which says why.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import json
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import cv2
@@ -28,12 +30,14 @@ import scipy
 from numpy.typing import NDArray
 
 from sdd_bench.dataset.manifest import Pair, csv_text, json_text
-from sdd_bench.errors import UserError
+from sdd_bench.dataset.text_files import read_json
+from sdd_bench.errors import CannotWriteError, UserError
 from sdd_bench.geometry.analysis import NUMBERS
 from sdd_bench.geometry.anchor import METHOD, Anchor, find_anchor
 from sdd_bench.image_io import (
     encode_png,
     file_sha256,
+    read_header,
     read_image,
     read_pixels,
     to_float,
@@ -41,10 +45,12 @@ from sdd_bench.image_io import (
     write_bytes,
     write_text,
 )
-from sdd_bench.scoring.diagnostics import diagnose
+from sdd_bench.run_lock import run_lock
+from sdd_bench.scoring.diagnostics import BLUR_COLUMNS, diagnose
 from sdd_bench.scoring.metrics import psnr_db
 from sdd_bench.version import __version__
 from sdd_bench.work import Item, map_items
+from sdd_bench.workers import Workers
 
 SCHEMA = 1
 FOLDER = "anchors"
@@ -92,7 +98,9 @@ def files_of(folder: Path, pair: Pair) -> AnchorFiles:
     return AnchorFiles(*(base / f"{pair.name}.{end}" for end in ("json", "mask.png", "truth.png")))
 
 
-def ensure_anchors(pairs: Sequence[Pair], folder: Path, jobs: int, grey: str = "refuse") -> list[dict[str, Any]]:
+def ensure_anchors(
+    pairs: Sequence[Pair], folder: Path, jobs: Workers, grey: str = "refuse", *, wait: bool = True
+) -> list[dict[str, Any]]:
     """Return the record of every pair's anchor, in their order, made where there is none that holds.
 
     Args:
@@ -100,13 +108,17 @@ def ensure_anchors(pairs: Sequence[Pair], folder: Path, jobs: int, grey: str = "
         folder: Of the anchors; only written where one has to be made.
         jobs: Worker processes; the bytes do not depend on it.
         grey: `refuse` or `expand`.
+        wait: Wait where another run makes anchors in the folder, so that none is made twice, instead of refusing.
 
     Raises:
         UserError: Images that cannot be read, or a folder that cannot be written; a pair that cannot be anchored is
             not an error here: its record's `status` is `failed`.
     """
     items = [Item(f"{pair.split}/{pair.name}".lstrip("/"), (pair, folder, grey)) for pair in pairs]
-    return map_items(_ensure, items, jobs=jobs, label="anchor", where="anchor")
+    existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    writable = os.access(existing, os.W_OK)  # where nothing can be written, anchors that are there do
+    with run_lock(folder / ".lock", folder, wait=wait) if writable else contextlib.nullcontext():
+        return map_items(_ensure, items, jobs=jobs, label="anchor", where="anchor")
 
 
 def stored_record(
@@ -127,11 +139,19 @@ def measured(record: dict[str, Any] | None) -> dict[str, float | None]:
 
 
 def read_truth(folder: Path, pair: Pair, record: dict[str, Any]) -> StoredTruth:
-    """Return the truth and the mask of a pair whose record `ensure_anchors` gave."""
+    """Return the truth and the mask of a pair whose record `ensure_anchors` gave.
+
+    Raises:
+        UserError: They cannot be read, or are of another size than the blur image.
+    """
     files = files_of(folder, pair)
-    return StoredTruth(
-        read_image(files.truth), np.asarray(read_pixels(files.mask, grey="expand")[..., 0] > 0), record["blur"]
-    )
+    truth = read_image(files.truth)
+    mask = np.asarray(read_pixels(files.mask, grey="expand")[..., 0] > 0)
+    header = read_header(pair.blur)
+    if not truth.shape[:2] == mask.shape == (header.height, header.width):
+        sizes = f"truth is {truth.shape[1]}x{truth.shape[0]}, mask {mask.shape[1]}x{mask.shape[0]}"
+        raise UserError(f"{files.record}: {sizes}, the blur image {header.width}x{header.height}; delete the anchor")
+    return StoredTruth(truth, mask, record["blur"])
 
 
 def anchors_sha256(records: Sequence[dict[str, Any]]) -> str:
@@ -208,8 +228,8 @@ def _ensure(task: tuple[Pair, Path, str]) -> dict[str, Any]:
     }  # fmt: skip
     try:
         write_text(files.record, json_text(record))
-    except UserError as error:
-        raise UserError(f"{error.message}; give a folder for the anchors with --anchors DIR") from None
+    except CannotWriteError as error:
+        raise CannotWriteError(f"{error.message}; give a folder for the anchors with --anchors DIR") from None
     return record
 
 
@@ -222,8 +242,8 @@ def _write_pixels(
     try:
         write_bytes(files.truth, contents["truth"])
         write_bytes(files.mask, contents["mask"])
-    except UserError as error:
-        raise UserError(f"{error.message}; give a folder for the anchors with --anchors DIR") from None
+    except CannotWriteError as error:
+        raise CannotWriteError(f"{error.message}; give a folder for the anchors with --anchors DIR") from None
     seen = to_float(truth)
     own = psnr_db(blur, seen, anchor.mask)
     field = anchor.field
@@ -257,17 +277,39 @@ def _read_record(files: AnchorFiles, hashes: dict[str, str]) -> dict[str, Any] |
 def _described(files: AnchorFiles, hashes: dict[str, str]) -> dict[str, Any] | None:
     """Return the record if it is of this method, of these images, and says all that is asked of one."""
     try:
-        record = json.loads(files.record.read_text(encoding="utf-8"))
-        wanted = {"schema": SCHEMA, "method": METHOD, **hashes}
-        if any(record.get(key) != value for key, value in wanted.items()):
-            return None
-        if record["status"] == "anchored":
-            _ = (record["blur"]["psnr_db"], record["coverage"], record["truth_sha256"], record["mask_sha256"])
-            known = record["files"] and all(math.isfinite(record["analysis"][number]) for number in MEASURED.values())
-            return dict(record) if known else None
-        return dict(record) if record["status"] == "failed" and record["why"] else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        record = read_json(files.record)
+    except UserError:
         return None
+    wanted = {"schema": SCHEMA, "method": METHOD, "name": files.record.name.removesuffix(".json"), **hashes}
+    if not isinstance(record, dict) or any(record.get(key) != value for key, value in wanted.items()):
+        return None
+    if not isinstance(record.get("split"), str):
+        return None
+    if record.get("status") == "failed":
+        return record if isinstance(record.get("why"), str) and record["why"] else None
+    return record if record.get("status") == "anchored" and _says_all(record) else None
+
+
+def _says_all(record: dict[str, Any]) -> bool:
+    """Return whether the record of an anchor that was found says all that is asked of one."""
+    analysis, blur, written, coverage = (record.get(key) for key in ("analysis", "blur", "files", "coverage"))
+    if not isinstance(analysis, dict) or not isinstance(blur, dict) or not isinstance(written, dict):
+        return False
+    numbers = [*(analysis.get(name) for name in MEASURED.values()), coverage, record.get("field_px")]
+    texts = [*(record.get(key) for key in ("truth_sha256", "mask_sha256")), *written.values()]
+    return (
+        all(map(_is_number, numbers))
+        and 0 <= float(coverage or 0) <= 1
+        and all(isinstance(text, str) for text in texts)
+        and all(value is None or isinstance(value, str) or _is_number(value) for value in analysis.values())
+        and blur.keys() == {name.removeprefix("blur_") for name in BLUR_COLUMNS}
+        and all(value is None or _is_number(value) for value in blur.values())
+        and isinstance(record.get("field", ""), dict | NoneType)
+    )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _flat(record: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from sdd_bench.dataset.manifest import Dataset, Pair, content_sha256
 from sdd_bench.errors import UserError, fault_report
 from sdd_bench.geometry.flow import load_flow
 from sdd_bench.image_io import file_sha256
+from sdd_bench.run_folder import journal_of
 from sdd_bench.scoring import results as results_file
 from sdd_bench.scoring.anchors import FOLDER, anchors_sha256, ensure_anchors, measured, stored_record
 from sdd_bench.scoring.diagnostics import why_flagged
@@ -18,7 +19,8 @@ from sdd_bench.scoring.predictions import check_sizes, match_predictions
 from sdd_bench.scoring.protocol import DEFAULT_PROTOCOL, METRICS, Protocol, build_protocol, named_protocol
 from sdd_bench.scoring.score_pair import ScoreTask, perceptual, score_pair
 from sdd_bench.scoring.trunk import find_trunk
-from sdd_bench.work import Item, Journal, fingerprint, map_items
+from sdd_bench.work import Item, fingerprint, map_items
+from sdd_bench.workers import Workers
 
 NO_DIAGNOSTICS = "left out by --no-diagnostics"
 
@@ -95,7 +97,7 @@ class _Split:
     excluded: Mapping[str, str]
 
 
-def evaluate(evaluation: Evaluation, targets: Mapping[str, Path], jobs: int) -> list[results_file.Results]:
+def evaluate(evaluation: Evaluation, targets: Mapping[str, Path], jobs: Workers) -> list[results_file.Results]:
     """Score a folder of predictions; write each protocol's results and a CSV beside them, and return them.
 
     Args:
@@ -121,14 +123,13 @@ def evaluate(evaluation: Evaluation, targets: Mapping[str, Path], jobs: int) -> 
     measures = _choose_metrics(evaluation)
     split = _anchored(evaluation, pairs, protocols, jobs)
     items = _items(evaluation, split, predictions, protocols, measures)
-    first = targets[evaluation.protocols[0]]
-    journal = Journal(first.with_name(f".{first.name}.journal"))
-    rows = map_items(score_pair, items, jobs=jobs, label="evaluate", where="evaluate", journal=journal)
-    rows = _with_conditions(evaluation, split, rows)
-    found = [_results(evaluation, split, protocol, measures, rows) for protocol in protocols]
-    for results in found:
-        results_file.write_results(results, targets[results.protocol["id"]])
-    journal.remove()
+    with journal_of(targets[evaluation.protocols[0]]) as journal:
+        rows = map_items(score_pair, items, jobs=jobs, label="evaluate", where="evaluate", journal=journal)
+        rows = _with_conditions(evaluation, split, rows)
+        found = [_results(evaluation, split, protocol, measures, rows) for protocol in protocols]
+        for results in found:
+            results_file.write_results(results, targets[results.protocol["id"]])
+        journal.remove()
     return found
 
 
@@ -142,7 +143,7 @@ def _protocols(evaluation: Evaluation) -> tuple[Protocol, ...]:
     return tuple(build_protocol(name, identity, evaluation.crop_multiple, evaluation.lpips_net) for name in ids)
 
 
-def _anchored(evaluation: Evaluation, pairs: Sequence[Pair], protocols: Sequence[Protocol], jobs: int) -> _Split:
+def _anchored(evaluation: Evaluation, pairs: Sequence[Pair], protocols: Sequence[Protocol], jobs: Workers) -> _Split:
     """Return the pairs to score, with their anchors where a protocol, or leaving out pairs without one, needs them.
 
     Raises:

@@ -1,0 +1,94 @@
+"""One run at a time in one place: a lock that ends with its holder, and who holds it.
+
+The operating system gives the lock back when its holder dies, however it dies; the note of a dead holder is left behind
+and is written over. Where a file system knows no such locks, filelock takes a file with the holder's process in it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shlex
+import socket
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sdd_bench.errors import CannotWriteError, UserError
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
+HOLDER = ".holder"
+POLL_S = 0.5
+
+
+@contextlib.contextmanager
+def run_lock(path: Path, where: Path, *, wait: bool = False) -> Iterator[None]:
+    """Hold the lock `path` while the block runs; a note of who holds it lies beside.
+
+    Args:
+        path: The lock file; its folder is made. Both files are gone when the block has ended.
+        where: What is locked, for messages.
+        wait: Wait for another run instead of refusing, and say so once.
+
+    Raises:
+        UserError: Another run holds it: which one, and since when; or the folder cannot be written.
+    """
+    from filelock import FileLock, Timeout
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path, timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            if not wait:
+                raise UserError(
+                    f"{where}: another run is at work here, {_holder(path)}; wait until it has ended, or stop it"
+                ) from None
+            click.echo(f"waiting for another run in {where}, {_holder(path)}", err=True)
+            lock.acquire(timeout=-1, poll_interval=POLL_S)
+    except OSError as error:
+        raise CannotWriteError(f"{where}: cannot be written ({error.strerror or error})") from None
+    try:
+        _write_holder(path)
+        yield
+    finally:
+        _let_go(path, lock)
+
+
+def _write_holder(path: Path) -> None:
+    """Say who holds a lock; it is held whether or not that can be written."""
+    command = shlex.join(["sdd-bench", *sys.argv[1:]] if Path(sys.argv[0]).stem == "sdd-bench" else sys.argv)
+    note = {
+        "pid": os.getpid(),
+        "host": socket.gethostname(),
+        "since": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "command": command[:200],
+    }
+    with contextlib.suppress(OSError):
+        path.with_name(path.name + HOLDER).write_text(json.dumps(note), encoding="utf-8")
+
+
+def _holder(path: Path) -> str:
+    """Return who holds a lock, as far as its note says."""
+    try:
+        note = json.loads(path.with_name(path.name + HOLDER).read_text(encoding="utf-8"))
+        command = "".join(c if c.isprintable() else "?" for c in str(note["command"]))
+        return f"process {int(note['pid'])} on {str(note['host'])!s} since {str(note['since'])!s}: {command}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "which has not said which process it is"
+
+
+def _let_go(path: Path, lock: BaseFileLock) -> None:
+    """Remove the lock's files while it is still held, then release it."""
+    for file in (path.with_name(path.name + HOLDER), path):
+        with contextlib.suppress(OSError):
+            file.unlink()
+    lock.release()

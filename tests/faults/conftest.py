@@ -1,0 +1,145 @@
+"""Small inputs for the long jobs, made once; every test here is marked `faults`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+import pytest
+from known_run import run_command
+from known_session import describe, views, write_pair
+
+from faults.known_jobs import TINY_TRAINING, Job, files_of, training_of
+
+KILLS = int(os.environ.get("SDD_BENCH_KILLS", "2"))
+"""Kills of each job; `make faults` sets 30."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.faults)
+
+
+@pytest.fixture(scope="session")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pairs, a camera session, and a prepared dataset with predictions and without anchors."""
+    root = tmp_path_factory.mktemp("inputs")
+    size = ("--size", "192x128", "--max-radius", 2, "--seed", 5, "--jobs", 1)
+    run_command("synthesise", "--out", root / "pairs", "--count", 8, *size)
+    choices = ("--split", 0.5, "--group-by", "scene", "--window", 64, "--recipe", "dpdnet", "--jobs", 1)
+    run_command("prepare", root / "pairs", "--out", root / "data", *choices)
+    (root / "session").mkdir()
+    stems = [f"view{number}" for number in range(6)]
+    for number, (stem, view) in enumerate(zip(stems, views(6), strict=True)):
+        write_pair(root / "session", stem, view, seed=number)
+    describe(root / "session", stems)
+    return root
+
+
+@pytest.fixture(scope="session")
+def jobs(inputs: Path) -> Mapping[str, Job]:
+    """The jobs by name."""
+    data = ("--data", inputs / "data")
+    pair = sorted((inputs / "pairs" / "blur").iterdir())[-1]
+    tested = sorted((inputs / "data" / "test" / "blur").iterdir())[-1]
+    trained = [word for key, value in TINY_TRAINING.items() for word in ("--set", f"{key}={value}")]
+
+    def journal(out: Path) -> bool:
+        return any(path.stat().st_size for path in (*out.glob(".*journal"), *out.glob(".run/*.jsonl")))
+
+    listed = [
+        Job(
+            "prepare",
+            lambda out: ("prepare", inputs / "pairs", "--out", out, "--split", 0.5, "--window", 64),
+            files_of,
+            journal,
+            pair,
+        ),
+        Job("ingest", lambda out: ("ingest", inputs / "session", "--out", out), files_of, journal, inputs / "session"),
+        Job(
+            "evaluate",
+            lambda out: (
+                *("evaluate", "--pred", inputs / "data/test/blur", *data, "--protocol", "all"),
+                *("--anchors", out / "anchors", "--out", out),
+            ),
+            files_of,
+            journal,
+            tested,
+        ),
+        Job(
+            "anchor",
+            lambda out: ("anchor", *data, "--split", "all", "--anchors", out),
+            files_of,
+            lambda out: any(out.glob("*/*.json")),
+            tested,
+        ),
+        Job(
+            "train-baseline",
+            lambda out: (
+                "train-baseline", *data, "--preset", "unet-eq1", *trained, "--accelerator", "cpu", "--out", out,
+            ),
+            training_of,
+            lambda out: (out / "last.pt").is_file(),
+            inputs / "data",
+        ),
+        Job("analyse", lambda out: ("analyse", *data, "--out", out / "m.csv"), files_of, journal, tested),
+        Job(
+            "synthesise",
+            lambda out: ("synthesise", "--out", out, "--count", 8, "--size", "256x160", "--seed", 2),
+            files_of,
+            journal,
+            inputs,
+        ),
+    ]  # fmt: skip
+    return {job.name: job for job in listed}
+
+
+@pytest.fixture(scope="session")
+def undisturbed(
+    jobs: Mapping[str, Job], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Mapping[str, str]]:
+    """What a job leaves when nothing happens to it, by its name; with one worker."""
+
+    @cache
+    def output(name: str) -> Mapping[str, str]:
+        more = () if name == "train-baseline" else ("--jobs", 1)
+        return jobs[name].finish(tmp_path_factory.mktemp("undisturbed") / name, *more)
+
+    return output
+
+
+class Disk:
+    """A small disk of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def set(self, options: str) -> None:
+        """Remount it: `size=1m`, `ro`."""
+        subprocess.run(["mount", "-o", f"remount,{options}", self.folder], check=True, capture_output=True)
+
+
+@contextmanager
+def mounted(folder: Path, size: str) -> Iterator[Disk]:
+    folder.mkdir(parents=True)
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], capture_output=True, check=False
+    )
+    if made.returncode:
+        pytest.skip("no small disk can be mounted here (needs root): tried with a limit on the size of files instead")
+    try:
+        yield Disk(folder)
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Disk]:
+    """A disk of 4 MB."""
+    with mounted(tmp_path / "disk", "4m") as disk:
+        yield disk
