@@ -4,13 +4,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test lint bench format clean
+.PHONY: help demo test lint bench faults fuzz format clean
 
 help:
 	@echo "make demo    the whole loop on embedded data, ends with a leaderboard and demo/report.html"
 	@echo "make test    the tests"
 	@echo "make lint    style and types"
-	@echo "make bench   the benchmarks"
+	@echo "make bench   the benchmarks against their peers, ends with docs/performance.md"
+	@echo "make faults  30 kills of every long job, full disks, lost inputs, clusters"
+	@echo "make fuzz    2,000 damaged and hostile files"
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -29,7 +31,13 @@ lint: $(READY)
 	$(BIN)/mypy
 
 bench: $(READY)
-	for file in benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+	$(BIN)/python benchmarks/performance.py
+
+faults: $(READY)
+	SDD_BENCH_KILLS=30 $(BIN)/python -m pytest -n 2 -q -rP --no-header tests/faults
+
+fuzz: $(READY)
+	$(BIN)/python -m pytest -n 2 -q tests/fuzz --mutants 2000
 
 format: $(READY)
 	$(BIN)/ruff check --fix .

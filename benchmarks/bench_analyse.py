@@ -13,6 +13,7 @@ import argparse
 import math
 import multiprocessing
 import os
+import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -26,7 +27,8 @@ import numpy as np
 from misaligned_sets import CLEAN, FAR, STRESS, TRUTHS, Condition
 from registration_error import end_point_error_px, least_error_px
 from registration_peers import PEERS, run_peer
-from registration_report import OURS, Report, Row, show_ours, show_peers, want_best, want_errors
+from registration_report import OURS, Report, Row, number, show_ours, show_peers, want_best, want_errors
+from rows import Row as PageRow
 
 from sdd_bench.geometry.align import analyse
 from sdd_bench.geometry.analysis import Analysis
@@ -149,6 +151,23 @@ def large_set(report: Report, count: int) -> None:
     want_errors(report, "4096x2160", rows, 0.02, 0.05)
     report.want("4096x2160: CPU seconds a pair, the slowest", 6, max(r.seconds for r in rows))
     report.want("4096x2160: peak memory GB", 2, max(peaks))
+
+
+def rows() -> list[PageRow]:
+    """Return time and error of the clean set's few photographs, ours against every peer, in CPU time."""
+    scenes, width, height = sets.load_scenes(QUICK, None)
+    answers = with_peers(CLEAN, scenes, width, height)
+    by_method = {name: [r for r in answers if r.method == name] for name in (OURS, *PEERS)}
+    error = {name: statistics.median(r.error_px for r in found) for name, found in by_method.items()}
+    worst = {name: max(r.error_px for r in found) for name, found in by_method.items()}
+    seconds = {name: statistics.median(r.seconds for r in found) for name, found in by_method.items()}
+    what = f"Analysis, {len(by_method[OURS])} pairs of {width}x{height} with known truth, CPU time a pair"
+    own = f"{number(error[OURS])} (max {number(worst[OURS])}) px off"
+    return [
+        PageRow(what, seconds[OURS], name, seconds[name],
+                f"{own}, the peer {number(error[name])} (max {number(worst[name])})")
+        for name in PEERS
+    ]  # fmt: skip
 
 
 SETS: dict[str, Callable[[Report, int], None]] = {

@@ -21,6 +21,7 @@ import machine
 import numpy as np
 from frames import mosaic
 from numpy.typing import NDArray
+from rows import Row
 
 from sdd_bench.geometry.similarity import Similarity
 from sdd_bench.geometry.warp import sample
@@ -33,8 +34,47 @@ SIGMAS_PX = (0.8, 1.3, 3.0)
 MOTION = Similarity(1.008, 0.1, 6.3, -4.4)
 SIZE = (720, 620)
 MARGIN_PX = 40
+SPLINE_ORDER = 5
+FLOOR = (
+    "Drawing: the cosine transforms that double the frame, and OpenCV's remap with as many taps, which rounds "
+    "coordinates to 1/32 px."
+)
 
 Image = NDArray[np.float32]
+
+
+def rows(width: int = 4096, height: int = 2160, repeats: int = 2) -> list[Row]:
+    """Return how long the drawing of a truth takes, beside splines of SciPy."""
+    from scipy import fft, ndimage
+
+    frame = to_float(mosaic(width, height, 0))
+    y, x = np.mgrid[0:height, 0:width].astype(np.float64)
+    at = MOTION.inverse().apply(np.stack([x, y], axis=-1), width, height)
+    to_x, to_y = at[..., 0].copy(), at[..., 1].copy()
+    place = [np.asarray(2 * c, np.float32) for c in (to_x, to_y)]
+
+    def splines() -> None:
+        for channel in range(3):
+            ndimage.map_coordinates(frame[..., channel], [to_y, to_x], order=SPLINE_ORDER, mode="nearest")
+
+    def floor() -> None:
+        planes = []
+        for channel in range(3):
+            plane = frame[..., channel]
+            for axis, length in ((0, height), (1, width)):
+                plane = fft.idct(fft.dct(plane, type=1, axis=axis), type=1, n=2 * length - 1, axis=axis)
+            planes.append(plane)
+        for plane in planes:
+            cv2.remap(plane, *place, cv2.INTER_LANCZOS4)
+
+    methods = {"ours": lambda: sample(frame, to_x, to_y, "bandlimited"), "splines": splines, "floor": floor}
+    seconds = machine.alternating(methods, repeats)
+    peer = f"SciPy, splines of order {SPLINE_ORDER}"
+    return [
+        Row(
+            f"Drawing a truth, {width}x{height}", seconds["ours"], peer, seconds["splines"], "", seconds["floor"], FLOOR
+        )
+    ]
 
 
 def photographs() -> Iterator[tuple[str, Image]]:

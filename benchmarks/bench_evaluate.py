@@ -16,8 +16,12 @@ from pathlib import Path
 
 import machine
 from frames import misaligned_pair, parse_size
+from rows import Row
 
 ANCHORED = "anchored/1"
+PLAIN = ("direct/1", "paper/1")
+FLOOR = "Scoring an image: the files it needs decoded, the prediction's hashed."
+FLOOR_FLOW = "With flow: the same, one DIS flow, and one drawing by OpenCV's remap."
 PARTS = ("decoding", "flow", "warp", "PSNR, SSIM, MAE", "hashing")
 
 
@@ -92,6 +96,72 @@ def anchored_worker(folder: str, repeats: int, answers: multiprocessing.Queue) -
         seconds.append(machine.seconds_of(lambda task=task: score_pair(task), repeats))
         peaks.append(machine.peak_gb())
     answers.put((anchor_s, anchor_gb, *seconds, *peaks))
+
+
+def rows(width: int = 4096, height: int = 2160, repeats: int = 3) -> list[Row]:
+    """Return seconds an image under three protocols, by the function that evaluate calls."""
+    from sdd_bench.image_io import write_png
+
+    with tempfile.TemporaryDirectory() as folder:
+        blur, sharp = misaligned_pair(width, height, 0)
+        for name, pixels in (("restored", blur), ("blur", blur), ("sharp", sharp)):
+            write_png(Path(folder) / f"{name}.png", pixels)
+        del blur, sharp
+        seconds = machine.in_process(page_times, folder, repeats)
+    what = f"an image of {width}x{height}, PSNR, SSIM and MAE"
+    found = [
+        Row(f"Evaluate, {ANCHORED} without diagnostics, {what}", seconds[ANCHORED], floor=seconds["anchored files"],
+            floor_is=FLOOR),
+        Row(f"Evaluate, {ANCHORED}, {what}", seconds["diagnostics"],
+            floor=seconds["anchored files"] + seconds["flow"] + seconds["remap"], floor_is=FLOOR_FLOW),
+    ]  # fmt: skip
+    for name in PLAIN:
+        extra = seconds["flow"] + seconds["remap"] if name == "paper/1" else 0.0
+        floor, floor_is = seconds["plain files"] + extra, FLOOR_FLOW if extra else FLOOR
+        found.append(Row(f"Evaluate, {name}, {what}", seconds[name], floor=floor, floor_is=floor_is))
+    return found
+
+
+def page_times(folder: str, repeats: int) -> dict[str, float]:
+    """Return seconds of scoring one image by several ways, and of the parts that they cannot do without."""
+    import cv2
+    import numpy as np
+
+    from sdd_bench.dataset.manifest import Pair
+    from sdd_bench.geometry.flow import dis_flow
+    from sdd_bench.image_io import file_sha256, read_image, read_pixels
+    from sdd_bench.scoring.anchors import ensure_anchors, files_of
+    from sdd_bench.scoring.protocol import build_protocol
+    from sdd_bench.scoring.score_pair import ScoreTask, score_pair
+
+    cv2.setNumThreads(1)
+    root = Path(folder)
+    pair = Pair("a", "test", root / "blur.png", root / "sharp.png")
+    (record,) = ensure_anchors([pair], root / "anchors", 1)
+    truth, restored = files_of(root / "anchors", pair), root / "restored.png"
+    a, b = read_image(restored), read_image(truth.truth)
+    at = [np.asarray(c, np.float32) for c in np.meshgrid(np.arange(a.shape[1]) + 0.3, np.arange(a.shape[0]) + 0.3)]
+
+    def scored(protocol: str, diagnostics: bool) -> ScoreTask:
+        identity = {"estimator": "dis", "preset": "medium"} if protocol == "paper/1" else None
+        return ScoreTask(
+            pair=pair, restored=restored, protocols=(build_protocol(protocol, identity),), flow="dis",
+            metrics=("psnr_db", "ssim", "mae"), lpips_trunk=None, device="cpu", grey="refuse", anchors=root / "anchors",
+            record=record, diagnostics=diagnostics,
+        )  # fmt: skip
+
+    def files(*images: Path) -> None:
+        for image in images:
+            read_pixels(image, grey="expand")
+        file_sha256(restored)
+
+    ways = {name: lambda n=name: score_pair(scored(n, False)) for name in (ANCHORED, *PLAIN)}
+    ways["diagnostics"] = lambda: score_pair(scored(ANCHORED, True))
+    ways["anchored files"] = lambda: files(restored, truth.truth, truth.mask)
+    ways["plain files"] = lambda: files(restored, pair.sharp)
+    ways["flow"] = lambda: dis_flow(a, b)
+    ways["remap"] = lambda: cv2.remap(b, *at, cv2.INTER_LANCZOS4)
+    return machine.alternating(ways, repeats)
 
 
 def show_anchored(folder: str, repeats: int, size: str) -> None:

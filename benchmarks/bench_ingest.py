@@ -8,6 +8,7 @@ The peer of decoding and writing is OpenCV, on the same files in the same run; o
 from __future__ import annotations
 
 import argparse
+import itertools
 import tempfile
 import time
 from collections.abc import Callable
@@ -21,6 +22,7 @@ import rawpy
 import tifffile
 from frames import misaligned_pair, parse_size
 from numpy.typing import NDArray
+from rows import Row
 
 from capture.checks import check_pair
 from capture.develop import Development, develop, white_balance_of
@@ -78,6 +80,42 @@ def timed(function: Callable[..., T], *arguments: object) -> tuple[float, T]:
     started = time.perf_counter()
     result = function(*arguments)
     return time.perf_counter() - started, result
+
+
+FLOOR = "Ingesting a pair: both shots decoded or developed by LibRaw, both written as 16-bit PNG, both files hashed."
+
+
+def rows(width: int = 4096, height: int = 2160, repeats: int = 1) -> list[Row]:
+    """Return seconds a pair, from PNG and DNG."""
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        for kind, words in (("png", "16-bit PNG"), ("dng", "12-bit DNG")):
+            source, fresh = Path(folder) / kind, itertools.count()
+            write_session(source, kind, 1, (width, height))
+            session = {"bench": read_session(source)}
+            files = [source / f"000-{role}.{kind}" for role in ("blur", "gt")]
+            balance = white_balance_of(files[1], Development())
+            shots = [develop(file, Development(), balance) for file in files]
+            seconds = machine.alternating(
+                {
+                    "ours": lambda s=session, at=source, f=fresh: ingest(s, at.with_name(f"out-{at.name}-{next(f)}"),
+                                                                         Settings(), 1),
+                    "floor": lambda p=shots, f=files: ingest_floor(f, p),
+                    "checks": lambda p=shots: check_pair(*p),
+                },
+                repeats,
+            )  # fmt: skip
+            what = f"Ingest of a pair, {words}, {width}x{height}"
+            share = f"{seconds['checks'] / seconds['ours']:.0%} is analysis and checks"
+            found.append(Row(what, seconds["ours"], "", None, share, seconds["floor"], FLOOR))
+    return found
+
+
+def ingest_floor(files: list[Path], shots: list[NDArray[np.uint16]]) -> None:
+    for file, pixels in zip(files, shots, strict=True):
+        file_sha256(file)
+        peer_decode(file)
+        encode_png(pixels)
 
 
 def shares(folder: Path, kind: str) -> None:

@@ -1,14 +1,16 @@
-"""Pairs a second of `prepare`, where the time goes, and how its windows agree with a window-by-window procedure.
+"""Pairs a second of `prepare`, where the time goes, and a literal run of DPDNet's procedure beside it.
 
     python benchmarks/bench_prepare.py [--size 4096x2160] [--pairs 4]
 
-The peer is a literal run of DPDNet's procedure as docs/datasets.md describes it: four Sobel gradients in every
-window, written here for the comparison.
+The literal run is what docs/datasets.md describes, written here for the comparison: every window is cut from both
+images, four Sobel gradients are taken anew in each window of the target, their sums normalised and multiplied, the 30 %
+least sharp dropped, and the others written by `cv2.imwrite`.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import tempfile
 import time
@@ -21,6 +23,7 @@ import machine
 import numpy as np
 from frames import misaligned_pair, parse_size
 from numpy.typing import NDArray
+from rows import Row
 
 from sdd_bench.dataset.manifest import Pair
 from sdd_bench.dataset.patches import (
@@ -40,6 +43,102 @@ from sdd_bench.image_io import Pixels, encode_png, file_sha256, list_images, rea
 
 ASSETS_VARIABLE = "SDD_BENCH_TEST_ASSETS"
 T = TypeVar("T")
+PAGE_RUNS = (("half-70", 4096, 2160), ("dpdnet-2160", 4096, 2160), ("dpdnet", 1680, 1120))
+PAIR_FLOOR = (
+    "Patches of a pair: both frames decoded, and the windows that are kept encoded and written, by the functions that "
+    "ours calls; no choice, no resizing, no copy of the frames, no hash."
+)
+CHOICE_FLOOR = "Choice of windows: the eight Sobel filters, once over the frame in single precision."
+
+
+def rows(repeats: int = 3) -> list[Row]:
+    """Return whole pairs and the choice of windows, ours against the literal run, single process each."""
+    found = []
+    for name, width, height in PAGE_RUNS:
+        recipe, fresh = RECIPES[name], itertools.count()
+        with tempfile.TemporaryDirectory() as folder:
+            root = Path(folder)
+            pair = write_pair(root, width, height, 0)
+            sharp = read_pixels(pair.sharp)
+            windows = choose_windows(sharp, recipe)
+            pieces = [piece for f in (pair.blur, pair.sharp) for piece in cut(read_pixels(f), windows, recipe)]
+            literal(pair, recipe, root / "literal")
+            seconds = machine.alternating(
+                {
+                    "ours": lambda r=recipe, p=pair, f=fresh, at=root: prepare(
+                        Preparation("bench", "bench", (p,), {}, r, "png"), at / str(next(f)), 1
+                    ),
+                    "literal": lambda r=recipe, p=pair, at=root: literal(p, r, at / "literal"),
+                    "floor": lambda p=pair, w=pieces, at=root: pair_floor(p, w, at / "floor"),
+                    "choose": lambda r=recipe, s=sharp: choose_windows(s, r),
+                    "per window": lambda r=recipe, s=sharp: per_window(s, r),
+                    "sobel": lambda r=recipe, s=sharp: sobel_alone(s, r),
+                },
+                repeats,
+            )
+        same = {(w.level, w.x, w.y) for w in windows} & set(per_window(sharp, recipe))
+        agreement, what = f"{len(same)} of {len(windows)} windows the same", f"{name}, {width}x{height}"
+        peer = "a literal run of DPDNet's procedure"
+        found.append(
+            Row(f"Patches of a pair, {what}", seconds["ours"], peer, seconds["literal"], agreement, seconds["floor"],
+                PAIR_FLOOR)
+        )  # fmt: skip
+        found.append(
+            Row(f"of it, choice of windows, {what}", seconds["choose"], peer, seconds["per window"], agreement,
+                seconds["sobel"], CHOICE_FLOOR)
+        )  # fmt: skip
+    return found
+
+
+def write_pair(root: Path, width: int, height: int, index: int) -> Pair:
+    """Write the source of a pair and return it."""
+    blur, sharp = misaligned_pair(width, height, index)
+    name = f"{index:03d}"
+    for role, pixels in (("blur", blur), ("gt", sharp)):
+        write_png(root / "source" / role / f"{name}.png", pixels)
+    return Pair(name, "train", root / "source/blur" / f"{name}.png", root / "source/gt" / f"{name}.png")
+
+
+def literal(pair: Pair, recipe: Recipe, out: Path) -> None:
+    """Cut and write the windows of a pair as DPDNet's procedure does, one after the other."""
+    out.mkdir(exist_ok=True)
+    blur, sharp = (cv2.imread(str(file), cv2.IMREAD_UNCHANGED) for file in (pair.blur, pair.sharp))
+    for level, size in enumerate(recipe.frame_sizes(sharp.shape[1], sharp.shape[0])):
+        frames = [resized(frame, size) for frame in (blur, sharp)]
+        side, cuts, sums = recipe.window_px, [], []
+        for x, y in window_origins(*size, recipe):
+            cuts.append([frame[y : y + side, x : x + side].copy() for frame in frames])
+            sums.append(energies(cv2.cvtColor(cuts[-1][1], cv2.COLOR_BGR2GRAY)))
+        kept = keep_sharpest(sharpness_energy(np.array(sums)), kept_count(len(cuts), recipe))
+        for number, index in enumerate(kept):
+            for role, piece in zip(("blur", "gt"), cuts[index], strict=True):
+                cv2.imwrite(str(out / f"{level}_{number:02d}_{role}.png"), piece)
+
+
+def energies(grey: NDArray[np.uint8]) -> list[float]:
+    """Return the summed gradient magnitude of a window for every kernel."""
+    found = []
+    for kernel in SOBEL_KERNELS:
+        dx = cv2.Sobel(grey, cv2.CV_64F, 1, 0, ksize=kernel)
+        dy = cv2.Sobel(grey, cv2.CV_64F, 0, 1, ksize=kernel)
+        found.append(float(np.sqrt(dx * dx + dy * dy).sum()))
+    return found
+
+
+def pair_floor(pair: Pair, pieces: list[Pixels], out: Path) -> None:
+    """Decode both frames, and write windows that were cut before."""
+    for file in (pair.blur, pair.sharp):
+        read_pixels(file)
+    for number, piece in enumerate(pieces):
+        write_png(out / f"{number}.png", piece)
+
+
+def sobel_alone(sharp: Pixels, recipe: Recipe) -> None:
+    for size in recipe.frame_sizes(sharp.shape[1], sharp.shape[0]):
+        grey = cv2.cvtColor(resized(sharp, size), cv2.COLOR_RGB2GRAY).astype(np.float32)
+        for kernel in SOBEL_KERNELS:
+            for order in ((1, 0), (0, 1)):
+                cv2.Sobel(grey, cv2.CV_32F, *order, ksize=kernel)
 
 
 def per_window(sharp: NDArray[np.uint8], recipe: Recipe) -> list[tuple[int, int, int]]:
@@ -48,14 +147,8 @@ def per_window(sharp: NDArray[np.uint8], recipe: Recipe) -> list[tuple[int, int,
     for level, size in enumerate(recipe.frame_sizes(sharp.shape[1], sharp.shape[0])):
         frame = resized(sharp, size)
         origins = window_origins(*size, recipe)
-        sums = np.zeros((len(origins), len(SOBEL_KERNELS)))
-        for i, (x, y) in enumerate(origins):
-            grey = cv2.cvtColor(frame[y : y + 512, x : x + 512], cv2.COLOR_RGB2GRAY)
-            for k, kernel in enumerate(SOBEL_KERNELS):
-                dx = cv2.Sobel(grey, cv2.CV_64F, 1, 0, ksize=kernel)
-                dy = cv2.Sobel(grey, cv2.CV_64F, 0, 1, ksize=kernel)
-                sums[i, k] = np.sqrt(dx * dx + dy * dy).sum()
-        keep = keep_sharpest(sharpness_energy(sums), kept_count(len(origins), recipe))
+        sums = [energies(cv2.cvtColor(frame[y : y + 512, x : x + 512], cv2.COLOR_RGB2GRAY)) for x, y in origins]
+        keep = keep_sharpest(sharpness_energy(np.array(sums)), kept_count(len(origins), recipe))
         chosen += [(level, *origins[i]) for i in keep]
     return chosen
 
@@ -76,13 +169,7 @@ def main() -> None:
     print(machine.describe("numpy", "opencv-python", "imagecodecs", "joblib"))
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        pairs = []
-        for index in range(arguments.pairs):
-            blur, sharp = misaligned_pair(width, height, index)
-            name = f"{index:03d}"
-            for role, pixels in (("blur", blur), ("gt", sharp)):
-                write_png(root / "source" / role / f"{name}.png", pixels)
-            pairs.append(Pair(name, "train", root / "source/blur" / f"{name}.png", root / "source/gt" / f"{name}.png"))
+        pairs = [write_pair(root, width, height, index) for index in range(arguments.pairs)]
         print(f"\n{arguments.pairs} pairs of {width}x{height}, recipe half-70, 8-bit PNG")
         for store in ("png", "hdf5"):
             for jobs in (1, 2):

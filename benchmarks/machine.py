@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import platform
 import resource
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 LINUX = sys.platform == "linux"
 
@@ -48,3 +50,21 @@ def reset_peak() -> None:
     """Forget the peak so far, where the system can (Linux)."""
     if LINUX:
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+
+
+def alternating(functions: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, float]:
+    """Return the median wall time of each function, called in turn so that a busy machine is one for all of them."""
+    times: dict[str, list[float]] = {name: [] for name in functions}
+    for round_number in range(repeats + 1):
+        for name, function in functions.items():
+            started = time.perf_counter()
+            function()
+            if round_number:  # the first is the warm-up
+                times[name].append(time.perf_counter() - started)
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def in_process(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Return what a module-level function gives in a fresh process."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(function, arguments)

@@ -9,8 +9,11 @@ from typing import Any
 
 from capture.session import Shot
 from capture.verdict import Verdict
+from sdd_bench.dataset.text_files import shown
 
 HISTOGRAM_BINS = 64
+NUMBERS = ("exposure_s", "f_number", "iso", "focal_length_mm", "focus_distance_m")
+"""What the EXIF of an original may say in numbers."""
 
 
 @dataclass(frozen=True)
@@ -109,14 +112,55 @@ def as_json(value: Original | Developed) -> dict[str, Any]:
 
 
 def developed_from_json(content: Mapping[str, Any]) -> Developed:
-    """Return what `as_json` made of a `Developed`."""
-    balance = content["white_balance"]
-    red, green, blue = content["gains"]
-    return Developed(
-        **{
-            **content,
-            "figures": {k: math.nan if v is None else v for k, v in content["figures"].items()},
-            "gains": (red, green, blue),
-            "white_balance": None if balance is None else tuple(balance),
-        }
-    )
+    """Return what `as_json` made of a `Developed`; raises as `original_from_json`."""
+    made = {**content, "gains": tuple(content["gains"])}
+    made["figures"] = {k: math.nan if v is None else v for k, v in content["figures"].items()}
+    made["white_balance"] = None if content["white_balance"] is None else tuple(content["white_balance"])
+    found = Developed(**made)
+    _need_texts(found.blur_sha256, found.gt_sha256, found.figures.get("kind"))
+    _need_numbers(found.width, found.height, found.bits, *found.gains, *(found.white_balance or (1,) * 4))
+    _need_numbers(*(value for name, value in found.figures.items() if name != "kind"))
+    if len(found.gains) != 3 or len(found.white_balance or (1,) * 4) != 4:
+        raise ValueError("gains or white balance")
+    if len(found.gt_hash) != 64 or set(found.gt_hash) - {"0", "1"}:
+        raise ValueError("hash")
+    for role in ("blur", "gt"):
+        shares = found.histograms[role]
+        if [len(colour) for colour in shares] != [HISTOGRAM_BINS] * 3:
+            raise ValueError("histogram")
+        _need_numbers(*(share for colour in shares for share in colour))
+    return found
+
+
+def original_from_json(content: Mapping[str, Any]) -> Original:
+    """Return what `as_json` made of an `Original`.
+
+    Raises:
+        KeyError: Something is missing.
+        TypeError: Something is of another type, or is not known.
+        ValueError: Something cannot be.
+    """
+    found = Original(**content)
+    _need_texts(found.file, found.sha256, found.time)
+    _need_numbers(found.size, *(content.get(name) or 0 for name in NUMBERS))
+    return found
+
+
+def shot_from_json(content: Mapping[str, Any]) -> Shot:
+    """Return a `Shot` that was written as JSON; raises as `original_from_json`."""
+    found = Shot(**content)
+    _need_texts(found.file, found.scene, found.role, found.place, found.camera, found.lens, found.notes)
+    _need_numbers(found.line, found.motor or 0, found.aperture or 0)
+    return found
+
+
+def _need_texts(*values: object) -> None:
+    wrong = [value for value in values if not isinstance(value, str)]
+    if wrong:
+        raise TypeError(f"{shown(wrong[0])}, expected text")
+
+
+def _need_numbers(*values: object) -> None:
+    wrong = [value for value in values if not isinstance(value, int | float) or isinstance(value, bool)]
+    if wrong:
+        raise TypeError(f"{shown(wrong[0])}, expected a number")

@@ -16,6 +16,7 @@ from typing import Any
 
 from capture.session_text import LIMITS, SHARED_KEYS, TABLE, csv_rows, number_of, toml_rows, unknown_key
 from capture.verdict import Limits
+from sdd_bench.dataset.text_files import short, shown
 from sdd_bench.errors import UserError, fault_report
 from sdd_bench.image_io import write_text
 
@@ -161,19 +162,20 @@ def _shot(row: Mapping[str, Any], line: int, faults: list[str]) -> Shot | None:
         if key in NUMBERS:
             values[key] = number_of(value)
             if value is not None and values[key] is None:
-                found.append(f"{key} = {value!r}: expected a number")
+                found.append(f"{key} = {shown(value)}: expected a number")
         elif not isinstance(value, str):
-            found.append(f"{key} = {value!r}: expected text")
+            found.append(f"{key} = {shown(value)}: expected text")
         else:
             values[key] = value
     found += [f"no {key}" for key in ("file", "scene", "role") if values.get(key) == ""]
     for key, allowed in (("role", ROLES), ("place", PLACES)):
         if values.get(key) and values[key] not in allowed:
-            found.append(f"{key} = {values[key]!r}: expected one of {', '.join(allowed)}")
+            found.append(f"{key} = {shown(values[key])}: expected one of {', '.join(allowed)}")
     if values.get("scene") and not re.fullmatch(r"[\w.-]+", values["scene"]):
-        found.append(f"scene = {values['scene']!r}: expected letters, digits, '.', '-' and '_', it becomes a file name")
+        what = "letters, digits, '.', '-' and '_', it becomes a file name"
+        found.append(f"scene = {shown(values['scene'])}: expected {what}")
     if values.get("file") and not _inside(values["file"]):
-        found.append(f"file = {values['file']!r}: expected a path inside the session's folder")
+        found.append(f"file = {shown(values['file'])}: expected a path inside the session's folder")
     if values.get("aperture") is not None and values["aperture"] <= 0:
         found.append(f"aperture = {values['aperture']:g}: expected more than 0")
     faults += [f"line {line}: {fault}" for fault in found]
@@ -185,14 +187,21 @@ def _inside(file: str) -> bool:
     return not path.is_absolute() and ".." not in path.parts and "\\" not in file
 
 
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that no file system has
+        return False
+
+
 def _files_at_fault(folder: Path, shots: list[Shot]) -> Iterator[str]:
     """Yield files that are missing or named twice."""
     first: dict[str, int] = {}
     for shot in shots:
         if shot.file in first:
-            yield f"line {shot.line}: {shot.file} stands on line {first[shot.file]} already"
-        elif not (folder / shot.file).is_file():
-            yield f"line {shot.line}: {shot.file}: no such file"
+            yield f"line {shot.line}: {short(shot.file)} stands on line {first[shot.file]} already"
+        elif not _is_file(folder / shot.file):
+            yield f"line {shot.line}: {short(shot.file)}: no such file"
         first.setdefault(shot.file, shot.line)
 
 

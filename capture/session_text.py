@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import csv
 import difflib
-import io
 import re
-import tomllib
 from collections import Counter
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 from capture.verdict import Limits
+from sdd_bench.dataset.text_files import SHOWN, read_text, read_toml, short, shown
 from sdd_bench.errors import UserError, fault_report
 
 TABLE, LIMITS = "shot", "limits"
@@ -29,15 +28,10 @@ def toml_rows(path: Path, faults: list[str]) -> tuple[list[Row], Limits]:
     """Return the shots of session.toml with their lines, and the limits; what else stands there is added to the faults.
 
     Raises:
-        UserError: Not UTF-8, not TOML, or without a shot.
+        UserError: As `text_files.read_toml`, or without a shot.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        content = tomllib.loads(text)
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read as UTF-8 text ({error})") from None
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{path}: not TOML ({error})") from None
+    content = read_toml(path)
+    text = read_text(path)
     limits = _limits(content.pop(LIMITS, {}), text, faults)
     tables = content.pop(TABLE, [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
@@ -65,7 +59,7 @@ def _limits(table: Any, text: str, faults: list[str]) -> Limits:
         if key not in known:
             faults.append(f"line {_line_of(text, key)}: {unknown_key(key, known)}")
         elif number is None or number < least:
-            faults.append(f"line {_line_of(text, key)}: {key} = {value!r}: expected a number of at least {least}")
+            faults.append(f"line {_line_of(text, key)}: {key} = {shown(value)}: expected a number of at least {least}")
         else:
             values[key] = number
     return replace(Limits(), **values)
@@ -75,20 +69,17 @@ def csv_rows(path: Path, known: tuple[str, ...]) -> list[Row]:
     """Return the shots of session.csv with their lines; empty cells are left out.
 
     Raises:
-        UserError: Not UTF-8, not CSV, without a shot, columns that are not known or missing, rows of another length.
+        UserError: As `text_files.read_text`; not CSV, without a shot, columns that are not known or missing, rows of
+            another length.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read as UTF-8 text ({error})") from None
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    reader = csv.reader(read_text(path).splitlines(keepends=True), strict=True)
     try:
         columns = [name.strip() for name in next(reader, [])]
         rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
     except csv.Error as error:
         raise UserError(f"{path}: line {reader.line_num}: not CSV ({error})") from None
     faults = [f"line 1: {unknown_key(name, known)}" for name in columns if name not in known]
-    faults += [f"line 1: column {name} stands twice" for name, count in Counter(columns).items() if count > 1]
+    faults += [f"line 1: column {short(name)} stands twice" for name, count in Counter(columns).items() if count > 1]
     faults += [f"line 1: no column {name}" for name in ("file", "scene", "role") if name not in columns]
     faults += [
         f"line {line}: {len(row)} cells, expected {len(columns)}" for line, row in rows if len(row) != len(columns)
@@ -109,15 +100,15 @@ def number_of(value: Any) -> float | None:
         return None
     try:
         number = float(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return number if abs(number) < float("inf") else None
 
 
 def unknown_key(key: str, known: tuple[str, ...]) -> str:
     """Return the words for a key that is not known."""
-    near = difflib.get_close_matches(key, known, 1)
-    return f"unknown key {key!r}" + (f", did you mean {near[0]!r}?" if near else f", expected {', '.join(known)}")
+    near = difflib.get_close_matches(key[:SHOWN], known, 1)
+    return f"unknown key {shown(key)}" + (f", did you mean {near[0]!r}?" if near else f", expected {', '.join(known)}")
 
 
 def _line_of(text: str, key: str) -> int:

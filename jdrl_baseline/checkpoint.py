@@ -11,14 +11,23 @@ from typing import Any
 import torch
 
 from jdrl_baseline.config import Config, build_config
+from sdd_bench.dataset.text_files import shown
 from sdd_bench.errors import UserError
 from sdd_bench.image_io import write_bytes
+from sdd_bench.scoring.trunk import refuse_compressed
 from sdd_bench.version import __version__
 
 SCHEMA = 1
 TRAINING, DEBLURRING = "training", "deblurring"
 
 State = dict[str, Any]
+MAX_STEP = 2**40
+
+SAID: dict[str, type | tuple[type, ...]] = {"config": dict, "deblurring": dict}
+SAID_IN_TRAINING: dict[str, type | tuple[type, ...]] = {
+    "dataset_sha256": str, "world": int, "step": int, "validation_psnr_db": (int, float), "optimiser": dict,
+}  # fmt: skip
+"""What a checkpoint holds under which name."""
 
 
 def describe(config: Config, dataset_sha256: str, flow: dict[str, str]) -> State:
@@ -51,18 +60,33 @@ def load(path: Path, kind: str | None = None) -> State:
         kind: `training` or `deblurring`; any if None.
 
     Raises:
-        UserError: Missing, damaged, not a checkpoint of sdd-bench, of another schema or kind.
+        UserError: Missing, damaged, not a checkpoint of sdd-bench, of another schema or kind, or without what a
+            checkpoint of its kind says.
     """
     if not path.is_file():
         raise UserError(f"{path}: no such checkpoint")
     try:
+        refuse_compressed(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # unpickling fails in as many ways as there are files
         raise UserError(f"{path}: not a checkpoint, or a damaged one ({type(error).__name__})") from None
-    if not isinstance(state, dict) or state.get("schema") != SCHEMA or not isinstance(state.get("deblurring"), dict):
+    if not isinstance(state, dict) or state.get("schema") != SCHEMA:
         raise UserError(f"{path}: not a checkpoint of sdd-bench of schema {SCHEMA}")
-    if kind is not None and state.get("kind") != kind:
-        raise UserError(f"{path}: a checkpoint of kind {state.get('kind')!r}, expected {kind!r}")
+    found = state.get("kind")
+    if kind is not None and found != kind:
+        raise UserError(f"{path}: a checkpoint of kind {shown(found)}, expected {kind!r}")
+    for key, wanted in {**SAID, **(SAID_IN_TRAINING if found == TRAINING else {})}.items():
+        if not isinstance(state.get(key), wanted) or isinstance(state.get(key), bool):
+            raise UserError(f"{path}: a damaged checkpoint, its {key} is {type(state.get(key)).__name__}")
+    if found == TRAINING and not 0 <= state["step"] < MAX_STEP:
+        raise UserError(f"{path}: a damaged checkpoint, its step is {shown(state['step'])}")
+    for key in ("deblurring", "reblurring"):
+        weights = state.get(key)
+        if weights is not None and not (isinstance(weights, dict) and all(map(_is_weight, weights.items()))):
+            raise UserError(f"{path}: a damaged checkpoint, its {key} network is no names and tensors")
+        total = sum(weight.numel() * weight.element_size() for weight in (weights or {}).values())
+        if total > path.stat().st_size:  # views of one number, spread over any shape
+            raise UserError(f"{path}: a damaged checkpoint, its {key} network is larger than the file")
     return state
 
 
@@ -73,6 +97,10 @@ def config_of(state: State, path: Path) -> Config:
         UserError: It holds what this version does not know.
     """
     return build_config(state["config"], str(path))
+
+
+def _is_weight(item: tuple[Any, Any]) -> bool:
+    return isinstance(item[0], str) and isinstance(item[1], torch.Tensor) and item[1].layout == torch.strided
 
 
 def export_deblurring(path: Path, state: State) -> None:

@@ -7,8 +7,10 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from importlib import resources
+from pathlib import Path
 from typing import Any, get_type_hints
 
+from sdd_bench.dataset.text_files import SHOWN, read_toml, shown
 from sdd_bench.errors import UserError, fault_report
 
 PRESETS = "presets"
@@ -128,6 +130,16 @@ NOT_NEGATIVE = (
     "workers", "seed",
 )  # fmt: skip
 
+LARGEST = 2**53
+"""Of any number; beyond, whole numbers have no double of their own."""
+
+MOST_LEVELS = 16
+AT_MOST = {
+    "width": 1024, "blocks": 100, "heads": 100, "refinement": 100, "expansion": 16, "reblur_width": 1024, "dropout": 1,
+    "workers": 256, "seed": 2**31 - 1,
+}  # fmt: skip
+"""Beyond, a typing error or a damaged file would take all memory before anything else could be said of it."""
+
 
 def preset_names() -> list[str]:
     """Return the names of the presets that come with sdd-bench."""
@@ -138,19 +150,28 @@ def preset_names() -> list[str]:
 def load_config(preset: str, settings: Sequence[str] = ()) -> Config:
     """Return the configuration of a preset, changed by `key=value` settings.
 
+    Args:
+        preset: One of `preset_names`, or a TOML file of one's own, named with its ending .toml.
+        settings: Changes to it.
+
     Raises:
         UserError: Unknown preset or key, a value of the wrong type or out of range; all faults together.
     """
     names = preset_names()
-    if preset not in names:
-        raise UserError(f"unknown preset {preset!r}, expected one of {', '.join(names)}")
-    file = resources.files("jdrl_baseline") / PRESETS / f"{preset}.toml"
-    values: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8"))
+    if preset in names:
+        file = resources.files("jdrl_baseline") / PRESETS / f"{preset}.toml"
+        values: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8"))
+    elif preset.endswith(".toml"):
+        values = read_toml(Path(preset))
+    else:
+        raise UserError(
+            f"unknown preset {shown(preset)}, expected one of {', '.join(names)}, or a file ending in .toml"
+        )
     faults = []
     for setting in settings:
         key, equals, text = setting.partition("=")
         if not equals:
-            faults.append(f"--set {setting!r}: expected key=value")
+            faults.append(f"--set {shown(setting)}: expected key=value")
             continue
         values[key.strip()] = _parse(text.strip())
     if faults:
@@ -169,12 +190,12 @@ def build_config(values: Mapping[str, Any], where: str) -> Config:
     faults, accepted = [], {}
     for key, value in values.items():
         if key not in known:
-            near = difflib.get_close_matches(key, known, 1)
-            faults.append(f"unknown setting {key!r}" + (f", did you mean {near[0]!r}?" if near else ""))
+            near = difflib.get_close_matches(str(key)[:SHOWN], known, 1)
+            faults.append(f"unknown setting {shown(key)}" + (f", did you mean {near[0]!r}?" if near else ""))
             continue
         found = _as_type(value, hints[key])
         if found is None:
-            faults.append(f"{key} = {value!r}: expected {_type_name(hints[key])}")
+            faults.append(f"{key} = {shown(value)}: expected {_type_name(hints[key])}")
         else:
             accepted[key] = found
     config = replace(Config(), **accepted)
@@ -187,7 +208,7 @@ def build_config(values: Mapping[str, Any], where: str) -> Config:
 def _out_of_range(config: Config) -> list[str]:
     """Return what no run can be done with."""
     faults = [
-        f"{key} = {getattr(config, key)!r}: expected one of {', '.join(allowed)}"
+        f"{key} = {shown(getattr(config, key))}: expected one of {', '.join(allowed)}"
         for key, allowed in CHOICES.items()
         if getattr(config, key) not in allowed
     ]
@@ -195,6 +216,14 @@ def _out_of_range(config: Config) -> list[str]:
     faults += [
         f"{key} = {getattr(config, key)}: expected at least 0" for key in NOT_NEGATIVE if getattr(config, key) < 0
     ]
+    faults += [
+        f"{key} = {shown(value)}: expected at most {most}"
+        for key, most in AT_MOST.items()
+        for value in [getattr(config, key)]
+        if (max(value, default=0) if isinstance(value, tuple) else value) > most
+    ]
+    if faults:
+        return faults
     if config.network == "restormer" and not len(config.blocks) == len(config.heads) == 4:
         faults.append("blocks and heads: expected four numbers each, one a level")
     if min((*config.blocks, *config.heads), default=0) < 1:
@@ -205,6 +234,10 @@ def _out_of_range(config: Config) -> list[str]:
             for level, heads in enumerate(config.heads)
             if (config.width << level) % heads
         ]
+    if config.network == "restormer" and (config.width % 2 or config.width * config.expansion < 1):
+        faults.append(f"width {config.width} and expansion {config.expansion}: expected an even width, product over 1")
+    if config.dropout == 1:
+        faults.append("dropout = 1: expected less")
     if config.network == "unet" and config.blur_map:
         faults.append("network = 'unet' takes no blur map; set blur_map = false")
     if config.blur_map and config.alpha == 0:
@@ -222,7 +255,7 @@ def _parse(text: str) -> Any:
     """Return the value of a setting as TOML would have it, else the text itself."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return text
 
 
@@ -231,13 +264,16 @@ def _as_type(value: Any, kind: Any) -> Any:
     if kind is bool:
         return value if isinstance(value, bool) else None
     if kind is int:
-        return value if isinstance(value, int) and not isinstance(value, bool) else None
+        return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < LARGEST else None
     if kind is float:
-        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+        number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST
+        return float(value) if number else None
     if kind is str:
         return value if isinstance(value, str) else None
-    whole = isinstance(value, list | tuple) and all(isinstance(v, int) and not isinstance(v, bool) for v in value)
-    return tuple(value) if whole else None
+    if not isinstance(value, list | tuple) or len(value) > MOST_LEVELS:
+        return None
+    numbers = [_as_type(v, int) for v in value]
+    return None if None in numbers else tuple(numbers)
 
 
 def _type_name(kind: Any) -> str:

@@ -53,10 +53,44 @@ def load_weights(module: nn.Module, weights: State, where: str) -> None:
     """Load weights into a module.
 
     Raises:
-        UserError: They are another network's.
+        UserError: They are another network's, or not finite.
     """
     try:
         module.load_state_dict(weights, strict=True)
     except (RuntimeError, AttributeError, TypeError) as error:
         reason = str(error).splitlines()[-1].strip()[:160]
         raise UserError(f"{where}: the weights are not those of this network ({reason})") from None
+    if not all(bool(torch.isfinite(weight).all()) for weight in module.state_dict().values()):
+        raise UserError(f"{where}: weights that are not finite, damaged")
+
+
+def load_optimiser(optimiser: torch.optim.Optimizer, state: State, where: str) -> None:
+    """Load the state of an optimiser of the same parameters.
+
+    Raises:
+        UserError: It is of others.
+    """
+    try:
+        optimiser.load_state_dict(state)
+        for parameter, kept in optimiser.state.items():
+            if any(v.shape != parameter.shape for v in kept.values() if isinstance(v, torch.Tensor) and v.ndim):
+                raise ValueError("state of parameters of other shapes")
+    except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = str(error).splitlines()[-1].strip()[:160]
+        raise UserError(f"{where}: the optimiser is not that of this run ({reason})") from None
+
+
+def check_weights(config: Config, weights: State, where: str) -> None:
+    """Check weights against the deblurring network of a configuration before memory is taken for it.
+
+    Raises:
+        UserError: They are another network's.
+    """
+    with torch.device("meta"):
+        wanted = build_deblurring(config).state_dict()
+    for name, value in wanted.items():
+        found = weights.get(name)
+        if found is None or found.shape != value.shape:
+            reason = "missing" if found is None else f"of shape {tuple(found.shape)}"
+            what = f"{name} is {reason}, expected {tuple(value.shape)}"
+            raise UserError(f"{where}: the weights are not those of this network ({what})")

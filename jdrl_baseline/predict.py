@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +14,10 @@ from tqdm import tqdm
 
 from jdrl_baseline import checkpoint
 from jdrl_baseline.maps import IMAGE, RADIUS, first_component, with_maps
-from jdrl_baseline.models import build_deblurring, build_reblurring, load_weights
+from jdrl_baseline.models import build_deblurring, build_reblurring, check_weights, load_weights
 from jdrl_baseline.networks.deblurring import DeblurringNetwork
 from jdrl_baseline.restore import image_of, through
+from jdrl_baseline.spread import Spread, add_up, launch
 from sdd_bench.dataset.synthesise import RADIUS_SCALE
 from sdd_bench.errors import UserError
 from sdd_bench.image_io import file_sha256, read_image, to_pixels, write_png, write_text
@@ -37,7 +38,9 @@ def load_deblurring(path: Path, device: str = "cpu") -> DeblurringNetwork:
 
 
 def _deblurring(state: checkpoint.State, path: Path, device: str) -> DeblurringNetwork:
-    network = build_deblurring(checkpoint.config_of(state, path))
+    config = checkpoint.config_of(state, path)
+    check_weights(config, state["deblurring"], str(path))
+    network = build_deblurring(config)
     load_weights(network, state["deblurring"], str(path))
     return network.to(device).eval()
 
@@ -75,50 +78,68 @@ def predict(
     tile_px: int = 0,
     grey: str = "refuse",
     maps: Path | None = None,
-) -> int:
+    spread: Spread | None = None,
+) -> int | None:
     """Restore files to out/NAME.png and return how many had to be done; those that are there are kept.
+
+    Several processes share the names, each file is written whole by one of them, and the first returns the number of
+    all, the others None.
 
     Args:
         weights: A checkpoint.
         files: Name to blur image.
         out: Folder of predictions of this checkpoint alone.
-        device: A torch device.
+        device: A torch device; of one process.
         bits: 8 or 16.
         precision: A key of `DTYPES`; fp16 needs a GPU.
         tile_px: Side of tiles; 0 takes full frames where memory allows.
         grey: `refuse` or `expand`.
         maps: Folder for radius/NAME.png, the effective blur radius (16 bits, 256 times the radius in pixels; only where
             the checkpoint holds the reblurring network), and blur_map/NAME.png, the 35 channels as one (8 bits).
+        spread: Several processes, or None for this one.
 
     Raises:
         UserError: A damaged checkpoint or image, a folder with predictions of another checkpoint, or a checkpoint that
             no maps can be drawn from.
     """
-    if precision == "fp16" and device == "cpu":
-        raise UserError("--precision fp16 needs a GPU; take bf16 or 32")
     if not files:
         raise UserError("no images to restore")
-    forward = load_with_maps(weights, device) if maps is not None else image_of(load_deblurring(weights, device))
-    identity = f"{file_sha256(weights)} {bits} {precision} {tile_px}\n"
-    done = [out] if maps is None else [out, maps / BLUR_MAP]
-    for folder in done:
-        _claim(folder, identity)
-    waiting = {n: path for n, path in files.items() if not all((folder / f"{n}.png").is_file() for folder in done)}
-    for name, path in tqdm(waiting.items(), desc="predict", unit="", disable=not sys.stderr.isatty()):
-        image = read_image(path, grey=grey)
-        found = through(forward, image, device, tile_px=tile_px, dtype=DTYPES[precision])
-        write_png(out / f"{name}.png", to_pixels(found[..., IMAGE].clip(0, 1), bits))
-        if maps is not None:
-            _write_maps(maps, name, found)
-    return len(waiting)
+
+    def restore(names: Sequence[str], where: str, *, shown: bool) -> int:
+        if precision == "fp16" and where == "cpu":
+            raise UserError("--precision fp16 needs a GPU; take bf16 or 32")
+        forward = load_with_maps(weights, where) if maps is not None else image_of(load_deblurring(weights, where))
+        identity = f"{file_sha256(weights)} {bits} {precision} {tile_px}\n"
+        for folder in [out] if maps is None else [out, maps / BLUR_MAP]:
+            _claim(folder, identity)
+        waiting = [name for name in names if not _is_done(name, out, maps)]
+        for name in tqdm(waiting, desc="predict", unit="", disable=not (shown and sys.stderr.isatty())):
+            image = read_image(files[name], grey=grey)
+            found = through(forward, image, where, tile_px=tile_px, dtype=DTYPES[precision])
+            write_png(out / f"{name}.png", to_pixels(found[..., IMAGE].clip(0, 1), bits))
+            if maps is not None:
+                _write_maps(maps, name, found)
+        return len(waiting)
+
+    names = list(files)
+    if spread is None:
+        return restore(names, device, shown=True)
+    fabric = launch(spread)
+    share = names[fabric.global_rank :: fabric.world_size]
+    return add_up(fabric, lambda: restore(share, str(fabric.device), shown=fabric.is_global_zero))
+
+
+def _is_done(name: str, out: Path, maps: Path | None) -> bool:
+    return (out / f"{name}.png").is_file() and (maps is None or (maps / BLUR_MAP / f"{name}.png").is_file())
 
 
 def _claim(folder: Path, identity: str) -> None:
     """Mark a folder as of one checkpoint and its settings; refuse that of another."""
     record = folder / RECORD
-    if record.is_file() and record.read_text(encoding="utf-8") != identity:
+    if not record.is_file():
+        write_text(record, identity)
+    elif record.read_text(encoding="utf-8") != identity:
         raise UserError(f"{folder}: holds predictions of another checkpoint or other settings; give another folder")
-    write_text(record, identity)
 
 
 def _write_maps(folder: Path, name: str, found: NDArray[np.float32]) -> None:

@@ -27,10 +27,9 @@ PAGE_ONLY = "--beside, --data, --pred and --images are for the page: name it wit
 )
 @click.option(
     "--sort",
-    type=click.Choice(["psnr", "ssim", "lpips", "mae"]),
     default="psnr",
     show_default=True,
-    help="The metric that ranks.",
+    help="The metric that ranks: psnr, ssim, lpips, mae.",
 )
 @click.option("--baseline", default=None, metavar="METHOD", help="Show each method's difference from this one.")
 @click.option(
@@ -85,6 +84,7 @@ def command(
     from leaderboard.page.data import PictureSources, build_page, entries_beside, method_folders
     from leaderboard.submission import results_of
     from sdd_bench.errors import UserError
+    from sdd_bench.scoring.measures import column_of
 
     if out.suffix != ".csv" or out in results:
         raise UserError(f"--out {out}: expected the name of a CSV file")
@@ -93,7 +93,7 @@ def command(
     if (data is None) != (not pred) or (images is not None and not pred):
         raise UserError("pictures on the page need both --data DATA and --pred METHOD=FOLDER")
     entries = [read_entry(file) for path in results for file in results_of(path)]
-    shown = Shown("psnr_db" if sort == "psnr" else sort, baseline, by, published)
+    shown = Shown(column_of(sort, "--sort"), baseline, by, published)
     apart = any(path.is_dir() or path.name == "entry.json" for path in results)
     tables = []
     for written in write_boards(entries, out, shown, by_protocol=apart):

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import json
-import math
 from collections.abc import Mapping
 from pathlib import Path
 
 from leaderboard.meta import read_meta
 from leaderboard.submission import ENTRY, META, SCORES, Submission, codabench_scores, file_faults, ranking
+from sdd_bench.dataset.text_files import read_json, read_rows, short
 from sdd_bench.errors import UserError
 from sdd_bench.scoring.results import Results, columns, read_results
-
-TOLERANCE = 1e-6
+from sdd_bench.scoring.results_check import in_words
 
 
 def contradictions(entry: Path, submission: Submission, claims: Mapping[str, Results]) -> list[str]:
@@ -40,33 +37,7 @@ def read_claims(entry: Path, submission: Submission) -> tuple[dict[str, Results]
                 claims[name] = read_results(path)
         except UserError as error:
             faults.append(error.message)
-            continue
-        if name in claims and not _well_formed(claims[name]):
-            faults.append(f"{path.name}: damaged results file")
-            del claims[name]
     return claims, faults
-
-
-def _well_formed(results: Results) -> bool:
-    """Return whether the parts that `read_results` passes on unread are what they should be."""
-    blocks = (results.dataset, results.protocol, results.weights)
-    return all(isinstance(b, dict) for b in blocks) and all(isinstance(r.get("name"), str) for r in results.images)
-
-
-def same(a: object, b: object) -> bool:
-    """Return whether two values are equal, numbers within `TOLERANCE`; what is not a number equals nothing.
-
-    >>> same(1.0, 1.0000005), same(1.0, 1.001), same(float("inf"), float("inf")), same(None, 0.0)
-    (True, False, True, False)
-    """
-    if isinstance(a, float) and isinstance(b, float):
-        return math.isclose(a, b, rel_tol=0, abs_tol=TOLERANCE)
-    return a == b
-
-
-def shown(value: object) -> str:
-    """Return a value for a message, numbers with nine digits."""
-    return f"{value:.9g}" if isinstance(value, float) else repr(value)
 
 
 def _extra(entry: Path, submission: Submission) -> list[str]:
@@ -100,12 +71,6 @@ def _agreement(path: Path, claimed: Results, submission: Submission, protocol: s
         found.append(f"{name}: is under another protocol than {ENTRY} says")
     if any(claimed.dataset.get(key) != submission.dataset[key] for key in ("name", "split", "sha256")):
         found.append(f"{name}: is on another dataset than {ENTRY} says")
-    summary = json.loads(path.read_text(encoding="utf-8")).get("summary")
-    for metric, mean in claimed.summary().items():
-        said = summary.get(metric) if isinstance(summary, dict) else None
-        written = str(mean) if mean is not None and not math.isfinite(mean) else mean
-        if not same(said, written):
-            found.append(f"{name}: the mean {metric} is {shown(said)}, that of its rows {shown(mean)}")
     return found + _table_faults(path.with_suffix(".csv"), claimed)
 
 
@@ -114,18 +79,19 @@ def _table_faults(table: Path, claimed: Results) -> list[str]:
     if not table.is_file():
         return []
     try:
-        with table.open(encoding="utf-8", errors="replace", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, csv.Error) as error:
-        return [f"{table.name}: cannot be read ({error})"]
-    if [row.get("name") for row in rows] != [row["name"] for row in claimed.images]:
+        _, rows = read_rows(table, ("name",))
+    except UserError as error:
+        return [error.message]
+    if [row["name"] for _, row in rows] != [row["name"] for row in claimed.images]:
         return [f"{table.name}: its rows are not those of the results file beside it"]
     found = []
-    for row, image in zip(rows, claimed.images, strict=True):
+    for (_, row), image in zip(rows, claimed.images, strict=True):
         for metric in columns(claimed.images):
             cell, value = row.get(metric) or "", image[metric]
             if cell != ("" if value is None else f"{value:.6f}"):
-                found.append(f"{table.name}: {row['name']}: {metric} is {cell or 'empty'}, in the JSON {shown(value)}")
+                found.append(
+                    f"{table.name}: {row['name']}: {metric} is {short(cell) or 'empty'}, in the JSON {in_words(value)}"
+                )
     return found
 
 
@@ -133,8 +99,8 @@ def _score_faults(entry: Path, claims: Mapping[str, Results]) -> list[str]:
     if not claims or not (entry / SCORES).is_file():
         return []
     try:
-        scores = json.loads((entry / SCORES).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        return [f"{SCORES}: cannot be read as JSON ({error})"]
+        scores = read_json(entry / SCORES)
+    except UserError as error:
+        return [error.message]
     expected = codabench_scores(ranking(list(claims.values())))
     return [] if scores == expected else [f"{SCORES}: is not what the results say"]

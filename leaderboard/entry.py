@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,7 @@ class Entry:
     predictions_sha256: str
     tool_version: str
     protocol: dict[str, Any]
-    images: tuple[dict[str, Any], ...] = ()
+    images: Sequence[dict[str, Any]] = ()
 
 
 def read_entry(path: Path) -> Entry:

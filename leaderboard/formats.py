@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from leaderboard.table import HIGHER_IS_BETTER, Board, Row
+from leaderboard.table import HIGHER_IS_BETTER, INTERVALS, Board, Row
+from sdd_bench.scoring.measures import METRICS
 
-DIGITS = {"psnr_db": 2, "ssim": 4, "lpips": 4, "mae": 4, "gdi50_px": 2, "forgiveness_db": 2}
+DIGITS = {**{name: METRICS[name].decimals for name in HIGHER_IS_BETTER}, "gdi50_px": 2, "forgiveness_db": 2}
 HEADINGS = {
-    "psnr_db": "PSNR (dB)", "ssim": "SSIM", "lpips": "LPIPS", "mae": "MAE", "gdi50_px": "gdi50 (px)",
+    **{name: METRICS[name].heading for name in HIGHER_IS_BETTER},
+    "gdi50_px": "gdi50 (px)",
     "forgiveness_db": "forgiveness (dB)",
-}  # fmt: skip
-ENDS = {"psnr_db": "psnr", "ssim": "ssim", "lpips": "lpips"}
+}
 TEXT_COLUMNS = ("method", "status", "protocol", "metric", "group")
 RULE = (
     "Intervals: 95 %, bootstrap over images, 10,000 resamples. Methods whose paired difference from the leader of a "
@@ -37,9 +38,9 @@ def text_table(board: Board, differences: Mapping[str, str] | None = None) -> st
         board: What to show.
         differences: Method to its difference from a baseline, as text; shown in a column where given.
     """
-    numbers = ["psnr_db", "ssim", "lpips", "mae"]
+    numbers = list(HIGHER_IS_BETTER)
     numbers += [name for name in ("gdi50_px", "forgiveness_db") if name in shown_columns(board.rows)]
-    interval = ENDS.get(board.sort)
+    interval = INTERVALS.get(board.sort)
     heads = ["rank", "method", "n_images"]
     for name in numbers:
         heads += [name, "95 %"] if interval and name == board.sort else [name]
@@ -152,7 +153,7 @@ def _short(row: Row, name: str) -> str:
 
 def _ends(row: Row, name: str) -> str:
     """Return an interval as text, nothing where there is none."""
-    column = ENDS.get(name)
+    column = INTERVALS.get(name)
     low, high = (row.get(f"{column}_{end}", "") for end in ("lo", "hi"))
     if column is None or low == "" or high == "":
         return ""

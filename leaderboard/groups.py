@@ -69,11 +69,11 @@ def group_rows(entries: Sequence[Entry], by: str, metric: str) -> list[Row]:
     )
     if not kept:
         return []
-    names = sorted(row["name"] for row in kept[0].images)
+    place = {name: index for index, name in enumerate(sorted(row["name"] for row in kept[0].images))}
     scores = score_matrix(kept, metric)
     rows: list[Row] = []
     for group, (images, least, most) in group_images(kept, by).items():
-        part = scores[:, [names.index(name) for name in images]]
+        part = scores[:, [place[name] for name in images]]
         means = resampled_means(part)
         ends = intervals(part, means)
         mean = part.mean(axis=1)

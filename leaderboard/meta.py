@@ -5,12 +5,11 @@ from __future__ import annotations
 import difflib
 import math
 import re
-import tomllib
-import unicodedata
 from pathlib import Path
 from typing import Any
 
-from sdd_bench.errors import UserError, fault_report
+from sdd_bench.dataset.text_files import is_control, read_toml, shown
+from sdd_bench.errors import fault_report
 from sdd_bench.scoring.results import Method
 
 TEXT, NUMBER, SIZE, CHOICE = "one line of text", "a number, at least 0", "WIDTHxHEIGHT in pixels", "yes, no or unknown"
@@ -35,8 +34,6 @@ MAX_NAME = 100
 NEEDS = {"macs_g": ("size",), "runtime_s": ("device", "size")}
 """Numbers that mean nothing without others."""
 
-BIDI_CONTROLS = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
-
 
 def read_meta(path: Path) -> Method:
     """Return the method that a TOML file describes; `KEYS` says what may stand in it.
@@ -45,14 +42,7 @@ def read_meta(path: Path) -> Method:
         UserError: Not TOML; or unknown keys, wrong types, no name, negative numbers, control characters, a number
             without the device or size that it is for: all faults together, each with what was expected.
     """
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror or error})") from None
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: not UTF-8 text (byte {error.start})") from None
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{path}: not TOML ({error})") from None
+    values = read_toml(path, controls=True)
     faults = [fault for key, value in values.items() if (fault := _fault(key, value))]
     if "name" not in values:
         faults.insert(0, f"name is missing: expected {KEYS['name'][1]}")
@@ -70,14 +60,14 @@ def _fault(key: str, value: Any) -> str | None:
     if key not in KEYS:
         near = difflib.get_close_matches(key, KEYS, 1)
         expected = f"did you mean {near[0]!r}?" if near else f"expected some of {', '.join(KEYS)}"
-        return f"unknown key {_shown(key)}, {expected}"
+        return f"unknown key {shown(key)}, {expected}"
     kind, _ = KEYS[key]
-    found = f"{key} = {_shown(value)}"
+    found = f"{key} = {shown(value)}"
     if kind == NUMBER:
         return None if _is_number(value) else f"{found}: expected {kind}"
     if not isinstance(value, str):
         return f"{found}: expected {kind}"
-    control = next((c for c in value if _is_control(c)), None)
+    control = next((c for c in value if is_control(c)), None)
     if control is not None:
         return f"{found}: control character U+{ord(control):04X}, expected {TEXT}"
     if key == "name" and not 1 <= len(value.strip()) <= MAX_NAME:
@@ -96,20 +86,3 @@ def _is_number(value: Any) -> bool:
         return math.isfinite(value) and value >= 0
     except OverflowError:
         return False
-
-
-def _is_control(character: str) -> bool:
-    """Return whether a character ends the line, is not printed, or turns the direction of the text around it.
-
-    >>> [_is_control(c) for c in ("a", "é", "\\n", "\\u202e")]
-    [False, False, True, True]
-    """
-    return (
-        unicodedata.category(character) in ("Cc", "Zl", "Zp", "Cs")
-        or unicodedata.bidirectional(character) in BIDI_CONTROLS
-    )
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

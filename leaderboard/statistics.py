@@ -1,12 +1,14 @@
 """How sure a ranking is: intervals of means, paired differences, ties, the probability of being best.
 
 Everything resamples images with a fixed seed, so that the same scores give the same numbers. Scores are given as
-(methods, images); a method with a score that is not finite (the PSNR of identical images) has no interval.
+(methods, images); a method with a score that is not finite (the PSNR of identical images) has no interval. Of more
+images than `KEPT_VALUES` allows, samples are drawn a block at a time: the draw is the same, and memory does not grow
+with the images.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -18,6 +20,11 @@ SEED = 0
 LEVEL = 0.95
 EXACT_IMAGES = 13
 """Up to so many images all sign flips are gone through, 8,192; beyond, `RESAMPLES` of them are drawn."""
+
+KEPT_VALUES = 4_000_000
+BLOCK_VALUES = 1_000_000
+"""A draw of `KEPT_VALUES` at most (10,000 samples of 400 images, 32 MB) is made once and kept for all metrics; a larger
+one is made anew each time, in blocks of so many values. Sums may then differ in their last digit."""
 
 Array = NDArray[np.float64]
 
@@ -55,8 +62,27 @@ def resampled_means(scores: Array, resamples: int = RESAMPLES, seed: int = SEED)
         resamples: How many samples, each of as many images as there are, with replacement.
         seed: Of the draw.
     """
-    shares = _resamples(scores.shape[1], resamples, seed)
-    return np.asarray(shares @ np.where(np.isfinite(scores), scores, 0.0).T)
+    return resampled_means_of([scores], resamples, seed)[0]
+
+
+def resampled_means_of(tables: Sequence[Array], resamples: int = RESAMPLES, seed: int = SEED) -> list[Array]:
+    """Return `resampled_means` of each of several tables of scores; those of as many images share one draw.
+
+    Args:
+        tables: (methods, images) each.
+        resamples: As there.
+        seed: As there.
+    """
+    filled = [np.where(np.isfinite(scores), scores, 0.0) for scores in tables]
+    means = [np.empty((resamples, len(scores))) for scores in tables]
+    for images in dict.fromkeys(scores.shape[1] for scores in tables):
+        start = 0
+        for shares in _resamples(images, resamples, seed):
+            for scores, found in zip(filled, means, strict=True):
+                if scores.shape[1] == images:
+                    found[start : start + len(shares)] = shares @ scores.T
+            start += len(shares)
+    return means
 
 
 def intervals(scores: Array, means: Array | None = None) -> Array:
@@ -117,11 +143,14 @@ def sign_flip_p(differences: Array, resamples: int = RESAMPLES, seed: int = SEED
     [0.25]
     """
     images = differences.shape[1]
-    signs, extra = _signs(images, resamples, seed), int(images > EXACT_IMAGES)
+    extra = int(images > EXACT_IMAGES)
     observed = np.abs(differences.sum(axis=1))
     slack = 1e-12 * np.abs(differences).sum(axis=1)  # sums of the same numbers in another order
-    reached = (np.abs(signs @ differences.T) >= observed - slack).sum(axis=0)
-    return np.asarray((reached + extra) / (len(signs) + extra))
+    reached, patterns = np.zeros(len(differences), np.int64), 0
+    for signs in _signs(images, resamples, seed):
+        reached += (np.abs(signs @ differences.T) >= observed - slack).sum(axis=0)
+        patterns += len(signs)
+    return np.asarray((reached + extra) / (patterns + extra))
 
 
 def holm(p: Array) -> Array:
@@ -174,19 +203,44 @@ def tied_ranks(order: Sequence[int], comparison: Paired) -> list[int]:
     return ranks
 
 
+def _resamples(images: int, resamples: int, seed: int) -> Iterator[Array]:
+    """Yield the share of every image in each bootstrap sample, (samples, images), all samples in one or more blocks."""
+    if images * resamples <= KEPT_VALUES:
+        yield _kept_resamples(images, resamples, seed)
+        return
+    rng = np.random.default_rng(seed)
+    for count in _blocks(images, resamples):
+        yield rng.multinomial(images, np.full(images, 1 / images), size=count) / images
+
+
 @lru_cache(maxsize=4)
-def _resamples(images: int, resamples: int, seed: int) -> Array:
-    """Return the share of every image in each bootstrap sample, (resamples, images); drawn once for all metrics."""
+def _kept_resamples(images: int, resamples: int, seed: int) -> Array:
     counts = np.random.default_rng(seed).multinomial(images, np.full(images, 1 / images), size=resamples)
     return np.asarray(counts / images)
 
 
+def _signs(images: int, resamples: int, seed: int) -> Iterator[Array]:
+    """Yield patterns of 1 and -1, (patterns, images), in one or more blocks: all there are for few images."""
+    if images <= EXACT_IMAGES or images * resamples <= KEPT_VALUES:
+        yield _kept_signs(images, resamples, seed)
+        return
+    rng = np.random.default_rng(seed)
+    for count in _blocks(images, resamples):
+        yield np.asarray(1.0 - 2.0 * rng.integers(0, 2, (count, images)), np.float64)
+
+
 @lru_cache(maxsize=4)
-def _signs(images: int, resamples: int, seed: int) -> Array:
-    """Return patterns of 1 and -1, (patterns, images): all of them for few images."""
+def _kept_signs(images: int, resamples: int, seed: int) -> Array:
     if images <= EXACT_IMAGES:
         return np.asarray(1.0 - 2.0 * (np.arange(2**images)[:, None] >> np.arange(images) & 1))
     return np.asarray(1.0 - 2.0 * np.random.default_rng(seed).integers(0, 2, (resamples, images)))
+
+
+def _blocks(images: int, resamples: int) -> Iterator[int]:
+    """Yield how many samples each block holds."""
+    most = max(1, BLOCK_VALUES // images)
+    for start in range(0, resamples, most):
+        yield min(most, resamples - start)
 
 
 def _ends() -> tuple[float, float]:

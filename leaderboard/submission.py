@@ -21,11 +21,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sdd_bench.dataset.manifest import Pair, content_sha256, json_text
-from sdd_bench.dataset.text_files import read_json, shown, short
+from sdd_bench.dataset.text_files import read_json, short, shown
 from sdd_bench.errors import UserError, fault_report
 from sdd_bench.image_io import file_sha256, write_bytes, write_text
 from sdd_bench.run_folder import RunFolder
-from sdd_bench.scoring.protocol import DEFAULT_PROTOCOL, METRICS
+from sdd_bench.scoring.measures import METRICS
+from sdd_bench.scoring.protocol import DEFAULT_PROTOCOL
 from sdd_bench.scoring.results import Method, Results, read_results
 from sdd_bench.scoring.results_check import check_method
 from sdd_bench.workers import Workers
@@ -82,7 +83,7 @@ def read_submission(folder: Path) -> Submission:
         submission = Submission(Method(**content["method"]), *({**content[key]} for key in keys))
         _check_submission(submission)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{path}: damaged ({type(error).__name__}: {short(str(error))})") from None
+        raise UserError(f"{path}: damaged ({type(error).__name__}: {short(str(error), 160)})") from None
     return submission
 
 

@@ -10,14 +10,24 @@ from typing import Any
 import numpy as np
 
 from leaderboard.entry import Entry, Table
-from leaderboard.statistics import Array, Paired, best_probability, intervals, paired, resampled_means, tied_ranks
+from leaderboard.statistics import Array, Paired, best_probability, intervals, paired, resampled_means_of, tied_ranks
 from sdd_bench.dataset.manifest import csv_text, safe_cell
 from sdd_bench.errors import UserError
+from sdd_bench.scoring.measures import METRICS
 from sdd_bench.scoring.protocol import UNRANKED
+
+INTERVALS = {name: metric.interval for name, metric in METRICS.items() if metric.interval}
+"""Metric to the first part of its interval's columns."""
+
+HIGHER_IS_BETTER = {
+    name: METRICS[name].higher_is_better for name in (*INTERVALS, *(name for name in METRICS if name not in INTERVALS))
+}
+"""Metrics in the order of the tables, those with intervals first, to whether higher is better."""
 
 COLUMNS = (
     "rank", "tie", "method", "dataset", "split", "protocol", "n_images",
-    "psnr_db", "psnr_lo", "psnr_hi", "ssim", "ssim_lo", "ssim_hi", "lpips", "lpips_lo", "lpips_hi", "mae",
+    *(column for name, first in INTERVALS.items() for column in (name, f"{first}_lo", f"{first}_hi")),
+    *(name for name in HIGHER_IS_BETTER if name not in INTERVALS),
     "gdi50_px", "gdi95_px", "forgiveness_db", "coverage", "params_m", "macs_g", "runtime_s", "status",
     "reported_psnr_db", "reported_ssim", "reported_lpips", "source",
     "protocol_sha256", "dataset_sha256", "predictions_sha256", "tool_version",
@@ -29,16 +39,17 @@ PAIR_COLUMNS = (
 )  # fmt: skip
 """Of pairwise.csv."""
 
-DECIMALS = {
-    "psnr_db": 4, "ssim": 5, "lpips": 5, "mae": 6, "gdi50_px": 4, "gdi95_px": 4, "forgiveness_db": 4, "coverage": 4,
+DECIMALS = {name: metric.csv_decimals for name, metric in METRICS.items()} | {
+    "gdi50_px": 4, "gdi95_px": 4, "forgiveness_db": 4, "coverage": 4,
 }  # fmt: skip
-HIGHER_IS_BETTER = {"psnr_db": True, "ssim": True, "lpips": False, "mae": False}
-INTERVALS = {"psnr_db": "psnr", "ssim": "ssim", "lpips": "lpips"}
-"""Metric to the first part of its interval's columns."""
 
 TIE = "tie"
 
+RANKED, COMPARED = "", " "
+"""Stand for all methods where keys are names; no method is called so."""
+
 Row = dict[str, Any]
+Sampled = dict[tuple[str, str], tuple[Array, Array]]
 
 
 @dataclass(frozen=True)
@@ -76,22 +87,22 @@ def build_board(entries: Sequence[Entry], sort: str = "psnr_db") -> Board:
     named = sorted(entries, key=lambda entry: entry.method.name)
     ranked = [entry for entry in named if _ranks(entry, sort)]
     _check_images(ranked)
-    extra: dict[str, Row] = {entry.method.name: _intervals(entry) for entry in named}
-    order: list[Entry] = []
+    places = sorted(range(len(ranked)), key=lambda i: _order(ranked[i], sort))
+    order = [ranked[i] for i in places]
+    sampled = _sampled(named, ranked, order, sort)
+    extra: dict[str, Row] = {entry.method.name: _intervals(entry, sampled) for entry in named}
     if ranked:
-        scores = score_matrix(ranked, sort)
-        means = resampled_means(scores)
+        scores, means = sampled[RANKED, sort]
         comparison = paired(scores, means)
         best = best_probability(scores, HIGHER_IS_BETTER[sort], means)
-        places = sorted(range(len(ranked)), key=lambda i: _order(ranked[i], sort))
         ranks = tied_ranks(places, comparison)
-        order = [ranked[i] for i in places]
         for i, rank in zip(places, ranks, strict=True):
             shared = TIE if ranks.count(rank) > 1 else ""
             extra[ranked[i].method.name] |= {"rank": rank, "tie": shared, "best_probability": float(best[i])}
+    pairs = _pairs(order, sampled)
     order += sorted((entry for entry in named if not _ranks(entry, sort)), key=lambda entry: _order(entry, sort))
     rows = tuple({"rank": "", "tie": "", **_row(entry), **extra[entry.method.name]} for entry in order)
-    return Board(entries[0].table, sort, rows, tuple(_pairs(order[: len(ranked)])))
+    return Board(entries[0].table, sort, rows, tuple(pairs))
 
 
 def score_matrix(entries: Sequence[Entry], metric: str) -> Array:
@@ -155,24 +166,50 @@ def _check_images(entries: Sequence[Entry]) -> None:
         raise UserError(f"leaderboard: {other} and {first} were not scored on the same images")
 
 
-def _intervals(entry: Entry) -> Row:
+def _sampled(named: Sequence[Entry], ranked: Sequence[Entry], order: Sequence[Entry], sort: str) -> Sampled:
+    """Return all scores that the table resamples, with their means; the samples are drawn once for all of them.
+
+    Under (method, metric) a method's own, under (`RANKED`, sort) those of the ranked by name, under (`COMPARED`,
+    metric) those of the ranked that have the metric, the better first.
+    """
+    tables = {
+        (entry.method.name, metric): score_matrix([entry], metric)
+        for entry in named
+        for metric in INTERVALS
+        if entry.means[metric] is not None
+    }
+    if ranked:
+        tables[RANKED, sort] = score_matrix(ranked, sort)
+    for metric in HIGHER_IS_BETTER:
+        having = _having(order, metric)
+        if len(having) > 1:
+            tables[COMPARED, metric] = score_matrix(having, metric)
+    means = resampled_means_of(list(tables.values()))
+    return {key: (scores, found) for (key, scores), found in zip(tables.items(), means, strict=True)}
+
+
+def _having(entries: Sequence[Entry], metric: str) -> list[Entry]:
+    return [entry for entry in entries if entry.means[metric] is not None]
+
+
+def _intervals(entry: Entry, sampled: Sampled) -> Row:
     """Return the ends of an entry's intervals by column."""
     cells: Row = {}
     for metric, column in INTERVALS.items():
         if entry.means[metric] is not None:
-            low, high = intervals(score_matrix([entry], metric))[0]
+            low, high = intervals(*sampled[entry.method.name, metric])[0]
             cells |= {f"{column}_lo": fixed(metric, low), f"{column}_hi": fixed(metric, high)}
     return cells
 
 
-def _pairs(order: Sequence[Entry]) -> list[Row]:
+def _pairs(order: Sequence[Entry], sampled: Sampled) -> list[Row]:
     """Return every two ranked entries, the better first, for every metric that both have."""
     rows = []
     for metric in HIGHER_IS_BETTER:
-        having = [entry for entry in order if entry.means[metric] is not None]
+        having = _having(order, metric)
         if len(having) < 2:
             continue
-        comparison = paired(score_matrix(having, metric))
+        comparison = paired(*sampled[COMPARED, metric])
         for i, one in enumerate(having):
             rows += [
                 _pair(one, other, metric, comparison, i, j) for j, other in enumerate(having[i + 1 :], start=i + 1)

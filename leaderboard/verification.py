@@ -14,7 +14,7 @@ from sdd_bench.dataset.catalog import open_dataset
 from sdd_bench.dataset.text_files import shown
 from sdd_bench.errors import UserError
 from sdd_bench.scoring.evaluate import Evaluation, evaluate
-from sdd_bench.scoring.protocol import METRICS
+from sdd_bench.scoring.measures import METRICS
 from sdd_bench.scoring.results import CONDITIONS, Results, columns
 from sdd_bench.scoring.results_check import in_words, same
 from sdd_bench.workers import Workers

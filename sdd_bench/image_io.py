@@ -16,7 +16,7 @@ import struct
 import tempfile
 import unicodedata
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ MAX_PIXELS = 400_000_000
 
 FREE_BYTES = 200_000_000
 MAX_EXPANSION = 40
-"""Samples may take `FREE_BYTES` in memory, or `MAX_EXPANSION` times their file's bytes: JPEG of a sky takes 30 times."""
+"""Samples may take `FREE_BYTES` in memory, or `MAX_EXPANSION` times their file's bytes: 0.6 bits a pixel."""
 
 PNG_LEVEL = 3
 """zlib level of written grey PNG, masks mostly: 6 takes three times as long."""
@@ -161,18 +161,28 @@ def write_png(path: Path, pixels: NDArray[Any]) -> None:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name in its folder, then rename it.
+    """Write a file under a temporary name in its folder, then rename it; errors as `write_parts`."""
+    _write(path, (content,))
+
+
+def write_parts(path: Path, parts: Iterable[str]) -> None:
+    """Write a UTF-8 text file piece by piece under a temporary name in its folder, then rename it.
 
     Raises:
         CannotWriteError: The folder cannot be written or the disk is full.
     """
+    _write(path, (part.encode("utf-8") for part in parts))
+
+
+def _write(path: Path, parts: Iterable[bytes]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=".part-", dir=path.parent)
         temporary = Path(name)
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(content)
+                for part in parts:
+                    file.write(part)
             temporary.chmod(0o644)
             temporary.replace(path)
         except BaseException:
@@ -209,9 +219,8 @@ def list_images(folder: Path) -> list[Path]:
         raise UserError(f"{folder}: cannot be listed ({error.strerror or error})") from None
     images = [name for name in sorted(names) if Path(name).suffix.lower() in IMAGE_SUFFIXES]
     for name in images:
-        if not name.isascii() or not name.isprintable():
-            if any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in name):
-                raise UserError(f"{folder}: an image file is called {name!r}, expected plain text; rename it")
+        if not name.isprintable() and any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in name):
+            raise UserError(f"{folder}: an image file is called {name!r}, expected plain text; rename it")
     return [folder / name for name in images]
 
 

@@ -103,11 +103,17 @@ def _parallel(function: Function, items: Items, jobs: int) -> Iterator[Outcome]:
     """Yield outcomes in order, a few items ahead of what is asked for; whoever stops asking stops the workers."""
     from joblib.externals.loky import get_reusable_executor
 
-    executor = get_reusable_executor(max_workers=jobs, timeout=IDLE_S, env=dict.fromkeys(THREAD_VARIABLES, "1"))
+    executor = get_reusable_executor(
+        max_workers=jobs,
+        timeout=IDLE_S,
+        initializer=_follow,
+        initargs=(os.getpid(),),
+        env=dict.fromkeys(THREAD_VARIABLES, "1"),
+    )
     waiting: deque[Future[Outcome]] = deque()
     try:
         for name, argument in items:
-            waiting.append(executor.submit(_in_worker, function, name, argument, os.getpid()))
+            waiting.append(executor.submit(guarded, function, name, argument))
             if len(waiting) > AHEAD * jobs:
                 yield waiting.popleft().result()
         while waiting:
@@ -145,19 +151,8 @@ def _one_by_one(function: Function, items: Items) -> Iterator[Outcome]:
             )
 
 
-def _in_worker(function: Function, name: str, argument: Any, parent: int) -> Outcome:
-    _follow(parent)
-    return guarded(function, name, argument)
-
-
-_followed: set[int] = set()
-
-
 def _follow(parent: int) -> None:
-    """Let this worker process leave Ctrl-C to its parent, and end when the parent has gone."""
-    if parent in _followed:
-        return
-    _followed.add(parent)
+    """Let a new worker process leave Ctrl-C to its parent, and end when the parent has gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def watch() -> None:
@@ -165,8 +160,7 @@ def _follow(parent: int) -> None:
             time.sleep(PARENT_POLL_S)
         os._exit(1)
 
-    if os.getppid() == parent:
-        threading.Thread(target=watch, daemon=True, name="follow-parent").start()
+    threading.Thread(target=watch, daemon=True, name="follow-parent").start()
 
 
 def _hold_to_one_thread() -> None:

@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from sdd_bench.cli import root
+from sdd_bench.dataset import misalignment
 from sdd_bench.dataset.misalignment import COLUMNS
 from sdd_bench.geometry.align import analyse, analyse_and_match
 from sdd_bench.geometry.analysis import Analysis
@@ -22,6 +23,7 @@ from sdd_bench.geometry.similarity import Similarity
 from sdd_bench.geometry.warp import sample
 from sdd_bench.image_io import to_float, to_pixels, write_png
 from sdd_bench.srgb import decode_srgb, encode_srgb
+from sdd_bench.work import Item
 
 WIDTH, HEIGHT, MARGIN = 540, 340, 30
 TRUTH = Similarity(1.012, 0.15, 4.3, -6.7)
@@ -65,6 +67,15 @@ def test_reduction_of_large_frames_keeps_the_convention(photo: np.ndarray, monke
     pair = make_pair(photo, 2.0, size=size)
     monkeypatch.setattr("sdd_bench.geometry.align.WORK_PIXELS", 60_000)
     assert end_point_error(analyse(*pair).similarity, TRUTH, *size) < 0.08
+
+
+@pytest.mark.parametrize("radius", [0.0, 4.0, 8.0])
+def test_a_fast_analysis_finds_hundredths_of_a_pixel_too(
+    photo: np.ndarray, monkeypatch: pytest.MonkeyPatch, radius: float
+) -> None:
+    pair = make_pair(photo, radius)
+    monkeypatch.setattr("sdd_bench.geometry.align.FAST_PIXELS", 100_000)  # half the size, as of a frame of 2 megapixels
+    assert end_point_error(analyse(*pair, fast=True).similarity, TRUTH, WIDTH, HEIGHT) < 0.08
 
 
 def test_occlusion_and_exposure_do_not_move_the_answer(photo: np.ndarray) -> None:
@@ -199,6 +210,28 @@ def test_two_folders_and_two_files_can_be_given(folders: Path, tmp_path: Path) -
     assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
     files = ("--blur", folders / "blur" / "p1.png", "--sharp", folders / "gt" / "p1.png")
     assert "1 pairs: 1 mixed" in run(*files, "--out", tmp_path / "c.csv")
+
+
+def test_a_fast_analysis_says_so_and_is_never_taken_for_a_full_one(
+    folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marks: dict[bool, set[str]] = {}
+    original = misalignment.map_items
+
+    def seen(function: object, items: list[Item], **options: object) -> object:
+        marks[items[0].payload[-1]] = {item.fingerprint for item in items}
+        return original(function, items, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(misalignment, "map_items", seen)
+    run("--data", folders, "--out", tmp_path / "full.csv", "--jobs", 1)
+    html = tmp_path / "fast.html"
+    run("--data", folders, "--out", tmp_path / "fast.csv", "--jobs", 1, "--fast", "--html", html)
+    assert not marks[True] & marks[False]
+    assert [json.loads((tmp_path / f"{n}.json").read_text())["fast"] for n in ("full", "fast")] == [False, True]
+    assert "(fast analysis)" in html.read_text(encoding="utf-8")
+    headings = [(tmp_path / f"{name}.csv").read_text().splitlines()[0] for name in ("full", "fast")]
+    assert headings[0] == headings[1]
+    assert (tmp_path / "full.csv").read_bytes() != (tmp_path / "fast.csv").read_bytes()
 
 
 def test_analyse_refuses_half_a_pair_in_one_line(folders: Path) -> None:

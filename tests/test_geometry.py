@@ -10,7 +10,7 @@ import pytest
 from sdd_bench.errors import UserError
 from sdd_bench.geometry.flow import dis_flow, load_flow
 from sdd_bench.geometry.similarity import Similarity
-from sdd_bench.geometry.warp import inside, sample, warp
+from sdd_bench.geometry.warp import SAMPLERS, inside, sample, warp
 
 
 def test_zoom_of_2_percent_at_4096_moves_the_origin_by_41_px() -> None:
@@ -102,9 +102,29 @@ def test_band_limited_keeps_what_lanczos_loses(texture: np.ndarray) -> None:
 
 def test_strips_do_not_show(texture: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     flow = np.random.default_rng(5).normal(0, 3, (*texture.shape[:2], 2))
-    whole = warp(texture, flow, "lanczos4")[0]
+    whole = {name: warp(texture, flow, name)[0] for name in SAMPLERS}
     monkeypatch.setattr("sdd_bench.geometry.warp.STRIP_PIXELS", 300)
-    np.testing.assert_array_equal(warp(texture, flow, "lanczos4")[0], whole)
+    monkeypatch.setattr("sdd_bench.geometry.warp.TILE", (7, 19))
+    for name, drawn in whole.items():
+        np.testing.assert_array_equal(warp(texture, flow, name)[0], drawn)
+
+
+def test_eight_taps_are_those_of_the_plain_sum(texture: np.ndarray) -> None:
+    rng = np.random.default_rng(2)
+    height, width = texture.shape[:2]
+    x, y = rng.uniform(-5, width + 5, (3, 9)), rng.uniform(-5, height + 5, (3, 9))
+    drawn = sample(texture, x, y, "lanczos4")
+    for at in np.ndindex(3, 9):
+        column, row = np.clip(x[at], 0, width - 1), np.clip(y[at], 0, height - 1)
+        taps = np.arange(-3, 5)
+        weights = []
+        for place in (row, column):
+            distance = taps - (place - np.floor(place))
+            weight = np.sinc(distance) * np.sinc(distance / 4)
+            weights.append(weight / weight.sum())
+        rows, columns = (np.clip(int(np.floor(p)) + taps, 0, side - 1) for p, side in ((row, height), (column, width)))
+        plain = np.einsum("i,j,ijc->c", *weights, texture[np.ix_(rows, columns)])
+        np.testing.assert_allclose(drawn[at], plain, atol=1e-7)
 
 
 def test_inside_is_within_the_outermost_centres() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 
@@ -97,3 +98,31 @@ def test_unknown_preset_lists_those_there_are() -> None:
 def test_a_setting_without_a_value_is_refused() -> None:
     with pytest.raises(UserError, match="expected key=value"):
         load_config("eq1", ["epochs"])
+
+
+def test_a_preset_of_ones_own_is_a_toml_file(tmp_path: Path) -> None:
+    (tmp_path / "own.toml").write_text('network = "unet"\nblur_map = false\nwidth = 24\n')
+    config = load_config(str(tmp_path / "own.toml"), ["width=32"])
+    assert (config.network, config.width) == ("unet", 32)
+    (tmp_path / "own.toml").write_text("widht = 24\nlearning_rate = nan\nseed = 1e99\n")
+    with pytest.raises(UserError, match="unknown setting 'widht', did you mean 'width'") as caught:
+        load_config(str(tmp_path / "own.toml"))
+    assert "learning_rate = nan: expected a number" in caught.value.message
+    with pytest.raises(UserError, match=r"none\.toml: cannot be read"):
+        load_config(str(tmp_path / "none.toml"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (["width=10000000"], "width = 10000000: expected at most 1024"),
+        (["blocks=[1, 1, 1, 1000000]"], r"expected at most 100"),
+        (["seed=99999999999999999999"], "seed = 99999999999999999999: expected a whole number"),
+        (["network='restormer'", "width=7", "heads=[1, 1, 1, 1]"], "expected an even width"),
+        (["dropout=1"], "dropout = 1"),
+        (["workers=100000"], "workers = 100000: expected at most 256"),
+    ],
+)
+def test_settings_that_would_take_all_memory_or_no_network_has_are_refused(settings: list[str], words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        load_config("smoke", settings)

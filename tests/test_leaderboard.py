@@ -37,7 +37,7 @@ def write(
     crop: int = 1,
 ) -> Path:
     rows = tuple(
-        {"name": f"{i:02d}", "psnr_db": p, "ssim": p / 50, "mae": 0.1, "lpips": None, "restored_sha256": "0"}
+        {"name": f"{i:02d}", "psnr_db": p, "ssim": min(p / 50, 1.0), "mae": 0.1, "lpips": None, "restored_sha256": "0"}
         for i, p in enumerate(psnrs)
     )
     results = Results(

@@ -60,7 +60,7 @@ def test_a_wrong_meta_file_is_refused(tmp_path: Path, text: str, words: str) -> 
 
 def test_a_meta_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "meta.toml").write_bytes(b'name = "\xff"')
-    with pytest.raises(UserError, match="not UTF-8 text"):
+    with pytest.raises(UserError, match="cannot be read as UTF-8 text"):
         read_meta(tmp_path / "meta.toml")
 
 

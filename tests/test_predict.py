@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -66,3 +69,54 @@ def test_tiles_equal_the_full_frame(finished: Path) -> None:
     image = np.random.default_rng(0).random((720, 900, 3)).astype(np.float32)
     whole, tiled = restore(network, image), restore(network, image, tile_px=672)
     assert np.abs(whole - tiled).max() < 1e-5
+
+
+def in_processes(devices: int, *words: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "sdd_bench.cli", "predict", *map(str, words)]
+    command += ["--accelerator", "cpu", "--devices", str(devices)]
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=300, env=os.environ | {"OMP_NUM_THREADS": "1"}
+    )
+
+
+def test_two_processes_write_the_folder_of_one(finished: Path, tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    for name in range(5):
+        write_png(tmp_path / "in" / f"{name}.png", rng.integers(0, 255, (48, 40 + name, 3), dtype=np.uint8))
+    words = ("--checkpoint", finished / LAST, "--images", tmp_path / "in", "--bits", 16)
+    for devices in (1, 2):
+        out = tmp_path / f"out{devices}"
+        done = in_processes(devices, *words, "--out", out, "--maps", out / "maps")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.stdout.count("written: 5 predictions") == 1
+    one, two = (
+        {path.relative_to(out): path.read_bytes() for path in sorted(out.rglob("*")) if path.is_file()}
+        for out in (tmp_path / "out1", tmp_path / "out2")
+    )
+    assert one == two
+    assert len(one) == 3 * 5 + 2
+    next((tmp_path / "out2").glob("*.png")).unlink()
+    done = in_processes(2, *words, "--out", tmp_path / "out2", "--maps", tmp_path / "out2" / "maps")
+    assert "written: 1 predictions" in done.stdout
+    assert "4 were there" in done.stdout
+
+
+def test_what_is_wrong_in_any_process_is_said_once(finished: Path, tmp_path: Path) -> None:
+    for name in range(4):
+        write_png(tmp_path / "in" / f"{name}.png", np.full((32, 32, 3), 90, np.uint8))
+    damaged = tmp_path / "in" / "1.png"
+    damaged.write_bytes(damaged.read_bytes()[:-20])
+    words = ("--checkpoint", finished / "deblurring.pt", "--images", tmp_path / "in", "--out", tmp_path / "out")
+    done = in_processes(2, *words)
+    assert done.returncode == 1
+    assert (done.stdout + done.stderr).count("1.png: cannot be decoded") == 1
+    assert "Traceback" not in done.stderr
+    assert {path.name for path in (tmp_path / "out").glob("*.png")} == {"0.png", "2.png"}
+
+
+def test_a_device_is_for_one_process(finished: Path, tmp_path: Path) -> None:
+    words = ["predict", "--checkpoint", finished / LAST, "--images", tmp_path, "--out", tmp_path / "p"]
+    write_png(tmp_path / "a.png", np.zeros((32, 32, 3), np.uint8))
+    result = CliRunner().invoke(cli, [*map(str, words), "--device", "cpu", "--devices", "2"])
+    assert result.exit_code == 1
+    assert "--device cpu: is for one process; with --devices and --nodes give --accelerator" in result.output

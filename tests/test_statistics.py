@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from leaderboard import statistics
 from leaderboard.statistics import (
     RESAMPLES,
     best_probability,
@@ -13,6 +14,7 @@ from leaderboard.statistics import (
     intervals,
     paired,
     resampled_means,
+    resampled_means_of,
     sign_flip_p,
     tied_ranks,
 )
@@ -103,3 +105,34 @@ def test_identical_images_have_no_interval_and_tie_among_themselves() -> None:
 def test_the_same_scores_give_the_same_numbers(scores: np.ndarray) -> None:
     np.testing.assert_array_equal(resampled_means(scores), resampled_means(scores))
     assert not np.array_equal(resampled_means(scores), resampled_means(scores, seed=1))
+
+
+def test_many_images_are_drawn_in_blocks_that_give_the_same_numbers(
+    scores: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, means, few = paired(scores), resampled_means(scores), sign_flip_p(scores[:, :9])
+    monkeypatch.setattr(statistics, "KEPT_VALUES", 0)
+    monkeypatch.setattr(statistics, "BLOCK_VALUES", 76 * 700)
+    sizes = [block.size for draw in (statistics._resamples, statistics._signs) for block in draw(76, RESAMPLES, 0)]
+    assert (max(sizes), sum(sizes)) == (76 * 700, 2 * 76 * RESAMPLES)
+    in_blocks = paired(scores)
+    np.testing.assert_allclose(resampled_means(scores), means, rtol=1e-14)
+    np.testing.assert_allclose(in_blocks.low, whole.low, atol=1e-12)
+    np.testing.assert_array_equal(in_blocks.p, whole.p)
+    np.testing.assert_array_equal(sign_flip_p(scores[:, :9]), few)
+
+
+def test_tables_of_as_many_images_share_one_draw(scores: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[int] = []
+    original = statistics._resamples
+
+    def counted(images: int, resamples: int, seed: int) -> object:
+        drawn.append(images)
+        return original(images, resamples, seed)
+
+    tables = [scores, scores[:1], scores[:, :40]]
+    apart = [resampled_means(table) for table in tables]
+    monkeypatch.setattr(statistics, "_resamples", counted)
+    for together, alone in zip(resampled_means_of(tables), apart, strict=True):
+        np.testing.assert_array_equal(together, alone)
+    assert drawn == [76, 40]

@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from leaderboard.formats import DIGITS, ENDS, HEADINGS, shown_columns
+from leaderboard.formats import DIGITS, HEADINGS, shown_columns
 from leaderboard.page.plots import round_step
-from leaderboard.table import HIGHER_IS_BETTER, Board, Row
+from leaderboard.table import HIGHER_IS_BETTER, INTERVALS, Board, Row
 from sdd_bench.scoring.diagnostics import FLAG_FORGIVENESS_DB, FLAG_GDI_PX, FLAG_GDI_RATIO
 
 STATUS_WORDS = {
@@ -140,7 +140,7 @@ def number(row: Mapping[str, object], name: str) -> float | None:
 
 def ends(row: Mapping[str, object], name: str) -> tuple[float, float] | None:
     """Return the ends of a metric's interval, None without."""
-    column = ENDS.get(name)
+    column = INTERVALS.get(name)
     low, high = (number(row, f"{column}_{end}") for end in ("lo", "hi"))
     return None if column is None or low is None or high is None else (low, high)
 

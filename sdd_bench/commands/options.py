@@ -163,15 +163,14 @@ def metric_names(text: str | None) -> tuple[str, ...]:
     Raises:
         UserError: One that there is not, or none at all.
     """
-    from sdd_bench.scoring.protocol import METRICS
+    from sdd_bench.scoring.measures import METRICS, column_of
 
     if text is None:
-        return METRICS
-    asked = ["psnr_db" if word == "psnr" else word for word in re.split(r"[,\s]+", text.strip().lower()) if word]
-    unknown = [word for word in asked if word not in METRICS]
-    if unknown or not asked:
-        raise UserError(f"--metrics {text!r}: expected some of psnr, ssim, mae, lpips")
-    return tuple(m for m in METRICS if m in asked)
+        return tuple(METRICS)
+    asked = {column_of(word, "--metrics") for word in re.split(r"[,\s]+", text) if word}
+    if not asked:
+        raise UserError(f"--metrics {text!r}: expected some of {', '.join(m.option for m in METRICS.values())}")
+    return tuple(name for name in METRICS if name in asked)
 
 
 def job_count(jobs: int | None) -> int:

@@ -3,67 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from sdd_bench.commands.options import (
-    anchors_option,
-    data_folder,
-    data_option,
-    dataset_option,
-    exclude_failed_option,
-    flow_option,
-    grey_option,
-    job_count,
-    jobs_option,
-    metric_names,
-    metrics_option,
-    pattern_option,
-    predictions_option,
-    scoring_device_option,
-    split_option,
-    torch_device,
-    trunk_option,
-)
+from sdd_bench.commands.options import workers
+from sdd_bench.commands.scoring import evaluation_of, results_name, scoring_options, summary_text, warn_of_empty_lpips
 
 
 @click.command("submit")
-@predictions_option
 @click.option(
     "--method", "meta", required=True, type=click.Path(path_type=Path), help="TOML file that describes the method."
 )
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="A new folder for the entry.")
 @click.option("--codabench", is_flag=True, help="Write OUT/scores.json as well: the ranking means as flat numbers.")
-@data_option
-@dataset_option
-@split_option
-@anchors_option
-@exclude_failed_option
-@flow_option
-@metrics_option
-@trunk_option
-@pattern_option
-@scoring_device_option
-@grey_option
-@jobs_option
-def command(
-    predictions: Path,
-    meta: Path,
-    out: Path,
-    codabench: bool,
-    data: Path | None,
-    dataset_name: str | None,
-    split: str,
-    anchors: Path | None,
-    exclude_failed: bool,
-    flow: str,
-    metrics: str | None,
-    lpips_trunk: Path | None,
-    pattern: str,
-    device: str,
-    grey: str,
-    jobs: int | None,
-) -> None:
+@scoring_options
+def command(meta: Path, out: Path, codabench: bool, jobs: int | None, scheduler: str | None, **shared: Any) -> None:
     """Score predictions under every protocol and pack them as an entry for a leaderboard.
 
     OUT holds META as it is, the results of each protocol with one row an image, and entry.json with the sha256 of every
@@ -80,34 +35,16 @@ def command(
     """
     from leaderboard.meta import read_meta
     from leaderboard.submission import write_entry
-    from sdd_bench.commands.evaluate import results_name, summary_text, warn_of_empty_lpips
-    from sdd_bench.dataset.catalog import open_dataset
-    from sdd_bench.scoring.evaluate import Evaluation
     from sdd_bench.scoring.protocol import PROTOCOLS
 
-    evaluation = Evaluation(
-        dataset=open_dataset(data_folder(data), split, dataset_name, grey),
-        split=split,
-        predictions=predictions,
-        protocols=tuple(PROTOCOLS),
-        flow=flow,
-        metrics=metric_names(metrics),
-        lpips_asked=metrics is not None or lpips_trunk is not None,
-        lpips_trunk=lpips_trunk,
-        device=torch_device(device),
-        pattern=pattern,
-        grey=grey,
-        anchors=anchors,
-        exclude_failed=exclude_failed,
-        method=read_meta(meta),
-    )
+    evaluation = evaluation_of(read_meta(meta), tuple(PROTOCOLS), **shared)
     names = {protocol: results_name(evaluation, protocol) for protocol in evaluation.protocols}
-    found = write_entry(evaluation, meta, out, names, job_count(jobs), codabench=codabench)
+    found = write_entry(evaluation, meta, out, names, workers(jobs, scheduler), codabench=codabench)
     if not found:
         click.echo(f"{out}/: already there, nothing to do")
         return
     for results in found:
         click.echo(summary_text(results))
-    if metrics is None:
+    if shared["metrics"] is None:
         warn_of_empty_lpips(found[0])
     click.echo(f"written: {out}/, {len(found[0].images)} images, {len(found)} protocols")

@@ -15,7 +15,9 @@ def check_words(path: Path, columns: Sequence[str], names: Sequence[str]) -> Non
     """Raise UserError for columns and names that cannot be members of a group and files of a folder."""
     faults = [f"column {shown(c)} is no plain name" for c in columns if not is_plain(c)]
     if "name" not in columns or len(set(columns)) < len(columns):
-        faults.append(f"columns {', '.join(map(short, columns)) or '(none: no pairs)'}; expected each once, one of them name")
+        faults.append(
+            f"columns {', '.join(map(short, columns)) or '(none: no pairs)'}; expected each once, one of them name"
+        )
     faults += [f"pair {shown(name)} is no plain file name" for name in names if not is_plain(name)]
     uses = Counter(name.casefold() for name in names)
     faults += [f"name {short(name)} stands twice, or in another case" for name, count in uses.items() if count > 1]

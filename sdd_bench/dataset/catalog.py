@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,9 +19,11 @@ from sdd_bench.dataset.layouts import (
     list_sdd,
     list_two_folders,
 )
-from sdd_bench.dataset.manifest import Dataset, Pair, read_csv, read_prepared
+from sdd_bench.dataset.manifest import Dataset, Pair, read_prepared
+from sdd_bench.dataset.text_files import read_rows, short, shown
 from sdd_bench.errors import UserError, fault_report
-from sdd_bench.image_io import ImageHeader, read_header
+from sdd_bench.image_headers import headers_or_faults
+from sdd_bench.image_io import ImageHeader
 from sdd_bench.run_folder import WORK_FOLDER
 
 __all__ = [
@@ -91,7 +91,8 @@ TITLES = {
     "pairs": "Any other pairs",
 }
 PLACES = ("", "indoor", "outdoor")
-READERS = 4 * (os.cpu_count() or 1)
+CHECKED_AT_ONCE = 4096
+"""Pairs whose headers are in memory together."""
 
 
 def missing_data_message() -> str:
@@ -149,10 +150,14 @@ def check_listing(
     faults = list(listing.faults)
     kept = listing.pairs
     if read_headers:
-        headers = _read_headers({path for p in kept for path in (p.blur, p.sharp, p.defocus_map) if path})
-        found = [(pair, _pair_faults(pair, headers, grey)) for pair in kept]
-        faults += dict.fromkeys(fault for _, of_pair in found for fault in of_pair)
-        kept = tuple(pair for pair, of_pair in found if not of_pair)
+        good: list[Pair] = []
+        for start in range(0, len(kept), CHECKED_AT_ONCE):
+            part = [(pair, _files_of(pair)) for pair in kept[start : start + CHECKED_AT_ONCE]]
+            headers = headers_or_faults(path for _, files in part for path in files.values())
+            found = [(pair, _pair_faults(pair, files, headers, grey)) for pair, files in part]
+            faults += dict.fromkeys(fault for _, of_pair in found for fault in of_pair)
+            good += [pair for pair, of_pair in found if not of_pair]
+        faults, kept = list(dict.fromkeys(faults)), tuple(good)
     if faults and (not skip_faulty or not kept):
         raise fault_report(faults, f"{listing.root} ({listing.name}, {listing.layout})")
     return replace(listing, pairs=kept, faults=(), notes=(*listing.notes, *(f"left out: {f}" for f in faults)))
@@ -214,29 +219,30 @@ def _add_places(listing: Listing) -> Listing:
     """Return the listing with scene and place from places.csv, else from pairs.csv, where one lies there."""
     path = listing.root / "places.csv"
     if path.is_file():
-        rows = read_csv(path, ("name",))
-        if rows and not {"place", "scene"} & rows[0].keys():
-            raise UserError(f"{path}: no column place or scene; found: {', '.join(rows[0])}")
+        columns, rows = read_rows(path, ("name",))
+        if not {"place", "scene"} & set(columns):
+            raise UserError(f"{path}: no column place or scene; found: {', '.join(map(short, columns[:20]))}")
     else:
         path = listing.root / "pairs.csv"
         if not path.is_file() or (listing.root / "dataset.json").exists():
             return listing
-        rows = read_csv(path, ())
-        if not rows or "name" not in rows[0] or not {"place", "scene"} & rows[0].keys():
+        columns, rows = read_rows(path)
+        if "name" not in columns or not {"place", "scene"} & set(columns):
             return listing  # somebody's own table of that name
     known = {p.name for p in listing.pairs}
     faults: list[str] = []
     given: dict[str, dict[str, str]] = {}
     wrong: set[str] = set()
-    for line, row in enumerate(rows, 2):
+    for line, row in rows:
         name, place = row["name"], row.get("place", "").strip()
         if name in given:
-            faults.append(f"{path.name} line {line}: {name} stands twice")
+            faults.append(f"{path.name} line {line}: {short(name)} stands twice")
             wrong.add(name)
         elif name not in known:
-            faults.append(f"{path.name} line {line}: there is no pair {name}")
+            faults.append(f"{path.name} line {line}: there is no pair {short(name)}")
         if place not in PLACES:
-            faults.append(f"{path.name} line {line}: place {place!r} of {name}, expected indoor, outdoor or nothing")
+            what = f"place {shown(place)} of {short(name)}"
+            faults.append(f"{path.name} line {line}: {what}, expected indoor, outdoor or nothing")
             wrong.add(name)
         given[name] = {"scene": row.get("scene", "").strip(), "place": place}
     pairs: list[Pair] = []
@@ -247,25 +253,15 @@ def _add_places(listing: Listing) -> Listing:
     return replace(listing, pairs=tuple(pairs), faults=(*listing.faults, *faults))
 
 
-def _read_headers(paths: Iterable[Path]) -> dict[Path, ImageHeader | str]:
-    """Return the header of each file, or what is wrong with it."""
-    ordered = sorted(paths)
-    with ThreadPoolExecutor(READERS) as pool:
-        return dict(zip(ordered, pool.map(_header_or_fault, ordered), strict=True))
+def _files_of(pair: Pair) -> dict[str, Path]:
+    """Return role to file."""
+    third = pair.defocus_map
+    return {"blur": pair.blur, "sharp": pair.sharp, **({"defocus map": third} if third else {})}
 
 
-def _header_or_fault(path: Path) -> ImageHeader | str:
-    try:
-        return read_header(path)
-    except UserError as error:
-        return error.message
-
-
-def _pair_faults(pair: Pair, headers: dict[Path, ImageHeader | str], grey: str) -> list[str]:
+def _pair_faults(pair: Pair, files: Mapping[str, Path], headers: dict[Path, ImageHeader | str], grey: str) -> list[str]:
     faults, sizes = [], {}
-    for role, path in (("blur", pair.blur), ("sharp", pair.sharp), ("defocus map", pair.defocus_map)):
-        if path is None:
-            continue
+    for role, path in files.items():
         header = headers[path]
         if isinstance(header, str):
             faults.append(header)

@@ -9,16 +9,21 @@ order cannot be trusted is not paired at all.
 from __future__ import annotations
 
 import re
+import sys
+import tokenize
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from sdd_bench.dataset.layouts import SPLITS, Draft, Listing, find_duplicates, need_folders
-from sdd_bench.dataset.manifest import Pair
+from sdd_bench.dataset.manifest import Pair, is_plain
+from sdd_bench.dataset.text_files import short, shown
 from sdd_bench.errors import UserError
 from sdd_bench.image_io import list_images
 
+MAX_NAMES = 500_000
 MAX_STEP = 2
 """Names further apart than this are no pair; two apart only where no other file is left that fits better."""
 
@@ -75,14 +80,32 @@ def _find_list(root: Path, split: str, role: str) -> Path | None:
 
 
 def _read_list(path: Path) -> list[str]:
+    """Return the names that a list of the release holds, without folders.
+
+    Raises:
+        UserError: Not a numpy array of names, too many of them, or names that are no text.
+    """
     try:
-        names = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise UserError(f"{path}: not a numpy array of names ({error})") from None
-    if not isinstance(names, np.ndarray) or names.ndim != 1 or names.dtype.kind not in "US":
-        raise UserError(f"{path}: expected a one-dimensional numpy array of names")
-    texts = names.astype(str) if names.dtype.kind == "U" else np.char.decode(names, "utf-8")
-    return [str(name).replace("\\", "/").rsplit("/", 1)[-1] for name in texts]
+        names = np.load(path, mmap_mode="r", allow_pickle=False)  # an array that the file cannot hold is refused
+        if not isinstance(names, np.ndarray) or names.ndim != 1 or names.dtype.kind not in "US":
+            raise ValueError("expected a one-dimensional numpy array of names")
+        if len(names) > MAX_NAMES:
+            raise ValueError(f"{len(names):,} names, at most {MAX_NAMES:,} are read")
+        if (
+            names.dtype.kind == "U"
+            and names.size
+            and int(names.view(f"{names.dtype.byteorder}u4").max()) > sys.maxunicode
+        ):
+            raise ValueError("names that are no text")
+        texts = np.array(names) if names.dtype.kind == "U" else np.char.decode(np.array(names), "utf-8")
+    except (OSError, ValueError, EOFError, SyntaxError, TypeError, OverflowError, tokenize.TokenError) as error:
+        reason = short(" ".join(str(error).split()), 160)
+        raise UserError(f"{path}: not a numpy array of names ({reason})") from None
+    found = [str(name).replace("\\", "/").rsplit("/", 1)[-1] for name in texts]
+    wrong = next((name for name in found if not is_plain(name)), None)
+    if wrong is not None:
+        raise UserError(f"{path}: {shown(wrong)} is no plain file name")
+    return found
 
 
 def _pair_by_lists(
@@ -91,15 +114,15 @@ def _pair_by_lists(
     listed = []
     for path, files, role in zip(lists, (sources, targets), ("source", "target"), strict=True):
         stems = [name if name in files else Path(name).stem for name in _read_list(path)]
-        for stem in sorted({s for s in stems if stems.count(s) > 1}):
-            draft.faults.append(f"{path.name}: {stem} is listed twice")
+        uses = Counter(stems)
+        draft.faults += [f"{path.name}: {stem} is listed twice" for stem in sorted(uses) if uses[stem] > 1]
         draft.faults += [
             f"{split}_c/{role}: {stem} is listed in {path.name} and missing" for stem in stems if stem not in files
         ]
         draft.notes += [
             f"{split}_c/{role}: {files[stem].name} is not listed in {path.name}, passed over"
             for stem in files
-            if stem not in set(stems)
+            if stem not in uses
         ]
         listed.append(stems)
     if len(listed[0]) != len(listed[1]):

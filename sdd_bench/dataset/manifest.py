@@ -5,13 +5,16 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import itertools
 import json
 import re
-from collections.abc import Iterable, Sequence
+import stat
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
+from sdd_bench.dataset.text_files import control_in, read_json, read_rows, short, shown
 from sdd_bench.errors import UserError, fault_report
 
 PAIR_COLUMNS = (
@@ -19,6 +22,35 @@ PAIR_COLUMNS = (
     "defocus_map", "defocus_map_sha256",
 )  # fmt: skip
 SCHEMA = 1
+
+
+class PathText:
+    """A field that is a Path to whoever reads it and kept as text: a fifth of the memory, for a hundred thousand."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: object, owner: type) -> Path:
+        if instance is None:
+            raise AttributeError(self._name)  # no default
+        return Path(instance.__dict__[self._name])
+
+    def __set__(self, instance: object, value: Path) -> None:
+        instance.__dict__[self._name] = str(value)
+
+
+class OptionalPathText:
+    """As `PathText`, or None, which is the default."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: object, owner: type) -> Path | None:
+        text = None if instance is None else instance.__dict__[self._name]
+        return None if text is None else Path(text)
+
+    def __set__(self, instance: object, value: Path | None) -> None:
+        instance.__dict__[self._name] = None if value is None else str(value)
 
 
 @dataclass(frozen=True)
@@ -37,9 +69,9 @@ class Pair:
 
     name: str
     split: str
-    blur: Path
-    sharp: Path
-    defocus_map: Path | None = None
+    blur: PathText = PathText()
+    sharp: PathText = PathText()
+    defocus_map: OptionalPathText = OptionalPathText()
     scene: str = ""
     place: str = ""
 
@@ -84,11 +116,15 @@ def content_sha256(rows: Iterable[tuple[str, str, str]]) -> str:
 
 def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Return rows as CSV text with a header line and plain newlines."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
-    return out.getvalue()
+    return "".join(csv_parts(columns, rows))
+
+
+def csv_parts(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    """Yield the lines of `csv_text`."""
+    for row in itertools.chain((columns,), rows):
+        line = io.StringIO()
+        csv.writer(line, lineterminator="\n").writerow(row)
+        yield line.getvalue()
 
 
 def safe_cell(value: object) -> object:
@@ -104,83 +140,118 @@ def safe_cell(value: object) -> object:
 
 def json_text(value: object) -> str:
     """Return a value as indented JSON text, non-ASCII kept, ending in a newline."""
-    return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    text = io.StringIO()  # grows by the text; json.dumps would hold every number and comma as a string first
+    json.dump(value, text, indent=1, ensure_ascii=False, allow_nan=False)
+    text.write("\n")
+    return text.getvalue()
+
+
+def json_parts(content: Mapping[str, object], key: str, rows: Iterable[object]) -> Iterator[str]:
+    """Yield `json_text` of a table whose last entry, `key`, is the list of rows; one piece a row.
+
+    >>> "".join(json_parts({"a": 1}, "b", [{"c": "x"}, {}])) == json_text({"a": 1, "b": [{"c": "x"}, {}]})
+    True
+    """
+    head, tail = json_text({**content, key: [0]}).rsplit("0", 1)
+    before = head
+    for row in rows:
+        yield before + json_text(row).rstrip("\n").replace("\n", "\n  ")
+        before = ",\n  "
+    yield tail if before != head else json_text({**content, key: []})
 
 
 def read_csv(path: Path, required: Sequence[str]) -> list[dict[str, str]]:
-    """Return the rows of a CSV file as dicts.
-
-    Raises:
-        UserError: Unreadable, not UTF-8, a required column missing, or a row with too few or too many cells.
-    """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read as UTF-8 text ({error})") from None
-    try:
-        reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-        rows = list(reader)
-    except csv.Error as error:
-        raise UserError(f"{path}: not a CSV file ({error})") from None
-    columns = reader.fieldnames or []
-    missing = [c for c in required if c not in columns]
-    if missing:
-        raise UserError(f"{path}: no column {', '.join(missing)}; found: {', '.join(columns) or 'nothing'}")
-    ragged = [n for n, row in enumerate(rows, 2) if None in row or None in row.values()]
-    if ragged:
-        raise UserError(f"{path}: line {ragged[0]} does not have {len(columns)} cells")
-    return rows
+    """Return the rows of a CSV file as dicts; errors as `text_files.read_rows`."""
+    return [row for _, row in read_rows(path, required)[1]]
 
 
 def read_prepared(root: Path) -> Dataset:
     """Return a dataset that `prepare` wrote.
 
+    The folder itself may be a link; what it lists must lie in it when all links are followed.
+
     Raises:
-        UserError: dataset.json or pairs.csv is damaged, or listed files are missing (all named).
+        UserError: dataset.json or pairs.csv is damaged, or listed files are missing or lie elsewhere (all named).
     """
     manifest = _read_manifest(root / "dataset.json")
+    places = _Places(root)
     pairs, faults = [], []
     seen: set[tuple[str, str]] = set()
-    for line, row in enumerate(read_csv(root / "pairs.csv", PAIR_COLUMNS[:6]), 2):
-        if (row["split"], row["name"]) in seen:
-            faults.append(f"line {line}: {row['split']}/{row['name']} stands twice")
-        seen.add((row["split"], row["name"]))
-        paths = {}
-        for role in ("blur", "sharp", "defocus_map"):
-            relative = row.get(role, "")
-            if not relative:
-                continue
-            if Path(relative).is_absolute() or ".." in Path(relative).parts:
-                faults.append(f"line {line}: {role} {relative!r} points outside the dataset")
-            elif not (root / relative).is_file():
-                faults.append(f"line {line}: {role} {relative} is missing")
-            paths[role] = root / relative
+    for line, row in read_rows(root / "pairs.csv", PAIR_COLUMNS[:6])[1]:
+        split, name = row["split"], row["name"]
+        found = [f"{key} {shown(row[key])} is no plain name" for key in ("split", "name") if not is_plain(row[key])]
+        if (split, name) in seen:
+            found.append(f"{split}/{name} stands twice")
+        seen.add((split, name))
+        paths = {role: row[role] for role in ("blur", "sharp", "defocus_map") if row.get(role)}
+        found += [fault for role, relative in paths.items() if (fault := places.fault(role, relative))]
         if "blur" not in paths or "sharp" not in paths:
-            faults.append(f"line {line}: blur or sharp is empty")
-            continue
-        pairs.append(
-            Pair(
-                row["name"],
-                row["split"],
-                paths["blur"],
-                paths["sharp"],
-                paths.get("defocus_map"),
-                row["scene"],
-                row["place"],
-            )
-        )
+            found.append("blur or sharp is empty")
+        faults += [f"line {line}: {fault}" for fault in found]
+        if not found:
+            blur, sharp = (root / paths[role] for role in ("blur", "sharp"))
+            third = root / paths["defocus_map"] if "defocus_map" in paths else None
+            pairs.append(Pair(name, split, blur, sharp, third, row["scene"], row["place"]))
     if faults:
         raise fault_report(faults, str(root / "pairs.csv"))
     return Dataset(str(manifest["name"]), root, tuple(sorted(pairs, key=lambda p: (p.split, p.name))), manifest)
 
 
+def is_plain(name: str) -> bool:
+    """Return whether a name can be that of a file in a folder on every system: no separator, drive or dot in front.
+
+    >>> [is_plain(name) for name in ("0001", "..", "a/b", "C:x", ".hidden", "a\\nb")]
+    [True, False, False, False, False, False]
+    """
+    if name[:1] in ("", ".") or control_in(name) is not None or any(c in name for c in "\t\n\r"):
+        return False
+    return PureWindowsPath(name).name == name
+
+
+class _Places:
+    """Whether files that a dataset lists lie in its folder, links followed; every folder of them is looked up once."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._inside: dict[Path, bool] = {}
+
+    def fault(self, role: str, relative: str) -> str:
+        """Return what is wrong with a listed file; nothing if nothing is."""
+        if relative[0] == "/" or relative[1:2] == ":" or "\\" in relative or ".." in relative.split("/"):
+            return f"{role} {shown(relative)} points outside the dataset"
+        full = self._root / relative
+        try:
+            kind = full.lstat().st_mode
+            if stat.S_ISLNK(kind):
+                kind, inside = full.stat().st_mode, self._holds(full)
+            else:
+                inside = self._holds(full.parent)
+        except (FileNotFoundError, NotADirectoryError):
+            return f"{role} {short(relative)} is missing"
+        except OSError as error:
+            return f"{role} {short(relative)} cannot be read ({error.strerror or error})"
+        if not inside:
+            return f"{role} {short(relative)} lies outside the dataset, where a link leads"
+        return "" if stat.S_ISREG(kind) else f"{role} {short(relative)} is no file"
+
+    def _holds(self, path: Path) -> bool:
+        if path not in self._inside:
+            self._inside[path] = path.resolve().is_relative_to(self._root.resolve())
+        return self._inside[path]
+
+
 def _read_manifest(path: Path) -> dict[str, Any]:
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read as JSON ({error})") from None
+    manifest = read_json(path)
     if not isinstance(manifest, dict) or not isinstance(manifest.get("name"), str):
         raise UserError(f"{path}: no dataset name; not written by sdd-bench prepare")
     if manifest.get("schema") != SCHEMA:
-        raise UserError(f"{path}: schema {manifest.get('schema')!r}, this version reads schema {SCHEMA}")
+        raise UserError(f"{path}: schema {shown(manifest.get('schema'))}, this version reads schema {SCHEMA}")
+    said = {"sha256": str} | ({"pairs": dict, "patches": dict, "notes": list} if "request" in manifest else {})
+    for key, kind in said.items():
+        if not isinstance(manifest.get(key, "" if kind is str else None), kind):
+            raise UserError(f"{path}: {key} is {shown(manifest.get(key))}, damaged; prepare the dataset again")
+    if "request" in manifest:
+        counts = [*manifest["pairs"].values(), manifest["patches"].get("count")]
+        if not all(type(count) is int for count in counts) or not all(isinstance(n, str) for n in manifest["notes"]):
+            raise UserError(f"{path}: the counts of pairs or patches, or the notes, are damaged; prepare it again")
     return manifest

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,11 +14,12 @@ import cv2
 import numpy as np
 import scipy
 
-from sdd_bench.dataset.manifest import Pair, csv_text, json_text
+from sdd_bench.dataset.manifest import Pair, csv_parts, json_text
 from sdd_bench.errors import UserError
 from sdd_bench.geometry.align import analyse
 from sdd_bench.geometry.analysis import KINDS, NUMBERS
-from sdd_bench.image_io import read_image, write_text
+from sdd_bench.image_io import read_image, write_parts, write_text
+from sdd_bench.packed import Packed
 from sdd_bench.run_folder import journal_of
 from sdd_bench.version import __version__
 from sdd_bench.work import Item, fingerprint, map_items
@@ -30,7 +32,7 @@ DIGITS = {"zoom": 7, "rotation_deg": 5, "confidence": 3}
 
 def analyse_pairs(
     pairs: Sequence[Pair], out: Path, jobs: Workers, grey: str = "refuse", *, fast: bool = False
-) -> list[dict[str, Any]]:
+) -> Sequence[dict[str, Any]]:
     """Write the analysis of pairs to `out` and a summary beside it; return the rows.
 
     Args:
@@ -47,8 +49,8 @@ def analyse_pairs(
     items = [Item(f"{p.split}/{p.name}".lstrip("/"), (p, grey, fast), fingerprint(how, p.blur, p.sharp)) for p in pairs]
     with journal_of(out) as journal:
         results = map_items(_analyse_files, items, jobs=jobs, label="analyse", where="analyse", journal=journal)
-        rows = [{k: math.nan if v is None else v for k, v in row.items()} for row in results]
-        write_text(out, csv_text(COLUMNS, ([_cell(column, row[column]) for column in COLUMNS] for row in rows)))
+        rows = Packed({k: math.nan if v is None else v for k, v in row.items()} for row in results)
+        write_parts(out, csv_parts(COLUMNS, ([_cell(column, row[column]) for column in COLUMNS] for row in rows)))
         write_text(out.with_suffix(".json"), json_text(summarise(rows, fast=fast)))
         journal.remove()
     return rows
@@ -57,10 +59,13 @@ def analyse_pairs(
 def summarise(rows: Sequence[Mapping[str, Any]], *, fast: bool = False) -> dict[str, Any]:
     """Return counts by kind, medians and extremes of what was measured, whether fast, and versions."""
     kinds = Counter(row["kind"] for row in rows)
-    measured = [row for row in rows if row["kind"] != "failed"]
+    columns = {name: array("d") for name in (*NUMBERS, "confidence")}
+    for row in rows:
+        if row["kind"] != "failed":
+            for name, column in columns.items():
+                column.append(row[name])
     numbers = {}
-    for name in (*NUMBERS, "confidence"):
-        values = [row[name] for row in measured]
+    for name, values in columns.items():
         if values:
             numbers[name] = {"median": statistics.median(values), "min": min(values), "max": max(values)}
     return {

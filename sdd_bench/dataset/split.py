@@ -13,7 +13,8 @@ from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
-from sdd_bench.dataset.manifest import Pair, read_csv
+from sdd_bench.dataset.manifest import Pair
+from sdd_bench.dataset.text_files import read_rows, short, shown
 from sdd_bench.errors import UserError, fault_report
 
 SPLIT_NAMES = ("train", "val", "test")
@@ -102,7 +103,7 @@ def read_split_file(path: Path, names: Iterable[str]) -> dict[str, str]:
             splits other than train, val and test.
     """
     try:
-        rows = read_csv(path, ("name", "split"))
+        _, rows = read_rows(path, ("name", "split"))
     except UserError as error:
         raise UserError(
             f"{error.message} (a split file is CSV with a line `name,split` on top; a plain list of names is not taken)"
@@ -110,14 +111,14 @@ def read_split_file(path: Path, names: Iterable[str]) -> dict[str, str]:
     known = set(names)
     assignment: dict[str, str] = {}
     faults = []
-    for line, row in enumerate(rows, 2):
+    for line, row in rows:
         name, split = row["name"], row["split"]
         if name not in known:
-            faults.append(f"line {line}: there is no pair {name!r}")
+            faults.append(f"line {line}: there is no pair {shown(name)}")
         if name in assignment:
-            faults.append(f"line {line}: {name} stands twice")
+            faults.append(f"line {line}: {short(name)} stands twice")
         if split not in SPLIT_NAMES:
-            faults.append(f"line {line}: split {split!r} of {name}, expected train, val or test")
+            faults.append(f"line {line}: split {shown(split)} of {short(name)}, expected train, val or test")
         assignment[name] = split
     faults += [f"{name} is not listed" for name in sorted(known - assignment.keys())]
     if faults:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from sdd_bench.geometry.align import BlurMatch, analyse_and_match, reduced
 from sdd_bench.geometry.analysis import Analysis
@@ -129,6 +128,8 @@ def _inside(similarity: Similarity, field: SmoothField | None, width: int, heigh
 
 def _draw(sharp: Grey, similarity: Similarity, field: SmoothField | None) -> tuple[Grey, NDArray[np.bool_]]:
     """Return reduced grey drawn by cubic splines, and where it is inside."""
+    from scipy import ndimage
+
     height, width = sharp.shape
     x, y = _coordinates(similarity, field, width, height)
     drawn = ndimage.map_coordinates(sharp, [y, x], order=3, mode="nearest", output=np.float32)

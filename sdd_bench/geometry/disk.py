@@ -8,7 +8,6 @@ from functools import lru_cache
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
 
 from sdd_bench.srgb import decode_srgb, encode_srgb
 
@@ -54,6 +53,8 @@ class Spectrum:
     """
 
     def __init__(self, image: Grey, reach_px: float, *, linear: bool) -> None:
+        from scipy import fft
+
         source = decode_srgb(np.clip(image, 0, 1)) if linear else image
         pad = math.ceil(reach_px)
         height, width = image.shape
@@ -66,6 +67,8 @@ class Spectrum:
 
     def light_under_disk(self, radius_px: float) -> Grey:
         """Return the image under a disk, in linear light where that is what is blurred."""
+        from scipy import fft
+
         if radius_px <= 0.5:
             return self._source
         kernel = disk(radius_px)

@@ -73,6 +73,7 @@ def refine(
     mask: NDArray[np.bool_],
     *,
     linear: bool,
+    steps: int = MAX_STEPS,
 ) -> tuple[Similarity, float, float]:
     """Return the similarity that leaves the least robust residual, the gain and the correlation there.
 
@@ -86,6 +87,7 @@ def refine(
         rungs: Blur radius of every pixel, from `blur_match.choose_radii`.
         mask: Where pixels may count.
         linear: As in `blur_match.blurred`.
+        steps: At most.
 
     Returns:
         The similarity; gain: contrast of the blurry image over that of the matched sharp one; correlation of the
@@ -97,7 +99,7 @@ def refine(
     found = start
     overall = correlation = 0.0
     before = np.zeros(4)
-    for _ in range(MAX_STEPS):
+    for _ in range(steps):
         plain = high_pass(matched(drawing.seen_by(found), rungs, linear=linear))
         model = plain * local_gain(plain, observed, weight)
         residual = observed - model

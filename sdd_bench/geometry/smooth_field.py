@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import BSpline
 
 from sdd_bench.geometry.blur_match import Grey
 
@@ -133,6 +132,8 @@ def newton_step(
 
 def _basis(length: int, points: int) -> NDArray[np.float64]:
     """Return the (length, points) values of clamped cubic B-splines at the pixels of a side."""
+    from scipy.interpolate import BSpline
+
     inner = np.linspace(0, 1, points - 2)
     knots = np.concatenate([[0, 0, 0], inner, [1, 1, 1]])
     where = (np.arange(length) + 0.5) / length

@@ -117,8 +117,11 @@ def ensure_anchors(
     items = [Item(f"{pair.split}/{pair.name}".lstrip("/"), (pair, folder, grey)) for pair in pairs]
     existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     writable = os.access(existing, os.W_OK)  # where nothing can be written, anchors that are there do
-    with run_lock(folder / ".lock", folder, wait=wait) if writable else contextlib.nullcontext():
-        return map_items(_ensure, items, jobs=jobs, label="anchor", where="anchor")
+    try:
+        with run_lock(folder / ".lock", folder, wait=wait) if writable else contextlib.nullcontext():
+            return map_items(_ensure, items, jobs=jobs, label="anchor", where="anchor")
+    except CannotWriteError as error:
+        raise CannotWriteError(f"{error.message}; give a folder for the anchors with --anchors DIR") from None
 
 
 def stored_record(
@@ -226,10 +229,7 @@ def _ensure(task: tuple[Pair, Path, str]) -> dict[str, Any]:
     record["versions"] = {
         "sdd-bench": __version__, "numpy": np.__version__, "opencv": cv2.__version__, "scipy": scipy.__version__,
     }  # fmt: skip
-    try:
-        write_text(files.record, json_text(record))
-    except CannotWriteError as error:
-        raise CannotWriteError(f"{error.message}; give a folder for the anchors with --anchors DIR") from None
+    write_text(files.record, json_text(record))
     return record
 
 
@@ -238,12 +238,9 @@ def _write_pixels(
 ) -> dict[str, Any]:
     """Write truth and mask; return what the record says of them and of the transform."""
     truth = to_pixels(anchor.draw(sharp), bits=16)
-    contents = {"truth": encode_png(truth, level=1), "mask": encode_png(anchor.mask.astype(np.uint8) * 255)}
-    try:
-        write_bytes(files.truth, contents["truth"])
-        write_bytes(files.mask, contents["mask"])
-    except CannotWriteError as error:
-        raise CannotWriteError(f"{error.message}; give a folder for the anchors with --anchors DIR") from None
+    contents = {"truth": encode_png(truth), "mask": encode_png(anchor.mask.astype(np.uint8) * 255)}
+    write_bytes(files.truth, contents["truth"])
+    write_bytes(files.mask, contents["mask"])
     seen = to_float(truth)
     own = psnr_db(blur, seen, anchor.mask)
     field = anchor.field

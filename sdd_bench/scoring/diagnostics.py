@@ -71,9 +71,16 @@ def block_displacement(flow: NDArray[np.floating], truth: FloatImage, mask: Mask
     order = np.argsort(block, kind="stable")
     edges = np.flatnonzero(np.diff(block[order])) + 1
     groups = [group for group in np.split(order, edges) if len(group) >= MIN_BLOCK_POINTS]
-    centres = [(float(x[g].mean()), float(y[g].mean())) for g in groups]
-    medians = [np.median(vectors[g], axis=0) for g in groups]
+    centres = [(float(x[g].sum()) / len(g), float(y[g].sum()) / len(g)) for g in groups]
+    medians = [_median(vectors[g]) for g in groups]
     return Blocks(np.array(centres).reshape(-1, 2), np.array(medians).reshape(-1, 2))
+
+
+def _median(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the median of the rows of (N, 2), as `np.median` does in two to four times the time."""
+    low, high = (len(vectors) - 1) // 2, len(vectors) // 2
+    ordered = np.partition(vectors, (low, high), axis=0)
+    return np.asarray((ordered[low] + ordered[high]) / 2)
 
 
 def diagnose(

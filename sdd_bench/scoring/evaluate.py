@@ -15,8 +15,9 @@ from sdd_bench.run_folder import journal_of
 from sdd_bench.scoring import results as results_file
 from sdd_bench.scoring.anchors import FOLDER, anchors_sha256, ensure_anchors, measured, stored_record
 from sdd_bench.scoring.diagnostics import why_flagged
+from sdd_bench.scoring.measures import METRICS
 from sdd_bench.scoring.predictions import check_sizes, match_predictions
-from sdd_bench.scoring.protocol import DEFAULT_PROTOCOL, METRICS, Protocol, build_protocol, named_protocol
+from sdd_bench.scoring.protocol import DEFAULT_PROTOCOL, Protocol, build_protocol, named_protocol
 from sdd_bench.scoring.score_pair import ScoreTask, perceptual, score_pair
 from sdd_bench.scoring.trunk import find_trunk
 from sdd_bench.work import Item, fingerprint, map_items
@@ -56,7 +57,7 @@ class Evaluation:
     predictions: Path
     protocols: tuple[str, ...] = (DEFAULT_PROTOCOL,)
     flow: str = "dis"
-    metrics: tuple[str, ...] = METRICS
+    metrics: tuple[str, ...] = tuple(METRICS)
     lpips_asked: bool = False
     lpips_net: str = "alex"
     lpips_trunk: Path | None = None

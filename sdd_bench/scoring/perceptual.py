@@ -1,6 +1,10 @@
 """LPIPS v0.1 of a restored image against a reference.
 
 The only file that imports lpips. Its linear layers ship inside that package; the trunk's weights come from `trunk`.
+
+A frame goes through the trunk in bands of rows, as `row_bands` says: every feature is computed once, from the same
+pixels as in the whole frame, is compared at once and dropped. The memory does not grow with the frame's height, and the
+distance is that of the package's own forward to single-precision rounding.
 """
 
 from __future__ import annotations
@@ -25,7 +29,8 @@ MIN_SIDE_PX = {"alex": 31, "squeeze": 17}
 """Below this the trunk's strides leave no pixel in its last layer."""
 
 VERSION = "0.1"
-BAND_VALUES = 1 << 22  # 16 MiB of a layer's features compared at a time
+BAND_PIXELS = 1 << 19
+"""Pixels of the frame that enter the trunk at a time: 8 MB of the first layer's features."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +50,8 @@ class Perceptual:
     def distance(self, restored: Image, reference: Image, mask: Mask | None = None) -> float:
         """Return the LPIPS distance, exactly 0 for identical images.
 
-        Features are compared layer by layer and band by band and then dropped, so the memory is that of two
-        neighbouring layers. The value agrees with the package's own forward to single-precision rounding.
+        The value agrees with the package's own forward on the whole frame to single-precision rounding, and does not
+        depend on other images.
 
         Args:
             restored: (H, W, 3) float32 or float64 in [0, 1]; values outside are clamped.
@@ -65,7 +70,8 @@ class Perceptual:
 
         check_images(restored, reference, mask)
         if mask is not None:
-            restored, reference = _cut_to_mask(restored, reference, mask)
+            box = _bounding_box(mask)
+            restored, reference, mask = restored[box], reference[box], mask[box]
         height, width = restored.shape[:2]
         net = self.identity["net"]
         smallest = MIN_SIDE_PX[net]
@@ -74,7 +80,28 @@ class Perceptual:
             raise ValueError(f"LPIPS-{net} needs sides of at least {smallest} px, not {width}x{height}{where}")
         exact = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
         with torch.inference_mode(), exact:
-            return self._distance(self._scaled(restored), self._scaled(reference))
+            return self._distance(restored, reference, mask)
+
+    def _distance(self, restored: Image, reference: Image, mask: Mask | None) -> float:
+        from sdd_bench.scoring.row_bands import Trunk
+
+        stages = [getattr(self.model.net, f"slice{layer + 1}") for layer in range(len(self.model.lins))]
+        trunks = Trunk(stages), Trunk(stages)
+        sums, counts = [0.0] * len(stages), [0] * len(stages)
+        height, width = restored.shape[:2]
+        rows = max(1, BAND_PIXELS // width)
+        for top in range(0, height, rows):
+            band, last = slice(top, top + rows), top + rows >= height
+            shown = restored[band] if mask is None else np.where(mask[band][..., None], restored[band], reference[band])
+            both = (
+                trunk(self._scaled(part), last) for trunk, part in zip(trunks, (shown, reference[band]), strict=True)
+            )
+            for layer, (left, right) in enumerate(zip(*both, strict=True)):
+                if left is not None and right is not None:
+                    squared = _unit_length(left).sub_(_unit_length(right)).square_()
+                    sums[layer] += float(self.model.lins[layer](squared).double().sum())
+                    counts[layer] += left.shape[2] * left.shape[3]
+        return sum(total / count for total, count in zip(sums, counts, strict=True))
 
     def _scaled(self, image: Image) -> torch.Tensor:
         """Return the network's input, (1, 3, H, W) float32, of an image in [0, 1]."""
@@ -82,21 +109,6 @@ class Perceptual:
 
         planes = np.array(image.transpose(2, 0, 1)[None], dtype=np.float32, order="C")
         return self.model.scaling_layer(torch.from_numpy(planes).to(self.device).mul_(2).sub_(1).clamp_(-1, 1))
-
-    def _distance(self, restored: torch.Tensor, reference: torch.Tensor) -> float:
-        total = 0.0
-        for layer, linear in enumerate(self.model.lins):
-            stage = getattr(self.model.net, f"slice{layer + 1}")
-            restored, reference = stage(restored), stage(reference)
-            _, channels, height, width = restored.shape
-            rows = max(1, BAND_VALUES // (channels * width))
-            layer_sum = 0.0
-            for top in range(0, height, rows):
-                left, right = restored[:, :, top : top + rows], reference[:, :, top : top + rows]
-                squared = _unit_length(left).sub_(_unit_length(right)).square_()
-                layer_sum += float(linear(squared).double().sum())
-            total += layer_sum / (height * width)
-        return total
 
 
 def load_perceptual(
@@ -126,7 +138,7 @@ def load_perceptual(
             wanted = f"expected shape {tuple(value.shape)}"
             raise UserError(f"{path}: not the trunk of LPIPS-{net}: features.{name} is {shape}, {wanted}")
         loaded[key] = found
-    model.net.load_state_dict(loaded)
+    model.net.load_state_dict(loaded, assign=True)
     identity = {
         "net": net,
         "version": VERSION,
@@ -138,14 +150,20 @@ def load_perceptual(
 
 
 def _empty_model(net: str) -> Any:
-    """Return lpips' model with its linear layers loaded and a random trunk; the global generator is left as it was."""
+    """Return lpips' model with its linear layers loaded, its trunk without memory; torch's generator is left as it was.
+
+    The classifier of AlexNet, which nobody needs, would take 230 MB and a second to fill with random numbers.
+    """
     import torch
 
-    with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
+    with warnings.catch_warnings(), torch.random.fork_rng(devices=[]), torch.device("meta"):
         warnings.simplefilter("ignore")  # lpips calls torchvision in a way that is deprecated
         import lpips
 
-        return lpips.LPIPS(net=net, version=VERSION, pretrained=True, pnet_rand=True, verbose=False).eval()
+        model = lpips.LPIPS(net=net, version=VERSION, pretrained=False, pnet_rand=True, verbose=False).eval()
+    linear = Path(lpips.__file__).parent / "weights" / f"v{VERSION}" / f"{net}.pth"
+    model.load_state_dict(torch.load(linear, map_location="cpu", weights_only=True), strict=False, assign=True)
+    return model
 
 
 def _unit_length(features: torch.Tensor) -> torch.Tensor:
@@ -153,8 +171,7 @@ def _unit_length(features: torch.Tensor) -> torch.Tensor:
     return features / (features.square().sum(dim=1, keepdim=True).sqrt_() + 1e-10)
 
 
-def _cut_to_mask(restored: Image, reference: Image, mask: Mask) -> tuple[Image, Image]:
-    """Return both images cut to the bounding box of the mask, the rest of it copied from the reference."""
+def _bounding_box(mask: Mask) -> tuple[slice, slice]:
+    """Return the rows and columns from the first to the last pixel that counts."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-    return np.where(mask[box][..., None], restored[box], reference[box]), reference[box]
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)

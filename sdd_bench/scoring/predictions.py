@@ -8,7 +8,8 @@ from pathlib import Path
 
 from sdd_bench.dataset.manifest import Pair
 from sdd_bench.errors import UserError, fault_report
-from sdd_bench.image_io import IMAGE_SUFFIXES, ImageHeader, list_images, read_header
+from sdd_bench.image_headers import headers_or_faults
+from sdd_bench.image_io import IMAGE_SUFFIXES, ImageHeader, list_images
 
 
 def match_predictions(
@@ -80,22 +81,20 @@ def check_sizes(predictions: dict[str, Path], pairs: Sequence[Pair], crop_multip
     Raises:
         UserError: Wrong sizes or unreadable headers, all named.
     """
+    wanted = [(pair.name, predictions[pair.name], pair.sharp) for pair in pairs if pair.name in predictions]
+    headers = headers_or_faults(path for _, prediction, truth in wanted for path in (prediction, truth))
     faults = []
-    for pair in pairs:
-        if pair.name not in predictions:
-            continue
-        try:
-            found, sharp = read_header(predictions[pair.name]), read_header(pair.sharp)
-        except UserError as error:
-            faults.append(error.message)
+    for name, prediction, truth in wanted:
+        found, sharp = headers[prediction], headers[truth]
+        if isinstance(found, str) or isinstance(sharp, str):
+            faults += [fault for fault in (found, sharp) if isinstance(fault, str) and fault not in faults]
             continue
         whole = (sharp.width, sharp.height)
         cropped = (sharp.width // crop_multiple * crop_multiple, sharp.height // crop_multiple * crop_multiple)
         if (found.width, found.height) not in (whole, cropped):
             expected = f"{sharp.width}x{sharp.height}" + (f" or {cropped[0]}x{cropped[1]}" if cropped != whole else "")
             faults.append(
-                f"{pair.name}: prediction is {found.width}x{found.height}, expected {expected}"
-                + _crop_hint(found, sharp)
+                f"{name}: prediction is {found.width}x{found.height}, expected {expected}" + _crop_hint(found, sharp)
             )
     if faults:
         raise fault_report(faults, "predictions")

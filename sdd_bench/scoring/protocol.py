@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -19,19 +19,13 @@ from sdd_bench.errors import UserError
 from sdd_bench.geometry.anchor import METHOD
 from sdd_bench.geometry.flow import FlowEstimator
 from sdd_bench.geometry.warp import sample, warp
-from sdd_bench.scoring import metrics
-
-METRICS = ("psnr_db", "ssim", "mae", "lpips")
-"""The columns of a row, in order. `lpips` is the only one that needs weights."""
+from sdd_bench.scoring.measures import METRICS, Distance, Mask
+from sdd_bench.scoring.measures import Image as FloatImage
 
 SSIM = {
     "window": "uniform 7x7", "covariance": "sample", "k1": 0.01, "k2": 0.03, "channels": "mean of RGB",
     "data_range": 1, "border": "3 px left out",
 }  # fmt: skip
-
-FloatImage = NDArray[np.floating]
-Mask = NDArray[np.bool_]
-Distance = Callable[[FloatImage, FloatImage, Mask | None], float]
 
 
 @dataclass(frozen=True)
@@ -226,14 +220,8 @@ def score(
         lpips: (restored, truth, mask) to distance; None leaves `lpips` empty.
         mask: (H, W), True where a pixel counts; everywhere if None.
     """
-    functions: dict[str, Distance | None] = {
-        "psnr_db": metrics.psnr_db,
-        "ssim": metrics.ssim,
-        "mae": metrics.mae,
-        "lpips": lpips,
-    }
     row: dict[str, float | None] = {}
-    for name in METRICS:
-        function = functions[name]
+    for name, metric in METRICS.items():
+        function = lpips if name == "lpips" else metric.function
         row[name] = function(restored, truth, mask) if name in wanted and function is not None else None
     return row

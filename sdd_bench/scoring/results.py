@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import platform
 from collections.abc import Sequence
@@ -11,12 +10,15 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from sdd_bench.dataset.manifest import csv_text, json_text
+from sdd_bench.dataset.manifest import csv_parts, json_parts
+from sdd_bench.dataset.text_files import read_json, short, shown
 from sdd_bench.errors import UserError
-from sdd_bench.image_io import write_text
+from sdd_bench.image_io import write_parts
 from sdd_bench.scoring.diagnostics import BLUR_COLUMNS
 from sdd_bench.scoring.diagnostics import COLUMNS as DIAGNOSTICS
-from sdd_bench.scoring.protocol import METRICS, Protocol
+from sdd_bench.scoring.measures import METRICS
+from sdd_bench.scoring.protocol import Protocol
+from sdd_bench.scoring.results_check import MAX_IMAGES, check_blocks, check_rows, read_row, summary_fault
 from sdd_bench.version import __version__
 
 SCHEMA = 1
@@ -94,7 +96,7 @@ class Results:
     method: Method
     dataset: dict[str, Any]
     protocol: dict[str, Any]
-    images: tuple[dict[str, Any], ...]
+    images: Sequence[dict[str, Any]]
     status: str = "measured"
     flags: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
@@ -115,7 +117,11 @@ def columns(rows: Sequence[dict[str, Any]]) -> tuple[str, ...]:
 
 def means(rows: Sequence[dict[str, Any]]) -> dict[str, float | None]:
     """Return the mean over images of every column."""
-    return {name: mean([row[name] for row in rows]) for name in columns(rows)}
+    values: dict[str, list[float | None]] = {name: [] for name in columns(rows)}
+    for row in rows:
+        for name, column in values.items():
+            column.append(row[name])
+    return {name: mean(column) for name, column in values.items()}
 
 
 def mean(values: Sequence[float | None]) -> float | None:
@@ -163,8 +169,8 @@ def write_results(results: Results, path: Path) -> Path:
         "weights": results.weights,
         "configuration": results.configuration,
         "environment": results.environment,
-        "images": [{k: _jsonable(v) for k, v in row.items()} for row in rows],
     }
+    images = ({k: _jsonable(v) for k, v in row.items()} for row in rows)
     table, names = path.with_suffix(".csv"), columns(rows)
     flagged = ("flags",) if rows and "flags" in rows[0] else ()
     shown = tuple(c for c in CONDITIONS if rows and c in rows[0])
@@ -172,27 +178,32 @@ def write_results(results: Results, path: Path) -> Path:
         [r["name"], *(_cell(r[c]) for c in names), *("; ".join(r[f]) for f in flagged), *(_cell(r[c]) for c in shown)]
         for r in rows
     )
-    write_text(table, csv_text(("name", *names, *flagged, *shown), lines))
-    write_text(path, json_text(content))
+    write_parts(table, csv_parts(("name", *names, *flagged, *shown), lines))
+    write_parts(path, json_parts(content, "images", images))
     return table
 
 
 def read_results(path: Path) -> Results:
-    """Return the content of a results file.
+    """Return the content of a results file, every number of it possible and its summary that of its rows.
 
     Raises:
-        UserError: Not JSON, not a results file, another schema, or a field missing.
+        UserError: Not JSON, not a results file, another schema, a field missing or of another type, an image twice or
+            more than `MAX_IMAGES`, a number that cannot be (image and column are named), or a mean that is not that of
+            the rows within `TOLERANCE` (both are named).
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read as JSON ({error})") from None
+    content = read_json(path)
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
         found = content.get("schema") if isinstance(content, dict) else None
-        raise UserError(f"{path}: not a results file of schema {SCHEMA} (schema {found!r})")
+        raise UserError(f"{path}: not a results file of schema {SCHEMA} (schema {shown(found)})")
     try:
-        names = columns(content["images"])
-        images = tuple({**row, **{m: _number(row[m]) for m in names}, **_conditions(row)} for row in content["images"])
+        check_blocks(content)
+        rows = content["images"]
+        if not isinstance(rows, list) or not rows or len(rows) > MAX_IMAGES:
+            count = f"{len(rows):,} images" if isinstance(rows, list) else shown(rows)
+            raise ValueError(f"images: {count}, expected a list of 1 to {MAX_IMAGES:,}")
+        names = columns(rows[:1] if isinstance(rows[0], dict) else [])
+        images = tuple(read_row(row, number, names, CONDITIONS) for number, row in enumerate(rows, 1))
+        check_rows(images)
         results = Results(
             Method(**content["method"]),
             content["dataset"],
@@ -206,31 +217,18 @@ def read_results(path: Path) -> Results:
             content["configuration"],
             content["environment"],
         )
-        _ = (results.dataset["name"], results.dataset["sha256"], results.dataset["split"], results.protocol["sha256"])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise UserError(f"{path}: damaged results file ({type(error).__name__}: {error})") from None
+    except (KeyError, TypeError, ValueError) as error:
+        reason = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {short(str(error), 160)}"
+        raise UserError(f"{path}: damaged results file ({reason})") from None
+    fault = summary_fault(content.get("summary"), results.summary())
+    if fault:
+        raise UserError(f"{path}: {fault}")
     return results
 
 
 def _jsonable(value: Any) -> Any:
     """Return a value JSON can hold: an infinite PSNR (identical images) becomes the string `inf`."""
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _number(value: Any) -> float | None:
-    return None if value is None else float(value)
-
-
-def _conditions(row: dict[str, Any]) -> dict[str, Any]:
-    """Return what a row that was read says of `CONDITIONS`.
-
-    Raises:
-        TypeError: A place that is not text.
-        ValueError: A number that is none.
-    """
-    if not isinstance(row.get("place", ""), str):
-        raise TypeError(f"place {row['place']!r}, expected text")
-    return {name: row[name] if name == "place" else _number(row[name]) for name in CONDITIONS if name in row}
 
 
 def _cell(value: float | str | None) -> str:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import pickle
 import socket
+import struct
 import warnings
+import zipfile
 from collections.abc import Mapping
 from http.client import HTTPException
 from pathlib import Path
@@ -99,6 +101,7 @@ def read_trunk(path: Path, net: str) -> dict[str, torch.Tensor]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            refuse_compressed(path)
             content = torch.load(path, map_location="cpu", weights_only=True)
     except UNREADABLE as error:
         raise UserError(
@@ -107,6 +110,8 @@ def read_trunk(path: Path, net: str) -> dict[str, torch.Tensor]:
         ) from None
     if not isinstance(content, Mapping) or not all(isinstance(v, torch.Tensor) for v in content.values()):
         raise UserError(f"{path}: holds no state dict (names to tensors), expected that of the trunk of LPIPS-{net}")
+    if not all(v.layout == torch.strided and bool(torch.isfinite(v).all()) for v in content.values()):
+        raise UserError(f"{path}: holds numbers that are not finite, expected the trunk of LPIPS-{net}")
     names = [str(key) for key in content]
     if any(name.startswith("features.") for name in names):
         content = {str(k).removeprefix("features."): v for k, v in content.items() if str(k).startswith("features.")}
@@ -114,6 +119,24 @@ def read_trunk(path: Path, net: str) -> dict[str, torch.Tensor]:
     if other not in (None, net):
         raise UserError(f"{path}: the trunk of LPIPS-{other}, expected that of LPIPS-{net}")
     return dict(content)
+
+
+def refuse_compressed(path: Path) -> None:
+    """Refuse a zip file whose members take more memory than the file: torch compresses none, a bomb does.
+
+    Raises:
+        ValueError: It is such a file, or a damaged one.
+        OSError: It cannot be read.
+    """
+    if not zipfile.is_zipfile(path):
+        return
+    try:
+        with zipfile.ZipFile(path) as file:
+            total = sum(member.file_size for member in file.infolist())
+    except (zipfile.BadZipFile, struct.error, NotImplementedError) as error:
+        raise ValueError(f"a damaged zip file: {error}") from None
+    if total > path.stat().st_size:
+        raise ValueError(f"{total / 1e6:.0f} MB, compressed: not written by torch")
 
 
 def _net_of(weights: Mapping[str, torch.Tensor]) -> str | None:

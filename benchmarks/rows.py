@@ -1,0 +1,91 @@
+"""What a benchmark says of one piece of work: ours, a peer's and the floor, measured in one run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+HEADER = ("what", "ours", "peer", "peer's", "peer over ours", "agreement", "floor", "ours over floor")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the page.
+
+    Attributes:
+        what: The work, with its size.
+        ours: Seconds, MB or GB, see `unit`; None where `skipped` says why there is none.
+        peer: Whose, by name.
+        theirs: The peer's figure in the same unit.
+        agreement: How the peer's result and ours differ.
+        floor: What cannot be avoided, in the same unit.
+        floor_is: What the floor is and how it was measured, for the notes below the table.
+        unit: Of all figures of the row.
+        skipped: Why nothing was measured.
+    """
+
+    what: str
+    ours: float | None = None
+    peer: str = ""
+    theirs: float | None = None
+    agreement: str = ""
+    floor: float | None = None
+    floor_is: str = ""
+    unit: str = "s"
+    skipped: str = ""
+
+    @property
+    def times_floor(self) -> float | None:
+        """Ours over the floor."""
+        return self.ours / self.floor if self.ours is not None and self.floor else None
+
+    @property
+    def ratio(self) -> float | None:
+        """The peer's figure over ours: over 1 where ours is less."""
+        return self.theirs / self.ours if self.ours and self.theirs is not None else None
+
+
+def markdown(rows: Sequence[Row]) -> list[str]:
+    """Return the lines of the table and of the notes on its floors, as Markdown."""
+    notes = list(dict.fromkeys(row.floor_is for row in rows if row.floor is not None and row.floor_is))
+    lines = ["| " + " | ".join(HEADER) + " |", "|" + "---|" * len(HEADER)]
+    for row in rows:
+        if row.skipped:
+            lines.append(f"| {row.what} | skipped: {row.skipped} |" + " |" * (len(HEADER) - 2))
+            continue
+        note = f" [{notes.index(row.floor_is) + 1}]" if row.floor is not None and row.floor_is else ""
+        cells = (
+            row.what,
+            figure(row.ours, row.unit),
+            row.peer,
+            figure(row.theirs, row.unit),
+            times(row.ratio),
+            row.agreement,
+            figure(row.floor, row.unit) + note,
+            times(row.times_floor),
+        )
+        lines.append("| " + " | ".join(cells) + " |")
+    return [*lines, "", *(f"{number}. {note}" for number, note in enumerate(notes, 1))]
+
+
+def figure(value: float | None, unit: str) -> str:
+    """Return a figure in three digits with its unit, nothing for None.
+
+    >>> figure(0.01234, "s"), figure(1234.5, "MB"), figure(None, "s")
+    ('.0123 s', '1234 MB', '')
+    """
+    if value is None:
+        return ""
+    digits = f"{value:.0f}" if value >= 1000 else f"{value:.3g}"
+    return f"{digits.removeprefix('0') if value < 1 and value > 0 and 'e' not in digits else digits} {unit}"
+
+
+def times(value: float | None) -> str:
+    """Return a ratio in two digits, nothing for None.
+
+    >>> times(12.34), times(1.234), times(None)
+    ('12', '1.2', '')
+    """
+    if value is None:
+        return ""
+    return f"{value:.0f}" if value >= 10 else f"{value:.2g}"

@@ -1,0 +1,141 @@
+"""A trunk of convolutions and poolings applied to a frame band by band, equal to applying it to the whole frame.
+
+The frame is given from top to bottom. Every layer keeps the rows that its next window still needs, the halo of its
+receptive field, and gives all output rows whose windows are complete: so strides stay aligned whatever the bands are,
+every output row is computed once, from the same rows as in the whole frame, and padding is added at the frame's own
+edges alone. What a layer keeps is fewer rows than its window is high.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+Operation = Callable[[Tensor], Tensor]
+Apply = Callable[[Tensor | None, bool], Tensor | None]
+
+
+class Layer:
+    """One layer between two bands.
+
+    Args:
+        operation: Applied to complete windows, (N, C, h, W) -> (N, C', h', W'), without padding above and below.
+        height: Of its window.
+        stride: Of its windows, downwards.
+        padding: Rows of zeros above and below the frame.
+        whole_windows: Whether a last window that reaches below the frame is left out.
+    """
+
+    def __init__(self, operation: Operation, height: int, stride: int, padding: int, whole_windows: bool = True):
+        self._operation, self._height, self._stride = operation, height, stride
+        self._padding, self._whole = padding, whole_windows
+        self._kept: Tensor | None = None
+
+    def __call__(self, band: Tensor | None, last: bool) -> Tensor | None:
+        """Return the output rows that a band completes, None where there are none yet.
+
+        Args:
+            band: The next rows of the input, None for none.
+            last: Whether the frame ends here.
+        """
+        rows = self._with_kept(band, last)
+        if rows is None:
+            return None
+        left_over = rows.shape[2] - self._height
+        steps = left_over // self._stride if self._whole or not last else -(-left_over // self._stride)
+        if steps < 0:
+            self._kept = rows
+            return None
+        complete = rows if last else rows[:, :, : steps * self._stride + self._height]
+        self._kept = rows[:, :, (steps + 1) * self._stride :].clone()  # not a view, which would hold the whole band
+        return self._operation(complete)
+
+    def _with_kept(self, band: Tensor | None, last: bool) -> Tensor | None:
+        parts = [part for part in (self._kept, band) if part is not None and part.shape[2]]
+        if not parts:
+            return None
+        if self._padding:
+            zeros = torch.zeros_like(parts[0][:, :, :1]).expand(-1, -1, self._padding, -1)
+            parts = [zeros] * (self._kept is None) + parts + [zeros] * last
+        return torch.cat(parts, dim=2) if len(parts) > 1 else parts[0]
+
+
+class Trunk:
+    """The stages of a network, each with the rows that its layers keep; for one frame.
+
+    Args:
+        stages: Each a sequence of convolutions, rectifiers, poolings and Fire modules.
+
+    Raises:
+        ValueError: A module of another kind, or one that is dilated or pads in another way.
+    """
+
+    def __init__(self, stages: Sequence[nn.Module]):
+        self._stages = [[layer_of(module) for module in stage.children()] for stage in stages]
+
+    def __call__(self, band: Tensor | None, last: bool) -> list[Tensor | None]:
+        """Return the rows that a band completes in each stage, None where there are none yet.
+
+        Args:
+            band: The next rows of the frame, (1, C, h, W).
+            last: Whether the frame ends here.
+        """
+        outputs = []
+        for layers in self._stages:
+            for layer in layers:
+                band = layer(band, last)
+            outputs.append(band)
+        return outputs
+
+
+def layer_of(module: nn.Module) -> Apply:
+    """Return what applies a module in bands.
+
+    Raises:
+        ValueError: As `Trunk`.
+    """
+    if isinstance(module, nn.ReLU):
+        return Layer(lambda rows: F.relu(rows, inplace=True), 1, 1, 0)
+    if isinstance(module, nn.Conv2d) and _is_plain(module.dilation) and not isinstance(module.padding, str):
+        return Layer(_without_rows(module), module.kernel_size[0], module.stride[0], int(module.padding[0]))
+    if isinstance(module, nn.MaxPool2d) and _is_plain(module.dilation) and module.padding == 0:
+        height, stride = _vertical(module.kernel_size), _vertical(module.stride)
+        return Layer(module, height, stride, 0, whole_windows=not module.ceil_mode)
+    if type(module).__name__ == "Fire":
+        return _Fire(module)
+    raise ValueError(f"{type(module).__name__} cannot be applied in bands: {module}")
+
+
+def _without_rows(module: nn.Conv2d) -> Operation:
+    """Return a convolution that adds its padding left and right alone."""
+    across = int(module.padding[1])
+    return lambda rows: F.conv2d(rows, module.weight, module.bias, module.stride, (0, across), 1, module.groups)
+
+
+class _Fire:
+    """SqueezeNet's module: a 1x1 convolution, then 1x1 and 3x3 ones of it side by side; called as `Layer`.
+
+    The zeros around the 3x3 convolution stand for squeezed rows, so it is these that are kept from band to band.
+    """
+
+    def __init__(self, module: Any):
+        self._squeeze, self._narrow, self._wide = module.squeeze, module.expand1x1, _without_rows(module.expand3x3)
+        self._layer = Layer(self._expanded, 3, 1, 1)
+
+    def __call__(self, band: Tensor | None, last: bool) -> Tensor | None:
+        return self._layer(None if band is None else F.relu(self._squeeze(band), inplace=True), last)
+
+    def _expanded(self, squeezed: Tensor) -> Tensor:
+        return F.relu(torch.cat([self._narrow(squeezed[:, :, 1:-1]), self._wide(squeezed)], dim=1), inplace=True)
+
+
+def _vertical(size: int | tuple[int, ...]) -> int:
+    return size if isinstance(size, int) else size[0]
+
+
+def _is_plain(dilation: int | tuple[int, ...]) -> bool:
+    return dilation == 1 or dilation == (1, 1)
