@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import platform
+import warnings
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,9 @@ def load(path: Path, kind: str | None = None) -> State:
         raise UserError(f"{path}: no such checkpoint")
     try:
         refuse_compressed(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # unpickling fails in as many ways as there are files
         raise UserError(f"{path}: not a checkpoint, or a damaged one ({type(error).__name__})") from None
     if not isinstance(state, dict) or state.get("schema") != SCHEMA:

@@ -14,7 +14,7 @@ from lightning.fabric import Fabric
 from jdrl_baseline import checkpoint
 from jdrl_baseline.config import Config
 from jdrl_baseline.flow import Flow, load_training_flow
-from jdrl_baseline.models import build_deblurring, build_reblurring, load_weights
+from jdrl_baseline.models import build_deblurring, build_reblurring, load_optimiser, load_weights
 from jdrl_baseline.networks.deblurring import parameter_count
 from jdrl_baseline.patches import TrainingData, steps_per_epoch
 from sdd_bench.errors import UserError
@@ -111,7 +111,7 @@ class Run:
         load_weights(self.deblurring, state["deblurring"], str(path))
         if self.reblurring is not None:
             load_weights(self.reblurring, state["reblurring"], str(path))
-        self.optimiser.load_state_dict(state["optimiser"])
+        load_optimiser(self.optimiser, state["optimiser"], str(path))
         self.step, self.best_db = int(state["step"]), float(state["validation_psnr_db"])
 
 

@@ -44,7 +44,7 @@ def train(root: Path, config: Config, out: Path, hardware: Hardware, *, resume: 
         config: What is trained.
         out: The run's folder: config.json, log.csv, tensorboard/, samples/ and checkpoints.
         hardware: What it runs on.
-        resume: Go on from the run's last checkpoint, which must be there; without, go on if one of the same settings is.
+        resume: Go on from the last checkpoint, which must be there; without, go on if one of the same settings is.
 
     Raises:
         UserError: Data, settings or checkpoints that do not fit, another run at work in the folder, or a loss that is

@@ -17,6 +17,10 @@ class UserError(click.ClickException):
 
     exit_code = 1
 
+    def format_message(self) -> str:
+        """Return the message with control characters written out: a file's name may hold what moves the cursor."""
+        return "".join(c if c == "\n" or c.isprintable() else repr(c)[1:-1] for c in self.message)
+
 
 class CannotWriteError(UserError):
     """A folder or disk that takes no more: nothing else can be written there either, so that a run stops at once."""

@@ -39,7 +39,7 @@ class Item:
 class Journal:
     """Finished items of a run, one JSON line each, kept until the run is complete.
 
-    A line torn by a kill is ignored and its item done again.
+    A line torn by a kill, or damaged since, is ignored and its item done again.
     """
 
     def __init__(self, path: Path) -> None:
@@ -49,8 +49,10 @@ class Journal:
             for line in path.read_bytes().splitlines():
                 try:
                     entry = json.loads(line)
-                    self._done[entry["name"], entry["fingerprint"]] = entry["result"]
-                except (ValueError, KeyError, TypeError):
+                    name, fingerprint, result = entry["name"], entry["fingerprint"], entry["result"]
+                    if entry["digest"] == _digest(name, fingerprint, result):
+                        self._done[name, fingerprint] = result
+                except (ValueError, KeyError, TypeError, RecursionError):
                     continue
 
     def result_of(self, item: Item) -> Result | None:
@@ -67,7 +69,8 @@ class Journal:
 
     def add(self, item: Item, result: Result) -> None:
         """Append a finished item and hand it to the operating system."""
-        entry = {"name": item.name, "fingerprint": item.fingerprint, "result": result}
+        digest = _digest(item.name, item.fingerprint, result)
+        entry = {"name": item.name, "fingerprint": item.fingerprint, "result": result, "digest": digest}
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("ab") as file:
@@ -78,6 +81,11 @@ class Journal:
     def remove(self) -> None:
         """Delete the journal: the run is complete."""
         self.path.unlink(missing_ok=True)
+
+
+def _digest(name: str, fingerprint: str, result: Result) -> str:
+    """Return what a journal's line is known to be whole by."""
+    return hashlib.sha256(json.dumps([name, fingerprint, result], sort_keys=True).encode()).hexdigest()[:16]
 
 
 def fingerprint(configuration: object, *files: Path) -> str:

@@ -79,6 +79,8 @@ def test_a_pair_shows_paths_and_keeps_text() -> None:
     third = replace(pair, defocus_map=Path("m.png"), place="indoor")
     assert pickle.loads(pickle.dumps(third)) == third != pair
     assert hash(third) == hash(replace(third))
+    assert third.with_text(split="train", scene="s") == replace(third, split="train", scene="s")
+    assert (third.split, third.scene) == ("test", "")
     assert asdict(third)["sharp"] == Path("x/gt/a.png")
     assert "PosixPath" in repr(third) or "WindowsPath" in repr(third)
     with pytest.raises(AttributeError):

@@ -11,7 +11,12 @@ from sdd_bench.commands.options import data_folder, data_option
 
 @click.command("train-baseline")
 @data_option
-@click.option("--preset", default="eq2", show_default=True, help="eq2, eq1, unet-l1, ..., smoke; see docs/jdrl.md.")
+@click.option(
+    "--preset",
+    default="eq2",
+    show_default=True,
+    help="eq2, eq1, unet-l1, ..., smoke, see docs/jdrl.md; or a TOML file.",
+)
 @click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a setting; may be given repeatedly."
 )
@@ -63,7 +68,7 @@ def command(
     """Train the JDRL baseline on the patches of a prepared dataset.
 
     Scenes held out of the training split say how good it is; the test split is never touched. A run that was cut off
-    goes on with --resume.
+    goes on when the same command is given again, or with --resume.
 
     \b
     Example:
@@ -86,7 +91,7 @@ def command(
     else:
         kept = () if val_split is None else (f"val_scenes={val_split}",)
         config = load_config(preset, (*settings, *kept))
-        target = out or Path("runs") / f"{folder.resolve().name}-{preset}"
+        target = out or Path("runs") / f"{folder.resolve().name}-{Path(preset).stem}"
     hardware = Hardware(accelerator, devices, nodes, precision, compiled, checkpointing)
     exported = train(folder, config, target, hardware, resume=resume is not None)
     if exported is None:

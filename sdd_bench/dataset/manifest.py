@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import hashlib
 import io
@@ -74,6 +75,16 @@ class Pair:
     defocus_map: OptionalPathText = OptionalPathText()
     scene: str = ""
     place: str = ""
+
+    def with_text(self, *, split: str | None = None, scene: str | None = None) -> Pair:
+        """Return the pair with another split or scene: many times as fast as `dataclasses.replace`, which reads paths.
+
+        >>> Pair("a", "", Path("b.png"), Path("g.png")).with_text(split="test").split
+        'test'
+        """
+        twin = copy.copy(self)
+        twin.__dict__.update({k: v for k, v in (("split", split), ("scene", scene)) if v is not None})
+        return twin
 
 
 @dataclass(frozen=True)

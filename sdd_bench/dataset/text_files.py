@@ -86,8 +86,8 @@ _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = SHOWN
 
 
-def read_text(path: Path) -> str:
-    """Return a UTF-8 text, a byte order mark taken off.
+def read_text(path: Path, what: str = "UTF-8 text") -> str:
+    """Return a UTF-8 text, a byte order mark taken off; `what` it is read as stands in the refusal.
 
     Raises:
         UserError: Unreadable, over `MAX_BYTES`, not UTF-8, or with a control character, whose line is named.
@@ -98,7 +98,8 @@ def read_text(path: Path) -> str:
             raise UserError(f"{path}: {size / 1e6:.0f} MB, at most {MAX_BYTES // 1_000_000} MB are read")
         text = path.read_text(encoding="utf-8-sig", errors="strict")
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read as UTF-8 text ({error})") from None
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"{path}: cannot be read as {what} ({reason})") from None
     control = control_in(text)
     if control is not None:
         line = text.count("\n", 0, text.index(control)) + 1
@@ -151,7 +152,7 @@ def read_json(path: Path) -> Any:
         UserError: As `read_text`; not JSON, a key twice in one object, NaN or infinite numbers, integers of over 300
             digits, nesting over `MAX_DEPTH`, or control characters in a string but tabs and line ends.
     """
-    text = read_text(path)
+    text = read_text(path, "JSON")
     try:
         value = json.loads(
             text, object_pairs_hook=_unique, parse_constant=_no_number, parse_float=_finite, parse_int=_integer
