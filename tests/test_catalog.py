@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sdd_bench import image_headers
 from sdd_bench.dataset import catalog
 from sdd_bench.dataset.catalog import check_listing, list_dataset, open_dataset
 from sdd_bench.dataset.manifest import Pair
 from sdd_bench.errors import UserError
-from sdd_bench.image_io import write_png
+from sdd_bench.image_io import ImageHeader, write_png
+from sdd_bench.scoring.predictions import check_sizes
 
 RGB = np.zeros((16, 16, 3), np.uint8)
 
@@ -298,6 +300,26 @@ def test_headers_of_thousands_of_files_are_read_in_seconds(tmp_path: Path) -> No
 
 
 # --- recognition
+
+
+def test_each_file_is_opened_once_before_the_work_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalog, "CHECKED_AT_ONCE", 3)
+    shared = plant(tmp_path, *(f"train_data/ground_truth/IMG_{i}.png" for i in range(2)))
+    plant(tmp_path, *(f"train_data/input/IMG_{i}/IMG_{i}_ap{k}.png" for i in range(2) for k in range(3)))
+    opened: list[Path] = []
+    original = image_headers.read_header
+
+    def counted(path: Path) -> ImageHeader:
+        opened.append(path)
+        return original(path)
+
+    monkeypatch.setattr(image_headers, "read_header", counted)
+    pairs = open_dataset(shared).pairs
+    assert len(pairs) == 6
+    assert len(opened) == len(set(opened)) == 8
+    opened.clear()
+    check_sizes({pair.name: pair.blur for pair in pairs}, pairs, 1)
+    assert len(opened) == len(set(opened)) == 8
 
 
 def test_rules_of_recognition(tmp_path: Path) -> None:

@@ -22,6 +22,11 @@ NOT_COMPARED = ("tensorboard", "deblurring.pt", "last.pt", "best.pt", "log.csv")
 """Of a training run: compared by content, or (TensorBoard) holding wall times."""
 
 
+def hear_interrupts() -> None:
+    """Take Ctrl-C as a terminal's commands do: what a shell starts in the background is told to ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @dataclass(frozen=True)
 class Job:
     """A command, what it needs, and what of its output is the same in every run.
@@ -51,6 +56,7 @@ class Job:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            preexec_fn=hear_interrupts,
             env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
         )
 

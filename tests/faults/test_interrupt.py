@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
-from faults.known_jobs import Job
+from faults.known_jobs import Job, hear_interrupts
 from faults.test_kill import members
 
 SECONDS = 2.0
@@ -55,18 +57,23 @@ print("not interrupted", flush=True)
 
 
 def test_ctrl_c_ends_a_process_that_is_inside_a_library() -> None:
-    import subprocess
-    import sys
-
     process = subprocess.Popen(
-        [sys.executable, "-c", BUSY], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        [sys.executable, "-c", BUSY],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=hear_interrupts,
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "busy\n"
     time.sleep(3)
     started = time.monotonic()
     process.send_signal(signal.SIGINT)
-    stdout, stderr = process.communicate(timeout=60)
+    try:
+        stdout, stderr = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 130, stderr
     assert "the same command goes on from there" in stderr
     assert stdout == ""
