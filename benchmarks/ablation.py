@@ -23,7 +23,8 @@ from pathlib import Path
 
 import machine
 
-from sdd_bench.image_io import list_images, read_image, write_text
+from sdd_bench.files import write_text
+from sdd_bench.image_io import list_images, read_image
 from sdd_bench.version import __version__
 
 ROWS = (

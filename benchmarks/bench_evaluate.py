@@ -30,9 +30,10 @@ def worker(folder: str, protocol_id: str, repeats: int, answers: multiprocessing
     import cv2
     import numpy as np
 
+    from sdd_bench.files import file_sha256
     from sdd_bench.geometry.flow import load_flow
     from sdd_bench.geometry.warp import sample, warp
-    from sdd_bench.image_io import file_sha256, read_image
+    from sdd_bench.image_io import read_image
     from sdd_bench.scoring.protocol import PROTOCOLS, release_grid, score, truth_for
 
     cv2.setNumThreads(1)
@@ -128,9 +129,11 @@ def page_times(folder: str, repeats: int) -> dict[str, float]:
     import numpy as np
 
     from sdd_bench.dataset.manifest import Pair
+    from sdd_bench.files import file_sha256
     from sdd_bench.geometry.flow import dis_flow
-    from sdd_bench.image_io import file_sha256, read_image, read_pixels
-    from sdd_bench.scoring.anchors import ensure_anchors, files_of
+    from sdd_bench.image_io import read_image, read_pixels
+    from sdd_bench.scoring.anchor_record import files_of
+    from sdd_bench.scoring.anchors import ensure_anchors
     from sdd_bench.scoring.protocol import build_protocol
     from sdd_bench.scoring.score_pair import ScoreTask, score_pair
 

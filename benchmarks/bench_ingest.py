@@ -30,7 +30,8 @@ from capture.exif import read_taken
 from capture.ingest import Settings, ingest
 from capture.session import read_session
 from sdd_bench.dataset.similar import hash_bits
-from sdd_bench.image_io import encode_png, file_sha256, to_float
+from sdd_bench.files import file_sha256
+from sdd_bench.image_io import encode_png, to_float
 from sdd_bench.srgb import decode_srgb
 
 T = TypeVar("T")

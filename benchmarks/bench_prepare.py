@@ -39,7 +39,8 @@ from sdd_bench.dataset.patches import (
     window_origins,
 )
 from sdd_bench.dataset.prepare import Preparation, prepare
-from sdd_bench.image_io import Pixels, encode_png, file_sha256, list_images, read_pixels, write_png
+from sdd_bench.files import file_sha256
+from sdd_bench.image_io import Pixels, encode_png, list_images, read_pixels, write_png
 
 ASSETS_VARIABLE = "SDD_BENCH_TEST_ASSETS"
 T = TypeVar("T")

@@ -22,7 +22,7 @@ from pathlib import Path
 import machine
 from rows import Row, markdown
 
-from sdd_bench.image_io import write_text
+from sdd_bench.files import write_text
 from sdd_bench.scoring.trunk import TRUNK_VARIABLE
 from sdd_bench.version import __version__
 

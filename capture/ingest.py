@@ -22,16 +22,18 @@ from capture.checks import FIGURES
 from capture.develop import Development, libraries
 from capture.duplicates import Known, find_duplicates, known_views
 from capture.pair import PairTask, ingest_pair
-from capture.rawdata import MARK, SCHEMA, Entry, RawData, SessionState
+from capture.rawdata import MARK, RawData
 from capture.record import Record
 from capture.session import Session
 from capture.session_report import write_session_report
+from capture.session_state import SCHEMA, Entry, SessionState
 from capture.tables import table
 from capture.verdict import ACCEPTED, REFUSED, WARNING, Limits, Verdict, verdict
 from sdd_bench.dataset.archive import check_target, write_archive
 from sdd_bench.dataset.manifest import content_sha256, json_text
 from sdd_bench.errors import fault_report
-from sdd_bench.image_io import file_sha256, list_images, write_text
+from sdd_bench.files import file_sha256, write_text
+from sdd_bench.image_io import list_images
 from sdd_bench.version import __version__
 from sdd_bench.work import Item, Journal, fingerprint, map_items
 from sdd_bench.workers import Workers

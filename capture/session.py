@@ -18,7 +18,7 @@ from capture.session_text import LIMITS, SHARED_KEYS, TABLE, csv_rows, number_of
 from capture.verdict import Limits
 from sdd_bench.dataset.text_files import short, shown
 from sdd_bench.errors import UserError, fault_report
-from sdd_bench.image_io import write_text
+from sdd_bench.files import write_text
 
 TOML, CSV = "session.toml", "session.csv"
 ROLES = ("blur", "gt", "extra")

@@ -20,7 +20,8 @@ from jdrl_baseline.restore import image_of, through
 from jdrl_baseline.spread import Spread, add_up, launch
 from sdd_bench.dataset.synthesise import RADIUS_SCALE
 from sdd_bench.errors import UserError
-from sdd_bench.image_io import file_sha256, read_image, to_pixels, write_png, write_text
+from sdd_bench.files import file_sha256, write_text
+from sdd_bench.image_io import read_image, to_pixels, write_png
 
 DTYPES = {"32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 RADIUS_MAP, BLUR_MAP = "radius", "blur_map"

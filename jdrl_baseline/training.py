@@ -28,7 +28,7 @@ from jdrl_baseline.run import Hardware, Run, is_first_process, settings_text, su
 from jdrl_baseline.validation import validate
 from sdd_bench.dataset.manifest import json_text
 from sdd_bench.errors import UserError
-from sdd_bench.image_io import write_text
+from sdd_bench.files import write_text
 from sdd_bench.run_lock import run_lock
 
 LAST, BEST, EXPORTED = "last.pt", "best.pt", "deblurring.pt"

@@ -12,7 +12,7 @@ from leaderboard.formats import latex, markdown
 from leaderboard.groups import group_rows, groups_csv
 from leaderboard.reported import add_reported, reported_rows
 from leaderboard.table import Board, Row, build_board, differences, leaderboard_csv, pairwise_csv
-from sdd_bench.image_io import write_text
+from sdd_bench.files import write_text
 from sdd_bench.scoring.protocol import DEFAULT_PROTOCOL
 
 

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from sdd_bench.dataset.manifest import Pair, content_sha256, json_text
 from sdd_bench.dataset.text_files import read_json, short, shown
 from sdd_bench.errors import UserError, fault_report
-from sdd_bench.image_io import file_sha256, write_bytes, write_text
+from sdd_bench.files import file_sha256, write_bytes, write_text
 from sdd_bench.run_folder import RunFolder
 from sdd_bench.scoring.measures import METRICS
 from sdd_bench.scoring.protocol import DEFAULT_PROTOCOL

@@ -8,15 +8,13 @@ the rest with grey.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import stat
 import struct
-import tempfile
 import unicodedata
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +25,8 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from sdd_bench.errors import CannotWriteError, UserError
+from sdd_bench.errors import UserError
+from sdd_bench.files import write_bytes
 from sdd_bench.png_header import read_plain_png
 
 IMAGE_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
@@ -160,52 +159,6 @@ def write_png(path: Path, pixels: NDArray[Any]) -> None:
     write_bytes(path, encode_png(pixels))
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name in its folder, then rename it; errors as `write_parts`."""
-    _write(path, (content,))
-
-
-def write_parts(path: Path, parts: Iterable[str]) -> None:
-    """Write a UTF-8 text file piece by piece under a temporary name in its folder, then rename it.
-
-    Raises:
-        CannotWriteError: The folder cannot be written or the disk is full.
-    """
-    _write(path, (part.encode("utf-8") for part in parts))
-
-
-def _write(path: Path, parts: Iterable[bytes]) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".part-", dir=path.parent)
-        temporary = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                for part in parts:
-                    file.write(part)
-            temporary.chmod(0o644)
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise CannotWriteError(f"{path}: cannot be written ({error.strerror or error})") from None
-
-
-def write_text(path: Path, content: str) -> None:
-    """Write a UTF-8 text file whole or not at all; errors as `write_bytes`."""
-    write_bytes(path, content.encode("utf-8"))
-
-
-def file_sha256(path: Path) -> str:
-    """Return the sha256 of a file's bytes in hexadecimal."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror or error})") from None
-
-
 def list_images(folder: Path) -> list[Path]:
     """Return the image files directly in a folder, sorted by name; hidden files are passed over.
 
@@ -217,7 +170,7 @@ def list_images(folder: Path) -> list[Path]:
             names = [e.name for e in entries if not e.name.startswith(".") and e.is_file()]
     except OSError as error:
         raise UserError(f"{folder}: cannot be listed ({error.strerror or error})") from None
-    images = [name for name in sorted(names) if Path(name).suffix.lower() in IMAGE_SUFFIXES]
+    images = [name for name in sorted(names) if name.lower().endswith(IMAGE_SUFFIXES)]
     for name in images:
         if not name.isprintable() and any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in name):
             raise UserError(f"{folder}: an image file is called {name!r}, expected plain text; rename it")

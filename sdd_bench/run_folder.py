@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sdd_bench.errors import CannotWriteError, UserError
-from sdd_bench.image_io import write_text
+from sdd_bench.files import write_text
 from sdd_bench.run_lock import run_lock
 from sdd_bench.work import Journal
 

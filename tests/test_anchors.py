@@ -20,8 +20,10 @@ from sdd_bench.dataset.catalog import open_dataset
 from sdd_bench.errors import UserError
 from sdd_bench.geometry.similarity import Similarity
 from sdd_bench.image_io import read_image, read_pixels, to_pixels, write_png
+from sdd_bench.scoring import anchor_record
 from sdd_bench.scoring import anchors as module
-from sdd_bench.scoring.anchors import anchors_sha256, ensure_anchors, export_anchors, files_of, write_tables
+from sdd_bench.scoring.anchor_record import files_of
+from sdd_bench.scoring.anchors import anchors_sha256, ensure_anchors, export_anchors, write_tables
 from sdd_bench.scoring.evaluate import Evaluation, evaluate
 from sdd_bench.scoring.metrics import psnr_db, ssim
 from sdd_bench.scoring.protocol import PROTOCOLS
@@ -207,7 +209,8 @@ def test_anchors_are_reused_until_an_input_or_the_method_changes(data: Path, mon
     after = ensure_anchors(pairs, folder, 1)
     assert (len(made), after[1]) == (1, before[1])
     assert after[0]["blur_sha256"] != before[0]["blur_sha256"]
-    monkeypatch.setattr(module, "METHOD", "anchor/2")
+    for place in (module, anchor_record):
+        monkeypatch.setattr(place, "METHOD", "anchor/2")
     assert [record["method"] for record in ensure_anchors(pairs, folder, 1)] == ["anchor/2"] * 2
     assert len(made) == 3
 

@@ -13,6 +13,7 @@ import tifffile
 from PIL import Image
 
 from sdd_bench.errors import UserError
+from sdd_bench.files import write_bytes
 from sdd_bench.image_io import (
     encode_png,
     list_images,
@@ -21,7 +22,6 @@ from sdd_bench.image_io import (
     read_pixels,
     to_float,
     to_pixels,
-    write_bytes,
     write_png,
 )
 

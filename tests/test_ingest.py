@@ -21,7 +21,8 @@ from capture.pair import match_light
 from capture.session import read_session
 from sdd_bench.cli import root
 from sdd_bench.dataset.manifest import content_sha256
-from sdd_bench.image_io import file_sha256, read_pixels, to_pixels, write_png
+from sdd_bench.files import file_sha256
+from sdd_bench.image_io import read_pixels, to_pixels, write_png
 from sdd_bench.srgb import decode_srgb, encode_srgb
 
 HARBOUR = ("boat", "crane", "pier")

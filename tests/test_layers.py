@@ -1,4 +1,4 @@
-"""The house: imports run down, heavy libraries live in one file each (h5py in three), nothing is called utils."""
+"""The house: imports run down, heavy libraries live in one file each (h5py in four), nothing is called utils."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ FLOORS = [
     {"sdd_bench.version"},
     {"sdd_bench.errors", "sdd_bench.interrupt"},
     {"sdd_bench.png_header", "sdd_bench.packed"},
-    {"sdd_bench.image_io", "sdd_bench.srgb"},
+    {"sdd_bench.files"},
+    {"sdd_bench.image_io", "sdd_bench.image_headers", "sdd_bench.png_header", "sdd_bench.srgb"},
     {"sdd_bench.image_headers"},
     {"sdd_bench.run_lock", "sdd_bench.workers", "sdd_bench.cluster"},
     {"sdd_bench.work"},
@@ -30,7 +31,7 @@ FLOORS = [
 ONE_FILE = {
     "ptlflow": ("sdd_bench/geometry/flow.py",),
     "lpips": ("sdd_bench/scoring/perceptual.py",),
-    "h5py": tuple(f"sdd_bench/dataset/{name}.py" for name in ("store", "archive", "hdf5_file")),
+    "h5py": tuple(f"sdd_bench/dataset/{name}.py" for name in ("store", "archive", "hdf5_file", "hdf5_members")),
     "distributed": ("sdd_bench/cluster.py",),
     "filelock": ("sdd_bench/run_lock.py",),
     "imagehash": ("sdd_bench/dataset/similar.py",),

@@ -14,7 +14,7 @@ import pytest
 from sdd_bench import packed
 from sdd_bench.dataset.manifest import Pair, csv_parts, csv_text, json_parts, json_text
 from sdd_bench.errors import UserError
-from sdd_bench.image_io import write_parts
+from sdd_bench.files import write_parts
 from sdd_bench.packed import Packed, Reordered
 
 

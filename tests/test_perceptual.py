@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from skimage import data
 
 from sdd_bench.errors import UserError
-from sdd_bench.image_io import file_sha256, read_image
+from sdd_bench.files import file_sha256
+from sdd_bench.image_io import read_image
 from sdd_bench.scoring import perceptual
 from sdd_bench.scoring.perceptual import Perceptual, load_perceptual
 from sdd_bench.scoring.trunk import find_trunk

@@ -21,7 +21,7 @@ from sdd_bench.dataset.plan import Choices, plan
 from sdd_bench.dataset.prepare import prepare
 from sdd_bench.dataset.prepare_source import prepare_source
 from sdd_bench.errors import UserError
-from sdd_bench.image_io import file_sha256
+from sdd_bench.files import file_sha256
 
 DOCS = (Path(__file__).parent.parent / "docs" / "datasets.md").read_text(encoding="utf-8")
 CHOICES = Choices(dataset="sdd", recipe="dpdnet", window_px=40)

@@ -15,7 +15,8 @@ from leaderboard.submission import ENTRY, results_of
 from leaderboard.table import Board, Row, build_board
 from sdd_bench.dataset.catalog import open_dataset
 from sdd_bench.errors import UserError
-from sdd_bench.scoring.anchors import FOLDER, files_of
+from sdd_bench.scoring.anchor_record import files_of
+from sdd_bench.scoring.anchors import FOLDER
 from sdd_bench.scoring.protocol import named_protocol
 
 

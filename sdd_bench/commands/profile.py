@@ -44,7 +44,7 @@ def command(weights: Path, size: str, device: str, repeats: int, out: Path | Non
     from jdrl_baseline.cost import COUNTED, TIMED, measure
     from jdrl_baseline.predict import load_deblurring
     from sdd_bench.dataset.manifest import json_text
-    from sdd_bench.image_io import file_sha256, write_text
+    from sdd_bench.files import file_sha256, write_text
     from sdd_bench.scoring.results import environment
 
     width, height = parse_size(size)

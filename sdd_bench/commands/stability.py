@@ -31,7 +31,7 @@ def command(results: tuple[Path, ...], out: Path, reference: str) -> None:
     from leaderboard.formats import aligned
     from leaderboard.stability import COLUMNS, stability, stability_csv, stability_markdown
     from sdd_bench.errors import UserError
-    from sdd_bench.image_io import write_text
+    from sdd_bench.files import write_text
 
     if out.suffix != ".csv" or out in results:
         raise UserError(f"--out {out}: expected the name of a CSV file")

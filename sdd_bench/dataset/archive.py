@@ -12,7 +12,6 @@ layout, and nothing in it can name a file outside the folder it is unpacked to.
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,10 +23,12 @@ import numpy as np
 
 from sdd_bench.dataset.archive_files import check_folder, check_words
 from sdd_bench.dataset.hdf5_file import PatientFile, created_hdf5
+from sdd_bench.dataset.hdf5_members import check_frame, own_member, read_column
 from sdd_bench.dataset.manifest import csv_text, read_csv
-from sdd_bench.dataset.text_files import control_in, short, shown
+from sdd_bench.dataset.text_files import shown
 from sdd_bench.errors import UserError
-from sdd_bench.image_io import MAX_PIXELS, Pixels, check_expansion, file_sha256, read_pixels, write_png, write_text
+from sdd_bench.files import file_sha256, write_text
+from sdd_bench.image_io import Pixels, check_expansion, read_pixels, write_png
 from sdd_bench.work import Item, map_items
 from sdd_bench.workers import Workers
 
@@ -40,9 +41,6 @@ CHUNK_PX = 256
 DIGEST_COLUMNS = {"blur": "blur_sha256", "gt": "sharp_sha256"}
 """Columns that, where a table has them, hold the sha256 of the frames' PNG files."""
 
-MAX_COLUMN_BYTES = 100_000_000
-MAX_CELL_BYTES = 1_000_000
-ROWS_AT_ONCE = 16
 FILE_TIME_S = 946_684_800
 """Modification time of unpacked frames (2000-01-01 UTC): a journal knows a frame that was unpacked again."""
 
@@ -238,79 +236,15 @@ def _read_table(path: Path) -> tuple[list[dict[str, str]], list[str]]:
         columns = [str(column) for column in groups["pairs"].attrs.get("columns", ())]
         check_words(path, columns, [])
         count = len(groups["blur"])
-        cells = {c: _read_column(path, own_member(path, groups["pairs"], c, h5py.Dataset), count) for c in columns}
+        cells = {c: read_column(path, own_member(path, groups["pairs"], c, h5py.Dataset), count) for c in columns}
         check_words(path, columns, cells["name"])
         size, samples = path.stat().st_size, 0
         for role in ROLES:
             for name in cells["name"]:
-                samples += _check_frame(path, own_member(path, groups[role], name, h5py.Dataset))
+                samples += check_frame(path, own_member(path, groups[role], name, h5py.Dataset))
                 check_expansion(str(path), samples, size)
     rows = [dict(zip(columns, values, strict=True)) for values in zip(*cells.values(), strict=True)]
     return rows, columns
-
-
-def own_member(path: Path, group: Any, name: str, kind: Any) -> Any:
-    """Return a member of an HDF5 group that lies in the file itself; links are not followed.
-
-    Args:
-        path: The file, for messages.
-        group: An open one of it.
-        name: Of the member.
-        kind: `h5py.Group` or `h5py.Dataset`.
-
-    Raises:
-        UserError: It is missing, a link, of another kind, or has its data in other files.
-    """
-    import h5py
-
-    where = f"{group.name.rstrip('/')}/{name}"
-    links, key = group.id.links, name.encode()
-    if not links.exists(key):
-        raise UserError(f"{path}: {where} is missing")
-    if links.get_info(key).type != h5py.h5l.TYPE_HARD:
-        raise UserError(f"{path}: {where} is a link, expected the data themselves")
-    found = group[name]
-    if not isinstance(found, kind):
-        raise UserError(f"{path}: {where} is a {type(found).__name__.lower()}, expected a {kind.__name__.lower()}")
-    if kind is h5py.Dataset and (found.is_virtual or found.external):
-        raise UserError(f"{path}: {where} has its data in other files")
-    return found
-
-
-def _read_column(path: Path, column: Any, count: int) -> list[str]:
-    import h5py
-
-    if h5py.check_string_dtype(column.dtype) is None or column.nbytes > MAX_COLUMN_BYTES:
-        raise UserError(f"{path}: {column.name} is not text")
-    if column.shape != (count,):
-        raise UserError(f"{path}: {column.name} has shape {column.shape}, expected ({count},) as /blur has members")
-    if column.dtype.itemsize > MAX_CELL_BYTES:
-        raise UserError(f"{path}: {column.name} has cells of {column.dtype.itemsize:,} bytes")
-    cells: list[str] = []
-    total = 0
-    for start in range(0, count, ROWS_AT_ONCE):  # many cells may be one text of the file
-        part = [str(cell) for cell in column.asstr()[start : start + ROWS_AT_ONCE]]
-        total += sum(map(len, part))
-        if total > MAX_COLUMN_BYTES:
-            raise UserError(f"{path}: {column.name} holds over {MAX_COLUMN_BYTES // 1_000_000} MB of text")
-        cells += part
-    if any(control_in(cell) is not None for cell in cells):
-        raise UserError(f"{path}: {column.name} holds control characters, expected text")
-    return cells
-
-
-def _check_frame(path: Path, frame: Any) -> int:
-    """Return how many bytes a frame's samples take, if it is one."""
-    shape, dtype = frame.shape, frame.dtype
-    if dtype not in (np.uint8, np.uint16) or shape is None or len(shape) != 3 or shape[2] != 3 or 0 in shape:
-        raise UserError(f"{path}: {short(frame.name)} is {shape} {dtype}, expected (H, W, 3) uint8 or uint16")
-    for height, width, channels in (shape, frame.chunks or shape):
-        if math.prod((height, width, channels)) > 3 * MAX_PIXELS:
-            what = f"{width}x{height} is over the limit of {MAX_PIXELS // 1_000_000} megapixels"
-            raise UserError(f"{path}: {short(frame.name)}: {what}")
-        chunk_bytes = math.prod((height, width, channels)) * dtype.itemsize
-        check_expansion(f"{path}: {short(frame.name)}", chunk_bytes, path.stat().st_size)
-    return int(frame.nbytes)
 
 
 def _reason(error: Exception) -> str:

@@ -16,9 +16,10 @@ import scipy
 
 from sdd_bench.dataset.manifest import Pair, csv_parts, json_text
 from sdd_bench.errors import UserError
+from sdd_bench.files import write_parts, write_text
 from sdd_bench.geometry.align import analyse
 from sdd_bench.geometry.analysis import KINDS, NUMBERS
-from sdd_bench.image_io import read_image, write_parts, write_text
+from sdd_bench.image_io import read_image
 from sdd_bench.packed import Packed
 from sdd_bench.run_folder import journal_of
 from sdd_bench.version import __version__

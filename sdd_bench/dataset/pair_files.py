@@ -10,7 +10,8 @@ from sdd_bench.dataset import store
 from sdd_bench.dataset.manifest import Pair
 from sdd_bench.dataset.patches import Recipe, choose_windows, cut
 from sdd_bench.errors import UserError
-from sdd_bench.image_io import Pixels, file_sha256, read_pixels, write_bytes
+from sdd_bench.files import file_sha256, write_bytes
+from sdd_bench.image_io import Pixels, read_pixels
 
 IMPORTED = "train_patches"
 """The split of a release whose pairs are patches already."""

@@ -13,7 +13,7 @@ from sdd_bench.dataset.patches import DEFAULT_RECIPES, RECIPES, Recipe
 from sdd_bench.dataset.prepare import Preparation
 from sdd_bench.dataset.split import read_split_file, sdd_note, split_fraction, split_sdd
 from sdd_bench.errors import UserError
-from sdd_bench.image_io import file_sha256
+from sdd_bench.files import file_sha256
 from sdd_bench.workers import Workers
 
 DEFAULT_FRACTION = 0.8

@@ -30,7 +30,7 @@ from sdd_bench.dataset.manifest import (
 )
 from sdd_bench.dataset.pair_files import IMPORTED, PairTask, prepare_pair
 from sdd_bench.dataset.patches import Recipe
-from sdd_bench.image_io import file_sha256, write_text
+from sdd_bench.files import file_sha256, write_text
 from sdd_bench.run_folder import RunFolder
 from sdd_bench.version import __version__
 from sdd_bench.work import Item, Journal, fingerprint, map_items

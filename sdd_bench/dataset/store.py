@@ -1,8 +1,7 @@
 """Patches on disk: folders of PNG files, or one HDF5 file with the same content.
 
-Only this file, `archive` and `hdf5_file` import h5py. Every pair's patches are written on their own, so that pairs can
-be prepared in any order by any number of workers; `merge_parts` then joins the HDF5 parts in the order of the pairs
-without decoding a chunk.
+Every pair's patches are written on their own, so that pairs can be prepared in any order by any number of workers;
+`merge_parts` then joins the HDF5 parts in the order of the pairs without decoding a chunk.
 """
 
 from __future__ import annotations
@@ -15,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from sdd_bench.dataset.archive import own_member
 from sdd_bench.dataset.hdf5_file import created_hdf5
+from sdd_bench.dataset.hdf5_members import own_member
 from sdd_bench.dataset.text_files import short
 from sdd_bench.errors import UserError
 from sdd_bench.image_io import Pixels, check_expansion, write_png

@@ -28,7 +28,8 @@ import numpy as np
 from sdd_bench.dataset.known_pair import RADIUS_SCALE, TRUTH_COLUMNS, PairPlan, Synthesis, files_of, make_pair
 from sdd_bench.dataset.manifest import csv_text, json_text
 from sdd_bench.errors import UserError, fault_report
-from sdd_bench.image_io import file_sha256, list_images, read_header, write_text
+from sdd_bench.files import file_sha256, write_text
+from sdd_bench.image_io import list_images, read_header
 from sdd_bench.run_folder import RunFolder
 from sdd_bench.version import __version__
 from sdd_bench.work import Item, fingerprint, map_items

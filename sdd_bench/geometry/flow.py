@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sdd_bench.errors import UserError
-from sdd_bench.image_io import file_sha256
+from sdd_bench.files import file_sha256
 
 if TYPE_CHECKING:
     import torch

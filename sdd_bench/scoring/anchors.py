@@ -21,7 +21,6 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import NoneType
 from typing import Any
 
 import cv2
@@ -30,51 +29,29 @@ import scipy
 from numpy.typing import NDArray
 
 from sdd_bench.dataset.manifest import Pair, csv_text, json_text
-from sdd_bench.dataset.text_files import read_json
 from sdd_bench.errors import CannotWriteError, UserError
+from sdd_bench.files import file_sha256, write_bytes, write_text
 from sdd_bench.geometry.analysis import NUMBERS
 from sdd_bench.geometry.anchor import METHOD, Anchor, find_anchor
-from sdd_bench.image_io import (
-    encode_png,
-    file_sha256,
-    read_header,
-    read_image,
-    read_pixels,
-    to_float,
-    to_pixels,
-    write_bytes,
-    write_text,
-)
+from sdd_bench.image_io import encode_png, read_header, read_image, read_pixels, to_float, to_pixels
 from sdd_bench.run_lock import run_lock
-from sdd_bench.scoring.diagnostics import BLUR_COLUMNS, diagnose
+from sdd_bench.scoring.anchor_record import SCHEMA, UNSPLIT, AnchorFiles, files_of, read_record
+from sdd_bench.scoring.diagnostics import diagnose
 from sdd_bench.scoring.metrics import psnr_db
 from sdd_bench.version import __version__
 from sdd_bench.work import Item, map_items
 from sdd_bench.workers import Workers
 
-SCHEMA = 1
 FOLDER = "anchors"
-UNSPLIT = "pairs"
 COLUMNS = (
     "split", "name", "status", "kind", *NUMBERS, "confidence", "field_px", "field_gain", "coverage", "blur_psnr_db",
     "blur_gdi50_px", "blur_gdi95_px", "blur_forgiveness_db", "truth_sha256", "why",
 )  # fmt: skip
-MEASURED = {"blur_radius_px": "blur_radius_px", "misalignment_px": "corner_px"}
-"""Column of results to the number of a record's analysis that it shows."""
 
 CONVENTION = (
     "p_blur = c + zoom * R(rotation) * (p_sharp - c) + shift; pixel p of the truth is read in the sharp image where "
     "p + field(p) comes from; field: cubic B-splines, clamped, control points over the whole frame"
 )
-
-
-@dataclass(frozen=True)
-class AnchorFiles:
-    """The files of one pair's anchor."""
-
-    record: Path
-    mask: Path
-    truth: Path
 
 
 @dataclass(frozen=True)
@@ -90,12 +67,6 @@ class StoredTruth:
     truth: NDArray[np.float32]
     mask: NDArray[np.bool_]
     blur: dict[str, float | None]
-
-
-def files_of(folder: Path, pair: Pair) -> AnchorFiles:
-    """Return where the anchor of a pair lies in a folder of anchors."""
-    base = folder / (pair.split or UNSPLIT)
-    return AnchorFiles(*(base / f"{pair.name}.{end}" for end in ("json", "mask.png", "truth.png")))
 
 
 def ensure_anchors(
@@ -122,23 +93,6 @@ def ensure_anchors(
             return map_items(_ensure, items, jobs=jobs, label="anchor", where="anchor")
     except CannotWriteError as error:
         raise CannotWriteError(f"{error.message}; give a folder for the anchors with --anchors DIR") from None
-
-
-def stored_record(
-    folder: Path, pair: Pair, *, blur_sha256: str, sharp_sha256: str, grey: str = "refuse"
-) -> dict[str, Any] | None:
-    """Return the record of a pair's anchor, None where there is none that holds; nothing is made.
-
-    Its truth and mask are not looked at: enough for `measured`, not for `read_truth`.
-    """
-    return _described(files_of(folder, pair), {"blur_sha256": blur_sha256, "sharp_sha256": sharp_sha256, "grey": grey})
-
-
-def measured(record: dict[str, Any] | None) -> dict[str, float | None]:
-    """Return the columns of `MEASURED` in pixels of the whole frame; None of them without an anchor."""
-    if record is None or record["status"] != "anchored":
-        return dict.fromkeys(MEASURED)
-    return {column: float(record["analysis"][number]) for column, number in MEASURED.items()}
 
 
 def read_truth(folder: Path, pair: Pair, record: dict[str, Any]) -> StoredTruth:
@@ -214,7 +168,7 @@ def _ensure(task: tuple[Pair, Path, str]) -> dict[str, Any]:
     pair, folder, grey = task
     files = files_of(folder, pair)
     hashes = {"blur_sha256": file_sha256(pair.blur), "sharp_sha256": file_sha256(pair.sharp), "grey": grey}
-    known = _read_record(files, hashes)
+    known = read_record(files, hashes)
     if known is not None:
         return known
     blur, sharp = (read_image(path, grey=grey) for path in (pair.blur, pair.sharp))
@@ -257,56 +211,6 @@ def _write_pixels(
         "mask_sha256": hashlib.sha256(np.packbits(anchor.mask).tobytes()).hexdigest(),
         "files": {key: hashlib.sha256(content).hexdigest() for key, content in contents.items()},
     }
-
-
-def _read_record(files: AnchorFiles, hashes: dict[str, str]) -> dict[str, Any] | None:
-    """Return the record if it is of this method, of these images, and its own files are whole."""
-    record = _described(files, hashes)
-    if record is None or record["status"] != "anchored":
-        return record
-    try:
-        whole = {"truth": file_sha256(files.truth), "mask": file_sha256(files.mask)}
-    except (OSError, UserError):
-        return None
-    return record if record["files"] == whole else None
-
-
-def _described(files: AnchorFiles, hashes: dict[str, str]) -> dict[str, Any] | None:
-    """Return the record if it is of this method, of these images, and says all that is asked of one."""
-    try:
-        record = read_json(files.record)
-    except UserError:
-        return None
-    wanted = {"schema": SCHEMA, "method": METHOD, "name": files.record.name.removesuffix(".json"), **hashes}
-    if not isinstance(record, dict) or any(record.get(key) != value for key, value in wanted.items()):
-        return None
-    if not isinstance(record.get("split"), str):
-        return None
-    if record.get("status") == "failed":
-        return record if isinstance(record.get("why"), str) and record["why"] else None
-    return record if record.get("status") == "anchored" and _says_all(record) else None
-
-
-def _says_all(record: dict[str, Any]) -> bool:
-    """Return whether the record of an anchor that was found says all that is asked of one."""
-    analysis, blur, written, coverage = (record.get(key) for key in ("analysis", "blur", "files", "coverage"))
-    if not isinstance(analysis, dict) or not isinstance(blur, dict) or not isinstance(written, dict):
-        return False
-    numbers = [*(analysis.get(name) for name in MEASURED.values()), coverage, record.get("field_px")]
-    texts = [*(record.get(key) for key in ("truth_sha256", "mask_sha256")), *written.values()]
-    return (
-        all(map(_is_number, numbers))
-        and 0 <= float(coverage or 0) <= 1
-        and all(isinstance(text, str) for text in texts)
-        and all(value is None or isinstance(value, str) or _is_number(value) for value in analysis.values())
-        and blur.keys() == {name.removeprefix("blur_") for name in BLUR_COLUMNS}
-        and all(value is None or _is_number(value) for value in blur.values())
-        and isinstance(record.get("field", ""), dict | NoneType)
-    )
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _flat(record: dict[str, Any]) -> dict[str, Any]:

@@ -9,11 +9,12 @@ from typing import Any
 
 from sdd_bench.dataset.manifest import Dataset, Pair, content_sha256
 from sdd_bench.errors import UserError, fault_report
+from sdd_bench.files import file_sha256
 from sdd_bench.geometry.flow import load_flow
-from sdd_bench.image_io import file_sha256
 from sdd_bench.run_folder import journal_of
 from sdd_bench.scoring import results as results_file
-from sdd_bench.scoring.anchors import FOLDER, anchors_sha256, ensure_anchors, measured, stored_record
+from sdd_bench.scoring.anchor_record import measured, stored_record
+from sdd_bench.scoring.anchors import FOLDER, anchors_sha256, ensure_anchors
 from sdd_bench.scoring.diagnostics import why_flagged
 from sdd_bench.scoring.measures import METRICS
 from sdd_bench.scoring.predictions import check_sizes, match_predictions

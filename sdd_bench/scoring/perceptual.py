@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sdd_bench.errors import UserError
-from sdd_bench.image_io import file_sha256
+from sdd_bench.files import file_sha256
 from sdd_bench.scoring.metrics import Image, Mask, check_images
 from sdd_bench.scoring.trunk import download_trunk, find_trunk, read_trunk
 

@@ -13,7 +13,7 @@ from typing import Any
 from sdd_bench.dataset.manifest import csv_parts, json_parts
 from sdd_bench.dataset.text_files import read_json, short, shown
 from sdd_bench.errors import UserError
-from sdd_bench.image_io import write_parts
+from sdd_bench.files import write_parts
 from sdd_bench.scoring.diagnostics import BLUR_COLUMNS
 from sdd_bench.scoring.diagnostics import COLUMNS as DIAGNOSTICS
 from sdd_bench.scoring.measures import METRICS

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from sdd_bench.dataset.manifest import Pair
 from sdd_bench.errors import UserError
+from sdd_bench.files import file_sha256
 from sdd_bench.geometry.flow import FlowEstimator, load_flow
 from sdd_bench.geometry.warp import remapped
-from sdd_bench.image_io import file_sha256, read_image, to_pixels, write_png
+from sdd_bench.image_io import read_image, to_pixels, write_png
 from sdd_bench.scoring.anchors import StoredTruth, read_truth
 from sdd_bench.scoring.diagnostics import block_displacement, diagnose, flow_between, residual_similarity, why_flagged
 from sdd_bench.scoring.perceptual import Perceptual, load_perceptual

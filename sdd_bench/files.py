@@ -1,0 +1,57 @@
+"""Files that appear whole under their name or not at all, and their digests."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from sdd_bench.errors import CannotWriteError, UserError
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file under a temporary name in its folder, then rename it; errors as `write_parts`."""
+    _write(path, (content,))
+
+
+def write_parts(path: Path, parts: Iterable[str]) -> None:
+    """Write a UTF-8 text file piece by piece under a temporary name in its folder, then rename it.
+
+    Raises:
+        CannotWriteError: The folder cannot be written or the disk is full.
+    """
+    _write(path, (part.encode("utf-8") for part in parts))
+
+
+def _write(path: Path, parts: Iterable[bytes]) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=".part-", dir=path.parent)
+        temporary = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                for part in parts:
+                    file.write(part)
+            temporary.chmod(0o644)
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise CannotWriteError(f"{path}: cannot be written ({error.strerror or error})") from None
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write a UTF-8 text file whole or not at all; errors as `write_bytes`."""
+    write_bytes(path, content.encode("utf-8"))
+
+
+def file_sha256(path: Path) -> str:
+    """Return the sha256 of a file's bytes in hexadecimal."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror or error})") from None
