@@ -1,4 +1,4 @@
-"""Submissions: the meta file, the entry's folder, refusals, and verification that finds what was forged."""
+"""Submissions: the entry's folder, refusals, and going on after a kill."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from known_entry import call, content, forge, made, no_weights, results_file, root, submit
+from known_entry import META, MOTIONS, call, content, forge, made, no_weights, results_file, root, submit
 
 from leaderboard.submission import codabench_scores, read_submission, results_of
 from sdd_bench.errors import UserError

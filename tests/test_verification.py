@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from known_entry import call, forge, forge_results, made, no_weights, results_file, root, submit, verify
+from known_entry import MOTIONS, call, forge, forge_results, made, no_weights, results_file, root, submit, verify
 
 from leaderboard.entry import read_entry
 from leaderboard.submission import results_of
