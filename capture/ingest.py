@@ -32,7 +32,7 @@ from capture.verdict import ACCEPTED, REFUSED, WARNING, Limits, Verdict, verdict
 from sdd_bench.dataset.archive import check_target, write_archive
 from sdd_bench.dataset.manifest import content_sha256, json_text
 from sdd_bench.errors import fault_report
-from sdd_bench.files import file_sha256, write_text
+from sdd_bench.files import clear_leftovers, file_sha256, write_text
 from sdd_bench.image_io import list_images
 from sdd_bench.version import __version__
 from sdd_bench.work import Item, Journal, fingerprint, map_items
@@ -108,6 +108,8 @@ def ingest(sessions: Mapping[str, Session], out: Path, settings: Settings, jobs:
         check_target(settings.archive)
     known = tuple(known_views(data, jobs) for data in settings.against)
     with folder.claimed():
+        if settings.archive is not None:
+            clear_leftovers(settings.archive)
         return _ingest(sessions, folder, settings, known, jobs)
 
 

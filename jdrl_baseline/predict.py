@@ -17,7 +17,7 @@ from jdrl_baseline.maps import IMAGE, RADIUS, first_component, with_maps
 from jdrl_baseline.models import build_deblurring, build_reblurring, check_weights, load_weights
 from jdrl_baseline.networks.deblurring import DeblurringNetwork
 from jdrl_baseline.restore import image_of, through
-from jdrl_baseline.spread import Spread, add_up, launch
+from jdrl_baseline.spread import Spread, add_up, alone_in, launch
 from sdd_bench.dataset.synthesise import RADIUS_SCALE
 from sdd_bench.errors import UserError
 from sdd_bench.files import file_sha256, write_text
@@ -123,11 +123,12 @@ def predict(
         return len(waiting)
 
     names = list(files)
-    if spread is None:
-        return restore(names, device, shown=True)
-    fabric = launch(spread)
-    share = names[fabric.global_rank :: fabric.world_size]
-    return add_up(fabric, lambda: restore(share, str(fabric.device), shown=fabric.is_global_zero))
+    with alone_in(out, *(() if maps is None else (maps / RADIUS_MAP, maps / BLUR_MAP))):
+        if spread is None:
+            return restore(names, device, shown=True)
+        fabric = launch(spread)
+        share = names[fabric.global_rank :: fabric.world_size]
+        return add_up(fabric, lambda: restore(share, str(fabric.device), shown=fabric.is_global_zero))
 
 
 def _is_done(name: str, out: Path, maps: Path | None) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -39,12 +38,6 @@ class Hardware:
     precision: str = "32"
     compiled: bool = False
     checkpointing: bool = False
-
-
-def is_first_process() -> bool:
-    """Return whether this is the first of a run's processes, as far as its environment says before they are joined."""
-    ranks = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "NODE_RANK", "GROUP_RANK")
-    return all(os.environ.get(name, "0") in ("", "0") for name in ranks)
 
 
 class Run:

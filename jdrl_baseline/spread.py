@@ -5,15 +5,20 @@ Unlike training, the processes do not wait for each other before the end, and wh
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import os
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 import torch
 from lightning.fabric import Fabric
 from lightning.fabric.strategies import DDPStrategy
 
 from sdd_bench.errors import UserError, fault_report
+from sdd_bench.files import clear_leftovers
+from sdd_bench.run_lock import run_lock
 
 PATIENCE = timedelta(days=7)
 """A process that has done its share waits so long for the others; one that has died is noticed at once."""
@@ -37,6 +42,31 @@ class Spread:
     def processes(self) -> int:
         """Of all machines together."""
         return self.devices * self.nodes
+
+
+def is_first_process() -> bool:
+    """Return whether this is the first of a run's processes, as far as its environment says before they are joined."""
+    ranks = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "NODE_RANK", "GROUP_RANK")
+    return all(os.environ.get(name, "0") in ("", "0") for name in ranks)
+
+
+@contextlib.contextmanager
+def alone_in(folder: Path, *within: Path) -> Iterator[None]:
+    """Hold a folder for the processes of this run alone, cleared of what kills left half written.
+
+    Args:
+        folder: To hold.
+        within: Other folders that the run writes files to.
+
+    Raises:
+        UserError: Another run is at work there; it cannot be written.
+    """
+    if not is_first_process():
+        yield
+        return
+    with run_lock(folder / ".lock", folder):
+        clear_leftovers(folder, *within)
+        yield
 
 
 def launch(spread: Spread) -> Fabric:

@@ -6,7 +6,6 @@ and goes on from its last checkpoint gives the losses and weights of one that wa
 
 from __future__ import annotations
 
-import contextlib
 import sys
 import time
 from collections.abc import Iterator
@@ -24,12 +23,12 @@ from jdrl_baseline.patches import TrainingData, load_epoch, open_training_data
 from jdrl_baseline.phases import Batch, Seen, joint, warm_up
 from jdrl_baseline.pictures import write_sample
 from jdrl_baseline.records import Records
-from jdrl_baseline.run import Hardware, Run, is_first_process, settings_text, summary
+from jdrl_baseline.run import Hardware, Run, settings_text, summary
+from jdrl_baseline.spread import alone_in
 from jdrl_baseline.validation import validate
 from sdd_bench.dataset.manifest import json_text
 from sdd_bench.errors import UserError
 from sdd_bench.files import write_text
-from sdd_bench.run_lock import run_lock
 
 LAST, BEST, EXPORTED = "last.pt", "best.pt", "deblurring.pt"
 SAVE_EVERY = 500
@@ -51,7 +50,7 @@ def train(root: Path, config: Config, out: Path, hardware: Hardware, *, resume: 
             not finite.
     """
     data = open_training_data(root, config)
-    with run_lock(out / ".lock", out) if is_first_process() else contextlib.nullcontext():
+    with alone_in(out, out / "samples"):
         if not resume and (out / LAST).is_file():
             _check_same(out / LAST, config)
             resume = True

@@ -10,6 +10,12 @@ from pathlib import Path
 
 from sdd_bench.errors import CannotWriteError, UserError
 
+PART = ".part-"
+"""Temporary names begin so."""
+
+NAME_LENGTH = 100
+"""Characters of a file's name in its temporary one."""
+
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file under a temporary name in its folder, then rename it; errors as `write_parts`."""
@@ -27,9 +33,7 @@ def write_parts(path: Path, parts: Iterable[str]) -> None:
 
 def _write(path: Path, parts: Iterable[bytes]) -> None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".part-", dir=path.parent)
-        temporary = Path(name)
+        handle, temporary = open_temporary(path)
         try:
             with os.fdopen(handle, "wb") as file:
                 for part in parts:
@@ -41,6 +45,41 @@ def _write(path: Path, parts: Iterable[bytes]) -> None:
             raise
     except OSError as error:
         raise CannotWriteError(f"{path}: cannot be written ({error.strerror or error})") from None
+
+
+def open_temporary(path: Path) -> tuple[int, Path]:
+    """Return an open, new file for what is to become `path`, and its name; the folder is made.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f"{PART}{path.name[:NAME_LENGTH]}.", dir=path.parent)
+    return handle, Path(name)
+
+
+def clear_leftovers(*places: Path, deep: bool = False) -> None:
+    """Remove what kills left half written of files that nobody else writes now.
+
+    Args:
+        places: Files, and folders for all files directly in them.
+        deep: Whether in folders within folders as well.
+
+    Raises:
+        CannotWriteError: They cannot be removed.
+    """
+    for path in places:
+        try:
+            if path.is_dir():
+                found = list(path.rglob(f"{PART}*") if deep else path.glob(f"{PART}*"))
+            else:
+                start = f"{PART}{path.name[:NAME_LENGTH]}."
+                candidates = path.parent.glob(f"{PART}*")
+                found = [f for f in candidates if f.name.startswith(start) and "." not in f.name[len(start) :]]
+            for leftover in found:
+                leftover.unlink(missing_ok=True)
+        except OSError as error:
+            raise CannotWriteError(f"{path}: cannot be written ({error.strerror or error})") from None
 
 
 def write_text(path: Path, content: str) -> None:

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sdd_bench.errors import CannotWriteError, UserError
-from sdd_bench.files import write_text
+from sdd_bench.errors import UserError
+from sdd_bench.files import clear_leftovers, write_text
 from sdd_bench.run_lock import run_lock
 from sdd_bench.work import Journal
 
@@ -29,22 +29,23 @@ def claimed(root: Path) -> Iterator[None]:
         UserError: Another run is at work there; the folder cannot be written.
     """
     with run_lock(root / WORK_FOLDER / "lock", root):
-        try:
-            for leftover in root.rglob(".part-*"):
-                leftover.unlink()
-        except OSError as error:
-            raise CannotWriteError(f"{root}: cannot be written ({error.strerror or error})") from None
+        clear_leftovers(root, deep=True)
         yield
 
 
 @contextlib.contextmanager
-def journal_of(target: Path) -> Iterator[Journal]:
+def journal_of(target: Path, *more: Path) -> Iterator[Journal]:
     """Work alone at a file, with the journal beside it to go on with; the journal stays until it is removed.
+
+    Args:
+        target: The file.
+        more: Others that are written with it.
 
     Raises:
         UserError: Another run is at work at that file; its folder cannot be written.
     """
     with run_lock(target.with_name(f".{target.name}.lock"), target):
+        clear_leftovers(target, *more)
         yield Journal(target.with_name(f".{target.name}.journal"))
 
 

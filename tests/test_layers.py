@@ -13,7 +13,7 @@ PACKAGES = ("sdd_bench", "capture", "leaderboard", "jdrl_baseline")
 FLOORS = [
     {"sdd_bench.version"},
     {"sdd_bench.errors", "sdd_bench.interrupt"},
-    {"sdd_bench.png_header", "sdd_bench.packed"},
+    {"sdd_bench.png_header", "sdd_bench.packed", "sdd_bench.path_text"},
     {"sdd_bench.files"},
     {"sdd_bench.image_io", "sdd_bench.image_headers", "sdd_bench.png_header", "sdd_bench.srgb"},
     {"sdd_bench.image_headers"},

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from sdd_bench.errors import CannotWriteError
+from sdd_bench.files import open_temporary
 
 
 class PatientFile(io.FileIO):
@@ -63,10 +63,8 @@ def created_hdf5(path: Path) -> Iterator[tuple[Any, PatientFile]]:
     import h5py
 
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".part-", dir=path.parent)
+        handle, temporary = open_temporary(path)
         os.close(handle)
-        temporary = Path(name)
         try:
             with PatientFile(temporary, path) as sink:
                 try:

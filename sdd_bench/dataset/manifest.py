@@ -17,41 +17,13 @@ from typing import Any
 
 from sdd_bench.dataset.text_files import control_in, read_json, read_rows, short, shown
 from sdd_bench.errors import UserError, fault_report
+from sdd_bench.path_text import OptionalPathText, PathText
 
 PAIR_COLUMNS = (
     "split", "name", "scene", "place", "blur", "sharp", "width", "height", "bits", "blur_sha256", "sharp_sha256",
     "defocus_map", "defocus_map_sha256",
 )  # fmt: skip
 SCHEMA = 1
-
-
-class PathText:
-    """A field that is a Path to whoever reads it and kept as text: a fifth of the memory, for a hundred thousand."""
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-
-    def __get__(self, instance: object, owner: type) -> Path:
-        if instance is None:
-            raise AttributeError(self._name)  # no default
-        return Path(instance.__dict__[self._name])
-
-    def __set__(self, instance: object, value: Path) -> None:
-        instance.__dict__[self._name] = str(value)
-
-
-class OptionalPathText:
-    """As `PathText`, or None, which is the default."""
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-
-    def __get__(self, instance: object, owner: type) -> Path | None:
-        text = None if instance is None else instance.__dict__[self._name]
-        return None if text is None else Path(text)
-
-    def __set__(self, instance: object, value: Path | None) -> None:
-        instance.__dict__[self._name] = None if value is None else str(value)
 
 
 @dataclass(frozen=True)
@@ -70,9 +42,9 @@ class Pair:
 
     name: str
     split: str
-    blur: PathText = PathText()
-    sharp: PathText = PathText()
-    defocus_map: OptionalPathText = OptionalPathText()
+    blur: PathText = PathText()  # noqa: RUF009 - a descriptor without state of its own
+    sharp: PathText = PathText()  # noqa: RUF009
+    defocus_map: OptionalPathText = OptionalPathText()  # noqa: RUF009
     scene: str = ""
     place: str = ""
 

@@ -48,7 +48,7 @@ def analyse_pairs(
     """
     how = [__version__, grey, *(["fast"] if fast else [])]
     items = [Item(f"{p.split}/{p.name}".lstrip("/"), (p, grey, fast), fingerprint(how, p.blur, p.sharp)) for p in pairs]
-    with journal_of(out) as journal:
+    with journal_of(out, out.with_suffix(".json")) as journal:
         results = map_items(_analyse_files, items, jobs=jobs, label="analyse", where="analyse", journal=journal)
         rows = Packed({k: math.nan if v is None else v for k, v in row.items()} for row in results)
         write_parts(out, csv_parts(COLUMNS, ([_cell(column, row[column]) for column in COLUMNS] for row in rows)))

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from sdd_bench.dataset.manifest import Pair, csv_text, json_text
 from sdd_bench.errors import CannotWriteError, UserError
-from sdd_bench.files import file_sha256, write_bytes, write_text
+from sdd_bench.files import clear_leftovers, file_sha256, write_bytes, write_text
 from sdd_bench.geometry.analysis import NUMBERS
 from sdd_bench.geometry.anchor import METHOD, Anchor, find_anchor
 from sdd_bench.image_io import encode_png, read_header, read_image, read_pixels, to_float, to_pixels
@@ -90,6 +90,8 @@ def ensure_anchors(
     writable = os.access(existing, os.W_OK)  # where nothing can be written, anchors that are there do
     try:
         with run_lock(folder / ".lock", folder, wait=wait) if writable else contextlib.nullcontext():
+            if writable:
+                clear_leftovers(folder, deep=True)
             return map_items(_ensure, items, jobs=jobs, label="anchor", where="anchor")
     except CannotWriteError as error:
         raise CannotWriteError(f"{error.message}; give a folder for the anchors with --anchors DIR") from None

@@ -125,7 +125,9 @@ def evaluate(evaluation: Evaluation, targets: Mapping[str, Path], jobs: Workers)
     measures = _choose_metrics(evaluation)
     split = _anchored(evaluation, pairs, protocols, jobs)
     items = _items(evaluation, split, predictions, protocols, measures)
-    with journal_of(targets[evaluation.protocols[0]]) as journal:
+    first, *others = (targets[protocol] for protocol in evaluation.protocols)
+    tables = [path.with_suffix(".csv") for path in (first, *others)]
+    with journal_of(first, *others, *tables) as journal:
         rows = map_items(score_pair, items, jobs=jobs, label="evaluate", where="evaluate", journal=journal)
         rows = _with_conditions(evaluation, split, rows)
         found = [_results(evaluation, split, protocol, measures, rows) for protocol in protocols]
