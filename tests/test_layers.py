@@ -88,3 +88,14 @@ def test_a_heavy_library_lives_in_one_file(library: str) -> None:
 
 def test_no_room_without_a_subject() -> None:
     assert not [p for p in modules() if p.stem in ("utils", "helpers", "common", "misc")]
+
+
+def test_the_drawing_of_the_house_names_every_file_and_no_other() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named, folder = set(), ""
+    for line in page[page.index("## Every file") :].splitlines():
+        if line.startswith("**"):
+            folder = line.strip("*")
+        elif line.startswith("| `"):
+            named.add(folder + line.split("`")[1])
+    assert named == {str(path.relative_to(ROOT)) for path in modules() if path.stem != "__init__"}
