@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import sys
+from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any
 from tqdm import tqdm
 
 from sdd_bench.errors import CannotWriteError, UserError, fault_report
+from sdd_bench.packed import Packed, Reordered
 from sdd_bench.workers import Result, Workers, run
 
 
@@ -113,8 +115,8 @@ def map_items(
     where: str = "",
     journal: Journal | None = None,
     still_valid: Callable[[Result], bool] = lambda _: True,
-) -> list[Result]:
-    """Return function(payload) of every item, in the items' order.
+) -> Sequence[Result]:
+    """Return function(payload) of every item, in the items' order; with a journal they are kept packed.
 
     Args:
         function: A module-level function; its result must survive JSON where a journal is given.
@@ -130,30 +132,33 @@ def map_items(
         UserError: Every item that raised one, or whose worker process died at it alone, is reported, after all others
             have been done and journalled.
     """
-    results: dict[str, Result] = {}
+    kept: Packed | list[Result] = Packed() if journal else []
+    places = array("l", [0]) * len(items)
     waiting = []
-    for item in items:
+    for index, item in enumerate(items):
         known = journal.result_of(item) if journal else None
         if known is not None and still_valid(known):
-            results[item.name] = known
+            places[index] = len(kept)
+            kept.append(known)
         else:
-            waiting.append(item)
+            waiting.append(index)
     faults: list[str] = []
-    with tqdm(total=len(items), initial=len(results), desc=label, unit="", disable=not _show_progress()) as bar:
-        outcomes = run(function, [(item.name, item.payload) for item in waiting], jobs, label)
-        for item, result in zip(waiting, outcomes, strict=True):
+    with tqdm(total=len(items), initial=len(kept), desc=label, unit="", disable=not _show_progress()) as bar:
+        outcomes = run(function, [(items[index].name, items[index].payload) for index in waiting], jobs, label)
+        for index, result in zip(waiting, outcomes, strict=True):
             if isinstance(result, CannotWriteError):
                 raise result
             if isinstance(result, UserError):
                 faults.append(result.message)
             else:
-                results[item.name] = result
+                places[index] = len(kept)
+                kept.append(result)
                 if journal:
-                    journal.add(item, result)
+                    journal.add(items[index], result)
             bar.update()
     if faults:
         raise fault_report(faults, where or label)
-    return [results[item.name] for item in items]
+    return kept if len(waiting) == len(items) else Reordered(kept, places)
 
 
 def _show_progress() -> bool:

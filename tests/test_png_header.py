@@ -95,7 +95,8 @@ def test_a_header_of_a_huge_frame_is_over_the_limit(png: Path) -> None:
         read_header(png)
 
 
-def test_each_of_many_files_is_read_once(png: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("late_s", [0.0, 60.0])
+def test_each_of_many_files_is_read_once(png: Path, monkeypatch: pytest.MonkeyPatch, late_s: float) -> None:
     calls: list[Path] = []
 
     def counted(path: Path) -> ImageHeader:
@@ -104,6 +105,7 @@ def test_each_of_many_files_is_read_once(png: Path, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(image_headers, "read_header", counted)
     monkeypatch.setattr(image_headers, "READ_AT_ONCE", 2)
+    monkeypatch.setattr(image_headers, "LATE_S", late_s)  # with threads, and without
     missing = png.with_name("missing.png")
     others = [png.with_name(f"{i}.png") for i in range(5)]
     for other in others:

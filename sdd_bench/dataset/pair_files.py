@@ -28,7 +28,7 @@ class PairTask:
         recipe: Patch recipe, None for frames alone.
         store: `png` or `hdf5`.
         grey: `refuse` or `expand`.
-        part: The HDF5 part for the pair's patches.
+        part: The HDF5 part for the pair's patches, None where the store is `png`.
         skip_faulty: Leave a pair that cannot be decoded out instead of refusing it.
     """
 
@@ -38,7 +38,7 @@ class PairTask:
     recipe: Recipe | None
     store: str
     grey: str
-    part: Path
+    part: Path | None
     skip_faulty: bool = False
 
 
@@ -103,7 +103,7 @@ def _import_patch(task: PairTask, blur: Pixels, sharp: Pixels) -> dict[str, Any]
 
 
 def _store_patches(task: PairTask, names: list[str], blur: list[Pixels], sharp: list[Pixels]) -> list[str]:
-    if task.store == "hdf5":
+    if task.part is not None:
         store.write_part(task.part, names, blur, sharp)
         return [str(task.part.relative_to(task.root))]
     store.write_png_patches(task.root, names, blur, sharp)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,13 +24,13 @@ from sdd_bench.dataset.manifest import (
     SCHEMA,
     Pair,
     content_sha256,
-    csv_text,
+    csv_parts,
     json_text,
     read_prepared,
 )
 from sdd_bench.dataset.pair_files import IMPORTED, PairTask, prepare_pair
 from sdd_bench.dataset.patches import Recipe
-from sdd_bench.files import file_sha256, write_text
+from sdd_bench.files import file_sha256, write_parts, write_text
 from sdd_bench.run_folder import RunFolder
 from sdd_bench.version import __version__
 from sdd_bench.work import Item, Journal, fingerprint, map_items
@@ -78,11 +78,10 @@ class Preparation:
 
     def request(self) -> dict[str, Any]:
         """Return the configuration as JSON can hold it; two runs with the same request give the same dataset."""
-        listing = "".join(
-            f"{p.split}\t{p.name}\t{p.scene}\t{p.place}\t{p.blur.name}\t{p.blur.stat().st_size}"
-            f"\t{p.sharp.name}\t{p.sharp.stat().st_size}\n"
-            for p in self.pairs
-        )
+        listing = hashlib.sha256()
+        for pair in self.pairs:
+            files = "\t".join(f"{path.name}\t{path.stat().st_size}" for path in (pair.blur, pair.sharp))
+            listing.update(f"{pair.split}\t{pair.name}\t{pair.scene}\t{pair.place}\t{files}\n".encode())
         return {
             "name": self.name,
             "layout": self.layout,
@@ -91,7 +90,7 @@ class Preparation:
             "store": self.store,
             "grey": self.grey,
             "skip_faulty": self.skip_faulty,
-            "source_listing_sha256": hashlib.sha256(listing.encode()).hexdigest(),
+            "source_listing_sha256": listing.hexdigest(),
         }
 
 
@@ -132,14 +131,9 @@ def _prepare(
     """Do the work in a claimed folder."""
     out = folder.out
     pairs = sorted(preparation.pairs, key=lambda p: (p.split, p.name))
-    tasks = [_task(pair, preparation, folder) for pair in _with_shared_names(pairs)]
-    items = [
-        Item(f"{t.pair.split}/{t.pair.name}", t, fingerprint([request, __version__], t.pair.blur, t.pair.sharp))
-        for t in tasks
-    ]
     results = map_items(
         prepare_pair,
-        items,
+        [_item(_task(pair, preparation, folder), request) for pair in _with_shared_names(pairs)],
         jobs=jobs,
         label="prepare",
         where="prepare",
@@ -147,7 +141,7 @@ def _prepare(
         still_valid=lambda result: all((out / path).is_file() for path in result["files"]),
     )
     if preparation.store == "hdf5" and any(r["patches"] for r in results):
-        parts = [t.part for t, r in zip(tasks, results, strict=True) if r["patches"]]
+        parts = [_part(pair, folder) for pair, r in zip(pairs, results, strict=True) if r["patches"]]
         store.merge_parts(parts, out / store.PATCH_FILE)
     summary = _write_listing(preparation, request, out, results)
     folder.end()
@@ -163,7 +157,6 @@ def _with_shared_names(pairs: Sequence[Pair]) -> list[tuple[Pair, str]]:
 
 def _task(named: tuple[Pair, str], preparation: Preparation, folder: RunFolder) -> PairTask:
     pair, sharp_name = named
-    part = folder.work / "parts" / pair.split / f"{pair.name}.h5"
     return PairTask(
         pair,
         sharp_name,
@@ -171,24 +164,41 @@ def _task(named: tuple[Pair, str], preparation: Preparation, folder: RunFolder) 
         preparation.recipe,
         preparation.store,
         preparation.grey,
-        part,
+        _part(pair, folder) if preparation.store == "hdf5" else None,
         preparation.skip_faulty,
     )
+
+
+def _item(task: PairTask, request: dict[str, Any]) -> Item:
+    pair = task.pair
+    return Item(f"{pair.split}/{pair.name}", task, fingerprint([request, __version__], pair.blur, pair.sharp))
+
+
+def _part(pair: Pair, folder: RunFolder) -> Path:
+    return folder.work / "parts" / pair.split / f"{pair.name}.h5"
 
 
 def _write_listing(
     preparation: Preparation, request: dict[str, Any], out: Path, results: Sequence[dict[str, Any]]
 ) -> Summary:
     """Write split.csv, pairs.csv, patches.csv and last dataset.json, which marks the dataset complete."""
-    rows = [r["row"] for r in results if r["row"]]
-    patches = [patch for r in results for patch in r["patches"]]
-    write_text(out / "split.csv", csv_text(("split", "name"), sorted((r["split"], r["name"]) for r in rows)))
-    write_text(out / "pairs.csv", csv_text(PAIR_COLUMNS, ([row.get(c, "") for c in PAIR_COLUMNS] for row in rows)))
-    write_text(out / "patches.csv", csv_text(PATCH_COLUMNS, (patch[: len(PATCH_COLUMNS)] for patch in patches)))
-    listed = sorted(
-        {(row[role], row[f"{role}_sha256"]) for row in rows for role in ("blur", "sharp", "defocus_map") if role in row}
-    )
-    counts = dict(sorted(Counter(row["split"] for row in rows).items()))
+
+    def rows() -> Iterator[dict[str, Any]]:
+        return (result["row"] for result in results if result["row"])
+
+    def patches() -> Iterator[list[Any]]:
+        return (patch for result in results for patch in result["patches"])
+
+    write_parts(out / "split.csv", csv_parts(("split", "name"), sorted((r["split"], r["name"]) for r in rows())))
+    write_parts(out / "pairs.csv", csv_parts(PAIR_COLUMNS, ([row.get(c, "") for c in PAIR_COLUMNS] for row in rows())))
+    write_parts(out / "patches.csv", csv_parts(PATCH_COLUMNS, (patch[: len(PATCH_COLUMNS)] for patch in patches())))
+    roles = ("blur", "sharp", "defocus_map")
+    listed = sorted({f"{row[role]}\t{row[f'{role}_sha256']}\n" for row in rows() for role in roles if role in row})
+    counts = dict(sorted(Counter(row["split"] for row in rows()).items()))
+    patch_count, patch_sha256 = 0, hashlib.sha256()
+    for patch in patches():
+        patch_count += 1
+        patch_sha256.update(f"{patch[0]}\t{patch[-1]}\n".encode())
     imported = any(pair.split == IMPORTED for pair in preparation.pairs)
     notes = (*preparation.notes, *(f"left out: {r['left_out']}" for r in results if "left_out" in r))
     manifest = {
@@ -203,15 +213,17 @@ def _write_listing(
         },
         "pairs": counts,
         "split_sha256": {
-            split: content_sha256((r["name"], r["blur_sha256"], r["sharp_sha256"]) for r in rows if r["split"] == split)
+            split: content_sha256(
+                (r["name"], r["blur_sha256"], r["sharp_sha256"]) for r in rows() if r["split"] == split
+            )
             for split in counts
         },
-        "sha256": hashlib.sha256("".join(f"{p}\t{h}\n" for p, h in listed).encode()).hexdigest(),
+        "sha256": hashlib.sha256("".join(listed).encode()).hexdigest(),
         "patches": {
-            "count": len(patches),
+            "count": patch_count,
             "recipe": {"name": "as released"} if imported else _recipe_json(preparation.recipe),
-            "store": preparation.store if patches else None,
-            "sha256": hashlib.sha256("".join(f"{p[0]}\t{p[-1]}\n" for p in patches).encode()).hexdigest(),
+            "store": preparation.store if patch_count else None,
+            "sha256": patch_sha256.hexdigest(),
         },
         "split": preparation.split,
         "split_file_sha256": file_sha256(out / "split.csv"),
@@ -220,7 +232,7 @@ def _write_listing(
         "request": request,
     }
     write_text(out / "dataset.json", json_text(manifest))
-    return Summary(counts, len(patches), notes)
+    return Summary(counts, patch_count, notes)
 
 
 def _recipe_json(recipe: Recipe | None) -> dict[str, Any] | None:

@@ -92,7 +92,7 @@ def ensure_anchors(
         with run_lock(folder / ".lock", folder, wait=wait) if writable else contextlib.nullcontext():
             if writable:
                 clear_leftovers(folder, deep=True)
-            return map_items(_ensure, items, jobs=jobs, label="anchor", where="anchor")
+            return list(map_items(_ensure, items, jobs=jobs, label="anchor", where="anchor"))
     except CannotWriteError as error:
         raise CannotWriteError(f"{error.message}; give a folder for the anchors with --anchors DIR") from None
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from sdd_bench.dataset.manifest import Dataset, Pair, content_sha256
 from sdd_bench.errors import UserError, fault_report
 from sdd_bench.files import file_sha256
 from sdd_bench.geometry.flow import load_flow
+from sdd_bench.packed import Packed
 from sdd_bench.run_folder import journal_of
 from sdd_bench.scoring import results as results_file
 from sdd_bench.scoring.anchor_record import measured, stored_record
@@ -124,12 +126,19 @@ def evaluate(evaluation: Evaluation, targets: Mapping[str, Path], jobs: Workers)
     check_sizes(predictions, pairs, min(p.crop_multiple for p in protocols))
     measures = _choose_metrics(evaluation)
     split = _anchored(evaluation, pairs, protocols, jobs)
-    items = _items(evaluation, split, predictions, protocols, measures)
     first, *others = (targets[protocol] for protocol in evaluation.protocols)
     tables = [path.with_suffix(".csv") for path in (first, *others)]
     with journal_of(first, *others, *tables) as journal:
-        rows = map_items(score_pair, items, jobs=jobs, label="evaluate", where="evaluate", journal=journal)
-        rows = _with_conditions(evaluation, split, rows)
+        scored = map_items(
+            score_pair,
+            _items(evaluation, split, predictions, protocols, measures),
+            jobs=jobs,
+            label="evaluate",
+            where="evaluate",
+            journal=journal,
+        )
+        del predictions
+        rows = Packed(_with_conditions(evaluation, split, scored))
         found = [_results(evaluation, split, protocol, measures, rows) for protocol in protocols]
         for results in found:
             results_file.write_results(results, targets[results.protocol["id"]])
@@ -201,20 +210,20 @@ def _items(
     return items
 
 
-def _with_conditions(evaluation: Evaluation, split: _Split, scored: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return scored rows with what their images show, under `conditions`: of the pairs, never of the predictions.
+def _with_conditions(
+    evaluation: Evaluation, split: _Split, scored: Sequence[dict[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    """Yield scored rows with what their images show, under `conditions`: of the pairs, never of the predictions.
 
     Protocols without anchors show what anchors that lie there already say.
     """
     pairs = {pair.name: pair for pair in split.pairs}
-    rows = []
     for row in scored:
         pair, hashes = pairs[row["name"]], {key: row[key] for key in ("blur_sha256", "sharp_sha256")}
         record = split.records.get(pair.name)
         if record is None:
             record = stored_record(evaluation.anchor_folder, pair, **hashes, grey=evaluation.grey)
-        rows.append({**row, "conditions": {"place": pair.place, **measured(record)}})
-    return rows
+        yield {**row, "conditions": {"place": pair.place, **measured(record)}}
 
 
 def _results(
@@ -225,14 +234,17 @@ def _results(
     scored: Sequence[dict[str, Any]],
 ) -> results_file.Results:
     """Return the results of one protocol."""
-    hashes = {row["name"]: (row["name"], row["blur_sha256"], row["sharp_sha256"]) for row in scored}
-    missing = [pair for pair in split.pairs if pair.name not in hashes]
-    hashes |= {pair.name: (pair.name, file_sha256(pair.blur), file_sha256(pair.sharp)) for pair in missing}
+    names = {row["name"] for row in scored}
+    missing = [pair for pair in split.pairs if pair.name not in names]
+    hashes = itertools.chain(
+        ((row["name"], row["blur_sha256"], row["sharp_sha256"]) for row in scored),
+        ((pair.name, file_sha256(pair.blur), file_sha256(pair.sharp)) for pair in missing),
+    )
     dataset = {
         "name": evaluation.dataset.name,
         "split": evaluation.split,
         "n_images": len(split.pairs),
-        "sha256": content_sha256(list(hashes.values())),
+        "sha256": content_sha256(hashes),
         "dataset_json_sha256": evaluation.dataset.manifest.get("sha256", ""),
         "excluded": dict(split.excluded),
     }
@@ -241,7 +253,7 @@ def _results(
         dataset["anchors_sha256"] = anchors_sha256([split.records[pair.name] for pair in split.pairs])
         if not evaluation.diagnostics:
             why_empty["diagnostics"] = NO_DIAGNOSTICS
-    images = tuple(_image(row, protocol) for row in scored)
+    images = Packed(_image(row, protocol) for row in scored)
     flags = tuple(why_flagged(results_file.means(images)))
     return results_file.Results(
         method=evaluation.method,

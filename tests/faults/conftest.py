@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
@@ -120,8 +121,11 @@ class Disk:
         self.folder = folder
 
     def set(self, options: str) -> None:
-        """Remount it: `size=1m`, `ro`."""
-        subprocess.run(["mount", "-o", f"remount,{options}", self.folder], check=True, capture_output=True)
+        """Remount it: `size=1m`, `ro`; workers of a killed run may hold files open for a moment."""
+        end = time.monotonic() + 20
+        while subprocess.run(["mount", "-o", f"remount,{options}", self.folder], capture_output=True).returncode:
+            assert time.monotonic() < end, f"cannot be remounted with {options}"
+            time.sleep(0.1)
 
 
 @contextmanager

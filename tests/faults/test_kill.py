@@ -19,9 +19,14 @@ CHAIN = 3
 """Kills of one output folder before the job is let to its end."""
 
 
-def killed(job: Job, out: Path, seconds: float, *, alone: bool) -> bool:
-    """Start a job and kill it after so many seconds, with its workers or alone; return whether it was still there."""
+def killed(job: Job, out: Path, seconds: float, *, alone: bool, at_work: bool) -> bool:
+    """Start a job and kill it after so many seconds, with its workers or alone; return whether it was still there.
+
+    The seconds count from the start, or from when the job is first seen at work.
+    """
     process = job.start(out)
+    while at_work and not job.started(out) and process.poll() is None:
+        time.sleep(0.005)
     time.sleep(seconds)
     if process.poll() is not None:
         process.communicate()
@@ -51,8 +56,10 @@ def test_a_killed_job_ends_with_the_bytes_of_an_undisturbed_one(
     while kills < KILLS:
         out = tmp_path / f"trial{trials}"
         trials += 1
-        for _ in range(min(CHAIN, KILLS - kills)):
-            if killed(job, out, random_.uniform(0.1, 1.0) * whole, alone=random_.random() < 0.5):
+        for turn in range(min(CHAIN, KILLS - kills)):
+            at_work = turn == 0 and random_.random() < 0.7
+            seconds = 0.3 * random_.random() ** 3 * whole if at_work else random_.uniform(0.1, 1.0) * whole
+            if killed(job, out, seconds, alone=random_.random() < 0.5, at_work=at_work):
                 kills += 1
                 within += job.started(out)
         assert job.finish(out) == wanted, f"trial {trials} of {name}"
