@@ -33,6 +33,9 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 ASSETS_VARIABLE = "SDD_BENCH_TEST_ASSETS"
 ASSETS_TRUNK = Path("weights/alexnet_features_torchvision.pth")
 LIMIT_S = 600
+FAILURES = ("failed", "not ended")
+"""How the reason of a row begins whose benchmark is broken, unlike one that lacks its weights."""
+
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
 
 BENCHMARKS = {
@@ -90,6 +93,9 @@ def main() -> None:
     lines = page(found, time.perf_counter() - started, arguments.only)
     write_text(arguments.out, "\n".join(lines) + "\n")
     print("\n".join(lines))
+    broken = [row.what for row in found if row.skipped.startswith(FAILURES)]
+    if broken:
+        sys.exit(f"failed: {', '.join(broken)}")
 
 
 def run_here(name: str) -> list[Row]:
