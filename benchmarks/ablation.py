@@ -23,8 +23,8 @@ from pathlib import Path
 
 import machine
 
-from sdd_bench.files import write_text
-from sdd_bench.image_io import list_images, read_image
+from sdd_bench.io.files import write_text
+from sdd_bench.io.images import list_images, read_image
 from sdd_bench.version import __version__
 
 ROWS = (
@@ -130,9 +130,9 @@ def train(work: Path, row: str, seed: int, trial: Trial) -> float:
 
 def scores(work: Path, predictions: Path) -> tuple[float, float]:
     """Return mean PSNR against the aligned truth, 16 px of border left out, and mean anchored/1 PSNR."""
-    from sdd_bench.dataset.manifest import read_prepared
-    from sdd_bench.scoring.anchors import ensure_anchors, read_truth
-    from sdd_bench.scoring.metrics import psnr_db
+    from sdd_bench.datasets.manifest import read_prepared
+    from sdd_bench.evaluation.anchors import ensure_anchors, read_truth
+    from sdd_bench.metrics.fidelity import psnr_db
 
     data = work / "taken" / "data"
     pairs = read_prepared(data).split("test")

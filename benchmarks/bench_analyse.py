@@ -30,9 +30,9 @@ from registration_peers import PEERS, run_peer
 from registration_report import OURS, Report, Row, number, show_ours, show_peers, want_best, want_errors
 from rows import Row as PageRow
 
-from sdd_bench.geometry.align import analyse
-from sdd_bench.geometry.analysis import Analysis
-from sdd_bench.geometry.similarity import Similarity
+from sdd_bench.registration.align import analyse
+from sdd_bench.registration.analysis import Analysis
+from sdd_bench.registration.similarity import Similarity
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 LARGE_SIZE = (4096, 2160)

@@ -17,14 +17,14 @@ from frames import misaligned_pair, parse_size
 from numpy.typing import NDArray
 from rows import Row, markdown
 
-from sdd_bench.dataset.manifest import Pair
-from sdd_bench.geometry.align import analyse, grey, work_scale
-from sdd_bench.geometry.anchor import find_anchor
-from sdd_bench.geometry.flow import dis_byte_flow, dis_flow
-from sdd_bench.geometry.flow_match import normalised
-from sdd_bench.image_io import encode_png, read_image, to_float, to_pixels, write_png
-from sdd_bench.scoring.anchors import ensure_anchors
-from sdd_bench.scoring.diagnostics import diagnose
+from sdd_bench.datasets.manifest import Pair
+from sdd_bench.registration.align import analyse, grey, work_scale
+from sdd_bench.registration.anchor import find_anchor
+from sdd_bench.registration.flow import dis_byte_flow, dis_flow
+from sdd_bench.registration.flow_match import normalised
+from sdd_bench.io.images import encode_png, read_image, to_float, to_pixels, write_png
+from sdd_bench.evaluation.anchors import ensure_anchors
+from sdd_bench.evaluation.diagnostics import diagnose
 
 Image = NDArray[np.float32]
 

@@ -30,11 +30,11 @@ def worker(folder: str, protocol_id: str, repeats: int, answers: multiprocessing
     import cv2
     import numpy as np
 
-    from sdd_bench.files import file_sha256
-    from sdd_bench.geometry.flow import load_flow
-    from sdd_bench.geometry.warp import sample, warp
-    from sdd_bench.image_io import read_image
-    from sdd_bench.scoring.protocol import PROTOCOLS, release_grid, score, truth_for
+    from sdd_bench.io.files import file_sha256
+    from sdd_bench.registration.flow import load_flow
+    from sdd_bench.registration.warp import sample, warp
+    from sdd_bench.io.images import read_image
+    from sdd_bench.evaluation.protocol import PROTOCOLS, release_grid, score, truth_for
 
     cv2.setNumThreads(1)
     root = Path(folder)
@@ -76,10 +76,10 @@ def anchored_worker(folder: str, repeats: int, answers: multiprocessing.Queue) -
     """Anchor the pair once, then score one image repeatedly by the function that evaluate calls."""
     import cv2
 
-    from sdd_bench.dataset.manifest import Pair
-    from sdd_bench.scoring.anchors import ensure_anchors
-    from sdd_bench.scoring.protocol import build_protocol
-    from sdd_bench.scoring.score_pair import ScoreTask, score_pair
+    from sdd_bench.datasets.manifest import Pair
+    from sdd_bench.evaluation.anchors import ensure_anchors
+    from sdd_bench.evaluation.protocol import build_protocol
+    from sdd_bench.evaluation.score_pair import ScoreTask, score_pair
 
     cv2.setNumThreads(1)
     root = Path(folder)
@@ -101,7 +101,7 @@ def anchored_worker(folder: str, repeats: int, answers: multiprocessing.Queue) -
 
 def rows(width: int = 4096, height: int = 2160, repeats: int = 3) -> list[Row]:
     """Return seconds an image under three protocols, by the function that evaluate calls."""
-    from sdd_bench.image_io import write_png
+    from sdd_bench.io.images import write_png
 
     with tempfile.TemporaryDirectory() as folder:
         blur, sharp = misaligned_pair(width, height, 0)
@@ -128,14 +128,14 @@ def page_times(folder: str, repeats: int) -> dict[str, float]:
     import cv2
     import numpy as np
 
-    from sdd_bench.dataset.manifest import Pair
-    from sdd_bench.files import file_sha256
-    from sdd_bench.geometry.flow import dis_flow
-    from sdd_bench.image_io import read_image, read_pixels
-    from sdd_bench.scoring.anchor_record import files_of
-    from sdd_bench.scoring.anchors import ensure_anchors
-    from sdd_bench.scoring.protocol import build_protocol
-    from sdd_bench.scoring.score_pair import ScoreTask, score_pair
+    from sdd_bench.datasets.manifest import Pair
+    from sdd_bench.io.files import file_sha256
+    from sdd_bench.registration.flow import dis_flow
+    from sdd_bench.io.images import read_image, read_pixels
+    from sdd_bench.evaluation.anchor_record import files_of
+    from sdd_bench.evaluation.anchors import ensure_anchors
+    from sdd_bench.evaluation.protocol import build_protocol
+    from sdd_bench.evaluation.score_pair import ScoreTask, score_pair
 
     cv2.setNumThreads(1)
     root = Path(folder)
@@ -189,7 +189,7 @@ def main() -> None:
     width, height = arguments.size
     print(machine.describe("numpy", "opencv-python", "imagecodecs"))
     with tempfile.TemporaryDirectory() as folder:
-        from sdd_bench.image_io import write_png
+        from sdd_bench.io.images import write_png
 
         blur, sharp = misaligned_pair(width, height, 0)
         write_png(Path(folder) / "restored.png", blur)

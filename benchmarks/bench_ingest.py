@@ -29,10 +29,10 @@ from capture.develop import Development, develop, white_balance_of
 from capture.exif import read_taken
 from capture.ingest import Settings, ingest
 from capture.session import read_session
-from sdd_bench.dataset.similar import hash_bits
-from sdd_bench.files import file_sha256
-from sdd_bench.image_io import encode_png, to_float
-from sdd_bench.srgb import decode_srgb
+from sdd_bench.datasets.similar import hash_bits
+from sdd_bench.io.files import file_sha256
+from sdd_bench.io.images import encode_png, to_float
+from sdd_bench.io.srgb import decode_srgb
 
 T = TypeVar("T")
 WHITE = 4095

@@ -32,8 +32,8 @@ def measure(method: str, folder: str, trunk: str, repeats: int) -> tuple[float, 
     """Return the value, seconds, the peak in GB and what it was before the frames were scored."""
     import torch
 
-    from sdd_bench.image_io import read_image
-    from sdd_bench.scoring.perceptual import load_perceptual
+    from sdd_bench.io.images import read_image
+    from sdd_bench.metrics.lpips import load_perceptual
 
     torch.set_num_threads(1)
     restored, reference = (read_image(Path(folder) / f"{name}.png") for name in ("blur", "sharp"))
@@ -69,8 +69,8 @@ def measure(method: str, folder: str, trunk: str, repeats: int) -> tuple[float, 
 def rows(width: int = 4096, height: int = 2160, repeats: int = 3) -> list[Row]:
     """Return time and memory."""
     from sdd_bench.errors import UserError
-    from sdd_bench.image_io import write_png
-    from sdd_bench.scoring.trunk import find_trunk
+    from sdd_bench.io.images import write_png
+    from sdd_bench.metrics.backbone import find_trunk
 
     what = f"LPIPS-{NET}, {width}x{height}"
     try:

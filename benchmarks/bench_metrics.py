@@ -39,7 +39,7 @@ def make_pair(width: int, height: int) -> Images:
 
 
 def ours(name: str) -> Callable[..., float]:
-    from sdd_bench.scoring import metrics
+    from sdd_bench.metrics import fidelity as metrics
 
     return {"SSIM": metrics.ssim, "PSNR": metrics.psnr_db, "MAE": metrics.mae}[name]
 
@@ -70,7 +70,7 @@ def window_sums(_: str) -> Callable[..., float]:
     """Return what SSIM cannot do without: four window means, tile by tile in double precision."""
     import cv2
 
-    from sdd_bench.scoring.metrics import RADIUS_PX, TILE_PX, WINDOW_PX
+    from sdd_bench.metrics.fidelity import RADIUS_PX, TILE_PX, WINDOW_PX
 
     window, margin = (WINDOW_PX, WINDOW_PX), 2 * RADIUS_PX
 
@@ -87,7 +87,7 @@ def window_sums(_: str) -> Callable[..., float]:
 
 
 def lpips_of(net: str) -> Callable[..., float]:
-    from sdd_bench.scoring.perceptual import load_perceptual
+    from sdd_bench.metrics.lpips import load_perceptual
 
     return load_perceptual(net, allow_download=False).distance
 
@@ -140,7 +140,7 @@ def rows(width: int = 4096, height: int = 2160, repeats: int = 3) -> list[Row]:
 def main() -> None:
     """Print time, memory and values of the metrics beside scikit-image's and numpy's, on one thread."""
     from sdd_bench.errors import UserError
-    from sdd_bench.scoring.trunk import find_trunk
+    from sdd_bench.metrics.backbone import find_trunk
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", default="4096x2160", type=parse_size)

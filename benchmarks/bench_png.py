@@ -18,7 +18,7 @@ from frames import mosaic, parse_size
 from numpy.typing import NDArray
 from rows import Row, markdown
 
-from sdd_bench.image_io import Pixels, encode_png, read_pixels
+from sdd_bench.io.images import Pixels, encode_png, read_pixels
 
 WRITING = "Writing PNG: zlib's Huffman coding of the samples as they are, unfiltered and without searching for repeats."
 READING = "Reading PNG: the file's bytes read and its data decompressed by zlib, filters not undone."

@@ -25,8 +25,8 @@ from frames import misaligned_pair, parse_size
 from numpy.typing import NDArray
 from rows import Row
 
-from sdd_bench.dataset.manifest import Pair
-from sdd_bench.dataset.patches import (
+from sdd_bench.datasets.manifest import Pair
+from sdd_bench.datasets.patches import (
     RECIPES,
     SOBEL_KERNELS,
     Recipe,
@@ -38,9 +38,9 @@ from sdd_bench.dataset.patches import (
     sharpness_energy,
     window_origins,
 )
-from sdd_bench.dataset.prepare import Preparation, prepare
-from sdd_bench.files import file_sha256
-from sdd_bench.image_io import Pixels, encode_png, list_images, read_pixels, write_png
+from sdd_bench.datasets.prepare import Preparation, prepare
+from sdd_bench.io.files import file_sha256
+from sdd_bench.io.images import Pixels, encode_png, list_images, read_pixels, write_png
 
 ASSETS_VARIABLE = "SDD_BENCH_TEST_ASSETS"
 T = TypeVar("T")

@@ -73,7 +73,7 @@ def make_pairs(folder: Path, count: int) -> None:
     import cv2
     import numpy as np
 
-    from sdd_bench.image_io import encode_png
+    from sdd_bench.io.images import encode_png
 
     width, height = SIZE
     rng = np.random.default_rng(0)
@@ -153,7 +153,7 @@ def make_frames(folder: Path, width: int, height: int, count: int) -> None:
     """Write count pairs of a size as train/blur and train/gt, and as a session of PNG files."""
     from frames import misaligned_pair
 
-    from sdd_bench.image_io import write_png
+    from sdd_bench.io.images import write_png
 
     lines = ["file,scene,role"]
     for index in range(count):

@@ -37,7 +37,7 @@ def started(command: tuple[str, ...]) -> None:
 
 def write_dataset(root: Path) -> None:
     """Write a dataset of one pair, and its blur image as the prediction."""
-    from sdd_bench.image_io import write_png
+    from sdd_bench.io.images import write_png
 
     for role, pixels in zip(("blur", "gt"), misaligned_pair(SIDE, SIDE, 0), strict=True):
         write_png(root / "data" / "test" / role / "a.png", pixels)

@@ -38,14 +38,14 @@ from misaligned_sets import FloatArray
 from numpy.typing import NDArray
 from registration_report import Report
 
-from sdd_bench.geometry.anchor import Anchor, find_anchor
-from sdd_bench.geometry.flow import load_flow
-from sdd_bench.geometry.similarity import Similarity
-from sdd_bench.geometry.warp import remapped
-from sdd_bench.image_io import to_float, to_pixels
-from sdd_bench.scoring.diagnostics import block_displacement, diagnose, flow_between, residual_similarity, why_flagged
-from sdd_bench.scoring.metrics import psnr_db
-from sdd_bench.scoring.protocol import PROTOCOLS, score, truth_for
+from sdd_bench.registration.anchor import Anchor, find_anchor
+from sdd_bench.registration.flow import load_flow
+from sdd_bench.registration.similarity import Similarity
+from sdd_bench.registration.warp import remapped
+from sdd_bench.io.images import to_float, to_pixels
+from sdd_bench.evaluation.diagnostics import block_displacement, diagnose, flow_between, residual_similarity, why_flagged
+from sdd_bench.metrics.fidelity import psnr_db
+from sdd_bench.evaluation.protocol import PROTOCOLS, score, truth_for
 
 PHOTOGRAPHS, SIZE = 5, (896, 704)
 QUICK_PHOTOGRAPHS, QUICK_SIZE = 2, (480, 320)
@@ -74,7 +74,7 @@ def numbers(
 def scored(
     prediction: Prediction, pair: KnownPair, truth: FloatArray, anchor: Anchor, blur: dict[str, float | None]
 ) -> Row:
-    """Return the scores of a prediction under every protocol, in the steps of `sdd_bench.scoring.score_pair`."""
+    """Return the scores of a prediction under every protocol, in the steps of `sdd_bench.evaluation.score_pair`."""
     scores = {}
     estimator = load_flow("dis")
     height, width = truth.shape[:2]

@@ -17,14 +17,14 @@ from misaligned_sets import FloatArray, Scene
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
-from sdd_bench.dataset.defocus import Layer, defocus
-from sdd_bench.dataset.known_pair import draw_sharp
-from sdd_bench.dataset.scene import draw_layers
-from sdd_bench.geometry.similarity import Similarity
-from sdd_bench.geometry.warp import remapped, sample
-from sdd_bench.image_io import to_float, to_pixels
-from sdd_bench.scoring.metrics import psnr_db
-from sdd_bench.srgb import decode_srgb, encode_srgb
+from sdd_bench.synthesis.defocus import Layer, defocus
+from sdd_bench.synthesis.known_pair import draw_sharp
+from sdd_bench.synthesis.scene import draw_layers
+from sdd_bench.registration.similarity import Similarity
+from sdd_bench.registration.warp import remapped, sample
+from sdd_bench.io.images import to_float, to_pixels
+from sdd_bench.metrics.fidelity import psnr_db
+from sdd_bench.io.srgb import decode_srgb, encode_srgb
 
 NOISE = 1 / 255
 MAX_ZOOM, MAX_ROTATION_DEG, MAX_SHIFT_PX = 0.02, 0.2, 15.0
@@ -89,7 +89,7 @@ def make_pair(scene: Scene, radius_px: float | None, size: tuple[int, int], seed
     """Return a pair of a photograph.
 
     With a scale of 1 blur image and truth lie on the photograph's own pixels and only the sharp image is drawn, as
-    `sdd_bench.dataset.known_pair` does. With a larger scale all three are drawn from a picture of finer pixels behind
+    `sdd_bench.synthesis.known_pair` does. With a larger scale all three are drawn from a picture of finer pixels behind
     one soft lens, as exposures of one camera are.
 
     Args:

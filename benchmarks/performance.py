@@ -22,8 +22,8 @@ from pathlib import Path
 import machine
 from rows import Row, markdown
 
-from sdd_bench.files import write_text
-from sdd_bench.scoring.trunk import TRUNK_VARIABLE
+from sdd_bench.io.files import write_text
+from sdd_bench.metrics.backbone import TRUNK_VARIABLE
 from sdd_bench.version import __version__
 
 PACKAGES = (

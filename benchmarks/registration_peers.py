@@ -10,7 +10,7 @@ import numpy as np
 from misaligned_sets import FloatArray
 from numpy.typing import NDArray
 
-from sdd_bench.geometry.similarity import Similarity
+from sdd_bench.registration.similarity import Similarity
 
 
 def phase_correlation(blur: FloatArray, sharp: FloatArray) -> Similarity | None:

@@ -13,7 +13,7 @@ import machine
 from misaligned_sets import Condition
 from registration_peers import PEERS
 
-from sdd_bench.files import write_text
+from sdd_bench.io.files import write_text
 from sdd_bench.version import __version__
 
 OURS = "sdd_bench"

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sdd_bench.geometry.similarity import Similarity
+from sdd_bench.registration.similarity import Similarity
 
 Plane = NDArray[np.float32]
 

@@ -18,8 +18,8 @@ import rawpy
 from numpy.typing import NDArray
 
 from sdd_bench.errors import UserError
-from sdd_bench.image_io import IMAGE_SUFFIXES, read_pixels, to_pixels
-from sdd_bench.srgb import encode_srgb
+from sdd_bench.io.images import IMAGE_SUFFIXES, read_pixels, to_pixels
+from sdd_bench.io.srgb import encode_srgb
 
 RAW_SUFFIXES = (
     ".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".fff", ".iiq", ".kdc", ".mef", ".mos", ".mrw",

@@ -15,11 +15,11 @@ from capture.develop import SHOT_SUFFIXES, Development, develop
 from capture.exif import Taken, read_taken
 from capture.figures import measure
 from capture.session import Shot, refuse_existing, write_session
-from sdd_bench.dataset.similar import hash_bits
+from sdd_bench.datasets.similar import hash_bits
 from sdd_bench.errors import UserError, fault_report
-from sdd_bench.image_io import to_float
-from sdd_bench.work import Item, map_items
-from sdd_bench.workers import Workers
+from sdd_bench.io.images import to_float
+from sdd_bench.jobs.items import Item, map_items
+from sdd_bench.jobs.workers import Workers
 
 MAX_GAP_S = 300.0
 """Shots further apart are of different scenes, alike or not: the tripod may have come back."""
@@ -28,7 +28,7 @@ MAX_NEIGHBOUR_DISTANCE = 16
 """Bits of 64 in which the hashes of two shots that follow each other may differ and still show one scene.
 
 More than for pictures from anywhere, since few are compared. Of 150 synthesised pairs of 512x270 (zoomed, shifted by
-up to 3 % and blurred) 146 are within it, 111 within the 10 of `sdd_bench.dataset.similar`; of two different ones of
+up to 3 % and blurred) 146 are within it, 111 within the 10 of `sdd_bench.datasets.similar`; of two different ones of
 these crops 14 in 11,175, five of which overlap. Neighbours in four focus stacks differ in at most 6."""
 
 REMARK = """First version, from the files alone; correct it, then: sdd-bench ingest SESSION --out RAWDATA

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capture.record import Record
-from sdd_bench.dataset.catalog import open_dataset
-from sdd_bench.dataset.similar import HASH_SIDE, MAX_DISTANCE, hash_files
-from sdd_bench.workers import Workers
+from sdd_bench.datasets.catalog import open_dataset
+from sdd_bench.datasets.similar import HASH_SIDE, MAX_DISTANCE, hash_files
+from sdd_bench.jobs.workers import Workers
 
 NAMED = 3
 """Partners named in a reason; the rest are counted."""
@@ -59,7 +59,7 @@ def find_duplicates(records: Sequence[Record], known: Mapping[str, Sequence[Know
 
     Refused: both shots are one file, or the same two files as those of a pair before it by name. Warned of: the gt
     shot looks like that of another scene, or like a sharp image of a dataset, by perceptual hash
-    (`sdd_bench.dataset.similar`): such views must stay on one side of a split.
+    (`sdd_bench.datasets.similar`): such views must stay on one side of a split.
 
     Args:
         records: Of all sessions.

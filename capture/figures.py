@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sdd_bench.srgb import decode_srgb
+from sdd_bench.io.srgb import decode_srgb
 
 FINE_PX, COARSE_PX = 0.7, 4.0
 """Standard deviations of the Gaussians between which detail is fine and from which it is coarse."""

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capture.figures import FINE_PX
-from sdd_bench.geometry.similarity import Similarity
+from sdd_bench.registration.similarity import Similarity
 
 BLOCK_PX = 16
 SMOOTH_BLOCKS = 1.5

@@ -29,14 +29,14 @@ from capture.session_report import write_session_report
 from capture.session_state import SCHEMA, Entry, SessionState
 from capture.tables import table
 from capture.verdict import ACCEPTED, REFUSED, WARNING, Limits, Verdict, verdict
-from sdd_bench.dataset.archive import check_target, write_archive
-from sdd_bench.dataset.manifest import content_sha256, json_text
+from sdd_bench.datasets.archive import check_target, write_archive
+from sdd_bench.datasets.manifest import content_sha256, json_text
 from sdd_bench.errors import fault_report
-from sdd_bench.files import clear_leftovers, file_sha256, write_text
-from sdd_bench.image_io import list_images
+from sdd_bench.io.files import clear_leftovers, file_sha256, write_text
+from sdd_bench.io.images import list_images
 from sdd_bench.version import __version__
-from sdd_bench.work import Item, Journal, fingerprint, map_items
-from sdd_bench.workers import Workers
+from sdd_bench.jobs.items import Item, Journal, fingerprint, map_items
+from sdd_bench.jobs.workers import Workers
 
 REPORT = "session-report.html"
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from capture.session import Shot
 from capture.verdict import Verdict
-from sdd_bench.dataset.text_files import shown
+from sdd_bench.io.text import shown
 
 HISTOGRAM_BINS = 64
 NUMBERS = ("exposure_s", "f_number", "iso", "focal_length_mm", "focus_distance_m")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from capture.verdict import Limits, allowed
-from sdd_bench.geometry.analysis import NUMBERS
+from sdd_bench.registration.analysis import NUMBERS
 
 HEADINGS = {
     "gt_sharper": ("part of the frame where gt is sharper", ".1%"),

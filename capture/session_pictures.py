@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from capture.record import HISTOGRAM_BINS
 from sdd_bench.errors import UserError
-from sdd_bench.files import write_bytes
-from sdd_bench.geometry.similarity import Similarity
-from sdd_bench.geometry.warp import warp
-from sdd_bench.image_io import read_image
+from sdd_bench.io.files import write_bytes
+from sdd_bench.registration.similarity import Similarity
+from sdd_bench.registration.warp import warp
+from sdd_bench.io.images import read_image
 from sdd_bench.report.pictures import address, jpeg, reduce, reduced_flow
 
 PICTURES = ("blur", "gt", "aligned")

@@ -14,7 +14,7 @@ from capture.record import Developed, Original, Record
 from capture.session_figures import MOTION, heading, limit_words, value_text
 from capture.session_pictures import curves, read_pictures
 from capture.verdict import ACCEPTED, REFUSED, WARNING, Limits, beyond, with_shift
-from sdd_bench.files import write_text
+from sdd_bench.io.files import write_text
 from sdd_bench.version import __version__
 
 PICTURED = 300

@@ -11,7 +11,7 @@ from capture.pair import ROLES
 from capture.record import Record, developed_from_json, original_from_json, shot_from_json
 from capture.session import Shot
 from capture.verdict import Limits, Verdict
-from sdd_bench.dataset.manifest import is_plain
+from sdd_bench.datasets.manifest import is_plain
 
 SCHEMA = 1
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from capture.verdict import Limits
-from sdd_bench.dataset.text_files import SHOWN, read_text, read_toml, short, shown
+from sdd_bench.io.text import SHOWN, read_text, read_toml, short, shown
 from sdd_bench.errors import UserError, fault_report
 
 TABLE, LIMITS = "shot", "limits"

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from capture.dead_pixels import dead_pixels
 from capture.dust import dust
-from sdd_bench.geometry.similarity import Similarity
+from sdd_bench.registration.similarity import Similarity
 
 
 @dataclass(frozen=True)

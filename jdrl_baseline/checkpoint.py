@@ -12,10 +12,10 @@ from typing import Any
 import torch
 
 from jdrl_baseline.config import Config, build_config
-from sdd_bench.dataset.text_files import shown
+from sdd_bench.io.text import shown
 from sdd_bench.errors import UserError
-from sdd_bench.files import write_bytes
-from sdd_bench.scoring.trunk import refuse_compressed
+from sdd_bench.io.files import write_bytes
+from sdd_bench.metrics.backbone import refuse_compressed
 from sdd_bench.version import __version__
 
 SCHEMA = 1

@@ -10,7 +10,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from sdd_bench.dataset.text_files import SHOWN, read_toml, shown
+from sdd_bench.io.text import SHOWN, read_toml, shown
 from sdd_bench.errors import UserError, fault_report
 
 PRESETS = "presets"

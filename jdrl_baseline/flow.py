@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from sdd_bench.errors import UserError
-from sdd_bench.geometry.flow import dis_flow, flow_of_batch, load_flow_model
+from sdd_bench.registration.flow import dis_flow, flow_of_batch, load_flow_model
 
 Flow = Callable[[Tensor, Tensor], Tensor]
 """(first, second), both (N, 3, H, W) in [0, 1], to the flow from first to second, (N, 2, H, W) in pixels."""

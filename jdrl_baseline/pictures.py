@@ -11,7 +11,7 @@ from torch import Tensor
 
 from jdrl_baseline.calibration import flow_colours
 from jdrl_baseline.phases import Batch, Seen
-from sdd_bench.image_io import to_pixels, write_png
+from sdd_bench.io.images import to_pixels, write_png
 
 MAX_SIDE_PX = 256
 LARGEST_RADIUS_PX = 7.0

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from jdrl_baseline.rings import RADIUS, gather, scatter, shares_of_levels, slopes_of_shares, softmax_terms
-from sdd_bench.geometry.disk import disk
+from sdd_bench.registration.disk import disk
 
 LEVELS = 8
 SIZES = tuple(range(2, LEVELS + 1))

@@ -17,8 +17,8 @@ from lightning.fabric import Fabric
 from lightning.fabric.strategies import DDPStrategy
 
 from sdd_bench.errors import UserError, fault_report
-from sdd_bench.files import clear_leftovers
-from sdd_bench.run_lock import run_lock
+from sdd_bench.io.files import clear_leftovers
+from sdd_bench.jobs.lock import run_lock
 
 PATIENCE = timedelta(days=7)
 """A process that has done its share waits so long for the others; one that has died is noticed at once."""

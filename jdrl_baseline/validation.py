@@ -9,9 +9,9 @@ from torch import nn
 from jdrl_baseline.patches import TrainingData
 from jdrl_baseline.restore import restore
 from sdd_bench.errors import UserError
-from sdd_bench.image_io import read_image
-from sdd_bench.scoring.anchors import FOLDER, ensure_anchors, read_truth
-from sdd_bench.scoring.metrics import psnr_db
+from sdd_bench.io.images import read_image
+from sdd_bench.evaluation.anchors import FOLDER, ensure_anchors, read_truth
+from sdd_bench.metrics.fidelity import psnr_db
 
 
 def validate(network: nn.Module, data: TrainingData, device: str) -> float:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sdd_bench.errors import UserError
-from sdd_bench.scoring.results import Method, Results, read_results
+from sdd_bench.evaluation.results import Method, Results, read_results
 
 
 @dataclass(frozen=True)

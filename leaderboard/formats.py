@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from leaderboard.table import HIGHER_IS_BETTER, INTERVALS, Board, Row
-from sdd_bench.scoring.measures import METRICS
+from sdd_bench.metrics.table import METRICS
 
 DIGITS = {**{name: METRICS[name].decimals for name in HIGHER_IS_BETTER}, "gdi50_px": 2, "forgiveness_db": 2}
 HEADINGS = {

@@ -9,7 +9,7 @@ import numpy as np
 from leaderboard.entry import Entry
 from leaderboard.statistics import intervals, paired, resampled_means, tied_ranks
 from leaderboard.table import HIGHER_IS_BETTER, TIE, Row, fixed, score_matrix
-from sdd_bench.dataset.manifest import csv_text
+from sdd_bench.datasets.manifest import csv_text
 from sdd_bench.errors import UserError
 
 BY = {"place": "place", "blur": "blur_radius_px", "misalignment": "misalignment_px"}

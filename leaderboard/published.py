@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, fields
 from importlib import resources
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from sdd_bench.dataset.catalog import EXPECTED
-from sdd_bench.dataset.manifest import read_csv
+from sdd_bench.datasets.known import LAYOUTS
+from sdd_bench.datasets.manifest import read_csv
 from sdd_bench.errors import fault_report
 
 RANGES = {"psnr_db": (0.0, 100.0), "ssim": (0.0, 1.0), "lpips": (0.0, 1.0)}
@@ -92,9 +92,9 @@ class Reported:
             faults.append(f"none of {', '.join(RANGES)} is given")
         if bool(self.table) != bool(self.row):
             faults.append("table and row go together")
-        if self.dataset and self.dataset not in EXPECTED:
-            faults.append(f"unknown dataset {self.dataset!r}, expected one of {', '.join(EXPECTED)}")
-        if self.split and self.split not in EXPECTED.get(self.dataset, {}) and (self.dataset, self.split) != DED_TEST:
+        if self.dataset and self.dataset not in LAYOUTS:
+            faults.append(f"unknown dataset {self.dataset!r}, expected one of {', '.join(LAYOUTS)}")
+        if self.split and self.split not in _splits(self.dataset) and (self.dataset, self.split) != DED_TEST:
             faults.append(f"dataset {self.dataset!r} has no split {self.split!r}")
         if self.protocol not in PROTOCOLS:
             faults.append(f"unknown protocol {self.protocol!r}, expected one of {', '.join(filter(None, PROTOCOLS))}")
@@ -185,3 +185,8 @@ def _parse(line: dict[str, str]) -> Reported:
     if wrong:
         raise ValueError("; ".join(wrong))
     return Reported(**values)
+
+
+def _splits(dataset: str) -> Container[str]:
+    """Return the splits whose size a dataset's authors published; none of one that is not known."""
+    return LAYOUTS[dataset].expected if dataset in LAYOUTS else ()

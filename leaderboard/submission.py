@@ -20,19 +20,19 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sdd_bench.dataset.manifest import Pair, content_sha256, json_text
-from sdd_bench.dataset.text_files import read_json, short, shown
+from sdd_bench.datasets.manifest import Pair, content_sha256, json_text
+from sdd_bench.io.text import read_json, short, shown
 from sdd_bench.errors import UserError, fault_report
-from sdd_bench.files import file_sha256, write_bytes, write_text
-from sdd_bench.run_folder import RunFolder
-from sdd_bench.scoring.measures import METRICS
-from sdd_bench.scoring.protocol import DEFAULT_PROTOCOL
-from sdd_bench.scoring.results import Method, Results, read_results
-from sdd_bench.scoring.results_check import check_method
-from sdd_bench.workers import Workers
+from sdd_bench.io.files import file_sha256, write_bytes, write_text
+from sdd_bench.jobs.run_folder import RunFolder
+from sdd_bench.metrics.table import METRICS
+from sdd_bench.evaluation.protocol import DEFAULT_PROTOCOL
+from sdd_bench.evaluation.results import Method, Results, read_results
+from sdd_bench.evaluation.results_check import check_method
+from sdd_bench.jobs.workers import Workers
 
 if TYPE_CHECKING:
-    from sdd_bench.scoring.evaluate import Evaluation
+    from sdd_bench.evaluation.evaluate import Evaluation
 
 SCHEMA = 1
 ENTRY, META, RESULTS, SCORES = "entry.json", "meta.toml", "results", "scores.json"
@@ -203,7 +203,7 @@ def prediction_digests(evaluation: Evaluation) -> dict[str, str]:
     Raises:
         UserError: Missing, extra or doubly present predictions.
     """
-    from sdd_bench.scoring.predictions import match_predictions
+    from sdd_bench.evaluation.predictions import match_predictions
 
     pairs = evaluation.dataset.split(evaluation.split)
     matched = match_predictions(evaluation.predictions, pairs, pattern=evaluation.pattern, by_order=evaluation.by_order)
@@ -217,9 +217,9 @@ def pairs_sha256(pairs: Sequence[Pair]) -> str:
 
 def _request(evaluation: Evaluation, meta: bytes, predictions: Mapping[str, str]) -> dict[str, Any]:
     """Return what makes a submission the same as an earlier one."""
-    from sdd_bench.geometry.flow import load_flow
-    from sdd_bench.scoring.protocol import build_protocol
-    from sdd_bench.scoring.trunk import find_trunk
+    from sdd_bench.registration.flow import load_flow
+    from sdd_bench.evaluation.protocol import build_protocol
+    from sdd_bench.metrics.backbone import find_trunk
 
     identity = load_flow(evaluation.flow, evaluation.device).identity
     protocols = [build_protocol(name, identity).sha256 for name in evaluation.protocols]
@@ -236,7 +236,7 @@ def _request(evaluation: Evaluation, meta: bytes, predictions: Mapping[str, str]
 
 def _score(evaluation: Evaluation, run: RunFolder, targets: Mapping[str, Path], jobs: Workers) -> list[Results]:
     """Return the results, written; a refusal before any image was scored leaves no trace of the run."""
-    from sdd_bench.scoring.evaluate import evaluate
+    from sdd_bench.evaluation.evaluate import evaluate
 
     try:
         return evaluate(evaluation, targets, jobs)

@@ -1,75 +1,90 @@
-"""The one command, sdd-bench: its subcommands are loaded when called, so that --help needs no torch."""
+"""The one command, sdd-bench: its subcommands are found by entry point and loaded when called."""
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
+import traceback
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
 
 import click
 
-from sdd_bench.interrupt import EXIT_CODE, end_on_interrupt
+from sdd_bench.commands.options import ResumableCommand
+from sdd_bench.jobs.interrupt import EXIT_CODE, end_on_interrupt
 from sdd_bench.version import __version__
 
-COMMANDS = {
-    "demo": ("sdd_bench.commands.demo", "The whole loop on data it makes itself, no download."),
-    "ingest": ("sdd_bench.commands.ingest", "A camera session to checked pairs."),
-    "prepare": ("sdd_bench.commands.prepare", "Pairs to a dataset: splits, patches, manifest."),
-    "synthesise": ("sdd_bench.commands.synthesise", "Sharp photographs to misaligned pairs with known truth."),
-    "analyse": ("sdd_bench.commands.analyse", "Zoom, shift, rotation, residual and blur of every pair."),
-    "anchor": ("sdd_bench.commands.anchor", "Each sharp image in its blur image's frame, the truth of anchored/1."),
-    "train-baseline": (
-        "sdd_bench.commands.train_baseline",
-        "Train the JDRL baseline, every variant of the paper's tables.",
-    ),
-    "predict": ("sdd_bench.commands.predict", "Restore images with a trained network."),
-    "profile": ("sdd_bench.commands.profile", "Parameters, MACs, seconds and memory of a trained network."),
-    "evaluate": ("sdd_bench.commands.evaluate", "A folder of predictions to scores under a named protocol."),
-    "leaderboard": ("leaderboard.cli", "Results files to a ranked table."),
-    "stability": ("sdd_bench.commands.stability", "How a ranking changes with protocol, flow, metric and images."),
-    "submit": ("sdd_bench.commands.submit", "A folder of predictions to an entry for a leaderboard."),
-    "verify": ("sdd_bench.commands.verify", "Score an entry again: is it what it says?"),
-    "doctor": ("sdd_bench.commands.doctor", "What is installed, which weights and data are there."),
-}
-"""Name to module (each holds one click command called `command`) and the line that --help shows."""
+GROUP = "sdd_bench.commands"
+"""Entry-point group: the name of a subcommand to the click command that runs it."""
+
+ORDER = (
+    "demo", "ingest", "prepare", "synthesise", "analyse", "anchor", "train-baseline", "predict", "profile", "evaluate",
+    "leaderboard", "stability", "submit", "verify", "doctor",
+)  # fmt: skip
+"""The order in which --help lists them, that of the work; those of other packages follow by name."""
 
 ALIASES = {"synthesize": "synthesise", "analyze": "analyse"}
+DEBUG_VARIABLE = "SDD_BENCH_DEBUG"
+
+
+@cache
+def offered() -> Mapping[str, EntryPoint]:
+    """Return the subcommands that installed packages offer, in the order of --help."""
+    found = {point.name: point for point in entry_points(group=GROUP)}
+    places = {name: place for place, name in enumerate(ORDER)}
+    return dict(sorted(found.items(), key=lambda named: (places.get(named[0], len(ORDER)), named[0])))
 
 
 class LazyGroup(click.Group):
-    """A group that imports a subcommand's module when that subcommand is called."""
+    """A group whose subcommands are imported when they are called or listed."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """Return the subcommands in the order a person needs them."""
-        return list(COMMANDS)
+        return list(offered())
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """Return a subcommand, importing its module."""
-        name = ALIASES.get(cmd_name, cmd_name)
-        if name not in COMMANDS:
+        """Return a subcommand, importing its module.
+
+        Raises:
+            ClickException: The package that offers it cannot be imported.
+        """
+        point = offered().get(ALIASES.get(cmd_name, cmd_name))
+        if point is None:
             return None
-        command: click.Command = importlib.import_module(COMMANDS[name][0]).command
+        try:
+            command: click.Command = point.load()
+        except (ImportError, AttributeError) as error:
+            raise click.ClickException(f"{cmd_name}: {point.value} cannot be loaded ({error})") from error
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """List the subcommands without importing any."""
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the subcommands; one that cannot be loaded is listed with the reason."""
+        rows = []
+        for name in self.list_commands(ctx):
+            try:
+                command = self.get_command(ctx, name)
+            except click.ClickException as error:
+                rows.append((name, error.message))
+                continue
+            if command is not None and not command.hidden:
+                rows.append((name, command.get_short_help_str(limit=100)))
         with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+            formatter.write_dl(rows)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="sdd-bench")
-def root() -> None:
+@click.option("--debug", is_flag=True, help=f"Show the traceback of an error.  [default: ${DEBUG_VARIABLE}]")
+def root(debug: bool) -> None:
     """Toolkit and benchmark for defocus deblurring with misaligned pairs.
 
     \b
     Start here:
       sdd-bench demo
     """
-
-
-GO_ON = {"ingest", "prepare", "synthesise", "analyse", "anchor", "train-baseline", "predict", "evaluate", "submit"}
-"""Subcommands that keep what is finished when they are stopped."""
+    if debug:
+        os.environ[DEBUG_VARIABLE] = "1"
 
 
 def main() -> None:
@@ -78,6 +93,7 @@ def main() -> None:
     try:
         sys.exit(root(standalone_mode=False))
     except click.ClickException as error:
+        _debug()
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
@@ -87,18 +103,27 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:
+        _debug()
         where = f"{error.filename}: " if error.filename else ""
         click.echo(f"Error: {where}{error.strerror or error}", err=True)
         sys.exit(1)
     except MemoryError as error:
+        _debug()
         click.echo(f"Error: too little memory{f' ({error})' if str(error) else ''}; give fewer --jobs", err=True)
         sys.exit(1)
+
+
+def _debug() -> None:
+    """Print the traceback of the error that is being handled, where somebody asked for it."""
+    if os.environ.get(DEBUG_VARIABLE):
+        traceback.print_exc()
 
 
 def farewell() -> str:
     """Return what is said to somebody who stops a command: whether and how it goes on."""
     named = next((ALIASES.get(word, word) for word in sys.argv[1:] if not word.startswith("-")), "")
-    if named in GO_ON:
+    point = offered().get(named)
+    if point is not None and isinstance(point.load(), ResumableCommand):
         return "stopped; what is finished is kept, and the same command goes on from there"
     return "stopped"
 

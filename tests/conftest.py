@@ -13,8 +13,8 @@ from known import KnownPair, known_pair
 from known_rawdata import write_folder
 from numpy.typing import NDArray
 
-from sdd_bench.dataset.archive import write_archive
-from sdd_bench.image_io import to_pixels, write_png
+from sdd_bench.datasets.archive import write_archive
+from sdd_bench.io.images import to_pixels, write_png
 
 ASSETS_VARIABLE = "SDD_BENCH_TEST_ASSETS"
 

@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 from known_rawdata import NAMES, PLACES, tree, write_folder
 
-from sdd_bench.dataset import archive as module
-from sdd_bench.dataset.archive import is_archive, unpack, write_archive
-from sdd_bench.dataset.manifest import read_csv
+from sdd_bench.datasets import archive as module
+from sdd_bench.datasets.archive import is_archive, unpack, write_archive
+from sdd_bench.datasets.manifest import read_csv
 from sdd_bench.errors import UserError
-from sdd_bench.image_io import write_png
+from sdd_bench.io.images import write_png
 
 DOCS = (Path(__file__).parent.parent / "docs" / "datasets.md").read_text(encoding="utf-8")
 
@@ -53,7 +53,7 @@ def test_the_example_of_the_docs_runs(packed: Path, rawdata: Path, monkeypatch: 
     exec(example, found)
     assert found["names"] == NAMES
     assert found["places"] == PLACES
-    from sdd_bench.image_io import read_pixels
+    from sdd_bench.io.images import read_pixels
 
     np.testing.assert_array_equal(found["blur"], read_pixels(rawdata / "blur" / f"{NAMES[0]}.png"))
     np.testing.assert_array_equal(found["sharp"], read_pixels(rawdata / "gt" / f"{NAMES[0]}.png"))
@@ -117,7 +117,7 @@ def test_a_full_disk_ends_in_one_line_and_leaves_the_archive_there(packed: Path,
     before = packed.read_bytes()
     code = (
         "import resource, sys; from pathlib import Path; import h5py, joblib\n"
-        "from sdd_bench.dataset.archive import write_archive\n"
+        "from sdd_bench.datasets.archive import write_archive\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), int(sys.argv[3])))\n"
         "try: write_archive(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[2]) / 'pairs.csv', {'tool': 'x'})\n"
         "except Exception as error: print(type(error).__name__, error.message)"

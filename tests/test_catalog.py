@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sdd_bench import image_headers
-from sdd_bench.dataset import catalog
-from sdd_bench.dataset.catalog import check_listing, list_dataset, open_dataset
-from sdd_bench.dataset.manifest import Pair
+from sdd_bench.io import headers as image_headers
+from sdd_bench.datasets import catalog
+from sdd_bench.datasets.catalog import check_listing, list_dataset, open_dataset
+from sdd_bench.datasets.manifest import Pair
 from sdd_bench.errors import UserError
-from sdd_bench.image_io import ImageHeader, write_png
-from sdd_bench.scoring.predictions import check_sizes
+from sdd_bench.io.images import ImageHeader, write_png
+from sdd_bench.evaluation.predictions import check_sizes
 
 RGB = np.zeros((16, 16, 3), np.uint8)
 

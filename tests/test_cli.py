@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 
 from sdd_bench import __version__
 from sdd_bench.cli import COMMANDS, root
-from sdd_bench.image_io import write_png
+from sdd_bench.io.images import write_png
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from capture.develop import PATTERNS, Development, Dump, camera_white_balance, develop, is_raw
 from sdd_bench.errors import UserError
-from sdd_bench.image_io import write_png
-from sdd_bench.srgb import decode_srgb, encode_srgb
+from sdd_bench.io.images import write_png
+from sdd_bench.io.srgb import decode_srgb, encode_srgb
 
 INNER = (slice(8, -8), slice(8, -8))
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sdd_bench.geometry.similarity import Similarity
-from sdd_bench.geometry.warp import warp
-from sdd_bench.scoring.diagnostics import (
+from sdd_bench.registration.similarity import Similarity
+from sdd_bench.registration.warp import warp
+from sdd_bench.evaluation.diagnostics import (
     MAX_SHIFT_PX,
     MAX_ZOOM,
     Blocks,

@@ -18,8 +18,8 @@ from capture.exif import Taken
 from capture.session import read_session
 from capture.verdict import Limits
 from sdd_bench.errors import UserError
-from sdd_bench.image_io import write_png
-from sdd_bench.srgb import decode_srgb
+from sdd_bench.io.images import write_png
+from sdd_bench.io.srgb import decode_srgb
 
 NOON = datetime(2026, 3, 1, 12)
 ONE, OTHER = (0, 1) * 32, (1, 1, 0, 0) * 16

@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sdd_bench.dataset.catalog import open_dataset
+from sdd_bench.datasets.catalog import open_dataset
 from sdd_bench.errors import UserError
-from sdd_bench.image_io import read_image, read_pixels, write_png
-from sdd_bench.scoring.evaluate import Evaluation
-from sdd_bench.scoring.evaluate import evaluate as evaluate_all
-from sdd_bench.scoring.metrics import psnr_db, ssim
-from sdd_bench.scoring.results import CONDITIONS, Method, Results, read_results, write_results
+from sdd_bench.io.images import read_image, read_pixels, write_png
+from sdd_bench.evaluation.evaluate import Evaluation
+from sdd_bench.evaluation.evaluate import evaluate as evaluate_all
+from sdd_bench.metrics.fidelity import psnr_db, ssim
+from sdd_bench.evaluation.results import CONDITIONS, Method, Results, read_results, write_results
 
 NAMES = ["a", "b", "c", "d"]
 MakePairs = Callable[..., Path]
@@ -80,7 +80,7 @@ def test_bit_depth_and_format_of_predictions_do_not_matter(released: Path, tmp_p
 
 
 def test_an_interrupted_evaluation_goes_on(released: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from sdd_bench.scoring import evaluate as module
+    from sdd_bench.evaluation import evaluate as module
 
     whole = evaluate(evaluation(released, released / "test" / "blur"), tmp_path / "whole.json", 1)
     original, done = module.score_pair, []
@@ -107,7 +107,7 @@ def test_an_interrupted_evaluation_goes_on(released: Path, tmp_path: Path, monke
 def test_changed_predictions_are_scored_again_after_an_interruption(
     released: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from sdd_bench.scoring import evaluate as module
+    from sdd_bench.evaluation import evaluate as module
 
     predictions = tmp_path / "p"
     for name in NAMES:
@@ -187,7 +187,7 @@ def test_unknown_split_lists_those_there_are(released: Path, tmp_path: Path) -> 
 def test_a_protocol_without_anchors_makes_none_to_say_what_images_show(
     released: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, protocol: str
 ) -> None:
-    from sdd_bench.scoring import anchors
+    from sdd_bench.evaluation import anchors
 
     monkeypatch.setattr(anchors, "find_anchor", lambda *_: pytest.fail("an anchor was made"))
     (released / "places.csv").write_text("name,place\na,indoor\nb,outdoor\nc,\nd,outdoor\n")

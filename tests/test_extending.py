@@ -16,9 +16,9 @@ START = "from sdd_bench.cli import main\nsys.argv = ['sdd-bench', *sys.argv[1:]]
 
 DATASET = """
 import sys
-from sdd_bench.dataset import catalog
-from sdd_bench.dataset.layouts import Listing
-from sdd_bench.dataset.manifest import Pair
+from sdd_bench.datasets import catalog
+from sdd_bench.datasets.layouts import Listing
+from sdd_bench.datasets.manifest import Pair
 
 def list_stereo(root):
     if not (root / "near").is_dir():
@@ -31,7 +31,8 @@ catalog.LAYOUTS["stereo"] = list_stereo
 
 METRIC = """
 import sys, math
-from sdd_bench.scoring import measures, metrics
+from sdd_bench.metrics import table as measures
+from sdd_bench.metrics import fidelity as metrics
 measures.METRICS["mse"] = measures.Metric(metrics.mse, "MSE", "mse", False, 5, 7, 0.0, 1.0)
 """
 

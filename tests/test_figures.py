@@ -9,7 +9,7 @@ import skimage.data
 from numpy.typing import NDArray
 
 from capture.figures import Figures, light_ratios, measure
-from sdd_bench.srgb import decode_srgb, encode_srgb
+from sdd_bench.io.srgb import decode_srgb, encode_srgb
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sdd_bench.errors import CannotWriteError
-from sdd_bench.files import PART, clear_leftovers, open_temporary, write_parts, write_text
+from sdd_bench.io.files import PART, clear_leftovers, open_temporary, write_parts, write_text
 
 
 def leave(path: Path) -> Path:

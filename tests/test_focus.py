@@ -9,7 +9,7 @@ import skimage.data
 from numpy.typing import NDArray
 
 from capture.focus import focus_shares
-from sdd_bench.geometry.similarity import Similarity
+from sdd_bench.registration.similarity import Similarity
 
 STILL = Similarity()
 MOVED = Similarity(1.02, 0.3, 12.0, -7.0)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from sdd_bench.errors import UserError
-from sdd_bench.geometry.flow import dis_flow, load_flow
-from sdd_bench.geometry.similarity import Similarity
-from sdd_bench.geometry.warp import SAMPLERS, inside, sample, warp
+from sdd_bench.registration.flow import dis_flow, load_flow
+from sdd_bench.registration.similarity import Similarity
+from sdd_bench.registration.warp import SAMPLERS, inside, sample, warp
 
 
 def test_zoom_of_2_percent_at_4096_moves_the_origin_by_41_px() -> None:
@@ -103,8 +103,8 @@ def test_band_limited_keeps_what_lanczos_loses(texture: np.ndarray) -> None:
 def test_strips_do_not_show(texture: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     flow = np.random.default_rng(5).normal(0, 3, (*texture.shape[:2], 2))
     whole = {name: warp(texture, flow, name)[0] for name in SAMPLERS}
-    monkeypatch.setattr("sdd_bench.geometry.warp.STRIP_PIXELS", 300)
-    monkeypatch.setattr("sdd_bench.geometry.warp.TILE", (7, 19))
+    monkeypatch.setattr("sdd_bench.registration.warp.STRIP_PIXELS", 300)
+    monkeypatch.setattr("sdd_bench.registration.warp.TILE", (7, 19))
     for name, drawn in whole.items():
         np.testing.assert_array_equal(warp(texture, flow, name)[0], drawn)
 

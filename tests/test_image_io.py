@@ -13,8 +13,8 @@ import tifffile
 from PIL import Image
 
 from sdd_bench.errors import UserError
-from sdd_bench.files import write_bytes
-from sdd_bench.image_io import (
+from sdd_bench.io.files import write_bytes
+from sdd_bench.io.images import (
     encode_png,
     list_images,
     read_header,

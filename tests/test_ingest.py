@@ -20,10 +20,10 @@ from capture.ingest import Settings, ingest, session_name
 from capture.pair import match_light
 from capture.session import read_session
 from sdd_bench.cli import root
-from sdd_bench.dataset.manifest import content_sha256
-from sdd_bench.files import file_sha256
-from sdd_bench.image_io import read_pixels, to_pixels, write_png
-from sdd_bench.srgb import decode_srgb, encode_srgb
+from sdd_bench.datasets.manifest import content_sha256
+from sdd_bench.io.files import file_sha256
+from sdd_bench.io.images import read_pixels, to_pixels, write_png
+from sdd_bench.io.srgb import decode_srgb, encode_srgb
 
 HARBOUR = ("boat", "crane", "pier")
 

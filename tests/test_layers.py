@@ -1,51 +1,53 @@
-"""The house: imports run down, heavy libraries live in one file each (h5py in four), nothing is called utils."""
+"""The house: three floors, imports that run down, no circle, heavy libraries in one file each, nothing called utils."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Hashable, Iterator, Mapping, Set
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("sdd_bench", "capture", "leaderboard", "jdrl_baseline")
-FLOORS = [
-    {"sdd_bench.version"},
-    {"sdd_bench.errors", "sdd_bench.interrupt"},
-    {"sdd_bench.png_header", "sdd_bench.packed", "sdd_bench.path_text"},
-    {"sdd_bench.files"},
-    {"sdd_bench.image_io", "sdd_bench.image_headers", "sdd_bench.png_header", "sdd_bench.srgb"},
-    {"sdd_bench.image_headers"},
-    {"sdd_bench.run_lock", "sdd_bench.workers", "sdd_bench.cluster"},
-    {"sdd_bench.work"},
-    {"sdd_bench.run_folder"},
-    {"sdd_bench.geometry"},
-    {"sdd_bench.dataset"},
-    {"sdd_bench.scoring", "sdd_bench.baselines"},
-    {"sdd_bench.report"},
-    {"capture", "leaderboard", "jdrl_baseline"},
-    {"sdd_bench.commands"},
-    {"sdd_bench.cli"},
-]
+FLOORS = (
+    {"errors", "version", "extensions", "io", "jobs"},
+    {"registration", "metrics", "datasets", "synthesis", "evaluation", "report"},
+    {"", "api", "cli", "commands", "capture", "leaderboard", "jdrl_baseline"},
+)
+"""Foundations, subjects, and what people use; from the ground up. Names without a package lie in sdd_bench."""
+
 ONE_FILE = {
-    "ptlflow": ("sdd_bench/geometry/flow.py",),
-    "lpips": ("sdd_bench/scoring/perceptual.py",),
-    "h5py": tuple(f"sdd_bench/dataset/{name}.py" for name in ("store", "archive", "hdf5_file", "hdf5_members")),
-    "distributed": ("sdd_bench/cluster.py",),
-    "filelock": ("sdd_bench/run_lock.py",),
-    "imagehash": ("sdd_bench/dataset/similar.py",),
-    "joblib": ("sdd_bench/workers.py",),
+    "ptlflow": ("sdd_bench/registration/flow.py",),
+    "lpips": ("sdd_bench/metrics/lpips.py",),
+    "h5py": (
+        "sdd_bench/datasets/store.py",
+        "sdd_bench/datasets/archive.py",
+        "sdd_bench/io/hdf5_file.py",
+        "sdd_bench/io/hdf5_members.py",
+    ),
+    "distributed": ("sdd_bench/jobs/dask.py",),
+    "filelock": ("sdd_bench/jobs/lock.py",),
+    "imagehash": ("sdd_bench/datasets/similar.py",),
+    "joblib": ("sdd_bench/jobs/workers.py",),
     "rawpy": ("capture/develop.py",),
     "exifread": ("capture/exif.py",),
 }
+Node = TypeVar("Node", bound=Hashable)
 
 
-def modules() -> list[Path]:
-    return [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+def module_name(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
-def imports(path: Path) -> Iterator[str]:
+MODULES = {module_name(path): path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))}
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Every name that a file imports, wherever in the file, also for type checkers alone."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -53,49 +55,83 @@ def imports(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def floor(module: str) -> int | None:
-    for level, rooms in enumerate(FLOORS):
-        if any(module == room or module.startswith(room + ".") for room in rooms):
-            return level
-    return None
+def module_of(name: str) -> str | None:
+    while name and name not in MODULES:
+        name = name.rpartition(".")[0]
+    return name or None
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(ROOT)))
-def test_imports_run_down(path: Path) -> None:
-    name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-    if name == "sdd_bench":
-        return
-    here = floor(name)
-    assert here is not None, f"{name} has no floor in FLOORS"
-    for target in imports(path):
-        there = floor(target)
-        if there is not None:
-            assert there <= here, f"{name} imports {target}, which stands above it"
+IMPORTS = {name: {m for i in imported(path) if (m := module_of(i))} - {name} for name, path in MODULES.items()}
 
 
-@pytest.mark.parametrize("package", ["capture", "leaderboard", "jdrl_baseline"])
-def test_the_three_packages_never_import_each_other(package: str) -> None:
-    others = {"capture", "leaderboard", "jdrl_baseline"} - {package}
-    for path in (ROOT / package).rglob("*.py"):
-        assert not {i.split(".")[0] for i in imports(path)} & others
+def room(module: str) -> str:
+    """The folder of a module, or the module itself where it lies directly in sdd_bench."""
+    package, _, rest = module.partition(".")
+    if package == "sdd_bench":
+        return rest.partition(".")[0]
+    folder = MODULES[module].parent.relative_to(ROOT)
+    return ".".join(folder.parts)
+
+
+def floor(room: str) -> int:
+    return next(level for level, rooms in enumerate(FLOORS) if room.partition(".")[0] in rooms)
+
+
+def circles(arrows: Mapping[Node, Set[Node]]) -> set[Node]:
+    """What can be reached from itself."""
+    found = set()
+    for start in arrows:
+        seen: set[Node] = set()
+        waiting = [start]
+        while waiting:
+            for target in arrows.get(waiting.pop(), set()) - seen:
+                seen.add(target)
+                waiting.append(target)
+        if start in seen:
+            found.add(start)
+    return found
+
+
+def test_a_circle_is_seen() -> None:
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"a"}}) == {"b", "c"}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_run_down(module: str) -> None:
+    here = floor(room(module))
+    up = [target for target in IMPORTS[module] if floor(room(target)) > here]
+    assert not up, f"{module} stands below {up}"
+
+
+def test_no_file_is_in_a_circle() -> None:
+    assert not circles(IMPORTS)
+
+
+def test_no_room_is_in_a_circle() -> None:
+    arrows: dict[str, set[str]] = {}
+    for module, targets in IMPORTS.items():
+        arrows.setdefault(room(module), set()).update({room(target) for target in targets} - {room(module)})
+    assert not circles(arrows)
+
+
+def test_the_toolkit_imports_none_of_the_other_packages_and_they_none_of_each_other() -> None:
+    for module, targets in IMPORTS.items():
+        package = module.partition(".")[0]
+        assert {target.partition(".")[0] for target in targets} <= {package, "sdd_bench"}, module
 
 
 @pytest.mark.parametrize("library", ONE_FILE)
 def test_a_heavy_library_lives_in_one_file(library: str) -> None:
-    users = [str(p.relative_to(ROOT)) for p in modules() if any(i.split(".")[0] == library for i in imports(p))]
-    assert set(users) <= set(ONE_FILE[library])
+    users = {str(p.relative_to(ROOT)) for p in MODULES.values() if any(i.split(".")[0] == library for i in imported(p))}
+    assert users == set(ONE_FILE[library])
 
 
 def test_no_room_without_a_subject() -> None:
-    assert not [p for p in modules() if p.stem in ("utils", "helpers", "common", "misc")]
+    assert not [m for m in MODULES if m.rpartition(".")[2] in ("utils", "helpers", "common", "misc")]
 
 
-def test_the_drawing_of_the_house_names_every_file_and_no_other() -> None:
-    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    named, folder = set(), ""
-    for line in page[page.index("## Every file") :].splitlines():
-        if line.startswith("**"):
-            folder = line.strip("*")
-        elif line.startswith("| `"):
-            named.add(folder + line.split("`")[1])
-    assert named == {str(path.relative_to(ROOT)) for path in modules() if path.stem != "__init__"}
+def test_the_list_of_files_is_that_of_the_docstrings() -> None:
+    made = subprocess.run(
+        [sys.executable, ROOT / "docs" / "list_files.py", "--print"], capture_output=True, text=True, check=True
+    )
+    assert made.stdout == (ROOT / "docs" / "files.md").read_text(encoding="utf-8")

@@ -22,8 +22,8 @@ from leaderboard.reported import add_reported, reported_rows
 from leaderboard.table import COLUMNS, build_board, differences, leaderboard_csv, pairwise_csv
 from sdd_bench.cli import root
 from sdd_bench.errors import UserError
-from sdd_bench.scoring.protocol import build_protocol
-from sdd_bench.scoring.results import Method, Results, protocol_block, read_results, write_results
+from sdd_bench.evaluation.protocol import build_protocol
+from sdd_bench.evaluation.results import Method, Results, protocol_block, read_results, write_results
 
 
 def write(

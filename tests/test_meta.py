@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from leaderboard.meta import KEYS, read_meta
 from sdd_bench.cli import root as cli
 from sdd_bench.errors import UserError
-from sdd_bench.scoring.results import Method
+from sdd_bench.evaluation.results import Method
 
 
 def test_all_faults_of_a_meta_file_come_together(tmp_path: Path) -> None:

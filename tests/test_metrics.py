@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from skimage import data
 from skimage.metrics import mean_squared_error, peak_signal_noise_ratio, structural_similarity
 
-from sdd_bench.scoring import metrics
+from sdd_bench.metrics import fidelity as metrics
 
 Array = NDArray[np.floating]
 METRICS = (metrics.mse, metrics.mae, metrics.psnr_db, metrics.ssim)

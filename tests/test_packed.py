@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from sdd_bench import packed
-from sdd_bench.dataset.manifest import Pair, csv_parts, csv_text, json_parts, json_text
+from sdd_bench.jobs import packed
+from sdd_bench.datasets.manifest import Pair, csv_parts, csv_text, json_parts, json_text
 from sdd_bench.errors import UserError
-from sdd_bench.files import write_parts
-from sdd_bench.packed import Packed, Reordered
+from sdd_bench.io.files import write_parts
+from sdd_bench.jobs.packed import Packed, Reordered
 
 
 def test_rows_come_back_in_their_order_from_any_block(monkeypatch: pytest.MonkeyPatch) -> None:

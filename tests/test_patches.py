@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from sdd_bench.dataset.patches import (
+from sdd_bench.datasets.patches import (
     RECIPES,
     SOBEL_KERNELS,
     Recipe,

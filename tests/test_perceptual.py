@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from skimage import data
 
 from sdd_bench.errors import UserError
-from sdd_bench.files import file_sha256
-from sdd_bench.image_io import read_image
-from sdd_bench.scoring import perceptual
-from sdd_bench.scoring.perceptual import Perceptual, load_perceptual
-from sdd_bench.scoring.trunk import find_trunk
+from sdd_bench.io.files import file_sha256
+from sdd_bench.io.images import read_image
+from sdd_bench.metrics import lpips as perceptual
+from sdd_bench.metrics.lpips import Perceptual, load_perceptual
+from sdd_bench.metrics.backbone import find_trunk
 
 ASSETS = os.environ.get("SDD_BENCH_TEST_ASSETS")
 WEIGHTS = Path(ASSETS or "") / "weights"

@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
-from sdd_bench import image_headers, image_io
+from sdd_bench.io import headers as image_headers
+
+from sdd_bench.io import images as image_io
 from sdd_bench.errors import UserError
-from sdd_bench.image_headers import headers_or_faults
-from sdd_bench.image_io import ImageHeader, read_header, write_png
-from sdd_bench.png_header import read_plain_png
+from sdd_bench.io.headers import headers_or_faults
+from sdd_bench.io.images import ImageHeader, read_header, write_png
+from sdd_bench.io.png_header import read_plain_png
 
 
 def chunk(kind: bytes, content: bytes) -> bytes:

@@ -19,7 +19,7 @@ from jdrl_baseline.restore import restore
 from jdrl_baseline.training import LAST
 from sdd_bench.cli import root as cli
 from sdd_bench.errors import UserError
-from sdd_bench.image_io import read_pixels, write_png
+from sdd_bench.io.images import read_pixels, write_png
 
 
 def test_predictions_are_written_once_and_of_one_checkpoint(finished: Path, prepared: Path, tmp_path: Path) -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sdd_bench.dataset.manifest import Pair
+from sdd_bench.datasets.manifest import Pair
 from sdd_bench.errors import UserError
-from sdd_bench.image_io import write_png
-from sdd_bench.scoring.predictions import check_sizes, match_predictions
+from sdd_bench.io.images import write_png
+from sdd_bench.evaluation.predictions import check_sizes, match_predictions
 
 NAMES = ("a", "b_2", "c")
 

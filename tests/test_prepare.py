@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sdd_bench.dataset.manifest import read_csv, read_prepared
-from sdd_bench.dataset.plan import Choices, plan
-from sdd_bench.dataset.prepare import PATCH_COLUMNS, prepare
+from sdd_bench.datasets.manifest import read_csv, read_prepared
+from sdd_bench.datasets.plan import Choices, plan
+from sdd_bench.datasets.prepare import PATCH_COLUMNS, prepare
 from sdd_bench.errors import UserError
-from sdd_bench.image_io import read_pixels, write_png
+from sdd_bench.io.images import read_pixels, write_png
 
 NAMES = [f"s{i}" for i in range(5)]
 MakePairs = Callable[..., Path]
@@ -91,7 +91,7 @@ def test_an_interrupted_run_goes_on_and_ends_the_same(
 ) -> None:
     source = make_pairs(NAMES)
     run(source, tmp_path / "whole", store=store, fraction=0.9)
-    from sdd_bench.dataset import prepare as module
+    from sdd_bench.datasets import prepare as module
 
     original, calls = module.prepare_pair, []
 

@@ -13,15 +13,15 @@ from click.testing import CliRunner
 from known_rawdata import NAMES, tree, write_folder
 
 from sdd_bench.cli import root as cli
-from sdd_bench.dataset import archive as module
-from sdd_bench.dataset.archive import write_archive
-from sdd_bench.dataset.catalog import list_dataset, open_dataset
-from sdd_bench.dataset.manifest import read_csv
-from sdd_bench.dataset.plan import Choices, plan
-from sdd_bench.dataset.prepare import prepare
-from sdd_bench.dataset.prepare_source import prepare_source
+from sdd_bench.datasets import archive as module
+from sdd_bench.datasets.archive import write_archive
+from sdd_bench.datasets.catalog import list_dataset, open_dataset
+from sdd_bench.datasets.manifest import read_csv
+from sdd_bench.datasets.plan import Choices, plan
+from sdd_bench.datasets.prepare import prepare
+from sdd_bench.datasets.prepare_source import prepare_source
 from sdd_bench.errors import UserError
-from sdd_bench.files import file_sha256
+from sdd_bench.io.files import file_sha256
 
 DOCS = (Path(__file__).parent.parent / "docs" / "datasets.md").read_text(encoding="utf-8")
 CHOICES = Choices(dataset="sdd", recipe="dpdnet", window_px=40)
@@ -79,7 +79,7 @@ def test_a_killed_run_goes_on(
     packed: Path, rawdata: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unpacked_is_lost: bool
 ) -> None:
     expected = from_folder(rawdata, tmp_path / "folder")
-    from sdd_bench.dataset import prepare as preparing
+    from sdd_bench.datasets import prepare as preparing
 
     original, calls = preparing.prepare_pair, []
 

@@ -9,7 +9,7 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from sdd_bench.scoring.row_bands import Trunk, layer_of
+from sdd_bench.metrics.bands import Trunk, layer_of
 
 
 @pytest.fixture(autouse=True)

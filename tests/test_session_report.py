@@ -25,7 +25,7 @@ from capture.session_pictures import curves, histogram, write_pictures
 from capture.session_report import commonest_reasons, count_words, write_session_report
 from capture.verdict import ACCEPTED, REFUSED, WARNING, Limits, Verdict, beyond, verdict, with_shift
 from sdd_bench.errors import UserError
-from sdd_bench.geometry.similarity import Similarity
+from sdd_bench.registration.similarity import Similarity
 
 EVIL = "<script>alert(1)</script>"
 WIDTH = 4096

@@ -11,7 +11,7 @@ import skimage.data
 from numpy.typing import NDArray
 
 from capture.shake import LEAST_TILES, SHAKEN_DB, TILE_PX, direction_db
-from sdd_bench.geometry.disk import disk
+from sdd_bench.registration.disk import disk
 
 PHOTOGRAPHS = ("astronaut", "coffee", "rocket")
 

@@ -13,11 +13,11 @@ import pytest
 import skimage.data
 from numpy.typing import NDArray
 
-from sdd_bench.dataset.manifest import Pair, csv_text
-from sdd_bench.dataset.similar import MAX_DISTANCE, hash_bits, similar_groups
-from sdd_bench.dataset.split import read_split_file, split_fraction, split_sdd
+from sdd_bench.datasets.manifest import Pair, csv_text
+from sdd_bench.datasets.similar import MAX_DISTANCE, hash_bits, similar_groups
+from sdd_bench.datasets.split import read_split_file, split_fraction, split_sdd
 from sdd_bench.errors import UserError
-from sdd_bench.image_io import write_png
+from sdd_bench.io.images import write_png
 
 
 def pair(name: str, scene: str = "", place: str = "") -> Pair:

@@ -14,8 +14,8 @@ from leaderboard.entry import read_entry
 from leaderboard.stability import stability
 from sdd_bench.cli import root
 from sdd_bench.errors import UserError
-from sdd_bench.scoring.protocol import build_protocol
-from sdd_bench.scoring.results import Method, Results, protocol_block, write_results
+from sdd_bench.evaluation.protocol import build_protocol
+from sdd_bench.evaluation.results import Method, Results, protocol_block, write_results
 
 IMAGES = np.random.default_rng(0).normal(26, 2, 30)
 NOISE = np.random.default_rng(1).normal(0, 0.3, 30)

@@ -10,22 +10,22 @@ import cv2
 import numpy as np
 import pytest
 
-from sdd_bench.dataset.defocus import Layer, blur_radius_map, defocus
-from sdd_bench.dataset.known_pair import (
+from sdd_bench.synthesis.defocus import Layer, blur_radius_map, defocus
+from sdd_bench.synthesis.known_pair import (
     RADIUS_SCALE,
     TRUTH_COLUMNS,
     Synthesis,
     draw_sharp,
 )
-from sdd_bench.dataset.scene import draw_layers
-from sdd_bench.dataset.synthesise import list_photos, synthesise
+from sdd_bench.synthesis.scene import draw_layers
+from sdd_bench.synthesis.synthesise import list_photos, synthesise
 from sdd_bench.errors import UserError
-from sdd_bench.geometry.disk import disk
-from sdd_bench.geometry.similarity import Similarity
-from sdd_bench.geometry.warp import sample, warp
-from sdd_bench.image_io import read_image, read_pixels, write_png
-from sdd_bench.scoring.metrics import psnr_db
-from sdd_bench.srgb import decode_srgb, encode_srgb
+from sdd_bench.registration.disk import disk
+from sdd_bench.registration.similarity import Similarity
+from sdd_bench.registration.warp import sample, warp
+from sdd_bench.io.images import read_image, read_pixels, write_png
+from sdd_bench.metrics.fidelity import psnr_db
+from sdd_bench.io.srgb import decode_srgb, encode_srgb
 
 
 def tree(root: Path) -> dict[str, str]:
@@ -166,7 +166,7 @@ def test_srgb_curve_is_the_standards() -> None:
 
 def test_no_sample_is_taken_outside_the_margin(monkeypatch: pytest.MonkeyPatch) -> None:
     # Read by plain eight taps, a frame whose outermost ring is NaN shows any place that is read past the margin.
-    from sdd_bench.dataset import known_pair
+    from sdd_bench.synthesis import known_pair
 
     plain = known_pair.sample
     monkeypatch.setattr(known_pair, "sample", lambda stage, x, y, _: plain(stage, x, y, "lanczos4"))
@@ -212,7 +212,7 @@ def test_bytes_do_not_depend_on_workers_and_follow_the_seed(made: Path, tmp_path
 
 
 def test_an_interrupted_run_goes_on(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from sdd_bench.dataset import synthesise as module
+    from sdd_bench.synthesis import synthesise as module
 
     settings = Synthesis(count=3, size=(256, 192), max_radius_px=4, seed=11)
     original, calls = module.make_pair, []

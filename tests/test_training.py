@@ -21,7 +21,7 @@ from jdrl_baseline import checkpoint, training
 from jdrl_baseline.patches import Crops, epoch_batches, epoch_order, open_training_data, read_pair
 from jdrl_baseline.training import LAST, train
 from sdd_bench.errors import UserError
-from sdd_bench.image_io import read_pixels
+from sdd_bench.io.images import read_pixels
 
 
 def losses(out: Path) -> list[list[str]]:

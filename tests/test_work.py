@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sdd_bench.errors import UserError
-from sdd_bench.work import Item, Journal, fingerprint, map_items
+from sdd_bench.jobs.items import Item, Journal, fingerprint, map_items
 
 
 def double(number: int) -> dict[str, Any]:

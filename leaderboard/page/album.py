@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from leaderboard.page.crops import BLUR, METHOD, TRUTH, FloatImage, Look, Role, coloured
-from sdd_bench.image_io import to_float
+from sdd_bench.io.images import to_float
 from sdd_bench.report.pictures import address, jpeg
 
 ERROR_PERCENTILE = 99

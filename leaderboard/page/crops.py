@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sdd_bench.image_io import list_images, read_header, read_image, to_pixels, write_png
+from sdd_bench.io.images import list_images, read_header, read_image, to_pixels, write_png
 from sdd_bench.report.pictures import reduce
 
 CROP_PX = 256

@@ -13,11 +13,11 @@ from leaderboard.page.pictures import method_pictures
 from leaderboard.page.write import write_page
 from leaderboard.submission import ENTRY, results_of
 from leaderboard.table import Board, Row, build_board
-from sdd_bench.dataset.catalog import open_dataset
+from sdd_bench.datasets.catalog import open_dataset
 from sdd_bench.errors import UserError
-from sdd_bench.scoring.anchor_record import files_of
-from sdd_bench.scoring.anchors import FOLDER
-from sdd_bench.scoring.protocol import named_protocol
+from sdd_bench.evaluation.anchor_record import files_of
+from sdd_bench.evaluation.anchors import FOLDER
+from sdd_bench.evaluation.protocol import named_protocol
 
 
 @dataclass(frozen=True)

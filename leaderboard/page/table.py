@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from leaderboard.formats import DIGITS, HEADINGS, shown_columns
 from leaderboard.page.plots import round_step
 from leaderboard.table import HIGHER_IS_BETTER, INTERVALS, Board, Row
-from sdd_bench.scoring.diagnostics import FLAG_FORGIVENESS_DB, FLAG_GDI_PX, FLAG_GDI_RATIO
+from sdd_bench.evaluation.diagnostics import FLAG_FORGIVENESS_DB, FLAG_GDI_PX, FLAG_GDI_RATIO
 
 STATUS_WORDS = {
     "measured": "measured",

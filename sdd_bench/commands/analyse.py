@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sdd_bench.commands.options import data_folder, data_option, grey_option, workers, workers_options
+from sdd_bench.commands.options import ResumableCommand, data_folder, data_option, grey_option, workers, workers_options
 
 if TYPE_CHECKING:
-    from sdd_bench.dataset.manifest import Pair
+    from sdd_bench.datasets.manifest import Pair
 
 
-@click.command("analyse")
+@click.command("analyse", cls=ResumableCommand, short_help="Zoom, shift, rotation, residual and blur of every pair.")
 @data_option
 @click.option("--split", default=None, help="Only this split.  [default: all]")
 @click.option("--blur", type=click.Path(path_type=Path), default=None, help="Instead of --data: a folder or one file.")
@@ -51,7 +51,7 @@ def command(
       sdd-bench analyse --data data/sdd --out misalignment.csv --html misalignment.html
       sdd-bench analyse --blur blurry.png --sharp sharp.png
     """
-    from sdd_bench.dataset.misalignment import analyse_pairs, summarise
+    from sdd_bench.datasets.misalignment import analyse_pairs, summarise
     from sdd_bench.errors import UserError
 
     if out.suffix != ".csv":
@@ -85,8 +85,8 @@ def _pairs(
     data: Path | None, split: str | None, blur: Path | None, sharp: Path | None, grey: str
 ) -> tuple[tuple[Pair, ...], str]:
     """Return the pairs asked for and what to call them."""
-    from sdd_bench.dataset.catalog import open_dataset, pair_folders
-    from sdd_bench.dataset.manifest import Pair
+    from sdd_bench.datasets.catalog import open_dataset, pair_folders
+    from sdd_bench.datasets.manifest import Pair
     from sdd_bench.errors import UserError
 
     if blur is None and sharp is None:

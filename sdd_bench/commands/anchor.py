@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from sdd_bench.commands.options import (
+    ResumableCommand,
     anchors_option,
     data_folder,
     data_option,
@@ -17,7 +18,7 @@ from sdd_bench.commands.options import (
 )
 
 
-@click.command("anchor")
+@click.command("anchor", cls=ResumableCommand, short_help="Each sharp image in its blur image's frame, the truth of anchored/1.")
 @data_option
 @dataset_option
 @click.option("--split", default="test", show_default=True, help="Which split is anchored; all for every one.")
@@ -49,8 +50,8 @@ def command(
       sdd-bench anchor --data data/sdd
       sdd-bench anchor --data data/sdd --export sdd-anchors
     """
-    from sdd_bench.dataset.catalog import open_dataset
-    from sdd_bench.scoring.anchors import FOLDER, ensure_anchors, export_anchors, write_tables
+    from sdd_bench.datasets.catalog import open_dataset
+    from sdd_bench.evaluation.anchors import FOLDER, ensure_anchors, export_anchors, write_tables
 
     chosen = None if split == "all" else split
     dataset = open_dataset(data_folder(data), chosen, dataset_name, grey)

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sdd_bench.commands.options import job_count, jobs_option
+from sdd_bench.commands.options import job_count, jobs_option, run_command
 
 if TYPE_CHECKING:
-    from sdd_bench.dataset.manifest import Pair
+    from sdd_bench.datasets.manifest import Pair
 
 METHODS = {
     "blur": "Blur image",
@@ -37,7 +37,7 @@ PROTOCOLS = {
 """Protocols whose tables are shown; the last is the one that ranks."""
 
 
-@click.command("demo")
+@click.command("demo", short_help="The whole loop on data it makes itself, no download.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -85,7 +85,7 @@ def command(out: Path, with_training: bool, jobs: int | None) -> None:
 
 def _make_data(out: Path, workers: int) -> tuple[Pair, ...]:
     """Synthesise and prepare; return the test pairs."""
-    from sdd_bench.dataset.manifest import read_prepared
+    from sdd_bench.datasets.manifest import read_prepared
 
     photos, data = out / "photos", out / "data"
     _say("Making misaligned pairs with known truth from the photographs inside scikit-image")
@@ -97,7 +97,7 @@ def _make_data(out: Path, workers: int) -> tuple[Pair, ...]:
 
 
 def _make_predictions(out: Path, test: Sequence[Pair], workers: int) -> None:
-    from sdd_bench.baselines import copy_images, write_deconvolutions, write_moved
+    from sdd_bench.synthesis.known_predictions import copy_images, write_deconvolutions, write_moved
 
     _say("Three honest predictions: the blur image, a classical deconvolution, and the aligned truth as upper bound;")
     click.echo(f"and a dishonest one: the aligned truth, {MOVED_PX} px out of place")
@@ -157,15 +157,14 @@ def _run(*words: object, quiet: bool = False, shown: Sequence[object] = ()) -> N
     arguments = [str(word) for word in words]
     text = " ".join(map(str, shown)) if shown else shlex.join(arguments)
     click.echo(click.style(f"$ sdd-bench {text}", dim=True))
-    root = click.get_current_context().find_root().command
     if quiet:
         import contextlib
         import io
 
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            root.main(args=arguments, prog_name="sdd-bench", standalone_mode=False)
+            run_command(*words)
     else:
-        root.main(args=arguments, prog_name="sdd-bench", standalone_mode=False)
+        run_command(*words)
 
 
 def _say(text: str) -> None:

@@ -12,7 +12,7 @@ import click
 from sdd_bench.commands.options import DATA_VARIABLE, DEFAULT_DATA, devices
 
 
-@click.command("doctor")
+@click.command("doctor", short_help="What is installed, which weights and data are there.")
 @click.option(
     "--flow",
     "flow_models",
@@ -41,7 +41,7 @@ def command(flow_models: tuple[str, ...]) -> None:
 
 
 def _versions() -> Iterator[str]:
-    from sdd_bench.scoring.results import environment
+    from sdd_bench.evaluation.results import environment
 
     yield f"{platform.platform()}, {os.cpu_count()} CPUs"
     for name, version in environment().items():
@@ -58,7 +58,7 @@ def _devices() -> Iterator[str]:
 def _flow(models: tuple[str, ...]) -> Iterator[str]:
     from torch import hub
 
-    from sdd_bench.geometry.flow import cached_checkpoints, ptlflow_models
+    from sdd_bench.registration.flow import cached_checkpoints, ptlflow_models
 
     yield "dis: ready (OpenCV, no weights)"
     known = ptlflow_models()
@@ -75,7 +75,7 @@ def _flow(models: tuple[str, ...]) -> Iterator[str]:
 
 
 def _lpips() -> Iterator[str]:
-    from sdd_bench.scoring.trunk import find_trunk
+    from sdd_bench.metrics.backbone import find_trunk
 
     for net in ("alex", "squeeze"):
         trunk = find_trunk(net, None)
@@ -88,7 +88,7 @@ def _lpips() -> Iterator[str]:
 
 
 def _data() -> Iterator[str]:
-    from sdd_bench.dataset.catalog import list_dataset
+    from sdd_bench.datasets.catalog import list_dataset
     from sdd_bench.errors import UserError
 
     places = [("$" + DATA_VARIABLE, os.environ.get(DATA_VARIABLE)), ("default", str(DEFAULT_DATA))]

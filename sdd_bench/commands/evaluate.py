@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sdd_bench.commands.options import workers
+from sdd_bench.commands.options import ResumableCommand, workers
 from sdd_bench.commands.scoring import evaluation_of, results_name, scoring_options, summary_text, warn_of_empty_lpips
 
 if TYPE_CHECKING:
-    from sdd_bench.scoring.evaluate import Evaluation
+    from sdd_bench.evaluation.evaluate import Evaluation
 
 
-@click.command("evaluate")
+@click.command("evaluate", cls=ResumableCommand, short_help="A folder of predictions to scores under a named protocol.")
 @scoring_options
 @click.option(
     "--protocol",
@@ -84,9 +84,9 @@ def command(
       sdd-bench evaluate --pred restored/ --data data/sdd --protocol all
     """
     from sdd_bench.errors import UserError
-    from sdd_bench.scoring.evaluate import evaluate
-    from sdd_bench.scoring.protocol import DEFAULT_PROTOCOL, PROTOCOLS, named_protocol
-    from sdd_bench.scoring.results import Method
+    from sdd_bench.evaluation.evaluate import evaluate
+    from sdd_bench.evaluation.protocol import DEFAULT_PROTOCOL, PROTOCOLS, named_protocol
+    from sdd_bench.evaluation.results import Method
 
     chosen = tuple(PROTOCOLS) if protocol_id == ALL else (named_protocol(protocol_id or DEFAULT_PROTOCOL).id,)
     flow, predictions = shared["flow"], shared["predictions"]
@@ -121,20 +121,20 @@ ALL = "all"
 
 
 def _write_html(path: Path, evaluation: Evaluation, files: Sequence[Path]) -> None:
-    """Write the page of one method: the first protocol's, the others beside it where they are of any use there."""
-    from leaderboard.entry import read_entry
-    from leaderboard.page.data import PictureSources, build_page
-    from leaderboard.reported import add_reported
-    from leaderboard.table import build_board
+    """Have the page of one method written: the first protocol's, the others beside it where they are of any use there.
 
-    entries = [read_entry(file) for file in files]
-    sources = None
+    Raises:
+        UserError: No installed package offers the command that writes pages.
+    """
+    from sdd_bench.commands.options import run_command
+
+    words: list[object] = ["page", *files, "--html", path]
     if evaluation.pattern == "{name}" and not evaluation.by_order and not evaluation.allow_missing:
-        folders = {evaluation.method.name: evaluation.predictions}
-        sources = PictureSources(evaluation.dataset.root, folders, evaluation.anchors)
+        words += ["--data", evaluation.dataset.root, "--pred", evaluation.predictions]
+        words += [] if evaluation.anchors is None else ["--anchors", evaluation.anchors]
     else:
         click.echo("page without pictures: they need predictions called as the inputs, all of them", err=True)
-    click.echo(f"page: {build_page(path, add_reported(build_board(entries[:1])), [], entries, sources)}")
+    run_command(*words)
 
 
 def _targets(out: Path | None, evaluation: Evaluation) -> dict[str, Path]:

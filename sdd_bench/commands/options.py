@@ -11,12 +11,29 @@ from typing import Any, TypeVar
 import click
 
 from sdd_bench.errors import UserError
-from sdd_bench.workers import Workers, default_jobs
+from sdd_bench.jobs.workers import Workers, default_jobs
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 DATA_VARIABLE = "SDD_BENCH_DATA"
 DEFAULT_DATA = Path("data/sdd")
+
+
+class ResumableCommand(click.Command):
+    """A command that keeps what is finished when it is stopped; given again, it goes on from there."""
+
+
+def run_command(*words: object) -> None:
+    """Run a command of any installed package as typed, within the one that runs.
+
+    Raises:
+        UserError: What the command says, or that no installed package offers it.
+    """
+    root = click.get_current_context().find_root().command
+    try:
+        root.main(args=[str(word) for word in words], prog_name="sdd-bench", standalone_mode=False)
+    except click.UsageError as error:
+        raise UserError(f"sdd-bench {words[0]}: {error.format_message()}") from error
 
 
 def data_option(function: F) -> F:
@@ -151,7 +168,7 @@ def data_folder(data: Path | None) -> Path:
     """
     chosen = data or Path(os.environ.get(DATA_VARIABLE) or DEFAULT_DATA)
     if not chosen.is_dir():
-        from sdd_bench.dataset.catalog import missing_data_message
+        from sdd_bench.datasets.catalog import missing_data_message
 
         raise UserError(f"{chosen}: no such folder. {missing_data_message()}")
     return chosen
@@ -163,7 +180,7 @@ def metric_names(text: str | None) -> tuple[str, ...]:
     Raises:
         UserError: One that there is not, or none at all.
     """
-    from sdd_bench.scoring.measures import METRICS, column_of
+    from sdd_bench.metrics.table import METRICS, column_of
 
     if text is None:
         return tuple(METRICS)

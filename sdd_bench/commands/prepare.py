@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
-from sdd_bench.commands.options import grey_option, workers, workers_options
+from sdd_bench.commands.options import ResumableCommand, grey_option, workers, workers_options
 
 SOURCE_VARIABLE = "SDD_BENCH_SOURCE"
 
 
-@click.command("prepare")
+@click.command("prepare", cls=ResumableCommand, short_help="Pairs to a dataset: splits, patches, manifest.")
 @click.argument("source", required=False, type=click.Path(path_type=Path))
 @click.option(
     "--dataset",
@@ -75,10 +75,10 @@ def command(
     Example:
       sdd-bench prepare downloads/SDD --dataset sdd --out data/sdd
     """
-    from sdd_bench.dataset.archive import is_archive
-    from sdd_bench.dataset.catalog import missing_data_message
-    from sdd_bench.dataset.plan import Choices
-    from sdd_bench.dataset.prepare_source import prepare_source
+    from sdd_bench.datasets.archive import is_archive
+    from sdd_bench.datasets.catalog import missing_data_message
+    from sdd_bench.datasets.plan import Choices
+    from sdd_bench.datasets.prepare_source import prepare_source
     from sdd_bench.errors import UserError
 
     if source is None and os.environ.get(SOURCE_VARIABLE):

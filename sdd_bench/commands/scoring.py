@@ -29,8 +29,8 @@ from sdd_bench.commands.options import (
 )
 
 if TYPE_CHECKING:
-    from sdd_bench.scoring.evaluate import Evaluation
-    from sdd_bench.scoring.results import Method, Results
+    from sdd_bench.evaluation.evaluate import Evaluation
+    from sdd_bench.evaluation.results import Method, Results
 
 SHARED = (
     predictions_option, data_option, dataset_option, split_option, anchors_option, exclude_failed_option, flow_option,
@@ -68,8 +68,8 @@ def evaluation_of(
     Raises:
         UserError: No such dataset, split, metric or device.
     """
-    from sdd_bench.dataset.catalog import open_dataset
-    from sdd_bench.scoring.evaluate import Evaluation
+    from sdd_bench.datasets.catalog import open_dataset
+    from sdd_bench.evaluation.evaluate import Evaluation
 
     return Evaluation(
         dataset=open_dataset(data_folder(data), split, dataset_name, grey),
@@ -92,7 +92,7 @@ def evaluation_of(
 
 def summary_text(results: Results) -> str:
     """Return the means, the worst and the best image, and what is to be said of the run, as lines for a terminal."""
-    from sdd_bench.scoring.measures import METRICS
+    from sdd_bench.metrics.table import METRICS
 
     dataset = results.dataset
     lines = [
@@ -134,7 +134,7 @@ def warn_of_empty_lpips(results: Results) -> None:
 
 def results_name(evaluation: Evaluation, protocol: str) -> str:
     """Return a name that no other dataset, split or protocol shares."""
-    from sdd_bench.scoring.protocol import named_protocol
+    from sdd_bench.evaluation.protocol import named_protocol
 
     parts = [evaluation.method.name, f"{evaluation.dataset.name}-{evaluation.split}", protocol.replace("/", "-")]
     if evaluation.flow != "dis" and named_protocol(protocol).uses_flow:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
-from sdd_bench.commands.options import job_count, jobs_option
+from sdd_bench.commands.options import ResumableCommand, job_count, jobs_option
 
 
-@click.command("synthesise")
+@click.command("synthesise", cls=ResumableCommand, short_help="Sharp photographs to misaligned pairs with known truth.")
 @click.argument("photos", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="A new folder for the pairs.")
 @click.option(
@@ -100,8 +100,8 @@ def command(
     Example:
       sdd-bench synthesise photos/ --out data/synthetic --size 1024x768 --count 20
     """
-    from sdd_bench.dataset.known_pair import Synthesis
-    from sdd_bench.dataset.synthesise import synthesise
+    from sdd_bench.synthesis.known_pair import Synthesis
+    from sdd_bench.synthesis.synthesise import synthesise
 
     settings = Synthesis(
         count=count,

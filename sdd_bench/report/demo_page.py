@@ -7,9 +7,9 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, select_autoescape
 
-from sdd_bench.dataset.manifest import Pair, read_csv
-from sdd_bench.files import write_text
-from sdd_bench.image_io import encode_png, read_pixels
+from sdd_bench.datasets.manifest import Pair, read_csv
+from sdd_bench.io.files import write_text
+from sdd_bench.io.images import encode_png, read_pixels
 from sdd_bench.report.pictures import address
 from sdd_bench.version import __version__
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from sdd_bench.geometry.similarity import Similarity
-from sdd_bench.image_io import to_pixels
+from sdd_bench.registration.similarity import Similarity
+from sdd_bench.io.images import to_pixels
 
 WIDTH_PX = 480
 JPEG_QUALITY = 80

@@ -44,7 +44,7 @@ import sys, time
 sys.argv = ["sdd-bench", "analyse"]
 import numpy as np
 from sdd_bench.cli import farewell
-from sdd_bench.interrupt import end_on_interrupt
+from sdd_bench.jobs.interrupt import end_on_interrupt
 end_on_interrupt(farewell)
 print("busy", flush=True)
 a = np.random.default_rng(0).random((9000, 9000))

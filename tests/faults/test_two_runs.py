@@ -14,7 +14,7 @@ import pytest
 
 from faults.known_jobs import Job, one_line
 from sdd_bench.errors import UserError
-from sdd_bench.run_lock import HOLDER, run_lock
+from sdd_bench.jobs.lock import HOLDER, run_lock
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from mutate import BYTES, CSV, JSON, JSON_LINES, TOML, Mutation
 from numpy.typing import NDArray
 from PIL import Image
 
-from sdd_bench.image_io import write_png
+from sdd_bench.io.images import write_png
 
 Words = tuple[str, ...]
 ONE = ("--jobs", "1")
@@ -191,7 +191,7 @@ def board(warm: Warm, root: Path, others: Path) -> None:  # noqa: ARG001
 
 def packed(warm: Warm, root: Path, others: Path) -> None:  # noqa: ARG001
     """Write an archive as ingest does, and a prepared dataset whose patches are in HDF5."""
-    from sdd_bench.dataset.archive import write_archive
+    from sdd_bench.datasets.archive import write_archive
 
     source = others / "data" / "in" / "source"
     names = sorted(path.stem for path in (source / "blur").iterdir())
@@ -230,7 +230,7 @@ def trunk(warm: Warm, root: Path, others: Path) -> None:  # noqa: ARG001
 def journal(warm: Warm, root: Path, others: Path) -> None:
     """Write what a killed analysis leaves: the journal of its finished pairs."""
     from sdd_bench.version import __version__
-    from sdd_bench.work import Item, Journal, fingerprint
+    from sdd_bench.jobs.items import Item, Journal, fingerprint
 
     shutil.copytree(others / "png8" / "in" / "source", root / "in" / "source")
     _run(warm, root, *ANALYSE)

@@ -20,10 +20,10 @@ from harness import Warm, scratch
 from known_rawdata import NAMES
 from PIL import Image
 
-from sdd_bench.dataset.archive import unpack
-from sdd_bench.dataset.store import read_patch
+from sdd_bench.datasets.archive import unpack
+from sdd_bench.datasets.store import read_patch
 from sdd_bench.errors import UserError
-from sdd_bench.image_io import read_header, read_pixels, write_png
+from sdd_bench.io.images import read_header, read_pixels, write_png
 
 
 def png(path: Path, width: int, height: int, samples: bytes = b"") -> Path:
@@ -303,7 +303,7 @@ def test_a_patch_store_that_points_elsewhere_or_asks_for_more_than_it_holds_is_r
 
 
 def test_a_list_of_names_that_its_file_cannot_hold_is_refused(tmp_path: Path) -> None:
-    from sdd_bench.dataset.dpdd import list_dpdd
+    from sdd_bench.datasets.dpdd import list_dpdd
 
     for role in ("source", "target"):
         write_png(tmp_path / "test_c" / role / "1P0A1000.png", np.zeros((8, 8, 3), np.uint8))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sdd_bench.dataset.manifest import read_prepared
+from sdd_bench.datasets.manifest import read_prepared
 from sdd_bench.errors import UserError
 
 

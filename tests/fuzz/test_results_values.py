@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from sdd_bench.errors import UserError
-from sdd_bench.scoring.protocol import build_protocol
-from sdd_bench.scoring.results import Method, Results, protocol_block, read_results, write_results
+from sdd_bench.evaluation.protocol import build_protocol
+from sdd_bench.evaluation.results import Method, Results, protocol_block, read_results, write_results
 
 NAMES = ("a", "b")
 

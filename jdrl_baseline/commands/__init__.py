@@ -1,0 +1,1 @@
+"""The commands of the JDRL baseline, one file each: parse, call, print."""

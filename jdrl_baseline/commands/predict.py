@@ -1,0 +1,115 @@
+"""sdd-bench predict: parse, call, print."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from sdd_bench.commands.options import ResumableCommand, data_folder, data_option, grey_option, torch_device
+
+
+@click.command("predict", cls=ResumableCommand, short_help="Restore images with a trained network.")
+@click.option(
+    "--checkpoint",
+    "weights",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="deblurring.pt of a run, or one of its checkpoints.",
+)
+@data_option
+@click.option("--split", default="test", show_default=True, help="Whose blur images are restored.")
+@click.option("--images", type=click.Path(path_type=Path), default=None, help="Instead of --data: a folder of images.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the predictions, PNG.")
+@click.option("--bits", type=click.Choice(["8", "16"]), default="8", show_default=True)
+@click.option("--device", default=None, help="Of one process: cpu, cuda, cuda:1, auto.  [default: cpu]")
+@click.option(
+    "--accelerator",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default=None,
+    help="What several processes run on.  [default: auto]",
+)
+@click.option("--devices", type=click.IntRange(min=1), default=1, show_default=True, help="Of each machine.")
+@click.option("--nodes", type=click.IntRange(min=1), default=1, show_default=True, help="Machines.")
+@click.option("--precision", type=click.Choice(["32", "bf16", "fp16"]), default="32", show_default=True)
+@click.option(
+    "--tile", type=int, default=0, help="Side of tiles, a multiple of 16.  [default: full frames where memory allows]"
+)
+@click.option(
+    "--maps",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Folder for maps of the blur as well: radius/ and blur_map/.",
+)
+@grey_option
+def command(
+    weights: Path,
+    data: Path | None,
+    split: str,
+    images: Path | None,
+    out: Path,
+    bits: str,
+    device: str | None,
+    accelerator: str | None,
+    devices: int,
+    nodes: int,
+    precision: str,
+    tile: int,
+    maps: Path | None,
+    grey: str,
+) -> None:
+    """Restore the blur images of a split, or of a folder, with a trained network.
+
+    Images that are there already are kept, so that a run that was cut off goes on. --devices and --nodes share the
+    images among processes, as train-baseline does the patches; docs/scale.md has the commands for a cluster.
+
+    --maps draws how blurred the networks take each pixel to be: the effective radius (16-bit, 256 times the pixels;
+    from best.pt or last.pt, which hold the reblurring network) and the 35 channels of the blur map as one picture.
+
+    \b
+    Example:
+      sdd-bench predict --checkpoint runs/sdd-eq2/deblurring.pt --data data/sdd --out predictions
+      sdd-bench predict --checkpoint runs/sdd-eq2/deblurring.pt --images holiday/ --out restored
+      sdd-bench predict --checkpoint runs/sdd-eq2/deblurring.pt --data data/lfdof --out predictions --devices 4
+    """
+    from jdrl_baseline.predict import predict
+    from jdrl_baseline.spread import Spread
+    from sdd_bench.datasets.catalog import open_dataset
+    from sdd_bench.errors import UserError
+    from sdd_bench.io.images import list_images
+
+    if images is not None:
+        if data is not None:
+            raise UserError("give --data or --images, not both")
+        found = list_images(images)
+        files = {path.stem: path for path in found}
+        alike = sorted(path.name for path in found if files[path.stem] != path)
+        if alike:
+            raise UserError(
+                f"{images}: {', '.join(alike)}: another image of that name, whose prediction would be the same file"
+            )
+    else:
+        files = {pair.name: pair.blur for pair in open_dataset(data_folder(data), split, grey=grey).split(split)}
+    if tile % 16:
+        raise UserError(f"--tile {tile}: expected a multiple of 16")
+    if devices * nodes > 1 or accelerator is not None:
+        if device is not None:
+            raise UserError(f"--device {device}: is for one process; with --devices and --nodes give --accelerator")
+        spread = Spread(accelerator or "auto", devices, nodes)
+    else:
+        spread = None
+    done = predict(
+        weights,
+        files,
+        out,
+        device=torch_device(device or "cpu"),
+        bits=int(bits),
+        precision=precision,
+        tile_px=tile,
+        grey=grey,
+        maps=maps,
+        spread=spread,
+    )
+    if done is None:
+        return
+    click.echo(f"written: {done} predictions to {out}" + (f", {len(files) - done} were there" * (done < len(files))))

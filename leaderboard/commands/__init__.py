@@ -1,0 +1,1 @@
+"""The commands of the leaderboard, one file each: parse, call, print."""

@@ -1,0 +1,148 @@
+"""sdd-bench leaderboard: parse, call, print."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from leaderboard.files import Written
+    from leaderboard.table import Row
+
+METRICS = ("psnr_db", "ssim", "lpips")
+PAGE_ONLY = "--beside, --data, --pred and --images are for the page: name it with --html FILE"
+
+
+@click.command("leaderboard", short_help="Results files to a ranked table.")
+@click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("leaderboard.csv"),
+    show_default=True,
+    help="The CSV to write; .md, .tex and -pairwise.csv of the same name lie beside it.",
+)
+@click.option(
+    "--sort",
+    default="psnr",
+    show_default=True,
+    help="The metric that ranks: psnr, ssim, lpips, mae.",
+)
+@click.option("--baseline", default=None, metavar="METHOD", help="Show each method's difference from this one.")
+@click.option(
+    "--by",
+    multiple=True,
+    type=click.Choice(["place", "blur", "misalignment"]),
+    help="Also the means over images of a place, or by terciles; may be given again.",
+)
+@click.option("--published", is_flag=True, help="Show the papers' numbers under the measured rows, never ranked.")
+@click.option(
+    "--html", type=click.Path(path_type=Path), metavar="FILE", help="Also write a page of the table, of the first one."
+)
+@click.option(
+    "--beside",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="RESULTS",
+    help="A results file, entry or folder of results under other protocols, for the page's plot of what warping "
+    "forgives; may be given again.",
+)
+@click.option("--data", type=click.Path(path_type=Path), help="The dataset, for the page's pictures.")
+@click.option("--pred", multiple=True, metavar="METHOD=FOLDER", help="Predictions to show; may be given again.")
+@click.option("--images", type=click.Path(path_type=Path), metavar="DIR", help="Write whole frames for the page here.")
+def command(
+    results: tuple[Path, ...],
+    out: Path,
+    sort: str,
+    baseline: str | None,
+    by: tuple[str, ...],
+    published: bool,
+    html: Path | None,
+    beside: tuple[Path, ...],
+    data: Path | None,
+    pred: tuple[str, ...],
+    images: Path | None,
+) -> None:
+    """Rank results of one dataset, split and protocol, with intervals and ties.
+
+    RESULTS are the JSON files that evaluate wrote, or folders of entries that submit wrote. Results of different
+    datasets, splits or protocols are refused, with a line that says in what they differ; entries hold every
+    protocol, and each gets a table of its own. Partial results are listed and not ranked. Methods that cannot be
+    told apart on these images share a rank.
+
+    \b
+    Example:
+      sdd-bench leaderboard results/*.sdd-test.anchored-1.json --out leaderboard.csv
+      sdd-bench leaderboard results/*.sdd-test.anchored-1.json --baseline "Blur image" --by place --by blur
+      sdd-bench leaderboard entries/*/ --published
+    """
+    from leaderboard.entry import read_entry
+    from leaderboard.files import Shown, write_boards
+    from leaderboard.page.data import PictureSources, build_page, entries_beside, method_folders
+    from leaderboard.submission import results_of
+    from sdd_bench.errors import UserError
+    from sdd_bench.metrics.table import column_of
+
+    if out.suffix != ".csv" or out in results:
+        raise UserError(f"--out {out}: expected the name of a CSV file")
+    if html is None and (beside or data or pred or images):
+        raise UserError(PAGE_ONLY)
+    if (data is None) != (not pred) or (images is not None and not pred):
+        raise UserError("pictures on the page need both --data DATA and --pred METHOD=FOLDER")
+    entries = [read_entry(file) for path in results for file in results_of(path)]
+    shown = Shown(column_of(sort, "--sort"), baseline, by, published)
+    apart = any(path.is_dir() or path.name == "entry.json" for path in results)
+    tables = []
+    for written in write_boards(entries, out, shown, by_protocol=apart):
+        _print(written)
+        tables.append(written)
+    if html is not None:
+        entries += [entry for path in beside for entry in entries_beside(path, tables[0].board.table)]
+        first = tables[0]
+        methods = [entry.method.name for entry in entries if entry.table == first.board.table]
+        pictures = None if data is None else PictureSources(data, method_folders(pred, methods), images=images)
+        click.echo(f"page: {build_page(html, first.board, first.reported, entries, pictures)}")
+
+
+def _print(written: Written) -> None:
+    from leaderboard.formats import text_table
+
+    table = written.board.table
+    click.echo(f"{table.dataset} / {table.split} under {table.protocol} (sha256 {table.protocol_sha256[:12]})")
+    click.echo(text_table(written.board, written.differences))
+    for name, rows in written.groups.items():
+        _print_groups(name, rows)
+    if written.reported:
+        _print_reported(written.reported)
+    click.echo(f"written: {', '.join(map(str, written.files[:1]))}, with {_short(written.files[1:])}")
+
+
+def _short(files: Sequence[Path]) -> str:
+    """Return the names of files that lie beside each other."""
+    return ", ".join(file.name for file in files)
+
+
+def _print_groups(by: str, rows: Sequence[Row]) -> None:
+    """Print what `leaderboard.groups.group_rows` returned."""
+    from leaderboard.formats import aligned
+
+    lines = [["group", "rank", "method", "mean", "95 %", "n_images"]]
+    for row in rows:
+        group = f"{row['group']} ({row['from']} to {row['to']} px)" if row["from"] else str(row["group"])
+        tie = "=" if row["tie"] else ""
+        ends = f"{row['lo']} to {row['hi']}" if row["lo"] else ""
+        lines.append([group, f"{row['rank']}{tie}", row["method"], row["mean"], ends, str(row["n_images"])])
+    click.echo(f"\nby {by}")
+    click.echo(aligned(lines, {"group", "method"}))
+
+
+def _print_reported(rows: Sequence[Row]) -> None:
+    """Print the papers' numbers, under the measured ones and apart from them."""
+    from leaderboard.formats import aligned
+
+    lines = [["reported by a paper, not measured here", "psnr_db", "ssim", "lpips", "source"]]
+    lines += [[str(row["method"]), *(str(row[f"reported_{m}"]) for m in METRICS), str(row["source"])] for row in rows]
+    click.echo(f"\n{aligned(lines, {lines[0][0], 'source'})}")

@@ -1,0 +1,29 @@
+"""sdd-bench page: the page of one method, which `evaluate --html` asks for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("page", hidden=True, short_help="Write the page of one method's results.")
+@click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--html", required=True, type=click.Path(path_type=Path), metavar="FILE", help="The page to write.")
+@click.option("--data", type=click.Path(path_type=Path), help="The dataset, for the page's pictures.")
+@click.option("--pred", "predictions", type=click.Path(path_type=Path), help="The predictions, for its pictures.")
+@click.option("--anchors", type=click.Path(path_type=Path), help="Folder of anchors.  [default: DATA/anchors]")
+def command(
+    results: tuple[Path, ...], html: Path, data: Path | None, predictions: Path | None, anchors: Path | None
+) -> None:
+    """Write the page of one method: the table of the first of RESULTS, the others beside it."""
+    from leaderboard.entry import read_entry
+    from leaderboard.page.data import PictureSources, build_page
+    from leaderboard.reported import add_reported
+    from leaderboard.table import build_board
+
+    entries = [read_entry(file) for file in results]
+    sources = None
+    if data is not None and predictions is not None:
+        sources = PictureSources(data, {entries[0].method.name: predictions}, anchors)
+    click.echo(f"page: {build_page(html, add_reported(build_board(entries[:1])), [], entries, sources)}")

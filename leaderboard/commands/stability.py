@@ -1,0 +1,49 @@
+"""sdd-bench stability: parse, call, print."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("stability", short_help="How a ranking changes with protocol, flow, metric and images.")
+@click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("stability.csv"),
+    show_default=True,
+    help="The CSV to write; a Markdown table lies beside it.",
+)
+@click.option("--reference", default="anchored/1", show_default=True, help="Protocol whose ranking is compared.")
+def command(results: tuple[Path, ...], out: Path, reference: str) -> None:
+    """Say how a ranking changes with protocol, flow, metric and the images drawn.
+
+    RESULTS are the JSON files that evaluate wrote of several methods on one split: under several protocols, with
+    several flow estimators, as many as there are. Each ranking is compared with the reference's by PSNR.
+
+    \b
+    Example:
+      sdd-bench stability results/*.sdd-test.*.json --out stability.csv
+    """
+    from leaderboard.entry import read_entry
+    from leaderboard.formats import aligned
+    from leaderboard.stability import COLUMNS, stability, stability_csv, stability_markdown
+    from sdd_bench.errors import UserError
+    from sdd_bench.io.files import write_text
+
+    if out.suffix != ".csv" or out in results:
+        raise UserError(f"--out {out}: expected the name of a CSV file")
+    rows = stability([read_entry(path) for path in results], reference)
+    write_text(out, stability_csv(rows))
+    write_text(out.with_suffix(".md"), stability_markdown(rows))
+    shown = [column for column in COLUMNS if column != "swaps"]
+    lines = [[*shown[:-1], "pairs that swap"], *([str(row[column]) for column in shown] for row in rows)]
+    click.echo(aligned(lines, {"changed", "protocol", "flow", "metric"}))
+    for row in rows:
+        if row["swaps"]:
+            click.echo(
+                f"\n{row['changed']}: {row['protocol']}, {row['metric']}\n  " + row["swaps"].replace("; ", "\n  ")
+            )
+    click.echo(f"\nwritten: {out} and {out.with_suffix('.md').name}")

@@ -1,0 +1,77 @@
+"""sdd-bench verify: parse, call, print."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from sdd_bench.commands.options import (
+    anchors_option,
+    data_folder,
+    data_option,
+    dataset_option,
+    job_count,
+    jobs_option,
+    predictions_option,
+    scoring_device_option,
+    torch_device,
+    trunk_option,
+)
+
+
+@click.command("verify", short_help="Score an entry again: is it what it says?")
+@click.argument("entry", type=click.Path(path_type=Path))
+@predictions_option
+@data_option
+@dataset_option
+@anchors_option
+@click.option(
+    "--flow", default=None, help="The estimator that the entry was scored with.  [default: of the name it gives]"
+)
+@trunk_option
+@scoring_device_option
+@jobs_option
+def command(
+    entry: Path,
+    predictions: Path,
+    data: Path | None,
+    dataset_name: str | None,
+    anchors: Path | None,
+    flow: str | None,
+    lpips_trunk: Path | None,
+    device: str,
+    jobs: int | None,
+) -> None:
+    """Score the predictions of ENTRY again and say whether it is what it says.
+
+    Checks its files and the predictions against their sha256, then compares every number of every image within a
+    millionth, under every protocol in it. Prints each difference, with both values, and then exits with 1. Nothing is
+    written into ENTRY. Give the anchors and the kind of device that it was scored with.
+
+    \b
+    Example:
+      sdd-bench verify entries/my-method --pred restored/ --data data/sdd
+    """
+    from leaderboard.submission import read_submission
+    from leaderboard.verification import verify_entry
+
+    submission = read_submission(entry)
+    found = verify_entry(
+        entry,
+        predictions,
+        data_folder(data),
+        job_count(jobs),
+        dataset_name=dataset_name,
+        anchors=anchors,
+        flow=flow,
+        lpips_trunk=lpips_trunk,
+        device=torch_device(device),
+    )
+    for difference in found:
+        click.echo(f"{entry}/: {difference}")
+    if found:
+        raise SystemExit(1)
+    click.echo(
+        f"{entry}/ is what it says: {submission.dataset['n_images']} images, {len(submission.protocols)} protocols"
+    )

@@ -1,1 +1,0 @@
-"""What the pairs are: layouts, splits, patches, preparation, synthesis."""

@@ -1,0 +1,1 @@
+"""Pairs and datasets: layouts, catalogue, splits, patches, preparation, archive."""

@@ -1,0 +1,195 @@
+"""Folders to datasets: the pairs that a layout lists, checked, with what is known of their scenes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from sdd_bench.datasets.known import LAYOUTS, missing_data_message
+from sdd_bench.datasets.layouts import Listing, describe_folder, list_two_folders
+from sdd_bench.datasets.manifest import Dataset, Pair, read_prepared
+from sdd_bench.io.text import read_rows, short, shown
+from sdd_bench.errors import UserError, fault_report
+from sdd_bench.io.headers import headers_or_faults
+from sdd_bench.io.images import ImageHeader
+from sdd_bench.jobs.run_folder import WORK_FOLDER
+
+PLACES = ("", "indoor", "outdoor")
+CHECKED_AT_ONCE = 4096
+"""Pairs whose headers are in memory together."""
+
+
+def list_dataset(root: Path, name: str | None = None) -> Listing:
+    """Return the pairs of a released dataset, with everything that is wrong with its files' names.
+
+    Args:
+        root: The folder of the dataset; nothing in it is changed.
+        name: A key of `LAYOUTS`; None recognises the dataset by its folders. Folders named blur and gt without
+            train_patches are then taken as `pairs`.
+
+    Raises:
+        UserError: No such folder, one of an unfinished run, an unknown name, folders of no (or not that) layout, or
+            no image in them.
+    """
+    if not root.is_dir():
+        raise UserError(f"{root}: no such folder\n{missing_data_message()}")
+    if (root / WORK_FOLDER).is_dir():
+        raise UserError(f"{root}: an unfinished run of ingest, prepare or synthesise; give its command again")
+    if name is not None and name not in LAYOUTS:
+        raise UserError(f"unknown dataset {name!r}, known are: {', '.join(LAYOUTS)}")
+    listing = next((found for n in _candidates(root, name) if (found := LAYOUTS[n].list_pairs(root)) is not None), None)
+    if listing is None:
+        looked_for = "\n".join(f"  {n}: {'; '.join(LAYOUTS[n].tree)}" for n in ([name] if name else LAYOUTS))
+        what = f"not the layout of {name}" if name else "no layout is recognised"
+        raise UserError(f"{root}: {what}, found: {describe_folder(root)}; expected:\n{looked_for}")
+    if not listing.pairs and not listing.faults:
+        raise UserError(f"{root}: layout {listing.layout} of {listing.name}, but no PNG, TIFF or JPEG image in it")
+    listing = _add_places(listing)
+    pairs = sorted((p.with_text(scene=p.scene or p.name) for p in listing.pairs), key=lambda p: (p.split, p.name))
+    return replace(listing, pairs=tuple(pairs), notes=(*listing.notes, *_count_notes(listing)))
+
+
+def check_listing(
+    listing: Listing, *, skip_faulty: bool = False, read_headers: bool = True, grey: str = "refuse"
+) -> Listing:
+    """Return the listing without faults, every image's header read.
+
+    Args:
+        listing: From `list_dataset`.
+        skip_faulty: Leave faulty pairs out and turn their faults into notes.
+        read_headers: False checks names alone.
+        grey: `refuse` takes a grey image as a fault, `expand` does not. Defocus maps may always be grey.
+
+    Raises:
+        UserError: All faults together; with `skip_faulty` only where no pair is left.
+    """
+    faults = list(listing.faults)
+    kept = listing.pairs
+    if read_headers:
+        good: list[Pair] = []
+        for start in range(0, len(kept), CHECKED_AT_ONCE):
+            part = [(pair, _files_of(pair)) for pair in kept[start : start + CHECKED_AT_ONCE]]
+            headers = headers_or_faults(path for _, files in part for path in files.values())
+            found = [(pair, _pair_faults(pair, files, headers, grey)) for pair, files in part]
+            faults += dict.fromkeys(fault for _, of_pair in found for fault in of_pair)
+            good += [pair for pair, of_pair in found if not of_pair]
+        faults, kept = list(dict.fromkeys(faults)), tuple(good)
+    if faults and (not skip_faulty or not kept):
+        raise fault_report(faults, f"{listing.root} ({listing.name}, {listing.layout})")
+    return replace(listing, pairs=kept, faults=(), notes=(*listing.notes, *(f"left out: {f}" for f in faults)))
+
+
+def open_dataset(path: Path, split: str | None = None, name: str | None = None, grey: str = "refuse") -> Dataset:
+    """Return a dataset that `prepare` wrote, or one as it was released.
+
+    Args:
+        path: The folder; dataset.json in it makes it a prepared one.
+        split: Return the pairs of this split alone, and read no other's headers. A released dataset without splits
+            is all `test`.
+        name: A key of `LAYOUTS` for a released dataset; None recognises it.
+        grey: `refuse` or `expand`.
+
+    Raises:
+        UserError: Nothing known there, no such split, or faults, all named.
+    """
+    if (path / "dataset.json").is_file():
+        dataset = read_prepared(path)
+        return replace(dataset, pairs=dataset.split(split)) if split is not None else dataset
+    listing = list_dataset(path, name)
+    if split == "test" and not any(pair.split for pair in listing.pairs):
+        listing = replace(listing, pairs=tuple(pair.with_text(split="test") for pair in listing.pairs))
+    if split is not None and not listing.faults:
+        listing = replace(listing, pairs=Dataset(listing.name, path, listing.pairs, {}).split(split))
+    return Dataset(listing.name, path, check_listing(listing, grey=grey).pairs, {})
+
+
+def pair_folders(blur: Path, sharp: Path, grey: str = "refuse") -> tuple[Pair, ...]:
+    """Return the pairs of any two folders, matched by name.
+
+    Raises:
+        UserError: Names without a partner, sizes that differ, unreadable images; all named.
+    """
+    pairs = check_listing(list_two_folders(blur, sharp), grey=grey).pairs
+    if not pairs:
+        raise UserError(f"{blur} and {sharp}: no PNG, TIFF or JPEG images")
+    return pairs
+
+
+def _candidates(root: Path, name: str | None) -> Iterable[str]:
+    """Return the datasets to try; without a name, folders called blur and gt are SDD only beside train_patches."""
+    if name is not None:
+        return [name]
+    return [n for n in LAYOUTS if n != "sdd" or (root / "train_patches").is_dir()]
+
+
+def _count_notes(listing: Listing) -> list[str]:
+    layout, counts = LAYOUTS.get(listing.name), Counter(p.split for p in listing.pairs)
+    return [
+        f"{split + ': ' if split else ''}{n} pairs, {layout.title} has {layout.expected[split]}"
+        for split, n in sorted(counts.items())
+        if layout and split in layout.expected and n != layout.expected[split]
+    ]
+
+
+def _add_places(listing: Listing) -> Listing:
+    """Return the listing with scene and place from places.csv, else from pairs.csv, where one lies there."""
+    path = listing.root / "places.csv"
+    if path.is_file():
+        columns, rows = read_rows(path, ("name",))
+        if not {"place", "scene"} & set(columns):
+            raise UserError(f"{path}: no column place or scene; found: {', '.join(map(short, columns[:20]))}")
+    else:
+        path = listing.root / "pairs.csv"
+        if not path.is_file() or (listing.root / "dataset.json").exists():
+            return listing
+        columns, rows = read_rows(path)
+        if "name" not in columns or not {"place", "scene"} & set(columns):
+            return listing  # somebody's own table of that name
+    known = {p.name for p in listing.pairs}
+    faults: list[str] = []
+    given: dict[str, dict[str, str]] = {}
+    wrong: set[str] = set()
+    for line, row in rows:
+        name, place = row["name"], row.get("place", "").strip()
+        if name in given:
+            faults.append(f"{path.name} line {line}: {short(name)} stands twice")
+            wrong.add(name)
+        elif name not in known:
+            faults.append(f"{path.name} line {line}: there is no pair {short(name)}")
+        if place not in PLACES:
+            what = f"place {shown(place)} of {short(name)}"
+            faults.append(f"{path.name} line {line}: {what}, expected indoor, outdoor or nothing")
+            wrong.add(name)
+        given[name] = {"scene": row.get("scene", "").strip(), "place": place}
+    pairs: list[Pair] = []
+    for pair in listing.pairs:
+        if pair.name not in wrong:
+            entry = given.get(pair.name, {"scene": "", "place": ""})
+            pairs.append(replace(pair, scene=entry["scene"] or pair.scene, place=entry["place"]))
+    return replace(listing, pairs=tuple(pairs), faults=(*listing.faults, *faults))
+
+
+def _files_of(pair: Pair) -> dict[str, Path]:
+    """Return role to file."""
+    third = pair.defocus_map
+    return {"blur": pair.blur, "sharp": pair.sharp, **({"defocus map": third} if third else {})}
+
+
+def _pair_faults(pair: Pair, files: Mapping[str, Path], headers: dict[Path, ImageHeader | str], grey: str) -> list[str]:
+    faults, sizes = [], {}
+    for role, path in files.items():
+        header = headers[path]
+        if isinstance(header, str):
+            faults.append(header)
+            continue
+        sizes[role] = f"{header.width}x{header.height}"
+        if header.bits not in (8, 16):
+            faults.append(f"{path}: {header.bits} bits a sample, expected 8 or 16")
+        if header.channels <= 2 and grey != "expand" and role != "defocus map":
+            faults.append(f"{path}: a grey image, expected RGB (convert it, or allow it with --grey expand)")
+    if len(set(sizes.values())) > 1:
+        where = f"{pair.split}/{pair.name}" if pair.split else pair.name
+        faults.append(f"{where}: " + ", ".join(f"{role} is {size}" for role, size in sizes.items()))
+    return faults

@@ -1,0 +1,104 @@
+"""The datasets this project knows: where each comes from, how it lies, how many pairs it has, and what lists them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sdd_bench import extensions
+from sdd_bench.datasets.dpdd import list_dpdd
+from sdd_bench.datasets.layouts import (
+    Listing,
+    list_ded,
+    list_lfdof,
+    list_pairs,
+    list_realdof,
+    list_rtf,
+    list_sdd,
+)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A dataset as it lies on a disk.
+
+    Attributes:
+        list_pairs: Folder to the pairs in it, or None if the folder is not of this layout.
+        title: What people call the dataset.
+        source: Where it is had.
+        tree: Lines that show its files.
+        expected: Published number of pairs by split; the empty split is a dataset that is not split.
+    """
+
+    list_pairs: Callable[[Path], Listing | None]
+    title: str
+    source: str
+    tree: tuple[str, ...]
+    expected: Mapping[str, int] = field(default_factory=dict)
+
+
+LAYOUTS: dict[str, Layout] = {
+    "sdd": Layout(
+        list_sdd,
+        "SDD",
+        "https://github.com/ssscrytal/Reblurring-guided-JDRL and https://github.com/liyucs/JDRL",
+        (
+            "train_patches/{blur,gt}/NAME.png and test/{blur,gt}/NAME.png",
+            "or {train,test}/{blur,gt}/NAME.png",
+            "or blur/NAME.png and gt/NAME.png",
+        ),
+        {"train_patches": 4830, "train": 115, "test": 35, "": 150},
+    ),
+    "dpdd": Layout(
+        list_dpdd,
+        "DPDD",
+        "https://github.com/Abdullah-Abuolaim/defocus-deblurring-dual-pixel",
+        ("{train,val,test}_c/{source,target}/NAME.png", "file_names/{train,val,test}_{src,trg}.npy, where at hand"),
+        {"train": 350, "val": 74, "test": 76},
+    ),
+    "lfdof": Layout(
+        list_lfdof,
+        "LFDOF",
+        "https://github.com/binorchen/AIFNET",
+        ("{train,test}_data/input/IMG_x/IMG_x_ap*_kk.png and {train,test}_data/ground_truth/IMG_x.png",),
+        {"train": 11261, "test": 725},
+    ),
+    "rtf": Layout(
+        list_rtf,
+        "RTF",
+        "linked from https://github.com/binorchen/AIFNET, else from its authors",
+        ("image/0/image_NN.png and GT/sharp_NN.png",),
+        {"test": 22},
+    ),
+    "ded": Layout(
+        list_ded,
+        "DED",
+        "https://github.com/xytmhy/DID-ANet-Defocus-Deblurring",
+        ("image/image_<n>.jpg, sharp/<prefix>_<n>.jpg and filtered/defocus_filterd_<n>.png",),
+        {"": 1112},
+    ),
+    "realdof": Layout(
+        list_realdof,
+        "RealDOF",
+        "https://github.com/codeslake/IFAN",
+        ("source/NN.png and target/NN.png",),
+        {"test": 50},
+    ),
+    **extensions.load_extensions(extensions.DATASETS, Layout),
+    "pairs": Layout(
+        list_pairs,
+        "Any other pairs",
+        "your own photographs",
+        ("blur/NAME.png and gt/NAME.png", "or {train,val,test}/{blur,gt}/NAME.png"),
+    ),
+}
+"""Dataset name to its layout, in the order in which a folder is recognised."""
+
+
+def missing_data_message() -> str:
+    """Return what to tell a person who has no data yet: each dataset, where it comes from and how it must lie."""
+    lines = ["No dataset there. The toolkit downloads none; these layouts are taken as they are:"]
+    for name, layout in LAYOUTS.items():
+        lines += [f"  {layout.title} (--dataset {name}): {layout.source}", *(f"      {line}" for line in layout.tree)]
+    return "\n".join([*lines, "  `sdd-bench demo` runs without any of them."])

@@ -1,0 +1,240 @@
+"""What a pair and a dataset are, and the files that hold them: dataset.json, pairs.csv."""
+
+from __future__ import annotations
+
+import copy
+import csv
+import hashlib
+import io
+import itertools
+import json
+import re
+import stat
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PureWindowsPath
+from typing import Any
+
+from sdd_bench.io.text import control_in, read_json, read_rows, short, shown
+from sdd_bench.errors import UserError, fault_report
+from sdd_bench.jobs.path_text import OptionalPathText, PathText
+
+PAIR_COLUMNS = (
+    "split", "name", "scene", "place", "blur", "sharp", "width", "height", "bits", "blur_sha256", "sharp_sha256",
+    "defocus_map", "defocus_map_sha256",
+)  # fmt: skip
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A blurry and a sharp photograph of one scene, and where they are.
+
+    Attributes:
+        name: Unique within its split; predictions are matched to it.
+        split: `train`, `val`, `test`, `train_patches`, or empty where the dataset is not split yet.
+        blur: The blurry image.
+        sharp: The sharp image; several pairs may share one (LFDOF).
+        defocus_map: The third role of DED, where there is one.
+        scene: What must stay on one side of a split; the name where nothing else is known.
+        place: `indoor`, `outdoor` or empty.
+    """
+
+    name: str
+    split: str
+    blur: PathText = PathText()  # noqa: RUF009 - a descriptor without state of its own
+    sharp: PathText = PathText()  # noqa: RUF009
+    defocus_map: OptionalPathText = OptionalPathText()  # noqa: RUF009
+    scene: str = ""
+    place: str = ""
+
+    def with_text(self, *, split: str | None = None, scene: str | None = None) -> Pair:
+        """Return the pair with another split or scene: many times as fast as `dataclasses.replace`, which reads paths.
+
+        >>> Pair("a", "", Path("b.png"), Path("g.png")).with_text(split="test").split
+        'test'
+        """
+        twin = copy.copy(self)
+        twin.__dict__.update({k: v for k, v in (("split", split), ("scene", scene)) if v is not None})
+        return twin
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A named list of pairs.
+
+    Attributes:
+        name: `sdd`, `dpdd`, ...; the name in dataset.json where `prepare` wrote it.
+        root: The folder given.
+        pairs: Sorted by split and name.
+        manifest: The content of dataset.json; empty for a dataset read as it was released.
+    """
+
+    name: str
+    root: Path
+    pairs: tuple[Pair, ...]
+    manifest: dict[str, Any]
+
+    def split(self, name: str) -> tuple[Pair, ...]:
+        """Return the pairs of one split.
+
+        Raises:
+            UserError: The dataset has no such split; the message lists those it has.
+        """
+        chosen = tuple(p for p in self.pairs if p.split == name)
+        if not chosen:
+            found = ", ".join(sorted({p.split or "(not split)" for p in self.pairs}))
+            raise UserError(f"{self.root}: no split {name!r} in dataset {self.name}, found: {found}")
+        return chosen
+
+
+def content_sha256(rows: Iterable[tuple[str, str, str]]) -> str:
+    """Return the digest of a list of (name, blur_sha256, sharp_sha256), whatever its order.
+
+    The same photographs give the same digest whether they were prepared or are read as released.
+    """
+    lines = sorted(f"{name}\t{blur}\t{sharp}\n" for name, blur, sharp in rows)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return rows as CSV text with a header line and plain newlines."""
+    return "".join(csv_parts(columns, rows))
+
+
+def csv_parts(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    """Yield the lines of `csv_text`."""
+    for row in itertools.chain((columns,), rows):
+        line = io.StringIO()
+        csv.writer(line, lineterminator="\n").writerow(row)
+        yield line.getvalue()
+
+
+def safe_cell(value: object) -> object:
+    """Return a cell that a spreadsheet will not take for a formula: an apostrophe before what might be one.
+
+    >>> safe_cell("-1+1"), safe_cell("-0.25"), safe_cell("a-b")
+    ("'-1+1", '-0.25', 'a-b')
+    """
+    if not isinstance(value, str) or value[:1] not in ("=", "+", "-", "@", "\t", "\r"):
+        return value
+    return value if re.fullmatch(r"-(\d+(\.\d+)?|inf)", value) else f"'{value}"
+
+
+def json_text(value: object) -> str:
+    """Return a value as indented JSON text, non-ASCII kept, ending in a newline."""
+    text = io.StringIO()  # grows by the text; json.dumps would hold every number and comma as a string first
+    json.dump(value, text, indent=1, ensure_ascii=False, allow_nan=False)
+    text.write("\n")
+    return text.getvalue()
+
+
+def json_parts(content: Mapping[str, object], key: str, rows: Iterable[object]) -> Iterator[str]:
+    """Yield `json_text` of a table whose last entry, `key`, is the list of rows; one piece a row.
+
+    >>> "".join(json_parts({"a": 1}, "b", [{"c": "x"}, {}])) == json_text({"a": 1, "b": [{"c": "x"}, {}]})
+    True
+    """
+    head, tail = json_text({**content, key: [0]}).rsplit("0", 1)
+    before = head
+    for row in rows:
+        yield before + json_text(row).rstrip("\n").replace("\n", "\n  ")
+        before = ",\n  "
+    yield tail if before != head else json_text({**content, key: []})
+
+
+def read_csv(path: Path, required: Sequence[str]) -> list[dict[str, str]]:
+    """Return the rows of a CSV file as dicts; errors as `text_files.read_rows`."""
+    return [row for _, row in read_rows(path, required)[1]]
+
+
+def read_prepared(root: Path) -> Dataset:
+    """Return a dataset that `prepare` wrote.
+
+    The folder itself may be a link; what it lists must lie in it when all links are followed.
+
+    Raises:
+        UserError: dataset.json or pairs.csv is damaged, or listed files are missing or lie elsewhere (all named).
+    """
+    manifest = _read_manifest(root / "dataset.json")
+    places = _Places(root)
+    pairs, faults = [], []
+    seen: set[tuple[str, str]] = set()
+    for line, row in read_rows(root / "pairs.csv", PAIR_COLUMNS[:6])[1]:
+        split, name = row["split"], row["name"]
+        found = [f"{key} {shown(row[key])} is no plain name" for key in ("split", "name") if not is_plain(row[key])]
+        if (split, name) in seen:
+            found.append(f"{split}/{name} stands twice")
+        seen.add((split, name))
+        paths = {role: row[role] for role in ("blur", "sharp", "defocus_map") if row.get(role)}
+        found += [fault for role, relative in paths.items() if (fault := places.fault(role, relative))]
+        if "blur" not in paths or "sharp" not in paths:
+            found.append("blur or sharp is empty")
+        faults += [f"line {line}: {fault}" for fault in found]
+        if not found:
+            blur, sharp = (root / paths[role] for role in ("blur", "sharp"))
+            third = root / paths["defocus_map"] if "defocus_map" in paths else None
+            pairs.append(Pair(name, split, blur, sharp, third, row["scene"], row["place"]))
+    if faults:
+        raise fault_report(faults, str(root / "pairs.csv"))
+    return Dataset(str(manifest["name"]), root, tuple(sorted(pairs, key=lambda p: (p.split, p.name))), manifest)
+
+
+def is_plain(name: str) -> bool:
+    """Return whether a name can be that of a file in a folder on every system: no separator, drive or dot in front.
+
+    >>> [is_plain(name) for name in ("0001", "..", "a/b", "C:x", ".hidden", "a\\nb")]
+    [True, False, False, False, False, False]
+    """
+    if name[:1] in ("", ".") or control_in(name) is not None or any(c in name for c in "\t\n\r"):
+        return False
+    return PureWindowsPath(name).name == name
+
+
+class _Places:
+    """Whether files that a dataset lists lie in its folder, links followed; every folder of them is looked up once."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._inside: dict[Path, bool] = {}
+
+    def fault(self, role: str, relative: str) -> str:
+        """Return what is wrong with a listed file; nothing if nothing is."""
+        if relative[0] == "/" or relative[1:2] == ":" or "\\" in relative or ".." in relative.split("/"):
+            return f"{role} {shown(relative)} points outside the dataset"
+        full = self._root / relative
+        try:
+            kind = full.lstat().st_mode
+            if stat.S_ISLNK(kind):
+                kind, inside = full.stat().st_mode, self._holds(full)
+            else:
+                inside = self._holds(full.parent)
+        except (FileNotFoundError, NotADirectoryError):
+            return f"{role} {short(relative)} is missing"
+        except OSError as error:
+            return f"{role} {short(relative)} cannot be read ({error.strerror or error})"
+        if not inside:
+            return f"{role} {short(relative)} lies outside the dataset, where a link leads"
+        return "" if stat.S_ISREG(kind) else f"{role} {short(relative)} is no file"
+
+    def _holds(self, path: Path) -> bool:
+        if path not in self._inside:
+            self._inside[path] = path.resolve().is_relative_to(self._root.resolve())
+        return self._inside[path]
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    manifest = read_json(path)
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("name"), str):
+        raise UserError(f"{path}: no dataset name; not written by sdd-bench prepare")
+    if manifest.get("schema") != SCHEMA:
+        raise UserError(f"{path}: schema {shown(manifest.get('schema'))}, this version reads schema {SCHEMA}")
+    said = {"sha256": str} | ({"pairs": dict, "patches": dict, "notes": list} if "request" in manifest else {})
+    for key, kind in said.items():
+        if not isinstance(manifest.get(key, "" if kind is str else None), kind):
+            raise UserError(f"{path}: {key} is {shown(manifest.get(key))}, damaged; prepare the dataset again")
+    if "request" in manifest:
+        counts = [*manifest["pairs"].values(), manifest["patches"].get("count")]
+        if not all(type(count) is int for count in counts) or not all(isinstance(n, str) for n in manifest["notes"]):
+            raise UserError(f"{path}: the counts of pairs or patches, or the notes, are damaged; prepare it again")
+    return manifest

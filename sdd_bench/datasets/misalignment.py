@@ -1,0 +1,100 @@
+"""The misalignment of every pair of a dataset: misalignment.csv in the names of truth.csv, and a summary beside it."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from array import array
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import scipy
+
+from sdd_bench.datasets.manifest import Pair, csv_parts, json_text
+from sdd_bench.errors import UserError
+from sdd_bench.io.files import write_parts, write_text
+from sdd_bench.registration.align import analyse
+from sdd_bench.registration.analysis import KINDS, NUMBERS
+from sdd_bench.io.images import read_image
+from sdd_bench.jobs.packed import Packed
+from sdd_bench.jobs.run_folder import journal_of
+from sdd_bench.version import __version__
+from sdd_bench.jobs.items import Item, fingerprint, map_items
+from sdd_bench.jobs.workers import Workers
+
+COLUMNS = ("name", *NUMBERS, "confidence", "kind", "split")
+DIGITS = {"zoom": 7, "rotation_deg": 5, "confidence": 3}
+"""Decimals of a column; four where none are given."""
+
+
+def analyse_pairs(
+    pairs: Sequence[Pair], out: Path, jobs: Workers, grey: str = "refuse", *, fast: bool = False
+) -> Sequence[dict[str, Any]]:
+    """Write the analysis of pairs to `out` and a summary beside it; return the rows.
+
+    Args:
+        pairs: Names must be unique within a split.
+        out: The CSV. While the work goes on, a journal lies beside it, and a killed run goes on from it.
+        jobs: Worker processes; the numbers do not depend on it.
+        grey: `refuse` or `expand`.
+        fast: As in `analyse`; the summary says so.
+
+    Raises:
+        UserError: Images that cannot be read, or of two sizes in a pair; all named.
+    """
+    how = [__version__, grey, *(["fast"] if fast else [])]
+    items = [Item(f"{p.split}/{p.name}".lstrip("/"), (p, grey, fast), fingerprint(how, p.blur, p.sharp)) for p in pairs]
+    with journal_of(out, out.with_suffix(".json")) as journal:
+        results = map_items(_analyse_files, items, jobs=jobs, label="analyse", where="analyse", journal=journal)
+        rows = Packed({k: math.nan if v is None else v for k, v in row.items()} for row in results)
+        write_parts(out, csv_parts(COLUMNS, ([_cell(column, row[column]) for column in COLUMNS] for row in rows)))
+        write_text(out.with_suffix(".json"), json_text(summarise(rows, fast=fast)))
+        journal.remove()
+    return rows
+
+
+def summarise(rows: Sequence[Mapping[str, Any]], *, fast: bool = False) -> dict[str, Any]:
+    """Return counts by kind, medians and extremes of what was measured, whether fast, and versions."""
+    kinds = Counter(row["kind"] for row in rows)
+    columns = {name: array("d") for name in (*NUMBERS, "confidence")}
+    for row in rows:
+        if row["kind"] != "failed":
+            for name, column in columns.items():
+                column.append(row[name])
+    numbers = {}
+    for name, values in columns.items():
+        if values:
+            numbers[name] = {"median": statistics.median(values), "min": min(values), "max": max(values)}
+    return {
+        "pairs": len(rows),
+        "fast": fast,
+        "kinds": {kind: kinds[kind] for kind in KINDS if kinds[kind]},
+        "numbers": numbers,
+        "convention": "p_blur = c + zoom * R(rotation) * (p_sharp - c) + shift, c the centre of the frame",
+        "versions": {
+            "sdd-bench": __version__,
+            "numpy": np.__version__,
+            "opencv": cv2.__version__,
+            "scipy": scipy.__version__,
+        },
+    }
+
+
+def _analyse_files(task: tuple[Pair, str, bool]) -> dict[str, Any]:
+    pair, grey, fast = task
+    try:
+        analysis = analyse(read_image(pair.blur, grey=grey), read_image(pair.sharp, grey=grey), fast=fast)
+    except ValueError as error:
+        raise UserError(f"{pair.name}: {error}") from None
+    row = {"name": pair.name, **analysis.row(), "split": pair.split}
+    return {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in row.items()}  # JSON has no NaN
+
+
+def _cell(column: str, value: Any) -> str:
+    if not isinstance(value, float):
+        return str(value)
+    return "" if math.isnan(value) else f"{value:.{DIGITS.get(column, 4)}f}"

@@ -1,0 +1,222 @@
+"""Windows of a frame, their sharpness, and the named recipes that say which are kept.
+
+The papers say only that training pairs are "resized and cropped" like DPDNet's, so a recipe is named in
+dataset.json; `RECIPES` holds the candidates, and four of them give SDD's 4,830 = 115 x 42 patches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sdd_bench.io.images import Pixels
+
+SOBEL_KERNELS = (3, 7, 11, 15)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How windows are laid over a frame and which are kept.
+
+    Attributes:
+        name: The key in `RECIPES`.
+        scales: The frame is resized by each of these in turn; empty where `size` is given.
+        size: (width, height) the frame is resized to, whatever its aspect.
+        overlap_percent: Share of a window that the next one covers again.
+        clamp_edges: Whether a last row and column flush with the edge are added.
+        drop_percent: Share of a scale's windows, the least sharp, that is left out (rounded down).
+        window_px: Side of a window.
+    """
+
+    name: str
+    scales: tuple[float, ...] = (1.0,)
+    size: tuple[int, int] | None = None
+    overlap_percent: int = 60
+    clamp_edges: bool = True
+    drop_percent: int = 30
+    window_px: int = 512
+
+    def __post_init__(self) -> None:
+        if self.window_px < 16 or not 0 <= self.overlap_percent < 100 or not 0 <= self.drop_percent < 100:
+            raise ValueError(f"a recipe needs a window of at least 16 px and percentages under 100, not {self}")
+
+    def frame_sizes(self, width: int, height: int) -> list[tuple[int, int]]:
+        """Return the (width, height) a frame is resized to, one for each scale.
+
+        >>> RECIPES["half-70"].frame_sizes(4096, 2160)
+        [(2048, 1080)]
+        """
+        if self.size:
+            return [self.size]
+        return [(round(width * s), round(height * s)) for s in self.scales]
+
+
+RECIPES: dict[str, Recipe] = {
+    recipe.name: recipe
+    for recipe in (
+        Recipe("half-70", scales=(0.5,), overlap_percent=70),
+        Recipe("full-20", overlap_percent=20),
+        Recipe("pyramid", scales=(1.0, 0.5, 0.25), overlap_percent=0, clamp_edges=False, drop_percent=0),
+        Recipe("dpdnet-2160", scales=(), size=(2160, 1440)),
+        Recipe("dpdnet"),
+    )
+}
+DEFAULT_RECIPES = {"sdd": "half-70", "dpdd": "dpdnet"}
+"""For every other dataset: `dpdnet`."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """A window chosen from a resized frame.
+
+    Attributes:
+        x: Left edge in the resized frame, px.
+        y: Upper edge in the resized frame, px.
+        level: Which of the recipe's frame sizes it lies in.
+        scale: Width of the resized frame over that of the frame.
+        sharpness: Energy in 0..1, relative to the other windows of the level.
+    """
+
+    x: int
+    y: int
+    level: int
+    scale: float
+    sharpness: float
+
+
+def window_origins(width: int, height: int, recipe: Recipe) -> list[tuple[int, int]]:
+    """Return (x, y) of every window of a frame, row by row.
+
+    Raises:
+        ValueError: The frame is smaller than a window.
+
+    >>> len(window_origins(2048, 1080, RECIPES["half-70"])), len(window_origins(1680, 1120, RECIPES["dpdnet"]))
+    (60, 28)
+    """
+    side = recipe.window_px
+    if width < side or height < side:
+        raise ValueError(f"a frame of {width}x{height} is smaller than the window of {side} px")
+    stride = side * (100 - recipe.overlap_percent) // 100
+
+    def positions(length: int) -> list[int]:
+        starts = list(range(0, length - side + 1, stride))
+        if recipe.clamp_edges and starts[-1] != length - side:
+            starts.append(length - side)
+        return starts
+
+    return [(x, y) for y in positions(height) for x in positions(width)]
+
+
+def kept_count(windows: int, recipe: Recipe) -> int:
+    """Return how many of a level's windows stay.
+
+    >>> kept_count(60, RECIPES["full-20"]), kept_count(28, RECIPES["dpdnet"])
+    (42, 20)
+    """
+    return windows - windows * recipe.drop_percent // 100
+
+
+def patch_count(width: int, height: int, recipe: Recipe) -> int:
+    """Return how many patches a pair of this size gives.
+
+    >>> [patch_count(4096, 2160, RECIPES[r]) for r in ("half-70", "full-20", "pyramid", "dpdnet-2160")]
+    [42, 42, 42, 42]
+    """
+    return sum(kept_count(len(window_origins(*size, recipe)), recipe) for size in recipe.frame_sizes(width, height))
+
+
+def sobel_sums(grey: NDArray[np.integer], origins: list[tuple[int, int]], window_px: int) -> NDArray[np.float64]:
+    """Return the summed Sobel magnitude of each window for each kernel, (windows, kernels).
+
+    The gradient is taken once a frame and summed by an integral image, where DPDNet takes it again in every
+    window; the two differ only in the 1 to 7 pixels along a window's edge that its own border reflects.
+    """
+    sums = np.empty((len(origins), len(SOBEL_KERNELS)))
+    x, y = np.array(origins).T
+    source = grey.astype(np.float32)
+    for column, kernel in enumerate(SOBEL_KERNELS):
+        # The unnormalised kernels of 15 reach 2^26; the scale keeps float32 sums far from their limits.
+        scale = 1.0 / 4.0 ** (kernel - 1)
+        magnitude = cv2.magnitude(
+            cv2.Sobel(source, cv2.CV_32F, 1, 0, ksize=kernel, scale=scale),
+            cv2.Sobel(source, cv2.CV_32F, 0, 1, ksize=kernel, scale=scale),
+        )
+        total = cv2.integral(magnitude, sdepth=cv2.CV_64F)
+        sums[:, column] = (
+            total[y + window_px, x + window_px] - total[y, x + window_px] - total[y + window_px, x] + total[y, x]
+        )
+    return sums
+
+
+def sharpness_energy(sums: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return each window's sharpness in 0..1: the product of its min-max-normalised sums.
+
+    A kernel whose sums are all equal (a constant frame) counts as 0 for every window, where the original
+    divides by zero. Rounded to 12 digits, so that ties are ties on every machine.
+
+    Args:
+        sums: (windows, kernels).
+
+    Reference:
+        A. Abuolaim, M. S. Brown. Defocus Deblurring Using Dual-Pixel Data. ECCV 2020, and its released settings.
+
+    >>> sharpness_energy(np.array([[1.0, 4.0], [2.0, 8.0], [3.0, 6.0]])).tolist()
+    [0.0, 0.5, 0.5]
+    """
+    low, high = sums.min(axis=0), sums.max(axis=0)
+    spread = np.where(high > low, high - low, 1.0)
+    return np.asarray(np.round(np.prod((sums - low) / spread, axis=1), 12))
+
+
+def keep_sharpest(energy: NDArray[np.floating], keep: int) -> list[int]:
+    """Return the indices of the `keep` highest energies in ascending order; of equals the earlier stay.
+
+    >>> keep_sharpest(np.array([0.5, 0.1, 0.5, 0.9]), 2)
+    [0, 3]
+    """
+    ranked = sorted(range(len(energy)), key=lambda i: (-energy[i], i))
+    return sorted(ranked[:keep])
+
+
+def resized(pixels: Pixels, size: tuple[int, int]) -> Pixels:
+    """Return a frame at (width, height): area averages when smaller, cubic when larger, samples rounded."""
+    if (pixels.shape[1], pixels.shape[0]) == size:
+        return pixels
+    shrinks = size[0] <= pixels.shape[1] and size[1] <= pixels.shape[0]
+    out: Any = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
+    return cast(Pixels, out)
+
+
+def choose_windows(sharp: Pixels, recipe: Recipe) -> list[Window]:
+    """Return the windows of a pair that a recipe keeps, chosen on the sharp frame.
+
+    Args:
+        sharp: (H, W, 3) uint8 or uint16 RGB.
+        recipe: Which windows and how many.
+
+    Raises:
+        ValueError: A resized frame is smaller than a window.
+    """
+    chosen = []
+    for level, size in enumerate(recipe.frame_sizes(sharp.shape[1], sharp.shape[0])):
+        origins = window_origins(*size, recipe)
+        grey = cv2.cvtColor(resized(sharp, size), cv2.COLOR_RGB2GRAY)
+        energy = sharpness_energy(sobel_sums(np.asarray(grey), origins, recipe.window_px))
+        for index in keep_sharpest(energy, kept_count(len(origins), recipe)):
+            chosen.append(Window(*origins[index], level, size[0] / sharp.shape[1], float(energy[index])))
+    return chosen
+
+
+def cut(frame: Pixels, windows: list[Window], recipe: Recipe) -> Iterator[Pixels]:
+    """Yield the windows of a frame, (window_px, window_px, 3), in their order."""
+    sizes = recipe.frame_sizes(frame.shape[1], frame.shape[0])
+    level, image = -1, frame
+    for window in windows:
+        if window.level != level:
+            level, image = window.level, resized(frame, sizes[window.level])
+        yield image[window.y : window.y + recipe.window_px, window.x : window.x + recipe.window_px]

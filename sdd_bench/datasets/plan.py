@@ -1,0 +1,136 @@
+"""A source folder and the person's choices to a preparation: layout, split and recipe decided."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from sdd_bench.datasets.catalog import Listing, check_listing, list_dataset
+from sdd_bench.datasets.manifest import Pair
+from sdd_bench.datasets.patches import DEFAULT_RECIPES, RECIPES, Recipe
+from sdd_bench.datasets.prepare import Preparation
+from sdd_bench.datasets.split import read_split_file, sdd_note, split_fraction, split_sdd
+from sdd_bench.errors import UserError
+from sdd_bench.io.files import file_sha256
+from sdd_bench.jobs.workers import Workers
+
+DEFAULT_FRACTION = 0.8
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the person chose; None leaves a choice to the dataset.
+
+    Attributes:
+        dataset: A key of the catalog; None recognises the layout.
+        name: Name for dataset.json; None takes the catalog's.
+        fraction: Share of pairs that train gets.
+        split_file: A CSV with name,split.
+        group_by: `scene` or `similar`: what must stay on one side.
+        seed: Of the split.
+        recipe: A key of `RECIPES`, or `none` for no patches.
+        window_px: Side of a patch instead of the recipe's.
+        store: `png` or `hdf5`.
+        grey: `refuse` or `expand`.
+        skip_faulty: Leave faulty pairs out instead of refusing.
+    """
+
+    dataset: str | None = None
+    name: str | None = None
+    fraction: float | None = None
+    split_file: Path | None = None
+    group_by: str | None = None
+    seed: int = 0
+    recipe: str | None = None
+    window_px: int | None = None
+    store: str = "png"
+    grey: str = "refuse"
+    skip_faulty: bool = False
+
+
+def plan(source: Path, choices: Choices, jobs: Workers) -> Preparation:
+    """Return what is to be prepared from a source folder.
+
+    Raises:
+        UserError: Unknown layout or recipe, faulty pairs (all named), a split that does not apply.
+    """
+    found = list_dataset(source, choices.dataset)
+    listing = check_listing(found, skip_faulty=choices.skip_faulty, grey=choices.grey)
+    if not listing.pairs:
+        raise UserError(f"{source}: no pairs in layout {listing.name} ({listing.layout})")
+    pairs, split, notes = _decide_split(listing, choices, jobs)
+    return Preparation(
+        name=choices.name or listing.name,
+        layout=listing.layout,
+        pairs=pairs,
+        split=split,
+        recipe=choose_recipe(listing.name, choices),
+        store=choices.store,
+        grey=choices.grey,
+        notes=(*listing.notes, *notes),
+        skip_faulty=choices.skip_faulty,
+    )
+
+
+def choose_recipe(dataset: str, choices: Choices) -> Recipe | None:
+    """Return the patch recipe asked for, else the dataset's own.
+
+    Raises:
+        UserError: Unknown recipe or a window no recipe can have.
+    """
+    name = choices.recipe or DEFAULT_RECIPES.get(dataset, "dpdnet")
+    if name == "none":
+        return None
+    if name not in RECIPES:
+        raise UserError(f"--recipe {name}: expected one of {', '.join(RECIPES)}, none")
+    try:
+        return replace(RECIPES[name], window_px=choices.window_px) if choices.window_px else RECIPES[name]
+    except ValueError as error:
+        raise UserError(f"--window {choices.window_px}: {error}") from None
+
+
+def _decide_split(
+    listing: Listing, choices: Choices, jobs: Workers
+) -> tuple[tuple[Pair, ...], dict[str, Any], tuple[str, ...]]:
+    """Return the pairs with their split, how it came about, and notes on it."""
+    asked = choices.split_file is not None or choices.fraction is not None or choices.group_by is not None
+    if all(pair.split for pair in listing.pairs):
+        if asked:
+            raise UserError(
+                f"{listing.name} ({listing.layout}): comes with its own split; --split, --split-file and "
+                "--group-by do not apply"
+            )
+        return listing.pairs, {"method": "given by the layout"}, ()
+    notes: tuple[str, ...] = ()
+    if choices.split_file is not None:
+        assigned = read_split_file(choices.split_file, [p.name for p in listing.pairs])
+        how: dict[str, Any] = {
+            "method": "list file",
+            "file": choices.split_file.name,
+            "file_sha256": file_sha256(choices.split_file),
+        }
+    elif listing.name == "sdd" and choices.fraction is None and choices.group_by is None:
+        assigned = split_sdd(listing.pairs, choices.seed)
+        note = sdd_note(listing.pairs, assigned)
+        notes = (note,) if note else ()
+        places = any(p.place for p in listing.pairs)
+        how = {"method": "115/35, by place" if places else "115/35", "seed": choices.seed}
+    else:
+        fraction = DEFAULT_FRACTION if choices.fraction is None else choices.fraction
+        groups, grouping = _groups(listing, choices.group_by, jobs)
+        assigned = split_fraction(listing.pairs, fraction, choices.seed, groups)
+        how = {"method": "fraction", "fraction": fraction, "seed": choices.seed, "group_by": grouping}
+    return tuple(pair.with_text(split=assigned[pair.name]) for pair in listing.pairs), how, notes
+
+
+def _groups(listing: Listing, group_by: str | None, jobs: Workers) -> tuple[Mapping[str, str] | None, str]:
+    """Return name to group and what groups are; scenes nobody named are near-duplicates instead."""
+    if group_by is None:
+        return None, "none"
+    if group_by == "scene" and any(pair.scene not in ("", pair.name) for pair in listing.pairs):
+        return {pair.name: pair.scene or pair.name for pair in listing.pairs}, "scene"
+    from sdd_bench.datasets.similar import similar_groups
+
+    return similar_groups(listing.pairs, jobs), "near-duplicates by perceptual hash"

@@ -1,0 +1,239 @@
+"""A source folder to a prepared dataset: frames, splits, patches, manifest.
+
+Every pair is one item of work; its frames and patches are written before it is journalled, so that a killed run
+goes on where it stopped and ends with the same bytes. Nothing in the source is ever opened for writing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import imagecodecs
+import numpy as np
+
+from sdd_bench.datasets import store
+from sdd_bench.datasets.manifest import (
+    PAIR_COLUMNS,
+    SCHEMA,
+    Pair,
+    content_sha256,
+    csv_parts,
+    json_text,
+    read_prepared,
+)
+from sdd_bench.datasets.pair_files import IMPORTED, PairTask, prepare_pair
+from sdd_bench.datasets.patches import Recipe
+from sdd_bench.io.files import file_sha256, write_parts, write_text
+from sdd_bench.jobs.run_folder import RunFolder
+from sdd_bench.version import __version__
+from sdd_bench.jobs.items import Item, Journal, fingerprint, map_items
+from sdd_bench.jobs.workers import Workers
+
+PATCH_COLUMNS = ("name", "pair", "x", "y", "scale", "sharpness")
+CONVENTIONS = {
+    "image": "8- or 16-bit RGB files; 0..1 means 0..255 or 0..65535; EXIF orientation applied on reading",
+    "pixel": "(0, 0) is the centre of the upper left pixel, x right, y down",
+    "patch": "x, y in pixels of the frame resized by scale (width of the resized frame over the frame's)",
+}
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """Everything that decides what a prepared dataset holds.
+
+    Attributes:
+        name: Dataset name written to dataset.json.
+        layout: The layout the source was read as.
+        pairs: Every pair with its split decided.
+        split: How it was decided, for dataset.json.
+        recipe: Patch recipe, or None for frames alone.
+        store: `png` or `hdf5`.
+        grey: `refuse` or `expand`.
+        notes: Differences from the published counts, pairs left out.
+        skip_faulty: Leave pairs that cannot be decoded out instead of refusing.
+    """
+
+    name: str
+    layout: str
+    pairs: tuple[Pair, ...]
+    split: dict[str, Any]
+    recipe: Recipe | None
+    store: str = "png"
+    grey: str = "refuse"
+    notes: tuple[str, ...] = ()
+    skip_faulty: bool = False
+
+    def __post_init__(self) -> None:
+        if self.store not in store.STORES:
+            raise ValueError(f"store must be one of {store.STORES}, not {self.store!r}")
+        if any(not p.split for p in self.pairs):
+            raise ValueError("every pair needs a split")
+
+    def request(self) -> dict[str, Any]:
+        """Return the configuration as JSON can hold it; two runs with the same request give the same dataset."""
+        listing = hashlib.sha256()
+        for pair in self.pairs:
+            files = "\t".join(f"{path.name}\t{path.stat().st_size}" for path in (pair.blur, pair.sharp))
+            listing.update(f"{pair.split}\t{pair.name}\t{pair.scene}\t{pair.place}\t{files}\n".encode())
+        return {
+            "name": self.name,
+            "layout": self.layout,
+            "split": self.split,
+            "recipe": _recipe_json(self.recipe),
+            "store": self.store,
+            "grey": self.grey,
+            "skip_faulty": self.skip_faulty,
+            "source_listing_sha256": listing.hexdigest(),
+        }
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a preparation wrote: pairs a split, number of patches, notes, and whether it was there already."""
+
+    pairs: dict[str, int]
+    patches: int
+    notes: tuple[str, ...]
+    already_there: bool = False
+
+
+def prepare(preparation: Preparation, out: Path, jobs: Workers) -> Summary:
+    """Write a prepared dataset and return what it holds.
+
+    Args:
+        preparation: What to write.
+        out: A new or empty folder, or one where the same preparation was started or finished.
+        jobs: Worker processes; the bytes written do not depend on it.
+
+    Raises:
+        UserError: The folder holds something else; frames that cannot be decoded (all named, the others done).
+    """
+    request = preparation.request()
+    folder = RunFolder(out, out / "dataset.json", request)
+    if folder.is_finished:
+        folder.end()
+        manifest = read_prepared(out).manifest
+        return Summary(manifest["pairs"], manifest["patches"]["count"], tuple(manifest["notes"]), already_there=True)
+    with folder.claimed() as journal:
+        return _prepare(preparation, request, folder, journal, jobs)
+
+
+def _prepare(
+    preparation: Preparation, request: dict[str, Any], folder: RunFolder, journal: Journal, jobs: Workers
+) -> Summary:
+    """Do the work in a claimed folder."""
+    out = folder.out
+    pairs = sorted(preparation.pairs, key=lambda p: (p.split, p.name))
+    results = map_items(
+        prepare_pair,
+        [_item(_task(pair, preparation, folder), request) for pair in _with_shared_names(pairs)],
+        jobs=jobs,
+        label="prepare",
+        where="prepare",
+        journal=journal,
+        still_valid=lambda result: all((out / path).is_file() for path in result["files"]),
+    )
+    if preparation.store == "hdf5" and any(r["patches"] for r in results):
+        parts = [_part(pair, folder) for pair, r in zip(pairs, results, strict=True) if r["patches"]]
+        store.merge_parts(parts, out / store.PATCH_FILE)
+    summary = _write_listing(preparation, request, out, results)
+    folder.end()
+    return summary
+
+
+def _with_shared_names(pairs: Sequence[Pair]) -> list[tuple[Pair, str]]:
+    """Return each pair with the name of its sharp frame: the pair's, or its own stem in a split that shares any."""
+    uses = Counter((p.split, p.sharp) for p in pairs)
+    sharing = {split for (split, _), count in uses.items() if count > 1}
+    return [(p, p.sharp.stem if p.split in sharing else p.name) for p in pairs]
+
+
+def _task(named: tuple[Pair, str], preparation: Preparation, folder: RunFolder) -> PairTask:
+    pair, sharp_name = named
+    return PairTask(
+        pair,
+        sharp_name,
+        folder.out,
+        preparation.recipe,
+        preparation.store,
+        preparation.grey,
+        _part(pair, folder) if preparation.store == "hdf5" else None,
+        preparation.skip_faulty,
+    )
+
+
+def _item(task: PairTask, request: dict[str, Any]) -> Item:
+    pair = task.pair
+    return Item(f"{pair.split}/{pair.name}", task, fingerprint([request, __version__], pair.blur, pair.sharp))
+
+
+def _part(pair: Pair, folder: RunFolder) -> Path:
+    return folder.work / "parts" / pair.split / f"{pair.name}.h5"
+
+
+def _write_listing(
+    preparation: Preparation, request: dict[str, Any], out: Path, results: Sequence[dict[str, Any]]
+) -> Summary:
+    """Write split.csv, pairs.csv, patches.csv and last dataset.json, which marks the dataset complete."""
+
+    def rows() -> Iterator[dict[str, Any]]:
+        return (result["row"] for result in results if result["row"])
+
+    def patches() -> Iterator[list[Any]]:
+        return (patch for result in results for patch in result["patches"])
+
+    write_parts(out / "split.csv", csv_parts(("split", "name"), sorted((r["split"], r["name"]) for r in rows())))
+    write_parts(out / "pairs.csv", csv_parts(PAIR_COLUMNS, ([row.get(c, "") for c in PAIR_COLUMNS] for row in rows())))
+    write_parts(out / "patches.csv", csv_parts(PATCH_COLUMNS, (patch[: len(PATCH_COLUMNS)] for patch in patches())))
+    roles = ("blur", "sharp", "defocus_map")
+    listed = sorted({f"{row[role]}\t{row[f'{role}_sha256']}\n" for row in rows() for role in roles if role in row})
+    counts = dict(sorted(Counter(row["split"] for row in rows()).items()))
+    patch_count, patch_sha256 = 0, hashlib.sha256()
+    for patch in patches():
+        patch_count += 1
+        patch_sha256.update(f"{patch[0]}\t{patch[-1]}\n".encode())
+    imported = any(pair.split == IMPORTED for pair in preparation.pairs)
+    notes = (*preparation.notes, *(f"left out: {r['left_out']}" for r in results if "left_out" in r))
+    manifest = {
+        "schema": SCHEMA,
+        "name": preparation.name,
+        "version": 1,
+        "tool": {"sdd-bench": __version__},
+        "libraries": {
+            "imagecodecs": imagecodecs.__version__,
+            "numpy": np.__version__,
+            "opencv": cv2.__version__,
+        },
+        "pairs": counts,
+        "split_sha256": {
+            split: content_sha256(
+                (r["name"], r["blur_sha256"], r["sharp_sha256"]) for r in rows() if r["split"] == split
+            )
+            for split in counts
+        },
+        "sha256": hashlib.sha256("".join(listed).encode()).hexdigest(),
+        "patches": {
+            "count": patch_count,
+            "recipe": {"name": "as released"} if imported else _recipe_json(preparation.recipe),
+            "store": preparation.store if patch_count else None,
+            "sha256": patch_sha256.hexdigest(),
+        },
+        "split": preparation.split,
+        "split_file_sha256": file_sha256(out / "split.csv"),
+        "conventions": CONVENTIONS,
+        "notes": list(notes),
+        "request": request,
+    }
+    write_text(out / "dataset.json", json_text(manifest))
+    return Summary(counts, patch_count, notes)
+
+
+def _recipe_json(recipe: Recipe | None) -> dict[str, Any] | None:
+    return json.loads(json.dumps(asdict(recipe))) if recipe else None

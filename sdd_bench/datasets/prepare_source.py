@@ -1,0 +1,70 @@
+"""What a person gives `prepare`, a folder or an archive, to a prepared dataset."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from sdd_bench.datasets.archive import is_archive, unpack
+from sdd_bench.datasets.manifest import read_csv, read_prepared
+from sdd_bench.datasets.plan import Choices, choose_recipe, plan
+from sdd_bench.datasets.prepare import Preparation, Summary, prepare
+from sdd_bench.errors import UserError
+from sdd_bench.jobs.run_folder import WORK_FOLDER, RunFolder
+from sdd_bench.jobs.workers import Workers
+
+ARCHIVED = ("sdd", "pairs")
+"""Datasets that pairs in blur/ and gt/ can be taken as."""
+
+
+def prepare_source(
+    source: Path, choices: Choices, out: Path | None, jobs: Workers
+) -> tuple[Preparation, Path, Summary]:
+    """Plan and prepare a dataset; from an archive the same bytes as from the folder that the archive was written of.
+
+    An archive is unpacked to a hidden folder beside the dataset, which is removed when the dataset is complete and
+    used again after a kill. Frames that a complete dataset holds already are not unpacked again.
+
+    Args:
+        source: A folder of a known layout, or an archive.
+        choices: What the person chose.
+        out: The dataset's folder; None takes data/NAME.
+        jobs: Worker processes; the bytes written do not depend on it.
+
+    Raises:
+        UserError: As `unpack`, `plan` and `prepare`.
+    """
+    if not is_archive(source):
+        preparation = plan(source, choices, jobs)
+        target = out or Path("data") / preparation.name
+        return preparation, target, prepare(preparation, target, jobs)
+    target = out or Path("data") / (choices.name or choices.dataset or "pairs")
+    _check_before_unpacking(source, choices, target)
+    complete = (target / "dataset.json").is_file()
+    folder = target.resolve().with_name(f".{target.resolve().name}.unpacked")
+    unpack(source, folder, jobs=jobs, at_hand=_frames(target) if complete else {})
+    try:
+        preparation = plan(folder, choices, jobs)
+        summary = prepare(preparation, target, jobs)
+    except UserError:
+        if complete:  # another dataset is there: what was unpacked is of no use to the next command
+            shutil.rmtree(folder)
+        raise
+    shutil.rmtree(folder)
+    return preparation, target, summary
+
+
+def _check_before_unpacking(source: Path, choices: Choices, target: Path) -> None:
+    """Raise UserError for what would be refused after minutes of unpacking."""
+    if choices.dataset not in (None, *ARCHIVED):
+        raise UserError(f"{source}: an archive is never {choices.dataset}; --dataset can be {' or '.join(ARCHIVED)}")
+    choose_recipe(choices.dataset or "pairs", choices)
+    if not (target / "dataset.json").is_file() and not (target / WORK_FOLDER).is_dir():
+        RunFolder(target, target / "dataset.json", {})
+
+
+def _frames(root: Path) -> dict[str, Path]:
+    """Return the frames of a prepared dataset by the sha256 of their files."""
+    read_prepared(root)
+    rows = read_csv(root / "pairs.csv", ("blur_sha256", "sharp_sha256"))
+    return {row[f"{role}_sha256"]: root / row[role] for row in rows for role in ("blur", "sharp")}

@@ -1,0 +1,1 @@
+"""Predictions to scores: protocols, anchors on disk, matching, diagnostics, results files."""

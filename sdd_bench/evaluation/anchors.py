@@ -1,0 +1,227 @@
+"""The anchors of a dataset on disk: made once, reused by every evaluation, shipped with a dataset.
+
+```
+ANCHORS/SPLIT/NAME.json        transform, analysis, coverage, the blur image's own scores, sha256 of everything
+ANCHORS/SPLIT/NAME.mask.png    255 where a pixel counts, 0 elsewhere
+ANCHORS/SPLIT/NAME.truth.png   the sharp image in the blur image's frame, 16 bits
+ANCHORS/SPLIT.csv              one row a pair
+```
+
+A record is used as long as its method version, the sha256 of the pair's two files and those of its own two files hold;
+else it is made anew, as is one that lacks a number that results take from it. A pair that cannot be anchored has a
+record too, which says why.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import scipy
+from numpy.typing import NDArray
+
+from sdd_bench.datasets.manifest import Pair, csv_text, json_text
+from sdd_bench.errors import CannotWriteError, UserError
+from sdd_bench.io.files import clear_leftovers, file_sha256, write_bytes, write_text
+from sdd_bench.registration.analysis import NUMBERS
+from sdd_bench.registration.anchor import METHOD, Anchor, find_anchor
+from sdd_bench.io.images import encode_png, read_header, read_image, read_pixels, to_float, to_pixels
+from sdd_bench.jobs.lock import run_lock
+from sdd_bench.evaluation.anchor_record import SCHEMA, UNSPLIT, AnchorFiles, files_of, read_record
+from sdd_bench.evaluation.diagnostics import diagnose
+from sdd_bench.metrics.fidelity import psnr_db
+from sdd_bench.version import __version__
+from sdd_bench.jobs.items import Item, map_items
+from sdd_bench.jobs.workers import Workers
+
+FOLDER = "anchors"
+COLUMNS = (
+    "split", "name", "status", "kind", *NUMBERS, "confidence", "field_px", "field_gain", "coverage", "blur_psnr_db",
+    "blur_gdi50_px", "blur_gdi95_px", "blur_forgiveness_db", "truth_sha256", "why",
+)  # fmt: skip
+
+CONVENTION = (
+    "p_blur = c + zoom * R(rotation) * (p_sharp - c) + shift; pixel p of the truth is read in the sharp image where "
+    "p + field(p) comes from; field: cubic B-splines, clamped, control points over the whole frame"
+)
+
+
+@dataclass(frozen=True)
+class StoredTruth:
+    """What a pair's predictions are scored against under an anchored protocol.
+
+    Attributes:
+        truth: (H, W, 3) float32 in [0, 1].
+        mask: (H, W) bool.
+        blur: The blur image's own psnr_db, gdi50_px, gdi95_px and forgiveness_db.
+    """
+
+    truth: NDArray[np.float32]
+    mask: NDArray[np.bool_]
+    blur: dict[str, float | None]
+
+
+def ensure_anchors(
+    pairs: Sequence[Pair], folder: Path, jobs: Workers, grey: str = "refuse", *, wait: bool = True
+) -> list[dict[str, Any]]:
+    """Return the record of every pair's anchor, in their order, made where there is none that holds.
+
+    Args:
+        pairs: Names must be unique within a split.
+        folder: Of the anchors; only written where one has to be made.
+        jobs: Worker processes; the bytes do not depend on it.
+        grey: `refuse` or `expand`.
+        wait: Wait where another run makes anchors in the folder, so that none is made twice, instead of refusing.
+
+    Raises:
+        UserError: Images that cannot be read, or a folder that cannot be written; a pair that cannot be anchored is
+            not an error here: its record's `status` is `failed`.
+    """
+    items = [Item(f"{pair.split}/{pair.name}".lstrip("/"), (pair, folder, grey)) for pair in pairs]
+    existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    writable = os.access(existing, os.W_OK)  # where nothing can be written, anchors that are there do
+    try:
+        with run_lock(folder / ".lock", folder, wait=wait) if writable else contextlib.nullcontext():
+            if writable:
+                clear_leftovers(folder, deep=True)
+            return list(map_items(_ensure, items, jobs=jobs, label="anchor", where="anchor"))
+    except CannotWriteError as error:
+        raise CannotWriteError(f"{error.message}; give a folder for the anchors with --anchors DIR") from None
+
+
+def read_truth(folder: Path, pair: Pair, record: dict[str, Any]) -> StoredTruth:
+    """Return the truth and the mask of a pair whose record `ensure_anchors` gave.
+
+    Raises:
+        UserError: They cannot be read, or are of another size than the blur image.
+    """
+    files = files_of(folder, pair)
+    truth = read_image(files.truth)
+    mask = np.asarray(read_pixels(files.mask, grey="expand")[..., 0] > 0)
+    header = read_header(pair.blur)
+    if not truth.shape[:2] == mask.shape == (header.height, header.width):
+        sizes = f"truth is {truth.shape[1]}x{truth.shape[0]}, mask {mask.shape[1]}x{mask.shape[0]}"
+        raise UserError(f"{files.record}: {sizes}, the blur image {header.width}x{header.height}; delete the anchor")
+    return StoredTruth(truth, mask, record["blur"])
+
+
+def anchors_sha256(records: Sequence[dict[str, Any]]) -> str:
+    """Return a digest of the pixels that records stand for, independent of their order and of file compression."""
+    lines = sorted(f"{r['name']}\t{r['truth_sha256']}\t{r['mask_sha256']}\n" for r in records)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def write_tables(records: Sequence[dict[str, Any]], folder: Path) -> list[Path]:
+    """Write a CSV with one row a record for each split; return the paths. One that says the same is left alone."""
+    tables: dict[str, list[list[str]]] = {}
+    for record in records:
+        numbers = _flat(record)
+        tables.setdefault(record["split"] or UNSPLIT, []).append([_cell(numbers.get(column)) for column in COLUMNS])
+    paths = []
+    for split, rows in tables.items():
+        paths.append(folder / f"{split}.csv")
+        content = csv_text(COLUMNS, rows)
+        if not (paths[-1].is_file() and paths[-1].read_text(encoding="utf-8") == content):
+            write_text(paths[-1], content)
+    return paths
+
+
+def export_anchors(pairs: Sequence[Pair], records: Sequence[dict[str, Any]], folder: Path, out: Path) -> int:
+    """Copy anchors into a folder that can be shipped beside a dataset; return how many.
+
+    Files that are there already with the same content are left alone.
+
+    Raises:
+        UserError: `out` lies in the folder itself, or cannot be written.
+    """
+    if out.resolve() == folder.resolve():
+        raise UserError(f"--export {out}: the anchors lie there already; give another folder")
+    shipped = [(pair, record) for pair, record in zip(pairs, records, strict=True) if record["status"] == "anchored"]
+    for pair, _ in shipped:
+        here, there = files_of(folder, pair), files_of(out, pair)
+        for source, target in ((here.truth, there.truth), (here.mask, there.mask), (here.record, there.record)):
+            if not (target.is_file() and file_sha256(target) == file_sha256(source)):
+                write_bytes(target, source.read_bytes())
+    write_tables([record for _, record in shipped], out)
+    write_text(out / "README.txt", EXPORT_README.format(method=METHOD, version=__version__, count=len(shipped)))
+    return len(shipped)
+
+
+EXPORT_README = """Anchors of {count} pairs, method {method}, written by sdd-bench {version}.
+
+SPLIT/NAME.truth.png is the sharp image of a pair drawn into the frame of its blur image, 16 bits; SPLIT/NAME.mask.png
+is 255 where a pixel counts; SPLIT/NAME.json holds the transform and the sha256 of the images it was made from and of
+the pixels it gave. Score predictions against them with
+
+    sdd-bench evaluate --pred PREDICTIONS --data DATA --anchors THIS_FOLDER
+"""
+
+
+def _ensure(task: tuple[Pair, Path, str]) -> dict[str, Any]:
+    """Return the record of a pair, made where there is none that holds."""
+    pair, folder, grey = task
+    files = files_of(folder, pair)
+    hashes = {"blur_sha256": file_sha256(pair.blur), "sharp_sha256": file_sha256(pair.sharp), "grey": grey}
+    known = read_record(files, hashes)
+    if known is not None:
+        return known
+    blur, sharp = (read_image(path, grey=grey) for path in (pair.blur, pair.sharp))
+    record: dict[str, Any] = {"schema": SCHEMA, "method": METHOD, "name": pair.name, "split": pair.split, **hashes}
+    record |= {"width": blur.shape[1], "height": blur.shape[0]}
+    try:
+        anchor = find_anchor(blur, sharp)
+    except ValueError as error:
+        record |= {"status": "failed", "why": str(error)}
+    else:
+        record |= {"status": "anchored", "why": "", **_write_pixels(files, anchor, blur, sharp)}
+    record["versions"] = {
+        "sdd-bench": __version__, "numpy": np.__version__, "opencv": cv2.__version__, "scipy": scipy.__version__,
+    }  # fmt: skip
+    write_text(files.record, json_text(record))
+    return record
+
+
+def _write_pixels(
+    files: AnchorFiles, anchor: Anchor, blur: NDArray[np.float32], sharp: NDArray[np.float32]
+) -> dict[str, Any]:
+    """Write truth and mask; return what the record says of them and of the transform."""
+    truth = to_pixels(anchor.draw(sharp), bits=16)
+    contents = {"truth": encode_png(truth), "mask": encode_png(anchor.mask.astype(np.uint8) * 255)}
+    write_bytes(files.truth, contents["truth"])
+    write_bytes(files.mask, contents["mask"])
+    seen = to_float(truth)
+    own = psnr_db(blur, seen, anchor.mask)
+    field = anchor.field
+    height, width = anchor.mask.shape
+    return {
+        "analysis": anchor.analysis.row(),
+        "field": None if field is None else {"x_px": field.x_px.tolist(), "y_px": field.y_px.tolist()},
+        "field_px": 0.0 if field is None else field.largest_px(width, height),
+        "field_gain": anchor.field_gain,
+        "convention": CONVENTION,
+        "coverage": anchor.coverage,
+        "blur": {"psnr_db": own if math.isfinite(own) else None, **diagnose(blur, seen, anchor.mask)},
+        "truth_sha256": hashlib.sha256(truth.tobytes()).hexdigest(),
+        "mask_sha256": hashlib.sha256(np.packbits(anchor.mask).tobytes()).hexdigest(),
+        "files": {key: hashlib.sha256(content).hexdigest() for key, content in contents.items()},
+    }
+
+
+def _flat(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a record's numbers under the names of the table."""
+    own = {f"blur_{key}": value for key, value in record.get("blur", {}).items()}
+    return {**record, **record.get("analysis", {}), **own}
+
+
+def _cell(value: Any) -> str:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    return f"{value:.7g}" if isinstance(value, float) else str(value)

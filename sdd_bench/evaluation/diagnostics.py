@@ -1,0 +1,157 @@
+"""What a score against an anchored truth does not say: whether a prediction bends the picture, what warping forgives.
+
+All of it rests on optical flow (DIS, whatever flow the papers' protocols use) between the prediction and the anchored
+truth, at textured pixels of the anchor's mask, as medians of blocks of 32 px: single vectors are noisy by half a pixel
+in flat places, medians are not.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sdd_bench.registration.flow import dis_flow
+from sdd_bench.registration.similarity import Similarity
+from sdd_bench.registration.warp import remapped
+from sdd_bench.metrics.fidelity import psnr_db
+
+FloatImage = NDArray[np.floating]
+Mask = NDArray[np.bool_]
+
+COLUMNS = ("gdi50_px", "gdi95_px", "forgiveness_db", "coverage")
+BLUR_COLUMNS = ("blur_psnr_db", "blur_gdi50_px", "blur_gdi95_px", "blur_forgiveness_db")
+
+BLOCK_PX = 32
+MIN_BLOCK_POINTS = 64
+TEXTURED = 0.4
+"""Share of valid pixels, those with the strongest gradients, whose flow counts."""
+
+FLAG_GDI_PX = 0.25
+FLAG_GDI_RATIO = 1.1
+FLAG_FORGIVENESS_DB = 0.5
+"""A row is flagged above the first and the second together, or the third, against the blur image's own values."""
+
+MAX_SHIFT_PX = 0.5
+MAX_ZOOM = 2e-4
+"""Limits of `residual_similarity`; the rotation's is the zoom's, in radians."""
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Median displacement of blocks with enough textured, valid pixels.
+
+    Attributes:
+        centres: (N, 2) x and y in pixels, the mean of the pixels that count.
+        displacement: (N, 2) from prediction to truth, in pixels.
+    """
+
+    centres: NDArray[np.float64]
+    displacement: NDArray[np.float64]
+
+
+def block_displacement(flow: NDArray[np.floating], truth: FloatImage, mask: Mask) -> Blocks:
+    """Return the median flow of blocks.
+
+    Args:
+        flow: (H, W, 2) from prediction to truth, in pixels.
+        truth: (H, W, 3) in [0, 1]; decides what is textured.
+        mask: (H, W), True where a pixel counts.
+    """
+    grey = cv2.cvtColor(np.asarray(truth, np.float32), cv2.COLOR_RGB2GRAY)
+    across, down = (cv2.Sobel(grey, cv2.CV_32F, *d, scale=0.125) for d in ((1, 0), (0, 1)))
+    energy = cv2.GaussianBlur(across * across + down * down, (0, 0), 2)
+    level = max(float(np.quantile(energy[mask], 1 - TEXTURED)), 1e-7) if mask.any() else math.inf
+    y, x = np.nonzero(mask & (energy > level))
+    vectors = flow[y, x].astype(np.float64)
+    block = (y // BLOCK_PX) * (mask.shape[1] // BLOCK_PX + 1) + x // BLOCK_PX
+    order = np.argsort(block, kind="stable")
+    edges = np.flatnonzero(np.diff(block[order])) + 1
+    groups = [group for group in np.split(order, edges) if len(group) >= MIN_BLOCK_POINTS]
+    centres = [(float(x[g].sum()) / len(g), float(y[g].sum()) / len(g)) for g in groups]
+    medians = [_median(vectors[g]) for g in groups]
+    return Blocks(np.array(centres).reshape(-1, 2), np.array(medians).reshape(-1, 2))
+
+
+def _median(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the median of the rows of (N, 2), as `np.median` does in two to four times the time."""
+    low, high = (len(vectors) - 1) // 2, len(vectors) // 2
+    ordered = np.partition(vectors, (low, high), axis=0)
+    return np.asarray((ordered[low] + ordered[high]) / 2)
+
+
+def diagnose(
+    restored: FloatImage, truth: FloatImage, mask: Mask, flow: NDArray[np.floating] | None = None
+) -> dict[str, float | None]:
+    """Return gdi50_px, gdi95_px and forgiveness_db of a prediction; None where nothing is textured enough to say.
+
+    gdi50_px and gdi95_px are the median and the 95th percentile over blocks of the length of the displacement from
+    prediction to truth. forgiveness_db is the PSNR after the truth is drawn onto the prediction by that flow
+    (Lanczos-4), less the PSNR against the truth as it is, both under the mask; 0 for identical images.
+
+    Args:
+        restored: (H, W, 3) in [0, 1].
+        truth: The same shape.
+        mask: (H, W), True where a pixel counts.
+        flow: Of `flow_between`, where it is known already.
+    """
+    vectors = flow_between(restored, truth) if flow is None else flow
+    length = np.linalg.norm(block_displacement(vectors, truth, mask).displacement, axis=1)
+    gdi50, gdi95 = (float(np.percentile(length, q)) if len(length) else None for q in (50, 95))
+    anchored = psnr_db(restored, truth, mask)
+    forgiven = 0.0
+    if math.isfinite(anchored):
+        forgiven = psnr_db(restored, np.clip(remapped(truth, vectors), 0, 1), mask) - anchored
+    return {"gdi50_px": gdi50, "gdi95_px": gdi95, "forgiveness_db": forgiven if math.isfinite(forgiven) else None}
+
+
+def flow_between(restored: FloatImage, truth: FloatImage) -> NDArray[np.floating]:
+    """Return flow from prediction to truth, (H, W, 2) in pixels, by DIS."""
+    return dis_flow(np.asarray(restored, np.float32), np.asarray(truth, np.float32))
+
+
+def why_flagged(row: dict[str, float | None]) -> list[str]:
+    """Return why a row, or the means of a method's rows, would be flagged; empty if it is not.
+
+    Args:
+        row: With `COLUMNS` and `BLUR_COLUMNS`; a number that is missing flags nothing.
+
+    >>> why_flagged({"gdi50_px": 0.97, "blur_gdi50_px": 0.29, "forgiveness_db": 0.3, "blur_forgiveness_db": 0.2})
+    ['gdi50 0.97 px, the blur image has 0.29 px']
+    """
+    reasons = []
+    gdi, blur_gdi = row.get("gdi50_px"), row.get("blur_gdi50_px")
+    if gdi is not None and blur_gdi is not None and gdi > FLAG_GDI_PX and gdi > FLAG_GDI_RATIO * blur_gdi:
+        reasons.append(f"gdi50 {gdi:.2f} px, the blur image has {blur_gdi:.2f} px")
+    forgiven, blur_forgiven = row.get("forgiveness_db"), row.get("blur_forgiveness_db")
+    if forgiven is not None and blur_forgiven is not None and forgiven > blur_forgiven + FLAG_FORGIVENESS_DB:
+        reasons.append(f"forgiveness {forgiven:.2f} dB, the blur image has {blur_forgiven:.2f} dB")
+    return reasons
+
+
+def residual_similarity(blocks: Blocks, width: int, height: int) -> Similarity:
+    """Return the similarity from prediction to truth that the blocks agree on, within the limits above.
+
+    Least squares with Tukey's weights; the identity where fewer than eight blocks say anything.
+    """
+    if len(blocks.centres) < 8:
+        return Similarity()
+    reach = math.hypot(width, height) / 2
+    x, y = ((blocks.centres - [(width - 1) / 2, (height - 1) / 2]) / reach).T
+    one, zero = np.ones_like(x), np.zeros_like(x)
+    design = np.concatenate([np.stack([x, -y, one, zero], axis=1), np.stack([y, x, zero, one], axis=1)])
+    wanted = blocks.displacement.T.ravel()
+    weight = np.ones(len(x))
+    solution = np.zeros(4)
+    for _ in range(10):
+        both = np.concatenate([weight, weight])[:, None]
+        solution = np.linalg.lstsq(design.T @ (design * both), design.T @ (wanted * both[:, 0]), rcond=1e-12)[0]
+        off = np.linalg.norm((wanted - design @ solution).reshape(2, -1), axis=0)
+        spread = 1.4826 * float(np.median(off)) + 1e-3
+        weight = np.clip(1 - (off / (4.685 * spread)) ** 2, 0, None) ** 2
+    zoom, turn = (float(np.clip(v / reach, -MAX_ZOOM, MAX_ZOOM)) for v in solution[:2])
+    shift = solution[2:] * min(1.0, MAX_SHIFT_PX / max(float(np.linalg.norm(solution[2:])), 1e-12))
+    return Similarity(1 + zoom, math.degrees(turn), float(shift[0]), float(shift[1]))

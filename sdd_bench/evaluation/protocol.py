@@ -1,0 +1,227 @@
+"""What a score means: frozen, named, versioned protocols, and the one function that scores a pair under one.
+
+With misaligned pairs a score depends on who is warped onto whom, how, and which pixels count, so all of that is
+data here, its digest stands in every results file, and results of different protocols never share a table.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sdd_bench.errors import UserError
+from sdd_bench.registration.anchor import METHOD
+from sdd_bench.registration.flow import FlowEstimator
+from sdd_bench.registration.warp import sample, warp
+from sdd_bench.metrics.table import METRICS, Distance, Mask
+from sdd_bench.metrics.table import Image as FloatImage
+
+SSIM = {
+    "window": "uniform 7x7", "covariance": "sample", "k1": 0.01, "k2": 0.03, "channels": "mean of RGB",
+    "data_range": 1, "border": "3 px left out",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How predictions are scored.
+
+    Attributes:
+        id: Name and version.
+        truth: `as is`; `warped to prediction`: the sharp image drawn into each prediction's frame by flow; `anchored`:
+            drawn into the blur image's frame once per pair, see `geometry.anchor`.
+        interpolation: Of that drawing.
+        grid: `identity` (align_corners=True); `release-2023`: see `release_grid`; or the version of the anchor, and
+            what else may move it.
+        outside: What is read outside the sharp image.
+        mask: Which pixels count.
+        crop_multiple: Frames are cropped from the top left to multiples of this.
+        precision: Of drawn truths and of sums.
+        psnr: Definition of PSNR.
+        ssim: Definition of SSIM.
+        lpips: Net and version of LPIPS.
+        flow: What estimates the flow, with the sha256 of its weights; empty where none is used.
+    """
+
+    id: str
+    truth: str
+    interpolation: str = "none"
+    grid: str = "none"
+    outside: str = "none"
+    mask: str = "none"
+    crop_multiple: int = 1
+    precision: str = "float64"
+    psnr: str = "data range 1, mean over pixels and channels"
+    ssim: dict[str, Any] = field(default_factory=lambda: dict(SSIM))
+    lpips: dict[str, str] = field(default_factory=lambda: {"net": "alex", "version": "0.1"})
+    flow: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.crop_multiple < 1:
+            raise ValueError(f"crop_multiple must be at least 1, not {self.crop_multiple}")
+        if self.truth not in ("as is", "warped to prediction", "anchored"):
+            raise ValueError(f"unknown truth {self.truth!r}")
+
+    @property
+    def uses_flow(self) -> bool:
+        """Whether scoring needs the flow estimator that a run chooses."""
+        return self.truth == "warped to prediction"
+
+    @property
+    def anchored(self) -> bool:
+        """Whether scoring needs the pair's anchor."""
+        return self.truth == "anchored"
+
+    @property
+    def follows(self) -> bool:
+        """Whether the anchored truth follows a small similarity of each prediction: never ranked."""
+        return self.anchored and self.grid != METHOD
+
+    @property
+    def sha256(self) -> str:
+        """Digest of every field."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
+    def cropped(self, width: int, height: int) -> tuple[int, int]:
+        """Return the (width, height) that is scored of a frame.
+
+        >>> PROTOCOLS["jdrl-ref/1"].cropped(100, 70)
+        (96, 64)
+        """
+        multiple = self.crop_multiple
+        return width // multiple * multiple, height // multiple * multiple
+
+
+ANCHOR_MASK = "inside both frames less 16 px, and consistent with the blur image after blur matching within 20/255"
+ANCHOR_DRAWING = "band-limited: sharp image doubled by its cosine transform, 8-tap Kaiser sinc, beta 6"
+ANCHOR_PRECISION = "truth 16 bits, sums float64"
+
+PROTOCOLS: dict[str, Protocol] = {
+    p.id: p
+    for p in (
+        Protocol(
+            "anchored/1", "anchored", ANCHOR_DRAWING, METHOD, "border repeated", ANCHOR_MASK, precision=ANCHOR_PRECISION
+        ),
+        Protocol(
+            "anchored+sim/1",
+            "anchored",
+            ANCHOR_DRAWING,
+            f"{METHOD}, then one similarity a prediction by DIS flow, at most .5 px, 2e-4 zoom and 2e-4 radians",
+            "border repeated",
+            ANCHOR_MASK,
+            precision=ANCHOR_PRECISION,
+        ),
+        Protocol("direct/1", "as is"),
+        Protocol("paper/1", "warped to prediction", "bilinear", "identity", "border repeated"),
+        Protocol("jdrl-ref/1", "warped to prediction", "bilinear", "release-2023", "border repeated", crop_multiple=16),
+    )
+}
+UNRANKED = ("anchored+sim/1",)
+"""Reported beside the protocol that ranks, never ranked by."""
+
+DEFAULT_PROTOCOL = "anchored/1"
+
+
+def build_protocol(
+    protocol_id: str, flow_identity: dict[str, str] | None, crop_multiple: int | None = None, lpips_net: str = "alex"
+) -> Protocol:
+    """Return a named protocol with the fields that a run decides.
+
+    Args:
+        protocol_id: A key of `PROTOCOLS`.
+        flow_identity: Of the estimator; ignored by protocols without flow.
+        crop_multiple: Instead of the protocol's own; None keeps it.
+        lpips_net: `alex` or `squeeze`.
+
+    Raises:
+        UserError: Unknown protocol.
+    """
+    base = named_protocol(protocol_id)
+    flow = dict(flow_identity or {}) if base.uses_flow else {}
+    crop = base.crop_multiple if crop_multiple is None else crop_multiple
+    return replace(base, flow=flow, crop_multiple=crop, lpips={"net": lpips_net, "version": "0.1"})
+
+
+def named_protocol(protocol_id: str) -> Protocol:
+    """Return the protocol of that id.
+
+    Raises:
+        UserError: There is none; the message lists those there are.
+    """
+    if protocol_id not in PROTOCOLS:
+        raise UserError(f"unknown protocol {protocol_id!r}, expected one of {', '.join(PROTOCOLS)}")
+    return PROTOCOLS[protocol_id]
+
+
+def release_grid(
+    flow: NDArray[np.floating], width: int, height: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return where the 2023 release's warp reads the sharp image: columns and rows in pixels.
+
+    It spans a pixel grid over -1..1, adds the flow in units of half the frame less one pixel, and reads that
+    grid with align_corners=False, so at zero flow pixel i is read at i * W / (W - 1) - 1/2: half a pixel to the
+    left at the left edge, half a pixel to the right at the right edge.
+
+    Args:
+        flow: (H, W, 2) flow_prediction_to_sharp in pixels.
+        width: Of the frame.
+        height: Of the frame.
+
+    >>> x, y = release_grid(np.zeros((2, 5, 2)), 5, 2)
+    >>> x[0].tolist()
+    [-0.5, 0.75, 2.0, 3.25, 4.5]
+    """
+    x = (np.arange(width, dtype=np.float64) + flow[..., 0]) * (width / max(width - 1, 1)) - 0.5
+    y = (np.arange(height, dtype=np.float64)[:, None] + flow[..., 1]) * (height / max(height - 1, 1)) - 0.5
+    return x, y
+
+
+def truth_for(restored: FloatImage, sharp: FloatImage, protocol: Protocol, flow: FlowEstimator | None) -> FloatImage:
+    """Return the ground truth of a protocol without anchor, (H, W, 3): as it is, or drawn in double precision.
+
+    Args:
+        restored: (H, W, 3) in [0, 1], already cropped as the protocol says.
+        sharp: The same shape.
+        protocol: Decides whether and how the sharp image is drawn into the prediction's frame.
+        flow: The estimator; needed where the protocol uses flow.
+    """
+    if protocol.anchored:
+        raise ValueError(f"the truth of {protocol.id} is read from the pair's anchor")
+    if not protocol.uses_flow:
+        return sharp
+    if flow is None:
+        raise ValueError(f"{protocol.id} needs a flow estimator")
+    flow_restored_to_sharp = flow.estimate(restored, sharp)
+    if protocol.grid == "release-2023":
+        x, y = release_grid(flow_restored_to_sharp, sharp.shape[1], sharp.shape[0])
+        return sample(sharp.astype(np.float64), x, y, protocol.interpolation)
+    return warp(sharp.astype(np.float64), flow_restored_to_sharp, protocol.interpolation)[0]
+
+
+def score(
+    restored: FloatImage,
+    truth: FloatImage,
+    wanted: Sequence[str],
+    lpips: Distance | None = None,
+    mask: Mask | None = None,
+) -> dict[str, float | None]:
+    """Return the metrics of a prediction against its truth, None where not wanted.
+
+    Args:
+        restored: (H, W, 3) in [0, 1].
+        truth: The same shape, from `truth_for` or the pair's anchor.
+        wanted: Some of `METRICS`.
+        lpips: (restored, truth, mask) to distance; None leaves `lpips` empty.
+        mask: (H, W), True where a pixel counts; everywhere if None.
+    """
+    row: dict[str, float | None] = {}
+    for name, metric in METRICS.items():
+        function = lpips if name == "lpips" else metric.function
+        row[name] = function(restored, truth, mask) if name in wanted and function is not None else None
+    return row

@@ -1,0 +1,37 @@
+"""What other packages add: commands, datasets and metrics, found by entry point."""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+from typing import TypeVar
+
+from sdd_bench.errors import UserError
+
+Thing = TypeVar("Thing")
+
+DATASETS = "sdd_bench.datasets"
+METRICS = "sdd_bench.metrics"
+
+
+def load_extensions(group: str, kind: type[Thing]) -> dict[str, Thing]:
+    """Return what installed packages offer in a group of entry points, by name.
+
+    Args:
+        group: `DATASETS` or `METRICS`.
+        kind: What each must be an instance of.
+
+    Raises:
+        UserError: A package cannot be imported, or offers something else.
+    """
+    found: dict[str, Thing] = {}
+    for point in entry_points(group=group):
+        package = point.dist.name if point.dist else "a package"
+        where = f"{package}: {group} entry point {point.name} = {point.value}"
+        try:
+            thing = point.load()
+        except Exception as error:  # whatever a package of somebody else raises while it is imported
+            raise UserError(f"{where}: cannot be loaded ({type(error).__name__}: {error})") from error
+        if not isinstance(thing, kind):
+            raise UserError(f"{where}: is a {type(thing).__name__}, expected a {kind.__module__}.{kind.__qualname__}")
+        found[point.name] = thing
+    return found

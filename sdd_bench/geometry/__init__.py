@@ -1,1 +1,0 @@
-"""Where things are: similarities, sampling, dense flow."""

@@ -1,0 +1,137 @@
+"""An output folder that belongs to one request: new, interrupted or finished, and never somebody else's files.
+
+While work goes on, the folder holds `.run/` with the request, the journal and the lock of whoever works there; when it
+is complete, a JSON file with the request in it marks it finished and `.run/` is gone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sdd_bench.errors import UserError
+from sdd_bench.io.files import clear_leftovers, write_text
+from sdd_bench.jobs.lock import run_lock
+from sdd_bench.jobs.items import Journal
+
+WORK_FOLDER = ".run"
+
+
+@contextlib.contextmanager
+def claimed(root: Path) -> Iterator[None]:
+    """Work in a folder alone, cleared of what a kill left half written.
+
+    Raises:
+        UserError: Another run is at work there; the folder cannot be written.
+    """
+    with run_lock(root / WORK_FOLDER / "lock", root):
+        clear_leftovers(root, deep=True)
+        yield
+
+
+@contextlib.contextmanager
+def journal_of(target: Path, *more: Path) -> Iterator[Journal]:
+    """Work alone at a file, with the journal beside it to go on with; the journal stays until it is removed.
+
+    Args:
+        target: The file.
+        more: Others that are written with it.
+
+    Raises:
+        UserError: Another run is at work at that file; its folder cannot be written.
+    """
+    with run_lock(target.with_name(f".{target.name}.lock"), target):
+        clear_leftovers(target, *more)
+        yield Journal(target.with_name(f".{target.name}.journal"))
+
+
+class RunFolder:
+    """The folder of one run.
+
+    Attributes:
+        out: The folder.
+        work: Where journal and intermediate files lie until the run is complete.
+        journal: Finished items of the run.
+    """
+
+    def __init__(self, out: Path, finished: Path, request: dict[str, Any]) -> None:
+        """Look at a folder without changing it.
+
+        Args:
+            out: A new or empty folder, or one where the same request was started or finished.
+            finished: The JSON file that marks the run complete; it holds the request under `request`.
+            request: The configuration as JSON can hold it; equal requests mean equal bytes.
+
+        Raises:
+            UserError: The folder holds other files, or a run of another request.
+        """
+        self.out = out
+        self.work = out / WORK_FOLDER
+        self._finished = finished
+        self._request = request
+        self._was_there = finished.is_file()
+        self.is_finished = self._holds_same(finished, "holds")
+        if not self.is_finished and not self._holds_same(self.work / "request.json", "holds an unfinished run of"):
+            self._check_free()
+
+    @contextlib.contextmanager
+    def claimed(self) -> Iterator[Journal]:
+        """Work in the folder alone, with the journal to go on with.
+
+        Raises:
+            UserError: Another run is at work there, or has ended since this one looked; it cannot be written.
+        """
+        with claimed(self.out):
+            if self._finished.is_file() != self._was_there:
+                raise UserError(f"{self.out}: another run has ended there just now; give the command again")
+            write_text(self.work / "request.json", json.dumps({"request": self._request}))
+            yield Journal(self.work / "journal.jsonl")
+
+    def end(self) -> None:
+        """Remove the work folder if it is there; to be called after the finished file has been written."""
+        if self.work.exists():
+            shutil.rmtree(self.work)
+
+    def _holds_same(self, file: Path, how: str) -> bool:
+        if not file.is_file():
+            return False
+        try:
+            earlier = json.loads(file.read_text(encoding="utf-8"))["request"]
+        except (OSError, ValueError, KeyError, TypeError):
+            raise UserError(f"{file}: damaged; delete the folder or give another --out") from None
+        if earlier != self._request:
+            words = difference(earlier, self._request)
+            raise UserError(f"{self.out}: {how} another {words}; give another --out or delete the folder")
+        return True
+
+    def _check_free(self) -> None:
+        if self.out.exists() and not self.out.is_dir():
+            raise UserError(f"{self.out}: is a file, expected a new or empty folder")
+        if self.out.exists() and any(entry.name != WORK_FOLDER for entry in self.out.iterdir()):
+            raise UserError(f"{self.out}: is not empty and not of an earlier run; give another --out")
+
+
+def difference(earlier: object, request: dict[str, Any]) -> str:
+    """Return which parts of a request differ, in words.
+
+    >>> difference({"seed": 1, "recipe": {"name": "a"}}, {"seed": 2, "recipe": {"name": "b"}})
+    'seed (1, now 2), recipe name (a, now b)'
+    """
+    if not isinstance(earlier, dict):
+        return "configuration"
+    words = []
+    for key, now in request.items():
+        then = earlier.get(key)
+        if then == now:
+            continue
+        if isinstance(then, dict) and isinstance(now, dict):
+            words += [f"{key} {k} ({then.get(k)}, now {v})" for k, v in now.items() if then.get(k) != v]
+        elif isinstance(now, str | int | float | bool) and len(str(now)) < 40:
+            words.append(f"{key} ({then}, now {now})")
+        else:
+            words.append(key.replace("_", " "))
+    return ", ".join(words) or "configuration"

@@ -1,0 +1,241 @@
+"""The anchor of a pair: the sharp image in the blur image's frame, and the pixels that count, from the two alone.
+
+No prediction takes part, so every method is scored against the same pixels. (1) The analyser's similarity. (2) A
+smooth field of at most 8x8 control points and 2 px, kept only if it lowers the residual on tiles that it was not fitted
+to. (3) Drawn from the sharp image's own pixels, once, band-limited. (4) A pixel counts inside both frames less 16 px
+and where the drawn sharp image, blurred as the blur image is, looks like it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sdd_bench.registration.align import BlurMatch, analyse_and_match, reduced
+from sdd_bench.registration.analysis import Analysis
+from sdd_bench.registration.blur_match import Grey, choose_radii, high_pass, local_gain, matched
+from sdd_bench.registration.flow import dis_byte_flow
+from sdd_bench.registration.flow_match import normalised
+from sdd_bench.registration.similarity import Similarity
+from sdd_bench.registration.smooth_field import MAX_PX, SmoothField, fit_blocks, newton_step, no_field
+from sdd_bench.registration.warp import inside, sample
+
+METHOD = "anchor/1"
+"""Version of everything that decides an anchor's pixels; anchors of another one are computed anew."""
+
+BORDER_PX = 16
+CONSISTENT = 20 / 255
+"""Largest residual, in sRGB values after blur matching and averaged over 3x3, of a pixel that counts."""
+
+BLOCK_PX = 16
+TILE_PX = 96
+NEWTON_STEPS = 2
+SMALL_PX = 0.5
+MIN_GAIN = 0.02
+MIN_BETTER = 0.6
+"""The field is kept if it lowers the held-out residual by this share, and in this share of the held-out tiles."""
+
+MIN_COVERAGE = 0.1
+"""A pair of which fewer pixels would count has no anchor."""
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """Where the sharp image lies in the blur image's frame.
+
+    Attributes:
+        analysis: The misalignment.
+        field: Displacement in the blur image's frame, in its pixels, added before the similarity is undone; None where
+            it would not have helped.
+        field_gain: Share by which the field lowered the residual on held-out tiles, negative where it raised it.
+        mask: (H, W) bool, True where a pixel counts.
+    """
+
+    analysis: Analysis
+    field: SmoothField | None
+    field_gain: float
+    mask: NDArray[np.bool_]
+
+    @property
+    def coverage(self) -> float:
+        """Share of pixels that count."""
+        return float(self.mask.mean())
+
+    def draw(self, sharp: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Return the sharp image in the blur image's frame, band-limited, clipped to [0, 1].
+
+        Args:
+            sharp: (H, W, 3) float in [0, 1].
+        """
+        x, y = _coordinates(self.analysis.similarity, self.field, sharp.shape[1], sharp.shape[0])
+        return np.clip(sample(sharp, x, y, "bandlimited"), 0, 1)
+
+
+def find_anchor(blur: NDArray[np.floating], sharp: NDArray[np.floating]) -> Anchor:
+    """Return the anchor of a pair.
+
+    Args:
+        blur: (H, W, 3) float RGB in [0, 1].
+        sharp: The same shape.
+
+    Raises:
+        ValueError: The images differ in size or are too small, or the pair cannot be anchored: the analysis failed, or
+            too few pixels are consistent.
+    """
+    analysis, match = analyse_and_match(blur, sharp)
+    if match is None:
+        raise ValueError("the misalignment analysis failed: the two images could not be aligned")
+    small_blur, small_sharp = (reduced(image, match.scale, linear=match.linear) for image in (blur, sharp))
+    field, gain = _find_field(small_blur, small_sharp, match)
+    mask = _consistent(small_blur, small_sharp, match, field)
+    height, width = blur.shape[:2]
+    grown = None if field is None else field.scaled(match.scale)
+    whole = np.zeros((height, width), bool)
+    h, w = mask.shape[0] * match.scale, mask.shape[1] * match.scale
+    whole[:h, :w] = cv2.resize(mask.astype(np.uint8), (w, h), interpolation=cv2.INTER_NEAREST) > 0
+    whole &= _inside(analysis.similarity, grown, width, height)
+    if whole.mean() < MIN_COVERAGE:
+        raise ValueError(
+            f"only {whole.mean():.1%} of the pixels are consistent between blur and sharp, at least {MIN_COVERAGE:.0%} "
+            "are needed"
+        )
+    return Anchor(analysis, grown, gain, whole)
+
+
+def _coordinates(
+    similarity: Similarity, field: SmoothField | None, width: int, height: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return where each pixel of the blur image's frame lies in the sharp image."""
+    m = similarity.inverse().matrix(width, height)
+    x = np.arange(width, dtype=np.float64)[None, :]
+    y = np.arange(height, dtype=np.float64)[:, None]
+    if field is not None:
+        moved = field.at(width, height)
+        x, y = x + moved[..., 0], y + moved[..., 1]
+    return m[0, 0] * x + m[0, 1] * y + m[0, 2], m[1, 0] * x + m[1, 1] * y + m[1, 2]
+
+
+def _inside(similarity: Similarity, field: SmoothField | None, width: int, height: int) -> NDArray[np.bool_]:
+    """Return the pixels at least `BORDER_PX` inside both frames."""
+    x, y = _coordinates(similarity, field, width, height)
+    valid = inside(x - BORDER_PX, y - BORDER_PX, width - 2 * BORDER_PX, height - 2 * BORDER_PX)
+    valid[:BORDER_PX] = valid[-BORDER_PX:] = valid[:, :BORDER_PX] = valid[:, -BORDER_PX:] = False
+    return valid
+
+
+def _draw(sharp: Grey, similarity: Similarity, field: SmoothField | None) -> tuple[Grey, NDArray[np.bool_]]:
+    """Return reduced grey drawn by cubic splines, and where it is inside."""
+    from scipy import ndimage
+
+    height, width = sharp.shape
+    x, y = _coordinates(similarity, field, width, height)
+    drawn = ndimage.map_coordinates(sharp, [y, x], order=3, mode="nearest", output=np.float32)
+    return drawn, inside(x - 1, y - 1, width - 2, height - 2)
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """The drawn sharp image, blurred to match, and against the blur image: high-passed, its gain taken locally."""
+
+    matched: Grey
+    model: Grey
+    residual: Grey
+    weight: Grey
+
+
+def _compare(blur: Grey, sharp: Grey, match: BlurMatch, field: SmoothField | None) -> _Compared:
+    drawn, valid = _draw(sharp, match.similarity, field)
+    weight = valid.astype(np.float32)
+    observed = high_pass(blur)
+    seen = matched(drawn, match.rungs, linear=match.linear)
+    plain = high_pass(seen)
+    model = plain * local_gain(plain, observed, weight)
+    return _Compared(seen, model, observed - model, weight)
+
+
+def _find_field(blur: Grey, sharp: Grey, match: BlurMatch) -> tuple[SmoothField | None, float]:
+    """Return the field in reduced pixels, None where it does not help on held-out tiles, and by how much it does."""
+    height, width = blur.shape
+    plain = _compare(blur, sharp, match, None)
+    flow_blur_to_drawn = dis_byte_flow(normalised(blur), normalised(plain.matched))
+    limit = MAX_PX / match.scale
+    start = no_field(width * match.scale, height * match.scale)
+    tiles = np.add.outer(np.arange(height) // TILE_PX, np.arange(width) // TILE_PX) % 2
+    folds = [(tiles == held_out).astype(np.float32) for held_out in (0, 1)]
+
+    def first(allowed: Grey) -> SmoothField:
+        weight = np.asarray(plain.weight * allowed * _textured(plain.model), np.float32)
+        return fit_blocks(start, flow_blur_to_drawn, weight, BLOCK_PX, limit)
+
+    def fit(allowed: Grey) -> SmoothField:
+        field = first(allowed)
+        for _ in range(NEWTON_STEPS):
+            now = _compare(blur, sharp, match, field)
+            field = newton_step(field, now.model, now.residual, now.weight * allowed, BLOCK_PX, limit)
+        return field
+
+    if first(np.ones_like(blur)).largest_px(width, height) < SMALL_PX:
+        # So near that first order tells what a field would bring, without drawing again.
+        steps = [
+            newton_step(start, plain.model, plain.residual, plain.weight * (1 - f), BLOCK_PX, limit) for f in folds
+        ]
+        gain, _ = _held_out_gain(plain, [_moved(plain, step) for step in steps], folds)
+        if gain < MIN_GAIN / 2:
+            return None, gain
+    gain, better = _held_out_gain(plain, [_compare(blur, sharp, match, fit(1 - f)) for f in folds], folds)
+    if gain < MIN_GAIN or better < MIN_BETTER:
+        return None, gain
+    return fit(np.ones_like(blur)), gain
+
+
+def _held_out_gain(plain: _Compared, fitted: list[_Compared], folds: list[Grey]) -> tuple[float, float]:
+    """Return the share by which the residual of held-out tiles fell, and the share of textured tiles where it did."""
+    before: list[NDArray[np.float64]] = []
+    after: list[NDArray[np.float64]] = []
+    for compared, fold in zip(fitted, folds, strict=True):
+        test = fold * plain.weight * compared.weight
+        limit = 3 * 1.4826 * float(np.median(np.abs(plain.residual[test > 0]))) if (test > 0).any() else 1.0
+        for errors, residual in ((before, plain.residual), (after, compared.residual)):
+            errors.append(_tile_sums(np.minimum(np.abs(residual), limit) ** 2 * test))
+    sums_before, sums_after = np.concatenate(before), np.concatenate(after)
+    gain = 1 - float(sums_after.sum()) / max(float(sums_before.sum()), 1e-12)
+    textured = sums_before > 0.1 * sums_before.mean()
+    return gain, float((sums_after < sums_before)[textured].mean()) if textured.any() else 0.0
+
+
+def _moved(plain: _Compared, field: SmoothField) -> _Compared:
+    """Return what a small field makes of a comparison, to first order."""
+    height, width = plain.model.shape
+    moved = field.at(width, height)
+    across, down = (cv2.Sobel(plain.model, cv2.CV_32F, *d, scale=0.125) for d in ((1, 0), (0, 1)))
+    shown = np.asarray(across * moved[..., 0] + down * moved[..., 1], np.float32)
+    return _Compared(plain.matched, plain.model + shown, plain.residual - shown, plain.weight)
+
+
+def _textured(image: Grey) -> NDArray[np.bool_]:
+    """Return where an image has more gradient than in its flattest 30 %."""
+    across, down = (cv2.Sobel(image, cv2.CV_32F, *d, scale=0.125) for d in ((1, 0), (0, 1)))
+    texture = cv2.GaussianBlur(across * across + down * down, (0, 0), 4)
+    return np.asarray(texture > max(float(np.percentile(texture, 30)), 1e-8))
+
+
+def _tile_sums(image: Grey) -> NDArray[np.float64]:
+    """Return the sum of every tile; zero in those that do not take part."""
+    height, width = image.shape
+    rows, cols = np.arange(0, height, TILE_PX), np.arange(0, width, TILE_PX)
+    return np.add.reduceat(np.add.reduceat(image.astype(np.float64), rows, axis=0), cols, axis=1).ravel()
+
+
+def _consistent(blur: Grey, sharp: Grey, match: BlurMatch, field: SmoothField | None) -> NDArray[np.bool_]:
+    """Return where the drawn sharp image, blurred to match, looks like the blur image."""
+    if field is not None:
+        drawn, valid = _draw(sharp, match.similarity, field)
+        rungs = choose_radii(drawn, blur, valid, 2 if blur.size > 300_000 else 1, linear=match.linear)
+        match = BlurMatch(match.scale, match.similarity, rungs, match.linear)
+    compared = _compare(blur, sharp, match, field)
+    off = cv2.blur(np.abs(compared.residual), (3, 3))
+    bad = cv2.dilate((off > CONSISTENT).astype(np.uint8), np.ones((5, 5), np.uint8))
+    return np.asarray((bad == 0) & (compared.weight > 0))

@@ -1,0 +1,233 @@
+"""Blur the sharp image as the blurry one is blurred, so that the two can be compared pixel by pixel.
+
+All images here are (H, W) float32 grey in one frame. What is compared is high-passed and its gain taken locally, so
+that exposure, gamma and vignetting do not count.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sdd_bench.registration.disk import Spectrum
+
+Grey = NDArray[np.float32]
+Rungs = NDArray[np.uint8]
+
+DRAWN_PX = (0.0, 0.75, 1.25, 1.75, 2.25, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.5, 11.0, 12.5, 14.0, 16.0, 18.0, 20.0)
+"""Radii of the disks that images are blurred by; those between are blends of the two beside them."""
+
+BLENDS = 8
+"""Rungs from one drawn disk to the next."""
+
+
+def _ladder() -> tuple[float, ...]:
+    """Return the radii of all rungs: a blend of two disks has the mean of their squared radii as its own."""
+    squares = np.square(DRAWN_PX)
+    at = np.arange(BLENDS * (len(DRAWN_PX) - 1) + 1) / BLENDS
+    return tuple(float(r) for r in np.sqrt(np.interp(at, np.arange(len(DRAWN_PX)), squares)))
+
+
+LADDER_PX = _ladder()
+"""Disk radius of every rung."""
+
+HIGH_PASS_PX = 10.0
+GAIN_PX = 40.0
+CHOICE_PX = 24.0
+"""Standard deviations of the windows in which means, gain and the choice of a radius are taken."""
+
+FINE_PX = 3.0
+"""Disks up to this radius are told apart at full size, larger ones on reduced images."""
+
+MIN_SHARE = 0.01
+"""A disk that fewer pixels than this choose is replaced by its neighbour on the ladder."""
+
+CELL_PX = 4
+"""The choice is made for one pixel of this many by as many (of the reduced images)."""
+
+LARGE_PX = 5.0
+WIDER = 8
+"""The window in which a radius over `LARGE_PX` is chosen grows by this many cells: single cells choose large radii at
+random by a fraction of a pixel, which moved the answer at 16 px by .05 px where one radius for all moved it by .002."""
+
+CURVE_POWER = 1.6
+"""Around its minimum the energy is taken as a parabola over this power of the radius: over the square it would grow too
+fast beyond, over the radius itself before (.14 px off at a radius of 4 px, .12 px at 3.4 px)."""
+
+
+def smooth(image: Grey, deviation_px: float) -> Grey:
+    """Return an image under a Gaussian; wide ones are applied to a reduced image, within a percent of the same."""
+    factor = 1
+    while deviation_px / factor >= 5:
+        factor *= 2
+    if factor == 1:
+        return np.asarray(cv2.GaussianBlur(image, (0, 0), deviation_px), np.float32)
+    height, width = image.shape
+    return np.asarray(cv2.resize(_thumbnail(image, deviation_px, factor), (width, height)), np.float32)
+
+
+def _thumbnail(image: Grey, deviation_px: float, factor: int) -> Grey:
+    """Return an image under a Gaussian at one pixel in factor x factor."""
+    size = (max(1, round(image.shape[1] / factor)), max(1, round(image.shape[0] / factor)))
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    # averaging and bilinear enlarging spread by about a quarter of a squared small pixel themselves
+    return np.asarray(cv2.GaussianBlur(small, (0, 0), math.sqrt((deviation_px / factor) ** 2 - 0.25)), np.float32)
+
+
+def high_pass(image: Grey) -> Grey:
+    """Return an image less its local mean."""
+    return image - smooth(image, HIGH_PASS_PX)
+
+
+def local_gain(model: Grey, observed: Grey, weight: Grey) -> Grey:
+    """Return the factor that fits a high-passed model to what is observed, smooth over the frame.
+
+    Args:
+        model: High-passed.
+        observed: High-passed.
+        weight: Where pixels count; outside, the gain of the surroundings is continued.
+    """
+    weighted = model * weight
+    height, width = model.shape
+    square, product = (_thumbnail(weighted * image, GAIN_PX, 16) for image in (model, observed))
+    overall = float(product.mean()) / max(float(square.mean()), 1e-9)
+    floor = max(float(square.mean()) * 1e-3, 1e-9)
+    gain = np.clip((product + overall * floor) / (square + floor), 0.5 * abs(overall), 2 * abs(overall))
+    return np.asarray(cv2.resize(gain, (width, height)), np.float32)
+
+
+def blurred(image: Grey, radius_px: float, *, linear: bool) -> Grey:
+    """Return an image under a disk, the border repeated.
+
+    Args:
+        image: sRGB values in [0, 1].
+        radius_px: Of the disk.
+        linear: Whether the mean is taken of light, as a lens does, or of the values. It matters: a bright edge blurred
+            in light creeps over its dark side, by a tenth of a pixel and more in the fit of a whole frame.
+    """
+    if radius_px <= 0.5:
+        return image
+    return Spectrum(image, radius_px, linear=linear).under_disk(radius_px)
+
+
+def choose_radii(drawn: Grey, blur: Grey, valid: NDArray[np.bool_], scale: int = 1, *, linear: bool = True) -> Rungs:
+    """Return for every pixel the rung of `LADDER_PX` whose disk leaves the least residual around it, (H, W).
+
+    The residual of the drawn disks is measured, and its minimum between them taken from a parabola.
+
+    Args:
+        drawn: The sharp image in the blurry one's frame.
+        blur: The blurry image.
+        valid: Where `drawn` is inside the sharp image.
+        scale: Images are made smaller by this factor for the larger disks; radii stay in pixels of the images given.
+        linear: As in `blurred`.
+    """
+    height, width = blur.shape
+    cell = CELL_PX * scale
+    size = (max(1, width // cell), max(1, height // cell))
+    weight = valid.astype(np.float32)
+    small, small_blur, small_weight = (_averaged(image, scale) for image in (drawn, blur, weight))
+    disks = [index for index, radius in enumerate(DRAWN_PX) if not 0 < radius <= scale / 2]  # others are points there
+    energies = _energies(disks, small, small_blur, small_weight, scale, size, linear=linear)
+    place = _settle_large(_least_place(energies, disks), energies, disks)
+    if scale > 1:
+        largest = sum(radius <= FINE_PX for radius in DRAWN_PX)
+        fine = place < largest - 1
+        if fine.mean() >= MIN_SHARE:
+            disks = list(range(largest + 1))
+            again = _least_place(_energies(disks, drawn, blur, weight, 1, size, linear=linear), disks)
+            place = np.where(fine, again, place)
+    rungs = np.round(_without_rare(place) * BLENDS).astype(np.uint8)
+    return np.asarray(cv2.resize(cv2.medianBlur(rungs, 5), (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
+
+
+def _averaged(image: Grey, scale: int) -> Grey:
+    size = (image.shape[1] // scale, image.shape[0] // scale)
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.float32) if scale > 1 else image
+
+
+def _energies(
+    disks: Sequence[int], drawn: Grey, blur: Grey, weight: Grey, factor: int, size: tuple[int, int], *, linear: bool
+) -> Grey:
+    """Return the residual energy that each disk leaves around each of width x height places, (disks, height, width).
+
+    Args:
+        disks: Indices into `DRAWN_PX`.
+        drawn: As in `choose_radii`, as are the next two, all reduced by `factor`.
+        blur: See there.
+        weight: Where pixels count.
+        factor: By which the images were reduced.
+        size: Width and height of the result.
+        linear: As in `blurred`.
+    """
+    observed = high_pass(blur)
+    spectrum = Spectrum(drawn, DRAWN_PX[disks[-1]] / factor, linear=linear)
+    energies = np.empty((len(disks), size[1], size[0]), np.float32)
+    deviation = CHOICE_PX * size[0] / (factor * drawn.shape[1])
+    for place, index in enumerate(disks):
+        model = high_pass(spectrum.under_disk(DRAWN_PX[index] / factor))
+        residual = observed - local_gain(model, observed, weight) * model
+        small = cv2.resize(residual * residual * weight, size, interpolation=cv2.INTER_AREA)
+        energies[place] = cv2.GaussianBlur(small, (0, 0), deviation)
+    return energies
+
+
+def _settle_large(place: Grey, energies: Grey, disks: Sequence[int]) -> Grey:
+    """Return places of which those of large disks come from wider windows."""
+    share = np.clip((np.interp(place, np.arange(len(DRAWN_PX)), DRAWN_PX) - LARGE_PX) / 4, 0, 1)
+    if not share.any():
+        return place
+    wider = np.stack([cv2.GaussianBlur(energy, (0, 0), WIDER) for energy in energies])
+    return np.asarray(place + share * (_least_place(wider, disks) - place), np.float32)
+
+
+def _least_place(energies: Grey, disks: Sequence[int]) -> Grey:
+    """Return where between `DRAWN_PX` the energy is least, by a parabola through the three around the least."""
+    powers = np.power(np.take(DRAWN_PX, disks), CURVE_POWER).astype(np.float32)
+    least = energies.argmin(axis=0)
+    middle = np.clip(least, 1, len(disks) - 2)
+    before, at, after = (np.take_along_axis(energies, (middle + k)[None], 0)[0] for k in (-1, 0, 1))
+    low, mid, high = (powers[middle + k] for k in (-1, 0, 1))
+    falling, rising = (at - before) / (mid - low), (after - at) / (high - mid)
+    curve = (rising - falling) / (high - low)
+    bottom = (low + mid) / 2 - falling / np.maximum(2 * curve, 1e-20)
+    power = np.where(curve > 1e-20, np.clip(bottom, low, high), powers[least])
+    return np.asarray(np.interp(power, powers, disks), np.float32)
+
+
+def matched(drawn: Grey, rungs: Rungs, *, linear: bool) -> Grey:
+    """Return an image with the disk of each pixel's rung."""
+    place = rungs.astype(np.float32) / BLENDS
+    lowest, highest = math.floor(place.min()), math.ceil(place.max())
+    spectrum = Spectrum(drawn, DRAWN_PX[highest], linear=linear)
+    result = np.zeros_like(drawn)
+    for index in range(lowest, highest + 1):
+        share = np.maximum(1 - np.abs(place - index), 0)
+        if share.any():
+            result += share * spectrum.light_under_disk(DRAWN_PX[index])
+    return spectrum.values(result)
+
+
+def residual_energy(model: Grey, blur: Grey, valid: NDArray[np.bool_]) -> float:
+    """Return the robust size of what a matched image leaves unexplained, as a share of what there is to explain.
+
+    Both are medians of absolute high-passed values.
+    """
+    weight = valid.astype(np.float32)
+    observed, plain = high_pass(blur), high_pass(model)
+    left = observed - local_gain(plain, observed, weight) * plain
+    some = valid[::2, ::3]
+    unexplained, whole = (float(np.median(np.abs(image[::2, ::3][some]))) for image in (left, observed))
+    return unexplained / max(whole, 1e-9)
+
+
+def _without_rare(place: Grey) -> Grey:
+    """Return places on the ladder with those of rare disks moved to the nearest disk that is not."""
+    nearest = np.round(place).astype(np.int64)
+    kept = np.flatnonzero(np.bincount(nearest.ravel(), minlength=len(DRAWN_PX)) >= MIN_SHARE * place.size)
+    instead = np.array([kept[np.abs(kept - index).argmin()] for index in range(len(DRAWN_PX))])[nearest]
+    return np.where(instead == nearest, place, instead).astype(np.float32)

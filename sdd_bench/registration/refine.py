@@ -1,0 +1,158 @@
+"""The last hundredths of a pixel: robust Gauss-Newton on high-passed, blur-matched images."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sdd_bench.registration.blur_match import Grey, high_pass, local_gain, matched
+from sdd_bench.registration.similarity import Similarity
+
+MAX_STEPS = 4
+STOP_PX = 5e-4
+MAX_ZOOM_STEP = 0.1
+MAX_SHARE = 0.7
+"""A step that is this share of the one before, or less, is lengthened by what the next ones would add."""
+
+TUKEY = 4.685
+"""Tukey's constant: 95 % efficiency for Gaussian residuals."""
+
+STRIP_ROWS = 64
+SPREAD_EVERY = 3
+
+
+def draw(sharp: Grey, similarity: Similarity) -> tuple[Grey, NDArray[np.bool_]]:
+    """Return the sharp image drawn into the blurry one's frame by cubic splines, and where it is inside.
+
+    Args:
+        sharp: (H, W) grey.
+        similarity: Maps sharp to blur.
+    """
+    return Drawing(sharp).seen_by(similarity), inside(similarity, sharp.shape[1], sharp.shape[0])
+
+
+class Drawing:
+    """A grey image that is to be drawn several times: the splines through its pixels are computed once."""
+
+    def __init__(self, sharp: Grey) -> None:
+        from scipy import ndimage
+
+        self._splines = ndimage.spline_filter(sharp, order=3, mode="nearest", output=np.float32)
+
+    def seen_by(self, similarity: Similarity) -> Grey:
+        """Return the image drawn into the blurry one's frame, the border repeated; arguments as `draw`."""
+        from scipy import ndimage
+
+        height, width = self._splines.shape
+        m = similarity.inverse().matrix(width, height)
+        rows_first = np.array([[m[1, 1], m[1, 0]], [m[0, 1], m[0, 0]]])
+        offset = np.array([m[1, 2], m[0, 2]])
+        return np.asarray(
+            ndimage.affine_transform(
+                self._splines, rows_first, offset, order=3, mode="nearest", output=np.float32, prefilter=False
+            )
+        )
+
+
+def inside(similarity: Similarity, width: int, height: int) -> NDArray[np.bool_]:
+    """Return where a frame drawn by a similarity shows what lies within it, (H, W); arguments as `draw`."""
+    m = similarity.inverse().matrix(width, height).astype(np.float32)
+    x, y = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)[:, None]
+    at_x, at_y = m[0, 0] * x + (m[0, 1] * y + m[0, 2]), m[1, 0] * x + (m[1, 1] * y + m[1, 2])
+    return np.asarray((at_x >= 1) & (at_y >= 1) & (at_x <= width - 2) & (at_y <= height - 2))
+
+
+def refine(
+    sharp: Grey | Drawing,
+    blur: Grey,
+    start: Similarity,
+    rungs: NDArray[np.uint8],
+    mask: NDArray[np.bool_],
+    *,
+    linear: bool,
+    steps: int = MAX_STEPS,
+) -> tuple[Similarity, float, float]:
+    """Return the similarity that leaves the least robust residual, the gain and the correlation there.
+
+    Every step draws the sharp image anew from its own pixels, blurs it, fits the gain locally and solves the four
+    parameters of a small similarity by weighted least squares; Tukey's weights take out what does not fit.
+
+    Args:
+        sharp: (H, W) grey, or its drawing.
+        blur: (H, W) grey.
+        start: Within a pixel of the answer.
+        rungs: Blur radius of every pixel, from `blur_match.choose_radii`.
+        mask: Where pixels may count.
+        linear: As in `blur_match.blurred`.
+        steps: At most.
+
+    Returns:
+        The similarity; gain: contrast of the blurry image over that of the matched sharp one; correlation of the
+        two within the mask, -1 to 1.
+    """
+    height, width = blur.shape
+    drawing = sharp if isinstance(sharp, Drawing) else Drawing(sharp)
+    observed, weight = high_pass(blur), mask.astype(np.float32)
+    found = start
+    overall = correlation = 0.0
+    before = np.zeros(4)
+    for _ in range(steps):
+        plain = high_pass(matched(drawing.seen_by(found), rungs, linear=linear))
+        model = plain * local_gain(plain, observed, weight)
+        residual = observed - model
+        spread = 1.4826 * float(np.median(np.abs(residual[mask][::SPREAD_EVERY]))) + 1e-5
+        robust = weight * np.clip(1 - (residual / (TUKEY * spread)) ** 2, 0, None) ** 2
+        overall, correlation = _likeness(plain, model, observed, weight)
+        step = _solve(model, residual, np.asarray(robust, np.float32))
+        share = float(step @ before) / max(float(before @ before), 1e-12)
+        if 0 < share < MAX_SHARE:
+            step /= 1 - share
+        before = step
+        motion = _as_similarity(step, width, height)
+        found = motion.after(found)
+        if motion.corner_px(width, height) < STOP_PX:
+            break
+    return found, overall, correlation
+
+
+def _likeness(plain: Grey, model: Grey, observed: Grey, weight: Grey) -> tuple[float, float]:
+    """Return the gain of what is observed over the plain model, and its correlation with the gained one."""
+    seen = (observed * weight).ravel()
+    energy = float(np.dot((plain * weight).ravel(), plain.ravel()))
+    modelled = float(np.dot((model * weight).ravel(), model.ravel()))
+    norm = math.sqrt(modelled * float(np.dot(seen, observed.ravel())))
+    gain = float(np.dot(seen, plain.ravel())) / max(energy, 1e-12)
+    return gain, float(np.dot(seen, model.ravel())) / max(norm, 1e-12)
+
+
+def _solve(model: Grey, residual: Grey, weight: Grey) -> NDArray[np.float64]:
+    """Return the motion of the model that explains the residual best: by zoom, turn, right, below, in pixels.
+
+    Zoom and turn are given by what they do at half the frame's diagonal from the centre, so that all four compare.
+    """
+    height, width = model.shape
+    reach = 0.5 * math.hypot(width, height)
+    x = (np.arange(width, dtype=np.float32) - (width - 1) / 2) / np.float32(reach)
+    across = cv2.Sobel(model, cv2.CV_32F, 1, 0, scale=0.125)
+    down = cv2.Sobel(model, cv2.CV_32F, 0, 1, scale=0.125)
+    normal = np.zeros((5, 5))
+    for top in range(0, height, STRIP_ROWS):
+        rows = slice(top, min(top + STRIP_ROWS, height))
+        y = (np.arange(rows.start, rows.stop, dtype=np.float32)[:, None] - (height - 1) / 2) / np.float32(reach)
+        right, below = across[rows], down[rows]
+        # A model moved by d shows model(q - d): the residual is minus the gradient times the displacement.
+        columns = np.stack([right * x + below * y, below * x - right * y, right, below, -residual[rows]])
+        columns = columns.reshape(5, -1)
+        normal += (columns * weight[rows].ravel()) @ columns.T
+    return np.asarray(np.linalg.lstsq(normal[:4, :4], normal[:4, 4], rcond=1e-12)[0])
+
+
+def _as_similarity(step: NDArray[np.float64], width: int, height: int) -> Similarity:
+    """Return the similarity of `_solve`'s four displacements in pixels."""
+    zoom, turn, right, below = (float(value) for value in step)
+    reach = 0.5 * math.hypot(width, height)
+    limit = MAX_ZOOM_STEP * reach  # far from a pixel the model does not hold, and the caller will not accept it
+    return Similarity(1 + min(max(zoom, -limit), limit) / reach, math.degrees(turn / reach), right, below)

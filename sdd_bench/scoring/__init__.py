@@ -1,1 +1,0 @@
-"""How a restoration is judged: metrics, protocols, results."""

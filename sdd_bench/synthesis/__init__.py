@@ -1,0 +1,1 @@
+"""Sharp photographs to pairs with known truth, and predictions of known quality."""

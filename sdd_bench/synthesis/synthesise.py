@@ -1,0 +1,139 @@
+"""Sharp photographs to a folder of misaligned pairs whose truth is known.
+
+```
+OUT/blur/NAME.png               the defocused picture: disk blur in linear light, then noise in the 8-bit domain
+OUT/gt/NAME.png                 the sharp picture, drawn once, band-limited, with a known zoom, rotation and shift
+OUT/truth/aligned/NAME.png      the sharp picture exactly aligned with the blurred one
+OUT/truth/blur_radius/NAME.png  16-bit, 256 times the radius in pixels of the disk at each pixel of the blurred one
+OUT/truth/truth.csv             name, zoom, shift_x_px, shift_y_px, rotation_deg, max_radius_px
+OUT/truth/synthesis.json        settings, seed, versions, sha256 of the photographs, conventions
+OUT/places.csv                  name, scene, place: pairs cut from one photograph are one scene
+```
+
+Everything is cut from within the photograph: neither the blur nor the drawn sharp picture has an invented border.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from sdd_bench.synthesis.known_pair import RADIUS_SCALE, TRUTH_COLUMNS, PairPlan, Synthesis, files_of, make_pair
+from sdd_bench.datasets.manifest import csv_text, json_text
+from sdd_bench.errors import UserError, fault_report
+from sdd_bench.io.files import file_sha256, write_text
+from sdd_bench.io.images import list_images, read_header
+from sdd_bench.jobs.run_folder import RunFolder
+from sdd_bench.version import __version__
+from sdd_bench.jobs.items import Item, fingerprint, map_items
+from sdd_bench.jobs.workers import Workers
+
+BUILT_IN = ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg")
+"""Colour photographs inside scikit-image's wheel."""
+
+CONVENTIONS = {
+    "transform": "p_blur = c + zoom * R(rotation) * (p_sharp - c) + shift, c = ((W-1)/2, (H-1)/2), x right, y down, "
+    "R = [[cos, -sin], [sin, cos]]; p_sharp in gt/, p_blur in blur/ and truth/aligned/",
+    "blur_radius": f"disk radius in pixels = value / {RADIUS_SCALE}; a radius of up to 0.5 px leaves the picture sharp",
+    "max_radius_px": "the largest value in blur_radius",
+    "noise": "Gaussian, standard deviation in counts of 255, on blur/ only, after the transfer curve",
+    "light": "the blur is done on linear values of the sRGB curve",
+}
+
+
+def synthesise(photos: Sequence[Path] | None, out: Path, synthesis: Synthesis, jobs: Workers = 1) -> str:
+    """Return one line that says what was made; a run that was cut off goes on where it stopped.
+
+    Args:
+        photos: Image files and folders of them; None takes `BUILT_IN`.
+        out: A new or empty folder, or one of a run with the same settings and photographs.
+        synthesis: The settings.
+        jobs: Worker processes; the bytes written do not depend on it.
+
+    Raises:
+        UserError: No photograph, one too small or unreadable, two of one name, or a folder with other content.
+    """
+    files = list_photos(photos)
+    plans = _plan(files, out, synthesis)
+    request = _request(files, synthesis)
+    record = out / "truth" / "synthesis.json"
+    folder = RunFolder(out, record, request)
+    tables = (out / "truth" / "truth.csv", out / "places.csv")
+    if folder.is_finished and all(path.is_file() for path in (*tables, *files_of(out, [p.name for p in plans]))):
+        folder.end()
+        return f"{out}: already complete, {len(plans)} pairs with these settings; nothing done"
+    with folder.claimed() as journal:
+        rows = map_items(
+            make_pair,
+            [Item(p.name, p, fingerprint([request, p.index])) for p in plans],
+            jobs=jobs,
+            label="synthesise",
+            where=str(out),
+            journal=journal,
+            still_valid=lambda result: all(path.is_file() for path in files_of(out, [result["name"]])),
+        )
+        write_text(tables[0], csv_text(TRUTH_COLUMNS, [[row[c] for c in TRUTH_COLUMNS] for row in rows]))
+        write_text(tables[1], csv_text(("name", "scene", "place"), [(p.name, p.photo.stem, "") for p in plans]))
+        write_text(record, json_text({"request": request, "conventions": CONVENTIONS}))
+        folder.end()
+    return f"{out}: {len(plans)} pairs from {len({p.photo for p in plans})} photographs"
+
+
+def list_photos(photos: Sequence[Path] | None) -> list[Path]:
+    """Return the image files named, or in the folders named; without any, `BUILT_IN`.
+
+    Raises:
+        UserError: Nothing there, or a folder without images.
+    """
+    if photos is None:
+        spec = importlib.util.find_spec("skimage")
+        folder = Path(str(spec.origin)).parent / "data" if spec else Path("skimage/data")
+        return [folder / name for name in BUILT_IN]
+    files = []
+    for path in photos:
+        found = list_images(path) if path.is_dir() else [path]
+        if not found:
+            raise UserError(f"{path}: no PNG, TIFF or JPEG image in it")
+        files += found
+    if not files:
+        raise UserError("no photographs given")
+    return files
+
+
+def _plan(files: Sequence[Path], out: Path, synthesis: Synthesis) -> list[PairPlan]:
+    faults = []
+    stems: dict[str, Path] = {}
+    chosen = files[: synthesis.count]
+    for file in chosen:
+        twin = stems.setdefault(file.stem.lower(), file)
+        if twin is not file:
+            faults.append(f"{file}: its pair would have the name of {twin.name}'s")
+        try:
+            header = read_header(file)
+            synthesis.frame(header.width, header.height)
+        except UserError as error:
+            faults.append(error.message)
+        except ValueError as error:
+            faults.append(f"{file}: {error}")
+    if faults:
+        raise fault_report(faults, "photographs") if len(faults) > 1 else UserError(faults[0])
+    plans = []
+    for index in range(synthesis.count or len(chosen)):
+        use, file = index // len(chosen), chosen[index % len(chosen)]
+        plans.append(PairPlan(index, f"{file.stem}_{use:03d}", file, use, out, synthesis))
+    return plans
+
+
+def _request(files: Sequence[Path], synthesis: Synthesis) -> dict[str, Any]:
+    """Return what decides every byte: settings, photographs, versions."""
+    photos = [{"name": f.name, "sha256": file_sha256(f)} for f in files[: synthesis.count]]
+    versions = {"sdd-bench": __version__, "numpy": np.__version__, "opencv": cv2.__version__}
+    settings = json.loads(json.dumps(dataclasses.asdict(synthesis)))
+    return {"settings": settings, "versions": versions, "photographs": photos}
