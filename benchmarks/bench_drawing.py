@@ -24,10 +24,10 @@ from numpy.typing import NDArray
 from rows import Row
 
 from sdd_bench.io.files import write_text
-from sdd_bench.registration.similarity import Similarity
-from sdd_bench.registration.warp import sample
 from sdd_bench.io.images import list_images, read_image, to_float, to_pixels
 from sdd_bench.metrics.fidelity import psnr_db
+from sdd_bench.registration.similarity import Similarity
+from sdd_bench.registration.warp import sample
 from sdd_bench.version import __version__
 
 SAMPLERS = ("lanczos4", "bandlimited")

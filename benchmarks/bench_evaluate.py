@@ -30,11 +30,11 @@ def worker(folder: str, protocol_id: str, repeats: int, answers: multiprocessing
     import cv2
     import numpy as np
 
+    from sdd_bench.evaluation.protocol import PROTOCOLS, release_grid, score, truth_for
     from sdd_bench.io.files import file_sha256
+    from sdd_bench.io.images import read_image
     from sdd_bench.registration.flow import load_flow
     from sdd_bench.registration.warp import sample, warp
-    from sdd_bench.io.images import read_image
-    from sdd_bench.evaluation.protocol import PROTOCOLS, release_grid, score, truth_for
 
     cv2.setNumThreads(1)
     root = Path(folder)
@@ -129,13 +129,13 @@ def page_times(folder: str, repeats: int) -> dict[str, float]:
     import numpy as np
 
     from sdd_bench.datasets.manifest import Pair
-    from sdd_bench.io.files import file_sha256
-    from sdd_bench.registration.flow import dis_flow
-    from sdd_bench.io.images import read_image, read_pixels
     from sdd_bench.evaluation.anchor_record import files_of
     from sdd_bench.evaluation.anchors import ensure_anchors
     from sdd_bench.evaluation.protocol import build_protocol
     from sdd_bench.evaluation.score_pair import ScoreTask, score_pair
+    from sdd_bench.io.files import file_sha256
+    from sdd_bench.io.images import read_image, read_pixels
+    from sdd_bench.registration.flow import dis_flow
 
     cv2.setNumThreads(1)
     root = Path(folder)

@@ -39,9 +39,9 @@ def make_pair(width: int, height: int) -> Images:
 
 
 def ours(name: str) -> Callable[..., float]:
-    from sdd_bench.metrics import fidelity as metrics
+    from sdd_bench.metrics import fidelity
 
-    return {"SSIM": metrics.ssim, "PSNR": metrics.psnr_db, "MAE": metrics.mae}[name]
+    return {"SSIM": fidelity.ssim, "PSNR": fidelity.psnr_db, "MAE": fidelity.mae}[name]
 
 
 def make_mask(width: int, height: int) -> np.ndarray:

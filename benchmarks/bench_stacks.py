@@ -22,11 +22,11 @@ from misaligned_sets import ASSETS_VARIABLE, FloatArray
 from registration_error import end_point_error_px
 from registration_report import Report, number
 
+from sdd_bench.io.images import list_images, read_image
 from sdd_bench.registration.align import analyse
 from sdd_bench.registration.analysis import Analysis
 from sdd_bench.registration.similarity import Similarity
 from sdd_bench.registration.warp import sample
-from sdd_bench.io.images import list_images, read_image
 
 REDRAWN = Similarity(1.004, 0.03, 5.3, -3.7)
 """The known extra motion of the frames that are drawn again."""

@@ -38,14 +38,20 @@ from misaligned_sets import FloatArray
 from numpy.typing import NDArray
 from registration_report import Report
 
+from sdd_bench.evaluation.diagnostics import (
+    block_displacement,
+    diagnose,
+    flow_between,
+    residual_similarity,
+    why_flagged,
+)
+from sdd_bench.evaluation.protocol import PROTOCOLS, score, truth_for
+from sdd_bench.io.images import to_float, to_pixels
+from sdd_bench.metrics.fidelity import psnr_db
 from sdd_bench.registration.anchor import Anchor, find_anchor
 from sdd_bench.registration.flow import load_flow
 from sdd_bench.registration.similarity import Similarity
 from sdd_bench.registration.warp import remapped
-from sdd_bench.io.images import to_float, to_pixels
-from sdd_bench.evaluation.diagnostics import block_displacement, diagnose, flow_between, residual_similarity, why_flagged
-from sdd_bench.metrics.fidelity import psnr_db
-from sdd_bench.evaluation.protocol import PROTOCOLS, score, truth_for
 
 PHOTOGRAPHS, SIZE = 5, (896, 704)
 QUICK_PHOTOGRAPHS, QUICK_SIZE = 2, (480, 320)

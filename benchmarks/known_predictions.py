@@ -17,14 +17,14 @@ from misaligned_sets import FloatArray, Scene
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
+from sdd_bench.io.images import to_float, to_pixels
+from sdd_bench.io.srgb import decode_srgb, encode_srgb
+from sdd_bench.metrics.fidelity import psnr_db
+from sdd_bench.registration.similarity import Similarity
+from sdd_bench.registration.warp import remapped, sample
 from sdd_bench.synthesis.defocus import Layer, defocus
 from sdd_bench.synthesis.known_pair import draw_sharp
 from sdd_bench.synthesis.scene import draw_layers
-from sdd_bench.registration.similarity import Similarity
-from sdd_bench.registration.warp import remapped, sample
-from sdd_bench.io.images import to_float, to_pixels
-from sdd_bench.metrics.fidelity import psnr_db
-from sdd_bench.io.srgb import decode_srgb, encode_srgb
 
 NOISE = 1 / 255
 MAX_ZOOM, MAX_ROTATION_DEG, MAX_SHIFT_PX = 0.02, 0.2, 15.0

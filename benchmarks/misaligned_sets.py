@@ -15,11 +15,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sdd_bench.synthesis.defocus import Layer, defocus, disk
-from sdd_bench.registration.similarity import Similarity
-from sdd_bench.registration.warp import inside, sample
 from sdd_bench.io.images import list_images, read_image, to_float, to_pixels
 from sdd_bench.io.srgb import decode_srgb, encode_srgb
+from sdd_bench.registration.similarity import Similarity
+from sdd_bench.registration.warp import inside, sample
+from sdd_bench.synthesis.defocus import Layer, defocus, disk
 
 ASSETS_VARIABLE = "SDD_BENCH_TEST_ASSETS"
 PHOTOGRAPHS_SIZE = (1200, 832)

@@ -23,12 +23,12 @@ from known_predictions import make_pair, predictions, rounded
 from leaderboard.entry import Entry, read_entry
 from leaderboard.stability import stability, stability_markdown
 from sdd_bench.datasets.catalog import open_dataset
-from sdd_bench.io.files import write_text
-from sdd_bench.registration.anchor import find_anchor
-from sdd_bench.io.images import to_pixels, write_png
 from sdd_bench.evaluation.evaluate import Evaluation, evaluate
 from sdd_bench.evaluation.protocol import PROTOCOLS
 from sdd_bench.evaluation.results import Method
+from sdd_bench.io.files import write_text
+from sdd_bench.io.images import to_pixels, write_png
+from sdd_bench.registration.anchor import find_anchor
 
 PHOTOGRAPHS = 5
 METRICS = ("psnr_db", "ssim", "mae")

@@ -10,8 +10,8 @@ from misaligned_sets import Case
 from numpy.typing import NDArray
 from scipy import fft
 
-from sdd_bench.synthesis.defocus import disk
 from sdd_bench.registration.similarity import Similarity
+from sdd_bench.synthesis.defocus import disk
 
 
 def grid_points(width: int, height: int) -> NDArray[np.float64]:

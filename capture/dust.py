@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sdd_bench.registration.similarity import Similarity
 from sdd_bench.io.srgb import decode_srgb
+from sdd_bench.registration.similarity import Similarity
 
 Plane = NDArray[np.float32]
 

@@ -34,9 +34,9 @@ from sdd_bench.datasets.manifest import content_sha256, json_text
 from sdd_bench.errors import fault_report
 from sdd_bench.io.files import clear_leftovers, file_sha256, write_text
 from sdd_bench.io.images import list_images
-from sdd_bench.version import __version__
 from sdd_bench.jobs.items import Item, Journal, fingerprint, map_items
 from sdd_bench.jobs.workers import Workers
+from sdd_bench.version import __version__
 
 REPORT = "session-report.html"
 

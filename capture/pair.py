@@ -19,9 +19,9 @@ from capture.session_pictures import histogram, write_pictures
 from sdd_bench.datasets.similar import hash_bits
 from sdd_bench.errors import UserError
 from sdd_bench.io.files import file_sha256, write_bytes
-from sdd_bench.registration.similarity import Similarity
 from sdd_bench.io.images import encode_png, to_float, to_pixels
 from sdd_bench.io.srgb import decode_srgb, encode_srgb
+from sdd_bench.registration.similarity import Similarity
 
 ROLES = ("blur", "gt")
 

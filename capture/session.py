@@ -16,9 +16,9 @@ from typing import Any
 
 from capture.session_text import LIMITS, SHARED_KEYS, TABLE, csv_rows, number_of, toml_rows, unknown_key
 from capture.verdict import Limits
-from sdd_bench.io.text import short, shown
 from sdd_bench.errors import UserError, fault_report
 from sdd_bench.io.files import write_text
+from sdd_bench.io.text import short, shown
 
 TOML, CSV = "session.toml", "session.csv"
 ROLES = ("blur", "gt", "extra")

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from capture.record import HISTOGRAM_BINS
 from sdd_bench.errors import UserError
 from sdd_bench.io.files import write_bytes
+from sdd_bench.io.images import read_image
 from sdd_bench.registration.similarity import Similarity
 from sdd_bench.registration.warp import warp
-from sdd_bench.io.images import read_image
 from sdd_bench.report.pictures import address, jpeg, reduce, reduced_flow
 
 PICTURES = ("blur", "gt", "aligned")

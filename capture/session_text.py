@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from capture.verdict import Limits
-from sdd_bench.io.text import SHOWN, read_text, read_toml, short, shown
 from sdd_bench.errors import UserError, fault_report
+from sdd_bench.io.text import SHOWN, read_text, read_toml, short, shown
 
 TABLE, LIMITS = "shot", "limits"
 """Names of the TOML tables: [[shot]], one a shot, and [limits]."""

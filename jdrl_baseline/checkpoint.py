@@ -12,9 +12,9 @@ from typing import Any
 import torch
 
 from jdrl_baseline.config import Config, build_config
-from sdd_bench.io.text import shown
 from sdd_bench.errors import UserError
 from sdd_bench.io.files import write_bytes
+from sdd_bench.io.text import shown
 from sdd_bench.metrics.backbone import refuse_compressed
 from sdd_bench.version import __version__
 

@@ -10,8 +10,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from sdd_bench.io.text import SHOWN, read_toml, shown
 from sdd_bench.errors import UserError, fault_report
+from sdd_bench.io.text import SHOWN, read_toml, shown
 
 PRESETS = "presets"
 

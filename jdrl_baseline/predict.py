@@ -18,10 +18,10 @@ from jdrl_baseline.models import build_deblurring, build_reblurring, check_weigh
 from jdrl_baseline.networks.deblurring import DeblurringNetwork
 from jdrl_baseline.restore import image_of, through
 from jdrl_baseline.spread import Spread, add_up, alone_in, launch
-from sdd_bench.synthesis.synthesise import RADIUS_SCALE
 from sdd_bench.errors import UserError
 from sdd_bench.io.files import file_sha256, write_text
 from sdd_bench.io.images import read_image, to_pixels, write_png
+from sdd_bench.synthesis.synthesise import RADIUS_SCALE
 
 DTYPES = {"32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 RADIUS_MAP, BLUR_MAP = "radius", "blur_map"

@@ -9,8 +9,8 @@ from torch import nn
 from jdrl_baseline.patches import TrainingData
 from jdrl_baseline.restore import restore
 from sdd_bench.errors import UserError
-from sdd_bench.io.images import read_image
 from sdd_bench.evaluation.anchors import FOLDER, ensure_anchors, read_truth
+from sdd_bench.io.images import read_image
 from sdd_bench.metrics.fidelity import psnr_db
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from leaderboard.meta import read_meta
 from leaderboard.submission import ENTRY, META, SCORES, Submission, codabench_scores, file_faults, ranking
-from sdd_bench.io.text import read_json, read_rows, short
 from sdd_bench.errors import UserError
 from sdd_bench.evaluation.results import Results, columns, read_results
 from sdd_bench.evaluation.results_check import in_words
+from sdd_bench.io.text import read_json, read_rows, short
 
 
 def contradictions(entry: Path, submission: Submission, claims: Mapping[str, Results]) -> list[str]:

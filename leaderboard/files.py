@@ -12,8 +12,8 @@ from leaderboard.formats import latex, markdown
 from leaderboard.groups import group_rows, groups_csv
 from leaderboard.reported import add_reported, reported_rows
 from leaderboard.table import Board, Row, build_board, differences, leaderboard_csv, pairwise_csv
-from sdd_bench.io.files import write_text
 from sdd_bench.evaluation.protocol import DEFAULT_PROTOCOL
+from sdd_bench.io.files import write_text
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from sdd_bench.io.text import is_control, read_toml, shown
 from sdd_bench.errors import fault_report
 from sdd_bench.evaluation.results import Method
+from sdd_bench.io.text import is_control, read_toml, shown
 
 TEXT, NUMBER, SIZE, CHOICE = "one line of text", "a number, at least 0", "WIDTHxHEIGHT in pixels", "yes, no or unknown"
 

@@ -21,15 +21,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sdd_bench.datasets.manifest import Pair, content_sha256, json_text
-from sdd_bench.io.text import read_json, short, shown
 from sdd_bench.errors import UserError, fault_report
-from sdd_bench.io.files import file_sha256, write_bytes, write_text
-from sdd_bench.jobs.run_folder import RunFolder
-from sdd_bench.metrics.table import METRICS
 from sdd_bench.evaluation.protocol import DEFAULT_PROTOCOL
 from sdd_bench.evaluation.results import Method, Results, read_results
 from sdd_bench.evaluation.results_check import check_method
+from sdd_bench.io.files import file_sha256, write_bytes, write_text
+from sdd_bench.io.text import read_json, short, shown
+from sdd_bench.jobs.run_folder import RunFolder
 from sdd_bench.jobs.workers import Workers
+from sdd_bench.metrics.table import METRICS
 
 if TYPE_CHECKING:
     from sdd_bench.evaluation.evaluate import Evaluation
@@ -217,9 +217,9 @@ def pairs_sha256(pairs: Sequence[Pair]) -> str:
 
 def _request(evaluation: Evaluation, meta: bytes, predictions: Mapping[str, str]) -> dict[str, Any]:
     """Return what makes a submission the same as an earlier one."""
-    from sdd_bench.registration.flow import load_flow
     from sdd_bench.evaluation.protocol import build_protocol
     from sdd_bench.metrics.backbone import find_trunk
+    from sdd_bench.registration.flow import load_flow
 
     identity = load_flow(evaluation.flow, evaluation.device).identity
     protocols = [build_protocol(name, identity).sha256 for name in evaluation.protocols]

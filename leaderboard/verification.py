@@ -11,13 +11,13 @@ from typing import Any
 from leaderboard.consistency import contradictions, read_claims
 from leaderboard.submission import ENTRY, Submission, pairs_sha256, prediction_digests, read_submission
 from sdd_bench.datasets.catalog import open_dataset
-from sdd_bench.io.text import shown
 from sdd_bench.errors import UserError
 from sdd_bench.evaluation.evaluate import Evaluation, evaluate
-from sdd_bench.metrics.table import METRICS
 from sdd_bench.evaluation.results import CONDITIONS, Results, columns
 from sdd_bench.evaluation.results_check import in_words, same
+from sdd_bench.io.text import shown
 from sdd_bench.jobs.workers import Workers
+from sdd_bench.metrics.table import METRICS
 
 HASHES = ("restored_sha256", "blur_sha256", "sharp_sha256")
 DATASET = ("name", "split", "n_images", "sha256", "excluded", "anchors_sha256")

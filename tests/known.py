@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sdd_bench.io.images import to_float, to_pixels
+from sdd_bench.io.srgb import decode_srgb, encode_srgb
 from sdd_bench.registration.disk import disk
 from sdd_bench.registration.similarity import Similarity
 from sdd_bench.registration.warp import sample
-from sdd_bench.io.images import to_float, to_pixels
-from sdd_bench.io.srgb import decode_srgb, encode_srgb
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from leaderboard.page.pictures import method_pictures
 from leaderboard.page.write import write_page
 from leaderboard.reported import reported_rows
 from leaderboard.table import build_board
-from sdd_bench.io.images import to_pixels, write_png
 from sdd_bench.evaluation.results import Method
+from sdd_bench.io.images import to_pixels, write_png
 
 EVIL = "<script>alert(1)</script>"
 FORMULA = '=HYPERLINK("x")'

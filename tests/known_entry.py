@@ -14,8 +14,8 @@ from known import KnownPair
 from leaderboard.verification import verify_entry
 from sdd_bench.cli import root as cli
 from sdd_bench.io.files import file_sha256
-from sdd_bench.registration.similarity import Similarity
 from sdd_bench.io.images import to_pixels, write_png
+from sdd_bench.registration.similarity import Similarity
 
 MOTIONS = {"a": Similarity(1.006, 0.1, 4.3, -2.4), "b": Similarity(0.995, -0.1, -3.2, 5.1)}
 META = 'name = "Mine"\nparams_m = 12.5\nselection_on_test = "no"\n'

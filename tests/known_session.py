@@ -10,8 +10,8 @@ import skimage.data
 from known import known_pair
 from numpy.typing import NDArray
 
-from sdd_bench.registration.similarity import Similarity
 from sdd_bench.io.images import to_pixels, write_png
+from sdd_bench.registration.similarity import Similarity
 
 MOVED = Similarity(1.012, 0.0, 5.3, -2.7)
 

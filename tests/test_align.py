@@ -15,15 +15,15 @@ from click.testing import CliRunner
 from sdd_bench.cli import root
 from sdd_bench.datasets import misalignment
 from sdd_bench.datasets.misalignment import COLUMNS
+from sdd_bench.io.images import to_float, to_pixels, write_png
+from sdd_bench.io.srgb import decode_srgb, encode_srgb
+from sdd_bench.jobs.items import Item
 from sdd_bench.registration.align import analyse, analyse_and_match
 from sdd_bench.registration.analysis import Analysis
 from sdd_bench.registration.blur_match import LADDER_PX, choose_radii, local_gain, matched
 from sdd_bench.registration.disk import disk
 from sdd_bench.registration.similarity import Similarity
 from sdd_bench.registration.warp import sample
-from sdd_bench.io.images import to_float, to_pixels, write_png
-from sdd_bench.io.srgb import decode_srgb, encode_srgb
-from sdd_bench.jobs.items import Item
 
 WIDTH, HEIGHT, MARGIN = 540, 340, 30
 TRUTH = Similarity(1.012, 0.15, 4.3, -6.7)
@@ -74,7 +74,7 @@ def test_a_fast_analysis_finds_hundredths_of_a_pixel_too(
     photo: np.ndarray, monkeypatch: pytest.MonkeyPatch, radius: float
 ) -> None:
     pair = make_pair(photo, radius)
-    monkeypatch.setattr("sdd_bench.registration.align.FAST_PIXELS", 100_000)  # half the size, as of a frame of 2 megapixels
+    monkeypatch.setattr("sdd_bench.registration.align.FAST_PIXELS", 100_000)  # half size, as of 2 megapixels
     assert end_point_error(analyse(*pair, fast=True).similarity, TRUTH, WIDTH, HEIGHT) < 0.08
 
 

@@ -10,10 +10,10 @@ import pytest
 from known import KnownPair
 from numpy.typing import NDArray
 
+from sdd_bench.metrics.fidelity import psnr_db
 from sdd_bench.registration.anchor import BORDER_PX, Anchor, find_anchor
 from sdd_bench.registration.similarity import Similarity
 from sdd_bench.registration.smooth_field import MAX_PX, SmoothField, fit_blocks, newton_step, no_field
-from sdd_bench.metrics.fidelity import psnr_db
 
 MOTION = Similarity(1.008, 0.1, 6.3, -4.4)
 MakeKnown = Callable[..., KnownPair]

@@ -18,16 +18,16 @@ from leaderboard.entry import read_entry
 from leaderboard.table import build_board
 from sdd_bench.datasets.catalog import open_dataset
 from sdd_bench.errors import UserError
-from sdd_bench.registration.similarity import Similarity
-from sdd_bench.io.images import read_image, read_pixels, to_pixels, write_png
 from sdd_bench.evaluation import anchor_record
 from sdd_bench.evaluation import anchors as module
 from sdd_bench.evaluation.anchor_record import files_of
 from sdd_bench.evaluation.anchors import anchors_sha256, ensure_anchors, export_anchors, write_tables
 from sdd_bench.evaluation.evaluate import Evaluation, evaluate
-from sdd_bench.metrics.fidelity import psnr_db, ssim
 from sdd_bench.evaluation.protocol import PROTOCOLS
 from sdd_bench.evaluation.results import CONDITIONS, Method, Results, read_results
+from sdd_bench.io.images import read_image, read_pixels, to_pixels, write_png
+from sdd_bench.metrics.fidelity import psnr_db, ssim
+from sdd_bench.registration.similarity import Similarity
 
 FAST = ("psnr_db", "ssim", "mae")
 MOTIONS = {"a": Similarity(1.006, 0.1, 4.3, -2.4), "b": Similarity(0.995, -0.1, -3.2, 5.1)}

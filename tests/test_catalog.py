@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sdd_bench.io import headers as image_headers
 from sdd_bench.datasets import catalog
 from sdd_bench.datasets.catalog import check_listing, list_dataset, open_dataset
 from sdd_bench.datasets.manifest import Pair
 from sdd_bench.errors import UserError
-from sdd_bench.io.images import ImageHeader, write_png
 from sdd_bench.evaluation.predictions import check_sizes
+from sdd_bench.io import headers
+from sdd_bench.io.images import ImageHeader, write_png
 
 RGB = np.zeros((16, 16, 3), np.uint8)
 
@@ -307,13 +307,13 @@ def test_each_file_is_opened_once_before_the_work_starts(tmp_path: Path, monkeyp
     shared = plant(tmp_path, *(f"train_data/ground_truth/IMG_{i}.png" for i in range(2)))
     plant(tmp_path, *(f"train_data/input/IMG_{i}/IMG_{i}_ap{k}.png" for i in range(2) for k in range(3)))
     opened: list[Path] = []
-    original = image_headers.read_header
+    original = headers.read_header
 
     def counted(path: Path) -> ImageHeader:
         opened.append(path)
         return original(path)
 
-    monkeypatch.setattr(image_headers, "read_header", counted)
+    monkeypatch.setattr(headers, "read_header", counted)
     pairs = open_dataset(shared).pairs
     assert len(pairs) == 6
     assert len(opened) == len(set(opened)) == 8

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from capture.checks import FIGURES, check_pair
 from capture.verdict import ACCEPTED, REFUSED, WARNING, Limits, Verdict, verdict
-from sdd_bench.registration.disk import disk
 from sdd_bench.io.images import to_pixels
 from sdd_bench.io.srgb import decode_srgb, encode_srgb
+from sdd_bench.registration.disk import disk
 
 Light = NDArray[np.float32]
 

@@ -11,14 +11,14 @@ import pytest
 from known import KnownPair
 from numpy.typing import NDArray
 
+from sdd_bench.evaluation.diagnostics import diagnose, why_flagged
+from sdd_bench.evaluation.protocol import PROTOCOLS, truth_for
+from sdd_bench.io.images import to_float, to_pixels
+from sdd_bench.metrics.fidelity import psnr_db
 from sdd_bench.registration.anchor import find_anchor
 from sdd_bench.registration.flow import load_flow
 from sdd_bench.registration.similarity import Similarity
 from sdd_bench.registration.warp import sample
-from sdd_bench.io.images import to_float, to_pixels
-from sdd_bench.evaluation.diagnostics import diagnose, why_flagged
-from sdd_bench.metrics.fidelity import psnr_db
-from sdd_bench.evaluation.protocol import PROTOCOLS, truth_for
 
 Image = NDArray[np.float32]
 

@@ -9,8 +9,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sdd_bench.registration.similarity import Similarity
-from sdd_bench.registration.warp import warp
 from sdd_bench.evaluation.diagnostics import (
     MAX_SHIFT_PX,
     MAX_ZOOM,
@@ -21,6 +19,8 @@ from sdd_bench.evaluation.diagnostics import (
     residual_similarity,
     why_flagged,
 )
+from sdd_bench.registration.similarity import Similarity
+from sdd_bench.registration.warp import warp
 
 Image = NDArray[np.float32]
 

@@ -13,11 +13,11 @@ import pytest
 
 from sdd_bench.datasets.catalog import open_dataset
 from sdd_bench.errors import UserError
-from sdd_bench.io.images import read_image, read_pixels, write_png
 from sdd_bench.evaluation.evaluate import Evaluation
 from sdd_bench.evaluation.evaluate import evaluate as evaluate_all
-from sdd_bench.metrics.fidelity import psnr_db, ssim
 from sdd_bench.evaluation.results import CONDITIONS, Method, Results, read_results, write_results
+from sdd_bench.io.images import read_image, read_pixels, write_png
+from sdd_bench.metrics.fidelity import psnr_db, ssim
 
 NAMES = ["a", "b", "c", "d"]
 MakePairs = Callable[..., Path]

@@ -41,9 +41,9 @@ from leaderboard.reported import reported_rows
 from leaderboard.table import build_board
 from sdd_bench.cli import root
 from sdd_bench.errors import UserError
-from sdd_bench.io.images import read_image, read_pixels, write_png
 from sdd_bench.evaluation.protocol import PROTOCOLS as KNOWN_PROTOCOLS
 from sdd_bench.evaluation.results import Results, write_results
+from sdd_bench.io.images import read_image, read_pixels, write_png
 
 VOID = {"meta", "input", "line", "circle", "path", "polyline", "br", "img"}
 

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sdd_bench.errors import UserError
+from sdd_bench.io.images import to_pixels, write_png
 from sdd_bench.registration.similarity import Similarity
 from sdd_bench.registration.warp import warp
-from sdd_bench.io.images import to_pixels, write_png
 from sdd_bench.report import misalignment
 from sdd_bench.report.misalignment import explain, look_at_pair, write_report
 from sdd_bench.report.misalignment_plots import overview_plots

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from sdd_bench.jobs import packed
 from sdd_bench.datasets.manifest import Pair, csv_parts, csv_text, json_parts, json_text
 from sdd_bench.errors import UserError
 from sdd_bench.io.files import write_parts
+from sdd_bench.jobs import packed
 from sdd_bench.jobs.packed import Packed, Reordered
 
 

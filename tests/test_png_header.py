@@ -10,10 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
-from sdd_bench.io import headers as image_headers
-
-from sdd_bench.io import images as image_io
 from sdd_bench.errors import UserError
+from sdd_bench.io import headers, images
 from sdd_bench.io.headers import headers_or_faults
 from sdd_bench.io.images import ImageHeader, read_header, write_png
 from sdd_bench.io.png_header import read_plain_png
@@ -51,7 +49,7 @@ def test_every_kind_of_png_is_read_as_pillow_reads_it(
     quick = read_header(path)
     assert quick == ImageHeader(7, 5, *found, "PNG")
     assert (read_plain_png(path) is None) == (mode == "P")
-    monkeypatch.setattr(image_io, "read_plain_png", lambda _: None)
+    monkeypatch.setattr(images, "read_plain_png", lambda _: None)
     assert read_header(path) == quick
 
 
@@ -85,7 +83,7 @@ def test_damage_anywhere_before_the_samples_is_refused_as_before(png: Path, monk
             return error.message
 
     quick = [outcome(content) for content in damaged]
-    monkeypatch.setattr(image_io, "read_plain_png", lambda _: None)
+    monkeypatch.setattr(images, "read_plain_png", lambda _: None)
     assert quick == [outcome(content) for content in damaged]
 
 
@@ -105,9 +103,9 @@ def test_each_of_many_files_is_read_once(png: Path, monkeypatch: pytest.MonkeyPa
         calls.append(path)
         return read_header(path)
 
-    monkeypatch.setattr(image_headers, "read_header", counted)
-    monkeypatch.setattr(image_headers, "READ_AT_ONCE", 2)
-    monkeypatch.setattr(image_headers, "LATE_S", late_s)  # with threads, and without
+    monkeypatch.setattr(headers, "read_header", counted)
+    monkeypatch.setattr(headers, "READ_AT_ONCE", 2)
+    monkeypatch.setattr(headers, "LATE_S", late_s)  # with threads, and without
     missing = png.with_name("missing.png")
     others = [png.with_name(f"{i}.png") for i in range(5)]
     for other in others:

@@ -9,8 +9,8 @@ import pytest
 
 from sdd_bench.datasets.manifest import Pair
 from sdd_bench.errors import UserError
-from sdd_bench.io.images import write_png
 from sdd_bench.evaluation.predictions import check_sizes, match_predictions
+from sdd_bench.io.images import write_png
 
 NAMES = ("a", "b_2", "c")
 

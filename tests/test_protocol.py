@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from sdd_bench.errors import UserError
-from sdd_bench.registration.flow import FlowEstimator, load_flow
-from sdd_bench.metrics.fidelity import psnr_db, ssim
 from sdd_bench.evaluation.protocol import PROTOCOLS, build_protocol, named_protocol, release_grid, score, truth_for
+from sdd_bench.metrics.fidelity import psnr_db, ssim
+from sdd_bench.registration.flow import FlowEstimator, load_flow
 
 
 def constant_flow(dx: float, dy: float) -> FlowEstimator:

@@ -13,11 +13,11 @@ from known_entry import META, MOTIONS, call, content, forge, made, no_weights, r
 
 from leaderboard.submission import codabench_scores, read_submission, results_of
 from sdd_bench.errors import UserError
-from sdd_bench.io.files import file_sha256
-from sdd_bench.io.images import write_png
 from sdd_bench.evaluation import evaluate as scoring
 from sdd_bench.evaluation.protocol import PROTOCOLS
 from sdd_bench.evaluation.results import Method, read_results
+from sdd_bench.io.files import file_sha256
+from sdd_bench.io.images import write_png
 
 __all__ = ["made", "no_weights", "root"]  # fixtures
 

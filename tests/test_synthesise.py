@@ -10,6 +10,13 @@ import cv2
 import numpy as np
 import pytest
 
+from sdd_bench.errors import UserError
+from sdd_bench.io.images import read_image, read_pixels, write_png
+from sdd_bench.io.srgb import decode_srgb, encode_srgb
+from sdd_bench.metrics.fidelity import psnr_db
+from sdd_bench.registration.disk import disk
+from sdd_bench.registration.similarity import Similarity
+from sdd_bench.registration.warp import sample, warp
 from sdd_bench.synthesis.defocus import Layer, blur_radius_map, defocus
 from sdd_bench.synthesis.known_pair import (
     RADIUS_SCALE,
@@ -19,13 +26,6 @@ from sdd_bench.synthesis.known_pair import (
 )
 from sdd_bench.synthesis.scene import draw_layers
 from sdd_bench.synthesis.synthesise import list_photos, synthesise
-from sdd_bench.errors import UserError
-from sdd_bench.registration.disk import disk
-from sdd_bench.registration.similarity import Similarity
-from sdd_bench.registration.warp import sample, warp
-from sdd_bench.io.images import read_image, read_pixels, write_png
-from sdd_bench.metrics.fidelity import psnr_db
-from sdd_bench.io.srgb import decode_srgb, encode_srgb
 
 
 def tree(root: Path) -> dict[str, str]:

@@ -15,9 +15,9 @@ from leaderboard.entry import read_entry
 from leaderboard.submission import results_of
 from leaderboard.verification import verify_entry
 from sdd_bench.errors import UserError
-from sdd_bench.io.images import read_pixels, write_png
 from sdd_bench.evaluation.protocol import PROTOCOLS
 from sdd_bench.evaluation.results import Method, read_results
+from sdd_bench.io.images import read_pixels, write_png
 
 __all__ = ["made", "no_weights", "root"]  # fixtures
 

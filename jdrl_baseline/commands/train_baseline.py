@@ -9,7 +9,9 @@ import click
 from sdd_bench.commands.options import ResumableCommand, data_folder, data_option
 
 
-@click.command("train-baseline", cls=ResumableCommand, short_help="Train the JDRL baseline, every variant of the paper's tables.")
+@click.command(
+    "train-baseline", cls=ResumableCommand, short_help="Train the JDRL baseline, every variant of the paper's tables."
+)
 @data_option
 @click.option(
     "--preset",

@@ -20,9 +20,9 @@ from leaderboard.page.methods import image_charts, image_table, method_facts
 from leaderboard.page.plots import Plot, Value, scatter
 from leaderboard.page.table import COSTS, FLAG_WORDS, STATUS_WORDS, columns, ends, lines, number
 from leaderboard.table import Board, Row, leaderboard_csv
-from sdd_bench.io.files import write_text
 from sdd_bench.evaluation.protocol import PROTOCOLS as KNOWN
 from sdd_bench.evaluation.protocol import UNRANKED
+from sdd_bench.io.files import write_text
 from sdd_bench.version import __version__
 
 ANCHORED, PAPER = "anchored/1", "paper/1"

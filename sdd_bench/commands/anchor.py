@@ -18,7 +18,9 @@ from sdd_bench.commands.options import (
 )
 
 
-@click.command("anchor", cls=ResumableCommand, short_help="Each sharp image in its blur image's frame, the truth of anchored/1.")
+@click.command(
+    "anchor", cls=ResumableCommand, short_help="Each sharp image in its blur image's frame, the truth of anchored/1."
+)
 @data_option
 @dataset_option
 @click.option("--split", default="test", show_default=True, help="Which split is anchored; all for every one.")

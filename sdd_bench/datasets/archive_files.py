@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sdd_bench.datasets.manifest import is_plain
-from sdd_bench.io.text import short, shown
 from sdd_bench.errors import UserError, fault_report
+from sdd_bench.io.text import short, shown
 
 
 def check_words(path: Path, columns: Sequence[str], names: Sequence[str]) -> None:

@@ -19,9 +19,9 @@ import numpy as np
 
 from sdd_bench.datasets.layouts import SPLITS, Draft, Listing, find_duplicates, need_folders
 from sdd_bench.datasets.manifest import Pair, is_plain
-from sdd_bench.io.text import short, shown
 from sdd_bench.errors import UserError
 from sdd_bench.io.images import list_images
+from sdd_bench.io.text import short, shown
 
 MAX_NAMES = 500_000
 MAX_STEP = 2

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-
 from sdd_bench import extensions
 from sdd_bench.datasets.dpdd import list_dpdd
 from sdd_bench.datasets.layouts import (
-    Listing,
+    Layout,
     list_ded,
     list_lfdof,
     list_pairs,
@@ -17,26 +13,6 @@ from sdd_bench.datasets.layouts import (
     list_rtf,
     list_sdd,
 )
-
-
-@dataclass(frozen=True)
-class Layout:
-    """A dataset as it lies on a disk.
-
-    Attributes:
-        list_pairs: Folder to the pairs in it, or None if the folder is not of this layout.
-        title: What people call the dataset.
-        source: Where it is had.
-        tree: Lines that show its files.
-        expected: Published number of pairs by split; the empty split is a dataset that is not split.
-    """
-
-    list_pairs: Callable[[Path], Listing | None]
-    title: str
-    source: str
-    tree: tuple[str, ...]
-    expected: Mapping[str, int] = field(default_factory=dict)
-
 
 LAYOUTS: dict[str, Layout] = {
     "sdd": Layout(

@@ -40,6 +40,25 @@ class Listing:
     root: Path = Path()
 
 
+@dataclass(frozen=True)
+class Layout:
+    """A dataset as it lies on a disk.
+
+    Attributes:
+        list_pairs: Folder to the pairs in it, or None if the folder is not of this layout.
+        title: What people call the dataset.
+        source: Where it is had.
+        tree: Lines that show its files.
+        expected: Published number of pairs by split; the empty split is a dataset that is not split.
+    """
+
+    list_pairs: Callable[[Path], Listing | None]
+    title: str
+    source: str
+    tree: tuple[str, ...]
+    expected: Mapping[str, int] = field(default_factory=dict)
+
+
 @dataclass
 class Draft:
     """A listing while it is being filled."""

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
-from sdd_bench.io.text import control_in, read_json, read_rows, short, shown
 from sdd_bench.errors import UserError, fault_report
+from sdd_bench.io.text import control_in, read_json, read_rows, short, shown
 from sdd_bench.jobs.path_text import OptionalPathText, PathText
 
 PAIR_COLUMNS = (

@@ -17,14 +17,14 @@ import scipy
 from sdd_bench.datasets.manifest import Pair, csv_parts, json_text
 from sdd_bench.errors import UserError
 from sdd_bench.io.files import write_parts, write_text
-from sdd_bench.registration.align import analyse
-from sdd_bench.registration.analysis import KINDS, NUMBERS
 from sdd_bench.io.images import read_image
+from sdd_bench.jobs.items import Item, fingerprint, map_items
 from sdd_bench.jobs.packed import Packed
 from sdd_bench.jobs.run_folder import journal_of
-from sdd_bench.version import __version__
-from sdd_bench.jobs.items import Item, fingerprint, map_items
 from sdd_bench.jobs.workers import Workers
+from sdd_bench.registration.align import analyse
+from sdd_bench.registration.analysis import KINDS, NUMBERS
+from sdd_bench.version import __version__
 
 COLUMNS = ("name", *NUMBERS, "confidence", "kind", "split")
 DIGITS = {"zoom": 7, "rotation_deg": 5, "confidence": 3}

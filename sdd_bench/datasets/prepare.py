@@ -31,10 +31,10 @@ from sdd_bench.datasets.manifest import (
 from sdd_bench.datasets.pair_files import IMPORTED, PairTask, prepare_pair
 from sdd_bench.datasets.patches import Recipe
 from sdd_bench.io.files import file_sha256, write_parts, write_text
-from sdd_bench.jobs.run_folder import RunFolder
-from sdd_bench.version import __version__
 from sdd_bench.jobs.items import Item, Journal, fingerprint, map_items
+from sdd_bench.jobs.run_folder import RunFolder
 from sdd_bench.jobs.workers import Workers
+from sdd_bench.version import __version__
 
 PATCH_COLUMNS = ("name", "pair", "x", "y", "scale", "sharpness")
 CONVENTIONS = {

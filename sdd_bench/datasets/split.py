@@ -14,8 +14,8 @@ from itertools import pairwise
 from pathlib import Path
 
 from sdd_bench.datasets.manifest import Pair
-from sdd_bench.io.text import read_rows, short, shown
 from sdd_bench.errors import UserError, fault_report
+from sdd_bench.io.text import read_rows, short, shown
 
 SPLIT_NAMES = ("train", "val", "test")
 SDD_PAIRS = 150

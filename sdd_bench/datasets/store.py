@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
+from sdd_bench.errors import UserError
 from sdd_bench.io.hdf5_file import created_hdf5
 from sdd_bench.io.hdf5_members import own_member
-from sdd_bench.io.text import short
-from sdd_bench.errors import UserError
 from sdd_bench.io.images import Pixels, check_expansion, write_png
+from sdd_bench.io.text import short
 
 STORES = ("png", "hdf5")
 ROLES = ("blur", "gt")

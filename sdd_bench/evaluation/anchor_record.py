@@ -9,11 +9,11 @@ from types import NoneType
 from typing import Any
 
 from sdd_bench.datasets.manifest import Pair
-from sdd_bench.io.text import read_json
 from sdd_bench.errors import UserError
-from sdd_bench.io.files import file_sha256
-from sdd_bench.registration.anchor import METHOD
 from sdd_bench.evaluation.diagnostics import BLUR_COLUMNS
+from sdd_bench.io.files import file_sha256
+from sdd_bench.io.text import read_json
+from sdd_bench.registration.anchor import METHOD
 
 SCHEMA = 1
 

@@ -14,10 +14,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sdd_bench.metrics.fidelity import psnr_db
 from sdd_bench.registration.flow import dis_flow
 from sdd_bench.registration.similarity import Similarity
 from sdd_bench.registration.warp import remapped
-from sdd_bench.metrics.fidelity import psnr_db
 
 FloatImage = NDArray[np.floating]
 Mask = NDArray[np.bool_]

@@ -10,21 +10,21 @@ from typing import Any
 
 from sdd_bench.datasets.manifest import Dataset, Pair, content_sha256
 from sdd_bench.errors import UserError, fault_report
-from sdd_bench.io.files import file_sha256
-from sdd_bench.registration.flow import load_flow
-from sdd_bench.jobs.packed import Packed
-from sdd_bench.jobs.run_folder import journal_of
 from sdd_bench.evaluation import results as results_file
 from sdd_bench.evaluation.anchor_record import measured, stored_record
 from sdd_bench.evaluation.anchors import FOLDER, anchors_sha256, ensure_anchors
 from sdd_bench.evaluation.diagnostics import why_flagged
-from sdd_bench.metrics.table import METRICS
 from sdd_bench.evaluation.predictions import check_sizes, match_predictions
 from sdd_bench.evaluation.protocol import DEFAULT_PROTOCOL, Protocol, build_protocol, named_protocol
 from sdd_bench.evaluation.score_pair import ScoreTask, perceptual, score_pair
-from sdd_bench.metrics.backbone import find_trunk
+from sdd_bench.io.files import file_sha256
 from sdd_bench.jobs.items import Item, fingerprint, map_items
+from sdd_bench.jobs.packed import Packed
+from sdd_bench.jobs.run_folder import journal_of
 from sdd_bench.jobs.workers import Workers
+from sdd_bench.metrics.backbone import find_trunk
+from sdd_bench.metrics.table import METRICS
+from sdd_bench.registration.flow import load_flow
 
 NO_DIAGNOSTICS = "left out by --no-diagnostics"
 

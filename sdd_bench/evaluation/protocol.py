@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sdd_bench.errors import UserError
+from sdd_bench.metrics.metric import Distance, Mask
+from sdd_bench.metrics.metric import Image as FloatImage
+from sdd_bench.metrics.table import METRICS
 from sdd_bench.registration.anchor import METHOD
 from sdd_bench.registration.flow import FlowEstimator
 from sdd_bench.registration.warp import sample, warp
-from sdd_bench.metrics.table import METRICS, Distance, Mask
-from sdd_bench.metrics.table import Image as FloatImage
 
 SSIM = {
     "window": "uniform 7x7", "covariance": "sample", "k1": 0.01, "k2": 0.03, "channels": "mean of RGB",

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from sdd_bench.datasets.manifest import csv_parts, json_parts
-from sdd_bench.io.text import read_json, short, shown
 from sdd_bench.errors import UserError
-from sdd_bench.io.files import write_parts
 from sdd_bench.evaluation.diagnostics import BLUR_COLUMNS
 from sdd_bench.evaluation.diagnostics import COLUMNS as DIAGNOSTICS
-from sdd_bench.metrics.table import METRICS
 from sdd_bench.evaluation.protocol import Protocol
 from sdd_bench.evaluation.results_check import MAX_IMAGES, check_blocks, check_rows, read_row, summary_fault
+from sdd_bench.io.files import write_parts
+from sdd_bench.io.text import read_json, short, shown
+from sdd_bench.metrics.table import METRICS
 from sdd_bench.version import __version__
 
 SCHEMA = 1

@@ -13,14 +13,20 @@ from numpy.typing import NDArray
 
 from sdd_bench.datasets.manifest import Pair
 from sdd_bench.errors import UserError
+from sdd_bench.evaluation.anchors import StoredTruth, read_truth
+from sdd_bench.evaluation.diagnostics import (
+    block_displacement,
+    diagnose,
+    flow_between,
+    residual_similarity,
+    why_flagged,
+)
+from sdd_bench.evaluation.protocol import Distance, Protocol, score, truth_for
 from sdd_bench.io.files import file_sha256
+from sdd_bench.io.images import read_image, to_pixels, write_png
+from sdd_bench.metrics.lpips import Perceptual, load_perceptual
 from sdd_bench.registration.flow import FlowEstimator, load_flow
 from sdd_bench.registration.warp import remapped
-from sdd_bench.io.images import read_image, to_pixels, write_png
-from sdd_bench.evaluation.anchors import StoredTruth, read_truth
-from sdd_bench.evaluation.diagnostics import block_displacement, diagnose, flow_between, residual_similarity, why_flagged
-from sdd_bench.metrics.lpips import Perceptual, load_perceptual
-from sdd_bench.evaluation.protocol import Distance, Protocol, score, truth_for
 
 Image = NDArray[np.floating]
 

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sdd_bench.errors import UserError
-from sdd_bench.version import __version__
 from sdd_bench.jobs.outcome import Function, Items, Outcome, guarded
+from sdd_bench.version import __version__
 
 if TYPE_CHECKING:
     from distributed import Client, Future

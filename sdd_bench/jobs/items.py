@@ -19,8 +19,8 @@ from typing import Any
 from tqdm import tqdm
 
 from sdd_bench.errors import CannotWriteError, UserError, fault_report
-from sdd_bench.jobs.packed import Packed, Reordered
 from sdd_bench.jobs.outcome import Result
+from sdd_bench.jobs.packed import Packed, Reordered
 from sdd_bench.jobs.workers import Workers, run
 
 

@@ -15,8 +15,8 @@ from typing import Any
 
 from sdd_bench.errors import UserError
 from sdd_bench.io.files import clear_leftovers, write_text
-from sdd_bench.jobs.lock import run_lock
 from sdd_bench.jobs.items import Journal
+from sdd_bench.jobs.lock import run_lock
 
 WORK_FOLDER = ".run"
 

@@ -19,8 +19,8 @@ import numpy as np
 
 from sdd_bench.errors import UserError
 from sdd_bench.io.files import file_sha256
-from sdd_bench.metrics.fidelity import Image, Mask, check_images
 from sdd_bench.metrics.backbone import download_trunk, find_trunk, read_trunk
+from sdd_bench.metrics.fidelity import Image, Mask, check_images
 
 if TYPE_CHECKING:
     import torch

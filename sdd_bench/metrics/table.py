@@ -16,7 +16,7 @@ METRICS: dict[str, Metric] = {
     "lpips": Metric(None, "LPIPS", "lpips", False, 4, 5, 0.0, 1e6, "lpips"),
     **extensions.load_extensions(extensions.METRICS, Metric),
 }
-"""Column of a row of results to its metric, in their order, those of other packages last. `lpips` alone needs weights."""
+"""Column of a row of results to its metric, in their order, other packages' last. `lpips` alone needs weights."""
 
 
 def column_of(word: str, option: str) -> str:

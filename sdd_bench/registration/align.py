@@ -17,12 +17,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sdd_bench.io.srgb import decode_srgb, encode_srgb
 from sdd_bench.registration.analysis import Analysis, name_kind
 from sdd_bench.registration.blur_match import LADDER_PX, Grey, blurred, choose_radii, matched, residual_energy
 from sdd_bench.registration.flow_match import INLIER_PX, FlowMatch, agreeing, match_flow
 from sdd_bench.registration.refine import MAX_STEPS, Drawing, draw, inside, refine
 from sdd_bench.registration.similarity import Similarity
-from sdd_bench.io.srgb import decode_srgb, encode_srgb
 
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 """Of the primaries of sRGB (IEC 61966-2-1)."""

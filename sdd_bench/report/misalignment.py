@@ -16,15 +16,15 @@ from numpy.typing import NDArray
 
 from sdd_bench.errors import UserError
 from sdd_bench.io.files import write_bytes, write_text
+from sdd_bench.io.images import read_image
+from sdd_bench.jobs.items import Item, map_items
+from sdd_bench.jobs.workers import Workers
 from sdd_bench.registration.flow import MIN_SIDE, dis_flow
 from sdd_bench.registration.similarity import Similarity
 from sdd_bench.registration.warp import warp
-from sdd_bench.io.images import read_image
 from sdd_bench.report.misalignment_plots import KINDS, column, displacement_plot, overview_plots, residual_plot
 from sdd_bench.report.pictures import address, jpeg, reduce, reduced_flow
 from sdd_bench.version import __version__
-from sdd_bench.jobs.items import Item, map_items
-from sdd_bench.jobs.workers import Workers
 
 PICTURED = 60
 """Pairs shown in pictures; 0.2 to 0.3 MB each."""

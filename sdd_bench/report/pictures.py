@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from sdd_bench.registration.similarity import Similarity
 from sdd_bench.io.images import to_pixels
+from sdd_bench.registration.similarity import Similarity
 
 WIDTH_PX = 480
 JPEG_QUALITY = 80

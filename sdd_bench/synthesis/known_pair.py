@@ -12,13 +12,13 @@ from typing import Any
 import cv2
 import numpy as np
 
-from sdd_bench.synthesis.defocus import FloatArray, blur_radius_map, defocus
-from sdd_bench.synthesis.scene import draw_layers
 from sdd_bench.errors import UserError
-from sdd_bench.registration.similarity import Similarity
-from sdd_bench.registration.warp import sample
 from sdd_bench.io.images import read_image, to_pixels, write_png
 from sdd_bench.io.srgb import decode_srgb, encode_srgb
+from sdd_bench.registration.similarity import Similarity
+from sdd_bench.registration.warp import sample
+from sdd_bench.synthesis.defocus import FloatArray, blur_radius_map, defocus
+from sdd_bench.synthesis.scene import draw_layers
 
 TRUTH_COLUMNS = ("name", "zoom", "shift_x_px", "shift_y_px", "rotation_deg", "max_radius_px")
 ROLES = ("blur", "gt", "truth/aligned", "truth/blur_radius")

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sdd_bench.datasets.manifest import Pair
-from sdd_bench.registration.disk import disk
 from sdd_bench.io.images import read_image, read_pixels, to_pixels, write_png
 from sdd_bench.jobs.items import Item, map_items
 from sdd_bench.jobs.workers import Workers
+from sdd_bench.registration.disk import disk
 
 DECONVOLUTION_RADIUS_PX = 2.0
 DECONVOLUTION_STEPS = 6

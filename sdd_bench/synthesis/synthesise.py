@@ -25,15 +25,15 @@ from typing import Any
 import cv2
 import numpy as np
 
-from sdd_bench.synthesis.known_pair import RADIUS_SCALE, TRUTH_COLUMNS, PairPlan, Synthesis, files_of, make_pair
 from sdd_bench.datasets.manifest import csv_text, json_text
 from sdd_bench.errors import UserError, fault_report
 from sdd_bench.io.files import file_sha256, write_text
 from sdd_bench.io.images import list_images, read_header
-from sdd_bench.jobs.run_folder import RunFolder
-from sdd_bench.version import __version__
 from sdd_bench.jobs.items import Item, fingerprint, map_items
+from sdd_bench.jobs.run_folder import RunFolder
 from sdd_bench.jobs.workers import Workers
+from sdd_bench.synthesis.known_pair import RADIUS_SCALE, TRUTH_COLUMNS, PairPlan, Synthesis, files_of, make_pair
+from sdd_bench.version import __version__
 
 BUILT_IN = ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg")
 """Colour photographs inside scikit-image's wheel."""

@@ -229,8 +229,8 @@ def trunk(warm: Warm, root: Path, others: Path) -> None:  # noqa: ARG001
 
 def journal(warm: Warm, root: Path, others: Path) -> None:
     """Write what a killed analysis leaves: the journal of its finished pairs."""
-    from sdd_bench.version import __version__
     from sdd_bench.jobs.items import Item, Journal, fingerprint
+    from sdd_bench.version import __version__
 
     shutil.copytree(others / "png8" / "in" / "source", root / "in" / "source")
     _run(warm, root, *ANALYSE)

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from skimage import data
 from skimage.metrics import mean_squared_error, peak_signal_noise_ratio, structural_similarity
 
-from sdd_bench.metrics import fidelity as metrics
+from sdd_bench.metrics import fidelity
 
 Array = NDArray[np.floating]
-METRICS = (metrics.mse, metrics.mae, metrics.psnr_db, metrics.ssim)
+METRICS = (fidelity.mse, fidelity.mae, fidelity.psnr_db, fidelity.ssim)
 
 
 def photograph(height: int, width: int) -> Array:
@@ -58,11 +58,11 @@ def test_equals_scikit_image(height: int, width: int, dtype: Any) -> None:
     restored = noisy(reference).astype(dtype)
     reference = reference.astype(dtype)
     wide, wide_reference = restored.astype(np.float64), reference.astype(np.float64)
-    assert metrics.ssim(restored, reference) == pytest.approx(skimage_ssim(restored, reference), abs=1e-11)
-    assert metrics.mse(restored, reference) == pytest.approx(mean_squared_error(wide, wide_reference), rel=1e-13)
+    assert fidelity.ssim(restored, reference) == pytest.approx(skimage_ssim(restored, reference), abs=1e-11)
+    assert fidelity.mse(restored, reference) == pytest.approx(mean_squared_error(wide, wide_reference), rel=1e-13)
     expected = peak_signal_noise_ratio(wide_reference, wide, data_range=1.0)
-    assert metrics.psnr_db(restored, reference) == pytest.approx(expected, rel=1e-13)
-    assert metrics.mae(restored, reference) == pytest.approx(np.abs(wide - wide_reference).mean(), rel=1e-13)
+    assert fidelity.psnr_db(restored, reference) == pytest.approx(expected, rel=1e-13)
+    assert fidelity.mae(restored, reference) == pytest.approx(np.abs(wide - wide_reference).mean(), rel=1e-13)
 
 
 def hard_pairs() -> dict[str, tuple[Array, Array]]:
@@ -91,19 +91,19 @@ def hard_pairs() -> dict[str, tuple[Array, Array]]:
 @pytest.mark.parametrize("name", list(hard_pairs()))
 def test_ssim_keeps_its_accuracy_where_digits_cancel(name: str) -> None:
     restored, reference = (image.astype(np.float32) for image in hard_pairs()[name])
-    assert metrics.ssim(restored, reference) == pytest.approx(skimage_ssim(restored, reference), abs=1e-11)
+    assert fidelity.ssim(restored, reference) == pytest.approx(skimage_ssim(restored, reference), abs=1e-11)
 
 
 def test_constant_offset_is_known() -> None:
     image = photograph(50, 60) * 0.8
-    assert metrics.psnr_db(image + 0.1, image) == pytest.approx(20.0, abs=1e-12)
-    assert metrics.mse(image + 0.1, image) == pytest.approx(0.01, rel=1e-12)
-    assert metrics.mae(image - 0.1, image) == pytest.approx(0.1, rel=1e-12)
+    assert fidelity.psnr_db(image + 0.1, image) == pytest.approx(20.0, abs=1e-12)
+    assert fidelity.mse(image + 0.1, image) == pytest.approx(0.01, rel=1e-12)
+    assert fidelity.mae(image - 0.1, image) == pytest.approx(0.1, rel=1e-12)
 
 
 def test_ssim_of_constants_is_the_luminance_term() -> None:
     expected = (2 * 0.2 * 0.8 + 1e-4) / (0.2**2 + 0.8**2 + 1e-4)
-    assert metrics.ssim(np.full((9, 9, 3), 0.2), np.full((9, 9, 3), 0.8)) == pytest.approx(expected, rel=1e-14)
+    assert fidelity.ssim(np.full((9, 9, 3), 0.2), np.full((9, 9, 3), 0.8)) == pytest.approx(expected, rel=1e-14)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -112,9 +112,9 @@ def test_identical_images(dtype: Any) -> None:
     mask = np.zeros(image.shape[:2], bool)
     mask[20:100, 30:170] = True
     for chosen in (None, mask):
-        assert metrics.ssim(image, image.copy(), chosen) == 1.0
-        assert metrics.psnr_db(image, image.copy(), chosen) == math.inf
-        assert metrics.mae(image, image.copy(), chosen) == 0.0
+        assert fidelity.ssim(image, image.copy(), chosen) == 1.0
+        assert fidelity.psnr_db(image, image.copy(), chosen) == math.inf
+        assert fidelity.mae(image, image.copy(), chosen) == 0.0
 
 
 def ragged_mask(height: int, width: int) -> NDArray[np.bool_]:
@@ -127,10 +127,10 @@ def test_masked_scores_equal_brute_force() -> None:
     reference = photograph(220, 231)
     restored, mask = noisy(reference), ragged_mask(220, 231)
     difference = (restored - reference)[mask]
-    assert metrics.mse(restored, reference, mask) == pytest.approx((difference**2).mean(), rel=1e-13)
-    assert metrics.mae(restored, reference, mask) == pytest.approx(np.abs(difference).mean(), rel=1e-13)
+    assert fidelity.mse(restored, reference, mask) == pytest.approx((difference**2).mean(), rel=1e-13)
+    assert fidelity.mae(restored, reference, mask) == pytest.approx(np.abs(difference).mean(), rel=1e-13)
     expected = masked_ssim(restored, reference, mask)
-    assert metrics.ssim(restored, reference, mask) == pytest.approx(expected, abs=1e-12)
+    assert fidelity.ssim(restored, reference, mask) == pytest.approx(expected, abs=1e-12)
 
 
 def test_rectangular_mask_scores_the_crop() -> None:
@@ -194,9 +194,9 @@ def test_refusals() -> None:
 def test_ssim_refuses_what_holds_no_window() -> None:
     image = photograph(20, 30)
     with pytest.raises(ValueError, match="sides of at least 7 px, not 30x6"):
-        metrics.ssim(image[:6], image[:6])
+        fidelity.ssim(image[:6], image[:6])
     thin = np.zeros((20, 30), bool)
     thin[5:11] = True
     with pytest.raises(ValueError, match="no 7x7 window lies inside the mask"):
-        metrics.ssim(image, image, thin)
-    assert metrics.psnr_db(image + 0.1, image, thin) == pytest.approx(20.0)
+        fidelity.ssim(image, image, thin)
+    assert fidelity.psnr_db(image + 0.1, image, thin) == pytest.approx(20.0)

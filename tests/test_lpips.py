@@ -18,9 +18,9 @@ from skimage import data
 from sdd_bench.errors import UserError
 from sdd_bench.io.files import file_sha256
 from sdd_bench.io.images import read_image
-from sdd_bench.metrics import lpips as perceptual
-from sdd_bench.metrics.lpips import Perceptual, load_perceptual
+from sdd_bench.metrics import lpips as lpips_module
 from sdd_bench.metrics.backbone import find_trunk
+from sdd_bench.metrics.lpips import Perceptual, load_perceptual
 
 ASSETS = os.environ.get("SDD_BENCH_TEST_ASSETS")
 WEIGHTS = Path(ASSETS or "") / "weights"
@@ -114,13 +114,13 @@ def test_equals_the_package(
     assert expected > 1e-5
     assert model.distance(restored, reference) == pytest.approx(expected, rel=1e-5)
     for rows in (1, 7, 32):  # instead of one band for the whole frame
-        monkeypatch.setattr(perceptual, "BAND_PIXELS", rows * width)
+        monkeypatch.setattr(lpips_module, "BAND_PIXELS", rows * width)
         assert model.distance(restored, reference) == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize("net", NETS)
 def test_smallest_side_is_where_the_package_still_works(net: str, trunks: dict[str, Path]) -> None:
-    model, side = load_perceptual(net, trunks[net]), perceptual.MIN_SIDE_PX[net]
+    model, side = load_perceptual(net, trunks[net]), lpips_module.MIN_SIDE_PX[net]
     reference = photograph(side, 64)
     assert model.distance(noisy(reference), reference) > 0
     with pytest.raises(ValueError, match=f"LPIPS-{net} needs sides of at least {side} px, not 64x{side - 1}"):
@@ -166,7 +166,7 @@ def test_restored_pixels_outside_the_mask_cannot_change_the_value(
     assert random_alex.distance(spoilt, reference, mask) == clean
     filled = np.where(mask[..., None], restored, reference)[10:80, 20:110]
     assert clean == random_alex.distance(filled, reference[10:80, 20:110])
-    monkeypatch.setattr(perceptual, "BAND_PIXELS", 11 * 90)
+    monkeypatch.setattr(lpips_module, "BAND_PIXELS", 11 * 90)
     assert random_alex.distance(spoilt, reference, mask) == pytest.approx(clean, rel=1e-6)
 
 
