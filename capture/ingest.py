@@ -30,10 +30,11 @@ from capture.session_state import SCHEMA, Entry, SessionState
 from capture.tables import table
 from capture.verdict import ACCEPTED, REFUSED, WARNING, Limits, Verdict, verdict
 from sdd_bench.datasets.archive import check_target, write_archive
-from sdd_bench.datasets.manifest import content_sha256, json_text
+from sdd_bench.datasets.manifest import content_sha256
 from sdd_bench.errors import fault_report
 from sdd_bench.io.files import clear_leftovers, file_sha256, write_text
 from sdd_bench.io.images import list_images
+from sdd_bench.io.serialise import json_text
 from sdd_bench.jobs.items import Item, Journal, fingerprint, map_items
 from sdd_bench.jobs.workers import Workers
 from sdd_bench.version import __version__

@@ -21,9 +21,9 @@ from capture.pair import ROLES, developed_file
 from capture.record import Record
 from capture.session_state import SCHEMA, Entry, SessionState, is_current, state_from_json
 from capture.verdict import REFUSED
-from sdd_bench.datasets.manifest import json_text
 from sdd_bench.errors import UserError
 from sdd_bench.io.files import write_text
+from sdd_bench.io.serialise import json_text
 from sdd_bench.io.text import read_json
 from sdd_bench.jobs.run_folder import WORK_FOLDER, claimed
 

@@ -10,7 +10,7 @@ from capture.checks import FIGURES
 from capture.pair import ROLES
 from capture.record import Original, Record
 from capture.verdict import REFUSED
-from sdd_bench.datasets.manifest import csv_text, safe_cell
+from sdd_bench.io.serialise import csv_text, safe_cell
 
 TAKEN = ("time", "exposure_s", "f_number", "iso", "focal_length_mm", "focus_distance_m")
 COLUMNS = (

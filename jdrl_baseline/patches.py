@@ -20,10 +20,11 @@ from torch.utils.data import Dataset as TorchDataset
 
 from jdrl_baseline.config import Config
 from jdrl_baseline.phases import Batch
-from sdd_bench.datasets.manifest import Dataset, Pair, read_csv, read_prepared
+from sdd_bench.datasets.manifest import Dataset, Pair, read_prepared
 from sdd_bench.datasets.store import PATCH_FILE, PATCH_FOLDER, read_patch
 from sdd_bench.errors import UserError
 from sdd_bench.io.images import read_pixels, to_float
+from sdd_bench.io.serialise import read_csv
 
 CROP_KEY, ORDER_KEY, SCENE_KEY = 1, 2, 3
 """Kept apart, so that what is random in one place does not depend on another."""

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from jdrl_baseline.losses import Losses
-from sdd_bench.datasets.manifest import csv_text
 from sdd_bench.errors import UserError
 from sdd_bench.io.files import write_text
+from sdd_bench.io.serialise import csv_text
 
 COLUMNS = ("step", "epoch", *Losses._fields, "learning_rate", "images_per_s")
 VALIDATION_COLUMNS = ("step", "psnr_db")

@@ -26,9 +26,9 @@ from jdrl_baseline.records import Records
 from jdrl_baseline.run import Hardware, Run, settings_text, summary
 from jdrl_baseline.spread import alone_in
 from jdrl_baseline.validation import validate
-from sdd_bench.datasets.manifest import json_text
 from sdd_bench.errors import UserError
 from sdd_bench.io.files import write_text
+from sdd_bench.io.serialise import json_text
 
 LAST, BEST, EXPORTED = "last.pt", "best.pt", "deblurring.pt"
 SAVE_EVERY = 500

@@ -9,8 +9,8 @@ import numpy as np
 from leaderboard.entry import Entry
 from leaderboard.statistics import intervals, paired, resampled_means, tied_ranks
 from leaderboard.table import HIGHER_IS_BETTER, TIE, Row, fixed, score_matrix
-from sdd_bench.datasets.manifest import csv_text
 from sdd_bench.errors import UserError
+from sdd_bench.io.serialise import csv_text
 
 BY = {"place": "place", "blur": "blur_radius_px", "misalignment": "misalignment_px"}
 """What images can be grouped by, and the column of the results that says it."""

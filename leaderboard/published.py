@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from sdd_bench.datasets.known import LAYOUTS
-from sdd_bench.datasets.manifest import read_csv
 from sdd_bench.errors import fault_report
+from sdd_bench.io.serialise import read_csv
 
 RANGES = {"psnr_db": (0.0, 100.0), "ssim": (0.0, 1.0), "lpips": (0.0, 1.0)}
 """Metric to the least and the greatest mean that a row may report."""

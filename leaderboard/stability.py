@@ -13,8 +13,8 @@ from leaderboard.comparable import check_comparable
 from leaderboard.entry import Entry, Table
 from leaderboard.statistics import Array, Paired, paired, resampled_means
 from leaderboard.table import HIGHER_IS_BETTER, Row, score_matrix
-from sdd_bench.datasets.manifest import csv_text
 from sdd_bench.errors import UserError
+from sdd_bench.io.serialise import csv_text
 
 COLUMNS = ("changed", "protocol", "flow", "metric", "methods", "tau", "tau_lo", "swapped", "swaps")
 LOW_PERCENT = 5

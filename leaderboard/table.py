@@ -11,9 +11,9 @@ import numpy as np
 
 from leaderboard.entry import Entry, Table
 from leaderboard.statistics import Array, Paired, best_probability, intervals, paired, resampled_means_of, tied_ranks
-from sdd_bench.datasets.manifest import csv_text, safe_cell
 from sdd_bench.errors import UserError
 from sdd_bench.evaluation.protocol import UNRANKED
+from sdd_bench.io.serialise import csv_text, safe_cell
 from sdd_bench.metrics.table import METRICS
 
 INTERVALS = {name: metric.interval for name, metric in METRICS.items() if metric.interval}

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from sdd_bench.datasets.manifest import csv_text
 from sdd_bench.io.files import file_sha256
 from sdd_bench.io.images import write_png
+from sdd_bench.io.serialise import csv_text
 
 NAMES = [f"hall_{i:04d}" for i in range(5)]
 PLACES = ["indoor", "indoor", "outdoor", "outdoor", "outdoor"]

@@ -18,9 +18,9 @@ from known_rawdata import NAMES, PLACES, tree, write_folder
 
 from sdd_bench.datasets import archive as module
 from sdd_bench.datasets.archive import is_archive, unpack, write_archive
-from sdd_bench.datasets.manifest import read_csv
 from sdd_bench.errors import UserError
 from sdd_bench.io.images import write_png
+from sdd_bench.io.serialise import read_csv
 
 DOCS = (Path(__file__).parent.parent / "docs" / "datasets.md").read_text(encoding="utf-8")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sdd_bench.errors import CannotWriteError
-from sdd_bench.io.files import PART, clear_leftovers, open_temporary, write_parts, write_text
+from sdd_bench.io.files import PART, clear_leftovers, open_temporary, write_text
 
 
 def leave(path: Path) -> Path:
@@ -46,13 +46,13 @@ def test_a_name_of_any_length_can_be_written(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
-def test_a_file_whose_parts_fail_leaves_what_was_there(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_written_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_text(tmp_path / "a", "before")
 
-    def parts():
-        yield "half"
+    def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
+    monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(CannotWriteError, match=r"a: cannot be written \(No space left on device\)"):
-        write_parts(tmp_path / "a", parts())
+        write_text(tmp_path / "a", "after")
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a", "before")]

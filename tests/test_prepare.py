@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sdd_bench.datasets.manifest import read_csv, read_prepared
+from sdd_bench.datasets.manifest import read_prepared
 from sdd_bench.datasets.plan import Choices, plan
 from sdd_bench.datasets.prepare import PATCH_COLUMNS, prepare
 from sdd_bench.errors import UserError
 from sdd_bench.io.images import read_pixels, write_png
+from sdd_bench.io.serialise import read_csv
 
 NAMES = [f"s{i}" for i in range(5)]
 MakePairs = Callable[..., Path]

@@ -16,12 +16,12 @@ from sdd_bench.cli import root as cli
 from sdd_bench.datasets import archive as module
 from sdd_bench.datasets.archive import write_archive
 from sdd_bench.datasets.catalog import list_dataset, open_dataset
-from sdd_bench.datasets.manifest import read_csv
 from sdd_bench.datasets.plan import Choices, plan
 from sdd_bench.datasets.prepare import prepare
 from sdd_bench.datasets.prepare_source import prepare_source
 from sdd_bench.errors import UserError
 from sdd_bench.io.files import file_sha256
+from sdd_bench.io.serialise import read_csv
 
 DOCS = (Path(__file__).parent.parent / "docs" / "datasets.md").read_text(encoding="utf-8")
 CHOICES = Choices(dataset="sdd", recipe="dpdnet", window_px=40)

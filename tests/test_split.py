@@ -13,11 +13,12 @@ import pytest
 import skimage.data
 from numpy.typing import NDArray
 
-from sdd_bench.datasets.manifest import Pair, csv_text
+from sdd_bench.datasets.manifest import Pair
 from sdd_bench.datasets.similar import MAX_DISTANCE, hash_bits, similar_groups
 from sdd_bench.datasets.split import read_split_file, split_fraction, split_sdd
 from sdd_bench.errors import UserError
 from sdd_bench.io.images import write_png
+from sdd_bench.io.serialise import csv_text
 
 
 def pair(name: str, scene: str = "", place: str = "") -> Pair:

@@ -43,9 +43,9 @@ def command(weights: Path, size: str, device: str, repeats: int, out: Path | Non
     """
     from jdrl_baseline.cost import COUNTED, TIMED, measure
     from jdrl_baseline.predict import load_deblurring
-    from sdd_bench.datasets.manifest import json_text
     from sdd_bench.evaluation.results import environment
     from sdd_bench.io.files import file_sha256, write_text
+    from sdd_bench.io.serialise import json_text
 
     width, height = parse_size(size)
     chosen = torch_device(device)

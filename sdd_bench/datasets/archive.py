@@ -22,12 +22,12 @@ from typing import Any
 import numpy as np
 
 from sdd_bench.datasets.archive_files import check_folder, check_words
-from sdd_bench.datasets.manifest import csv_text, read_csv
 from sdd_bench.errors import UserError
 from sdd_bench.io.files import file_sha256, write_text
 from sdd_bench.io.hdf5_file import PatientFile, created_hdf5
 from sdd_bench.io.hdf5_members import check_frame, own_member, read_column
 from sdd_bench.io.images import Pixels, check_expansion, read_pixels, write_png
+from sdd_bench.io.serialise import csv_text, read_csv
 from sdd_bench.io.text import shown
 from sdd_bench.jobs.items import Item, map_items
 from sdd_bench.jobs.workers import Workers

@@ -47,7 +47,7 @@ def list_dataset(root: Path, name: str | None = None) -> Listing:
     if not listing.pairs and not listing.faults:
         raise UserError(f"{root}: layout {listing.layout} of {listing.name}, but no PNG, TIFF or JPEG image in it")
     listing = _add_places(listing)
-    pairs = sorted((p.with_text(scene=p.scene or p.name) for p in listing.pairs), key=lambda p: (p.split, p.name))
+    pairs = sorted((replace(p, scene=p.scene or p.name) for p in listing.pairs), key=lambda p: (p.split, p.name))
     return replace(listing, pairs=tuple(pairs), notes=(*listing.notes, *_count_notes(listing)))
 
 
@@ -99,7 +99,7 @@ def open_dataset(path: Path, split: str | None = None, name: str | None = None, 
         return replace(dataset, pairs=dataset.split(split)) if split is not None else dataset
     listing = list_dataset(path, name)
     if split == "test" and not any(pair.split for pair in listing.pairs):
-        listing = replace(listing, pairs=tuple(pair.with_text(split="test") for pair in listing.pairs))
+        listing = replace(listing, pairs=tuple(replace(pair, split="test") for pair in listing.pairs))
     if split is not None and not listing.faults:
         listing = replace(listing, pairs=Dataset(listing.name, path, listing.pairs, {}).split(split))
     return Dataset(listing.name, path, check_listing(listing, grey=grey).pairs, {})

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import copy
-import csv
 import hashlib
-import io
-import itertools
-import json
-import re
 import stat
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from sdd_bench.errors import UserError, fault_report
 from sdd_bench.io.text import control_in, read_json, read_rows, short, shown
-from sdd_bench.jobs.path_text import OptionalPathText, PathText
 
 PAIR_COLUMNS = (
     "split", "name", "scene", "place", "blur", "sharp", "width", "height", "bits", "blur_sha256", "sharp_sha256",
@@ -42,21 +35,11 @@ class Pair:
 
     name: str
     split: str
-    blur: PathText = PathText()  # noqa: RUF009 - a descriptor without state of its own
-    sharp: PathText = PathText()  # noqa: RUF009
-    defocus_map: OptionalPathText = OptionalPathText()  # noqa: RUF009
+    blur: Path
+    sharp: Path
+    defocus_map: Path | None = None
     scene: str = ""
     place: str = ""
-
-    def with_text(self, *, split: str | None = None, scene: str | None = None) -> Pair:
-        """Return the pair with another split or scene: many times as fast as `dataclasses.replace`, which reads paths.
-
-        >>> Pair("a", "", Path("b.png"), Path("g.png")).with_text(split="test").split
-        'test'
-        """
-        twin = copy.copy(self)
-        twin.__dict__.update({k: v for k, v in (("split", split), ("scene", scene)) if v is not None})
-        return twin
 
 
 @dataclass(frozen=True)
@@ -95,57 +78,6 @@ def content_sha256(rows: Iterable[tuple[str, str, str]]) -> str:
     """
     lines = sorted(f"{name}\t{blur}\t{sharp}\n" for name, blur, sharp in rows)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
-def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return rows as CSV text with a header line and plain newlines."""
-    return "".join(csv_parts(columns, rows))
-
-
-def csv_parts(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
-    """Yield the lines of `csv_text`."""
-    for row in itertools.chain((columns,), rows):
-        line = io.StringIO()
-        csv.writer(line, lineterminator="\n").writerow(row)
-        yield line.getvalue()
-
-
-def safe_cell(value: object) -> object:
-    """Return a cell that a spreadsheet will not take for a formula: an apostrophe before what might be one.
-
-    >>> safe_cell("-1+1"), safe_cell("-0.25"), safe_cell("a-b")
-    ("'-1+1", '-0.25', 'a-b')
-    """
-    if not isinstance(value, str) or value[:1] not in ("=", "+", "-", "@", "\t", "\r"):
-        return value
-    return value if re.fullmatch(r"-(\d+(\.\d+)?|inf)", value) else f"'{value}"
-
-
-def json_text(value: object) -> str:
-    """Return a value as indented JSON text, non-ASCII kept, ending in a newline."""
-    text = io.StringIO()  # grows by the text; json.dumps would hold every number and comma as a string first
-    json.dump(value, text, indent=1, ensure_ascii=False, allow_nan=False)
-    text.write("\n")
-    return text.getvalue()
-
-
-def json_parts(content: Mapping[str, object], key: str, rows: Iterable[object]) -> Iterator[str]:
-    """Yield `json_text` of a table whose last entry, `key`, is the list of rows; one piece a row.
-
-    >>> "".join(json_parts({"a": 1}, "b", [{"c": "x"}, {}])) == json_text({"a": 1, "b": [{"c": "x"}, {}]})
-    True
-    """
-    head, tail = json_text({**content, key: [0]}).rsplit("0", 1)
-    before = head
-    for row in rows:
-        yield before + json_text(row).rstrip("\n").replace("\n", "\n  ")
-        before = ",\n  "
-    yield tail if before != head else json_text({**content, key: []})
-
-
-def read_csv(path: Path, required: Sequence[str]) -> list[dict[str, str]]:
-    """Return the rows of a CSV file as dicts; errors as `text_files.read_rows`."""
-    return [row for _, row in read_rows(path, required)[1]]
 
 
 def read_prepared(root: Path) -> Dataset:

@@ -14,12 +14,12 @@ import cv2
 import numpy as np
 import scipy
 
-from sdd_bench.datasets.manifest import Pair, csv_parts, json_text
+from sdd_bench.datasets.manifest import Pair
 from sdd_bench.errors import UserError
-from sdd_bench.io.files import write_parts, write_text
+from sdd_bench.io.files import write_text
 from sdd_bench.io.images import read_image
+from sdd_bench.io.serialise import csv_text, json_text
 from sdd_bench.jobs.items import Item, fingerprint, map_items
-from sdd_bench.jobs.packed import Packed
 from sdd_bench.jobs.run_folder import journal_of
 from sdd_bench.jobs.workers import Workers
 from sdd_bench.registration.align import analyse
@@ -50,8 +50,8 @@ def analyse_pairs(
     items = [Item(f"{p.split}/{p.name}".lstrip("/"), (p, grey, fast), fingerprint(how, p.blur, p.sharp)) for p in pairs]
     with journal_of(out, out.with_suffix(".json")) as journal:
         results = map_items(_analyse_files, items, jobs=jobs, label="analyse", where="analyse", journal=journal)
-        rows = Packed({k: math.nan if v is None else v for k, v in row.items()} for row in results)
-        write_parts(out, csv_parts(COLUMNS, ([_cell(column, row[column]) for column in COLUMNS] for row in rows)))
+        rows = [{k: math.nan if v is None else v for k, v in row.items()} for row in results]
+        write_text(out, csv_text(COLUMNS, ([_cell(column, row[column]) for column in COLUMNS] for row in rows)))
         write_text(out.with_suffix(".json"), json_text(summarise(rows, fast=fast)))
         journal.remove()
     return rows

@@ -122,7 +122,7 @@ def _decide_split(
         groups, grouping = _groups(listing, choices.group_by, jobs)
         assigned = split_fraction(listing.pairs, fraction, choices.seed, groups)
         how = {"method": "fraction", "fraction": fraction, "seed": choices.seed, "group_by": grouping}
-    return tuple(pair.with_text(split=assigned[pair.name]) for pair in listing.pairs), how, notes
+    return tuple(replace(pair, split=assigned[pair.name]) for pair in listing.pairs), how, notes
 
 
 def _groups(listing: Listing, group_by: str | None, jobs: Workers) -> tuple[Mapping[str, str] | None, str]:

@@ -19,18 +19,11 @@ import imagecodecs
 import numpy as np
 
 from sdd_bench.datasets import store
-from sdd_bench.datasets.manifest import (
-    PAIR_COLUMNS,
-    SCHEMA,
-    Pair,
-    content_sha256,
-    csv_parts,
-    json_text,
-    read_prepared,
-)
+from sdd_bench.datasets.manifest import PAIR_COLUMNS, SCHEMA, Pair, content_sha256, read_prepared
 from sdd_bench.datasets.pair_files import IMPORTED, PairTask, prepare_pair
 from sdd_bench.datasets.patches import Recipe
-from sdd_bench.io.files import file_sha256, write_parts, write_text
+from sdd_bench.io.files import file_sha256, write_text
+from sdd_bench.io.serialise import csv_text, json_text
 from sdd_bench.jobs.items import Item, Journal, fingerprint, map_items
 from sdd_bench.jobs.run_folder import RunFolder
 from sdd_bench.jobs.workers import Workers
@@ -189,9 +182,9 @@ def _write_listing(
     def patches() -> Iterator[list[Any]]:
         return (patch for result in results for patch in result["patches"])
 
-    write_parts(out / "split.csv", csv_parts(("split", "name"), sorted((r["split"], r["name"]) for r in rows())))
-    write_parts(out / "pairs.csv", csv_parts(PAIR_COLUMNS, ([row.get(c, "") for c in PAIR_COLUMNS] for row in rows())))
-    write_parts(out / "patches.csv", csv_parts(PATCH_COLUMNS, (patch[: len(PATCH_COLUMNS)] for patch in patches())))
+    write_text(out / "split.csv", csv_text(("split", "name"), sorted((r["split"], r["name"]) for r in rows())))
+    write_text(out / "pairs.csv", csv_text(PAIR_COLUMNS, ([row.get(c, "") for c in PAIR_COLUMNS] for row in rows())))
+    write_text(out / "patches.csv", csv_text(PATCH_COLUMNS, (patch[: len(PATCH_COLUMNS)] for patch in patches())))
     roles = ("blur", "sharp", "defocus_map")
     listed = sorted({f"{row[role]}\t{row[f'{role}_sha256']}\n" for row in rows() for role in roles if role in row})
     counts = dict(sorted(Counter(row["split"] for row in rows()).items()))

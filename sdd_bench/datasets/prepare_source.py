@@ -6,10 +6,11 @@ import shutil
 from pathlib import Path
 
 from sdd_bench.datasets.archive import is_archive, unpack
-from sdd_bench.datasets.manifest import read_csv, read_prepared
+from sdd_bench.datasets.manifest import read_prepared
 from sdd_bench.datasets.plan import Choices, choose_recipe, plan
 from sdd_bench.datasets.prepare import Preparation, Summary, prepare
 from sdd_bench.errors import UserError
+from sdd_bench.io.serialise import read_csv
 from sdd_bench.jobs.run_folder import WORK_FOLDER, RunFolder
 from sdd_bench.jobs.workers import Workers
 

@@ -28,12 +28,13 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from sdd_bench.datasets.manifest import Pair, csv_text, json_text
+from sdd_bench.datasets.manifest import Pair
 from sdd_bench.errors import CannotWriteError, UserError
 from sdd_bench.evaluation.anchor_record import SCHEMA, UNSPLIT, AnchorFiles, files_of, read_record
 from sdd_bench.evaluation.diagnostics import diagnose
 from sdd_bench.io.files import clear_leftovers, file_sha256, write_bytes, write_text
 from sdd_bench.io.images import encode_png, read_header, read_image, read_pixels, to_float, to_pixels
+from sdd_bench.io.serialise import csv_text, json_text
 from sdd_bench.jobs.items import Item, map_items
 from sdd_bench.jobs.lock import run_lock
 from sdd_bench.jobs.workers import Workers

@@ -19,7 +19,6 @@ from sdd_bench.evaluation.protocol import DEFAULT_PROTOCOL, Protocol, build_prot
 from sdd_bench.evaluation.score_pair import ScoreTask, perceptual, score_pair
 from sdd_bench.io.files import file_sha256
 from sdd_bench.jobs.items import Item, fingerprint, map_items
-from sdd_bench.jobs.packed import Packed
 from sdd_bench.jobs.run_folder import journal_of
 from sdd_bench.jobs.workers import Workers
 from sdd_bench.metrics.backbone import find_trunk
@@ -137,8 +136,7 @@ def evaluate(evaluation: Evaluation, targets: Mapping[str, Path], jobs: Workers)
             where="evaluate",
             journal=journal,
         )
-        del predictions
-        rows = Packed(_with_conditions(evaluation, split, scored))
+        rows = list(_with_conditions(evaluation, split, scored))
         found = [_results(evaluation, split, protocol, measures, rows) for protocol in protocols]
         for results in found:
             results_file.write_results(results, targets[results.protocol["id"]])
@@ -253,7 +251,7 @@ def _results(
         dataset["anchors_sha256"] = anchors_sha256([split.records[pair.name] for pair in split.pairs])
         if not evaluation.diagnostics:
             why_empty["diagnostics"] = NO_DIAGNOSTICS
-    images = Packed(_image(row, protocol) for row in scored)
+    images = [_image(row, protocol) for row in scored]
     flags = tuple(why_flagged(results_file.means(images)))
     return results_file.Results(
         method=evaluation.method,

@@ -10,13 +10,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from sdd_bench.datasets.manifest import csv_parts, json_parts
 from sdd_bench.errors import UserError
 from sdd_bench.evaluation.diagnostics import BLUR_COLUMNS
 from sdd_bench.evaluation.diagnostics import COLUMNS as DIAGNOSTICS
 from sdd_bench.evaluation.protocol import Protocol
 from sdd_bench.evaluation.results_check import MAX_IMAGES, check_blocks, check_rows, read_row, summary_fault
-from sdd_bench.io.files import write_parts
+from sdd_bench.io.files import write_text
+from sdd_bench.io.serialise import csv_text, json_text
 from sdd_bench.io.text import read_json, short, shown
 from sdd_bench.metrics.table import METRICS
 from sdd_bench.version import __version__
@@ -169,8 +169,8 @@ def write_results(results: Results, path: Path) -> Path:
         "weights": results.weights,
         "configuration": results.configuration,
         "environment": results.environment,
+        "images": [{k: _jsonable(v) for k, v in row.items()} for row in rows],
     }
-    images = ({k: _jsonable(v) for k, v in row.items()} for row in rows)
     table, names = path.with_suffix(".csv"), columns(rows)
     flagged = ("flags",) if rows and "flags" in rows[0] else ()
     shown = tuple(c for c in CONDITIONS if rows and c in rows[0])
@@ -178,8 +178,8 @@ def write_results(results: Results, path: Path) -> Path:
         [r["name"], *(_cell(r[c]) for c in names), *("; ".join(r[f]) for f in flagged), *(_cell(r[c]) for c in shown)]
         for r in rows
     )
-    write_parts(table, csv_parts(("name", *names, *flagged, *shown), lines))
-    write_parts(path, json_parts(content, "images", images))
+    write_text(table, csv_text(("name", *names, *flagged, *shown), lines))
+    write_text(path, json_text(content))
     return table
 
 

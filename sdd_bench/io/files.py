@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterable
 from pathlib import Path
 
 from sdd_bench.errors import CannotWriteError, UserError
@@ -18,26 +17,16 @@ NAME_LENGTH = 100
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name in its folder, then rename it; errors as `write_parts`."""
-    _write(path, (content,))
-
-
-def write_parts(path: Path, parts: Iterable[str]) -> None:
-    """Write a UTF-8 text file piece by piece under a temporary name in its folder, then rename it.
+    """Write a file under a temporary name in its folder, then rename it.
 
     Raises:
         CannotWriteError: The folder cannot be written or the disk is full.
     """
-    _write(path, (part.encode("utf-8") for part in parts))
-
-
-def _write(path: Path, parts: Iterable[bytes]) -> None:
     try:
         handle, temporary = open_temporary(path)
         try:
             with os.fdopen(handle, "wb") as file:
-                for part in parts:
-                    file.write(part)
+                file.write(content)
             temporary.chmod(0o644)
             temporary.replace(path)
         except BaseException:

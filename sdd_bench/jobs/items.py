@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import sys
-from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,6 @@ from tqdm import tqdm
 
 from sdd_bench.errors import CannotWriteError, UserError, fault_report
 from sdd_bench.jobs.outcome import Result
-from sdd_bench.jobs.packed import Packed, Reordered
 from sdd_bench.jobs.workers import Workers, run
 
 
@@ -116,8 +114,8 @@ def map_items(
     where: str = "",
     journal: Journal | None = None,
     still_valid: Callable[[Result], bool] = lambda _: True,
-) -> Sequence[Result]:
-    """Return function(payload) of every item, in the items' order; with a journal they are kept packed.
+) -> list[Result]:
+    """Return function(payload) of every item, in the items' order.
 
     Args:
         function: A module-level function; its result must survive JSON where a journal is given.
@@ -133,18 +131,15 @@ def map_items(
         UserError: Every item that raised one, or whose worker process died at it alone, is reported, after all others
             have been done and journalled.
     """
-    kept: Packed | list[Result] = Packed() if journal else []
-    places = array("l", [0]) * len(items)
-    waiting = []
+    done: list[Result | None] = [None] * len(items)
     for index, item in enumerate(items):
         known = journal.result_of(item) if journal else None
         if known is not None and still_valid(known):
-            places[index] = len(kept)
-            kept.append(known)
-        else:
-            waiting.append(index)
+            done[index] = known
+    waiting = [index for index, known in enumerate(done) if known is None]
     faults: list[str] = []
-    with tqdm(total=len(items), initial=len(kept), desc=label, unit="", disable=not _show_progress()) as bar:
+    ready = len(items) - len(waiting)
+    with tqdm(total=len(items), initial=ready, desc=label, unit="", disable=not _show_progress()) as bar:
         outcomes = run(function, [(items[index].name, items[index].payload) for index in waiting], jobs, label)
         for index, result in zip(waiting, outcomes, strict=True):
             if isinstance(result, CannotWriteError):
@@ -152,14 +147,13 @@ def map_items(
             if isinstance(result, UserError):
                 faults.append(result.message)
             else:
-                places[index] = len(kept)
-                kept.append(result)
+                done[index] = result
                 if journal:
                     journal.add(items[index], result)
             bar.update()
     if faults:
         raise fault_report(faults, where or label)
-    return kept if len(waiting) == len(items) else Reordered(kept, places)
+    return [result for result in done if result is not None]
 
 
 def _show_progress() -> bool:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, select_autoescape
 
-from sdd_bench.datasets.manifest import Pair, read_csv
+from sdd_bench.datasets.manifest import Pair
 from sdd_bench.io.files import write_text
 from sdd_bench.io.images import encode_png, read_pixels
+from sdd_bench.io.serialise import read_csv
 from sdd_bench.report.pictures import address
 from sdd_bench.version import __version__
 

@@ -25,10 +25,10 @@ from typing import Any
 import cv2
 import numpy as np
 
-from sdd_bench.datasets.manifest import csv_text, json_text
 from sdd_bench.errors import UserError, fault_report
 from sdd_bench.io.files import file_sha256, write_text
 from sdd_bench.io.images import list_images, read_header
+from sdd_bench.io.serialise import csv_text, json_text
 from sdd_bench.jobs.items import Item, fingerprint, map_items
 from sdd_bench.jobs.run_folder import RunFolder
 from sdd_bench.jobs.workers import Workers

@@ -16,11 +16,11 @@ from leaderboard.entry import read_entry
 from leaderboard.meta import read_meta
 from leaderboard.table import build_board, leaderboard_csv, pairwise_csv
 from sdd_bench.cli import root
-from sdd_bench.datasets.manifest import read_csv
 from sdd_bench.errors import UserError
 from sdd_bench.evaluation.protocol import build_protocol
 from sdd_bench.evaluation.results import Method, Results, protocol_block, read_results, write_results
 from sdd_bench.io.images import list_images, write_png
+from sdd_bench.io.serialise import read_csv
 from sdd_bench.io.text import control_in
 
 CONTROLS = ["\x00", "\x07", "\x1b[31m", "\x7f", "\x9b2J", "\u2028", "\u202e", "\u2066"]

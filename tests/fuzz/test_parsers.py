@@ -18,12 +18,13 @@ from capture.session import ROLES, Shot, read_session, write_session
 from jdrl_baseline.config import Config, build_config, load_config
 from leaderboard.meta import KEYS, read_meta
 from leaderboard.submission import read_submission
-from sdd_bench.datasets.manifest import csv_text, json_text, read_csv, read_prepared, safe_cell
+from sdd_bench.datasets.manifest import read_prepared
 from sdd_bench.datasets.split import read_split_file
 from sdd_bench.errors import UserError
 from sdd_bench.evaluation.protocol import build_protocol
 from sdd_bench.evaluation.results import Method, Results, protocol_block, read_results, write_results
 from sdd_bench.io.images import write_png
+from sdd_bench.io.serialise import csv_text, json_text, read_csv, safe_cell
 from sdd_bench.io.text import control_in, is_control, read_json, read_toml
 from sdd_bench.metrics.table import METRICS
 
