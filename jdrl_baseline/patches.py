@@ -21,21 +21,12 @@ from torch.utils.data import Dataset as TorchDataset
 from jdrl_baseline.config import Config
 from jdrl_baseline.phases import Batch
 from sdd_bench.datasets.manifest import Dataset, Pair, read_prepared
-from sdd_bench.datasets.store import PATCH_FILE, PATCH_FOLDER, read_patch
+from sdd_bench.datasets.patch_pairs import Patch, list_patches, read_patch_pair
 from sdd_bench.errors import UserError
-from sdd_bench.io.images import read_pixels, to_float
-from sdd_bench.io.serialise import read_csv
+from sdd_bench.io.images import to_float
 
 CROP_KEY, ORDER_KEY, SCENE_KEY = 1, 2, 3
 """Kept apart, so that what is random in one place does not depend on another."""
-
-
-@dataclass(frozen=True)
-class Patch:
-    """One training patch: its name and its place in the store."""
-
-    name: str
-    index: int
 
 
 @dataclass(frozen=True)
@@ -63,16 +54,12 @@ def open_training_data(root: Path, config: Config) -> TrainingData:
     Raises:
         UserError: Not a prepared dataset, no patches, or none left beside the validation scenes.
     """
-    if not (root / "dataset.json").is_file():
-        raise UserError(f"{root}: not a prepared dataset (no dataset.json); make one with sdd-bench prepare")
+    patches = list_patches(root)
     dataset = read_prepared(root)
-    rows = read_csv(root / "patches.csv", ("name", "pair"))
-    if not rows:
-        raise UserError(f"{root}: no training patches; prepare the dataset with a recipe")
     own = tuple(pair for pair in dataset.pairs if pair.split == "val")
     held_out = () if own else _held_out(dataset, config)
     scenes = {pair.name: pair.scene or pair.name for pair in dataset.pairs if pair.split == "train"}
-    kept = [Patch(r["name"], i) for i, r in enumerate(rows) if scenes.get(r["pair"], r["pair"]) not in held_out]
+    kept = [patch for patch in patches if scenes.get(patch.pair, patch.pair) not in held_out]
     if not kept:
         raise UserError(f"{root}: no patches are left beside {len(held_out)} validation scenes; lower val_scenes")
     validation = own or tuple(p for p in dataset.pairs if p.split == "train" and scenes[p.name] in held_out)
@@ -111,7 +98,7 @@ class Crops(TorchDataset[Any]):
             UserError: A patch that is missing, damaged or too small.
         """
         patch, config = self.data.patches[index], self.config
-        blur, sharp = read_pair(self.data.root, patch)
+        blur, sharp = read_patch_pair(self.data.root, patch)
         height, width = blur.shape[:2]
         if sharp.shape != blur.shape or min(height, width) < config.crop:
             raise UserError(f"patch {patch.name}: {width}x{height}, expected at least {config.crop}x{config.crop}")
@@ -120,7 +107,7 @@ class Crops(TorchDataset[Any]):
         flips = rng.random(2) < 0.5
         crops = []
         for pixels in (blur, sharp):
-            crop = pixels[top : top + config.crop, left : left + config.crop]
+            crop: NDArray[Any] = pixels[top : top + config.crop, left : left + config.crop]
             if config.flips:
                 crop = crop[:: -1 if flips[0] else 1, :: -1 if flips[1] else 1]
             crops.append(torch.from_numpy(to_float(np.ascontiguousarray(crop))).permute(2, 0, 1))
@@ -130,15 +117,6 @@ class Crops(TorchDataset[Any]):
         """Return where a crop begins; the release reaches the first half of the room alone."""
         offset = int(rng.integers(room + 1))
         return offset // 2 if self.config.release_crop else offset
-
-
-def read_pair(root: Path, patch: Patch) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return a patch's blur and sharp samples, from HDF5 where the dataset has it."""
-    store = root / PATCH_FILE
-    if store.is_file():
-        return read_patch(store, patch.index, patch.name)
-    folder = root / PATCH_FOLDER
-    return read_pixels(folder / "blur" / f"{patch.name}.png"), read_pixels(folder / "gt" / f"{patch.name}.png")
 
 
 def epoch_order(count: int, seed: int, epoch: int) -> list[int]:

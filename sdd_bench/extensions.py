@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.metadata import entry_points
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sdd_bench.errors import UserError
 
@@ -11,6 +12,8 @@ Thing = TypeVar("Thing")
 
 DATASETS = "sdd_bench.datasets"
 METRICS = "sdd_bench.metrics"
+API = "sdd_bench.api"
+"""Functions of the Python API that are not the toolkit's own: `rank`, `load_baseline`."""
 
 
 def load_extensions(group: str, kind: type[Thing]) -> dict[str, Thing]:
@@ -35,3 +38,16 @@ def load_extensions(group: str, kind: type[Thing]) -> dict[str, Thing]:
             raise UserError(f"{where}: is a {type(thing).__name__}, expected a {kind.__module__}.{kind.__qualname__}")
         found[point.name] = thing
     return found
+
+
+def load_function(name: str) -> Callable[..., Any]:
+    """Return a function of the Python API that another package offers.
+
+    Raises:
+        UserError: No installed package offers it.
+    """
+    found = entry_points(group=API, name=name)
+    if not found:
+        raise UserError(f"sdd_bench.{name}: no installed package offers it; install sdd-bench with pip")
+    function: Callable[..., Any] = next(iter(found)).load()
+    return function

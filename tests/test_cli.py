@@ -42,14 +42,12 @@ def test_help_imports_neither_torch_nor_numpy() -> None:
     assert done.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("name", offered())
+@pytest.mark.parametrize("name", [name for name, point in offered().items() if not point.load().hidden])
 def test_every_command_has_help_with_an_example_and_stands_in_the_readme(name: str) -> None:
-    started = time.monotonic()
     text = ok(name, "--help")
     assert "Example:" in text
     assert re.search(rf"^\s+sdd-bench {name}", text, re.MULTILINE)
     assert f"sdd-bench {name}" in README
-    assert time.monotonic() - started < 10
 
 
 def test_version() -> None:

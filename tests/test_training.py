@@ -18,8 +18,9 @@ import torch
 from known_run import CPU, TINY, tiny
 
 from jdrl_baseline import checkpoint, training
-from jdrl_baseline.patches import Crops, epoch_batches, epoch_order, open_training_data, read_pair
+from jdrl_baseline.patches import Crops, epoch_batches, epoch_order, open_training_data
 from jdrl_baseline.training import LAST, train
+from sdd_bench.datasets.patch_pairs import read_patch_pair
 from sdd_bench.errors import UserError
 from sdd_bench.io.images import read_pixels
 
@@ -85,7 +86,9 @@ def test_hdf5_gives_the_same_patches_as_png(prepared: Path) -> None:
     png, packed = (open_training_data(root, tiny()) for root in (prepared, prepared.with_name("packed")))
     assert png.patches == packed.patches
     for patch in png.patches[::5]:
-        for a, b in zip(read_pair(prepared, patch), read_pair(prepared.with_name("packed"), patch), strict=True):
+        for a, b in zip(
+            read_patch_pair(prepared, patch), read_patch_pair(prepared.with_name("packed"), patch), strict=True
+        ):
             np.testing.assert_array_equal(a, b)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
-from typing import Any
+from typing import Any, overload
 
 from sdd_bench.errors import UserError, fault_report
 from sdd_bench.io.text import control_in, read_json, read_rows, short, shown
@@ -57,6 +58,35 @@ class Dataset:
     root: Path
     pairs: tuple[Pair, ...]
     manifest: dict[str, Any]
+
+    def __len__(self) -> int:
+        """Return the number of pairs."""
+        return len(self.pairs)
+
+    def __iter__(self) -> Iterator[Pair]:
+        """Yield every pair."""
+        return iter(self.pairs)
+
+    @overload
+    def __getitem__(self, key: int | str) -> Pair: ...
+    @overload
+    def __getitem__(self, key: slice) -> tuple[Pair, ...]: ...
+    def __getitem__(self, key: int | str | slice) -> Pair | tuple[Pair, ...]:
+        """Return a pair by its place or its name, which may have its split in front: `test/0012`.
+
+        Raises:
+            KeyError: No pair of that name, or several in different splits.
+            IndexError: No pair at that place.
+        """
+        if not isinstance(key, str):
+            return self.pairs[key]
+        found = [pair for pair in self.pairs if key in (pair.name, f"{pair.split}/{pair.name}")]
+        if len(found) != 1:
+            names = ", ".join(f"{pair.split}/{pair.name}" for pair in found)
+            near = difflib.get_close_matches(key, [pair.name for pair in self.pairs], n=1)
+            hint = f", several: {names}" if found else f", did you mean {near[0]!r}?" if near else ""
+            raise KeyError(f"{self.name} has no pair {key!r}{hint}" if not found else f"pair {key!r}{hint}")
+        return found[0]
 
     def split(self, name: str) -> tuple[Pair, ...]:
         """Return the pairs of one split.

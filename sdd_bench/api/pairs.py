@@ -1,0 +1,172 @@
+"""Functions of images: read, score, analyse, anchor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sdd_bench.api.arrays import ImageLike, same_count, to_images, to_masks
+from sdd_bench.errors import UserError
+from sdd_bench.io import images as files
+from sdd_bench.metrics.lpips import load_perceptual
+from sdd_bench.metrics.table import METRICS, column_of
+from sdd_bench.registration import align
+from sdd_bench.registration.analysis import Analysis
+from sdd_bench.registration.anchor import find_anchor
+
+
+def read_image(path: str | Path, *, grey: str = "refuse") -> NDArray[np.float32]:
+    """Return an image file as (H, W, 3) float32 RGB in [0, 1], upright.
+
+    Args:
+        path: PNG, TIFF or JPEG of 8 or 16 bits. The EXIF orientation is applied; an opaque alpha channel is dropped.
+        grey: `refuse`, or `expand` to repeat a grey channel three times.
+
+    Raises:
+        UserError: The file is missing, damaged, grey (unless expanded), or has transparent pixels.
+    """
+    return files.read_image(Path(path), grey=grey)
+
+
+def score(
+    restored: ImageLike,
+    truth: ImageLike,
+    mask: ImageLike | None = None,
+    metrics: str | Sequence[str] = ("psnr_db", "ssim"),
+    *,
+    lpips_net: str = "alex",
+    lpips_trunk: str | Path | None = None,
+    device: str = "cpu",
+) -> dict[str, Any]:
+    """Return the metrics of a restored image against its truth.
+
+    The numbers are those of the protocol `direct/1`, or of an anchored protocol where truth and mask come from
+    `anchor`. Nothing is aligned and nothing is cropped here.
+
+    Args:
+        restored: A path or an array, see `sdd_bench.api.arrays`; floating point is clipped to [0, 1].
+        truth: The same size.
+        mask: (H, W), True where a pixel counts; every pixel counts if None.
+        metrics: Some of `psnr_db` (or `psnr`), `ssim`, `mae`, `lpips`, and what installed packages add.
+        lpips_net: `alex` or `squeeze`.
+        lpips_trunk: Weights of the LPIPS backbone; looked for, then downloaded by torchvision, if None.
+        device: Where LPIPS runs.
+
+    Returns:
+        Metric to number, PSNR in dB and infinite for identical images. For a batch, metric to a (N,) array.
+
+    Raises:
+        ValueError: Sizes differ, an unknown metric, or shapes, types and values that cannot be right.
+        UserError: A file that cannot be read, or LPIPS weights that cannot be had.
+
+    >>> truth = np.full((16, 16, 3), 0.5)
+    >>> score(truth + 0.1, truth, metrics=("psnr", "mae"))
+    {'psnr_db': 20.0, 'mae': 0.1}
+    """
+    wanted = _columns([metrics] if isinstance(metrics, str) else metrics)
+    one, other = to_images(restored, "restored"), to_images(truth, "truth")
+    same_count(one, other, ("restored", "truth"))
+    functions = {name: METRICS[name].function for name in wanted}
+    if "lpips" in functions:
+        functions["lpips"] = load_perceptual(lpips_net, Path(lpips_trunk) if lpips_trunk else None, device).distance
+    found: dict[str, list[float]] = {name: [] for name in functions}
+    for a, b, counted in zip(one.images, other.images, to_masks(mask, one), strict=True):
+        dtype = np.promote_types(a.dtype, b.dtype)
+        for name, function in functions.items():
+            assert function is not None
+            found[name].append(function(a.astype(dtype), b.astype(dtype), counted))
+    if one.batch:
+        return {name: np.array(values) for name, values in found.items()}
+    return {name: values[0] for name, values in found.items()}
+
+
+@overload
+def analyse(blur: str | Path, sharp: ImageLike, *, fast: bool = False) -> Analysis: ...
+@overload
+def analyse(blur: ImageLike, sharp: ImageLike, *, fast: bool = False) -> Any: ...
+def analyse(blur: ImageLike, sharp: ImageLike, *, fast: bool = False) -> Analysis | list[Analysis]:
+    """Return how a pair is misaligned: zoom, rotation, shift, residual and blur radius, from its two images alone.
+
+    Args:
+        blur: A path or an array, see `sdd_bench.api.arrays`; both sides at least 96 px.
+        sharp: The same size.
+        fast: Take a quarter of the time, with errors of 0.005 instead of 0.001 px.
+
+    Returns:
+        An `Analysis`; its `kind` is `failed` where the two cannot be aligned. A list of them for a batch.
+
+    Raises:
+        ValueError: Sizes differ or are too small, or shapes, types and values that cannot be right.
+        UserError: A file that cannot be read.
+    """
+    one, other = to_images(blur, "blur"), to_images(sharp, "sharp")
+    same_count(one, other, ("blur", "sharp"))
+    found = [align.analyse(a, b, fast=fast) for a, b in zip(one.images, other.images, strict=True)]
+    return found if one.batch else found[0]
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What predictions of a pair are scored against under anchored protocols.
+
+    Attributes:
+        truth: (H, W, 3) float32 in [0, 1]: the sharp image in the blur image's frame, rounded to 16 bits as in files.
+        mask: (H, W) bool, True where a pixel counts.
+        analysis: The misalignment of the pair.
+        coverage: Share of pixels that count.
+    """
+
+    truth: NDArray[np.float32]
+    mask: NDArray[np.bool_]
+    analysis: Analysis
+    coverage: float
+
+
+@overload
+def anchor(blur: str | Path, sharp: ImageLike) -> Truth: ...
+@overload
+def anchor(blur: ImageLike, sharp: ImageLike) -> Any: ...
+def anchor(blur: ImageLike, sharp: ImageLike) -> Truth | list[Truth]:
+    """Return the truth of a misaligned pair: the sharp image warped into the blur image's frame, and the valid pixels.
+
+    `score(restored, t.truth, t.mask)` is the score of `evaluate` under `anchored/1`.
+
+    Args:
+        blur: A path or an array, see `sdd_bench.api.arrays`.
+        sharp: The same size.
+
+    Returns:
+        A `Truth`; a list of them for a batch.
+
+    Raises:
+        ValueError: The pair cannot be anchored (the reason is given), sizes differ or are too small, or shapes, types
+            and values that cannot be right.
+        UserError: A file that cannot be read.
+    """
+    one, other = to_images(blur, "blur"), to_images(sharp, "sharp")
+    same_count(one, other, ("blur", "sharp"))
+    found = []
+    for a, b in zip(one.images, other.images, strict=True):
+        anchored = find_anchor(a, b)
+        truth = files.to_float(files.to_pixels(anchored.draw(b), bits=16))
+        found.append(Truth(truth, anchored.mask, anchored.analysis, anchored.coverage))
+    return found if one.batch else found[0]
+
+
+def _columns(metrics: Sequence[str]) -> list[str]:
+    """Return the columns of metrics that were named, in the order given.
+
+    Raises:
+        ValueError: There is no such metric, or none was named.
+    """
+    if not metrics:
+        raise ValueError(f"no metrics, expected some of {', '.join(METRICS)}")
+    try:
+        return [column_of(name, "metrics:") for name in metrics]
+    except UserError as error:
+        raise ValueError(error.message) from None
