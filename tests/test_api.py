@@ -288,8 +288,7 @@ def test_anchored_truth_is_that_of_the_anchors(prepared: Path, tmp_path: Path) -
     from sdd_bench.evaluation.anchors import ensure_anchors
 
     dataset = sb.open_dataset(prepared, split="test")
-    with pytest.raises(UserError, match=r"sdd-bench anchor --data (.|
-)*: no anchor"):
+    with pytest.raises(UserError, match=r"(?s)sdd-bench anchor --data .*: no anchor"):
         sb.torch.PairDataset(dataset, truth="anchored", anchors=tmp_path)
     assert list(tmp_path.iterdir()) == []
     ensure_anchors(dataset.pairs, tmp_path, 1)
