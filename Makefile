@@ -4,12 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test lint bench faults fuzz format clean
+.PHONY: help demo test test-all lint docs bench faults fuzz format clean
 
 help:
 	@echo "make demo    the whole loop on embedded data, ends with a leaderboard and demo/report.html"
-	@echo "make test    the tests"
+	@echo "make test    the tests, minutes"
+	@echo "make test-all  the tests, and those that take long: kills, full disks, damaged files, training, browser"
 	@echo "make lint    style and types"
+	@echo "make docs    the generated pages of docs/"
 	@echo "make bench   the benchmarks against their peers, ends with docs/performance.md"
 	@echo "make faults  30 kills of every long job, full disks, lost inputs, clusters"
 	@echo "make fuzz    2,000 damaged and hostile files"
@@ -23,12 +25,18 @@ demo: $(READY)
 	$(BIN)/sdd-bench demo --out demo
 
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 -q
+	$(BIN)/python -m pytest -n 2 -q -m "not long"
+
+test-all: test
+	$(BIN)/python -m pytest -n 2 -q -m long
 
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: $(READY)
+	$(BIN)/python docs/list_files.py
 
 bench: $(READY)
 	$(BIN)/python benchmarks/performance.py
