@@ -6,11 +6,117 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sdd_bench import extensions
-from sdd_bench.evaluation.results import Results, read_results
+from sdd_bench.api.datasets import open_dataset
+from sdd_bench.api.pairs import columns
+from sdd_bench.datasets.manifest import Dataset
+from sdd_bench.evaluation.evaluate import score_predictions
+from sdd_bench.evaluation.plan import Evaluation
+from sdd_bench.evaluation.protocol import DEFAULT_PROTOCOL, PROTOCOLS
+from sdd_bench.evaluation.results import Method, Results, read_results
+from sdd_bench.metrics.table import METRICS
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+Restore = Callable[[NDArray[np.float32]], NDArray[np.floating]]
+"""A method: blur image to restored image, both (H, W, 3) floating point in [0, 1]."""
+
+
+def evaluate(
+    predictions: str | Path | Restore,
+    dataset: Dataset | str | Path,
+    *,
+    protocol: str = DEFAULT_PROTOCOL,
+    split: str | None = None,
+    method: str | Method | None = None,
+    metrics: str | Sequence[str] | None = None,
+    flow: str = "dis",
+    lpips_net: str = "alex",
+    lpips_trunk: str | Path | None = None,
+    crop_multiple: int | None = None,
+    pred_pattern: str = "{name}",
+    by_order: bool = False,
+    allow_missing: bool = False,
+    exclude_failed: bool = False,
+    diagnostics: bool = True,
+    anchors: str | Path | None = None,
+    grey: str = "refuse",
+    device: str = "cpu",
+    bits: int = 8,
+    jobs: int = 1,
+) -> Results:
+    """Return the scores of a method on a split under one protocol; nothing is written.
+
+    The numbers are those of `sdd-bench evaluate`, whose options the keywords are. Anchors that lie with the dataset are
+    used; missing ones are made in a temporary folder and lost, so that `sdd-bench anchor` saves time.
+
+    Args:
+        predictions: A folder of restored images, or a function that restores one: it gets the blur image, (H, W, 3)
+            float32 in [0, 1], and returns the same shape. It is called in this process.
+        dataset: From `open_dataset`, or its folder.
+        protocol: One of `anchored/1`, `anchored+sim/1`, `paper/1`, `jdrl-ref/1`, `direct/1`.
+        split: The split to score; if None the only one that the dataset has, else `test`.
+        method: Its name in tables, or all that is known of it; if None the name of the folder or of the function.
+        metrics: As of `score`. If None all of them, without LPIPS where its weights are not on this machine
+            (`results.why_empty` says so).
+        flow: `dis` or `ptlflow:MODEL[=CHECKPOINT]`, for the protocols that warp the truth to the prediction.
+        lpips_net: `alex` or `squeeze`.
+        lpips_trunk: Weights of the LPIPS backbone; looked for if None.
+        crop_multiple: Crop truth and input from the top left to multiples of this.
+        pred_pattern: Names of the prediction files, such as `{name}_restored.png`.
+        by_order: Match files to pairs by order.
+        allow_missing: Score what is there; the result is `partial`.
+        exclude_failed: Leave out pairs that cannot be anchored.
+        diagnostics: Measure geometric distortion and forgiveness under anchored protocols.
+        anchors: Folder of anchors; `anchors` in the dataset's folder if None.
+        grey: `refuse` or `expand`.
+        device: Where flow models and LPIPS run.
+        bits: 8 or 16, to which the images of a function are rounded, as a file would be.
+        jobs: Worker processes; the numbers do not depend on it.
+
+    Returns:
+        Results: `rows` is a DataFrame with one row an image, `summary` a Series of the means; `save(path)` writes the
+        file that `sdd-bench evaluate` would have written.
+
+    Raises:
+        ValueError: An unknown protocol or metric, or a function that returns what cannot be a restored image.
+        UserError: Predictions that do not fit the split, pairs that cannot be anchored, weights that cannot be had.
+    """
+    if protocol not in PROTOCOLS:
+        raise ValueError(f"protocol={protocol!r}, expected one of {', '.join(PROTOCOLS)}")
+    opened = dataset if isinstance(dataset, Dataset) else open_dataset(dataset, grey=grey)
+    wanted = tuple(METRICS) if metrics is None else tuple(columns(metrics))
+    folder = None if callable(predictions) else Path(predictions)
+    name = getattr(predictions, "__name__", type(predictions).__name__) if folder is None else folder.resolve().name
+    splits = {pair.split for pair in opened.pairs}
+    evaluation = Evaluation(
+        opened,
+        split or (next(iter(splits)) if len(splits) == 1 else "test"),
+        folder or Path(),
+        (protocol,),
+        flow=flow,
+        metrics=tuple(metric for metric in METRICS if metric in wanted),
+        lpips_asked=metrics is not None and "lpips" in wanted,
+        lpips_net=lpips_net,
+        lpips_trunk=None if lpips_trunk is None else Path(lpips_trunk),
+        crop_multiple=crop_multiple,
+        device=device,
+        pattern=pred_pattern,
+        by_order=by_order,
+        allow_missing=allow_missing,
+        grey=grey,
+        anchors=None if anchors is None else Path(anchors),
+        exclude_failed=exclude_failed,
+        diagnostics=diagnostics,
+        method=method if isinstance(method, Method) else Method(method or name),
+    )
+    restore = predictions if callable(predictions) else None
+    return score_predictions(evaluation, jobs, restore=restore, bits=bits)[0]
 
 
 def load_results(path: str | Path) -> Results:

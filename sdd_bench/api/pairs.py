@@ -68,7 +68,7 @@ def score(
     >>> score(truth + 0.1, truth, metrics=("psnr", "mae"))
     {'psnr_db': 20.0, 'mae': 0.1}
     """
-    wanted = _columns([metrics] if isinstance(metrics, str) else metrics)
+    wanted = columns(metrics)
     one, other = to_images(restored, "restored"), to_images(truth, "truth")
     same_count(one, other, ("restored", "truth"))
     functions = {name: METRICS[name].function for name in wanted}
@@ -158,7 +158,7 @@ def anchor(blur: ImageLike, sharp: ImageLike) -> Truth | list[Truth]:
     return found if one.batch else found[0]
 
 
-def _columns(metrics: Sequence[str]) -> list[str]:
+def columns(metrics: str | Sequence[str]) -> list[str]:
     """Return the columns of metrics that were named, in the order given.
 
     Raises:
@@ -167,6 +167,6 @@ def _columns(metrics: Sequence[str]) -> list[str]:
     if not metrics:
         raise ValueError(f"no metrics, expected some of {', '.join(METRICS)}")
     try:
-        return [column_of(name, "metrics:") for name in metrics]
+        return [column_of(name, "metrics:") for name in ([metrics] if isinstance(metrics, str) else metrics)]
     except UserError as error:
         raise ValueError(error.message) from None
