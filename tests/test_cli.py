@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import doctest
 import os
 import re
 import shlex
@@ -190,6 +191,19 @@ def test_readme_shows_what_the_demo_prints(demo: tuple[Path, str]) -> None:
             assert float(a) == pytest.approx(float(b), rel=0.005)  # other processors round differently
         for a, b in zip(shown[5:-1], printed[5:-1], strict=True):
             assert a == b == "" or float(a) == pytest.approx(float(b), rel=0.005, abs=0.05)  # may be near zero
+
+
+def test_the_python_section_of_the_readme_is_true(demo: tuple[Path, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(demo[0].parent)
+    monkeypatch.delenv("SDD_BENCH_LPIPS_TRUNK", raising=False)
+    monkeypatch.setenv("TORCH_HOME", str(demo[0].parent))
+    section = README[README.index("## From Python") :]
+    code = section[section.index("```python\n") + 10 :].split("```")[0].replace('"demo/', f'"{demo[0].name}/')
+    test = doctest.DocTestParser().get_doctest(code, {}, "README.md", "README.md", 0)
+    assert len(test.examples) > 10
+    said: list[str] = []
+    doctest.DocTestRunner().run(test, out=said.append)
+    assert not said, "".join(said)
 
 
 def test_demo_says_what_it_shows_and_draws_it(demo: tuple[Path, str]) -> None:
