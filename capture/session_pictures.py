@@ -1,4 +1,4 @@
-"""What the report of a session shows of a pair: reduced pictures as files, and histograms."""
+"""What the report of a session shows of a pair: reduced pictures as files, and the numbers of histograms."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from sdd_bench.io.images import read_image
 from sdd_bench.registration.similarity import Similarity
 from sdd_bench.registration.warp import warp
 from sdd_bench.report.pictures import address, jpeg, reduce, reduced_flow
+from sdd_bench.report.plots import level_histogram
 
 PICTURES = ("blur", "gt", "aligned")
 THUMBNAIL_PX = 144
-COLOURS = ("red", "green", "blue")
 
 
 def write_pictures(
@@ -94,31 +94,18 @@ def histogram(pixels: NDArray[Any]) -> list[list[float]]:
     return [(found[:, 0].astype(np.float64) / count).round(6).tolist() for found in counts]
 
 
-def curves(histograms: Mapping[str, Sequence[Sequence[float]]]) -> dict[str, list[dict[str, Any]]]:
-    """Return what draws the histograms of a pair's shots, by role: one entry a colour, on one scale for all.
+def histogram_plots(number: int, histograms: Mapping[str, Sequence[Sequence[float]]]) -> dict[str, str]:
+    """Return the histograms of a pair's shots as SVG, by role, on one scale.
 
-    Heights are square roots of shares, the largest of all 1, so that a clipped sky does not flatten the rest.
-
-    Returns:
-        `colour`; `points`: of an SVG polyline over all parts but the outermost, x the part's middle, y downwards from
-        0 to 1; `ends`: heights of the darkest and the lightest part; `shares`: the shares themselves of these two.
+    Args:
+        number: Of the pair on its page.
+        histograms: Role to what `histogram` returns.
     """
-    top = max((share for shot in histograms.values() for colour in shot for share in colour), default=0.0) or 1.0
-    drawn: dict[str, list[dict[str, Any]]] = {}
-    for role, shot in histograms.items():
-        drawn[role] = []
-        for colour, shares in zip(COLOURS, shot, strict=True):
-            heights = [(share / top) ** 0.5 for share in shares]
-            inner = list(enumerate(heights))[1:-1]
-            drawn[role].append(
-                {
-                    "colour": colour,
-                    "points": " ".join(f"{x + 0.5:g},{1 - y:.3f}" for x, y in inner),
-                    "ends": (heights[0], heights[-1]),
-                    "shares": (shares[0], shares[-1]),
-                }
-            )
-    return drawn
+    top = max((share for shot in histograms.values() for colour in shot for share in colour), default=0.0)
+    return {
+        role: level_histogram(f"histogram-{number}-{role}", f"Histogram of {role}: red, green and blue", shot, top)
+        for role, shot in histograms.items()
+    }
 
 
 def _file(folder: Path, name: str, picture: str) -> Path:

@@ -12,9 +12,10 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 
 from capture.record import Developed, Original, Record
 from capture.session_figures import MOTION, heading, limit_words, value_text
-from capture.session_pictures import curves, read_pictures
+from capture.session_pictures import histogram_plots, read_pictures
 from capture.verdict import ACCEPTED, REFUSED, WARNING, Limits, beyond, with_shift
 from sdd_bench.io.files import write_text
+from sdd_bench.report.svg import STYLE
 from sdd_bench.version import __version__
 
 PICTURED = 300
@@ -58,6 +59,7 @@ def write_session_report(
     )
     page = environment.get_template("session.html").render(
         version=__version__,
+        style=STYLE,
         title=f"Camera session {sessions[0]}" if len(sessions) == 1 else f"{len(sessions)} camera sessions",
         sessions=sessions,
         summary=[count_words(records), *notes],
@@ -108,7 +110,7 @@ def _entry(number: int, record: Record, limits: Mapping[str, Limits], pictures: 
         ("Light and detail", [row for row in rows if row["name"] not in MOTION]),
         ("How gt lies on blur", [row for row in rows if row["name"] in MOTION]),
     ]
-    found |= {"curves": curves(record.developed.histograms), "facts": _facts(record, record.developed)}
+    found |= {"plots": histogram_plots(number, record.developed.histograms), "facts": _facts(record, record.developed)}
     found["taken"] = _taken_rows(record.blur, record.gt)
     if pictures is not None:
         found["pictures"] = read_pictures(pictures, record.name)

@@ -31,6 +31,12 @@ ONE_FILE = {
     ),
     "distributed": ("sdd_bench/jobs/dask.py",),
     "filelock": ("sdd_bench/jobs/lock.py",),
+    "matplotlib": (
+        "sdd_bench/report/canvas.py",
+        "sdd_bench/report/maps.py",
+        "sdd_bench/report/plots.py",
+        "sdd_bench/report/scatter.py",
+    ),
     "imagehash": ("sdd_bench/datasets/similar.py",),
     "joblib": ("sdd_bench/jobs/workers.py",),
     "rawpy": ("capture/develop.py",),

@@ -21,7 +21,7 @@ from capture.checks import FIGURES
 from capture.record import HISTOGRAM_BINS, Developed, Original, Record
 from capture.session import Shot
 from capture.session_figures import limit_words
-from capture.session_pictures import curves, histogram, write_pictures
+from capture.session_pictures import histogram, histogram_plots, write_pictures
 from capture.session_report import commonest_reasons, count_words, write_session_report
 from capture.verdict import ACCEPTED, REFUSED, WARNING, Limits, Verdict, beyond, verdict, with_shift
 from sdd_bench.errors import UserError
@@ -117,13 +117,17 @@ def test_a_histogram_is_the_share_of_pixels_in_equal_parts(dtype: type[Any]) -> 
 
 def test_histograms_of_a_pair_are_drawn_on_one_scale() -> None:
     dark, half, even = ([0.64, *[0.0] * 62, 0.36], [0.16, 0.84, *[0.0] * 62], [1 / 64] * 64)
-    drawn = curves({"blur": [dark, half, even], "gt": [even] * 3})
-    assert [curve["colour"] for curve in drawn["blur"]] == ["red", "green", "blue"]
-    assert drawn["blur"][0]["ends"] == pytest.approx((math.sqrt(0.64 / 0.84), math.sqrt(0.36 / 0.84)))
-    assert drawn["blur"][0]["shares"] == (0.64, 0.36)
-    assert drawn["blur"][1]["points"].startswith("1.5,0.000 2.5,1.000 ")
-    assert drawn["gt"][2]["points"].split()[-1] == f"62.5,{1 - math.sqrt(1 / 64 / 0.84):.3f}"
-    assert curves({"gt": [[0.0] * 64] * 3})["gt"][0]["ends"] == (0, 0)
+    drawn = histogram_plots(1, {"blur": [dark, half, even], "gt": [even] * 3})
+    bar = r'd="M([\d.]+) 110L[\d.]+ 110L[\d.]+ ([\d.]+)L[^"]*" style="fill: var\(--plot-red'
+    bars = [(float(x), 110 - float(top)) for x, top in re.findall(bar, drawn["blur"])]
+    ends = [110 * math.sqrt(share / 0.84) for share in (0.64, 0.36)]
+    assert bars == [(0, pytest.approx(ends[0], abs=0.01)), (345, pytest.approx(ends[1], abs=0.01))]
+    lines = re.findall(r'd="M([^"z]*)" style="fill: none[^"]*--plot-(\w+)', drawn["blur"])
+    assert [colour for _, colour in lines] == ["red", "green", "blue"]
+    assert lines[1][0].startswith("27.5 0L32.5 110L")
+    (_, last) = re.findall(r'd="M([^"z]*)" style="fill: none', drawn["gt"])[2].rsplit(" ", 1)
+    assert float(last) == pytest.approx(110 * (1 - math.sqrt(1 / 64 / 0.84)), abs=0.01)
+    assert "nan" not in histogram_plots(1, {"gt": [[0.0] * 64] * 3})["gt"]
 
 
 def test_the_page_says_what_was_made_of_every_pair_and_why(tmp_path: Path) -> None:
@@ -186,7 +190,7 @@ def test_figures_stand_beside_their_limits_and_how_the_shots_were_taken(tmp_path
     ):
         assert row in rows
     assert not [row for row in rows if row.startswith("focal length") or row.startswith("notes")]
-    assert found.count("<polyline") == 6
+    assert found.count('<svg class="plot"') == 2
     assert plain(found).count("darkest 1/64 R 1.6% G 1.6% B 1.6%, lightest 1/64") == 2
 
 
@@ -225,7 +229,7 @@ def test_a_missing_picture_is_not_shown(tmp_path: Path, pictures: Path) -> None:
     (pictures / "a.blur.jpg").unlink()
     (pictures / "b.gt.jpg").unlink()
     page = page_of(tmp_path, make_record("a"), make_record("b"), make_record("lost"), pictures=pictures)
-    shown = [re.findall(r'aria-label="(\w+ \w+).*?"', section(page, number)) for number in (1, 2, 3)]
+    shown = [re.findall(r'(?:aria-label="|-title">)(\w+ \w+)', section(page, number)) for number in (1, 2, 3)]
     histograms = ["Histogram of"] * 2
     assert shown == [["The gt", *histograms], ["The blur", "Both shots", *histograms], histograms]
     assert page.count('class="toggle"') == 0

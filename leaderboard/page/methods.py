@@ -8,42 +8,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from leaderboard.entry import Entry
-from leaderboard.page.plots import Axis
+from sdd_bench.report.plots import image_chart
 
-WIDTH, HEIGHT = 400, 150
-LEFT, RIGHT, TOP, BOTTOM = 34, 8, 8, 22
 TITLED = 200
 """Images up to which every point of a chart says its name."""
 
 
 @dataclass(frozen=True)
-class Dot:
-    """An image of a chart, in pixels."""
-
-    x: float
-    y: float
-    words: str
-
-
-@dataclass(frozen=True)
 class Chart:
-    """A method's PSNR on every image, the hardest image left, all methods on one scale.
+    """A method's PSNR on every image as SVG, the hardest image left, all methods on one scale, and in a sentence."""
 
-    Attributes:
-        y: Vertical axis.
-        dots: Of this method; images with infinite PSNR have none.
-        median: Points of the line of the median of all methods.
-        words: What the chart shows, in a sentence.
-        titled: Whether dots say their image's name.
-    """
-
-    y: Axis
-    dots: tuple[Dot, ...]
-    median: str
+    svg: str
     words: str
-    titled: bool
-    width: int = WIDTH
-    height: int = HEIGHT
 
 
 def method_facts(entry: Entry) -> list[tuple[str, str, str]]:
@@ -78,23 +54,17 @@ def image_charts(entries: Sequence[Entry]) -> dict[str, Chart]:
     if not finite:
         return {}
     low, high = math.floor(min(finite)), math.ceil(max(finite))
-    y = Axis("PSNR (dB)", low - (low == high), high + (low == high), HEIGHT - BOTTOM, TOP)
-    x = Axis("image", 0, max(1, len(order) - 1), LEFT + 4, WIDTH - RIGHT - 4)
-    at = {name: x.place(i) for i, name in enumerate(order)}
-    middle = {name: _median([found[name] for found in scores.values() if name in found]) for name in order}
-    line = " ".join(f"{at[n]:.1f},{y.place(v):.1f}" for n, v in middle.items() if math.isfinite(v))
+    ends = low - (low == high), high + (low == high)
+    middle = [_median([found[name] for found in scores.values() if name in found]) for name in order]
     charts = {}
-    for method, found in scores.items():
-        dots = [
-            Dot(at[n], y.place(found[n]), f"{n}: {found[n]:.2f} dB")
-            for n in order
-            if math.isfinite(found.get(n, math.nan))
-        ]
-        if dots:
-            ends = sorted((v, n) for n, v in found.items() if math.isfinite(v))
-            least, most = (f"{v:.2f} dB ({n})" for v, n in (ends[0], ends[-1]))
-            words = f"PSNR on {len(dots)} images, from {least} to {most}"
-            charts[method] = Chart(y, tuple(dots), line, words, len(order) <= TITLED)
+    for number, (method, found) in enumerate(scores.items()):
+        known = sorted((v, n) for n, v in found.items() if math.isfinite(v))
+        if known:
+            least, most = (f"{v:.2f} dB ({n})" for v, n in (known[0], known[-1]))
+            words = f"PSNR on {len(known)} images, from {least} to {most}"
+            values = [found.get(name, math.nan) for name in order]
+            titles = [f"{n}: {v:.2f} dB" for n, v in zip(order, values, strict=True)] if len(order) <= TITLED else []
+            charts[method] = Chart(image_chart(f"chart-{number}", words, values, middle, ends, titles), words)
     return charts
 
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from leaderboard.formats import DIGITS, HEADINGS, shown_columns
-from leaderboard.page.plots import round_step
 from leaderboard.table import HIGHER_IS_BETTER, INTERVALS, Board, Row
 from sdd_bench.evaluation.diagnostics import FLAG_FORGIVENESS_DB, FLAG_GDI_PX, FLAG_GDI_RATIO
+from sdd_bench.report.canvas import round_ends
 
 STATUS_WORDS = {
     "measured": "measured",
@@ -153,8 +153,7 @@ def _scale(rows: Sequence[Row], name: str) -> Scale | None:
     low, high = min(low for low, _ in known), max(high for _, high in known)
     if low == high:
         low, high = low - 0.05 * (abs(low) or 1), high + 0.05 * (abs(high) or 1)
-    step = round_step(low, high)
-    low, high = step * math.floor(low / step), step * math.ceil(high / step)
+    low, high = round_ends(low, high)
     return Scale(low, high, f"{low:.6g}", f"{high:.6g}")
 
 

@@ -17,12 +17,13 @@ from leaderboard.formats import HEADINGS, RULE
 from leaderboard.page.album import MethodPictures, Pictures
 from leaderboard.page.crops import BLUR, METHOD, TRUTH, colour_stops
 from leaderboard.page.methods import image_charts, image_table, method_facts
-from leaderboard.page.plots import Plot, Value, scatter
 from leaderboard.page.table import COSTS, FLAG_WORDS, STATUS_WORDS, columns, ends, lines, number
 from leaderboard.table import Board, Row, leaderboard_csv
 from sdd_bench.evaluation.protocol import PROTOCOLS as KNOWN
 from sdd_bench.evaluation.protocol import UNRANKED
 from sdd_bench.io.files import write_text
+from sdd_bench.report.scatter import Scatter, Value, scatter
+from sdd_bench.report.svg import STYLE
 from sdd_bench.version import __version__
 
 ANCHORED, PAPER = "anchored/1", "paper/1"
@@ -80,7 +81,7 @@ def write_page(
         sort=HEADINGS[board.sort],
         columns=shown,
         lines=rows,
-        status_of={line.method: line.status for line in rows},
+        style=STYLE,
         ties=any(line.tied for line in rows),
         flag_words=FLAG_WORDS,
         statuses={s: sum(line.status == s for line in rows) for s in STATUS_WORDS},
@@ -112,16 +113,18 @@ def _template() -> Template:
     return environment.get_template("leaderboard.html")
 
 
-def _plots(board: Board, boards: Mapping[str, Board]) -> tuple[list[Plot], list[str]]:
+def _plots(board: Board, boards: Mapping[str, Board]) -> tuple[list[Scatter], list[str]]:
     """Return the plots that have data, and a sentence on those that have none."""
-    found: list[Plot] = []
+    found: list[Scatter] = []
     lacking: list[str] = []
+    status = {str(row["method"]): str(row["status"]) for row in board.rows}
     kinds = [("lpips", "LPIPS (lower is better)", 4), *((name, heading, 3) for name, heading in COSTS.items())]
     for name, heading, digits in kinds:
         values = [(str(row["method"]), _value(row, name), _value(row, "psnr_db")) for row in board.rows]
         what = heading.partition(" (")[0]
         if any(across and up for _, across, up in values):
-            found.append(scatter(f"PSNR against {what}", (heading, HEADINGS["psnr_db"]), values, digits=(digits, 2)))
+            title, headings = f"PSNR against {what}", (heading, HEADINGS["psnr_db"])
+            found.append(scatter(title, headings, values, key=f"plot-{name}", digits=(digits, 2), status=status))
         else:
             lacking.append(what)
     missing = [f"Not plotted, because no method says it: PSNR against {', '.join(lacking)}."] if lacking else []
@@ -135,8 +138,8 @@ def _plots(board: Board, boards: Mapping[str, Board]) -> tuple[list[Plot], list[
         for row in boards[ANCHORED].rows
     ]
     if any(across and up for _, across, up in values):
-        labels = (f"PSNR under {ANCHORED} (dB)", f"PSNR under {PAPER} (dB)")
-        found.append(scatter("What warping forgives", labels, values, digits=(2, 2), diagonal=True))
+        title, headings = "What warping forgives", (f"PSNR under {ANCHORED} (dB)", f"PSNR under {PAPER} (dB)")
+        found.append(scatter(title, headings, values, key="plot-forgiven", digits=(2, 2), diagonal=True, status=status))
     else:
         missing.append("What warping forgives is not plotted: no method has a finite PSNR under both protocols.")
     return found, missing

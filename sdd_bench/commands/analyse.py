@@ -71,11 +71,11 @@ def command(
     click.echo(f"{len(rows)} pairs: {kinds}")
     click.echo(f"written: {out} and {out.with_suffix('.json').name}")
     if html is not None:
-        from sdd_bench.report.misalignment import write_report
+        from sdd_bench.report.misalignment import ReportedPair, write_report
 
         title += " (fast analysis)" if fast else ""
-        files = {pair.name: (pair.blur, pair.sharp) for pair in pairs}
-        click.echo(f"written: {write_report(html, title, rows, files, workers(jobs, scheduler))}")
+        found = [ReportedPair.of_row(pair, row) for pair, row in zip(pairs, rows, strict=True)]
+        click.echo(f"written: {write_report(html, title, found, workers(jobs, scheduler))}")
 
 
 SHOWN = 40

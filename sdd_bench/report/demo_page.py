@@ -41,11 +41,11 @@ def explain(tables: Mapping[str, Path], truth: str, moved: str) -> list[str]:
         "direct/1 compares with the sharp photograph as it was taken. That is zoomed and shifted, so even the exact "
         f"truth gets only {direct[truth]:.2f} dB and all predictions lie within {spread:.2f} dB: the score is about "
         "the misalignment, not about the restoration.",
-        "paper/1 draws the sharp photograph into each prediction's frame by optical flow, as the papers do. The truth "
+        "paper/1 warps the sharp photograph onto each prediction by optical flow, as the papers do. The truth "
         f"now leads, but the same picture {moved.rsplit(', ', 1)[-1]} gets {paper[moved]:.2f} against "
         f"{paper[truth]:.2f} dB: a truth that follows each prediction forgives its geometric errors, and bilinear "
-        "drawing and errors of the flow cap what a perfect restoration can reach.",
-        "anchored/1 draws the sharp photograph once into the blur image's frame, from the pair alone, so that every "
+        "interpolation and errors of the flow limit what a perfect restoration can reach.",
+        "anchored/1 warps the sharp photograph once onto the blur image, from the pair alone, so that every "
         f"method meets the same pixels. The truth gets {anchored[truth]:.2f} dB, the moved one {anchored[moved]:.2f}, "
         f"{'below' if anchored[moved] < anchored[best] else 'above'} the {anchored[best]:.2f} dB of '{best}', and it "
         f"is {status}: it lies {beside:.1f} px beside the truth (gdi50), and warping would have forgiven "
@@ -97,11 +97,11 @@ def _shown(cell: str, column: str) -> str:
     return cell if digits is None or not cell else f"{float(cell):.{digits}f}"
 
 
-def _strip(pair: Pair, predictions: Mapping[str, Path]) -> dict[str, object]:
-    """Return a pair's name and the same crop of the sharp photograph and of every prediction."""
+def _strip(pair: Pair, predictions: Mapping[str, Path]) -> tuple[str, list[tuple[str, str]]]:
+    """Return a pair's name, and caption and address of the same crop of the sharp photograph and every prediction."""
     pictures = [("Sharp photograph (misaligned)", _crop(pair.sharp))]
     pictures += [(method, _crop(folder / f"{pair.name}.png")) for method, folder in predictions.items()]
-    return {"name": pair.name, "pictures": pictures}
+    return pair.name, pictures
 
 
 def _crop(path: Path) -> str:

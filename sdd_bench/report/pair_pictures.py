@@ -1,0 +1,159 @@
+"""A pair of the misalignment report: its numbers, its reduced pictures, and the maps of what is displaced."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sdd_bench.datasets.manifest import Pair
+from sdd_bench.errors import UserError
+from sdd_bench.io.images import read_image
+from sdd_bench.registration.flow import MIN_SIDE, dis_flow
+from sdd_bench.registration.similarity import Similarity
+from sdd_bench.registration.warp import warp
+from sdd_bench.report.canvas import Plot
+from sdd_bench.report.maps import displacement_map, residual_map
+from sdd_bench.report.pictures import jpeg, reduce, reduced_flow
+from sdd_bench.report.plots import KINDS
+
+CONSISTENT_PX = 1.0
+
+COLUMNS = {
+    "zoom": ("zoom", 4),
+    "shift_x_px": ("shift x (px)", 2),
+    "shift_y_px": ("shift y (px)", 2),
+    "rotation_deg": ("rotation (°)", 3),
+    "corner_px": ("corner (px)", 2),
+    "residual_median_px": ("residual median (px)", 2),
+    "residual_p95_px": ("residual 95 % (px)", 2),
+    "blur_radius_px": ("blur radius (px)", 1),
+    "gain": ("gain", 3),
+    "confidence": ("confidence", 2),
+}
+"""Number of a row to its heading and decimals."""
+
+
+@dataclass(frozen=True)
+class ReportedPair:
+    """A pair and what its analysis found.
+
+    Attributes:
+        pair: Its name need be unique within its split only.
+        kind: A key of `KINDS`; a pair of kind `failed` is shown without numbers and without alignment.
+        numbers: What `COLUMNS` names; may be NaN.
+    """
+
+    pair: Pair
+    kind: str
+    numbers: Mapping[str, float]
+
+    @classmethod
+    def of_row(cls, pair: Pair, row: Mapping[str, str | float]) -> ReportedPair:
+        """Return a pair with its row of the analysis.
+
+        Raises:
+            ValueError: An unknown kind.
+        """
+        kind = str(row["kind"])
+        if kind not in KINDS:
+            raise ValueError(f"unknown kind {kind!r}, expected one of {', '.join(KINDS)}")
+        return cls(pair, kind, {name: math.nan if kind == "failed" else float(row[name]) for name in COLUMNS})
+
+    @property
+    def name(self) -> str:
+        """The name with its split before it, unique within a dataset."""
+        return f"{self.pair.split}/{self.pair.name}".lstrip("/")
+
+    @property
+    def similarity(self) -> Similarity | None:
+        """From sharp to blur, None where it was not measured."""
+        values = [self.numbers[name] for name in ("zoom", "rotation_deg", "shift_x_px", "shift_y_px")]
+        return Similarity(*values) if all(map(math.isfinite, values)) else None
+
+    def cells(self) -> list[tuple[str, str]]:
+        """Return what every number sorts by and its text; both are empty for NaN."""
+        # Adding 0.0 after rounding turns -0.0 into 0.0.
+        shown = ((self.numbers[name], decimals) for name, (_, decimals) in COLUMNS.items())
+        return [(repr(v), f"{round(v, d) + 0.0:.{d}f}") if math.isfinite(v) else ("", "") for v, d in shown]
+
+
+@dataclass(frozen=True)
+class Look:
+    """A pair's reduced pictures and what displacement remains between them.
+
+    Attributes:
+        width: Of the frame, in pixels.
+        height: Of the frame.
+        scale: Pixels of the frame to one of the picture.
+        blur: JPEG file.
+        sharp: JPEG file.
+        aligned: JPEG file, the sharp image in the blur image's frame; None without a similarity.
+        residual_px: (h, w) float32, NaN outside the sharp image and where the flow contradicts itself; None without
+            a similarity, or where the picture is too small for the flow.
+    """
+
+    width: int
+    height: int
+    scale: float
+    blur: bytes
+    sharp: bytes
+    aligned: bytes | None = None
+    residual_px: NDArray[np.float32] | None = None
+
+
+def look_at_pair(reported: ReportedPair) -> Look:
+    """Return a pair's reduced pictures and what displacement remains between them.
+
+    Raises:
+        UserError: An image cannot be read, or the two differ in size.
+    """
+    blur, sharp = (read_image(file, grey="expand") for file in (reported.pair.blur, reported.pair.sharp))
+    if blur.shape != sharp.shape:
+        sizes = [f"{image.shape[1]}x{image.shape[0]}" for image in (blur, sharp)]
+        raise UserError(f"{reported.name}: blur is {sizes[0]}, sharp is {sizes[1]}, expected one size")
+    height, width = blur.shape[:2]
+    small_blur, small_sharp = reduce(blur), reduce(sharp)
+    size = small_blur.shape[1::-1]
+    aligned = residual = None
+    if reported.similarity is not None:
+        drawn, valid = warp(small_sharp, reduced_flow(reported.similarity, width, height, size), "bilinear")
+        aligned = jpeg(drawn)
+        if min(size) >= MIN_SIDE:
+            remaining, trusted = consistent_flow(small_blur, drawn)
+            ratio = np.array([width / size[0], height / size[1]], dtype=np.float32)
+            residual = np.where(valid & trusted, np.linalg.norm(remaining * ratio, axis=-1), np.float32("nan"))
+    known = residual is not None and bool(np.isfinite(residual).any())
+    pictures = jpeg(small_blur), jpeg(small_sharp), aligned
+    return Look(width, height, width / size[0], *pictures, residual if known else None)
+
+
+def consistent_flow(a: NDArray[np.floating], b: NDArray[np.floating]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Return DIS's flow_a_to_b and where the flow back leads home within `CONSISTENT_PX`.
+
+    Without the check, edges without texture show 25 px where blurred pairs are aligned exactly.
+    """
+    flow_a_to_b, flow_b_to_a = dis_flow(a, b), dis_flow(b, a)
+    back, inside = warp(flow_b_to_a, flow_a_to_b)
+    return flow_a_to_b, inside & (np.linalg.norm(flow_a_to_b + back, axis=-1) < CONSISTENT_PX)
+
+
+def draw_maps(payload: tuple[int, ReportedPair, Look, float]) -> dict[str, Plot]:
+    """Return name to plot: `displacement` and `residual`, as far as a pair has them.
+
+    Args:
+        payload: The pair's number on the page, the pair, its look, and the top of the residual's colours in px.
+    """
+    number, pair, look, top_px = payload
+    size = look.width, look.height
+    maps = {}
+    if pair.similarity is not None:
+        title = f"Arrows of the displacement of {pair.name}"
+        maps["displacement"] = displacement_map(f"displacement-{number}", title, pair.similarity, *size)
+    if look.residual_px is not None:
+        title = f"Map of the displacement that remains in {pair.name}"
+        maps["residual"] = residual_map(f"residual-{number}", title, look.residual_px, *size, top_px)
+    return maps

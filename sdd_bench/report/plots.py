@@ -1,0 +1,176 @@
+"""Plots of many values: histograms, clouds, a chart of images."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sdd_bench.report.canvas import Plot, figure_of, plot_of, scale_axis, svg_of
+from sdd_bench.report.svg import LIGHT, Mark
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+KINDS = {
+    "aligned": ("teal", "o"),
+    "zoom": ("navy", "s"),
+    "shift": ("orange", "^"),
+    "mixed": ("pink", "D"),
+    "nonrigid": ("vermilion", "X"),
+    "failed": ("grey", "."),
+}
+"""Kind of misalignment to colour and marker; the marker says the kind once more."""
+
+LEVELS = {"red": (), "green": (7, 3), "blue": (2, 3)}
+"""Colour to the dashes of its histogram."""
+
+MANY = 1000
+"""Points over which a cloud becomes a picture inside the SVG, which would else be megabytes."""
+
+OVERVIEW_PX, OVERVIEW_DPI = (345.6, 244.8), 150
+
+
+def histogram(key: str, title: str, series: Mapping[str, Sequence[float]], heading: str) -> Plot:
+    """Return one histogram, 720x510 pixels; two series share their bins, the second drawn as an outline.
+
+    Args:
+        key: Unique among the plots of a page, see `page_svg`.
+        title: What it shows.
+        series: Name to values; what is not finite is left out.
+        heading: Of the horizontal axis.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    finite = {name: [v for v in values if math.isfinite(v)] for name, values in series.items()}
+    everything = [v for values in finite.values() for v in values]
+    with figure_of(*OVERVIEW_PX, layout="constrained") as figure:
+        axes = _overview(figure, heading, "pairs", bool(everything))
+        if everything:
+            edges = _bins(everything)
+            for index, (name, values) in enumerate(finite.items()):
+                if index == 0:
+                    axes.hist(values, edges, color=LIGHT["sky"], ec=LIGHT["paper"], lw=0.6, label=name)
+                else:
+                    axes.hist(values, edges, histtype="step", ec=LIGHT["vermilion"], lw=1.8, label=name)
+            axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+            if len(finite) > 1:
+                figure.legend(loc="outside upper right", ncols=2)
+        return plot_of(figure, key, title, OVERVIEW_DPI)
+
+
+def cloud(key: str, title: str, points: Sequence[tuple[str, float, float]], headings: tuple[str, str]) -> Plot:
+    """Return a scatter plot of pairs, 720x510 pixels.
+
+    Args:
+        key: Unique among the plots of a page, see `page_svg`.
+        title: What it shows.
+        points: A key of `KINDS`, and both values; a point that is not finite is left out.
+        headings: Of the horizontal axis, from 0, and of the vertical one.
+    """
+    finite = [point for point in points if math.isfinite(point[1]) and math.isfinite(point[2])]
+    with figure_of(*OVERVIEW_PX, layout="constrained") as figure:
+        axes = _overview(figure, *headings, bool(finite))
+        axes.axhline(0, color=LIGHT["soft"], lw=0.8)
+        for kind, (colour, marker) in KINDS.items():
+            places = [(x, y) for name, x, y in finite if name == kind]
+            if places:
+                x, y = zip(*places, strict=True)
+                marks = axes.scatter(x, y, s=36, c=LIGHT[colour], marker=marker, label=kind, ec=LIGHT["paper"], lw=0.5)
+                marks.set_rasterized(len(finite) > MANY)
+        if finite:
+            axes.set_xlim(left=0)
+            figure.legend(loc="outside upper right", ncols=5, columnspacing=0.8, handletextpad=0.1)
+        return plot_of(figure, key, title, OVERVIEW_DPI)
+
+
+def image_chart(
+    key: str,
+    title: str,
+    values: Sequence[float],
+    middle: Sequence[float],
+    ends: tuple[float, float],
+    words: Sequence[str] = (),
+) -> str:
+    """Return a chart, as SVG, of one method's score on every image, the hardest image left.
+
+    Args:
+        key: Unique among the plots of a page, see `page_svg`.
+        title: What it shows.
+        values: One an image; what is not finite has no dot.
+        middle: Of all methods, one an image: the line behind the dots.
+        ends: Of the vertical axis.
+        words: What the pointer shows of each image; none at all where there are too many.
+    """
+    there = np.isfinite(values)
+    places = np.arange(len(values))
+    with figure_of(400, 150, letter_px=12) as figure:
+        axes = figure.add_axes((34 / 400, 22 / 150, 358 / 400, 120 / 150))
+        axes.spines[:].set_visible(False)
+        scale_axis(axes, "x", (0, max(1, len(values) - 1)), room=0.01)
+        scale_axis(axes, "y", ends, room=0)
+        axes.set_xticks([])
+        axes.plot(places, np.where(np.isfinite(middle), middle, np.nan), color=LIGHT["soft"], lw=1.2, alpha=0.7)
+        size = 5.2 if words else 2.8
+        axes.plot(places[there], np.asarray(values)[there], "o", color=LIGHT["accent"], ms=size, clip_on=False, gid="d")
+        for place, side, text in ((0, "left", "hardest image"), (1, "right", "easiest")):
+            axes.text(place, -0.03, text, ha=side, va="top", transform=axes.transAxes)
+        shown = [text for text, known in zip(words, there, strict=True) if known] if words else ()
+        return svg_of(figure, key, title, marks={"d": Mark({"class": "dots"}, shown)})
+
+
+def level_histogram(key: str, title: str, shares: Sequence[Sequence[float]], top: float) -> str:
+    """Return, as SVG, how a photograph's red, green and blue are distributed.
+
+    Heights are square roots of shares, so that a clipped sky does not flatten the rest; the darkest and the lightest
+    part stand at the sides as bars, where clipped pixels are.
+
+    Args:
+        key: Unique among the plots of a page, see `page_svg`.
+        title: What it shows.
+        shares: For red, green and blue the share of pixels in each equal part of the range.
+        top: The share that is as high as the plot.
+    """
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Rectangle
+
+    heights = np.sqrt(np.asarray(shares) / (top or 1.0))
+    width = heights.shape[1] + 8
+    with figure_of(5 * width, 110) as figure:
+
+        def bar(x: float, width_parts: float, height: float, **look: object) -> None:
+            figure.add_artist(Rectangle((x / width, 0), width_parts / width, height, lw=0, **look))  # type: ignore[arg-type]
+
+        for side in (0, width - 3):
+            bar(side, 3, 1, color=LIGHT["grid"])
+        for place, ((colour, dashes), height) in enumerate(zip(LEVELS.items(), heights, strict=True)):
+            x = (np.arange(1, len(height) - 1) + 4.5) / width
+            line = Line2D(x, height[1:-1], color=LIGHT[colour], lw=1.6)
+            if dashes:
+                line.set_dashes(dashes)
+            figure.add_artist(line)
+            bar(place, 1, height[0], color=LIGHT[colour])
+            bar(width - 3 + place, 1, height[-1], color=LIGHT[colour])
+        return svg_of(figure, key, title)
+
+
+def _overview(figure: Figure, across: str, up: str, measured: bool) -> Axes:
+    """Return the axes of a plot of the whole dataset."""
+    axes = figure.add_subplot(xlabel=across, ylabel=up)
+    axes.grid(False, axis="x")
+    if not measured:
+        axes.text(0.5, 0.5, "no pair was measured", ha="center", transform=axes.transAxes, color=LIGHT["soft"])
+        axes.set(xticks=[], yticks=[])
+    return axes
+
+
+def _bins(values: Sequence[float]) -> list[float]:
+    """Return the edges of 5 to 30 bins, more where there are more values; one value gets bins about it."""
+    low, high = min(values), max(values)
+    if high - low < 1e-9:
+        low, high = low - 0.5, high + 0.5
+    count = min(30, max(5, math.ceil(2 * math.sqrt(len(values)))))
+    return [float(edge) for edge in np.linspace(low, high, count + 1)]

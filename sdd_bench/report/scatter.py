@@ -1,0 +1,172 @@
+"""A scatter plot of named points with intervals and labels that keep clear of each other, and its numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sdd_bench.report.canvas import figure_of, scale_axis, svg_of
+from sdd_bench.report.svg import LIGHT, Mark, printable
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+
+WIDTH, HEIGHT = 400, 330
+LEFT, RIGHT, TOP, BOTTOM = 54, 12, 10, 46
+LETTER_PX, LINE_PX = 6.6, 14
+LABEL_LETTERS = 24
+
+Place = tuple[float, float]
+Box = tuple[float, float, float, float]
+"""Left, bottom, right, top in pixels of the plot, upwards."""
+
+
+@dataclass(frozen=True)
+class Value:
+    """A number with its interval; without one the ends are None."""
+
+    mean: float
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Both ends of the interval, the mean where there is none."""
+        return (self.mean if self.low is None else self.low, self.mean if self.high is None else self.high)
+
+    def text(self, digits: int) -> str:
+        """Return the value with its interval.
+
+        >>> Value(1.5, 1, 2).text(1), Value(3).text(0)
+        ('1.5 (1.0 to 2.0)', '3')
+        """
+        ends = "" if self.low is None else f" ({self.ends[0]:.{digits}f} to {self.ends[1]:.{digits}f})"
+        return f"{self.mean:.{digits}f}{ends}"
+
+
+@dataclass(frozen=True)
+class Scatter:
+    """A scatter plot and its numbers.
+
+    Attributes:
+        title: What is plotted against what.
+        headings: Of the horizontal and the vertical axis.
+        svg: The plot.
+        numbers: Name and values of each point, as text: the plot for those who do not see it.
+        absent: Names without a finite value on both axes.
+        diagonal: Whether the line x = y is drawn.
+        numbered: Whether the labels are places in `numbers`, from 1, for want of room for names.
+    """
+
+    title: str
+    headings: tuple[str, str]
+    svg: str
+    numbers: tuple[tuple[str, str, str], ...]
+    absent: tuple[str, ...]
+    diagonal: bool
+    numbered: bool
+
+
+def scatter(
+    title: str,
+    headings: tuple[str, str],
+    values: Sequence[tuple[str, Value | None, Value | None]],
+    *,
+    key: str,
+    digits: tuple[int, int] = (3, 2),
+    diagonal: bool = False,
+    status: Mapping[str, str] | None = None,
+) -> Scatter:
+    """Return a plot.
+
+    Args:
+        title: Of the plot.
+        headings: Of the horizontal and the vertical axis.
+        values: Name, horizontal and vertical value, finite or None; at least one has both, the others are left out.
+        key: Unique among the plots of a page, see `page_svg`.
+        digits: Decimals of the numbers beside the plot.
+        diagonal: Give both axes one range and draw x = y; otherwise the horizontal axis is logarithmic where its values
+            differ much.
+        status: Name to what stands as `data-status` at the point's parts, so that the page can colour and hide them.
+    """
+    known = [(name, a, b) for name, a, b in values if a is not None and b is not None]
+    across, up = [e for _, a, _ in known for e in a.ends], [e for _, _, b in known for e in b.ends]
+    marks: dict[str, Mark] = {}
+
+    def say(artist: Artist, name: str, part: str, *titles: str) -> None:
+        key = f"mark-{len(marks)}"
+        artist.set_gid(key)
+        marks[key] = Mark({"class": part, "data-status": (status or {}).get(name, "")}, titles)
+
+    with figure_of(WIDTH, HEIGHT, letter_px=12) as figure:
+        sides = (WIDTH - LEFT - RIGHT) / WIDTH, (HEIGHT - TOP - BOTTOM) / HEIGHT
+        axes = figure.add_axes((LEFT / WIDTH, BOTTOM / HEIGHT, *sides))
+        log = scale_axis(axes, "x", across + up if diagonal else across, may_log=not diagonal)
+        scale_axis(axes, "y", across + up if diagonal else up)
+        axes.set_xlabel(headings[0] + ", logarithmic" * log)
+        axes.set_ylabel(headings[1])
+        if diagonal:
+            axes.plot(axes.get_xlim(), axes.get_ylim(), color=LIGHT["soft"], dashes=(5, 4), lw=1, gid="diagonal")
+            marks["diagonal"] = Mark({"class": "diagonal"})
+        at = [axes.transData.transform((a.mean, b.mean)).tolist() for _, a, b in known]
+        ends = [axes.transData.transform(list(zip(a.ends, b.ends, strict=True))).tolist() for _, a, b in known]
+        bars = [(low[0], y - 1, high[0], y + 1) for (_, y), (low, high) in zip(at, ends, strict=True)]
+        bars += [(x - 1, low[1], x + 1, high[1]) for (x, _), (low, high) in zip(at, ends, strict=True)]
+        names = [printable(name) for name, *_ in known]
+        labels = [name if len(name) <= LABEL_LETTERS else name[: LABEL_LETTERS - 1] + "…" for name in names]
+        boxes, clear = label_boxes(at, labels, bars)
+        if not clear:
+            labels = [str(i) for i in range(1, len(known) + 1)]
+            boxes, _ = label_boxes(at, labels, bars)
+        for (name, a, b), place, label, box in zip(known, at, labels, boxes, strict=True):
+            for x, y in ((a.ends, (b.mean, b.mean)), ((a.mean, a.mean), b.ends)):
+                say(axes.plot(x, y, color=LIGHT["accent"], lw=1.5, alpha=0.6, zorder=2)[0], name, "whisker")
+            near = min(max(place[0], box[0]), box[2]), min(max(place[1], box[1]), box[3])
+            if math.dist(near, place) > 14:
+                x, y = axes.transData.inverted().transform([place, near]).T
+                say(axes.plot(x, y, color=LIGHT["soft"], lw=1, zorder=2.5)[0], name, "leader")
+            say(axes.plot(a.mean, b.mean, "o", color=LIGHT["accent"], ms=8)[0], name, "dot", name)
+            say(figure.text(box[0], box[1] + 3.5, label, transform=None), name, "name")
+        words = f"{len(known)} methods; bars are 95 % intervals; the numbers follow as a table."
+        svg = svg_of(figure, key, title, words, marks)
+    numbers = tuple((name, a.text(digits[0]), b.text(digits[1])) for name, a, b in known)
+    absent = tuple(name for name, a, b in values if a is None or b is None)
+    return Scatter(title, headings, svg, numbers, absent, diagonal, not clear)
+
+
+def label_boxes(places: Sequence[Place], labels: Sequence[str], bars: Sequence[Box]) -> tuple[list[Box], bool]:
+    """Return where labels stand, and whether these overlap neither each other nor a point.
+
+    Args:
+        places: Of the points, in pixels of the plot.
+        labels: One a point.
+        bars: What labels keep clear of where they can.
+    """
+    marks = [(x - 6, y - 6, x + 6, y + 6) for x, y in places]
+    placed: list[Box] = []
+    clear = True
+    for place, label in zip(places, labels, strict=True):
+        choices = _choices(place, LETTER_PX * len(label))
+        free = [box for box in choices if not _overlaps(box, [*placed, *marks])]
+        clear = clear and bool(free)
+        free = free or choices
+        placed.append(next((box for box in free if not _overlaps(box, bars)), free[0]))
+    return placed, clear
+
+
+def _choices(place: Place, width: float) -> list[Box]:
+    """Return where a label can stand inside the frame, the nearest first; at least one place."""
+    found = []
+    for distance in (8, 20, 36, 54, 76, 100):
+        for dx, dy in ((1, 1), (1, -1), (-1, 1), (-1, -1), (0, 1), (0, -1), (1, 0), (-1, 0)):
+            x, y = place[0] + dx * (distance + width / 2), place[1] + dy * (distance + LINE_PX / 2)
+            found.append((x - width / 2, y - LINE_PX / 2, x + width / 2, y + LINE_PX / 2))
+    inside = [b for b in found if b[0] > LEFT and b[2] < WIDTH - 2 and b[1] > BOTTOM and b[3] < HEIGHT - TOP]
+    left = min(max(place[0] - width / 2, LEFT + 2), WIDTH - 2 - width)
+    return inside or [(left, place[1] + 8, left + width, place[1] + 8 + LINE_PX)]
+
+
+def _overlaps(box: Box, others: Sequence[Box]) -> bool:
+    return any(box[0] < o[2] and o[0] < box[2] and box[1] < o[3] and o[1] < box[3] for o in others)

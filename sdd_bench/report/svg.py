@@ -1,0 +1,170 @@
+"""From the SVG that matplotlib writes to SVG inside a page, which follows the page's light and dark colours."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from xml.etree import ElementTree as Xml
+
+VIRIDIS = ("#440154", "#472e7c", "#39558c", "#2a768e", "#1f968b", "#32b67a", "#73d056", "#cae11f")
+
+# The colours of kinds are Okabe and Ito's, which colour-blind readers can tell apart.
+COLOURS = {
+    "ink": ("#1c1c1c", "#ececec"), "soft": ("#7a7a7a", "#a0a0a0"), "grid": ("#e4e4e4", "#363636"),
+    "paper": ("#fffffe", "#121212"), "accent": ("#1f5fd0", "#84b4ff"), "red": ("#c8202b", "#ff7b76"),
+    "green": ("#1c8a3a", "#6fd487"), "blue": ("#1f5fd1", "#84b4ff"), "sky": ("#56b4e9", "#3a8fc4"),
+    "vermilion": ("#d55e00", "#ff8a3c"), "teal": ("#009e73", "#2fc79a"), "navy": ("#0072b2", "#59b0e6"),
+    "orange": ("#e69f00", "#f0b73a"), "pink": ("#cc79a7", "#e29cc4"), "grey": ("#777777", "#a5a5a5"),
+    **{f"ramp-{i}": ends for i, ends in enumerate(zip(VIRIDIS[::-1], VIRIDIS, strict=True))},
+}  # fmt: skip
+"""Name to the colour on a light and on a dark page; no two light ones are the same, as they stand for the name."""
+
+RAMP = tuple(name for name in COLOURS if name.startswith("ramp-"))
+"""From what is nearly the page to what stands out most from it."""
+
+LIGHT = {name: light for name, (light, _) in COLOURS.items()}
+"""What matplotlib draws with."""
+
+STYLE = (
+    ":root { "
+    + " ".join(f"--plot-{name}: light-dark({light}, {dark});" for name, (light, dark) in COLOURS.items())
+    + " }\n.plot { display: block; width: 100%; height: auto; overflow: visible; stroke-linejoin: round; }\n"
+    ".plot text { font-family: system-ui, sans-serif; font-variant-numeric: tabular-nums; }\n"
+    ".plot .name { paint-order: stroke; stroke: Canvas; stroke-width: 3px; }"
+)
+"""CSS that a page with plots needs. A page may set `--plot-accent` where a part of a plot has a meaning of its own."""
+
+NAMES = {light: f"var(--plot-{name})" for name, light in LIGHT.items()}
+LINK = "{http://www.w3.org/1999/xlink}href"
+UNPRINTABLE = re.compile(r"[^\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What the page knows of a part of a plot.
+
+    Attributes:
+        attributes: Of the part's group in the SVG.
+        titles: What the pointer shows: one of the whole part, or one of each of its points, in their order.
+    """
+
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    titles: Sequence[str] = ()
+
+
+def printable(text: str) -> str:
+    """Return a text with everything that XML or one line cannot hold replaced.
+
+    >>> printable("a\\nb\\x00 <é>")
+    'a�b� <é>'
+    """
+    return UNPRINTABLE.sub("\ufffd", text)
+
+
+def page_svg(drawn: str, key: str, title: str, description: str = "", marks: Mapping[str, Mark] | None = None) -> str:
+    """Return an SVG element that can stand in an HTML page beside others.
+
+    Colours of `COLOURS` become CSS variables, ids begin with `key`, and matplotlib's rules for the whole document,
+    its addresses and its metadata are gone. Texts stay texts and are escaped.
+
+    Args:
+        drawn: As matplotlib writes it with `svg.fonttype` none.
+        key: Unique among the plots of a page; letters, digits and hyphens.
+        title: What the plot shows, also for those who do not see it.
+        description: More of the same.
+        marks: Id that a part was given in matplotlib to what is known of it.
+    """
+    root = Xml.fromstring(drawn)
+    numbers: dict[str, str] = {}
+    root[:] = [part for child in root for part in _parts(child, key, numbers, marks or {})]
+    root.tag, root.text = "svg", None
+    labels = [("title", title), ("desc", description)]
+    shown = [(f"{key}-{tag}", tag, text) for tag, text in labels if text]
+    names = " ".join(name for name, *_ in shown)
+    root.attrib = {"class": "plot", "viewBox": root.attrib["viewBox"], "role": "img", "aria-labelledby": names}
+    root[:0] = [_text_element(tag, text, id=name) for name, tag, text in shown]
+    return Xml.tostring(root, encoding="unicode")
+
+
+def _parts(part: Xml.Element, key: str, numbers: dict[str, str], marks: Mapping[str, Mark]) -> Iterator[Xml.Element]:
+    """Yield what is left of an element: nothing, itself, or its children where it has nothing to say itself."""
+    part.tag = part.tag.rpartition("}")[2]
+    if part.tag in ("metadata", "style"):  # the style is one of the whole document
+        return
+    part.tail = None
+    if part.tag != "text":
+        part.text = None
+    mark = marks.get(part.get("id", ""))
+    part.attrib = dict(_attributes(part, key, numbers))
+    part[:] = [left for child in part for left in _parts(child, key, numbers, marks)]
+    if mark is not None:
+        part.attrib.update(mark.attributes)
+        points = list(part.iter("use")) if len(mark.titles) > 1 else [part][: len(mark.titles)]
+        for point, title in zip(points, mark.titles, strict=True):
+            point.insert(0, _text_element("title", title))
+    styles = {(child.tag, child.get("style")) for child in part}
+    if len(part) > 1 and len(styles) == 1 and part[0].tag == "use":  # many points that look alike
+        part.set("style", part[0].get("style", ""))
+        for child in part:
+            child.attrib.pop("style", None)
+    if part.tag in ("g", "defs") and not part.attrib and (part.tag == "g" or not len(part)):
+        yield from part
+    elif part.attrib.get("style") != "fill: none":  # frames of the figure and of axes, which are not drawn
+        yield part
+
+
+def _attributes(part: Xml.Element, key: str, numbers: dict[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield an element's attributes as the page needs them; `numbers` has the new ids of those met so far."""
+
+    def renamed(name: str) -> str:
+        return numbers.setdefault(name, f"{key}-{len(numbers)}")
+
+    for name, value in part.attrib.items():
+        if name == "id":
+            if part.tag != "g":
+                yield name, renamed(value)
+        elif name == LINK:
+            yield "href", f"#{renamed(value[1:])}" if value.startswith("#") else "".join(value.split())
+        elif name == "clip-path":
+            yield name, f"url(#{renamed(value[5:-1])})"
+        elif name == "style":
+            yield name, _style(value)
+        elif name == "d":
+            yield name, re.sub(r"\s*([A-Za-z])\s*", r"\1", _rounded(" ".join(value.split())))
+        elif name == "transform":
+            if not value.startswith("rotate(-0 "):
+                yield name, value
+        else:
+            yield name, _rounded(value)
+
+
+def _style(style: str) -> str:
+    """Return declarations with colours by name and without fonts, which are the page's.
+
+    >>> _style("font: 10px 'DejaVu Sans', sans-serif; fill: #1c1c1c; stroke: #123456")
+    'font-size: 10px; fill: var(--plot-ink); stroke: #123456'
+    """
+    kept = []
+    for declaration in style.split("; "):
+        name, _, value = declaration.partition(": ")
+        if name == "font" and (size := re.search(r"[\d.]+px", value)):
+            name, value = "font-size", size[0]
+        if name != "font-family":
+            kept.append(f"{name}: {NAMES.get(value, value)}" if value else declaration)
+    return "; ".join(kept)
+
+
+def _rounded(text: str) -> str:
+    """Return a text whose numbers have at most two decimals.
+
+    >>> _rounded("M 1.23456 2.0 L 10 -0.001")
+    'M 1.23 2 L 10 -0'
+    """
+    return re.sub(r"-?\d+\.\d+", lambda number: f"{float(number[0]):.2f}".rstrip("0").rstrip("."), text)
+
+
+def _text_element(tag: str, text: str, **attributes: str) -> Xml.Element:
+    element = Xml.Element(tag, attributes)
+    element.text = printable(text)
+    return element
