@@ -47,11 +47,11 @@ class Paired:
     p: Array
     p_holm: Array
 
-    def tied(self, i: int, j: int) -> bool:
-        """Return whether two methods cannot be told apart: the interval of their difference contains 0."""
-        if np.isnan(self.low[i, j]):
-            return bool(self.difference[i, j] == 0 or np.isnan(self.difference[i, j]))
-        return bool(self.low[i, j] <= 0 <= self.high[i, j])
+    @property
+    def tied(self) -> NDArray[np.bool_]:
+        """Whether two methods cannot be told apart, (m, m): the interval of their difference contains 0."""
+        alike = (self.difference == 0) | np.isnan(self.difference)
+        return np.where(np.isnan(self.low), alike, (self.low <= 0) & (self.high >= 0))
 
 
 def resampled_means(scores: Array, resamples: int = RESAMPLES, seed: int = SEED) -> Array:
@@ -193,9 +193,9 @@ def tied_ranks(order: Sequence[int], comparison: Paired) -> list[int]:
         comparison: Of `paired`.
     """
     ranks: list[int] = []
-    leader = -1
+    tied, leader = comparison.tied, -1
     for place, method in enumerate(order, 1):
-        if leader >= 0 and comparison.tied(leader, method):
+        if leader >= 0 and tied[leader, method]:
             ranks.append(ranks[-1])
         else:
             leader = method
