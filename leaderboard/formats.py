@@ -75,7 +75,7 @@ def text_table(board: Board, differences: pd.DataFrame | None = None) -> str:
         shown[name] = numbers(rows, name)
         if name == board.sort and name in INTERVALS:
             shown["95 %"] = intervals(rows, name)
-    if differences is not None:
+    if differences is not None and len(differences):
         words = {method: _difference(board.sort, *ends) for method, *ends in differences.itertuples()}
         shown["against baseline"] = [words.get(method, "") for method in rows["method"]]
     return aligned(shown.assign(status=rows["status"]), {"method", "status", "against baseline"})

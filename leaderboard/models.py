@@ -17,7 +17,7 @@ def faults_in(error: ValidationError, model: type[BaseModel], expected: Mapping[
     Args:
         error: What the model raised.
         model: The model, for the keys that it knows.
-        expected: Key to what is expected there, where the words of pydantic do not say it.
+        expected: Place or first key of places to what is expected there, where pydantic's words do not say it.
     """
     found = []
     for fault in error.errors(include_url=False, include_context=False):
@@ -35,7 +35,8 @@ def faults_in(error: ValidationError, model: type[BaseModel], expected: Mapping[
         elif not path:
             found.append(words)
         else:
-            words = (expected or {}).get(path[0], words) if fault["type"] != "value_error" else words
+            if expected and fault["type"] != "value_error":
+                words = expected.get(where) or expected.get(path[0]) or words
             words = re.sub(r"^(\w+ should (be |have )?)", "expected ", words)
             found.append(f"{where} = {shown(fault['input'])}: {words}")
     return found

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
-from leaderboard.meta import Meta
+from leaderboard.meta import EXPECTED, Meta
 from leaderboard.models import faults_in
 from sdd_bench.errors import UserError, fault_report
 from sdd_bench.evaluation.results import Method
@@ -99,7 +99,8 @@ def read_submission(folder: Path) -> Submission:
     try:
         return Submission.model_validate(read_json(path))
     except ValidationError as error:
-        faults = faults_in(error, Submission, {"files": f"expected {META} or a file in {RESULTS}/"})
+        expected = {f"method.{key}": words for key, words in EXPECTED.items()}
+        faults = faults_in(error, Submission, expected | {"files": f"expected {META} or a file in {RESULTS}/"})
         raise fault_report([f"damaged ({fault})" for fault in faults], str(path)) from None
 
 

@@ -111,7 +111,7 @@ def test_many_images_are_drawn_in_blocks_that_give_the_same_numbers(
     scores: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, means, few = paired(scores), resampled_means(scores), sign_flip_p(scores[:, :9])
-    monkeypatch.setattr(statistics, "KEPT_VALUES", 0)
+    monkeypatch.setattr(statistics, "WHOLE_VALUES", 0)
     monkeypatch.setattr(statistics, "BLOCK_VALUES", 76 * 700)
     sizes = [block.size for draw in (statistics._resamples, statistics._signs) for block in draw(76, RESAMPLES, 0)]
     assert (max(sizes), sum(sizes)) == (76 * 700, 2 * 76 * RESAMPLES)
