@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from leaderboard.entry import scores
 from leaderboard.submission import ENTRY, META, RESULTS, SCHEMA, SCORES, results_of
@@ -103,7 +103,7 @@ def pairs_sha256(pairs: Sequence[Pair]) -> str:
     return content_sha256((pair.name, file_sha256(pair.blur), file_sha256(pair.sharp)) for pair in pairs)
 
 
-def _request(evaluation: Evaluation, meta: bytes, predictions: Mapping[str, str]) -> dict[str, Any]:
+def _request(evaluation: Evaluation, meta: bytes, predictions: Mapping[str, str]) -> dict[str, object]:
     """Return what makes a submission the same as an earlier one."""
     from sdd_bench.evaluation.protocol import build_protocol
     from sdd_bench.metrics.backbone import find_trunk
@@ -138,7 +138,7 @@ def _score(evaluation: Evaluation, run: RunFolder, targets: Mapping[str, Path], 
 
 def _manifest(
     out: Path, found: Sequence[Results], names: Mapping[str, str], predictions: Mapping[str, str]
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Return what entry.json says of an entry whose other files are written."""
     first = ranking(found)
     digests = {results.protocol["id"]: results.protocol["sha256"] for results in found}

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
@@ -71,8 +71,8 @@ class Submission(BaseModel):
     protocols: Annotated[dict[str, ScoredProtocol], Field(min_length=1)]
     predictions: Annotated[dict[str, str], Field(min_length=1)]
     files: dict[Annotated[str, StringConstraints(pattern=SAFE_NAME)], str]
-    configuration: dict[str, Any]
-    tool: dict[str, Any]
+    configuration: dict[str, object]
+    tool: dict[str, str]
 
     @model_validator(mode="after")
     def _check_files(self) -> Submission:

@@ -6,7 +6,6 @@ import base64
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import numpy as np
@@ -156,7 +155,7 @@ def _finite_values(board: Board, name: str) -> dict[str, Value]:
     }
 
 
-def _comparison(path: Path, board: Board, entries: Sequence[Entry], pictures: Pictures) -> dict[str, Any] | None:
+def _comparison(path: Path, board: Board, entries: Sequence[Entry], pictures: Pictures) -> dict[str, object] | None:
     """Return what the script that compares two methods needs; None where no image is common to all.
 
     Sides are called `m1` (the board's first row) and so on, `truth` and `blur`.
