@@ -137,6 +137,15 @@ def test_edited_protocol_is_refused(tmp_path: Path) -> None:
 def test_formula_names_do_no_harm_in_a_spreadsheet(tmp_path: Path) -> None:
     text = leaderboard_csv(build_board(entries(write(tmp_path, "=1+1", [20]))).rows)
     assert next(csv.DictReader(io.StringIO(text)))["method"] == "'=1+1"
+    groups = group_rows(with_scenes(entries(tmp_path / "1+1-direct-1-1.json"), place=["indoor"]), "place", "psnr_db")
+    assert csv_of(metric_texts(groups)).splitlines()[1].startswith("place,indoor,,,1,,'=1+1,psnr_db,20.0000,")
+
+
+def test_numbers_for_people_are_rounded_once(tmp_path: Path) -> None:
+    board = build_board(entries(write(tmp_path, "a", [20.13496])))
+    assert "20.1350" in leaderboard_csv(board.rows)
+    assert "| 1 | a | 20.13 (20.13 to 20.13) |" in markdown(board)
+    assert " 20.13  20.13 to 20.13 " in text_table(board)
 
 
 def test_infinite_psnr_survives_the_file(tmp_path: Path) -> None:
