@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from leaderboard.csv_files import text
+from leaderboard.entry import scores
 from leaderboard.meta import read_meta
-from leaderboard.submission import ENTRY, META, SCORES, Submission, codabench_scores, file_faults, ranking
+from leaderboard.pack import codabench_scores, ranking
+from leaderboard.submission import ENTRY, META, SCORES, Submission, file_faults
 from sdd_bench.errors import UserError
-from sdd_bench.evaluation.results import Results, columns, read_results
-from sdd_bench.evaluation.results_check import in_words
+from sdd_bench.evaluation.results import Results, read_results
 from sdd_bench.io.text import read_json, read_rows, short
 
 
@@ -23,7 +25,7 @@ def contradictions(entry: Path, submission: Submission, claims: Mapping[str, Res
     """
     found = [*file_faults(entry, submission), *_extra(entry, submission), *_method_faults(entry, submission)]
     for protocol, claimed in claims.items():
-        found += _agreement(entry / submission.protocols[protocol]["results"], claimed, submission, protocol)
+        found += _agreement(entry / submission.protocols[protocol].results, claimed, submission, protocol)
     return found + _score_faults(entry, claims)
 
 
@@ -31,7 +33,7 @@ def read_claims(entry: Path, submission: Submission) -> tuple[dict[str, Results]
     """Return the entry's results by protocol, and why others cannot be read; missing files are passed over."""
     claims, faults = {}, []
     for name, protocol in submission.protocols.items():
-        path = entry / protocol["results"]
+        path = entry / protocol.results
         try:
             if path.is_file():
                 claims[name] = read_results(path)
@@ -67,9 +69,9 @@ def _agreement(path: Path, claimed: Results, submission: Submission, protocol: s
     found = []
     if claimed.method != submission.method:
         found.append(f"{name}: is of another method than {ENTRY} says")
-    if (claimed.protocol.get("id"), claimed.protocol["sha256"]) != (protocol, submission.protocols[protocol]["sha256"]):
+    if (claimed.protocol.get("id"), claimed.protocol["sha256"]) != (protocol, submission.protocols[protocol].sha256):
         found.append(f"{name}: is under another protocol than {ENTRY} says")
-    if any(claimed.dataset.get(key) != submission.dataset[key] for key in ("name", "split", "sha256")):
+    if any(claimed.dataset.get(key) != getattr(submission.dataset, key) for key in ("name", "split", "sha256")):
         found.append(f"{name}: is on another dataset than {ENTRY} says")
     return found + _table_faults(path.with_suffix(".csv"), claimed)
 
@@ -82,16 +84,15 @@ def _table_faults(table: Path, claimed: Results) -> list[str]:
         _, rows = read_rows(table, ("name",))
     except UserError as error:
         return [error.message]
-    if [row["name"] for _, row in rows] != [row["name"] for row in claimed.images]:
+    numbers, means = scores(claimed)
+    if [row["name"] for _, row in rows] != list(numbers.index):
         return [f"{table.name}: its rows are not those of the results file beside it"]
     found = []
-    for (_, row), image in zip(rows, claimed.images, strict=True):
-        for metric in columns(claimed.images):
-            cell, value = row.get(metric) or "", image[metric]
-            if cell != ("" if value is None else f"{value:.6f}"):
-                found.append(
-                    f"{table.name}: {row['name']}: {metric} is {short(cell) or 'empty'}, in the JSON {in_words(value)}"
-                )
+    for metric in map(str, means.index):
+        for (_, row), name, value in zip(rows, numbers.index, numbers[metric], strict=True):
+            if (row.get(metric) or "") != text(value, ".6f"):
+                cell = short(row.get(metric) or "empty")
+                found.append(f"{table.name}: {name}: {metric} is {cell}, in the JSON {text(value, '.9g') or 'empty'}")
     return found
 
 
@@ -99,8 +100,8 @@ def _score_faults(entry: Path, claims: Mapping[str, Results]) -> list[str]:
     if not claims or not (entry / SCORES).is_file():
         return []
     try:
-        scores = read_json(entry / SCORES)
+        said = read_json(entry / SCORES)
     except UserError as error:
         return [error.message]
     expected = codabench_scores(ranking(list(claims.values())))
-    return [] if scores == expected else [f"{SCORES}: is not what the results say"]
+    return [] if said == expected else [f"{SCORES}: is not what the results say"]

@@ -1,16 +1,17 @@
-"""One row of a leaderboard: a results file, checked."""
+"""One entry of a leaderboard: results of one method on one split under one protocol, checked."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from sdd_bench.errors import UserError
-from sdd_bench.evaluation.results import Method, Results, read_results
+from sdd_bench.evaluation.results import CONDITIONS, Method, Results, read_results
 
 
 @dataclass(frozen=True)
@@ -26,46 +27,67 @@ class Table:
     excluded: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Entry:
-    """A method's scores in a table.
+    """The scores of a method in a table.
 
     Attributes:
         table: What the scores may be compared with.
-        method: Who.
-        source: The results file's name.
-        status: `measured`, `flagged` or `partial`; the last is not ranked.
-        n_images: Images scored.
-        means: Metric, and diagnostic of the protocol, to mean over images; None where not measured.
-        predictions_sha256: Digest of the predictions' names and contents.
-        tool_version: Of sdd-bench when it scored.
+        method: The method that made the predictions.
+        source: Name of the results file.
+        status: `measured`, `flagged` or `partial`; partial entries are not ranked.
+        rows: One row per image, indexed and sorted by name: metrics and diagnostics as floats, NaN where not measured,
+            and those of `CONDITIONS` that the results have.
+        means: Mean over the images of every metric, and of the diagnostics of the protocol; NaN where not measured.
+        predictions_sha256: Digest of the names and contents of the predictions.
+        tool_version: Version of sdd-bench that scored them.
         protocol: Every field of the protocol.
-        images: One row an image, as in the results file.
     """
 
     table: Table
     method: Method
     source: str
     status: str
-    n_images: int
-    means: dict[str, float | None]
+    rows: pd.DataFrame
+    means: pd.Series
     predictions_sha256: str
     tool_version: str
     protocol: dict[str, Any]
-    images: Sequence[dict[str, Any]] = ()
+
+    @property
+    def n_images(self) -> int:
+        """Number of images scored."""
+        return len(self.rows)
+
+    def has(self, metric: str) -> bool:
+        """Return whether a metric was measured on every image."""
+        return bool(pd.notna(self.means[metric]))
 
 
 def read_entry(path: Path) -> Entry:
     """Return the entry of a results file.
 
     Raises:
-        UserError: The file is damaged, or its protocol's digest is not that of its fields.
+        UserError: The file is damaged, or the digest of its protocol is not that of the protocol's fields.
     """
-    results = read_results(path)
+    return entry_of(read_results(path), path.name.encode(errors="backslashreplace").decode(), str(path))
+
+
+def entry_of(results: Results, source: str, where: str = "") -> Entry:
+    """Return the entry of results.
+
+    Args:
+        results: From `evaluate` or a file.
+        source: Name of the results in the table and in messages.
+        where: Longer name for messages about these results alone, such as a path.
+
+    Raises:
+        UserError: The digest of the protocol is not that of its fields.
+    """
     fields = {k: v for k, v in results.protocol.items() if k != "sha256"}
     digest = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
     if digest != results.protocol["sha256"]:
-        raise UserError(f"{path}: the protocol's sha256 is not that of its fields; the file was edited")
+        raise UserError(f"{where or source}: the protocol's sha256 is not that of its fields; the file was edited")
     table = Table(
         results.dataset["name"],
         results.dataset["sha256"],
@@ -75,20 +97,22 @@ def read_entry(path: Path) -> Entry:
         str(results.dataset.get("anchors_sha256", "")),
         ", ".join(sorted(results.dataset.get("excluded", {}))),
     )
-    return Entry(
-        table,
-        results.method,
-        path.name,
-        results.status,
-        len(results.images),
-        results.summary(),
-        _predictions_sha256(results),
-        results.environment.get("sdd-bench", ""),
-        fields,
-        results.images,
-    )
+    rows, means = scores(results)
+    version = results.environment.get("sdd-bench", "")
+    predictions = _predictions_sha256(rows)
+    return Entry(table, results.method, source, results.status, rows.sort_index(), means, predictions, version, fields)
 
 
-def _predictions_sha256(results: Results) -> str:
-    lines = sorted(f"{row['name']}\t{row.get('restored_sha256', '')}\n" for row in results.images)
+def scores(results: Results) -> tuple[pd.DataFrame, pd.Series]:
+    """Return one row per image, indexed by name in the order of the results, and the means; NaN where not measured."""
+    rows = pd.DataFrame(list(results.images)).set_index("name")
+    means = pd.Series(results.summary(), dtype=float)
+    numbers = [column for column in (*means.index, *CONDITIONS[1:]) if column in rows]
+    rows[numbers] = rows[numbers].astype(float)
+    return rows, means
+
+
+def _predictions_sha256(rows: pd.DataFrame) -> str:
+    digests = rows["restored_sha256"] if "restored_sha256" in rows else pd.Series("", rows.index)
+    lines = sorted(f"{name}\t{digest}\n" for name, digest in digests.items())
     return hashlib.sha256("".join(lines).encode()).hexdigest()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection
 
-from leaderboard.table import HIGHER_IS_BETTER, INTERVALS, Board, Row
+import pandas as pd
+
+from leaderboard.csv_files import DECIMALS, text, texts
+from leaderboard.table import BEST, HIGHER_IS_BETTER, INTERVALS, Board
 from sdd_bench.metrics.table import METRICS
 
 DIGITS = {**{name: METRICS[name].decimals for name in HIGHER_IS_BETTER}, "gdi50_px": 2, "forgiveness_db": 2}
@@ -14,7 +17,6 @@ HEADINGS = {
     "gdi50_px": "gdi50 (px)",
     "forgiveness_db": "forgiveness (dB)",
 }
-TEXT_COLUMNS = ("method", "status", "protocol", "metric", "group")
 RULE = (
     "Intervals: 95 %, bootstrap over images, 10,000 resamples. Methods whose paired difference from the leader of a "
     "rank has an interval that contains 0 share that rank (=)."
@@ -26,110 +28,129 @@ _LATEX = {
 }  # fmt: skip
 
 
-def shown_columns(rows: Sequence[Row]) -> list[str]:
+def shown_columns(rows: pd.DataFrame) -> list[str]:
     """Return the columns of numbers worth showing: those that any row has."""
-    return [name for name in DIGITS if any(row.get(name, "") != "" for row in rows)]
+    return [name for name in DIGITS if rows[name].notna().any()]
 
 
-def text_table(board: Board, differences: Mapping[str, str] | None = None) -> str:
+def numbers(rows: pd.DataFrame, name: str) -> list[str]:
+    """Return a column of numbers as people read it."""
+    return [text(value, f".{DIGITS[name]}f") for value in rows[name]]
+
+
+def intervals(rows: pd.DataFrame, name: str) -> list[str]:
+    """Return the intervals of a metric as text, nothing where there is none."""
+    if name not in INTERVALS:
+        return [""] * len(rows)
+    ends = zip(rows[f"{INTERVALS[name]}_lo"], rows[f"{INTERVALS[name]}_hi"], strict=True)
+    return ["" if pd.isna(low) else f"{low:.{DIGITS[name]}f} to {high:.{DIGITS[name]}f}" for low, high in ends]
+
+
+def ranks(rows: pd.DataFrame, tie: str = "=") -> list[str]:
+    """Return the ranks as text, marked where they are shared."""
+    return [text(rank) + tie * shared for rank, shared in zip(rows["rank"], rows["tie"], strict=True)]
+
+
+def signed(metric: str, value: float) -> str:
+    """Return a difference with its sign and three digits, as far as the metric's decimals go.
+
+    >>> signed("psnr_db", 0.25), signed("psnr_db", -1e-9)
+    ('+0.25', '+0')
+    """
+    return f"{round(value, DECIMALS[metric]) + 0.0:+.3g}"
+
+
+def text_table(board: Board, differences: pd.DataFrame | None = None) -> str:
     """Return the columns a person compares, aligned for a terminal.
 
     Args:
         board: What to show.
-        differences: Method to its difference from a baseline, as text; shown in a column where given.
+        differences: From `leaderboard.table.differences`; shown in a column where given.
     """
-    numbers = list(HIGHER_IS_BETTER)
-    numbers += [name for name in ("gdi50_px", "forgiveness_db") if name in shown_columns(board.rows)]
-    interval = INTERVALS.get(board.sort)
-    heads = ["rank", "method", "n_images"]
-    for name in numbers:
-        heads += [name, "95 %"] if interval and name == board.sort else [name]
-    lines = [[*heads, *(["against baseline"] if differences else []), "status"]]
-    for row in board.rows:
-        cells = [f"{row['rank']}{'=' if row['tie'] else ''}", str(row["method"]), str(row["n_images"])]
-        for name in numbers:
-            cells += [_short(row, name), _ends(row, name)] if interval and name == board.sort else [_short(row, name)]
-        lines.append([*cells, *([differences.get(str(row["method"]), "")] if differences else []), str(row["status"])])
-    return aligned(lines, {"method", "status", "against baseline"})
+    rows = board.rows
+    shown = pd.DataFrame(
+        {"rank": ranks(rows), "method": rows["method"], "n_images": texts(rows[["n_images"]])["n_images"]}
+    )
+    for name in dict.fromkeys((*HIGHER_IS_BETTER, *shown_columns(rows))):
+        shown[name] = numbers(rows, name)
+        if name == board.sort and name in INTERVALS:
+            shown["95 %"] = intervals(rows, name)
+    if differences is not None and len(differences):
+        words = {method: _difference(board.sort, *ends) for method, *ends in differences.itertuples()}
+        shown["against baseline"] = [words.get(method, "") for method in rows["method"]]
+    return aligned(shown.assign(status=rows["status"]), {"method", "status", "against baseline"})
 
 
-def aligned(lines: Sequence[Sequence[str]], left: set[str]) -> str:
-    """Return lines of cells in columns under a rule, numbers to the right.
+def aligned(frame: pd.DataFrame, left: Collection[str]) -> str:
+    """Return a table of text in aligned columns under a rule, numbers to the right.
 
     Args:
-        lines: The headings first.
-        left: Headings of columns that are set to the left.
+        frame: The cells.
+        left: Columns that are set to the left.
     """
-    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-    padded = [
-        "  ".join(c.ljust(w) if h in left else c.rjust(w) for c, w, h in zip(line, widths, lines[0], strict=True))
-        for line in lines
-    ]
-    rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
-    return "\n".join([padded[0].rstrip(), rule, *(line.rstrip() for line in padded[1:])])
+    lines = [list(map(str, frame.columns)), *frame.to_numpy().tolist()]
+    widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
+    pads = [f"{{:{'<' if head in left else '>'}{width}}}" for head, width in zip(lines[0], widths, strict=True)]
+    first, *rest = ["  ".join(pads).format(*line).rstrip() for line in lines]
+    return "\n".join([first, "-" * (sum(widths) + 2 * (len(widths) - 1)), *rest])
 
 
-def markdown(board: Board, reported: Sequence[Row] = ()) -> str:
+def markdown_table(frame: pd.DataFrame, left: Collection[str]) -> str:
+    """Return a table of text as Markdown.
+
+    Args:
+        frame: The cells, as Markdown takes them.
+        left: Columns that are set to the left.
+    """
+    lines = [list(map(str, frame.columns)), [":-" if head in left else "-:" for head in frame.columns]]
+    return "".join(f"| {' | '.join(line)} |\n" for line in [*lines, *frame.to_numpy().tolist()])
+
+
+def markdown(board: Board, reported: pd.DataFrame | None = None) -> str:
     """Return the table as Markdown, reported rows under the measured ones, with a line on what ranks."""
-    names = shown_columns(board.rows) or ["psnr_db"]
-    heads = ["rank", "method", *(HEADINGS[name] for name in names), "best in", "reported", "status"]
-    lines = [heads, [":-" if head in ("method", "status") else "-:" for head in heads]]
-    for row in board.rows:
-        cells = [f"{row['rank']}{'=' if row['tie'] else ''}", _plain(str(row["method"]))]
-        for name in names:
-            ends = _ends(row, name)
-            cells.append(_short(row, name) + (f" ({ends})" if ends else ""))
-        best = row.get("best_probability")
-        cells += ["" if best is None else f"{best:.1%}", _against_reported(row), str(row["status"])]
-        lines.append(cells)
-    for row in reported:
-        numbers = [str(row.get(f"reported_{name}", "")) for name in names]
-        lines.append(["", _plain(str(row["method"])), *numbers, "", str(row["source"]), "reported"])
-    table = board.table
-    title = f"{table.dataset} / {table.split} under {table.protocol}"
-    body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    return f"# {_plain(title)}\n\n{body}\n\n{RULE} Sorted by {HEADINGS[board.sort]}.\n"
+    rows, table = board.rows, board.table
+    names = shown_columns(rows) or ["psnr_db"]
+    shown = pd.DataFrame({"rank": ranks(rows), "method": rows["method"].map(_plain)})
+    for name in names:
+        both = zip(numbers(rows, name), intervals(rows, name), strict=True)
+        shown[HEADINGS[name]] = [value + (f" ({ends})" if ends else "") for value, ends in both]
+    shown["best in"] = [text(share, ".1%") for share in rows[BEST]]
+    pairs = zip(rows["psnr_db"], rows["reported_psnr_db"], strict=True)
+    shown["reported"] = [
+        "" if pd.isna(ours - said) else f"{said:.2f} dB, {ours - said:+.2f} here" for ours, said in pairs
+    ]
+    shown["status"] = rows["status"]
+    if reported is not None:
+        said = texts(reported)
+        cells = {HEADINGS[name]: said[f"reported_{name}"] for name in names if f"reported_{name}" in said}
+        cells |= {"method": said["method"].map(_plain), "reported": said["source"], "status": said["status"]}
+        shown = pd.concat([shown, pd.DataFrame(cells)]).fillna("")
+    title = _plain(f"{table.dataset} / {table.split} under {table.protocol}")
+    body = markdown_table(shown, ("method", "status"))
+    return f"# {title}\n\n{body}\n{RULE} Sorted by {HEADINGS[board.sort]}.\n"
 
 
 def latex(board: Board) -> str:
     """Return the table for LaTeX with booktabs: the first rank bold, the second underlined, ties marked."""
-    names = shown_columns(board.rows) or ["psnr_db"]
-    arrows = {True: r" $\uparrow$", False: r" $\downarrow$"}
-    heads = [escape(HEADINGS[n]) + (arrows[HIGHER_IS_BETTER[n]] if n in HIGHER_IS_BETTER else "") for n in names]
-    ranks = sorted({row["rank"] for row in board.rows if row["rank"] != ""})
-    lines = []
-    for row in board.rows:
-        cells = []
-        for name in names:
-            text = _short(row, name)
-            if name == board.sort and row["rank"] != "" and text:
-                place = ranks.index(row["rank"])
-                text = rf"\textbf{{{text}}}" if place == 0 else rf"\underline{{{text}}}" if place == 1 else text
-                text += "$^{=}$" if row["tie"] else ""
-            cells.append(text)
-        method = escape(str(row["method"])) + (r"$^{\dagger}$" if row["status"] != "measured" else "")
-        lines.append(" & ".join([method, *cells]) + r" \\")
-    table = board.table
-    caption = f"{table.dataset} / {table.split} under {table.protocol}, {board.rows[0]['n_images']} images. "
+    rows, table = board.rows, board.table
+    daggers = rows["status"] != "measured"
+    shown = pd.DataFrame({"Method": rows["method"].map(escape) + daggers.map({True: r"$^{\dagger}$", False: ""})})
+    marks = {1.0: r"\textbf{%s}", 2.0: r"\underline{%s}"}
+    places = rows["rank"].astype(float).rank(method="dense")
+    for name in shown_columns(rows) or ["psnr_db"]:
+        arrow = {True: r" $\uparrow$", False: r" $\downarrow$", None: ""}[HIGHER_IS_BETTER.get(name)]
+        cells = numbers(rows, name)
+        if name == board.sort:
+            marked = zip(cells, places, rows["tie"], strict=True)
+            cells = [marks.get(place, "%s").replace("%s", cell) + "$^{=}$" * tie for cell, place, tie in marked]
+        shown[escape(HEADINGS[name]) + arrow] = cells
+    caption = f"{table.dataset} / {table.split} under {table.protocol}, {rows['n_images'].iloc[0]} images. "
     caption += "Bold: first rank, underlined: second; = shares its rank (paired 95 % bootstrap interval contains 0)"
-    caption += "; dagger: flagged or partial." if any(row["status"] != "measured" for row in board.rows) else "."
-    return "\n".join(
-        [
-            "% needs \\usepackage{booktabs}",
-            r"\begin{table}",
-            r"\centering",
-            rf"\caption{{{escape(caption)}}}",
-            rf"\begin{{tabular}}{{l{'r' * len(names)}}}",
-            r"\toprule",
-            " & ".join(["Method", *heads]) + r" \\",
-            r"\midrule",
-            *lines,
-            r"\bottomrule",
-            r"\end{tabular}",
-            r"\end{table}",
-            "",
-        ]
-    )
+    caption += "; dagger: flagged or partial." if daggers.any() else "."
+    style = shown.style.hide(axis="index")
+    form = f"l{'r' * (len(shown.columns) - 1)}"
+    body = style.to_latex(column_format=form, caption=escape(caption), hrules=True, position_float="centering")
+    return f"% needs \\usepackage{{booktabs}}\n{body}"
 
 
 def escape(text: str) -> str:
@@ -146,23 +167,6 @@ def _plain(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]<>#|!])", r"\\\1", "".join(c for c in text if c.isprintable()))
 
 
-def _short(row: Row, name: str) -> str:
-    value = row.get(name, "")
-    return "" if value == "" else f"{float(str(value)):.{DIGITS[name]}f}"
-
-
-def _ends(row: Row, name: str) -> str:
-    """Return an interval as text, nothing where there is none."""
-    column = INTERVALS.get(name)
-    low, high = (row.get(f"{column}_{end}", "") for end in ("lo", "hi"))
-    if column is None or low == "" or high == "":
-        return ""
-    return " to ".join(f"{float(str(end)):.{DIGITS[name]}f}" for end in (low, high))
-
-
-def _against_reported(row: Row) -> str:
-    """Return what a paper reports for a measured method, and the difference."""
-    value = row.get("reported_psnr_db", "")
-    if value == "" or row.get("psnr_db", "") == "":
-        return ""
-    return f"{float(str(value)):.2f} dB, {float(str(row['psnr_db'])) - float(str(value)):+.2f} here"
+def _difference(metric: str, value: float, low: float, high: float) -> str:
+    interval = "" if pd.isna(low) else f" ({signed(metric, low)} to {signed(metric, high)})"
+    return f"{signed(metric, value)}{interval}"

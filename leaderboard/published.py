@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Container, Iterable
-from dataclasses import dataclass, fields
+from collections.abc import Iterable
 from importlib import resources
-from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from leaderboard.models import faults_in
 from sdd_bench.datasets.known import LAYOUTS
 from sdd_bench.errors import fault_report
-from sdd_bench.io.serialise import read_csv
-
-RANGES = {"psnr_db": (0.0, 100.0), "ssim": (0.0, 1.0), "lpips": (0.0, 1.0)}
-"""Metric to the least and the greatest mean that a row may report."""
-
-COSTS = ("params_m", "macs_g")
-"""Columns that a file leaves out where its table has none."""
+from sdd_bench.io.text import read_rows
 
 PROTOCOLS = {
     "": "not said",
@@ -32,13 +27,21 @@ PROTOCOLS = {
 DED_TEST = ("ded", "test")
 """A split that the dataset does not have as released: the journal made it."""
 
-_NUMBER = re.compile(r"\d+(\.\d+)?")
 _CITATION = re.compile(r"\[[\d\s,\u2013-]+\]")
 _LEFT_OUT = re.compile(r"[\s.,()_\u2010-\u2015\u2212-]")
 
 
-@dataclass(frozen=True)
-class Reported:
+def _number_or_none(value: object) -> object:
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+EmptyIsNone = BeforeValidator(_number_or_none)
+Psnr = Annotated[Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] | None, EmptyIsNone]
+Share = Annotated[Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None, EmptyIsNone]
+Cost = Annotated[Annotated[float, Field(gt=0, allow_inf_nan=False)] | None, EmptyIsNone]
+
+
+class Reported(BaseModel):
     """One row of a paper's table.
 
     Attributes:
@@ -46,12 +49,12 @@ class Reported:
         psnr_db: Mean as printed; None where not given. So are the next four.
         ssim: In [0, 1].
         lpips: In [0, 1].
-        params_m: Parameters in millions.
-        macs_g: Multiply-accumulates in 1e9.
+        params_m: Parameters in millions; a file leaves the column out where its table has none.
+        macs_g: Multiply-accumulates in 1e9; as `params_m`.
         table: `Table 1`; empty where the number is not from a table.
         row: The row's label as printed, citation mark included, without markup.
         dataset: The catalog's name; empty where not named.
-        split: Of that dataset; empty where not known.
+        split: Split of that dataset; empty where not known.
         protocol: A key of `PROTOCOLS`.
         paper: Authors and title.
         source: Where in which text the numbers stand.
@@ -61,45 +64,42 @@ class Reported:
         ValueError: A field is out of range or missing; all faults of the row together.
     """
 
+    model_config = ConfigDict(frozen=True, extra="ignore", str_strip_whitespace=True)
+
     method: str
-    psnr_db: float | None
-    ssim: float | None
-    lpips: float | None
-    params_m: float | None
-    macs_g: float | None
+    psnr_db: Psnr
+    ssim: Share
+    lpips: Share
+    params_m: Cost = None
+    macs_g: Cost = None
     table: str
     row: str
     dataset: str
     split: str
     protocol: str
-    paper: str
-    source: str
+    paper: str = Field(min_length=1)
+    source: str = Field(min_length=1)
     note: str
 
-    def __post_init__(self) -> None:
-        faults = [f"no {name}" for name in ("paper", "source") if not getattr(self, name).strip()]
+    @model_validator(mode="after")
+    def _check(self) -> Reported:
+        faults = []
         if not method_key(self.method):
             faults.append(f"method {self.method!r} is no name")
-        for name, (low, high) in RANGES.items():
-            value = getattr(self, name)
-            if value is not None and not low <= value <= high:
-                faults.append(f"{name} {value:g} is outside {low:g} to {high:g}")
-        for name in COSTS:
-            value = getattr(self, name)
-            if value is not None and not (isfinite(value) and value > 0):
-                faults.append(f"{name} {value:g} is not positive")
-        if all(getattr(self, name) is None for name in RANGES):
-            faults.append(f"none of {', '.join(RANGES)} is given")
+        if self.psnr_db is None and self.ssim is None and self.lpips is None:
+            faults.append("none of psnr_db, ssim, lpips is given")
         if bool(self.table) != bool(self.row):
             faults.append("table and row go together")
         if self.dataset and self.dataset not in LAYOUTS:
             faults.append(f"unknown dataset {self.dataset!r}, expected one of {', '.join(LAYOUTS)}")
-        if self.split and self.split not in _splits(self.dataset) and (self.dataset, self.split) != DED_TEST:
+        splits = LAYOUTS[self.dataset].expected if self.dataset in LAYOUTS else ()
+        if self.split and self.split not in splits and (self.dataset, self.split) != DED_TEST:
             faults.append(f"dataset {self.dataset!r} has no split {self.split!r}")
         if self.protocol not in PROTOCOLS:
             faults.append(f"unknown protocol {self.protocol!r}, expected one of {', '.join(filter(None, PROTOCOLS))}")
         if faults:
             raise ValueError("; ".join(faults))
+        return self
 
 
 def read_reported(folder: Path | None = None) -> tuple[Reported, ...]:
@@ -118,13 +118,13 @@ def read_reported(folder: Path | None = None) -> tuple[Reported, ...]:
     seen: dict[tuple[str, str, str], str] = {}
     for file in sorted((f for f in place.iterdir() if f.name.endswith(".csv")), key=lambda f: f.name):
         with resources.as_file(file) as path:
-            lines = read_csv(path, [f.name for f in fields(Reported) if f.name not in COSTS])
-        for number, line in enumerate(lines, 2):
+            _, lines = read_rows(path, [name for name, field in Reported.model_fields.items() if field.is_required()])
+        for number, line in lines:
             where = f"{file.name} line {number}"
             try:
-                row = _parse(line)
-            except ValueError as error:
-                faults.append(f"{where}: {error}")
+                row = Reported.model_validate(line)
+            except ValidationError as error:
+                faults.append(f"{where}: {'; '.join(faults_in(error, Reported))}")
                 continue
             first = seen.setdefault((row.dataset, row.split, method_key(row.method)), where)
             if first != where:
@@ -171,22 +171,3 @@ def method_key(name: str) -> str:
     ('grlsb', 'jdrleq2', 'restormer+')
     """
     return _LEFT_OUT.sub("", _CITATION.sub("", unicodedata.normalize("NFKC", name))).casefold()
-
-
-def _parse(line: dict[str, str]) -> Reported:
-    values: dict[str, Any] = {f.name: line.get(f.name, "").strip() for f in fields(Reported)}
-    wrong = []
-    for name in (*RANGES, *COSTS):
-        text = values[name]
-        if text and not _NUMBER.fullmatch(text):
-            wrong.append(f"{name} {text!r} is no number")
-        else:
-            values[name] = float(text) if text else None
-    if wrong:
-        raise ValueError("; ".join(wrong))
-    return Reported(**values)
-
-
-def _splits(dataset: str) -> Container[str]:
-    """Return the splits whose size a dataset's authors published; none of one that is not known."""
-    return LAYOUTS[dataset].expected if dataset in LAYOUTS else ()

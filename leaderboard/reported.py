@@ -4,44 +4,44 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pandas as pd
+
 from leaderboard.entry import Table
-from leaderboard.published import match, reported_for
-from leaderboard.table import Board, Row
+from leaderboard.published import Reported, match, reported_for
+from leaderboard.table import Board, board_rows
 
 REPORTED = "reported"
 METRICS = ("psnr_db", "ssim", "lpips")
-DIGITS = {"psnr_db": 2, "ssim": 3, "lpips": 3}
 
 
 def add_reported(board: Board) -> Board:
     """Return the board with what papers report for its methods on this dataset and split, under whatever protocol."""
-    rows = reported_for(board.table.dataset, board.table.split)
-    found = []
-    for row in board.rows:
-        known = match(str(row["method"]), rows)
-        found.append({**row, **(_numbers(known) if known else {})})
-    return replace(board, rows=tuple(found))
+    known = reported_for(board.table.dataset, board.table.split)
+    found = [match(method, known) for method in board.rows["method"]]
+    numbers = pd.DataFrame([_numbers(row) for row in found], board.rows.index, dtype=float)
+    return replace(board, rows=board.rows.assign(**numbers))
 
 
-def reported_rows(table: Table) -> list[Row]:
-    """Return a row for every method that papers report on a dataset and split, by the names of `table.COLUMNS`.
+def reported_rows(table: Table) -> pd.DataFrame:
+    """Return a row for every method that papers report on a dataset and split, with the columns of a board.
 
     Their numbers stand in the reported columns alone, so that nothing sorts them among the measured ones.
     """
-    return [
-        {
-            "method": known.method,
-            "dataset": known.dataset,
-            "split": known.split,
-            "protocol": known.protocol,
-            "status": REPORTED,
-            "source": f"{known.table}, row {known.row}; {known.source}" if known.table else known.source,
-            **_numbers(known),
-        }
-        for known in reported_for(table.dataset, table.split)
-    ]
+    return board_rows(
+        [
+            {
+                "method": known.method,
+                "dataset": known.dataset,
+                "split": known.split,
+                "protocol": known.protocol,
+                "status": REPORTED,
+                "source": f"{known.table}, row {known.row}; {known.source}" if known.table else known.source,
+                **_numbers(known),
+            }
+            for known in reported_for(table.dataset, table.split)
+        ]
+    )
 
 
-def _numbers(known: object) -> Row:
-    values = ((metric, getattr(known, metric)) for metric in METRICS)
-    return {f"reported_{m}": "" if value is None else f"{value:.{DIGITS[m]}f}" for m, value in values}
+def _numbers(known: Reported | None) -> dict[str, float | None]:
+    return {f"{REPORTED}_{metric}": getattr(known, metric, None) for metric in METRICS}

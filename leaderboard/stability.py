@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 from scipy import stats
 
 from leaderboard.comparable import check_comparable
+from leaderboard.csv_files import texts
 from leaderboard.entry import Entry, Table
-from leaderboard.statistics import Array, Paired, paired, resampled_means
-from leaderboard.table import HIGHER_IS_BETTER, Row, score_matrix
+from leaderboard.formats import markdown_table
+from leaderboard.statistics import Array, paired, resampled_means
+from leaderboard.table import HIGHER_IS_BETTER, score_matrix
 from sdd_bench.errors import UserError
-from sdd_bench.io.serialise import csv_text
 
 COLUMNS = ("changed", "protocol", "flow", "metric", "methods", "tau", "tau_lo", "swapped", "swaps")
 LOW_PERCENT = 5
@@ -50,8 +54,8 @@ class Ranking:
         return np.asarray(self.scores.mean(axis=1))
 
 
-def stability(entries: Sequence[Entry], reference: str = "anchored/1") -> list[Row]:
-    """Return one row a ranking that is compared with the reference, by the names of `COLUMNS`.
+def stability(entries: Sequence[Entry], reference: str = "anchored/1") -> pd.DataFrame:
+    """Return one row per ranking that is compared with the reference, with `COLUMNS`.
 
     Kendall's tau-b between the means of the two rankings, over the methods that both have; `swaps` names the pairs
     whose order is the other way round, the largest difference in the reference first, `(tied)` where the reference
@@ -70,7 +74,7 @@ def stability(entries: Sequence[Entry], reference: str = "anchored/1") -> list[R
     first = next((r for r in rankings if r.table.protocol == reference and r.metric == REFERENCE_METRIC), None)
     if first is None or len(first.methods) < 2:
         raise UserError(f"stability: expected results of at least two methods under {reference}")
-    comparison = paired(first.scores)
+    tied = paired(first.scores).tied
     rows = [_images_row(first)]
     for ranking in rankings:
         if ranking is first or len(set(ranking.methods) & set(first.methods)) < 2:
@@ -82,24 +86,17 @@ def stability(entries: Sequence[Entry], reference: str = "anchored/1") -> list[R
             changed.append("settings")
         if ranking.metric != first.metric:
             changed.append("metric")
-        rows.append(_compare(first, ranking, comparison, " and ".join(changed)))
-    return rows
+        rows.append(_compare(first, ranking, tied, " and ".join(changed)))
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def stability_csv(rows: Sequence[Row]) -> str:
-    """Return rows as CSV with the columns of `COLUMNS`."""
-    return csv_text(COLUMNS, ([row[column] for column in COLUMNS] for row in rows))
-
-
-def stability_markdown(rows: Sequence[Row]) -> str:
+def stability_markdown(rows: pd.DataFrame) -> str:
     """Return rows as a Markdown table."""
-    heads = ("changed", "protocol", "flow", "metric", "methods", "tau", "5 %", "pairs that swap")
-    lines = [heads, [":-" if head in (heads[0], heads[-1]) else "-:" for head in heads]]
-    for row in rows:
-        swaps = row["swaps"].split("; ") if row["swaps"] else []
-        more = f"; and {len(swaps) - SHOWN} more" if len(swaps) > SHOWN else ""
-        lines.append([*(str(row[c]) for c in COLUMNS[:-2]), "; ".join(swaps[:SHOWN]).replace("|", r"\|") + more])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+    named = [swaps.split("; ") for swaps in rows["swaps"]]
+    more = [f"; and {len(swaps) - SHOWN} more" if len(swaps) > SHOWN else "" for swaps in named]
+    words = ["; ".join(swaps[:SHOWN]).replace("|", r"\|") + rest for swaps, rest in zip(named, more, strict=True)]
+    shown = texts(rows[list(COLUMNS[:-2])]).rename(columns={"tau_lo": "5 %"}).assign(**{"pairs that swap": words})
+    return markdown_table(shown, ("changed", "pairs that swap"))
 
 
 def _check_one_dataset(entries: Sequence[Entry]) -> None:
@@ -120,16 +117,16 @@ def _by_table(entries: Sequence[Entry]) -> list[list[Entry]]:
 
 def _ranking(entries: Sequence[Entry], metric: str) -> Ranking | None:
     """Return the ranking of the entries that have a metric, None where there is none."""
-    kept = sorted((e for e in entries if e.means[metric] is not None), key=lambda e: e.method.name)
+    kept = sorted((e for e in entries if e.has(metric)), key=lambda e: e.method.name)
     if not kept:
         return None
     scores = score_matrix(kept, metric) * (1 if HIGHER_IS_BETTER[metric] else -1)
     flow = kept[0].protocol.get("flow") or {}
-    words = " ".join(str(v) for k, v in sorted(dict(flow).items()) if k in ("estimator", "model", "checkpoint"))
+    words = " ".join(str(v) for k, v in sorted(flow.items()) if k in ("estimator", "model", "checkpoint"))
     return Ranking(kept[0].table, words, metric, tuple(entry.method.name for entry in kept), scores)
 
 
-def _compare(first: Ranking, other: Ranking, comparison: Paired, changed: str) -> Row:
+def _compare(first: Ranking, other: Ranking, tied: NDArray[np.bool_], changed: str) -> tuple[object, ...]:
     names = [name for name in first.methods if name in other.methods]
     ours, theirs = (
         np.array([ranking.means()[ranking.methods.index(name)] for name in names]) for ranking in (first, other)
@@ -138,13 +135,13 @@ def _compare(first: Ranking, other: Ranking, comparison: Paired, changed: str) -
     for i, j in combinations(range(len(names)), 2):
         if (ours[i] > ours[j] and theirs[i] < theirs[j]) or (ours[i] < ours[j] and theirs[i] > theirs[j]):
             better, worse = (names[i], names[j]) if ours[i] > ours[j] else (names[j], names[i])
-            tied = comparison.tied(first.methods.index(better), first.methods.index(worse))
-            swaps.append((-abs(ours[i] - ours[j]), f"{better} / {worse}{' (tied)' if tied else ''}"))
+            words = " (tied)" if tied[first.methods.index(better), first.methods.index(worse)] else ""
+            swaps.append((-abs(ours[i] - ours[j]), f"{better} / {worse}{words}"))
     tau = float(stats.kendalltau(ours, theirs).statistic)
-    return _row(changed, other, len(names), tau, None, [words for _, words in sorted(swaps)])
+    return _row(changed, other, len(names), tau, math.nan, [words for _, words in sorted(swaps)])
 
 
-def _images_row(whole_ranking: Ranking) -> Row:
+def _images_row(whole_ranking: Ranking) -> tuple[object, ...]:
     """Return what drawing other images does; a method with a score that is not finite is always best, and left out."""
     finite = np.asarray(np.isfinite(whole_ranking.scores).all(axis=1))
     names = tuple(name for name, fits in zip(whole_ranking.methods, finite, strict=True) if fits)
@@ -164,15 +161,9 @@ def _images_row(whole_ranking: Ranking) -> Row:
     return _row("images", first, len(first.methods), float(tau.mean()), float(np.percentile(tau, LOW_PERCENT)), swaps)
 
 
-def _row(changed: str, ranking: Ranking, methods: int, tau: float, low: float | None, swaps: Sequence[str]) -> Row:
-    return {
-        "changed": changed,
-        "protocol": ranking.table.protocol,
-        "flow": ranking.flow,
-        "metric": ranking.metric,
-        "methods": methods,
-        "tau": f"{tau:.3f}",
-        "tau_lo": "" if low is None else f"{low:.3f}",
-        "swapped": len(swaps),
-        "swaps": "; ".join(swaps),
-    }
+def _row(
+    changed: str, ranking: Ranking, methods: int, tau: float, low: float, swaps: Sequence[str]
+) -> tuple[object, ...]:
+    """Return the cells of `COLUMNS`."""
+    about = (changed, ranking.table.protocol, ranking.flow, ranking.metric)
+    return (*about, methods, tau, low, len(swaps), "; ".join(swaps))

@@ -2,7 +2,7 @@
 
 Everything resamples images with a fixed seed, so that the same scores give the same numbers. Scores are given as
 (methods, images); a method with a score that is not finite (the PSNR of identical images) has no interval. Of more
-images than `KEPT_VALUES` allows, samples are drawn a block at a time: the draw is the same, and memory does not grow
+images than `WHOLE_VALUES` allows, samples are drawn a block at a time: the draw is the same, and memory does not grow
 with the images.
 """
 
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +20,10 @@ LEVEL = 0.95
 EXACT_IMAGES = 13
 """Up to so many images all sign flips are gone through, 8,192; beyond, `RESAMPLES` of them are drawn."""
 
-KEPT_VALUES = 4_000_000
+WHOLE_VALUES = 4_000_000
 BLOCK_VALUES = 1_000_000
-"""A draw of `KEPT_VALUES` at most (10,000 samples of 400 images, 32 MB) is made once and kept for all metrics; a larger
-one is made anew each time, in blocks of so many values. Sums may then differ in their last digit."""
+"""A draw of `WHOLE_VALUES` at most (10,000 samples of 400 images, 32 MB) is made at once; a larger one in blocks of
+`BLOCK_VALUES`. Sums may then differ in their last digit."""
 
 Array = NDArray[np.float64]
 
@@ -47,11 +46,11 @@ class Paired:
     p: Array
     p_holm: Array
 
-    def tied(self, i: int, j: int) -> bool:
-        """Return whether two methods cannot be told apart: the interval of their difference contains 0."""
-        if np.isnan(self.low[i, j]):
-            return bool(self.difference[i, j] == 0 or np.isnan(self.difference[i, j]))
-        return bool(self.low[i, j] <= 0 <= self.high[i, j])
+    @property
+    def tied(self) -> NDArray[np.bool_]:
+        """Whether two methods cannot be told apart, (m, m): the interval of their difference contains 0."""
+        alike = (self.difference == 0) | np.isnan(self.difference)
+        return np.where(np.isnan(self.low), alike, (self.low <= 0) & (self.high >= 0))
 
 
 def resampled_means(scores: Array, resamples: int = RESAMPLES, seed: int = SEED) -> Array:
@@ -193,9 +192,9 @@ def tied_ranks(order: Sequence[int], comparison: Paired) -> list[int]:
         comparison: Of `paired`.
     """
     ranks: list[int] = []
-    leader = -1
+    tied, leader = comparison.tied, -1
     for place, method in enumerate(order, 1):
-        if leader >= 0 and comparison.tied(leader, method):
+        if leader >= 0 and tied[leader, method]:
             ranks.append(ranks[-1])
         else:
             leader = method
@@ -205,40 +204,24 @@ def tied_ranks(order: Sequence[int], comparison: Paired) -> list[int]:
 
 def _resamples(images: int, resamples: int, seed: int) -> Iterator[Array]:
     """Yield the share of every image in each bootstrap sample, (samples, images), all samples in one or more blocks."""
-    if images * resamples <= KEPT_VALUES:
-        yield _kept_resamples(images, resamples, seed)
-        return
     rng = np.random.default_rng(seed)
     for count in _blocks(images, resamples):
         yield rng.multinomial(images, np.full(images, 1 / images), size=count) / images
 
 
-@lru_cache(maxsize=4)
-def _kept_resamples(images: int, resamples: int, seed: int) -> Array:
-    counts = np.random.default_rng(seed).multinomial(images, np.full(images, 1 / images), size=resamples)
-    return np.asarray(counts / images)
-
-
 def _signs(images: int, resamples: int, seed: int) -> Iterator[Array]:
     """Yield patterns of 1 and -1, (patterns, images), in one or more blocks: all there are for few images."""
-    if images <= EXACT_IMAGES or images * resamples <= KEPT_VALUES:
-        yield _kept_signs(images, resamples, seed)
+    if images <= EXACT_IMAGES:
+        yield np.asarray(1.0 - 2.0 * (np.arange(2**images)[:, None] >> np.arange(images) & 1))
         return
     rng = np.random.default_rng(seed)
     for count in _blocks(images, resamples):
-        yield np.asarray(1.0 - 2.0 * rng.integers(0, 2, (count, images)), np.float64)
-
-
-@lru_cache(maxsize=4)
-def _kept_signs(images: int, resamples: int, seed: int) -> Array:
-    if images <= EXACT_IMAGES:
-        return np.asarray(1.0 - 2.0 * (np.arange(2**images)[:, None] >> np.arange(images) & 1))
-    return np.asarray(1.0 - 2.0 * np.random.default_rng(seed).integers(0, 2, (resamples, images)))
+        yield np.asarray(1.0 - 2.0 * rng.integers(0, 2, (count, images)))
 
 
 def _blocks(images: int, resamples: int) -> Iterator[int]:
     """Yield how many samples each block holds."""
-    most = max(1, BLOCK_VALUES // images)
+    most = resamples if images * resamples <= WHOLE_VALUES else max(1, BLOCK_VALUES // images)
     for start in range(0, resamples, most):
         yield min(most, resamples - start)
 

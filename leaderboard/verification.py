@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from leaderboard.consistency import contradictions, read_claims
-from leaderboard.submission import ENTRY, Submission, pairs_sha256, prediction_digests, read_submission
+from leaderboard.entry import scores
+from leaderboard.models import faults_in
+from leaderboard.pack import pairs_sha256, prediction_digests
+from leaderboard.submission import ENTRY, Submission, read_submission
 from sdd_bench.datasets.catalog import open_dataset
 from sdd_bench.errors import UserError
 from sdd_bench.evaluation.evaluate import Evaluation, evaluate
-from sdd_bench.evaluation.results import CONDITIONS, Results, columns
-from sdd_bench.evaluation.results_check import in_words, same
+from sdd_bench.evaluation.results import CONDITIONS, Results
+from sdd_bench.evaluation.results_check import TOLERANCE, in_words
 from sdd_bench.io.text import shown
 from sdd_bench.jobs.workers import Workers
 from sdd_bench.metrics.table import METRICS
@@ -57,10 +65,11 @@ def verify_entry(
     submission = read_submission(entry)
     claims, unreadable = read_claims(entry, submission)
     found = [*contradictions(entry, submission, claims), *unreadable]
-    settings = _settings(entry, submission)
+    said = _configuration(entry, submission)
+    split = submission.dataset.split
     evaluation = Evaluation(
-        dataset=open_dataset(data, submission.dataset["split"], dataset_name, settings["grey"]),
-        split=submission.dataset["split"],
+        dataset=open_dataset(data, split, dataset_name, said.grey),
+        split=split,
         predictions=pred,
         protocols=tuple(submission.protocols),
         flow=flow or _flow_of(claims),
@@ -68,7 +77,13 @@ def verify_entry(
         device=device,
         anchors=anchors,
         method=submission.method,
-        **settings,
+        metrics=tuple(metric for metric in METRICS if metric in said.metrics),
+        lpips_asked="lpips" in said.metrics,
+        pattern=said.pred_pattern or "{name}",
+        by_order=said.by_order,
+        exclude_failed=said.exclude_failed,
+        diagnostics=said.diagnostics,
+        grey=said.grey,
     )
     other = [*_prediction_faults(evaluation, submission), *_dataset_faults(evaluation, submission)]
     if other:
@@ -96,48 +111,52 @@ def differences(claimed: Results, scored: Results) -> list[str]:
     pairs += [("status", claimed.status, scored.status), ("missing", claimed.missing, scored.missing)]
     pairs += [("LPIPS weights", claimed.weights.get("trunk_sha256"), scored.weights.get("trunk_sha256"))]
     found = [f"{where}: {what} is {shown(a)}, scored again {shown(b)}" for what, a, b in pairs if a != b]
-    theirs, ours = ({row["name"]: row for row in results.images} for results in (claimed, scored))
-    if list(theirs) != list(ours) or len(theirs) != len(claimed.images):
+    (theirs, _), (ours, means) = scores(claimed), scores(scored)
+    if list(theirs.index) != list(ours.index):
         return [*found, f"{where}: its rows are not one an image of the split in the order of their names"]
-    names = [*columns(scored.images), *HASHES, "flags"]
-    for name, row in ours.items():
-        compared = [*names, *(c for c in CONDITIONS if c in row and c in theirs[name])]
-        found += [f"{where}: {name}: {what}" for what in _row_differences(theirs[name], row, compared)]
+    names = [*means.index, *HASHES, "flags", *(c for c in CONDITIONS if c in ours and c in theirs)]
+    theirs, ours = (rows.reindex(columns=names).astype({"flags": object}) for rows in (theirs, ours))
+    for rows in (theirs, ours):
+        rows["flags"] = rows["flags"].fillna("").map(bool)  # their words hold rounded numbers
+    wrong = np.stack([_unlike(theirs[name], ours[name]) for name in names], axis=1)
+    plain = [rows.astype(object).where(rows.notna(), None) for rows in (theirs, ours)]
+    for image, column in np.argwhere(wrong).tolist():
+        a, b = (in_words(rows.iat[image, column]) for rows in plain)
+        found.append(f"{where}: {ours.index[image]}: {names[column]} is {a}, scored again {b}")
     return found
 
 
-def _row_differences(claimed: Mapping[str, Any], scored: Mapping[str, Any], names: Sequence[str]) -> Iterator[str]:
-    for column in names:
-        a, b = claimed.get(column), scored.get(column)
-        if column == "flags":  # their words hold rounded numbers
-            a, b = bool(a), bool(b)
-        if not same(a, b):
-            yield f"{column} is {in_words(a)}, scored again {in_words(b)}"
+def _unlike(a: pd.Series, b: pd.Series) -> NDArray[np.bool_]:
+    """Return where two columns differ: numbers by more than `TOLERANCE`; what is missing in both does not."""
+    if a.dtype == b.dtype == float:
+        return ~np.isclose(a, b, rtol=0, atol=TOLERANCE, equal_nan=True)
+    return np.asarray((a != b) & ~(a.isna() & b.isna()))
 
 
-def _settings(entry: Path, submission: Submission) -> dict[str, Any]:
-    """Return what an entry's scoring was told, as keywords of `Evaluation`.
+class Configuration(BaseModel):
+    """What the scoring of an entry was told, as far as it is needed to score it again."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    metrics: list[Literal[tuple(METRICS)]] = Field(min_length=1)  # type: ignore[valid-type]
+    pred_pattern: str | None
+    by_order: bool
+    exclude_failed: bool
+    diagnostics: bool
+    grey: Literal["refuse", "expand"]
+
+
+def _configuration(entry: Path, submission: Submission) -> Configuration:
+    """Return what an entry's scoring was told.
 
     Raises:
         UserError: It does not say it, or not so that it can be done.
     """
-    said = submission.configuration
     try:
-        metrics = tuple(metric for metric in METRICS if metric in said["metrics"])
-        settings = {
-            "metrics": metrics,
-            "lpips_asked": "lpips" in metrics,
-            "pattern": said["pred_pattern"] or "{name}",
-            "by_order": bool(said["by_order"]),
-            "exclude_failed": bool(said["exclude_failed"]),
-            "diagnostics": bool(said["diagnostics"]),
-            "grey": said["grey"],
-        }
-        if settings["grey"] not in ("refuse", "expand") or not isinstance(settings["pattern"], str) or not metrics:
-            raise ValueError("metrics, pred_pattern or grey")
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{entry / ENTRY}: damaged configuration ({error})") from None
-    return settings
+        return Configuration.model_validate(submission.configuration)
+    except ValidationError as error:
+        faults = "; ".join(faults_in(error, Configuration))
+        raise UserError(f"{entry / ENTRY}: damaged configuration ({faults})") from None
 
 
 def _flow_of(claims: Mapping[str, Results]) -> str:
@@ -162,7 +181,7 @@ def _prediction_faults(evaluation: Evaluation, submission: Submission) -> list[s
 
 def _dataset_faults(evaluation: Evaluation, submission: Submission) -> list[str]:
     said = submission.dataset
-    pairs = [pair for pair in evaluation.dataset.split(evaluation.split) if pair.name not in said["excluded"]]
-    if pairs_sha256(pairs) == said["sha256"]:
+    pairs = [pair for pair in evaluation.dataset.split(evaluation.split) if pair.name not in said.excluded]
+    if pairs_sha256(pairs) == said.sha256:
         return []
-    return [f"the dataset's images are not those {ENTRY} names (sha256 {str(said['sha256'])[:12]}); not scored again"]
+    return [f"the dataset's images are not those {ENTRY} names (sha256 {said.sha256[:12]}); not scored again"]

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from leaderboard.entry import Entry, Table
 from leaderboard.page.album import Pictures
@@ -30,14 +31,13 @@ def known_entry(
     """An entry whose images are `spread` apart; every second one is .01 dB better or worse than another method's."""
     sign = -1 if len(name) % 2 else 1
     scores = [psnr_db + spread * (i - 2) + sign * 0.01 * (-1) ** i for i in range(len(IMAGES))]
-    rows = tuple(
-        {"name": n, "psnr_db": s, "ssim": s / 40, "mae": 0.1, "lpips": 1 / s, "blur_psnr_db": 18.0 + i, "gdi50_px": 0.1}
-        for i, (n, s) in enumerate(zip(IMAGES, scores, strict=True))
-    )
-    means = {key: float(np.mean([row[key] for row in rows])) for key in ("psnr_db", "ssim", "mae", "lpips", "gdi50_px")}
+    rows = pd.DataFrame({"psnr_db": scores}, pd.Index(IMAGES, name="name"))
+    rows = rows.assign(ssim=rows["psnr_db"] / 40, mae=0.1, lpips=1 / rows["psnr_db"], gdi50_px=0.1)
+    means = rows.mean()
+    rows["blur_psnr_db"] = 18.0 + np.arange(len(IMAGES))
     method = Method(name, paper="javascript:alert(1)", code="https://example.org/code", params_m=psnr_db)
     table = replace(TABLE, protocol=protocol)
-    entry = Entry(table, method, f"{name}.json", "measured", len(rows), {**means}, "e" * 64, "0.1.0", {}, rows)
+    entry = Entry(table, method, f"{name}.json", "measured", rows, means, "e" * 64, "0.1.0", {})
     return replace(entry, **changed)  # type: ignore[arg-type]
 
 

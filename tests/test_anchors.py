@@ -102,12 +102,12 @@ def test_a_moved_truth_is_flagged_and_gains_nothing_but_a_little_tolerance(data:
     assert all(row["flags"] for row in moved["anchored/1"].images)
     entries = [read_entry(data / f"{name}.anchored-1.json") for name in ("moved", "aligned")]
     board = build_board(entries).rows
-    assert [(row["method"], row["rank"], row["status"]) for row in board] == [
-        ("aligned", 1, "measured"),
-        ("moved", 2, "flagged"),
+    assert board[["method", "rank", "status"]].to_numpy().tolist() == [
+        ["aligned", 1, "measured"],
+        ["moved", 2, "flagged"],
     ]
-    assert float(board[1]["gdi50_px"]) == pytest.approx(2, abs=0.1)
-    assert [row["rank"] for row in build_board([read_entry(data / "moved.anchored+sim-1.json")]).rows] == [""]
+    assert board["gdi50_px"][1] == pytest.approx(2, abs=0.1)
+    assert build_board([read_entry(data / "moved.anchored+sim-1.json")]).rows["rank"].isna().all()
 
 
 def test_the_csv_has_the_diagnostics_and_the_file_reads_back(data: Path) -> None:

@@ -11,15 +11,18 @@ from itertools import permutations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
 from leaderboard.comparable import check_comparable
+from leaderboard.csv_files import csv_of, leaderboard_csv, metric_texts, pairwise_csv
 from leaderboard.entry import Entry, read_entry
 from leaderboard.formats import escape, latex, markdown, text_table
-from leaderboard.groups import group_images, group_rows, groups_csv
+from leaderboard.groups import group_images, group_rows
+from leaderboard.ranking import rank
 from leaderboard.reported import add_reported, reported_rows
-from leaderboard.table import COLUMNS, build_board, differences, leaderboard_csv, pairwise_csv
+from leaderboard.table import COLUMNS, PAIR_COLUMNS, Board, build_board, differences
 from sdd_bench.cli import root
 from sdd_bench.errors import UserError
 from sdd_bench.evaluation.protocol import build_protocol
@@ -57,17 +60,20 @@ def entries(*paths: Path) -> list[Entry]:
     return [read_entry(p) for p in paths]
 
 
+def cells(board: Board, *columns: str) -> list[tuple[object, ...]]:
+    """Return columns of a board's rows, None for what is missing."""
+    found = board.rows[list(columns)].astype(object)
+    return list(found.where(found.notna(), None).itertuples(index=False, name=None))
+
+
 def test_higher_psnr_ranks_first_and_mean_is_over_images(tmp_path: Path) -> None:
     found = entries(write(tmp_path, "low", [20, 20.5]), write(tmp_path, "high", [30, 21]))
-    rows = build_board(found).rows
-    assert [(r["rank"], r["method"], r["psnr_db"]) for r in rows] == [
-        (1, "high", "25.5000"), (2, "low", "20.2500"),
-    ]  # fmt: skip
+    assert cells(build_board(found), "rank", "method", "psnr_db") == [(1, "high", 25.5), (2, "low", 20.25)]
 
 
 def test_equal_means_share_the_better_rank(tmp_path: Path) -> None:
     found = entries(*(write(tmp_path, n, [p]) for n, p in (("a", 20), ("b", 21), ("c", 21), ("d", 19))))
-    assert [(r["rank"], r["method"]) for r in build_board(found).rows] == [(1, "b"), (1, "c"), (3, "a"), (4, "d")]
+    assert cells(build_board(found), "rank", "method") == [(1, "b"), (1, "c"), (3, "a"), (4, "d")]
 
 
 def test_any_order_gives_the_same_bytes(tmp_path: Path) -> None:
@@ -77,16 +83,16 @@ def test_any_order_gives_the_same_bytes(tmp_path: Path) -> None:
 
 def test_partial_results_are_listed_last_without_a_rank(tmp_path: Path) -> None:
     found = entries(write(tmp_path, "part", [40.0], status="partial"), write(tmp_path, "whole", [20.0]))
-    assert [(r["rank"], r["method"], r["status"]) for r in build_board(found).rows] == [
+    assert cells(build_board(found), "rank", "method", "status") == [
         (1, "whole", "measured"),
-        ("", "part", "partial"),
+        (None, "part", "partial"),
     ]
 
 
 def test_lpips_ranks_upwards_and_skips_who_lacks_it(tmp_path: Path) -> None:
     found = entries(write(tmp_path, "a", [20]), write(tmp_path, "b", [21]))
-    assert [r["rank"] for r in build_board(found, "lpips").rows] == ["", ""]
-    assert [r["method"] for r in build_board(found, "mae").rows] == ["a", "b"]
+    assert cells(build_board(found, "lpips"), "rank", "lpips") == [(None, None), (None, None)]
+    assert cells(build_board(found, "mae"), "method") == [("a",), ("b",)]
 
 
 def test_csv_has_the_columns_of_the_design(tmp_path: Path) -> None:
@@ -131,13 +137,22 @@ def test_edited_protocol_is_refused(tmp_path: Path) -> None:
 def test_formula_names_do_no_harm_in_a_spreadsheet(tmp_path: Path) -> None:
     text = leaderboard_csv(build_board(entries(write(tmp_path, "=1+1", [20]))).rows)
     assert next(csv.DictReader(io.StringIO(text)))["method"] == "'=1+1"
+    groups = group_rows(with_scenes(entries(tmp_path / "1+1-direct-1-1.json"), place=["indoor"]), "place", "psnr_db")
+    assert csv_of(metric_texts(groups)).splitlines()[1].startswith("place,indoor,,,1,,'=1+1,psnr_db,20.0000,")
+
+
+def test_numbers_for_people_are_rounded_once(tmp_path: Path) -> None:
+    board = build_board(entries(write(tmp_path, "a", [20.13496])))
+    assert "20.1350" in leaderboard_csv(board.rows)
+    assert "| 1 | a | 20.13 (20.13 to 20.13) |" in markdown(board)
+    assert " 20.13  20.13 to 20.13 " in text_table(board)
 
 
 def test_infinite_psnr_survives_the_file(tmp_path: Path) -> None:
     path = write(tmp_path, "perfect", [float("inf"), 30.0])
     assert '"inf"' in path.read_text()
     assert read_results(path).summary()["psnr_db"] == float("inf")
-    assert build_board(entries(path)).rows[0]["psnr_db"] == "inf"
+    assert cells(build_board(entries(path)), "psnr_db", "psnr_lo") == [(float("inf"), None)]
 
 
 @pytest.mark.parametrize(
@@ -186,24 +201,30 @@ def close(folder: Path, seed: int = 0, **more: list[float]) -> list[Entry]:
 
 def test_methods_that_cannot_be_told_apart_share_a_rank(tmp_path: Path) -> None:
     board = build_board(close(tmp_path))
-    assert [(row["rank"], row["tie"]) for row in board.rows] == [(1, ""), (2, "tie"), (2, "tie")]
-    assert board.rows[0]["best_probability"] > 0.95
-    first = board.rows[0]
-    assert float(first["psnr_lo"]) < float(first["psnr_db"]) < float(first["psnr_hi"])
-    assert float(first["psnr_lo"]) < float(board.rows[1]["psnr_db"])  # the plain intervals overlap, the paired do not
-    pairs = [(pair["method"], pair["other"], pair["tie"]) for pair in board.pairs if pair["metric"] == "psnr_db"]
-    assert pairs[0][0] == pairs[1][0] == "best"
-    assert [tie for *_, tie in pairs] == ["", "", "tie"]
+    assert cells(board, "rank", "tie") == [(1, False), (2, True), (2, True)]
+    first, second = board.rows.iloc[0], board.rows.iloc[1]
+    assert first["best_probability"] > 0.95
+    assert first["psnr_lo"] < first["psnr_db"] < first["psnr_hi"]
+    assert first["psnr_lo"] < second["psnr_db"]  # the plain intervals overlap, the paired do not
+    pairs = board.pairs[board.pairs["metric"] == "psnr_db"]
+    assert pairs["method"].tolist()[:2] == ["best", "best"]
+    assert pairs["tie"].tolist() == [False, False, True]
     lines = list(csv.DictReader(io.StringIO(pairwise_csv(board.pairs))))
     assert float(lines[0]["p_holm"]) >= float(lines[0]["p"]) > 0
     assert {line["metric"] for line in lines} == {"psnr_db", "ssim", "mae"}
 
 
 def test_a_difference_from_a_baseline_has_its_interval(tmp_path: Path) -> None:
-    found = differences(build_board(close(tmp_path)), "twin")
-    assert found["best"] == "+0.25 (+0.25 to +0.25)"
-    assert re.fullmatch(r"[+-]0\.\d+ \(-0\.\d+ to \+0\.\d+\)", found["other"])
-    assert "twin" not in found
+    board = build_board(close(tmp_path))
+    found = differences(board, "twin")
+    assert found.loc["best"].tolist() == pytest.approx([0.25, 0.25, 0.25])
+    assert found.loc["other", "lo"] < 0 < found.loc["other", "hi"]
+    assert "twin" not in found.index
+    turned = differences(board, "best").loc["twin"]
+    assert turned.tolist() == pytest.approx([-0.25, -0.25, -0.25])
+    text = text_table(board, found)
+    assert re.search(r"best .*  \+0\.25 \(\+0\.25 to \+0\.25\) +measured", text)
+    assert re.search(r"other .*  [+-]0\.\d+ \(-0\.\d+ to \+0\.\d+\) +measured", text)
     with pytest.raises(UserError, match="--baseline 'nobody' is not ranked here, found: best,"):
         differences(build_board(close(tmp_path)), "nobody")
 
@@ -215,12 +236,7 @@ def test_results_of_other_images_are_not_ranked_together(tmp_path: Path) -> None
 
 
 def with_scenes(found: list[Entry], **columns: list[object]) -> list[Entry]:
-    return [
-        replace(
-            entry, images=tuple({**row, **{c: v[i] for c, v in columns.items()}} for i, row in enumerate(entry.images))
-        )
-        for entry in found
-    ]
+    return [replace(entry, rows=entry.rows.assign(**columns)) for entry in found]
 
 
 def test_a_method_can_win_elsewhere_than_on_the_whole(tmp_path: Path) -> None:
@@ -232,18 +248,24 @@ def test_a_method_can_win_elsewhere_than_on_the_whole(tmp_path: Path) -> None:
         place=["indoor" if i < 10 else "outdoor" for i in range(30)],
         blur_radius_px=[float(i % 10) for i in range(30)],
     )
-    assert build_board(found).rows[0]["method"] == "steady" or build_board(found).rows[0]["tie"]
+    first = build_board(found).rows.iloc[0]
+    assert first["method"] == "steady" or first["tie"]
     rows = group_rows(found, "place", "psnr_db")
-    assert [(r["group"], r["rank"], r["method"], r["n_images"]) for r in rows] == [
+    assert list(rows[["group", "rank", "method", "n_images"]].itertuples(index=False, name=None)) == [
         ("indoor", 1, "nightly", 10), ("indoor", 2, "steady", 10),
         ("outdoor", 1, "steady", 20), ("outdoor", 2, "nightly", 20),
     ]  # fmt: skip
-    groups = group_images(found, "blur")
-    assert [(len(names), least, most) for names, least, most in groups.values()] == [
-        (10, "0.00", "3.00"), (10, "3.00", "6.00"), (10, "6.00", "9.00"),
+    values = group_images(found, "blur").groupby("group", sort=False)["value"]
+    assert [tuple(row) for row in values.agg(["size", "min", "max"]).to_numpy().tolist()] == [
+        (10, 0, 3), (10, 3, 6), (10, 6, 9),
     ]  # fmt: skip
-    assert groups_csv(rows).splitlines()[0].startswith("by,group,from,to,rank")
-    with pytest.raises(UserError, match="--by misalignment: no results file says misalignment_px of all images"):
+    assert csv_of(metric_texts(rows)).splitlines()[:2] == [
+        "by,group,from,to,rank,tie,method,metric,mean,lo,hi,n_images",
+        "place,indoor,,,1,,nightly,psnr_db,{mean:.4f},{lo:.4f},{hi:.4f},10".format(**rows.loc[0]),
+    ]
+    least = csv_of(metric_texts(group_rows(found, "blur", "psnr_db"))).splitlines()[1]
+    assert least.startswith("blur,least,0.00,3.00,1,")
+    with pytest.raises(UserError, match="--by misalignment: no results file has misalignment_px of all images"):
         group_rows(found, "misalignment", "psnr_db")
 
 
@@ -258,7 +280,7 @@ def test_markdown_and_latex_hold_the_numbers_and_harm_nothing(tmp_path: Path) ->
     assert "| 2= |" in text
     table = latex(board)
     assert r"a|b\_<script>\&\%\textbackslash{}input\{x\}" in table
-    best = f"{float(board.rows[0]['psnr_db']):.2f}"
+    best = f"{board.rows['psnr_db'][0]:.2f}"
     assert rf"best & \textbf{{{best}}}" in table
     assert table.count(r"\underline") == table.count("$^{=}$") == 2
     assert table.count(r"\toprule") == 1
@@ -269,7 +291,7 @@ def test_published_numbers_stand_beside_the_measured_and_are_never_ranked(tmp_pa
     found = entries(write(tmp_path, "JDRL, eq. (2)", [20.0, 21.0]), write(tmp_path, "mine", [30.0, 31.0]))
     board = add_reported(build_board(found))
     reported = reported_rows(board.table)
-    rows = list(csv.DictReader(io.StringIO(leaderboard_csv([*board.rows, *reported]))))
+    rows = list(csv.DictReader(io.StringIO(leaderboard_csv(pd.concat([board.rows, reported])))))
     known = float(rows[1]["reported_psnr_db"])
     assert [(row["rank"], row["method"]) for row in rows[:2]] == [("1", "mine"), ("2", "JDRL, eq. (2)")]
     assert rows[0]["reported_psnr_db"] == ""
@@ -287,3 +309,70 @@ def test_published_numbers_stand_beside_the_measured_and_are_never_ranked(tmp_pa
     assert {p.name for p in out.parent.iterdir()} == {
         "leaderboard.csv", "leaderboard.md", "leaderboard.tex", "leaderboard-pairwise.csv",
     }  # fmt: skip
+
+
+def test_the_bytes_of_the_csv_files_are_those_of_earlier_versions(tmp_path: Path) -> None:
+    costs = {"params_m": 12.5, "macs_g": 1234567.0}
+    scores = {"b, best": [30.123456, 31.0, 32.0], "=1+1": [29.0, 30.5, 31.5], "perfect": [float("inf"), 20.0, 20.0]}
+    found = entries(*(write(tmp_path, name, values) for name, values in scores.items()))
+    found[0] = replace(found[0], method=replace(found[0].method, **costs))
+    board = build_board([*found, *entries(write(tmp_path, "part", [40.0], status="partial"))])
+    tail = ",sdd,test,direct/1"
+    hashes = f"{found[0].table.protocol_sha256},{'d' * 64}"
+    digest = {entry.method.name: entry.predictions_sha256 for entry in found}
+    part = entries(tmp_path / "part-direct-1-1.json")[0].predictions_sha256
+    assert leaderboard_csv(board.rows) == (
+        f"{','.join(COLUMNS)}\n"
+        f"1,,perfect{tail},3,inf,,,0.60000,0.40000,1.00000,,,,0.100000,,,,,,,,measured,,,,perfect-direct-1-1.json,"
+        f"{hashes},{digest['perfect']},0.1.0\n"
+        f'2,,"b, best"{tail},3,31.0412,30.1235,32.0000,0.62082,0.60247,0.64000,,,,0.100000,,,,,12.5,1.23457e+06,,'
+        f'measured,,,,"b, best-direct-1-1.json",{hashes},{digest["b, best"]},0.1.0\n'
+        f"3,,'=1+1{tail},3,30.3333,29.0000,31.5000,0.60667,0.58000,0.63000,,,,0.100000,,,,,,,,measured,,,,"
+        f"1+1-direct-1-1.json,{hashes},{digest['=1+1']},0.1.0\n"
+        f",,part{tail},1,40.0000,40.0000,40.0000,0.80000,0.80000,0.80000,,,,0.100000,,,,,,,,partial,,,,"
+        f"part-direct-1-1.json,{hashes},{part},0.1.0\n"
+    )
+    assert pairwise_csv(board.pairs) == (
+        f"{','.join(PAIR_COLUMNS)}\n"
+        'perfect,"b, best",psnr_db,inf,,,,,,3\n'
+        "perfect,'=1+1,psnr_db,inf,,,,,,3\n"
+        '"b, best",\'=1+1,psnr_db,0.7078,0.5000,1.1235,0.25000,0.25000,,3\n'
+        'perfect,"b, best",ssim,-0.02082,-0.24000,0.39753,1.00000,1.00000,tie,3\n'
+        "perfect,'=1+1,ssim,-0.00667,-0.23000,0.42000,1.00000,1.00000,tie,3\n"
+        '"b, best",\'=1+1,ssim,0.01416,0.01000,0.02247,0.25000,0.75000,,3\n'
+        'perfect,"b, best",mae,0.000000,0.000000,0.000000,1.00000,1.00000,tie,3\n'
+        "perfect,'=1+1,mae,0.000000,0.000000,0.000000,1.00000,1.00000,tie,3\n"
+        '"b, best",\'=1+1,mae,0.000000,0.000000,0.000000,1.00000,1.00000,tie,3\n'
+    )
+    assert pairwise_csv(build_board(found[:1]).pairs) == f"{','.join(PAIR_COLUMNS)}\n"
+
+
+def test_the_table_of_the_api_is_that_of_the_command(tmp_path: Path) -> None:
+    paths = [write(tmp_path, "a", [20.0, 21.0]), write(tmp_path, "b", [30.0, 31.0])]
+    table = rank([read_results(paths[0]), str(paths[1])])
+    assert table["method"].tolist() == ["b", "a"]
+    assert table[["rank", "psnr_db", "psnr_lo", "n_images"]].to_numpy().tolist() == [[1, 30.5, 30, 2], [2, 20.5, 20, 2]]
+    assert table["lpips"].isna().all()
+    assert table["tie"].tolist() == [False, False]
+    pd.testing.assert_frame_equal(table[list(COLUMNS[2:7])], build_board(entries(*paths)).rows[list(COLUMNS[2:7])])
+    assert rank(reversed(paths), sort="mae")["method"].tolist() == ["a", "b"]
+
+
+def test_the_api_refuses_what_cannot_share_a_table(tmp_path: Path) -> None:
+    first = read_results(write(tmp_path, "a", [20.0]))
+    other = read_results(write(tmp_path, "b", [20.0], protocol="paper/1"))
+    with pytest.raises(UserError, match=r"differ: results of 'b' against results of 'a' in protocol"):
+        rank([first, other])
+    with pytest.raises(UserError, match="are both of method 'a'"):
+        rank([first, first])
+    with pytest.raises(UserError, match="no results files given"):
+        rank([])
+    with pytest.raises(UserError, match="sort niqe: expected some of psnr"):
+        rank([first], sort="niqe")
+
+
+def test_a_file_name_in_another_encoding_is_shown_and_breaks_no_table(tmp_path: Path) -> None:
+    path = write(tmp_path, "a", [20.0]).rename(tmp_path / "r\udce9sultat.json")
+    board = build_board([read_entry(path)])
+    assert board.rows["source"].tolist() == [r"r\udce9sultat.json"]
+    assert r"r\udce9sultat.json" in leaderboard_csv(board.rows).encode().decode()

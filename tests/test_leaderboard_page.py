@@ -15,6 +15,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 from known_board import (
@@ -144,18 +145,18 @@ def test_bars_are_on_one_scale_a_column() -> None:
     scale = shown[psnr].scale
     assert scale is not None
     assert (scale.low_text, scale.high_text) == (f"{scale.low:g}", f"{scale.high:g}")
-    for line, row in zip(lines(board, shown), board.rows, strict=True):
+    for line, (_, row) in zip(lines(board, shown), board.rows.iterrows(), strict=True):
         bar = line.cells[psnr].bar
         assert bar is not None
-        places = [(float(row[key]) - scale.low) / (scale.high - scale.low) for key in ("psnr_lo", "psnr_db", "psnr_hi")]
+        places = [(row[key] - scale.low) / (scale.high - scale.low) for key in ("psnr_lo", "psnr_db", "psnr_hi")]
         assert bar == pytest.approx([100 * place for place in places])
         assert all(0 <= place <= 1 for place in places)
 
 
 def test_infinite_scores_have_no_bar_and_sort_first() -> None:
-    rows = ({"name": "a", "psnr_db": float("inf"), "ssim": 1.0},)
-    means = {"psnr_db": float("inf"), "ssim": 1.0, "lpips": None, "mae": None}
-    board = build_board([known_entry("perfect", 30, images=rows, means=means, n_images=1)])
+    rows = pd.DataFrame({"psnr_db": [float("inf")], "ssim": [1.0]}, ["a"])
+    means = pd.Series({"psnr_db": float("inf"), "ssim": 1.0, "lpips": float("nan"), "mae": float("nan")})
+    board = build_board([known_entry("perfect", 30, rows=rows, means=means)])
     cell = lines(board, columns(board.rows))[0].cells[0]
     assert (cell.text, cell.value, cell.bar) == ("inf", "1e999", None)
 
@@ -304,13 +305,14 @@ def test_files_follow_the_protocol(make_pairs: Callable[..., Path], tmp_path: Pa
 
 
 def test_the_command_writes_the_page(tmp_path: Path, make_pairs: Callable[..., Path]) -> None:
-    data = make_pairs([row["name"] for row in known_entry("x", 20).images])
+    data = make_pairs(list(IMAGES))
     fields = {"id": "direct/1"}
     digest = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
     dataset = {"name": "sdd", "split": "test", "sha256": "d" * 64}
     paths = []
     for entry in known_entries("direct/1"):
-        results = Results(entry.method, dataset, {**fields, "sha256": digest}, entry.images, "measured")
+        images = tuple(entry.rows.reset_index().to_dict("records"))
+        results = Results(entry.method, dataset, {**fields, "sha256": digest}, images, "measured")
         paths.append(str(tmp_path / f"{len(paths)}.json"))
         write_results(results, Path(paths[-1]))
     page = tmp_path / "page.html"

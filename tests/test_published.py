@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -179,15 +178,15 @@ def test_signs_that_tell_methods_apart_stay() -> None:
 @pytest.mark.parametrize(
     ("column", "value", "words"),
     [
-        ("psnr_db", "26,39", "psnr_db '26,39' is no number"),
-        ("psnr_db", "nan", "psnr_db 'nan' is no number"),
-        ("psnr_db", "263.9", "psnr_db 263.9 is outside 0 to 100"),
-        ("ssim", "80.6", "ssim 80.6 is outside 0 to 1"),
-        ("lpips", "-0.3", "lpips '-0.3' is no number"),
-        ("lpips", "1.3", "lpips 1.3 is outside 0 to 1"),
+        ("psnr_db", "26,39", "psnr_db = '26,39': expected a valid number"),
+        ("psnr_db", "nan", "psnr_db = 'nan': expected a finite number"),
+        ("psnr_db", "263.9", "psnr_db = '263.9': expected less than or equal to 100"),
+        ("ssim", "80.6", "ssim = '80.6': expected less than or equal to 1"),
+        ("lpips", "-0.3", "lpips = '-0.3': expected greater than or equal to 0"),
+        ("lpips", "1.3", "lpips = '1.3': expected less than or equal to 1"),
         ("method", " - ", "method '-' is no name"),
-        ("paper", "", "no paper"),
-        ("source", "", "no source"),
+        ("paper", "", "paper = '': expected at least 1 character"),
+        ("source", "", "source = '': expected at least 1 character"),
         ("table", "", "table and row go together"),
         ("dataset", "SDD", "unknown dataset 'SDD'"),
         ("split", "val", "dataset 'sdd' has no split 'val'"),
@@ -208,7 +207,7 @@ def test_all_damaged_rows_of_all_files_are_named(tmp_path: Path) -> None:
     write(tmp_path / "b.csv", 4, "dataset", "x")
     with pytest.raises(UserError) as caught:
         read_reported(tmp_path)
-    assert "a.csv line 3: ssim 'x' is no number" in caught.value.message
+    assert "a.csv line 3: ssim = 'x': expected a valid number" in caught.value.message
     assert "b.csv line 6: unknown dataset" not in caught.value.message
     assert "b.csv line 5: unknown dataset 'x'" in caught.value.message
 
@@ -221,11 +220,13 @@ def test_a_missing_column_is_named(tmp_path: Path) -> None:
 
 def test_a_row_needs_a_number_and_costs_are_positive() -> None:
     row = read_reported()[0]
+    values = row.model_dump()
     with pytest.raises(ValueError, match="none of psnr_db, ssim, lpips is given"):
-        replace(row, psnr_db=None, ssim=None, lpips=None)
-    with pytest.raises(ValueError, match="params_m 0 is not positive"):
-        replace(row, params_m=0.0)
-    assert isinstance(replace(row, params_m=26.1, macs_g=140.0), Reported)
+        Reported(**values | {"psnr_db": None, "ssim": None, "lpips": None})
+    with pytest.raises(ValueError, match=r"params_m\n.* greater than 0"):
+        Reported(**values | {"params_m": 0.0})
+    costly = Reported(**values | {"params_m": 26.1, "macs_g": 140.0})
+    assert (costly.params_m, costly.macs_g, costly.psnr_db) == (26.1, 140.0, row.psnr_db)
 
 
 def test_costs_are_read_where_a_file_has_them(tmp_path: Path) -> None:

@@ -46,8 +46,8 @@ def test_a_paired_difference_is_found_where_the_intervals_overlap(scores: np.nda
     assert ends[0, 0] < ends[1, 1]
     found = paired(scores)
     assert found.low[0, 1] > 0
-    assert not found.tied(0, 1)
-    assert found.tied(1, 2)
+    assert not found.tied[0, 1]
+    assert found.tied[1, 2]
     np.testing.assert_allclose(found.low, -found.high.T)
     np.testing.assert_allclose(found.difference, scores.mean(1)[:, None] - scores.mean(1)[None], atol=1e-12)
     assert found.p[0, 1] == pytest.approx(1 / (RESAMPLES + 1))
@@ -86,7 +86,7 @@ def test_ties_share_the_best_rank_and_a_chain_ends_where_the_leader_wins() -> No
     wobble -= wobble.mean(axis=1, keepdims=True)
     chain = np.stack([base + shift + 0.06 * part for shift, part in zip((0.05, 0.025, 0.0), wobble, strict=True)])
     found = paired(chain)
-    assert (found.tied(0, 1), found.tied(1, 2), found.tied(0, 2)) == (True, True, False)
+    assert (found.tied[0, 1], found.tied[1, 2], found.tied[0, 2]) == (True, True, False)
     assert tied_ranks([0, 1, 2], found) == [1, 1, 3]
     twins = paired(np.stack([base, base, base - 1, base - 1]))
     assert tied_ranks([0, 1, 2, 3], twins) == [1, 1, 3, 3]
@@ -111,7 +111,7 @@ def test_many_images_are_drawn_in_blocks_that_give_the_same_numbers(
     scores: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, means, few = paired(scores), resampled_means(scores), sign_flip_p(scores[:, :9])
-    monkeypatch.setattr(statistics, "KEPT_VALUES", 0)
+    monkeypatch.setattr(statistics, "WHOLE_VALUES", 0)
     monkeypatch.setattr(statistics, "BLOCK_VALUES", 76 * 700)
     sizes = [block.size for draw in (statistics._resamples, statistics._signs) for block in draw(76, RESAMPLES, 0)]
     assert (max(sizes), sum(sizes)) == (76 * 700, 2 * 76 * RESAMPLES)

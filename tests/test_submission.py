@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from known_entry import META, MOTIONS, call, content, forge, made, no_weights, results_file, root, submit
 
-from leaderboard.submission import codabench_scores, read_submission, results_of
+from leaderboard.pack import codabench_scores
+from leaderboard.submission import read_submission, results_of
 from sdd_bench.errors import UserError
 from sdd_bench.evaluation import evaluate as scoring
 from sdd_bench.evaluation.protocol import PROTOCOLS
@@ -44,10 +45,10 @@ def test_an_entry_holds_every_protocol_and_what_it_is_of(made: Path) -> None:
     assert (entry / "meta.toml").read_text() == META
     assert len(said.files) == 1 + 2 * len(PROTOCOLS)
     for name, protocol in said.protocols.items():
-        results = read_results(entry / protocol["results"])
-        assert (results.protocol["id"], results.protocol["sha256"]) == (name, protocol["sha256"])
+        results = read_results(entry / protocol.results)
+        assert (results.protocol["id"], results.protocol["sha256"]) == (name, protocol.sha256)
         assert results.method == said.method == Method("Mine", params_m=12.5, selection_on_test="no")
-        assert results.dataset["sha256"] == said.dataset["sha256"]
+        assert results.dataset["sha256"] == said.dataset.sha256
     assert said.tool["sdd-bench"]
 
 

@@ -116,13 +116,22 @@ def test_every_difference_is_named_once(root: Path, change: Callable[[Path], obj
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda said: said.update(schema=9), "schema 9, expected 1"),
-        (lambda said: said.pop("predictions"), "KeyError: 'predictions'"),
-        (lambda said: said["files"].update({"../data/test/gt/a.png": "0"}), r"files \['\.\./data"),
-        (lambda said: said["files"].pop("meta.toml"), "no protocols, predictions or meta.toml"),
-        (lambda said: said["protocols"]["paper/1"].update(results="elsewhere.json"), "KeyError: 'elsewhere.json'"),
-        (lambda said: said["method"].update(name=""), "a method needs a name"),
-        (lambda said: said["configuration"].update(grey=7), "damaged configuration"),
+        (lambda said: said.update(schema=9), "schema = 9: expected 1"),
+        (lambda said: said.pop("predictions"), "predictions is missing"),
+        (
+            lambda said: said["files"].update({"../data/test/gt/a.png": "0"}),
+            r"files\.\.\./data/test/gt/a\.png = .*: expected meta.toml or a file in results/",
+        ),
+        (
+            lambda said: said["files"].pop("meta.toml"),
+            "files has no 'meta.toml', expected meta.toml and the results of every protocol",
+        ),
+        (lambda said: said["protocols"]["paper/1"].update(results="elsewhere.json"), "files has no 'elsewhere.json'"),
+        (lambda said: said["method"].update(name=""), "method.name = '': expected 1 to 100 characters"),
+        (
+            lambda said: said["configuration"].update(grey=7),
+            "damaged configuration .grey = 7: expected 'refuse' or 'expand'",
+        ),
     ],
 )
 def test_a_damaged_entry_is_refused(root: Path, change: Callable[[dict], object], words: str) -> None:

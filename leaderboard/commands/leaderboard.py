@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
-    from leaderboard.files import Written
-    from leaderboard.table import Row
+    import pandas as pd
 
-METRICS = ("psnr_db", "ssim", "lpips")
+    from leaderboard.files import Written
+
 PAGE_ONLY = "--beside, --data, --pred and --images are for the page: name it with --html FILE"
 
 
@@ -114,35 +113,31 @@ def _print(written: Written) -> None:
     click.echo(f"{table.dataset} / {table.split} under {table.protocol} (sha256 {table.protocol_sha256[:12]})")
     click.echo(text_table(written.board, written.differences))
     for name, rows in written.groups.items():
-        _print_groups(name, rows)
-    if written.reported:
-        _print_reported(written.reported)
-    click.echo(f"written: {', '.join(map(str, written.files[:1]))}, with {_short(written.files[1:])}")
+        click.echo(f"\nby {name}\n{_groups_table(rows)}")
+    if written.reported is not None and len(written.reported):
+        click.echo(f"\n{_reported_table(written.reported)}")
+    csv, *beside = written.files
+    click.echo(f"written: {csv}, with {', '.join(file.name for file in beside)}")
 
 
-def _short(files: Sequence[Path]) -> str:
-    """Return the names of files that lie beside each other."""
-    return ", ".join(file.name for file in files)
+def _groups_table(rows: pd.DataFrame) -> str:
+    """Return what `leaderboard.groups.group_rows` returned as a table for a terminal."""
+    from leaderboard.csv_files import metric_texts
+    from leaderboard.formats import aligned, ranks
+
+    cells = metric_texts(rows)
+    cells["group"] += (" (" + cells["from"] + " to " + cells["to"] + " px)").where(cells["from"] != "", "")
+    cells["95 %"] = (cells["lo"] + " to " + cells["hi"]).where(cells["lo"] != "", "")
+    cells["rank"] = ranks(rows)
+    return aligned(cells[["group", "rank", "method", "mean", "95 %", "n_images"]], {"group", "method"})
 
 
-def _print_groups(by: str, rows: Sequence[Row]) -> None:
-    """Print what `leaderboard.groups.group_rows` returned."""
+def _reported_table(rows: pd.DataFrame) -> str:
+    """Return the papers' numbers as a table for a terminal."""
+    from leaderboard.csv_files import texts
     from leaderboard.formats import aligned
+    from leaderboard.reported import METRICS
 
-    lines = [["group", "rank", "method", "mean", "95 %", "n_images"]]
-    for row in rows:
-        group = f"{row['group']} ({row['from']} to {row['to']} px)" if row["from"] else str(row["group"])
-        tie = "=" if row["tie"] else ""
-        ends = f"{row['lo']} to {row['hi']}" if row["lo"] else ""
-        lines.append([group, f"{row['rank']}{tie}", row["method"], row["mean"], ends, str(row["n_images"])])
-    click.echo(f"\nby {by}")
-    click.echo(aligned(lines, {"group", "method"}))
-
-
-def _print_reported(rows: Sequence[Row]) -> None:
-    """Print the papers' numbers, under the measured ones and apart from them."""
-    from leaderboard.formats import aligned
-
-    lines = [["reported by a paper, not measured here", "psnr_db", "ssim", "lpips", "source"]]
-    lines += [[str(row["method"]), *(str(row[f"reported_{m}"]) for m in METRICS), str(row["source"])] for row in rows]
-    click.echo(f"\n{aligned(lines, {lines[0][0], 'source'})}")
+    title = "reported by a paper, not measured here"
+    names = {"method": title, **{f"reported_{metric}": metric for metric in METRICS}, "source": "source"}
+    return aligned(texts(rows)[list(names)].rename(columns=names), {title, "source"})

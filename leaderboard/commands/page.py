@@ -26,4 +26,4 @@ def command(
     sources = None
     if data is not None and predictions is not None:
         sources = PictureSources(data, {entries[0].method.name: predictions}, anchors)
-    click.echo(f"page: {build_page(html, add_reported(build_board(entries[:1])), [], entries, sources)}")
+    click.echo(f"page: {build_page(html, add_reported(build_board(entries[:1])), None, entries, sources)}")

@@ -27,23 +27,21 @@ def command(results: tuple[Path, ...], out: Path, reference: str) -> None:
     Example:
       sdd-bench stability results/*.sdd-test.*.json --out stability.csv
     """
+    from leaderboard.csv_files import csv_of, texts
     from leaderboard.entry import read_entry
     from leaderboard.formats import aligned
-    from leaderboard.stability import COLUMNS, stability, stability_csv, stability_markdown
+    from leaderboard.stability import stability, stability_markdown
     from sdd_bench.errors import UserError
     from sdd_bench.io.files import write_text
 
     if out.suffix != ".csv" or out in results:
         raise UserError(f"--out {out}: expected the name of a CSV file")
     rows = stability([read_entry(path) for path in results], reference)
-    write_text(out, stability_csv(rows))
+    cells = texts(rows)
+    write_text(out, csv_of(cells))
     write_text(out.with_suffix(".md"), stability_markdown(rows))
-    shown = [column for column in COLUMNS if column != "swaps"]
-    lines = [[*shown[:-1], "pairs that swap"], *([str(row[column]) for column in shown] for row in rows)]
-    click.echo(aligned(lines, {"changed", "protocol", "flow", "metric"}))
-    for row in rows:
-        if row["swaps"]:
-            click.echo(
-                f"\n{row['changed']}: {row['protocol']}, {row['metric']}\n  " + row["swaps"].replace("; ", "\n  ")
-            )
+    shown = cells.drop(columns="swaps").rename(columns={"swapped": "pairs that swap"})
+    click.echo(aligned(shown, {"changed", "protocol", "flow", "metric"}))
+    for row in rows[rows["swaps"] != ""].itertuples():
+        click.echo(f"\n{row.changed}: {row.protocol}, {row.metric}\n  " + str(row.swaps).replace("; ", "\n  "))
     click.echo(f"\nwritten: {out} and {out.with_suffix('.md').name}")

@@ -34,7 +34,7 @@ def command(meta: Path, out: Path, codabench: bool, jobs: int | None, scheduler:
       sdd-bench leaderboard entries/*/
     """
     from leaderboard.meta import read_meta
-    from leaderboard.submission import write_entry
+    from leaderboard.pack import write_entry
     from sdd_bench.evaluation.protocol import PROTOCOLS
 
     evaluation = evaluation_of(read_meta(meta), tuple(PROTOCOLS), **shared)

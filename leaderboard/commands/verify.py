@@ -72,6 +72,4 @@ def command(
         click.echo(f"{entry}/: {difference}")
     if found:
         raise SystemExit(1)
-    click.echo(
-        f"{entry}/ is what it says: {submission.dataset['n_images']} images, {len(submission.protocols)} protocols"
-    )
+    click.echo(f"{entry}/ is what it says: {submission.dataset.n_images} images, {len(submission.protocols)} protocols")

@@ -7,12 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pandas as pd
+
 from leaderboard.comparable import check_comparable
 from leaderboard.entry import Entry, Table, read_entry
 from leaderboard.page.pictures import method_pictures
 from leaderboard.page.write import write_page
 from leaderboard.submission import ENTRY, results_of
-from leaderboard.table import Board, Row, build_board
+from leaderboard.table import Board, build_board
 from sdd_bench.datasets.catalog import open_dataset
 from sdd_bench.errors import UserError
 from sdd_bench.evaluation.anchor_record import files_of
@@ -137,7 +139,11 @@ class PictureSources:
 
 
 def build_page(
-    path: Path, board: Board, reported: Sequence[Row], entries: Sequence[Entry], sources: PictureSources | None
+    path: Path,
+    board: Board,
+    reported: pd.DataFrame | None,
+    entries: Sequence[Entry],
+    sources: PictureSources | None,
 ) -> Path:
     """Write the page of a table and return its path.
 
@@ -155,7 +161,7 @@ def build_page(
     others = other_boards([e for e in entries if e.table.protocol != board.table.protocol], board.table, board.sort)
     pictures = None
     if sources is not None:
-        names = {row["name"] for entry in shown for row in entry.images}
+        names = {name for entry in shown for name in entry.rows.index}
         files = dataset_files(sources.data, board.table, names, sources.anchors)
         truths, blur, masks = files.truths, files.blur, files.masks
         pictures = method_pictures(shown, sources.folders, truths, blur, masks=masks, images=sources.images)

@@ -5,8 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from leaderboard.csv_files import texts
 from leaderboard.entry import Entry
 from sdd_bench.report.plots import image_chart
 
@@ -27,7 +31,7 @@ def method_facts(entry: Entry) -> list[tuple[str, str, str]]:
     method = entry.method
     at = f" on {method.device}" if method.device else ""
     size = f" at {method.size}" if method.size else ""
-    known: list[tuple[str, Any]] = [
+    known = [
         ("paper", method.paper),
         ("code", method.code),
         ("parameters", "" if method.params_m is None else f"{method.params_m:g} M"),
@@ -48,54 +52,47 @@ def method_facts(entry: Entry) -> list[tuple[str, str, str]]:
 
 def image_charts(entries: Sequence[Entry]) -> dict[str, Chart]:
     """Return method to its chart."""
-    scores = _scores(entries)
-    order = _hard_first(scores)
-    finite = [value for found in scores.values() for value in found.values() if math.isfinite(value)]
-    if not finite:
+    scores = psnr_table(entries)
+    finite = scores.where(np.isfinite(scores))
+    values = scores.to_numpy()[np.isfinite(scores)]
+    if not len(values):
         return {}
-    low, high = math.floor(min(finite)), math.ceil(max(finite))
-    ends = low - (low == high), high + (low == high)
-    middle = [_median([found[name] for found in scores.values() if name in found]) for name in order]
+    low, high = math.floor(values.min()), math.ceil(values.max())
+    limits = low - (low == high), high + (low == high)
+    middle = _medians(scores).tolist()
     charts = {}
-    for number, (method, found) in enumerate(scores.items()):
-        known = sorted((v, n) for n, v in found.items() if math.isfinite(v))
-        if known:
-            least, most = (f"{v:.2f} dB ({n})" for v, n in (known[0], known[-1]))
+    for number, (method, found) in enumerate(finite.items()):
+        known = found.dropna()
+        if len(known):
+            ends = known.sort_index().sort_values(kind="stable")
+            least, most = (f"{ends.iloc[i]:.2f} dB ({ends.index[i]})" for i in (0, -1))
             words = f"PSNR on {len(known)} images, from {least} to {most}"
-            values = [found.get(name, math.nan) for name in order]
-            titles = [f"{n}: {v:.2f} dB" for n, v in zip(order, values, strict=True)] if len(order) <= TITLED else []
-            charts[method] = Chart(image_chart(f"chart-{number}", words, values, middle, ends, titles), words)
+            shown = scores[method]
+            titles = [f"{name}: {value:.2f} dB" for name, value in shown.items()] if len(scores) <= TITLED else []
+            svg = image_chart(f"chart-{number}", words, shown.tolist(), middle, limits, titles)
+            charts[str(method)] = Chart(svg, words)
     return charts
 
 
-def image_table(entries: Sequence[Entry]) -> dict[str, Any] | None:
-    """Return methods and, for every image, the hardest first, its name and their PSNR as text; None without images."""
-    scores = _scores(entries)
-    order = _hard_first(scores)
-    if not order:
-        return None
-    rows = [(name, [f"{found[name]:.2f}" if name in found else "" for found in scores.values()]) for name in order]
-    return {"methods": list(scores), "rows": rows}
+def image_table(entries: Sequence[Entry]) -> list[tuple[str, ...]]:
+    """Return the PSNR of every image as text: a row of headings, then name and scores, the hardest image first."""
+    scores = psnr_table(entries)
+    shown = texts(scores, dict.fromkeys(scores.columns, ".2f"))
+    return [("image", *scores.columns), *shown.itertuples(name=None)] if len(shown) else []
 
 
-def _scores(entries: Sequence[Entry]) -> dict[str, dict[str, float]]:
-    """Return method to image name to PSNR."""
-    return {
-        e.method.name: {str(r["name"]): float(r["psnr_db"]) for r in e.images if r.get("psnr_db") is not None}
-        for e in entries
-    }
+def psnr_table(entries: Sequence[Entry]) -> pd.DataFrame:
+    """Return the PSNR of every image, (images, methods), NaN where not measured; the hardest image by median first."""
+    scores = pd.DataFrame({entry.method.name: entry.rows["psnr_db"] for entry in entries}, dtype=float)
+    scores = scores.dropna(how="all").sort_index()
+    return scores.iloc[np.argsort(_medians(scores), kind="stable")] if len(scores) else scores
 
 
-def _hard_first(scores: dict[str, dict[str, float]]) -> list[str]:
-    """Return image names by their median over the methods."""
-    names = {name for found in scores.values() for name in found}
-    return sorted(names, key=lambda n: (_median([found[n] for found in scores.values() if n in found]), n))
+def _medians(scores: pd.DataFrame) -> NDArray[np.float64]:
+    """Return the lower median of every row, so that one infinite value does not make it infinite.
 
-
-def _median(values: Sequence[float]) -> float:
-    """Return the lower median, so that one infinite value does not make it infinite.
-
-    >>> _median([3, 1, 2]), _median([1, math.inf])
-    (2, 1)
+    >>> _medians(pd.DataFrame([[3.0, 1.0, 2.0], [1.0, math.inf, math.nan]])).tolist()
+    [2.0, 1.0]
     """
-    return sorted(values)[(len(values) - 1) // 2]
+    ordered = np.sort(scores.to_numpy(), axis=1)  # NaN comes last
+    return ordered[np.arange(len(scores)), (scores.count(axis=1).to_numpy() - 1) // 2]

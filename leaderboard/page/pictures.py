@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from leaderboard.entry import Entry
 from leaderboard.page.album import PLACES, Choice, Pictures, pack
@@ -44,7 +45,7 @@ def method_pictures(
     Raises:
         UserError: A folder or file cannot be read.
     """
-    best_first = sorted(entries, key=lambda entry: (-_number(entry.means["psnr_db"]), entry.method.name))
+    best_first = sorted(entries, key=lambda e: (-e.means.fillna(-math.inf)["psnr_db"], e.method.name))
     known = [entry for entry in best_first if entry.method.name in predictions]
     files = {e.method.name: by_name(Path(predictions[e.method.name])) for e in known}
     compared = _compared_images(known, files, truths)
@@ -72,25 +73,27 @@ def _compared_images(
     entries: Sequence[Entry], files: Mapping[str, Mapping[str, Path]], truths: Mapping[str, Path]
 ) -> list[str]:
     """Return images that all methods have, spread from the hardest to the easiest."""
-    scores = [{row["name"]: _number(row["psnr_db"]) for row in entry.images} for entry in entries]
-    common = set(truths).intersection(*scores, *(files[entry.method.name] for entry in entries)) if entries else set()
-    hard_first = sorted(common, key=lambda name: (sum(found[name] for found in scores), name))
+    if not entries:
+        return []
+    scores = pd.concat([_psnr(entry) for entry in entries], axis=1, join="inner").sum(axis=1).sort_index()
+    known = set(truths).intersection(*(files[entry.method.name] for entry in entries))
+    hard_first = scores[scores.index.isin(known)].sort_values(kind="stable").index.tolist()
     places = np.linspace(0, len(hard_first) - 1, min(COMPARED, len(hard_first)))
     return [hard_first[round(place)] for place in places.tolist()]
 
 
 def _places(entry: Entry, files: Mapping[str, Path], truths: Mapping[str, Path]) -> list[Choice]:
     """Return the worst, the median and the best image of those with a prediction and a truth."""
-    scored = sorted(
-        (_number(row["psnr_db"]), row["name"]) for row in entry.images if row["name"] in files and row["name"] in truths
-    )
-    if not scored:
+    scored = _psnr(entry).sort_values(kind="stable")
+    scored = scored[scored.index.isin(files) & scored.index.isin(truths)]
+    if scored.empty:
         return []
     found: dict[int, list[str]] = defaultdict(list)
     for place, index in zip(PLACES, (0, (len(scored) - 1) // 2, len(scored) - 1), strict=True):
         found[index].append(place)
-    return [(scored[index][1], scored[index][0], tuple(places)) for index, places in found.items()]
+    return [(scored.index[index], float(scored.iloc[index]), tuple(places)) for index, places in found.items()]
 
 
-def _number(value: float | None) -> float:
-    return -math.inf if value is None else float(value)
+def _psnr(entry: Entry) -> pd.Series:
+    """Return the PSNR of every image; one that was not measured is the worst."""
+    return entry.rows["psnr_db"].fillna(-math.inf)

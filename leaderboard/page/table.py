@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from leaderboard.formats import DIGITS, HEADINGS, shown_columns
-from leaderboard.table import HIGHER_IS_BETTER, INTERVALS, Board, Row
+import pandas as pd
+
+from leaderboard.csv_files import FORMS, text
+from leaderboard.formats import DIGITS, HEADINGS, intervals, ranks, shown_columns
+from leaderboard.table import BEST, HIGHER_IS_BETTER, INTERVALS, Board
 from sdd_bench.evaluation.diagnostics import FLAG_FORGIVENESS_DB, FLAG_GDI_PX, FLAG_GDI_RATIO
 from sdd_bench.report.canvas import round_ends
 
@@ -22,8 +25,8 @@ FLAG_WORDS = (
     "blur image. A flagged method keeps its rank."
 )
 COSTS = {"params_m": "parameters (M)", "macs_g": "MACs (G)", "runtime_s": "runtime (s)"}
-REPORTED = {"reported_psnr_db": "reported PSNR (dB)"}
-BEST = "best_probability"
+MORE = {BEST: "best in (% of resamples)", **COSTS, "reported_psnr_db": "reported PSNR (dB)"}
+"""Columns beside the scores to their headings."""
 
 
 @dataclass(frozen=True)
@@ -90,88 +93,57 @@ class Line:
     cells: tuple[Cell, ...]
 
 
-def columns(rows: Sequence[Row]) -> list[Column]:
+def columns(rows: pd.DataFrame) -> list[Column]:
     """Return the columns of numbers that any row has."""
     found = [
         Column(name, HEADINGS[name], HIGHER_IS_BETTER.get(name, False), _scale(rows, name))
         for name in shown_columns(rows)
     ]
-    if any(row.get(BEST, "") != "" for row in rows):
-        found.append(Column(BEST, "best in (% of resamples)", True, None))
-    more = {**COSTS, **REPORTED}
-    found += [
-        Column(name, heading, name not in COSTS, None)
-        for name, heading in more.items()
-        if any(row.get(name, "") != "" for row in rows)
-    ]
-    return found
+    known = (name for name in MORE if rows[name].notna().any())
+    return found + [Column(name, MORE[name], name not in COSTS, None) for name in known]
 
 
 def lines(board: Board, shown: Sequence[Column]) -> list[Line]:
     """Return the rows of the page, in the board's order."""
-    found, before = [], None
-    for number, row in enumerate(board.rows, 1):
-        status = str(row["status"])
-        found.append(
-            Line(
-                number,
-                str(row["method"]),
-                f"{row['rank']}{' =' if row['tie'] else ''}",
-                str(row["rank"]),
-                bool(row["tie"]),
-                row["rank"] != before,
-                status,
-                STATUS_WORDS.get(status, status),
-                tuple(_cell(row, column) for column in shown),
-            )
-        )
-        before = row["rank"]
+    cells = list(zip(*(_cells(board.rows, column) for column in shown), strict=True)) or [()] * len(board.rows)
+    found: list[Line] = []
+    for row, rank, numbers in zip(board.rows.to_dict("records"), ranks(board.rows, " ="), cells, strict=True):
+        value, status = text(row["rank"]), row["status"]
+        first, words = not found or value != found[-1].rank_value, STATUS_WORDS.get(status, status)
+        found.append(Line(len(found) + 1, row["method"], rank, value, row["tie"], first, status, words, numbers))
     return found
 
 
-def number(row: Mapping[str, object], name: str) -> float | None:
-    """Return a cell as a finite number, None where it is empty or infinite."""
-    text = row.get(name, "")
-    if text in ("", None):
-        return None
-    value = float(str(text))
-    return value if math.isfinite(value) else None
+def ends(rows: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Return the ends of a metric's intervals as `lo` and `hi`, without rows that have none."""
+    if name not in INTERVALS:
+        return pd.DataFrame(columns=["lo", "hi"])
+    found = rows[[f"{INTERVALS[name]}_lo", f"{INTERVALS[name]}_hi"]].dropna()
+    return found.set_axis(["lo", "hi"], axis=1)
 
 
-def ends(row: Mapping[str, object], name: str) -> tuple[float, float] | None:
-    """Return the ends of a metric's interval, None without."""
-    column = INTERVALS.get(name)
-    low, high = (number(row, f"{column}_{end}") for end in ("lo", "hi"))
-    return None if column is None or low is None or high is None else (low, high)
-
-
-def _scale(rows: Sequence[Row], name: str) -> Scale | None:
+def _scale(rows: pd.DataFrame, name: str) -> Scale | None:
     """Return a scale on which all intervals of a metric lie, None where none has an interval."""
-    known = [found for row in rows if (found := ends(row, name))]
-    if not known:
+    known = ends(rows, name)
+    if known.empty:
         return None
-    low, high = min(low for low, _ in known), max(high for _, high in known)
+    low, high = known["lo"].min(), known["hi"].max()
     if low == high:
         low, high = low - 0.05 * (abs(low) or 1), high + 0.05 * (abs(high) or 1)
     low, high = round_ends(low, high)
     return Scale(low, high, f"{low:.6g}", f"{high:.6g}")
 
 
-def _cell(row: Row, column: Column) -> Cell:
-    raw = row.get(column.name, "")
-    if raw in ("", None):
-        return Cell("", "")
-    value = float(str(raw))
-    if column.name == BEST:
-        return Cell(f"{100 * value:.1f}", f"{value:.6g}")
-    text = f"{value:.{DIGITS[column.name]}f}" if column.name in DIGITS else f"{value:g}"
-    if column.name in REPORTED:
-        text = str(raw)
-    sort = "1e999" if value == math.inf else f"{value:.10g}"
-    known = ends(row, column.name)
-    if column.scale is None or known is None or not math.isfinite(value):
-        return Cell(text, sort)
-    low, high = column.scale.low, column.scale.high
-    bar = tuple(100 * (v - low) / (high - low) for v in (known[0], value, known[1]))
-    interval = " to ".join(f"{end:.{DIGITS[column.name]}f}" for end in known)
-    return Cell(text, sort, bar, interval)  # type: ignore[arg-type]
+def _cells(rows: pd.DataFrame, column: Column) -> list[Cell]:
+    name, scale, known = column.name, column.scale, ends(rows, column.name)
+    form = f".{DIGITS[name]}f" if name in DIGITS else ".1%" if name == BEST else FORMS[name]
+    words = intervals(rows, name) if scale else [""] * len(rows)
+    cells = []
+    for index, value, interval in zip(rows.index, rows[name], words, strict=True):
+        bar = None
+        if scale and interval:
+            low, high = known.loc[index]
+            bar = tuple(100 * (place - scale.low) / (scale.high - scale.low) for place in (low, value, high))
+        sort = "1e999" if value == math.inf else text(value, ".10g")
+        cells.append(Cell(text(value, form).rstrip("%"), sort, bar, interval))
+    return cells

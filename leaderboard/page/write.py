@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import base64
-import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
+import numpy as np
+import pandas as pd
 from jinja2 import Environment, PackageLoader, Template, select_autoescape
 
+from leaderboard.csv_files import leaderboard_csv, text, texts
 from leaderboard.entry import Entry
-from leaderboard.formats import HEADINGS, RULE
+from leaderboard.formats import HEADINGS, RULE, signed
 from leaderboard.page.album import MethodPictures, Pictures
 from leaderboard.page.crops import BLUR, METHOD, TRUTH, colour_stops
 from leaderboard.page.methods import image_charts, image_table, method_facts
-from leaderboard.page.table import COSTS, FLAG_WORDS, STATUS_WORDS, columns, ends, lines, number
-from leaderboard.table import Board, Row, leaderboard_csv
+from leaderboard.page.table import COSTS, FLAG_WORDS, STATUS_WORDS, columns, ends, lines
+from leaderboard.table import Board, both_ways
 from sdd_bench.evaluation.protocol import PROTOCOLS as KNOWN
 from sdd_bench.evaluation.protocol import UNRANKED
 from sdd_bench.io.files import write_text
@@ -49,7 +50,7 @@ PROTOCOLS = {
 def write_page(
     path: Path,
     board: Board,
-    reported: Sequence[Row] = (),
+    reported: pd.DataFrame | None = None,
     others: Mapping[str, Board] | None = None,
     entries: Sequence[Entry] = (),
     pictures: Pictures | None = None,
@@ -68,6 +69,7 @@ def write_page(
         UserError: The page cannot be written.
     """
     table, shown = board.table, columns(board.rows)
+    papers = board.rows[:0] if reported is None else reported
     by_name = {entry.method.name: entry for entry in entries}
     rows = lines(board, shown)
     plots, missing = _plots(board, {**(others or {}), board.table.protocol: board})
@@ -75,7 +77,7 @@ def write_page(
         version=__version__,
         title=f"{table.dataset} / {table.split} under {table.protocol}",
         table=table,
-        images=sorted({row["n_images"] for row in board.rows}),
+        images=sorted(set(board.rows["n_images"])),
         explanation=PROTOCOLS.get(table.protocol, ""),
         rule="" if table.protocol in UNRANKED else RULE,
         sort=HEADINGS[board.sort],
@@ -85,8 +87,9 @@ def write_page(
         ties=any(line.tied for line in rows),
         flag_words=FLAG_WORDS,
         statuses={s: sum(line.status == s for line in rows) for s in STATUS_WORDS},
-        csv="data:text/csv;base64," + base64.b64encode(leaderboard_csv([*board.rows, *reported]).encode()).decode(),
-        reported=reported,
+        csv="data:text/csv;base64,"
+        + base64.b64encode(leaderboard_csv(pd.concat([board.rows, papers])).encode()).decode(),
+        reported=texts(papers).to_dict("records"),
         plots=plots,
         missing=missing,
         entries=by_name,
@@ -117,10 +120,10 @@ def _plots(board: Board, boards: Mapping[str, Board]) -> tuple[list[Scatter], li
     """Return the plots that have data, and a sentence on those that have none."""
     found: list[Scatter] = []
     lacking: list[str] = []
-    status = {str(row["method"]): str(row["status"]) for row in board.rows}
+    status = dict(zip(board.rows["method"].map(str), board.rows["status"].map(str), strict=True))
     kinds = [("lpips", "LPIPS (lower is better)", 4), *((name, heading, 3) for name, heading in COSTS.items())]
     for name, heading, digits in kinds:
-        values = [(str(row["method"]), _value(row, name), _value(row, "psnr_db")) for row in board.rows]
+        values = _values(board, name, board, "psnr_db")
         what = heading.partition(" (")[0]
         if any(across and up for _, across, up in values):
             title, headings = f"PSNR against {what}", (heading, HEADINGS["psnr_db"])
@@ -132,11 +135,7 @@ def _plots(board: Board, boards: Mapping[str, Board]) -> tuple[list[Scatter], li
     if absent:
         missing.append(f"What warping forgives is not plotted: it needs results under {' and '.join(absent)} too.")
         return found, missing
-    paper = {str(row["method"]): row for row in boards[PAPER].rows}
-    values = [
-        (str(row["method"]), _value(row, "psnr_db"), _value(paper.get(str(row["method"]), {}), "psnr_db"))
-        for row in boards[ANCHORED].rows
-    ]
+    values = _values(boards[ANCHORED], "psnr_db", boards[PAPER], "psnr_db")
     if any(across and up for _, across, up in values):
         title, headings = "What warping forgives", (f"PSNR under {ANCHORED} (dB)", f"PSNR under {PAPER} (dB)")
         found.append(scatter(title, headings, values, key="plot-forgiven", digits=(2, 2), diagonal=True, status=status))
@@ -145,44 +144,47 @@ def _plots(board: Board, boards: Mapping[str, Board]) -> tuple[list[Scatter], li
     return found, missing
 
 
-def _value(row: Mapping[str, object], name: str) -> Value | None:
-    mean = number(row, name)
-    return None if mean is None else Value(mean, *(ends(row, name) or (None, None)))
+def _values(across: Board, across_name: str, up: Board, up_name: str) -> list[tuple[str, Value | None, Value | None]]:
+    """Return every method of a board with its value on either axis, None where it is missing or infinite."""
+    found = [_finite_values(across, across_name), _finite_values(up, up_name)]
+    return [(method, *(known.get(method) for known in found)) for method in across.rows["method"]]
 
 
-def _comparison(path: Path, board: Board, entries: Sequence[Entry], pictures: Pictures) -> dict[str, Any] | None:
+def _finite_values(board: Board, name: str) -> dict[str, Value]:
+    rows = board.rows.set_index("method")
+    found, known = rows.loc[np.isfinite(rows[name]), name], ends(rows, name)
+    return {
+        method: Value(mean, *(known.loc[method] if method in known.index else ())) for method, mean in found.items()
+    }
+
+
+def _comparison(path: Path, board: Board, entries: Sequence[Entry], pictures: Pictures) -> dict[str, object] | None:
     """Return what the script that compares two methods needs; None where no image is common to all.
 
     Sides are called `m1` (the board's first row) and so on, `truth` and `blur`.
     """
     if not pictures.truth:
         return None
-    keys = {str(row["method"]): f"m{i}" for i, row in enumerate(board.rows, 1)}
+    keys = {method: f"m{i}" for i, method in enumerate(board.rows["method"], 1)}
     shown = {keys[name]: name for name in keys if pictures.methods.get(name, MethodPictures()).compared}
-    scores = {keys[e.method.name]: {row["name"]: row for row in e.images} for e in entries if e.method.name in keys}
+    scores = {keys[e.method.name]: e.rows for e in entries if e.method.name in keys}
     images = []
     for image, truth in pictures.truth.items():
         sides = {key: pictures.methods[name].compared[image] for key, name in shown.items()} | {TRUTH: truth}
         if image in pictures.blur:
             sides[BLUR] = pictures.blur[image]
-        psnr = {key: _decibel(rows[image].get("psnr_db")) for key, rows in scores.items() if image in rows}
-        blurred = next(
-            (rows[image]["blur_psnr_db"] for rows in scores.values() if "blur_psnr_db" in rows.get(image, {})), None
+        found = {key: rows for key, rows in scores.items() if image in rows.index}
+        psnr = {key: _decibel(rows["psnr_db"][image]) for key, rows in found.items()}
+        psnr[BLUR] = next(
+            (_decibel(rows["blur_psnr_db"][image]) for rows in found.values() if "blur_psnr_db" in rows), ""
         )
         full = {
             keys[name] if role == METHOD else role: quote(os.path.relpath(file, path.parent))
             for (role, name), file in pictures.full.get(image, {}).items()
         }
-        images.append(
-            {
-                "name": image,
-                "sides": sides,
-                "psnr": psnr | {BLUR: _decibel(blurred)},
-                "full": full,
-                "size": pictures.frames[image].size,
-                "crop": pictures.frames[image].crop,
-            }
-        )
+        frame = pictures.frames[image]
+        about = {"name": image, "size": frame.size, "crop": frame.crop}
+        images.append({**about, "sides": sides, "psnr": psnr, "full": full})
     labels = {**shown, TRUTH: "Truth"} | ({BLUR: "Blur image"} if pictures.blur else {})
     return {"labels": list(labels.items()), "images": images, "pairs": _differences(board, keys)}
 
@@ -190,21 +192,14 @@ def _comparison(path: Path, board: Board, entries: Sequence[Entry], pictures: Pi
 def _differences(board: Board, keys: Mapping[str, str]) -> dict[str, str]:
     """Return how two methods differ in the metric that ranks, by both of their keys in either order."""
     found = {}
-    for pair in board.pairs:
-        if pair["metric"] != board.sort:
-            continue
-        one, other = str(pair["method"]), str(pair["other"])
-        for a, b, sign in ((one, other, 1), (other, one, -1)):
-            value, *interval = (
-                sign * float(pair[key]) if pair[key] else math.nan for key in ("difference", "lo", "hi")
-            )
-            low, high = min(interval), max(interval)
-            words = f"{a} less {b} over all images: {value:+.3g} in {HEADINGS[board.sort]}"
-            words += "" if math.isnan(low) else f", 95 % {low:+.3g} to {high:+.3g}"
-            words += f", p {float(pair['p_holm']):.2g} after Holm" if pair["p_holm"] else ""
-            found[f"{keys[a]} {keys[b]}"] = words + (": a tie." if pair["tie"] else ".")
+    for pair in both_ways(board).to_dict("records"):
+        one, other, p = pair["method"], pair["other"], pair["p_holm"]
+        value, low, high = (signed(board.sort, pair[column]) for column in ("difference", "lo", "hi"))
+        words = f"{one} less {other} over all images: {value} in {HEADINGS[board.sort]}"
+        words += "" if pd.isna(p) else f", 95 % {low} to {high}, p {p:.2g} after Holm"
+        found[f"{keys[one]} {keys[other]}"] = words + (": a tie." if pair["tie"] else ".")
     return found
 
 
-def _decibel(value: object) -> str:
-    return "" if value is None else f"{float(str(value)):.2f} dB"
+def _decibel(value: float) -> str:
+    return f"{text(value, '.2f')} dB" if pd.notna(value) else ""

@@ -12,9 +12,10 @@ import pytest
 from click.testing import CliRunner
 
 from capture.session import read_session
+from leaderboard.csv_files import leaderboard_csv, pairwise_csv
 from leaderboard.entry import read_entry
 from leaderboard.meta import read_meta
-from leaderboard.table import build_board, leaderboard_csv, pairwise_csv
+from leaderboard.table import build_board
 from sdd_bench.cli import root
 from sdd_bench.errors import UserError
 from sdd_bench.evaluation.protocol import build_protocol

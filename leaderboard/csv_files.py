@@ -1,0 +1,67 @@
+"""Tables of numbers to the text of CSV files: every number with the decimals of its column, no formulas."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from leaderboard.table import COLUMNS, INTERVALS, PAIR_COLUMNS
+from sdd_bench.io.serialise import safe_cell
+from sdd_bench.metrics.table import METRICS
+
+DECIMALS = {name: metric.csv_decimals for name, metric in METRICS.items()}
+REPORTED_FORMS = {"reported_psnr_db": ".2f", "reported_ssim": ".3f", "reported_lpips": ".3f"}
+FORMS = {
+    **{name: f".{decimals}f" for name, decimals in DECIMALS.items()},
+    **{f"{first}_{end}": f".{DECIMALS[name]}f" for name, first in INTERVALS.items() for end in ("lo", "hi")},
+    **dict.fromkeys(("gdi50_px", "gdi95_px", "forgiveness_db", "coverage"), ".4f"),
+    **dict.fromkeys(("params_m", "macs_g", "runtime_s"), "g"),
+    **REPORTED_FORMS,
+    **dict.fromkeys(("p", "p_holm"), ".5f"),
+    **dict.fromkeys(("tau", "tau_lo"), ".3f"),
+    **dict.fromkeys(("from", "to"), ".2f"),
+}
+"""Column to the format of its numbers."""
+
+
+def text(value: object, form: str = "") -> str:
+    """Return a cell as text: nothing for what is missing and for False, `tie` for True.
+
+    >>> text(25.0, ".2f"), text(float("nan"), ".2f"), text(float("inf"), ".2f"), text(True), text("a")
+    ('25.00', '', 'inf', 'tie', 'a')
+    """
+    if isinstance(value, bool | np.bool_):
+        return "tie" if value else ""
+    return "" if pd.isna(value) else format(value, form)  # type: ignore[call-overload]
+
+
+def texts(frame: pd.DataFrame, forms: Mapping[str, str] = FORMS) -> pd.DataFrame:
+    """Return a table with every cell as text, numbers in the format of their column."""
+    columns = {c: [text(value, forms.get(str(c), "")) for value in cells.tolist()] for c, cells in frame.items()}
+    return pd.DataFrame(columns, frame.index, dtype=object)
+
+
+def metric_texts(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a table whose column `metric` says what its numbers are of as text, with the decimals of the metric."""
+    parts = [texts(frame[:0])]
+    for metric, part in frame.groupby("metric", sort=False):
+        form = f".{DECIMALS[str(metric)]}f"
+        parts.append(texts(part, FORMS | dict.fromkeys(("mean", "difference", "lo", "hi"), form)))
+    return pd.concat(parts)
+
+
+def csv_of(frame: pd.DataFrame) -> str:
+    """Return a table of text as CSV; a cell that a spreadsheet would take for a formula gets an apostrophe."""
+    return frame.map(safe_cell).to_csv(index=False, lineterminator="\n")
+
+
+def leaderboard_csv(rows: pd.DataFrame) -> str:
+    """Return the rows of a board as CSV with the columns of `table.COLUMNS`."""
+    return csv_of(texts(rows[list(COLUMNS)]))
+
+
+def pairwise_csv(pairs: pd.DataFrame) -> str:
+    """Return the comparisons of a board as CSV with the columns of `table.PAIR_COLUMNS`."""
+    return csv_of(metric_texts(pairs[list(PAIR_COLUMNS)]))

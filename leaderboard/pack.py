@@ -1,0 +1,167 @@
+"""Predictions to the folder of an entry: scored under every protocol, with digests of everything."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from leaderboard.entry import scores
+from leaderboard.submission import ENTRY, META, RESULTS, SCHEMA, SCORES, results_of
+from sdd_bench.datasets.manifest import Pair, content_sha256
+from sdd_bench.errors import UserError, fault_report
+from sdd_bench.evaluation.protocol import DEFAULT_PROTOCOL
+from sdd_bench.evaluation.results import Results, read_results
+from sdd_bench.io.files import file_sha256, write_bytes, write_text
+from sdd_bench.io.serialise import json_text
+from sdd_bench.jobs.run_folder import RunFolder
+from sdd_bench.jobs.workers import Workers
+from sdd_bench.metrics.table import METRICS
+
+if TYPE_CHECKING:
+    from sdd_bench.evaluation.evaluate import Evaluation
+
+
+def write_entry(
+    evaluation: Evaluation, meta: Path, out: Path, names: Mapping[str, str], jobs: Workers, *, codabench: bool = False
+) -> list[Results]:
+    """Score predictions and pack method, results and digests into a folder; entry.json comes last.
+
+    Args:
+        evaluation: Under every protocol that the entry shall have; its method is the one in `meta`.
+        meta: The TOML file, copied as it is.
+        out: A new or empty folder, or one where the same was begun or finished; a kill loses no scored image.
+        names: File name of each protocol's results, ending in .json.
+        jobs: Worker processes.
+        codabench: Whether to write scores.json as well.
+
+    Returns:
+        The results of each protocol; none where the entry was there already.
+
+    Raises:
+        UserError: As `evaluate`; `out` holds something else, or an entry that was changed; predictions that changed
+            while they were scored.
+    """
+    predictions = prediction_digests(evaluation)
+    content = _read_bytes(meta)
+    request = _request(evaluation, content, predictions)
+    run = RunFolder(out, out / ENTRY, request)
+    if run.is_finished:
+        found = [read_results(path) for path in results_of(out)]
+        if codabench:
+            write_text(out / SCORES, json_text(codabench_scores(ranking(found))))
+        return []
+    with run.claimed():
+        found = _score(evaluation, run, {protocol: out / RESULTS / name for protocol, name in names.items()}, jobs)
+        digests = scores(found[0])[0]["restored_sha256"]
+        changed = [
+            f"{name}: changed while it was scored" for name in digests.index if digests[name] != predictions[name]
+        ]
+        if changed:
+            raise fault_report(changed, str(evaluation.predictions))
+        if codabench:
+            write_text(out / SCORES, json_text(codabench_scores(ranking(found))))
+        write_bytes(out / META, content)
+        text = json_text({**_manifest(out, found, names, predictions), "request": request})
+        write_text(out / ENTRY, text)
+        run.end()
+    return found
+
+
+def ranking(found: Sequence[Results]) -> Results:
+    """Return the results that rank: those of the default protocol, else the first."""
+    return next((results for results in found if results.protocol["id"] == DEFAULT_PROTOCOL), found[0])
+
+
+def codabench_scores(results: Results) -> dict[str, float | int]:
+    """Return the means as flat numbers: psnr_db, ssim, mae and lpips as far as measured and finite, and n_images."""
+    rows, means = scores(results)
+    numbers = {str(name): value for name, value in means.items() if name in METRICS and math.isfinite(value)}
+    return {**numbers, "n_images": len(rows)}
+
+
+def prediction_digests(evaluation: Evaluation) -> dict[str, str]:
+    """Return name to sha256 of each prediction's file.
+
+    Raises:
+        UserError: Missing, extra or doubly present predictions.
+    """
+    from sdd_bench.evaluation.predictions import match_predictions
+
+    pairs = evaluation.dataset.split(evaluation.split)
+    matched = match_predictions(evaluation.predictions, pairs, pattern=evaluation.pattern, by_order=evaluation.by_order)
+    return {name: file_sha256(path) for name, path in matched.items()}
+
+
+def pairs_sha256(pairs: Sequence[Pair]) -> str:
+    """Return the digest of pairs' names and image contents, as in the results."""
+    return content_sha256((pair.name, file_sha256(pair.blur), file_sha256(pair.sharp)) for pair in pairs)
+
+
+def _request(evaluation: Evaluation, meta: bytes, predictions: Mapping[str, str]) -> dict[str, object]:
+    """Return what makes a submission the same as an earlier one."""
+    from sdd_bench.evaluation.protocol import build_protocol
+    from sdd_bench.metrics.backbone import find_trunk
+    from sdd_bench.registration.flow import load_flow
+
+    identity = load_flow(evaluation.flow, evaluation.device).identity
+    protocols = [build_protocol(name, identity).sha256 for name in evaluation.protocols]
+    unmeasured = not evaluation.lpips_asked and find_trunk(evaluation.lpips_net, evaluation.lpips_trunk) is None
+    return {
+        "meta.toml": hashlib.sha256(meta).hexdigest(),
+        "predictions": _digest(dict(predictions)),
+        "dataset": pairs_sha256(evaluation.dataset.split(evaluation.split)),
+        "protocols": _digest(protocols),
+        "metrics": ", ".join(m for m in evaluation.metrics if m != "lpips" or not unmeasured),
+        "exclude failed": evaluation.exclude_failed,
+    }
+
+
+def _score(evaluation: Evaluation, run: RunFolder, targets: Mapping[str, Path], jobs: Workers) -> list[Results]:
+    """Return the results, written; a refusal before any image was scored leaves no trace of the run."""
+    from sdd_bench.evaluation.evaluate import evaluate
+
+    try:
+        return evaluate(evaluation, targets, jobs)
+    except UserError:
+        if not (run.out / RESULTS).exists():
+            run.end()
+            with contextlib.suppress(OSError):
+                run.out.rmdir()
+        raise
+
+
+def _manifest(
+    out: Path, found: Sequence[Results], names: Mapping[str, str], predictions: Mapping[str, str]
+) -> dict[str, object]:
+    """Return what entry.json says of an entry whose other files are written."""
+    first = ranking(found)
+    digests = {results.protocol["id"]: results.protocol["sha256"] for results in found}
+    protocols = {name: {"sha256": sha256, "results": f"{RESULTS}/{names[name]}"} for name, sha256 in digests.items()}
+    files = [META, *(file for p in protocols.values() for file in (p["results"], p["results"][:-5] + ".csv"))]
+    return {
+        "schema": SCHEMA,
+        "method": asdict(first.method),
+        "dataset": first.dataset,
+        "protocols": protocols,
+        "predictions": dict(predictions),
+        "files": {name: file_sha256(out / name) for name in files},
+        "configuration": first.configuration,
+        "tool": first.environment,
+    }
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror or error})") from None
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,57 @@
+"""Results to one ranked table in Python: what `sdd-bench leaderboard` shows, as a DataFrame."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from leaderboard.comparable import check_comparable
+from leaderboard.entry import Entry, entry_of, read_entry
+from leaderboard.table import BEST, COLUMNS, build_board
+from sdd_bench.evaluation.results import Results
+from sdd_bench.metrics.table import column_of
+
+LEFT_OUT = ("reported_psnr_db", "reported_ssim", "reported_lpips")
+"""Columns of leaderboard.csv that are about papers, not about the results."""
+
+
+def rank(results: Iterable[Results | str | os.PathLike[str]], sort: str = "psnr_db") -> pd.DataFrame:
+    """Return the ranked table of results of one dataset, split and protocol, the best method first.
+
+    Methods whose paired difference from the leader of a rank has a 95 % interval that contains 0 share that rank.
+    Partial results come last and have no rank; so do results without the metric that ranks, and all results under a
+    protocol that does not rank. Intervals are those of a bootstrap over the images with a fixed seed, so that the same
+    results give the same table in any order.
+
+    Args:
+        results: Results from `evaluate`, or paths of results files.
+        sort: The metric that ranks, as `psnr_db` or `psnr`.
+
+    Returns:
+        One row per method: `rank` (missing where there is none), `tie` (True where the rank is shared),
+        `best_probability` (the share of resamples in which the method is the best), `method`, `n_images`, the mean of
+        each metric with the ends of its interval (`psnr_db`, `psnr_lo`, `psnr_hi`, ...), the diagnostics of anchored
+        protocols, the costs of the method, `status`, and what the scores are of. Numbers are NaN where not measured.
+
+    Raises:
+        UserError: No results; results that cannot share a table, with what they differ in; two results of one method;
+            methods that were not scored on the same images; a damaged file; an unknown metric.
+
+    Example:
+        >>> table = rank(["results/a.json", "results/b.json"])  # doctest: +SKIP
+        >>> table[["rank", "tie", "method", "psnr_db", "psnr_lo", "psnr_hi"]]  # doctest: +SKIP
+    """
+    metric = column_of(sort, "sort")
+    entries = [_entry(result) for result in results]
+    check_comparable(entries)
+    columns = ["rank", "tie", BEST, *(column for column in COLUMNS[2:] if column not in LEFT_OUT)]
+    return build_board(entries, metric).rows[columns]
+
+
+def _entry(result: Results | str | os.PathLike[str]) -> Entry:
+    if isinstance(result, Results):
+        return entry_of(result, f"results of {result.method.name!r}")
+    return read_entry(Path(result))
