@@ -7,19 +7,19 @@ another. A cluster trusts whoever can reach it, so that it belongs in a network 
 
 from __future__ import annotations
 
-import logging
+import contextlib
 import os
 import re
 import socket
 import uuid
 from collections import deque
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Generator, Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from sdd_bench.errors import UserError
-from sdd_bench.jobs.outcome import Function, Items, Outcome, guarded
+from sdd_bench.jobs.outcome import Payload, Result, guarded
 from sdd_bench.version import __version__
 
 if TYPE_CHECKING:
@@ -32,7 +32,9 @@ AHEAD = 4
 """Items handed out for each thread of the cluster; more would only lie in the scheduler's memory."""
 
 
-def run_on_cluster(function: Function, items: Items, address: str) -> Iterator[Outcome]:
+def run_on_cluster(
+    function: Callable[[Payload], Result], items: Sequence[tuple[str, Payload]], address: str
+) -> Generator[Result | UserError, None, None]:
     """Yield outcomes in the items' order; see `workers.run`.
 
     Raises:
@@ -84,13 +86,13 @@ def _connect(address: str) -> Client:
     return client
 
 
-def _outcome(client: Client, address: str, name: str, future: Future) -> Outcome:
+def _outcome(client: Client, address: str, name: str, future: Future[Result | UserError]) -> Result | UserError:
     """Return the outcome of an item once it is there; say so now and then where nobody is left to do it."""
     from distributed import KilledWorker
 
     while True:
         try:
-            outcome: Outcome = future.result(timeout=REMIND_S)
+            return future.result(timeout=REMIND_S)
         except TimeoutError:
             if not client.nthreads():
                 click.echo(f"{address}: no workers left; waiting for some", err=True)
@@ -102,10 +104,11 @@ def _outcome(client: Client, address: str, name: str, future: Future) -> Outcome
             )
         except ImportError as error:
             raise UserError(f"{address}: a worker lacks sdd-bench {__version__} or a part of it ({error})") from None
-        return outcome
 
 
-def _on_worker(function: Function, name: str, argument: Any, folder: str, version: str) -> Outcome:
+def _on_worker(
+    function: Callable[[Payload], Result], name: str, payload: Payload, folder: str, version: str
+) -> Result | UserError:
     """Return the outcome of an item, on a worker that is fit for it."""
     from distributed import get_worker
 
@@ -116,8 +119,8 @@ def _on_worker(function: Function, name: str, argument: Any, folder: str, versio
     if worker.state.nthreads != 1:
         return UserError(f"{name}: {who} has {worker.state.nthreads} threads, expected 1; start it with --nthreads 1")
     try:
-        os.chdir(folder)
+        with contextlib.chdir(folder):
+            return guarded(function, name, payload)
     except OSError as error:
         reason = error.strerror or error
         return UserError(f"{name}: {who} does not see {folder} ({reason}); all machines must see the same files")
-    return guarded(function, name, argument)
