@@ -1,11 +1,13 @@
-"""The exceptions written for the person at the keyboard."""
+"""The exceptions written for the person at the keyboard, and what else is shown of an error."""
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import logging
 import os
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import click
 
@@ -57,6 +59,22 @@ def show_traceback() -> None:
     """Print the traceback of the error that is being handled, where `--debug` or the variable asks for it."""
     if os.environ.get(DEBUG_VARIABLE, "0") not in ("", "0"):
         traceback.print_exc()
+
+
+@contextlib.contextmanager
+def silent(*loggers: str) -> Iterator[None]:
+    """Keep libraries from logging while the block runs: what goes wrong is said once, by a UserError."""
+
+    def nothing(_: logging.LogRecord) -> bool:
+        return False
+
+    for name in loggers:
+        logging.getLogger(name).addFilter(nothing)
+    try:
+        yield
+    finally:
+        for name in loggers:
+            logging.getLogger(name).removeFilter(nothing)
 
 
 def fault_report(faults: Sequence[str], where: str) -> UserError:

@@ -10,7 +10,7 @@ import re
 import secrets
 import stat
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from sdd_bench.errors import CannotWriteError, UserError
 
@@ -61,7 +61,7 @@ class LimitedFile(io.FileIO):
         return read
 
 
-def open_file(path: Path, most: int | None = None) -> BinaryIO:
+def open_file(path: Path, most: int | None = None) -> io.BufferedReader:
     """Open a regular file for reading; named pipes, devices and sockets are refused, and never waited for.
 
     Args:

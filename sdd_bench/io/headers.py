@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import os
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -16,7 +14,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
-from sdd_bench.errors import UserError
+from sdd_bench.errors import UserError, silent
 from sdd_bench.io.files import open_file
 
 MAX_PIXELS = 400_000_000
@@ -95,20 +93,6 @@ def check_expansion(where: str, decoded_bytes: int, stored_bytes: int) -> None:
         raise UserError(f"{where}: {sizes}, refused as a decompression bomb")
 
 
-@contextlib.contextmanager
-def silent(logger: str) -> Iterator[None]:
-    """Keep a library from logging while the block runs: what is damaged is said once, by the refusal."""
-
-    def nothing(_: logging.LogRecord) -> bool:
-        return False
-
-    logging.getLogger(logger).addFilter(nothing)
-    try:
-        yield
-    finally:
-        logging.getLogger(logger).removeFilter(nothing)
-
-
 def reason(error: Exception) -> str:
     """Return what an image library says is wrong, on one line."""
     text = " ".join(str(error).split())
@@ -131,7 +115,7 @@ def _parse(path: Path, file: BinaryIO) -> ImageHeader:
         if start.startswith(b"\xff\xd8\xff"):
             return _jpeg_header(path, JpegImageFile(file))
         if start.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
-            TiffImageFile(file).close()  # which refuses more than tifffile does
+            TiffImageFile(file)  # which refuses more than tifffile does
             return _tiff_header(path, file)
     except UserError:
         raise

@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from PIL import ImageOps
 from PIL.JpegImagePlugin import JpegImageFile
 
-from sdd_bench.errors import UserError
+from sdd_bench.errors import UserError, silent
 from sdd_bench.io.files import open_file, read_bytes, write_bytes
-from sdd_bench.io.headers import HEADER_BYTES, check_expansion, read_header, reason, silent
+from sdd_bench.io.headers import HEADER_BYTES, check_expansion, read_header, reason
 
 IMAGE_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
 PNG_LEVEL = 3

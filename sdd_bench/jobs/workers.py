@@ -6,6 +6,7 @@ memory) is its result and stops no other.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
@@ -93,7 +94,8 @@ def _parallel(
     waiting: deque[Future[Result | UserError]] = deque()
     try:
         for name, argument in items:
-            waiting.append(executor.submit(guarded, function, name, argument))
+            with _interrupts_blocked():
+                waiting.append(executor.submit(guarded, function, name, argument))
             if len(waiting) > AHEAD * jobs:
                 yield waiting.popleft().result()
         while waiting:
@@ -101,6 +103,22 @@ def _parallel(
     except BaseException:
         _kill(executor)
         raise
+
+
+@contextlib.contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Hold Ctrl-C back while the block runs; a process that is started meanwhile never gets any.
+
+    A terminal sends it to workers as well, also to those that are still importing and would print a traceback.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _kill(executor: Any) -> None:
