@@ -14,12 +14,12 @@ from sdd_bench.io.text import read_rows
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return rows as CSV text with a header line and plain newlines."""
+    """Return rows as CSV text with a header line and plain newlines, `spelt_out`."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
     writer.writerows(rows)
-    return text.getvalue()
+    return spelt_out(text.getvalue())
 
 
 def safe_cell(value: object) -> object:
