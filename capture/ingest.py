@@ -211,7 +211,7 @@ def _fingerprint(folder: Path, files: Sequence[str], settings: Settings) -> str:
     for file in files:
         stat = (folder / file).stat()
         stats.append([file, stat.st_size, stat.st_mtime_ns])
-    return fingerprint([__version__, libraries(), FIGURES, asdict(settings.how), settings.match_exposure, stats])
+    return fingerprint([libraries(), FIGURES, asdict(settings.how), settings.match_exposure, stats])
 
 
 def _check(sessions: Mapping[str, Session], folder: RawData) -> None:

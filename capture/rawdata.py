@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -25,7 +24,7 @@ from sdd_bench.errors import UserError
 from sdd_bench.io.files import write_text
 from sdd_bench.io.serialise import json_text
 from sdd_bench.io.text import read_json
-from sdd_bench.jobs.run_folder import WORK_FOLDER, claimed
+from sdd_bench.jobs.run_folder import WORK_FOLDER, claimed, clear_work
 
 MARK = "ingest.json"
 SESSIONS, PICTURES, SET_ASIDE = "sessions", "pictures", "refused"
@@ -77,7 +76,7 @@ class RawData:
 
     def end(self) -> None:
         """Remove what only an unfinished run needs."""
-        shutil.rmtree(self.work)
+        clear_work(self.work)
 
     def stem(self, name: str, fingerprint: str) -> Path:
         """Return where a pair's images are written before they are moved to their place."""

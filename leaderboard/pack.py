@@ -17,8 +17,9 @@ from sdd_bench.datasets.manifest import Pair, content_sha256
 from sdd_bench.errors import UserError, fault_report
 from sdd_bench.evaluation.protocol import DEFAULT_PROTOCOL
 from sdd_bench.evaluation.results import Results, read_results
-from sdd_bench.io.files import file_sha256, write_bytes, write_text
+from sdd_bench.io.files import file_sha256, read_bytes, write_bytes, write_text
 from sdd_bench.io.serialise import json_text
+from sdd_bench.io.text import MAX_BYTES
 from sdd_bench.jobs.run_folder import RunFolder
 from sdd_bench.jobs.workers import Workers
 from sdd_bench.metrics.table import METRICS
@@ -158,7 +159,7 @@ def _manifest(
 
 def _read_bytes(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_bytes(path, MAX_BYTES)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror or error})") from None
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
-import traceback
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -12,7 +12,8 @@ from importlib.metadata import EntryPoint, entry_points
 import click
 
 from sdd_bench.commands.options import ResumableCommand
-from sdd_bench.jobs.interrupt import EXIT_CODE, end_on_interrupt
+from sdd_bench.errors import DEBUG_VARIABLE, machine_fault, show_traceback
+from sdd_bench.jobs.interrupt import end_now, end_on_interrupt
 from sdd_bench.version import __version__
 
 GROUP = "sdd_bench.commands"
@@ -25,7 +26,6 @@ ORDER = (
 """The order in which --help lists them, that of the work; those of other packages follow by name."""
 
 ALIASES = {"synthesize": "synthesise", "analyze": "analyse"}
-DEBUG_VARIABLE = "SDD_BENCH_DEBUG"
 
 
 @cache
@@ -88,35 +88,37 @@ def root(debug: bool) -> None:
 
 
 def main() -> None:
-    """Run the command line; Ctrl-C, a broken pipe and a full disk end it without a traceback."""
+    """Run the command line.
+
+    A mistake of the user, a file or disk that refuses, too little memory, Ctrl-C and a broken pipe end it with one line
+    or none. Any other exception is a fault of the program and is shown with its traceback.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names that the terminal's encoding cannot show
     end_on_interrupt(farewell)
     try:
         sys.exit(root(standalone_mode=False))
     except click.ClickException as error:
-        _debug()
+        show_traceback()
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        click.echo(farewell(), err=True)
-        sys.exit(EXIT_CODE)
+        end_now(farewell)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:
-        _debug()
-        where = f"{error.filename}: " if error.filename else ""
-        click.echo(f"Error: {where}{error.strerror or error}", err=True)
+        fault = machine_fault(error)
+        if fault is None:
+            raise
+        show_traceback()
+        click.echo(f"Error: {fault}; sdd-bench --debug shows where that came from", err=True)
         sys.exit(1)
     except MemoryError as error:
-        _debug()
+        show_traceback()
         click.echo(f"Error: too little memory{f' ({error})' if str(error) else ''}; give fewer --jobs", err=True)
         sys.exit(1)
-
-
-def _debug() -> None:
-    """Print the traceback of the error that is being handled, where somebody asked for it."""
-    if os.environ.get(DEBUG_VARIABLE):
-        traceback.print_exc()
 
 
 def farewell() -> str:

@@ -1,12 +1,29 @@
-"""The exceptions written for the person at the keyboard."""
+"""The exceptions written for the person at the keyboard, and what else is shown of an error."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import errno
+import logging
+import os
+import traceback
+from collections.abc import Iterator, Sequence
 
 import click
 
 MAX_LISTED = 20
+
+DEBUG_VARIABLE = "SDD_BENCH_DEBUG"
+
+NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS))
+"""Nothing else can be written there either."""
+
+OF_THE_MACHINE = NO_ROOM | {
+    errno.EACCES, errno.EBUSY, errno.ECONNREFUSED, errno.ECONNRESET, errno.EEXIST, errno.EHOSTUNREACH, errno.EIO,
+    errno.EISDIR, errno.ELOOP, errno.EMFILE, errno.ENAMETOOLONG, errno.ENETUNREACH, errno.ENFILE, errno.ENODEV,
+    errno.ENOENT, errno.ENOTDIR, errno.ENOTEMPTY, errno.ENXIO, errno.EPERM, errno.ESTALE, errno.ETIMEDOUT, errno.EXDEV,
+}  # fmt: skip
+"""What files, disks and networks refuse. Any other error of the operating system is a fault of the program."""
 
 
 class UserError(click.ClickException):
@@ -24,6 +41,40 @@ class UserError(click.ClickException):
 
 class CannotWriteError(UserError):
     """A folder or disk that takes no more: nothing else can be written there either, so that a run stops at once."""
+
+
+def machine_fault(error: OSError) -> str | None:
+    """Return what a file, a disk or a network refused, with its name; None for a fault of the program.
+
+    >>> machine_fault(FileNotFoundError(errno.ENOENT, "No such file or directory", "a.png"))
+    'a.png: No such file or directory'
+    >>> machine_fault(OSError(errno.EBADF, "Bad file descriptor"))
+    """
+    if error.errno not in OF_THE_MACHINE:
+        return None
+    return f"{f'{error.filename}: ' if error.filename else ''}{error.strerror or error}"
+
+
+def show_traceback() -> None:
+    """Print the traceback of the error that is being handled, where `--debug` or the variable asks for it."""
+    if os.environ.get(DEBUG_VARIABLE, "0") not in ("", "0"):
+        traceback.print_exc()
+
+
+@contextlib.contextmanager
+def silent(*loggers: str) -> Iterator[None]:
+    """Keep libraries from logging while the block runs: what goes wrong is said once, by a UserError."""
+
+    def nothing(_: logging.LogRecord) -> bool:
+        return False
+
+    for name in loggers:
+        logging.getLogger(name).addFilter(nothing)
+    try:
+        yield
+    finally:
+        for name in loggers:
+            logging.getLogger(name).removeFilter(nothing)
 
 
 def fault_report(faults: Sequence[str], where: str) -> UserError:

@@ -14,7 +14,8 @@ from sdd_bench.datasets.manifest import Pair
 from sdd_bench.errors import UserError
 from sdd_bench.evaluation.predictions import check_sizes
 from sdd_bench.io import headers
-from sdd_bench.io.images import ImageHeader, write_png
+from sdd_bench.io.headers import ImageHeader
+from sdd_bench.io.images import write_png
 
 RGB = np.zeros((16, 16, 3), np.uint8)
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import csv
 import doctest
+import html
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +20,9 @@ from click.testing import CliRunner, Result
 
 from sdd_bench import __version__
 from sdd_bench.cli import offered, root
+from sdd_bench.evaluation.results import read_results
 from sdd_bench.io.images import write_png
+from sdd_bench.io.serialise import read_csv
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 
@@ -52,6 +57,96 @@ def test_every_command_has_help_with_an_example_and_stands_in_the_readme(name: s
 
 def test_version() -> None:
     assert __version__ in ok("--version")
+
+
+FAULTY = """
+import errno, os, sys
+import click
+from sdd_bench import cli
+from sdd_bench.errors import UserError
+
+def user(): raise UserError("odd input")
+def disk(): raise OSError(errno.ENOSPC, "No space left on device", "out/a.png")
+def lost(): open("nowhere.png")
+def program(): os.close(1_000_000)
+def library(): raise OSError("unexpected end of stream")
+def bug(): {}["x"]
+def memory(): raise MemoryError("7 GB")
+
+@cli.root.command("fail")
+@click.argument("how")
+def fail(how):
+    globals()[how]()
+
+cli.root.get_command = lambda ctx, name: fail
+sys.argv = ["sdd-bench", *sys.argv[1:]]
+cli.main()
+"""
+
+
+def fail(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    bare = {key: value for key, value in os.environ.items() if key != "SDD_BENCH_DEBUG"}
+    command = [sys.executable, "-c", FAULTY, *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env={**bare, **environment})
+
+
+SHOWN = {
+    "user": "Error: odd input\n",
+    "disk": "Error: out/a.png: No space left on device; sdd-bench --debug shows where that came from\n",
+    "lost": "Error: nowhere.png: No such file or directory; sdd-bench --debug shows where that came from\n",
+    "memory": "Error: too little memory (7 GB); give fewer --jobs\n",
+}
+
+
+@pytest.mark.parametrize("how", SHOWN)
+def test_what_the_user_or_the_machine_can_mend_is_one_line_and_a_traceback_on_request(how: str) -> None:
+    done = fail("fail", how)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", SHOWN[how])
+    for done in (fail("--debug", "fail", how), fail("fail", how, SDD_BENCH_DEBUG="1")):
+        assert done.returncode == 1
+        assert f"in {how}\n" in done.stderr
+        assert done.stderr.startswith("Traceback")
+        assert done.stderr.endswith(f"\n{SHOWN[how]}")
+    assert fail("fail", how, SDD_BENCH_DEBUG="0").stderr == SHOWN[how]
+
+
+@pytest.mark.parametrize("how", ["program", "library", "bug"])
+def test_a_fault_of_the_program_is_never_passed_off_as_a_mistake_of_the_user(how: str) -> None:
+    done = fail("fail", how)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Traceback")
+    assert f"in {how}\n" in done.stderr
+    assert "Error: " not in done.stderr.splitlines()[0]
+
+
+ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+
+
+@pytest.mark.parametrize(
+    ("name", "locale"),
+    [(b"s\xe9sultat", {}), ("Methode ä, 日本".encode(), ASCII)],
+    ids=["another encoding", "unicode where the locale knows none"],
+)
+def test_folders_and_methods_named_in_any_encoding_work_in_any_locale(
+    name: bytes, locale: dict[str, str], make_pairs: Callable[..., Path], tmp_path: Path
+) -> None:
+    make_pairs(["a", "b"], folders=("test/blur", "test/gt")).rename(tmp_path / os.fsdecode(b"data " + name))
+    shutil.copytree(tmp_path / os.fsdecode(b"data " + name) / "test" / "blur", tmp_path / os.fsdecode(b"pred " + name))
+
+    def run(*words: bytes) -> None:
+        command = [os.fsencode(sys.executable), b"-m", b"sdd_bench.cli", *words]
+        done = subprocess.run(command, capture_output=True, check=False, env={**os.environ, **locale}, cwd=tmp_path)
+        assert (done.returncode, done.stderr) == (0, b"")
+
+    run(b"prepare", b"data " + name, b"--out", b"out " + name, b"--jobs", b"1")
+    run(b"prepare", b"data " + name, b"--out", b"out " + name, b"--jobs", b"1")  # is known again
+    pred = (b"--pred", b"pred " + name, b"--data", b"out " + name, b"--protocol", b"direct/1", b"--metrics", b"psnr")
+    run(b"evaluate", *pred, b"--out", name + b".json", b"--html", b"page.html", b"--jobs", b"1")
+    run(b"leaderboard", name + b".json", b"--out", b"board " + name + b".csv")
+    shown = "pred " + name.decode("utf-8", "backslashreplace")
+    assert read_results(tmp_path / os.fsdecode(name + b".json")).method.name == shown
+    assert read_csv(tmp_path / os.fsdecode(b"board " + name + b".csv"), ["method"])[0]["method"] == shown
+    assert shown in html.unescape((tmp_path / "page.html").read_text(encoding="utf-8"))
 
 
 def test_american_spelling_works() -> None:

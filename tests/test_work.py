@@ -1,16 +1,27 @@
-"""Many items: order, faults together, journal, a dying worker."""
+"""Many items: order, faults together, journal, a dying worker, and a process that is left as it was."""
 
 from __future__ import annotations
 
+import logging
+import multiprocessing
 import os
 import signal
+import sys
+import threading
+import time
+import warnings
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from sdd_bench.errors import UserError
+from sdd_bench.io.images import read_pixels
+from sdd_bench.jobs import items as items_module
 from sdd_bench.jobs.items import Item, Journal, fingerprint, map_items
+from sdd_bench.jobs.workers import run
 
 
 def double(number: int) -> dict[str, Any]:
@@ -29,7 +40,7 @@ def die_at_three(number: int) -> dict[str, Any]:
     return {"value": number}
 
 
-def items(count: int) -> list[Item]:
+def items(count: int) -> list[Item[int]]:
     return [Item(str(n), n, f"f{n}") for n in range(count)]
 
 
@@ -119,6 +130,121 @@ def test_too_little_memory_and_lost_files_are_faults_of_their_items(tmp_path: Pa
         map_items(fill_memory, items(3), jobs=jobs, label="x", journal=Journal(tmp_path / "j"))
     with pytest.raises(UserError, match=r"^x: 2: /nowhere/2: No such file or directory$"):
         map_items(lose_file, items(3), jobs=jobs, label="x", journal=Journal(tmp_path / "k"))
+
+
+def lose_track(number: int) -> dict[str, Any]:
+    if number == 1:
+        os.close(1_000_000)
+    return {"value": number}
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_fault_of_the_program_is_no_fault_of_an_item(jobs: int) -> None:
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        map_items(lose_track, items(3), jobs=jobs, label="x")
+
+
+def nothing_of_even(number: int) -> int | None:
+    return number if number % 2 else None
+
+
+def test_a_result_may_be_anything_also_nothing() -> None:
+    assert map_items(nothing_of_even, items(4), jobs=1, label="x") == [None, 1, None, 3]
+
+
+def state_of_the_process() -> dict[str, object]:
+    """Return what calling the library must leave as it was."""
+    import cv2
+    import torch
+
+    return {
+        "OpenCV threads": cv2.getNumThreads(),
+        "torch threads": torch.get_num_threads(),
+        "folder": Path.cwd(),
+        "signals": {number: signal.getsignal(number) for number in signal.valid_signals()},
+        "blocked signals": signal.pthread_sigmask(signal.SIG_BLOCK, ()),
+        "hook of threads": threading.excepthook,
+        "hook": sys.excepthook,
+        "limit of Pillow": Image.MAX_IMAGE_PIXELS,
+        "loggers": {n: (logging.getLogger(n).level, list(logging.getLogger(n).filters)) for n in ("tifffile", "PIL")},
+        "warnings": list(warnings.filters),
+        "environment": dict(os.environ),
+    }
+
+
+def read_and_count(path: Path) -> dict[str, Any]:
+    import cv2
+    import torch
+
+    if not path.suffix:
+        raise UserError(f"{path}: no image")
+    return {"threads": [cv2.getNumThreads(), torch.get_num_threads()], "sum": int(read_pixels(path).sum())}
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("failing", [False, True])
+def test_nothing_of_the_process_is_changed(tmp_path: Path, jobs: int, failing: bool) -> None:
+    import cv2
+    import torch
+
+    pixels = np.random.default_rng(0).integers(0, 255, (8, 9, 3), dtype=np.uint8)
+    for suffix in (".png", ".jpg", ".tif"):
+        Image.fromarray(pixels).save(tmp_path / f"a{suffix}")
+    work = [Item(path.name, path) for path in sorted(tmp_path.iterdir())]
+    own = cv2.getNumThreads(), torch.get_num_threads()
+    cv2.setNumThreads(2)
+    torch.set_num_threads(3)
+    try:
+        before = state_of_the_process()
+        if failing:
+            with pytest.raises(UserError, match="no image"):
+                map_items(read_and_count, [*work, Item("b", Path("b"))], jobs=jobs, label="x")
+        else:
+            results = map_items(read_and_count, work, jobs=jobs, label="x")
+            assert [result["threads"] for result in results] == [[1, 1]] * 3
+            assert results[1]["sum"] == results[2]["sum"] == pixels.sum(dtype=int)
+        assert state_of_the_process() == before
+    finally:
+        cv2.setNumThreads(own[0])
+        torch.set_num_threads(own[1])
+
+
+def wait_a_little(number: int) -> dict[str, Any]:
+    time.sleep(0.01)
+    return {"value": number}
+
+
+def test_whoever_stops_asking_changes_nothing_and_leaves_no_worker() -> None:
+    before = state_of_the_process()
+    for count in range(5):
+        outcomes = run(wait_a_little, [(str(n), n) for n in range(50)], 2, "x")
+        for _ in range(count):
+            next(outcomes)
+        outcomes.close()
+    assert state_of_the_process() == before
+    assert [child for child in multiprocessing.active_children() if "Loky" in child.name] == []
+
+
+def test_a_journal_of_another_version_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "a"
+    file.write_text("one")
+
+    def marked() -> list[Item[int]]:
+        return [Item(str(n), n, fingerprint({"seed": 1}, file)) for n in range(3)]
+
+    map_items(double, marked()[:2], jobs=1, label="x", journal=Journal(tmp_path / "j"))
+    calls: list[int] = []
+
+    def note(number: int) -> dict[str, Any]:
+        calls.append(number)
+        return {"value": -number}
+
+    assert [r["value"] for r in map_items(note, marked(), jobs=1, label="x", journal=Journal(tmp_path / "j"))] == [
+        *(0, 2, -2)
+    ]
+    monkeypatch.setattr(items_module, "__version__", "0.0.1")
+    results = map_items(note, marked(), jobs=1, label="x", journal=Journal(tmp_path / "j"))
+    assert (calls, [r["value"] for r in results]) == ([2, 0, 1, 2], [0, -1, -2])
 
 
 def test_fingerprint_follows_configuration_and_files(tmp_path: Path) -> None:

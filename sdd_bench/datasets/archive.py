@@ -23,7 +23,7 @@ import numpy as np
 
 from sdd_bench.datasets.archive_files import check_folder, check_words
 from sdd_bench.errors import UserError
-from sdd_bench.io.files import file_sha256, write_text
+from sdd_bench.io.files import check_regular, file_sha256, write_text
 from sdd_bench.io.hdf5_file import PatientFile, created_hdf5
 from sdd_bench.io.hdf5_members import check_frame, own_member, read_column
 from sdd_bench.io.images import Pixels, check_expansion, read_pixels, write_png
@@ -208,6 +208,7 @@ def _opened(path: Path, what: str = "") -> Iterator[Any]:
     """Open an HDF5 file for reading; what h5py raises meanwhile becomes a UserError."""
     import h5py
 
+    check_regular(path)
     try:
         with h5py.File(path, "r") as file:
             yield file

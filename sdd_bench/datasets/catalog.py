@@ -11,8 +11,7 @@ from sdd_bench.datasets.known import LAYOUTS, missing_data_message
 from sdd_bench.datasets.layouts import Listing, describe_folder, list_two_folders
 from sdd_bench.datasets.manifest import Dataset, Pair, read_prepared
 from sdd_bench.errors import UserError, fault_report
-from sdd_bench.io.headers import headers_or_faults
-from sdd_bench.io.images import ImageHeader
+from sdd_bench.io.headers import ImageHeader, headers_or_faults
 from sdd_bench.io.text import read_rows, short, shown
 from sdd_bench.jobs.run_folder import WORK_FOLDER
 

@@ -46,7 +46,7 @@ def analyse_pairs(
     Raises:
         UserError: Images that cannot be read, or of two sizes in a pair; all named.
     """
-    how = [__version__, grey, *(["fast"] if fast else [])]
+    how = [grey, *(["fast"] if fast else [])]
     items = [Item(f"{p.split}/{p.name}".lstrip("/"), (p, grey, fast), fingerprint(how, p.blur, p.sharp)) for p in pairs]
     with journal_of(out, out.with_suffix(".json")) as journal:
         results = map_items(_analyse_files, items, jobs=jobs, label="analyse", where="analyse", journal=journal)

@@ -164,7 +164,7 @@ def _task(named: tuple[Pair, str], preparation: Preparation, folder: RunFolder) 
 
 def _item(task: PairTask, request: dict[str, Any]) -> Item:
     pair = task.pair
-    return Item(f"{pair.split}/{pair.name}", task, fingerprint([request, __version__], pair.blur, pair.sharp))
+    return Item(f"{pair.split}/{pair.name}", task, fingerprint(request, pair.blur, pair.sharp))
 
 
 def _part(pair: Pair, folder: RunFolder) -> Path:

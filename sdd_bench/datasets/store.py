@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from sdd_bench.errors import UserError
+from sdd_bench.io.files import check_regular
 from sdd_bench.io.hdf5_file import created_hdf5
 from sdd_bench.io.hdf5_members import own_member
 from sdd_bench.io.images import Pixels, check_expansion, write_png
@@ -111,6 +112,7 @@ def read_patch(path: Path, index: int, name: str) -> tuple[Pixels, Pixels]:
     """
     import h5py
 
+    check_regular(path)
     try:
         with h5py.File(path, "r") as file:
             names = own_member(path, file, "name", h5py.Dataset)

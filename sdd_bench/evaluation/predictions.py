@@ -8,8 +8,8 @@ from pathlib import Path
 
 from sdd_bench.datasets.manifest import Pair
 from sdd_bench.errors import UserError, fault_report
-from sdd_bench.io.headers import headers_or_faults
-from sdd_bench.io.images import IMAGE_SUFFIXES, ImageHeader, list_images
+from sdd_bench.io.headers import ImageHeader, headers_or_faults
+from sdd_bench.io.images import IMAGE_SUFFIXES, list_images
 
 
 def match_predictions(

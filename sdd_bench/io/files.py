@@ -1,19 +1,108 @@
-"""Files that appear whole under their name or not at all, and their digests."""
+"""Files that appear whole or not at all, safe opening of anybody's files, and their digests."""
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import io
 import os
-import tempfile
+import re
+import secrets
+import stat
 from pathlib import Path
+from typing import Any
 
 from sdd_bench.errors import CannotWriteError, UserError
 
 PART = ".part-"
-"""Temporary names begin so."""
+"""Temporary names begin with this."""
 
 NAME_LENGTH = 100
-"""Characters of a file's name in its temporary one."""
+"""Characters of a file's name that its temporary name repeats."""
+
+KINDS = {"d": "folder", "p": "named pipe", "c": "device", "b": "device", "s": "socket"}
+"""First letter of `stat.filemode` to a word, for what is not a regular file."""
+
+CHUNK_BYTES = 1 << 20
+ESCAPED = re.compile("[\udc80-\udcff]+")
+"""Bytes of a name in another encoding, as Python keeps them."""
+
+
+class LimitedFile(io.FileIO):
+    """A regular file, open for reading, of which at most so many bytes are read, whatever size the system reports.
+
+    A sparse file holds gigabytes and takes no room on the disk; files of /proc hold more than their size of 0 says.
+    """
+
+    def __init__(self, path: Path, most: int) -> None:
+        super().__init__(path, "rb", opener=_open_regular)
+        self.path, self.most, self.left = path, most, most
+
+    def readinto(self, buffer: Any, /) -> int:
+        """Read into a buffer; raise UserError once the limit has been passed."""
+        return self._count(super().readinto(memoryview(buffer).cast("B")[: self.left + 1]) or 0)
+
+    def readall(self) -> bytes:
+        """Return the rest; raise UserError, before it is read where its size says so, if it is over the limit."""
+        rest = os.fstat(self.fileno()).st_size - self.tell()
+        if rest > self.left:
+            self._count(rest)
+        parts = []
+        while part := super().read(min(max(rest + 1, CHUNK_BYTES), self.left + 1)):
+            parts.append(part)
+            self._count(len(part))
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _count(self, read: int) -> int:
+        self.left -= read
+        if self.left < 0:
+            self.left = -1  # and no byte more
+            raise UserError(f"{self.path}: holds more than the {self.most / 1e6:,.0f} MB that are read of such a file")
+        return read
+
+
+def open_file(path: Path, most: int | None = None) -> io.BufferedReader:
+    """Open a regular file for reading; named pipes, devices and sockets are refused, and never waited for.
+
+    Args:
+        path: The file, or a link to it.
+        most: Bytes to read at most; reading more raises UserError.
+
+    Raises:
+        OSError: There is no such file, it cannot be read, or it is no regular file.
+    """
+    return io.BufferedReader(LimitedFile(path, most) if most is not None else io.FileIO(path, opener=_open_regular))
+
+
+def read_bytes(path: Path, most: int) -> bytes:
+    """Return what a regular file holds; errors as `open_file`, and UserError if it is over `most` bytes."""
+    with open_file(path, most) as file:
+        return file.read()
+
+
+def _open_regular(path: str, flags: int) -> int:
+    _check_regular(path, os.stat(path).st_mode)  # noqa: PTH116  # opening alone may rewind a tape
+    handle = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    try:
+        _check_regular(path, os.fstat(handle).st_mode)  # it may have been replaced by a pipe meanwhile
+    except OSError:
+        os.close(handle)
+        raise
+    return handle
+
+
+def _check_regular(path: str, mode: int) -> None:
+    if not stat.S_ISREG(mode):
+        kind = KINDS.get(stat.filemode(mode)[0], "special file")
+        raise OSError(errno.EINVAL, f"is a {kind}, expected a file", path)
+
+
+def check_regular(path: Path) -> None:
+    """Raise UserError for what is no regular file, before a library opens it by its name."""
+    try:
+        _check_regular(str(path), path.stat().st_mode)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror or error})") from None
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -27,7 +116,6 @@ def write_bytes(path: Path, content: bytes) -> None:
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(content)
-            temporary.chmod(0o644)
             temporary.replace(path)
         except BaseException:
             temporary.unlink(missing_ok=True)
@@ -39,16 +127,18 @@ def write_bytes(path: Path, content: bytes) -> None:
 def open_temporary(path: Path) -> tuple[int, Path]:
     """Return an open, new file for what is to become `path`, and its name; the folder is made.
 
+    Both have the permissions that the user's umask leaves.
+
     Raises:
         OSError: It cannot be made.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f"{PART}{path.name[:NAME_LENGTH]}.", dir=path.parent)
-    return handle, Path(name)
+    temporary = path.with_name(f"{PART}{path.name[:NAME_LENGTH]}.{secrets.token_hex(4)}")
+    return os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666), temporary
 
 
 def clear_leftovers(*places: Path, deep: bool = False) -> None:
-    """Remove what kills left half written of files that nobody else writes now.
+    """Remove the half-written files that killed runs left; nobody else may be writing there.
 
     Args:
         places: Files, and folders for all files directly in them.
@@ -71,15 +161,30 @@ def clear_leftovers(*places: Path, deep: bool = False) -> None:
             raise CannotWriteError(f"{path}: cannot be written ({error.strerror or error})") from None
 
 
+def spelt_out(text: str) -> str:
+    r"""Return a text that UTF-8 can hold: bytes of names in another encoding are written out.
+
+    Python keeps such bytes as halves of surrogate pairs, which no file, terminal or JSON reader takes.
+
+    >>> print(spelt_out(b"s\xe9sultat".decode("utf-8", "surrogateescape")))
+    s\xe9sultat
+    """
+    return ESCAPED.sub(lambda s: s[0].encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"), text)
+
+
 def write_text(path: Path, content: str) -> None:
-    """Write a UTF-8 text file whole or not at all; errors as `write_bytes`."""
-    write_bytes(path, content.encode("utf-8"))
+    """Write a UTF-8 text file whole or not at all, `spelt_out`; errors as `write_bytes`."""
+    write_bytes(path, spelt_out(content).encode("utf-8"))
 
 
 def file_sha256(path: Path) -> str:
-    """Return the sha256 of a file's bytes in hexadecimal."""
+    """Return the sha256 of a file's bytes in hexadecimal.
+
+    Raises:
+        UserError: It cannot be read, or is no regular file.
+    """
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror or error})") from None

@@ -74,7 +74,6 @@ def created_hdf5(path: Path) -> Iterator[tuple[Any, PatientFile]]:
                     sink.check()  # without what was lost HDF5 stumbles over its own file and names another reason
                     raise
                 sink.check()
-            temporary.chmod(0o644)
             temporary.replace(path)
         finally:
             with contextlib.suppress(OSError):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from sdd_bench.errors import UserError
-from sdd_bench.io.images import MAX_PIXELS, check_expansion
+from sdd_bench.io.headers import MAX_PIXELS, check_expansion
 from sdd_bench.io.text import control_in, short
 
 MAX_COLUMN_BYTES = 100_000_000

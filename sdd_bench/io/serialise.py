@@ -9,16 +9,17 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from sdd_bench.io.files import ESCAPED, spelt_out
 from sdd_bench.io.text import read_rows
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return rows as CSV text with a header line and plain newlines."""
+    """Return rows as CSV text with a header line and plain newlines, `spelt_out`."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
     writer.writerows(rows)
-    return text.getvalue()
+    return spelt_out(text.getvalue())
 
 
 def safe_cell(value: object) -> object:
@@ -33,8 +34,15 @@ def safe_cell(value: object) -> object:
 
 
 def json_text(value: object) -> str:
-    """Return a value as indented JSON text, non-ASCII kept, ending in a newline."""
-    return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    r"""Return a value as indented JSON text, non-ASCII kept, ending in a newline.
+
+    Names in another encoding are `spelt_out`, so that `read_json` takes what was written.
+
+    >>> json_text(b"s\xe9sultat".decode("utf-8", "surrogateescape"))
+    '"s\\\\xe9sultat"\n'
+    """
+    text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return ESCAPED.sub(lambda found: json.dumps(spelt_out(found[0]), ensure_ascii=False)[1:-1], text)
 
 
 def read_csv(path: Path, required: Sequence[str]) -> list[dict[str, str]]:

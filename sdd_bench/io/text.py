@@ -7,6 +7,7 @@ direction of the text, halves of surrogate pairs) is refused here, once, so that
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
 import re
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from sdd_bench.errors import UserError
+from sdd_bench.io.files import read_bytes
 
 MAX_BYTES = 400_000_000
 MAX_ROWS = 500_000
@@ -93,10 +95,7 @@ def read_text(path: Path, what: str = "UTF-8 text") -> str:
         UserError: Unreadable, over `MAX_BYTES`, not UTF-8, or with a control character, whose line is named.
     """
     try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise UserError(f"{path}: {size / 1e6:.0f} MB, at most {MAX_BYTES // 1_000_000} MB are read")
-        text = path.read_text(encoding="utf-8-sig", errors="strict")
+        text = io.TextIOWrapper(io.BytesIO(read_bytes(path, MAX_BYTES)), encoding="utf-8-sig").read()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UserError(f"{path}: cannot be read as {what} ({reason})") from None

@@ -7,19 +7,21 @@ another. A cluster trusts whoever can reach it, so that it belongs in a network 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
 import socket
 import uuid
 from collections import deque
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import CancelledError
+from typing import TYPE_CHECKING
 
 import click
 
-from sdd_bench.errors import UserError
-from sdd_bench.jobs.outcome import Function, Items, Outcome, guarded
+from sdd_bench.errors import UserError, silent
+from sdd_bench.jobs.outcome import Payload, Result, guarded
 from sdd_bench.version import __version__
 
 if TYPE_CHECKING:
@@ -28,46 +30,73 @@ if TYPE_CHECKING:
 CONNECT_S = 15
 FIRST_WORKER_S = 60
 REMIND_S = 60
+CLOSE_S = 2
 AHEAD = 4
 """Items handed out for each thread of the cluster; more would only lie in the scheduler's memory."""
 
+LOGGERS = ("distributed", "tornado", "asyncio")
+"""What they log is said by an outcome or a refusal, as far as it matters to a person."""
 
-def run_on_cluster(function: Function, items: Items, address: str) -> Iterator[Outcome]:
+
+def run_on_cluster(
+    function: Callable[[Payload], Result], items: Sequence[tuple[str, Payload]], address: str
+) -> Generator[Result | UserError, None, None]:
     """Yield outcomes in the items' order; see `workers.run`.
 
     Raises:
         UserError: No scheduler answers, it has no workers, or a worker cannot run what is asked of it.
     """
-    client = _connect(address)
-    waiting: deque[tuple[str, Future]] = deque()
-    run = uuid.uuid4().hex[:8]
-    here = os.getcwd()  # noqa: PTH109
     try:
-        for number, (name, argument) in enumerate(items):
-            key = f"sdd-bench-{run}-{number}"
-            waiting.append(
-                (name, client.submit(_on_worker, function, name, argument, here, __version__, key=key, pure=False))
-            )
-            while len(waiting) >= AHEAD * max(1, sum(client.nthreads().values())):
-                yield _outcome(client, address, *waiting.popleft())
-        while waiting:
-            yield _outcome(client, address, *waiting.popleft())
-    finally:
-        client.cancel([future for _, future in waiting])
-        client.close()
-
-
-def _connect(address: str) -> Client:
-    try:
-        from distributed import Client
+        import distributed  # noqa: F401
     except ImportError:
         raise UserError(
             f"--scheduler {address}: needs Dask, which is not installed; install sdd-bench[cluster]"
         ) from None
+    with silent(*(name for name in logging.root.manager.loggerDict if name.partition(".")[0] in LOGGERS)):
+        yield from _run(_connect(address), function, items, address)
+
+
+def _run(
+    client: Client, function: Callable[[Payload], Result], items: Sequence[tuple[str, Payload]], address: str
+) -> Generator[Result | UserError, None, None]:
+    waiting: deque[tuple[str, Future[Result | UserError]]] = deque()
+    run = uuid.uuid4().hex[:8]
+    here = os.getcwd()  # noqa: PTH109
+    try:
+        for number, (name, payload) in enumerate(items):
+            key = f"sdd-bench-{run}-{number}"
+            with _connected(address):
+                future = client.submit(_on_worker, function, name, payload, here, __version__, key=key, pure=False)
+                most = AHEAD * max(1, sum(client.nthreads().values()))
+            waiting.append((name, future))
+            while len(waiting) >= most:
+                yield _outcome(client, address, *waiting.popleft())
+        while waiting:
+            yield _outcome(client, address, *waiting.popleft())
+    finally:
+        with contextlib.suppress(OSError, CancelledError):
+            if client.status == "running":
+                client.cancel([future for _, future in waiting])
+            client.close(CLOSE_S)
+
+
+@contextlib.contextmanager
+def _connected(address: str) -> Iterator[None]:
+    """Say in one line that the scheduler has gone, where the client finds that out."""
+    try:
+        yield
+    except (OSError, CancelledError):
+        raise UserError(
+            f"{address}: the Dask scheduler has gone; start it and its workers again and give the same command, which "
+            "goes on from what is finished"
+        ) from None
+
+
+def _connect(address: str) -> Client:
+    from distributed import Client
+
     if not re.fullmatch(r"(tcp|tls)://.+:\d+", address):
         raise UserError(f"--scheduler {address}: expected tcp://HOST:PORT or tls://HOST:PORT")
-    for logger in ("distributed", "tornado"):  # what matters to a person is said by an outcome or a refusal
-        logging.getLogger(logger).setLevel(logging.CRITICAL + 1)
     try:
         client = Client(address, timeout=CONNECT_S, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
@@ -84,17 +113,21 @@ def _connect(address: str) -> Client:
     return client
 
 
-def _outcome(client: Client, address: str, name: str, future: Future) -> Outcome:
+def _outcome(client: Client, address: str, name: str, future: Future[Result | UserError]) -> Result | UserError:
     """Return the outcome of an item once it is there; say so now and then where nobody is left to do it."""
     from distributed import KilledWorker
 
     while True:
         try:
-            outcome: Outcome = future.result(timeout=REMIND_S)
+            return future.result(timeout=REMIND_S)
         except TimeoutError:
-            if not client.nthreads():
+            with _connected(address):
+                left = client.nthreads()
+            if not left:
                 click.echo(f"{address}: no workers left; waiting for some", err=True)
-            continue
+        except CancelledError as error:
+            with _connected(address):
+                raise error
         except KilledWorker:
             return UserError(
                 f"{name}: the workers that tried it died, most likely for lack of memory; "
@@ -102,10 +135,11 @@ def _outcome(client: Client, address: str, name: str, future: Future) -> Outcome
             )
         except ImportError as error:
             raise UserError(f"{address}: a worker lacks sdd-bench {__version__} or a part of it ({error})") from None
-        return outcome
 
 
-def _on_worker(function: Function, name: str, argument: Any, folder: str, version: str) -> Outcome:
+def _on_worker(
+    function: Callable[[Payload], Result], name: str, payload: Payload, folder: str, version: str
+) -> Result | UserError:
     """Return the outcome of an item, on a worker that is fit for it."""
     from distributed import get_worker
 
@@ -116,8 +150,8 @@ def _on_worker(function: Function, name: str, argument: Any, folder: str, versio
     if worker.state.nthreads != 1:
         return UserError(f"{name}: {who} has {worker.state.nthreads} threads, expected 1; start it with --nthreads 1")
     try:
-        os.chdir(folder)
+        with contextlib.chdir(folder):
+            return guarded(function, name, payload)
     except OSError as error:
         reason = error.strerror or error
         return UserError(f"{name}: {who} does not see {folder} ({reason}); all machines must see the same files")
-    return guarded(function, name, argument)

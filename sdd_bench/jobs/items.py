@@ -11,19 +11,21 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic
 
 from tqdm import tqdm
 
 from sdd_bench.errors import CannotWriteError, UserError, fault_report
-from sdd_bench.jobs.outcome import Result
+from sdd_bench.jobs.outcome import Payload, Result
 from sdd_bench.jobs.workers import Workers, run
+from sdd_bench.version import __version__
 
 
 @dataclass(frozen=True)
-class Item:
+class Item(Generic[Payload]):
     """One unit of work.
 
     Attributes:
@@ -33,44 +35,47 @@ class Item:
     """
 
     name: str
-    payload: Any
+    payload: Payload
     fingerprint: str = ""
 
 
 class Journal:
     """Finished items of a run, one JSON line each, kept until the run is complete.
 
-    A line torn by a kill, or damaged since, is ignored and its item done again.
+    A result is whatever JSON can hold. A line torn by a kill, or damaged since, is ignored and its item done again.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._done: dict[tuple[str, str], Result] = {}
-        if path.exists():
-            for line in path.read_bytes().splitlines():
-                try:
-                    entry = json.loads(line)
-                    name, fingerprint, result = entry["name"], entry["fingerprint"], entry["result"]
-                    if entry["digest"] == _digest(name, fingerprint, result):
-                        self._done[name, fingerprint] = result
-                except (ValueError, KeyError, TypeError, RecursionError):
-                    continue
+        self._done: dict[tuple[str, str], Any] = {}
+        for line in path.read_bytes().splitlines() if path.exists() else ():
+            try:
+                entry = json.loads(line)
+                name, fingerprint, result = entry["name"], entry["fingerprint"], entry["result"]
+                if entry["digest"] == _digest([name, fingerprint, result]):
+                    self._done[name, fingerprint] = result
+            except (ValueError, KeyError, TypeError, RecursionError):
+                continue
 
-    def result_of(self, item: Item) -> Result | None:
+    def result_of(self, item: Item[Any]) -> Any:
         """Return the result of an item finished earlier with the same fingerprint, else None."""
         return self._done.get((item.name, item.fingerprint))
 
-    def remember(self, name: str, fingerprint: str, result: Result) -> None:
+    def remember(self, name: str, fingerprint: str, result: object) -> None:
         """Take over what an earlier, finished run found, without writing it again."""
         self._done[name, fingerprint] = result
 
-    def forget(self, item: Item) -> None:
+    def forget(self, item: Item[Any]) -> None:
         """Let an item be done again: what it left is gone."""
         self._done.pop((item.name, item.fingerprint), None)
 
-    def add(self, item: Item, result: Result) -> None:
-        """Append a finished item and hand it to the operating system."""
-        digest = _digest(item.name, item.fingerprint, result)
+    def add(self, item: Item[Any], result: object) -> None:
+        """Append a finished item and hand it to the operating system.
+
+        Raises:
+            CannotWriteError: The folder cannot be written or the disk is full.
+        """
+        digest = _digest([item.name, item.fingerprint, result])
         entry = {"name": item.name, "fingerprint": item.fingerprint, "result": result, "digest": digest}
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -84,13 +89,8 @@ class Journal:
         self.path.unlink(missing_ok=True)
 
 
-def _digest(name: str, fingerprint: str, result: Result) -> str:
-    """Return what a journal's line is known to be whole by."""
-    return hashlib.sha256(json.dumps([name, fingerprint, result], sort_keys=True).encode()).hexdigest()[:16]
-
-
 def fingerprint(configuration: object, *files: Path) -> str:
-    """Return a digest of a configuration (anything JSON can hold) and of files' paths, sizes and times.
+    """Return a digest of this version of sdd-bench, a configuration (as JSON) and files' paths, sizes and times.
 
     Raises:
         UserError: A file that is not there any more.
@@ -102,12 +102,17 @@ def fingerprint(configuration: object, *files: Path) -> str:
         except OSError as error:
             raise UserError(f"{file}: cannot be read ({error.strerror or error})") from None
         stats.append([str(file), stat.st_size, stat.st_mtime_ns])
-    return hashlib.sha256(json.dumps([configuration, stats], sort_keys=True).encode()).hexdigest()
+    return _digest([__version__, configuration, stats])
+
+
+def _digest(value: object) -> str:
+    """Return a digest of what JSON can hold."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def map_items(
-    function: Callable[[Any], Result],
-    items: Sequence[Item],
+    function: Callable[[Payload], Result],
+    items: Sequence[Item[Payload]],
     *,
     jobs: Workers,
     label: str,
@@ -129,31 +134,32 @@ def map_items(
     Raises:
         CannotWriteError: At once, from an item that could not write its results, or from the journal.
         UserError: Every item that raised one, or whose worker process died at it alone, is reported, after all others
-            have been done and journalled.
+            have been done and journalled. An exception of another kind is a fault of the program and is raised at once.
     """
-    done: list[Result | None] = [None] * len(items)
+    done: dict[int, Result] = {}
     for index, item in enumerate(items):
         known = journal.result_of(item) if journal else None
         if known is not None and still_valid(known):
             done[index] = known
-    waiting = [index for index, known in enumerate(done) if known is None]
+    waiting = [(index, item) for index, item in enumerate(items) if index not in done]
     faults: list[str] = []
-    ready = len(items) - len(waiting)
-    with tqdm(total=len(items), initial=ready, desc=label, unit="", disable=not _show_progress()) as bar:
-        outcomes = run(function, [(items[index].name, items[index].payload) for index in waiting], jobs, label)
-        for index, result in zip(waiting, outcomes, strict=True):
-            if isinstance(result, CannotWriteError):
-                raise result
-            if isinstance(result, UserError):
-                faults.append(result.message)
+    with (
+        tqdm(total=len(items), initial=len(done), desc=label, unit="", disable=not _show_progress()) as bar,
+        closing(run(function, [(item.name, item.payload) for _, item in waiting], jobs, label)) as outcomes,
+    ):
+        for (index, item), outcome in zip(waiting, outcomes, strict=True):
+            if isinstance(outcome, CannotWriteError):
+                raise outcome
+            if isinstance(outcome, UserError):
+                faults.append(outcome.message)
             else:
-                done[index] = result
+                done[index] = outcome
                 if journal:
-                    journal.add(items[index], result)
+                    journal.add(item, outcome)
             bar.update()
     if faults:
         raise fault_report(faults, where or label)
-    return [result for result in done if result is not None]
+    return [done[index] for index in range(len(items))]
 
 
 def _show_progress() -> bool:

@@ -2,56 +2,67 @@
 
 from __future__ import annotations
 
-import errno
+import contextlib
 import sys
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
-from sdd_bench.errors import CannotWriteError, UserError
+from sdd_bench.errors import NO_ROOM, CannotWriteError, UserError, machine_fault, show_traceback
 
-Result = Any
-Outcome = Result | UserError
-Function = Callable[[Any], Result]
-Items = Sequence[tuple[str, Any]]
-
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+Payload = TypeVar("Payload")
+Result = TypeVar("Result")
 
 
-def guarded(function: Function, name: str, argument: Any) -> Outcome:
-    """Return the result, or a UserError, so that one bad item does not stop the others."""
-    _hold_to_one_thread()
+def guarded(function: Callable[[Payload], Result], name: str, payload: Payload) -> Result | UserError:
+    """Return the result, or a UserError, so that one bad item does not stop the others.
+
+    What is wrong with the program itself (any other exception) is raised.
+    """
     try:
-        return function(argument)
-    except UserError as error:
-        return error
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        kind = CannotWriteError if error.errno in NO_ROOM else UserError
-        return kind(f"{name}: {where}{error.strerror or error}")
-    except MemoryError as error:
-        return UserError(f"{name}: {_no_memory(error)}")
+        with one_thread():
+            return function(payload)
     except Exception as error:
-        if not _is_no_memory(error):
+        fault = _fault(name, error)
+        if fault is None:
             raise
-        return UserError(f"{name}: {_no_memory(error)}")
+        show_traceback()
+        return fault
 
 
-def _hold_to_one_thread() -> None:
-    """Keep inner libraries from sharing sums over a varying number of threads."""
+def _fault(name: str, error: Exception) -> UserError | None:
+    """Return what is wrong with an item, None where it is the program that is wrong."""
+    if isinstance(error, UserError):
+        return error
+    if isinstance(error, OSError) and (words := machine_fault(error)) is not None:
+        return (CannotWriteError if error.errno in NO_ROOM else UserError)(f"{name}: {words}")
+    if _is_no_memory(error):
+        words = " ".join(str(error).split())[:120]
+        given = f" ({words})" if words else ""
+        return UserError(f"{name}: too little memory{given}; give the same command with --jobs 1")
+    return None
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Hold OpenCV and torch to one thread while the block runs, as sums depend on how many share them."""
     import cv2
 
+    torch = sys.modules.get("torch")
+    cv2_threads, torch_threads = cv2.getNumThreads(), torch.get_num_threads() if torch else 0
     cv2.setNumThreads(1)
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(1)
+    if torch:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(cv2_threads)
+        if torch:
+            torch.set_num_threads(torch_threads)
 
 
 def _is_no_memory(error: Exception) -> bool:
-    """Return whether a library says in its own way that there is too little memory."""
-    return "memory" in str(error).lower() and (
-        type(error).__name__ in ("error", "OutOfMemoryError") or isinstance(error, RuntimeError)
+    """Return whether there is too little memory, which libraries say each in its own way."""
+    return isinstance(error, MemoryError) or (
+        "memory" in str(error).lower()
+        and (type(error).__name__ in ("error", "OutOfMemoryError") or isinstance(error, RuntimeError))
     )
-
-
-def _no_memory(error: BaseException) -> str:
-    words = " ".join(str(error).split())[:120]
-    return f"too little memory{f' ({words})' if words else ''}; give the same command with --jobs 1"

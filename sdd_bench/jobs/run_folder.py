@@ -9,16 +9,17 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from sdd_bench.errors import UserError
 from sdd_bench.io.files import clear_leftovers, write_text
+from sdd_bench.io.serialise import json_text
 from sdd_bench.jobs.items import Journal
 from sdd_bench.jobs.lock import run_lock
 
 WORK_FOLDER = ".run"
+LOCK = "lock"
 
 
 @contextlib.contextmanager
@@ -28,9 +29,24 @@ def claimed(root: Path) -> Iterator[None]:
     Raises:
         UserError: Another run is at work there; the folder cannot be written.
     """
-    with run_lock(root / WORK_FOLDER / "lock", root):
-        clear_leftovers(root, deep=True)
-        yield
+    work = root / WORK_FOLDER
+    try:
+        with run_lock(work / LOCK, root):
+            clear_leftovers(root, deep=True)
+            yield
+    finally:
+        with contextlib.suppress(OSError):  # unless they are empty
+            work.rmdir()
+            root.rmdir()
+
+
+def clear_work(work: Path) -> None:
+    """Remove what only an unfinished run needs; the lock's files go when it is let go."""
+    for path in work.iterdir() if work.is_dir() else ():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif not path.name.startswith(LOCK):
+            path.unlink()
 
 
 @contextlib.contextmanager
@@ -58,7 +74,7 @@ class RunFolder:
         journal: Finished items of the run.
     """
 
-    def __init__(self, out: Path, finished: Path, request: dict[str, Any]) -> None:
+    def __init__(self, out: Path, finished: Path, request: Mapping[str, object]) -> None:
         """Look at a folder without changing it.
 
         Args:
@@ -72,7 +88,7 @@ class RunFolder:
         self.out = out
         self.work = out / WORK_FOLDER
         self._finished = finished
-        self._request = request
+        self._request: dict[str, object] = json.loads(json_text(request))  # as it is read again
         self._was_there = finished.is_file()
         self.is_finished = self._holds_same(finished, "holds")
         if not self.is_finished and not self._holds_same(self.work / "request.json", "holds an unfinished run of"):
@@ -88,13 +104,15 @@ class RunFolder:
         with claimed(self.out):
             if self._finished.is_file() != self._was_there:
                 raise UserError(f"{self.out}: another run has ended there just now; give the command again")
-            write_text(self.work / "request.json", json.dumps({"request": self._request}))
+            write_text(self.work / "request.json", json_text({"request": self._request}))
             yield Journal(self.work / "journal.jsonl")
 
     def end(self) -> None:
         """Remove the work folder if it is there; to be called after the finished file has been written."""
-        if self.work.exists():
-            shutil.rmtree(self.work)
+        clear_work(self.work)
+        if self.is_finished and self.work.is_dir():  # left by a run that was killed at its very end
+            with contextlib.suppress(UserError), claimed(self.out):
+                pass
 
     def _holds_same(self, file: Path, how: str) -> bool:
         if not file.is_file():
@@ -115,7 +133,7 @@ class RunFolder:
             raise UserError(f"{self.out}: is not empty and not of an earlier run; give another --out")
 
 
-def difference(earlier: object, request: dict[str, Any]) -> str:
+def difference(earlier: object, request: Mapping[str, object]) -> str:
     """Return which parts of a request differ, in words.
 
     >>> difference({"seed": 1, "recipe": {"name": "a"}}, {"seed": 2, "recipe": {"name": "b"}})

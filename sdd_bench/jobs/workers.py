@@ -6,19 +6,21 @@ memory) is its result and stops no other.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Future
+from multiprocessing import resource_tracker
 from typing import Any
 
 import click
 
 from sdd_bench.errors import UserError
-from sdd_bench.jobs.outcome import Function, Items, Outcome, guarded
+from sdd_bench.jobs.outcome import Payload, Result, guarded
 
 Workers = int | str
 """Worker processes of this machine, or the address of a Dask scheduler, `tcp://HOST:PORT`."""
@@ -31,7 +33,9 @@ PARENT_POLL_S = 0.5
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
-def run(function: Function, items: Items, workers: Workers, label: str) -> Iterator[Outcome]:
+def run(
+    function: Callable[[Payload], Result], items: Sequence[tuple[str, Payload]], workers: Workers, label: str
+) -> Generator[Result | UserError, None, None]:
     """Yield what function(argument) returns of every item, or what is wrong with it, in the items' order.
 
     Args:
@@ -58,7 +62,9 @@ def default_jobs() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _in_processes(function: Function, items: Items, jobs: int, label: str) -> Iterator[Outcome]:
+def _in_processes(
+    function: Callable[[Payload], Result], items: Sequence[tuple[str, Payload]], jobs: int, label: str
+) -> Generator[Result | UserError, None, None]:
     """Yield outcomes from worker processes: half as many after one has died, in the end one item at a time."""
     done = 0
     while done < len(items):
@@ -73,7 +79,9 @@ def _in_processes(function: Function, items: Items, jobs: int, label: str) -> It
             )
 
 
-def _parallel(function: Function, items: Items, jobs: int) -> Iterator[Outcome]:
+def _parallel(
+    function: Callable[[Payload], Result], items: Sequence[tuple[str, Payload]], jobs: int
+) -> Iterator[Result | UserError]:
     """Yield outcomes in order, a few items ahead of what is asked for; whoever stops asking stops the workers."""
     from joblib.externals.loky import get_reusable_executor
 
@@ -84,10 +92,11 @@ def _parallel(function: Function, items: Items, jobs: int) -> Iterator[Outcome]:
         initargs=(os.getpid(),),
         env=dict.fromkeys(THREAD_VARIABLES, "1"),
     )
-    waiting: deque[Future[Outcome]] = deque()
+    waiting: deque[Future[Result | UserError]] = deque()
     try:
         for name, argument in items:
-            waiting.append(executor.submit(guarded, function, name, argument))
+            with _interrupts_blocked():
+                waiting.append(executor.submit(guarded, function, name, argument))
             if len(waiting) > AHEAD * jobs:
                 yield waiting.popleft().result()
         while waiting:
@@ -95,6 +104,23 @@ def _parallel(function: Function, items: Items, jobs: int) -> Iterator[Outcome]:
     except BaseException:
         _kill(executor)
         raise
+
+
+@contextlib.contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Hold Ctrl-C back while the block runs; a process that is started meanwhile never gets any.
+
+    A terminal sends it to workers as well, also to those that are still importing and would print a traceback.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # else the first worker starts it, and Python 3.11 lets interrupts in with that
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _kill(executor: Any) -> None:
@@ -110,10 +136,15 @@ def _kill(executor: Any) -> None:
             hook(fault)
 
     threading.excepthook = quiet
-    executor.shutdown(wait=False, kill_workers=True)
+    try:
+        executor.shutdown(wait=True, kill_workers=True)
+    finally:
+        threading.excepthook = hook
 
 
-def _one_by_one(function: Function, items: Items) -> Iterator[Outcome]:
+def _one_by_one(
+    function: Callable[[Payload], Result], items: Sequence[tuple[str, Payload]]
+) -> Iterator[Result | UserError]:
     """Yield outcomes of items that each have a worker process for themselves, so that its death is theirs."""
     for item in items:
         try:

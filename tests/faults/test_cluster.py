@@ -131,3 +131,38 @@ def test_jobs_and_scheduler_are_not_given_together(jobs: Mapping[str, Job], tmp_
     done = jobs["analyse"].run(tmp_path / "out", "--jobs", 2, "--scheduler", "tcp://127.0.0.1:9")
     assert done.returncode == 1
     assert one_line(done.stderr) == "Error: --jobs 2 and --scheduler tcp://127.0.0.1:9: expected one of them"
+
+
+def test_a_scheduler_that_dies_is_one_line_and_the_same_command_goes_on(
+    jobs: Mapping[str, Job], undisturbed: Callable[[str], Mapping[str, str]], tmp_path: Path, cluster: Cluster
+) -> None:
+    job, out = jobs["analyse"], tmp_path / "out"
+    cluster.add_worker()
+    process = job.start(out, "--scheduler", cluster.address)
+    job.wait_for_work(out, process)
+    cluster.scheduler.kill()
+    stderr = process.communicate(timeout=120)[1]
+    assert process.returncode == 1, stderr
+    assert stderr.strip() == one_line(stderr)
+    assert f"{cluster.address}: the Dask scheduler has gone" in stderr
+    assert "give the same command, which goes on from what is finished" in stderr
+    assert any(path.stat().st_size for path in out.glob(".*journal"))
+    assert job.finish(out, "--jobs", 1) == undisturbed("analyse")
+
+
+FOLDERS = """
+import os, sys
+from pathlib import Path
+from sdd_bench.jobs.items import Item, map_items
+print(map_items(os.path.abspath, [Item(n, n) for n in "abc"], jobs=sys.argv[1], label="x"))
+from distributed import Client
+with Client(sys.argv[1], set_as_default=False) as client:
+    print(set(client.run(os.getcwd).values()))
+"""
+
+
+def test_a_worker_is_left_in_its_own_folder(tmp_path: Path, cluster: Cluster) -> None:
+    cluster.add_worker()
+    command = [sys.executable, "-c", FOLDERS, cluster.address]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=180)
+    assert done.stdout.splitlines() == [str([str(tmp_path / name) for name in "abc"]), "{'/'}"]

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import shutil
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +18,10 @@ import pytest
 
 from faults.known_jobs import Job, one_line
 from sdd_bench.errors import UserError
+from sdd_bench.io.files import write_text
+from sdd_bench.io.serialise import json_text
 from sdd_bench.jobs.lock import HOLDER, run_lock
+from sdd_bench.jobs.run_folder import WORK_FOLDER, RunFolder
 
 
 @contextmanager
@@ -105,3 +112,74 @@ def test_a_waiting_run_goes_on_when_the_other_has_ended(tmp_path: Path, capsys: 
         assert release.is_set()
     holder.join()
     assert "waiting for another run in" in capsys.readouterr().err
+
+
+TURNS = """
+import os, sys
+from pathlib import Path
+from sdd_bench.errors import UserError
+from sdd_bench.jobs.lock import run_lock
+from sdd_bench.jobs.run_folder import claimed
+root, turns = Path(sys.argv[1]), int(sys.argv[2])
+mark = root.with_name("mark")
+taken = twice = 0
+while taken < turns:
+    try:
+        with claimed(root) if sys.argv[3] == "folder" else run_lock(root / ".lock", root):
+            taken += 1
+            try:
+                os.close(os.open(mark, os.O_CREAT | os.O_EXCL))
+            except FileExistsError:
+                twice += 1
+            mark.unlink(missing_ok=True)
+    except UserError as error:
+        assert "another run is at work here" in error.message, error.message
+print(taken, twice)
+"""
+
+
+@pytest.mark.parametrize("what", ["folder", "lock"])
+def test_two_processes_that_take_turns_never_hold_the_lock_both(tmp_path: Path, what: str) -> None:
+    command = [sys.executable, "-c", TURNS, str(tmp_path / "out"), "400", what]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    said = [process.communicate(timeout=300) for process in both]
+    assert said == [("400 0\n", "")] * 2
+    assert list(tmp_path.rglob("*")) == ([] if what == "folder" else [tmp_path / "out"])
+
+
+def test_a_lock_whose_folder_was_removed_takes_none_of_another_run(tmp_path: Path) -> None:
+    path = tmp_path / "work" / "lock"
+    with contextlib.ExitStack() as other:
+        with run_lock(path, tmp_path):
+            shutil.rmtree(path.parent)
+            other.enter_context(run_lock(path, tmp_path))
+        assert f"process {os.getpid()} on" in refusal(path)
+    assert list(path.parent.iterdir()) == []
+
+
+def test_a_folder_that_is_claimed_keeps_no_trace_of_a_finished_or_empty_run(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run = RunFolder(out, out / "done.json", {"seed": 1})
+    with run.claimed():
+        run.end()
+    assert not out.exists()
+    with run.claimed():
+        write_text(out / "done.json", json_text({"request": {"seed": 1}}))
+        run.end()
+    assert [path.name for path in out.iterdir()] == ["done.json"]
+    (out / WORK_FOLDER).mkdir()
+    (out / WORK_FOLDER / "lock").touch()  # of a run that was killed at its very end
+    again = RunFolder(out, out / "done.json", {"seed": 1})
+    assert again.is_finished
+    again.end()
+    assert [path.name for path in out.iterdir()] == ["done.json"]
+
+
+def test_a_request_with_a_name_in_another_encoding_is_known_again(tmp_path: Path) -> None:
+    request = {"source": os.fsdecode(b"s\xe9sultat")}
+    run = RunFolder(tmp_path / "out", tmp_path / "out" / "done.json", request)
+    with run.claimed():
+        pass
+    with RunFolder(tmp_path / "out", tmp_path / "out" / "done.json", request).claimed():
+        write_text(tmp_path / "out" / "done.json", json_text({"request": request}))
+    assert RunFolder(tmp_path / "out", tmp_path / "out" / "done.json", request).is_finished

@@ -230,7 +230,6 @@ def trunk(warm: Warm, root: Path, others: Path) -> None:  # noqa: ARG001
 def journal(warm: Warm, root: Path, others: Path) -> None:
     """Write what a killed analysis leaves: the journal of its finished pairs."""
     from sdd_bench.jobs.items import Item, Journal, fingerprint
-    from sdd_bench.version import __version__
 
     shutil.copytree(others / "png8" / "in" / "source", root / "in" / "source")
     _run(warm, root, *ANALYSE)
@@ -241,7 +240,7 @@ def journal(warm: Warm, root: Path, others: Path) -> None:
         result = {key: cell if key in ("name", "kind", "split") else float(cell or 0) for key, cell in row.items()}
         pair = [Path("in/source", role, f"{row['name']}.png") for role in ("blur", "gt")]
         with contextlib.chdir(root):
-            mark = fingerprint([__version__, "refuse"], *pair)
+            mark = fingerprint(["refuse"], *pair)
         found.add(Item(row["name"], None, mark), result)
 
 
