@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capture.figures import FINE_PX
+from sdd_bench.registration.grey import averaged
 from sdd_bench.registration.similarity import Similarity
 
 BLOCK_PX = 16
@@ -63,9 +64,7 @@ def _detail(grey: NDArray[Any]) -> NDArray[np.float32]:
     energy = np.zeros(fine.shape, np.float32)
     energy[:, :-1] += np.diff(fine, axis=1) ** 2
     energy[:-1] += np.diff(fine, axis=0) ** 2
-    rows, columns = grey.shape[0] // BLOCK_PX, grey.shape[1] // BLOCK_PX
-    whole = energy[: rows * BLOCK_PX, : columns * BLOCK_PX]
-    return np.asarray(cv2.resize(whole, (columns, rows), interpolation=cv2.INTER_AREA), np.float32)
+    return averaged(energy, BLOCK_PX)
 
 
 def _moved(

@@ -14,11 +14,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sdd_bench.registration.align import BlurMatch, analyse_and_match, reduced
+from sdd_bench.registration.align import BlurMatch, analyse_and_match
 from sdd_bench.registration.analysis import Analysis
-from sdd_bench.registration.blur_match import Grey, choose_radii, high_pass, local_gain, matched
+from sdd_bench.registration.blur_match import choose_radii, local_gain, matched
 from sdd_bench.registration.flow import dis_byte_flow
 from sdd_bench.registration.flow_match import normalised
+from sdd_bench.registration.grey import Grey, averaged, gradient, grey, high_pass, texture
+from sdd_bench.registration.robust import MAD_TO_SIGMA
 from sdd_bench.registration.similarity import Similarity
 from sdd_bench.registration.smooth_field import MAX_PX, SmoothField, fit_blocks, newton_step, no_field
 from sdd_bench.registration.warp import inside, sample
@@ -85,10 +87,11 @@ def find_anchor(blur: NDArray[np.floating], sharp: NDArray[np.floating]) -> Anch
         ValueError: The images differ in size or are too small, or the pair cannot be anchored: the analysis failed, or
             too few pixels are consistent.
     """
+    blur, sharp = (image.astype(np.float32, copy=False) for image in (blur, sharp))
     analysis, match = analyse_and_match(blur, sharp)
     if match is None:
         raise ValueError("the misalignment analysis failed: the two images could not be aligned")
-    small_blur, small_sharp = (reduced(image, match.scale, linear=match.linear) for image in (blur, sharp))
+    small_blur, small_sharp = (grey(averaged(image, match.scale), linear=match.linear) for image in (blur, sharp))
     field, gain = _find_field(small_blur, small_sharp, match)
     mask = _consistent(small_blur, small_sharp, match, field)
     height, width = blur.shape[:2]
@@ -197,7 +200,7 @@ def _held_out_gain(plain: _Compared, fitted: list[_Compared], folds: list[Grey])
     after: list[NDArray[np.float64]] = []
     for compared, fold in zip(fitted, folds, strict=True):
         test = fold * plain.weight * compared.weight
-        limit = 3 * 1.4826 * float(np.median(np.abs(plain.residual[test > 0]))) if (test > 0).any() else 1.0
+        limit = 3 * MAD_TO_SIGMA * float(np.median(np.abs(plain.residual[test > 0]))) if (test > 0).any() else 1.0
         for errors, residual in ((before, plain.residual), (after, compared.residual)):
             errors.append(_tile_sums(np.minimum(np.abs(residual), limit) ** 2 * test))
     sums_before, sums_after = np.concatenate(before), np.concatenate(after)
@@ -210,16 +213,15 @@ def _moved(plain: _Compared, field: SmoothField) -> _Compared:
     """Return what a small field makes of a comparison, to first order."""
     height, width = plain.model.shape
     moved = field.at(width, height)
-    across, down = (cv2.Sobel(plain.model, cv2.CV_32F, *d, scale=0.125) for d in ((1, 0), (0, 1)))
+    across, down = gradient(plain.model)
     shown = np.asarray(across * moved[..., 0] + down * moved[..., 1], np.float32)
     return _Compared(plain.matched, plain.model + shown, plain.residual - shown, plain.weight)
 
 
 def _textured(image: Grey) -> NDArray[np.bool_]:
     """Return where an image has more gradient than in its flattest 30 %."""
-    across, down = (cv2.Sobel(image, cv2.CV_32F, *d, scale=0.125) for d in ((1, 0), (0, 1)))
-    texture = cv2.GaussianBlur(across * across + down * down, (0, 0), 4)
-    return np.asarray(texture > max(float(np.percentile(texture, 30)), 1e-8))
+    energy = texture(image, 4)
+    return np.asarray(energy > max(float(np.percentile(energy, 30)), 1e-8))
 
 
 def _tile_sums(image: Grey) -> NDArray[np.float64]:

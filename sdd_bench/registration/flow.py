@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from sdd_bench.errors import UserError
 from sdd_bench.io.files import file_sha256
+from sdd_bench.registration.grey import grey
 
 if TYPE_CHECKING:
     import torch
@@ -117,8 +118,7 @@ def cached_checkpoints(model: str) -> dict[str, Path | None]:
 
 
 def _grey_bytes(image: NDArray[np.floating]) -> NDArray[np.uint8]:
-    grey = cv2.cvtColor(image.astype(np.float32, copy=False), cv2.COLOR_RGB2GRAY)
-    return np.asarray(np.clip(grey * 255 + 0.5, 0, 255), dtype=np.uint8)
+    return np.asarray(np.clip(grey(image) * 255 + 0.5, 0, 255), dtype=np.uint8)
 
 
 def _load_ptlflow(name: str, checkpoint: str, device: str) -> FlowEstimator:

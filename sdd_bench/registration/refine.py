@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sdd_bench.registration.blur_match import Grey, high_pass, local_gain, matched
+from sdd_bench.registration.blur_match import local_gain, matched
+from sdd_bench.registration.grey import Grey, gradient, high_pass
+from sdd_bench.registration.robust import spread, tukey_weight
 from sdd_bench.registration.similarity import Similarity
 
 MAX_STEPS = 4
@@ -16,9 +17,6 @@ STOP_PX = 5e-4
 MAX_ZOOM_STEP = 0.1
 MAX_SHARE = 0.7
 """A step that is this share of the one before, or less, is lengthened by what the next ones would add."""
-
-TUKEY = 4.685
-"""Tukey's constant: 95 % efficiency for Gaussian residuals."""
 
 STRIP_ROWS = 64
 SPREAD_EVERY = 3
@@ -103,8 +101,7 @@ def refine(
         plain = high_pass(matched(drawing.seen_by(found), rungs, linear=linear))
         model = plain * local_gain(plain, observed, weight)
         residual = observed - model
-        spread = 1.4826 * float(np.median(np.abs(residual[mask][::SPREAD_EVERY]))) + 1e-5
-        robust = weight * np.clip(1 - (residual / (TUKEY * spread)) ** 2, 0, None) ** 2
+        robust = weight * tukey_weight(residual, spread(residual[mask][::SPREAD_EVERY]) + 1e-5)
         overall, correlation = _likeness(plain, model, observed, weight)
         step = _solve(model, residual, np.asarray(robust, np.float32))
         share = float(step @ before) / max(float(before @ before), 1e-12)
@@ -136,8 +133,7 @@ def _solve(model: Grey, residual: Grey, weight: Grey) -> NDArray[np.float64]:
     height, width = model.shape
     reach = 0.5 * math.hypot(width, height)
     x = (np.arange(width, dtype=np.float32) - (width - 1) / 2) / np.float32(reach)
-    across = cv2.Sobel(model, cv2.CV_32F, 1, 0, scale=0.125)
-    down = cv2.Sobel(model, cv2.CV_32F, 0, 1, scale=0.125)
+    across, down = gradient(model)
     normal = np.zeros((5, 5))
     for top in range(0, height, STRIP_ROWS):
         rows = slice(top, min(top + STRIP_ROWS, height))
