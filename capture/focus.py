@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from capture.figures import FINE_PX
 from sdd_bench.registration.grey import averaged
 from sdd_bench.registration.similarity import Similarity
+from sdd_bench.registration.warp import inside
 
 BLOCK_PX = 16
 SMOOTH_BLOCKS = 1.5
@@ -75,5 +76,5 @@ def _moved(
     grid = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), axis=-1) * BLOCK_PX + (BLOCK_PX - 1) / 2
     source = (similarity.inverse().apply(grid, width, height) - (BLOCK_PX - 1) / 2) / BLOCK_PX
     x, y = (source[..., axis].astype(np.float32) for axis in (0, 1))
-    inside = (x >= 0) & (y >= 0) & (x <= columns - 1) & (y <= rows - 1)
-    return np.asarray(cv2.remap(detail, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)), inside
+    moved = cv2.remap(detail, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(moved), inside(x, y, columns, rows)

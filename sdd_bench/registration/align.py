@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from sdd_bench.registration.analysis import Analysis, name_kind
 from sdd_bench.registration.blur_match import LADDER_PX, blurred, choose_radii, matched, residual_energy
 from sdd_bench.registration.flow_match import INLIER_PX, FlowMatch, agreeing, match_flow
-from sdd_bench.registration.grey import Grey, averaged, grey
-from sdd_bench.registration.refine import MAX_STEPS, Drawing, draw, inside, refine
+from sdd_bench.registration.grey import Grey, averaged, check_sizes, grey
+from sdd_bench.registration.refine import MAX_STEPS, Drawing, draw, refine, shown
 from sdd_bench.registration.similarity import Similarity
 
 MIN_SIDE = 96
@@ -86,11 +86,8 @@ def analyse_and_match(
     blur: NDArray[np.floating], sharp: NDArray[np.floating], *, fast: bool = False
 ) -> tuple[Analysis, BlurMatch | None]:
     """Return the analysis and how the blur was matched; arguments and refusals as `analyse`, None where it failed."""
-    if blur.shape != sharp.shape:
-        raise ValueError(f"blur is {blur.shape[1]}x{blur.shape[0]}, sharp is {sharp.shape[1]}x{sharp.shape[0]}")
+    check_sizes("the analyser", MIN_SIDE, blur=blur, sharp=sharp)
     height, width = blur.shape[:2]
-    if min(height, width) < MIN_SIDE:
-        raise ValueError(f"the analyser needs sides of at least {MIN_SIDE} px, not {width}x{height}")
     scale = work_scale(width, height, fast=fast)
     small_blur, small_sharp = (averaged(image.astype(np.float32, copy=False), scale) for image in (blur, sharp))
     found = _fit(small_blur, small_sharp, fast=fast)
@@ -138,7 +135,7 @@ def _fit(blur_rgb: NDArray[np.floating], sharp_rgb: NDArray[np.floating], *, fas
     drawing = Drawing(sharp)
     match, similarity = None, start
     for _ in range(1 if fast else 2):
-        valid = inside(similarity, *blur.shape[::-1])
+        valid = shown(similarity, *blur.shape[::-1])
         model = matched(drawing.seen_by(similarity), rungs, linear=linear)
         match = match_flow(model, blur, valid, step=6, border=BORDER_PX, threshold_px=0.5)
         if match is None:

@@ -112,19 +112,13 @@ def _coordinates(
     similarity: Similarity, field: SmoothField | None, width: int, height: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return where each pixel of the blur image's frame lies in the sharp image."""
-    m = similarity.inverse().matrix(width, height)
-    x = np.arange(width, dtype=np.float64)[None, :]
-    y = np.arange(height, dtype=np.float64)[:, None]
-    if field is not None:
-        moved = field.at(width, height)
-        x, y = x + moved[..., 0], y + moved[..., 1]
-    return m[0, 0] * x + m[0, 1] * y + m[0, 2], m[1, 0] * x + m[1, 1] * y + m[1, 2]
+    return similarity.inverse().mapped(width, height, None if field is None else field.at(width, height))
 
 
 def _inside(similarity: Similarity, field: SmoothField | None, width: int, height: int) -> NDArray[np.bool_]:
     """Return the pixels at least `BORDER_PX` inside both frames."""
     x, y = _coordinates(similarity, field, width, height)
-    valid = inside(x - BORDER_PX, y - BORDER_PX, width - 2 * BORDER_PX, height - 2 * BORDER_PX)
+    valid = inside(x, y, width, height, BORDER_PX)
     valid[:BORDER_PX] = valid[-BORDER_PX:] = valid[:, :BORDER_PX] = valid[:, -BORDER_PX:] = False
     return valid
 
@@ -136,7 +130,7 @@ def _draw(sharp: Grey, similarity: Similarity, field: SmoothField | None) -> tup
     height, width = sharp.shape
     x, y = _coordinates(similarity, field, width, height)
     drawn = ndimage.map_coordinates(sharp, [y, x], order=3, mode="nearest", output=np.float32)
-    return drawn, inside(x - 1, y - 1, width - 2, height - 2)
+    return drawn, inside(x, y, width, height, 1)
 
 
 @dataclass(frozen=True)

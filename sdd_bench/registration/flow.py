@@ -21,10 +21,12 @@ from numpy.typing import NDArray
 
 from sdd_bench.errors import UserError
 from sdd_bench.io.files import file_sha256
-from sdd_bench.registration.grey import grey
+from sdd_bench.registration.grey import check_sizes, grey
 
 if TYPE_CHECKING:
     import torch
+
+DIS_IDENTITY = {"estimator": "dis", "preset": "medium"}
 
 MIN_SIDE = 32
 """DIS starts at a coarse scale that a smaller frame does not have."""
@@ -58,13 +60,29 @@ def load_flow(spec: str, device: str = "cpu") -> FlowEstimator:
     Raises:
         UserError: Unknown estimator or model, weights that cannot be had or do not fit the model.
     """
+    named = parse_flow(spec)
+    if named is None:
+        return FlowEstimator(DIS_IDENTITY, dis_flow)
+    model, identity = load_flow_model(*named, device)
+    return FlowEstimator(identity, lambda a, b: _run_model(model, named[0], a, b, device))
+
+
+def parse_flow(spec: str) -> tuple[str, str] | None:
+    """Return model and checkpoint of a flow's name, `ptlflow:MODEL[=CHECKPOINT]`; None of `dis`.
+
+    Raises:
+        UserError: Neither of the two.
+
+    >>> parse_flow("ptlflow:raft_small"), parse_flow("ptlflow:raft=weights/raft.pth"), parse_flow("dis")
+    (('raft_small', ''), ('raft', 'weights/raft.pth'), None)
+    """
     if spec == "dis":
-        return FlowEstimator({"estimator": "dis", "preset": "medium"}, dis_flow)
+        return None
     kind, _, rest = spec.partition(":")
     model, _, checkpoint = rest.partition("=")
     if kind != "ptlflow" or not model:
         raise UserError(f"flow {spec!r}: expected 'dis' or 'ptlflow:MODEL[=CHECKPOINT]'")
-    return _load_ptlflow(model, checkpoint, device)
+    return model, checkpoint
 
 
 def dis_flow(a: NDArray[np.floating], b: NDArray[np.floating]) -> Flow:
@@ -83,10 +101,7 @@ def dis_flow(a: NDArray[np.floating], b: NDArray[np.floating]) -> Flow:
     Reference:
         T. Kroeger, R. Timofte, D. Dai, L. Van Gool. Fast Optical Flow using Dense Inverse Search. ECCV 2016.
     """
-    if a.shape != b.shape:
-        raise ValueError(f"images of one size expected, not {a.shape} and {b.shape}")
-    if min(a.shape[:2]) < MIN_SIDE:
-        raise ValueError(f"DIS flow needs at least {MIN_SIDE} px a side, not {a.shape[1]}x{a.shape[0]}")
+    check_sizes("DIS flow", MIN_SIDE, a=a, b=b)
     return dis_byte_flow(_grey_bytes(a), _grey_bytes(b))
 
 
@@ -119,15 +134,6 @@ def cached_checkpoints(model: str) -> dict[str, Path | None]:
 
 def _grey_bytes(image: NDArray[np.floating]) -> NDArray[np.uint8]:
     return np.asarray(np.clip(grey(image) * 255 + 0.5, 0, 255), dtype=np.uint8)
-
-
-def _load_ptlflow(name: str, checkpoint: str, device: str) -> FlowEstimator:
-    model, identity = load_flow_model(name, checkpoint, device)
-
-    def estimate(a: NDArray[np.floating], b: NDArray[np.floating]) -> Flow:
-        return _run_model(model, name, a, b, device)
-
-    return FlowEstimator(identity, estimate)
 
 
 def load_flow_model(name: str, checkpoint: str, device: str) -> tuple[torch.nn.Module, dict[str, str]]:

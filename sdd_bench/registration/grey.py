@@ -21,6 +21,27 @@ HIGH_PASS_PX = 10.0
 """Standard deviation of the Gaussian in which the mean is taken that `high_pass` removes."""
 
 
+def check_sizes(what: str, min_side_px: int, **images: NDArray[Any]) -> None:
+    """Refuse images of different shapes, or too small for what is done with them.
+
+    Args:
+        what: Named where the images are too small.
+        min_side_px: Smallest height and width.
+        images: Role to image, (H, W) or (H, W, C).
+
+    Raises:
+        ValueError: The shapes differ, or a side is too small.
+    """
+    shapes = {role: image.shape for role, image in images.items()}
+    sizes = {role: f"{width}x{height}" for role, (height, width, *_) in shapes.items()}
+    if len(set(shapes.values())) > 1:
+        found = sizes if len(set(sizes.values())) > 1 else shapes
+        raise ValueError(", ".join(f"{role} is {one}" for role, one in found.items()) + ": expected one size")
+    for role, shape in shapes.items():
+        if min(shape[:2]) < min_side_px:
+            raise ValueError(f"{what} needs sides of at least {min_side_px} px, not {sizes[role]}")
+
+
 def grey(image: NDArray[np.floating], *, linear: bool = False) -> Grey:
     """Return an image as grey values in [0, 1]: the sum of its light if `linear`, else the sum of its values.
 

@@ -11,6 +11,7 @@ from sdd_bench.registration.blur_match import local_gain, matched
 from sdd_bench.registration.grey import Grey, gradient, high_pass
 from sdd_bench.registration.robust import spread, tukey_weight
 from sdd_bench.registration.similarity import Similarity
+from sdd_bench.registration.warp import inside
 
 MAX_STEPS = 4
 STOP_PX = 5e-4
@@ -29,7 +30,7 @@ def draw(sharp: Grey, similarity: Similarity) -> tuple[Grey, NDArray[np.bool_]]:
         sharp: (H, W) grey.
         similarity: Maps sharp to blur.
     """
-    return Drawing(sharp).seen_by(similarity), inside(similarity, sharp.shape[1], sharp.shape[0])
+    return Drawing(sharp).seen_by(similarity), shown(similarity, sharp.shape[1], sharp.shape[0])
 
 
 class Drawing:
@@ -55,12 +56,12 @@ class Drawing:
         )
 
 
-def inside(similarity: Similarity, width: int, height: int) -> NDArray[np.bool_]:
+def shown(similarity: Similarity, width: int, height: int) -> NDArray[np.bool_]:
     """Return where a frame drawn by a similarity shows what lies within it, (H, W); arguments as `draw`."""
     m = similarity.inverse().matrix(width, height).astype(np.float32)
     x, y = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)[:, None]
     at_x, at_y = m[0, 0] * x + (m[0, 1] * y + m[0, 2]), m[1, 0] * x + (m[1, 1] * y + m[1, 2])
-    return np.asarray((at_x >= 1) & (at_y >= 1) & (at_x <= width - 2) & (at_y <= height - 2))
+    return inside(at_x, at_y, width, height, 1)
 
 
 def refine(

@@ -64,9 +64,12 @@ def remapped(b: NDArray[np.floating], flow_a_to_b: NDArray[np.floating]) -> NDAr
     return np.asarray(drawn, np.float32)
 
 
-def inside(x: NDArray[np.floating], y: NDArray[np.floating], width: int, height: int) -> NDArray[np.bool_]:
-    """Return where coordinates fall within the centres of the outermost pixels of a frame."""
-    return np.asarray((x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1))
+def inside(
+    x: NDArray[np.floating], y: NDArray[np.floating], width: int, height: int, margin_px: int = 0
+) -> NDArray[np.bool_]:
+    """Return where coordinates fall within the centres of the outermost pixels of a frame less a margin."""
+    right, bottom = width - 1 - margin_px, height - 1 - margin_px
+    return np.asarray((x >= margin_px) & (x <= right) & (y >= margin_px) & (y <= bottom))
 
 
 def sample(
