@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sdd_bench.registration.flow import DIS_IDENTITY, dis_flow, flow_of_batch, load_flow_model, parse_flow
+from sdd_bench.registration.flow import DIS_IDENTITY, dis_flow, parse_flow
+from sdd_bench.registration.ptlflow_models import flow_of_batch, load_flow_model
 
 Flow = Callable[[Tensor, Tensor], Tensor]
 """(first, second), both (N, 3, H, W) in [0, 1], to the flow from first to second, (N, 2, H, W) in pixels."""
