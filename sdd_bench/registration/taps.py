@@ -37,7 +37,8 @@ def sample_with_taps(
 def doubled(image: NDArray[np.floating]) -> list[NDArray[np.floating]]:
     """Return the channels of the band-limited image at twice the density, each (2H - 1, 2W - 1).
 
-    Pixel (2i, 2j) is pixel (i, j) of the image. The image is continued by mirroring about its outermost pixels (a cosine transform of type I, padded with zeros).
+    Pixel (2i, 2j) is pixel (i, j) of the image, which is continued by mirroring about its outermost pixels (a cosine
+    transform of type I, padded with zeros).
 
     >>> doubled(np.array([[[0.0], [1.0], [0.0], [1.0], [0.0]]] * 3))[0][0, ::2].round(6).tolist()
     [0.0, 1.0, 0.0, 1.0, 0.0]
