@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sdd_bench.registration.grey import resized_by_area
 from sdd_bench.registration.similarity import Similarity
 
 Plane = NDArray[np.float32]
@@ -60,7 +61,7 @@ def dead_pixels(blur: NDArray[np.float32], gt: NDArray[np.float32], similarity: 
 def _mean_size(detail: Plane) -> Plane:
     """Return the mean absolute value around each block of `BLOCK_PX`, the last one of a row also for a remainder."""
     size = (max(1, detail.shape[1] // BLOCK_PX), max(1, detail.shape[0] // BLOCK_PX))
-    return np.asarray(cv2.blur(cv2.resize(np.abs(detail), size, interpolation=cv2.INTER_AREA), (5, 5)), np.float32)
+    return np.asarray(cv2.blur(resized_by_area(np.abs(detail), size), (5, 5)), np.float32)
 
 
 def _peaks(least: Plane, means: list[Plane]) -> Iterator[tuple[int, int]]:

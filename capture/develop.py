@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from sdd_bench.errors import UserError
 from sdd_bench.io.images import IMAGE_SUFFIXES, read_pixels, to_pixels
 from sdd_bench.io.srgb import encode_srgb
+from sdd_bench.registration.grey import averaged
 
 RAW_SUFFIXES = (
     ".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".fff", ".iiq", ".kdc", ".mef", ".mos", ".mrw",
@@ -226,9 +227,7 @@ def _develop_dump(path: Path, how: Development, white_balance: WhiteBalance) -> 
 
 def _halved(pixels: NDArray[Any]) -> NDArray[Any]:
     """Return the mean of every 2x2 pixels, rounded; an odd last row or column is left out."""
-    height, width = pixels.shape[0] // 2, pixels.shape[1] // 2
-    even = pixels[: 2 * height, : 2 * width]
-    return np.asarray(cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA)) if min(even.shape) else pixels
+    return averaged(pixels, 2) if min(pixels.shape[:2]) > 1 else pixels
 
 
 def _binned(levels: NDArray[np.uint16], pattern: str) -> NDArray[np.float32]:

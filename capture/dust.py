@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sdd_bench.io.srgb import decode_srgb
+from sdd_bench.registration.grey import averaged
 from sdd_bench.registration.similarity import Similarity
 
 Plane = NDArray[np.float32]
@@ -99,9 +100,7 @@ def _dust_of(own: list[Plane], other: list[Plane], deviation: float, matching: f
 
 def _evened(image: NDArray[np.float32]) -> tuple[Plane, NDArray[np.float32]]:
     """Return the reduced light of a shot over that around, and where dust can be seen, 1 or 0."""
-    height, width = (max(1, side // FACTOR) for side in image.shape[:2])
-    whole = image[: height * FACTOR, : width * FACTOR]
-    small = np.asarray(cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA), np.float32)
+    small = averaged(image, FACTOR)
     grey = _plane(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY))
     light = decode_srgb(grey)
     clear = (small.max(axis=2) < BRIGHT) & (grey > DARK)

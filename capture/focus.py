@@ -15,7 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capture.figures import FINE_PX
+from sdd_bench.registration.grey import averaged
 from sdd_bench.registration.similarity import Similarity
+from sdd_bench.registration.warp import inside
 
 BLOCK_PX = 16
 SMOOTH_BLOCKS = 1.5
@@ -63,9 +65,7 @@ def _detail(grey: NDArray[Any]) -> NDArray[np.float32]:
     energy = np.zeros(fine.shape, np.float32)
     energy[:, :-1] += np.diff(fine, axis=1) ** 2
     energy[:-1] += np.diff(fine, axis=0) ** 2
-    rows, columns = grey.shape[0] // BLOCK_PX, grey.shape[1] // BLOCK_PX
-    whole = energy[: rows * BLOCK_PX, : columns * BLOCK_PX]
-    return np.asarray(cv2.resize(whole, (columns, rows), interpolation=cv2.INTER_AREA), np.float32)
+    return averaged(energy, BLOCK_PX)
 
 
 def _moved(
@@ -76,5 +76,5 @@ def _moved(
     grid = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), axis=-1) * BLOCK_PX + (BLOCK_PX - 1) / 2
     source = (similarity.inverse().apply(grid, width, height) - (BLOCK_PX - 1) / 2) / BLOCK_PX
     x, y = (source[..., axis].astype(np.float32) for axis in (0, 1))
-    inside = (x >= 0) & (y >= 0) & (x <= columns - 1) & (y <= rows - 1)
-    return np.asarray(cv2.remap(detail, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)), inside
+    moved = cv2.remap(detail, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(moved), inside(x, y, columns, rows)

@@ -160,4 +160,4 @@ def _measure(blur: NDArray[Any], gt: NDArray[Any]) -> dict[str, Any]:
 def _similarity(figures: dict[str, Any]) -> Similarity | None:
     if figures["kind"] == "failed":
         return None
-    return Similarity(*(float(figures[name]) for name in ("zoom", "rotation_deg", "shift_x_px", "shift_y_px")))
+    return Similarity.of_row(figures)

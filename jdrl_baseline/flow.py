@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sdd_bench.errors import UserError
-from sdd_bench.registration.flow import dis_flow, flow_of_batch, load_flow_model
+from sdd_bench.registration.flow import DIS_IDENTITY, dis_flow, parse_flow
+from sdd_bench.registration.ptlflow_models import flow_of_batch, load_flow_model
 
 Flow = Callable[[Tensor, Tensor], Tensor]
 """(first, second), both (N, 3, H, W) in [0, 1], to the flow from first to second, (N, 2, H, W) in pixels."""
@@ -23,13 +23,10 @@ def load_training_flow(spec: str, device: torch.device | str) -> tuple[Flow, dic
     Raises:
         UserError: Unknown estimator or model, weights that cannot be had.
     """
-    if spec == "dis":
-        return dis, {"estimator": "dis", "preset": "medium"}
-    kind, _, rest = spec.partition(":")
-    name, _, checkpoint = rest.partition("=")
-    if kind != "ptlflow" or not name:
-        raise UserError(f"flow {spec!r}: expected 'dis' or 'ptlflow:MODEL[=CHECKPOINT]'")
-    model, identity = load_flow_model(name, checkpoint, str(device))
+    named = parse_flow(spec)
+    if named is None:
+        return dis, DIS_IDENTITY
+    model, identity = load_flow_model(*named, str(device))
 
     def estimate(first: Tensor, second: Tensor) -> Tensor:
         with torch.autocast(first.device.type, enabled=False):

@@ -21,7 +21,7 @@ FLOORS = (
 """Foundations, subjects, and what people use; from the ground up. Names without a package lie in sdd_bench."""
 
 ONE_FILE = {
-    "ptlflow": ("sdd_bench/registration/flow.py",),
+    "ptlflow": ("sdd_bench/registration/ptlflow_models.py",),
     "lpips": ("sdd_bench/metrics/lpips.py",),
     "h5py": (
         "sdd_bench/datasets/store.py",

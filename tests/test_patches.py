@@ -99,3 +99,13 @@ def test_cut_returns_the_pixels_of_each_level() -> None:
     np.testing.assert_array_equal(pieces[5], frame[64:128, 64:128])
     half = cv2.resize(frame, (128, 64), interpolation=cv2.INTER_AREA)
     np.testing.assert_array_equal(pieces[9], half[:, 64:128])
+
+
+def test_sharpness_does_not_depend_on_where_in_memory_a_frame_lies(photo: np.ndarray) -> None:
+    frame = (photo * 255).astype(np.uint8)
+    recipe = Recipe("small", scales=(0.5,), window_px=64)
+    found, kept = set(), []
+    for size in (1, 1000, 1016, 2032, 3048, 4064, 5080, 6096):
+        kept.append(np.empty(size, np.uint8))  # the next arrays lie elsewhere
+        found.add(tuple(choose_windows(frame, recipe)))
+    assert len(found) == 1

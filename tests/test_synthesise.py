@@ -39,10 +39,6 @@ def truth(root: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def similarity_of(row: dict[str, str]) -> Similarity:
-    return Similarity(*(float(row[c]) for c in ("zoom", "rotation_deg", "shift_x_px", "shift_y_px")))
-
-
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three pairs of 256x192 from the photographs inside scikit-image."""
@@ -63,7 +59,7 @@ def test_layout_and_columns(made: Path) -> None:
 
 def test_gt_is_the_aligned_truth_moved_as_the_table_says(made: Path) -> None:
     for row in truth(made):
-        similarity = similarity_of(row)
+        similarity = Similarity.of_row(row)
         gt, aligned = (read_image(made / role / f"{row['name']}.png") for role in ("gt", "truth/aligned"))
         # The similarity maps gt to blur: a pixel of the aligned frame lies in gt where its inverse says.
         back, valid = warp(gt, similarity.inverse().flow(256, 192), "lanczos4")

@@ -58,7 +58,7 @@ def _devices() -> Iterator[str]:
 def _flow(models: tuple[str, ...]) -> Iterator[str]:
     from torch import hub
 
-    from sdd_bench.registration.flow import cached_checkpoints, ptlflow_models
+    from sdd_bench.registration.ptlflow_models import cached_checkpoints, ptlflow_models
 
     yield "dis: ready (OpenCV, no weights)"
     known = ptlflow_models()

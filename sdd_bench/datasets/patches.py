@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sdd_bench.io.images import Pixels
+from sdd_bench.registration.grey import gradient
 
 SOBEL_KERNELS = (3, 7, 11, 15)
 
@@ -141,12 +142,9 @@ def sobel_sums(grey: NDArray[np.integer], origins: list[tuple[int, int]], window
     source = grey.astype(np.float32)
     for column, kernel in enumerate(SOBEL_KERNELS):
         # The unnormalised kernels of 15 reach 2^26; the scale keeps float32 sums far from their limits.
-        scale = 1.0 / 4.0 ** (kernel - 1)
-        magnitude = cv2.magnitude(
-            cv2.Sobel(source, cv2.CV_32F, 1, 0, ksize=kernel, scale=scale),
-            cv2.Sobel(source, cv2.CV_32F, 0, 1, ksize=kernel, scale=scale),
-        )
-        total = cv2.integral(magnitude, sdepth=cv2.CV_64F)
+        right, down = gradient(source, kernel, 1.0 / 4.0 ** (kernel - 1))
+        # The last bit of cv2.magnitude depends on where in memory the frame lies.
+        total = cv2.integral(np.sqrt(right * right + down * down), sdepth=cv2.CV_64F)
         sums[:, column] = (
             total[y + window_px, x + window_px] - total[y, x + window_px] - total[y + window_px, x] + total[y, x]
         )

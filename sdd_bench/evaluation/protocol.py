@@ -36,7 +36,7 @@ class Protocol:
     Attributes:
         id: Name and version.
         truth: `as is`; `warped to prediction`: the sharp image drawn into each prediction's frame by flow; `anchored`:
-            drawn into the blur image's frame once per pair, see `geometry.anchor`.
+            drawn into the blur image's frame once per pair, see `registration.anchor`.
         interpolation: Of that drawing.
         grid: `identity` (align_corners=True); `release-2023`: see `release_grid`; or the version of the anchor, and
             what else may move it.

@@ -13,19 +13,15 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sdd_bench.io.srgb import decode_srgb, encode_srgb
 from sdd_bench.registration.analysis import Analysis, name_kind
-from sdd_bench.registration.blur_match import LADDER_PX, Grey, blurred, choose_radii, matched, residual_energy
+from sdd_bench.registration.blur_match import LADDER_PX, blurred, choose_radii, matched, residual_energy
 from sdd_bench.registration.flow_match import INLIER_PX, FlowMatch, agreeing, match_flow
-from sdd_bench.registration.refine import MAX_STEPS, Drawing, draw, inside, refine
+from sdd_bench.registration.grey import Grey, averaged, check_sizes, grey
+from sdd_bench.registration.refine import MAX_STEPS, Drawing, draw, refine, shown
 from sdd_bench.registration.similarity import Similarity
-
-LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
-"""Of the primaries of sRGB (IEC 61966-2-1)."""
 
 MIN_SIDE = 96
 WORK_PIXELS = 2_400_000
@@ -90,13 +86,11 @@ def analyse_and_match(
     blur: NDArray[np.floating], sharp: NDArray[np.floating], *, fast: bool = False
 ) -> tuple[Analysis, BlurMatch | None]:
     """Return the analysis and how the blur was matched; arguments and refusals as `analyse`, None where it failed."""
-    if blur.shape != sharp.shape:
-        raise ValueError(f"blur is {blur.shape[1]}x{blur.shape[0]}, sharp is {sharp.shape[1]}x{sharp.shape[0]}")
+    check_sizes("the analyser", MIN_SIDE, blur=blur, sharp=sharp)
     height, width = blur.shape[:2]
-    if min(height, width) < MIN_SIDE:
-        raise ValueError(f"the analyser needs sides of at least {MIN_SIDE} px, not {width}x{height}")
     scale = work_scale(width, height, fast=fast)
-    found = _fit(_averaged(blur, scale), _averaged(sharp, scale), fast=fast)
+    small_blur, small_sharp = (averaged(image.astype(np.float32, copy=False), scale) for image in (blur, sharp))
+    found = _fit(small_blur, small_sharp, fast=fast)
     if found is None:
         return Analysis(Similarity(), *(math.nan,) * 5, 0.0, "failed"), None
     similarity = _enlarged(found.similarity, scale, width, height)
@@ -141,7 +135,7 @@ def _fit(blur_rgb: NDArray[np.floating], sharp_rgb: NDArray[np.floating], *, fas
     drawing = Drawing(sharp)
     match, similarity = None, start
     for _ in range(1 if fast else 2):
-        valid = inside(similarity, *blur.shape[::-1])
+        valid = shown(similarity, *blur.shape[::-1])
         model = matched(drawing.seen_by(similarity), rungs, linear=linear)
         match = match_flow(model, blur, valid, step=6, border=BORDER_PX, threshold_px=0.5)
         if match is None:
@@ -189,7 +183,7 @@ def _coarse(blur: Grey, sharp: Grey) -> Similarity | None:
     while blur.size / factor**2 > COARSE_PIXELS:
         factor += 1
     height, width = blur.shape
-    small_sharp, small_blur = (_averaged(image, factor) for image in (sharp, blur))
+    small_sharp, small_blur = (averaged(image, factor) for image in (sharp, blur))
     everywhere = np.ones(small_blur.shape, bool)
     best: FlowMatch | None = None
     for radius in COARSE_RADII_PX:
@@ -202,38 +196,6 @@ def _coarse(blur: Grey, sharp: Grey) -> Similarity | None:
     if best is None or best.inliers < MIN_INLIERS:
         return None
     return _enlarged(best.similarity, factor, width, height)
-
-
-def reduced(image: NDArray[np.floating], scale: int, *, linear: bool = False) -> Grey:
-    """Return an image as grey, averaged over scale x scale pixels; a remainder on the right and below is left out.
-
-    Args:
-        image: (H, W, 3) float RGB in [0, 1].
-        scale: Of `work_scale`.
-        linear: As in `grey`.
-    """
-    return grey(_averaged(image, scale), linear=linear)
-
-
-def grey(image: NDArray[np.floating], *, linear: bool = False) -> Grey:
-    """Return an image as grey values in [0, 1], of the sum of its light if `linear`, else the sum of its values.
-
-    What blurs light in each colour blurs the sum of the light; with the sum of the values a pair blurred in light was
-    .002 to .017 px off, with that of the light .002 to .004 px.
-    """
-    if linear:
-        light = decode_srgb(np.clip(image, 0, 1).astype(np.float32, copy=False))
-        return encode_srgb(np.asarray(light @ LUMINANCE, np.float32))
-    return np.asarray(cv2.cvtColor(image.astype(np.float32, copy=False), cv2.COLOR_RGB2GRAY), np.float32)
-
-
-def _averaged(image: NDArray[np.floating], scale: int) -> NDArray[np.float32]:
-    whole = image.astype(np.float32, copy=False)
-    if scale == 1:
-        return whole
-    height, width = image.shape[0] // scale, image.shape[1] // scale
-    whole = whole[: height * scale, : width * scale]
-    return np.asarray(cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _enlarged(similarity: Similarity, scale: int, width: int, height: int) -> Similarity:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
 
 from sdd_bench.registration.similarity import Similarity
 
@@ -44,21 +43,11 @@ class Analysis:
     confidence: float
     kind: str
 
-    def row(self) -> dict[str, Any]:
+    def row(self) -> dict[str, float | str]:
         """Return the numbers under the names of misalignment.csv; NaN where the analysis failed."""
-        return {
-            "zoom": self.similarity.zoom,
-            "shift_x_px": self.similarity.shift_x_px,
-            "shift_y_px": self.similarity.shift_y_px,
-            "rotation_deg": self.similarity.rotation_deg,
-            "corner_px": self.corner_px,
-            "residual_median_px": self.residual_median_px,
-            "residual_p95_px": self.residual_p95_px,
-            "blur_radius_px": self.blur_radius_px,
-            "gain": self.gain,
-            "confidence": self.confidence,
-            "kind": self.kind,
-        } | (dict.fromkeys(NUMBERS, math.nan) if self.kind == "failed" else {})
+        found = asdict(self.similarity) | asdict(self)
+        numbers = {name: math.nan if self.kind == "failed" else found[name] for name in NUMBERS}
+        return numbers | {"confidence": self.confidence, "kind": self.kind}
 
 
 def name_kind(similarity: Similarity, corner_px: float, width: int, height: int) -> str:

@@ -14,11 +14,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sdd_bench.registration.align import BlurMatch, analyse_and_match, reduced
+from sdd_bench.registration.align import BlurMatch, analyse_and_match
 from sdd_bench.registration.analysis import Analysis
-from sdd_bench.registration.blur_match import Grey, choose_radii, high_pass, local_gain, matched
+from sdd_bench.registration.blur_match import choose_radii, local_gain, matched
 from sdd_bench.registration.flow import dis_byte_flow
 from sdd_bench.registration.flow_match import normalised
+from sdd_bench.registration.grey import Grey, averaged, gradient, grey, high_pass, texture
+from sdd_bench.registration.robust import MAD_TO_SIGMA
 from sdd_bench.registration.similarity import Similarity
 from sdd_bench.registration.smooth_field import MAX_PX, SmoothField, fit_blocks, newton_step, no_field
 from sdd_bench.registration.warp import inside, sample
@@ -85,10 +87,11 @@ def find_anchor(blur: NDArray[np.floating], sharp: NDArray[np.floating]) -> Anch
         ValueError: The images differ in size or are too small, or the pair cannot be anchored: the analysis failed, or
             too few pixels are consistent.
     """
+    blur, sharp = (image.astype(np.float32, copy=False) for image in (blur, sharp))
     analysis, match = analyse_and_match(blur, sharp)
     if match is None:
         raise ValueError("the misalignment analysis failed: the two images could not be aligned")
-    small_blur, small_sharp = (reduced(image, match.scale, linear=match.linear) for image in (blur, sharp))
+    small_blur, small_sharp = (grey(averaged(image, match.scale), linear=match.linear) for image in (blur, sharp))
     field, gain = _find_field(small_blur, small_sharp, match)
     mask = _consistent(small_blur, small_sharp, match, field)
     height, width = blur.shape[:2]
@@ -109,19 +112,13 @@ def _coordinates(
     similarity: Similarity, field: SmoothField | None, width: int, height: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return where each pixel of the blur image's frame lies in the sharp image."""
-    m = similarity.inverse().matrix(width, height)
-    x = np.arange(width, dtype=np.float64)[None, :]
-    y = np.arange(height, dtype=np.float64)[:, None]
-    if field is not None:
-        moved = field.at(width, height)
-        x, y = x + moved[..., 0], y + moved[..., 1]
-    return m[0, 0] * x + m[0, 1] * y + m[0, 2], m[1, 0] * x + m[1, 1] * y + m[1, 2]
+    return similarity.inverse().mapped(width, height, None if field is None else field.at(width, height))
 
 
 def _inside(similarity: Similarity, field: SmoothField | None, width: int, height: int) -> NDArray[np.bool_]:
     """Return the pixels at least `BORDER_PX` inside both frames."""
     x, y = _coordinates(similarity, field, width, height)
-    valid = inside(x - BORDER_PX, y - BORDER_PX, width - 2 * BORDER_PX, height - 2 * BORDER_PX)
+    valid = inside(x, y, width, height, BORDER_PX)
     valid[:BORDER_PX] = valid[-BORDER_PX:] = valid[:, :BORDER_PX] = valid[:, -BORDER_PX:] = False
     return valid
 
@@ -133,7 +130,7 @@ def _draw(sharp: Grey, similarity: Similarity, field: SmoothField | None) -> tup
     height, width = sharp.shape
     x, y = _coordinates(similarity, field, width, height)
     drawn = ndimage.map_coordinates(sharp, [y, x], order=3, mode="nearest", output=np.float32)
-    return drawn, inside(x - 1, y - 1, width - 2, height - 2)
+    return drawn, inside(x, y, width, height, 1)
 
 
 @dataclass(frozen=True)
@@ -197,7 +194,7 @@ def _held_out_gain(plain: _Compared, fitted: list[_Compared], folds: list[Grey])
     after: list[NDArray[np.float64]] = []
     for compared, fold in zip(fitted, folds, strict=True):
         test = fold * plain.weight * compared.weight
-        limit = 3 * 1.4826 * float(np.median(np.abs(plain.residual[test > 0]))) if (test > 0).any() else 1.0
+        limit = 3 * MAD_TO_SIGMA * float(np.median(np.abs(plain.residual[test > 0]))) if (test > 0).any() else 1.0
         for errors, residual in ((before, plain.residual), (after, compared.residual)):
             errors.append(_tile_sums(np.minimum(np.abs(residual), limit) ** 2 * test))
     sums_before, sums_after = np.concatenate(before), np.concatenate(after)
@@ -210,16 +207,15 @@ def _moved(plain: _Compared, field: SmoothField) -> _Compared:
     """Return what a small field makes of a comparison, to first order."""
     height, width = plain.model.shape
     moved = field.at(width, height)
-    across, down = (cv2.Sobel(plain.model, cv2.CV_32F, *d, scale=0.125) for d in ((1, 0), (0, 1)))
+    across, down = gradient(plain.model)
     shown = np.asarray(across * moved[..., 0] + down * moved[..., 1], np.float32)
     return _Compared(plain.matched, plain.model + shown, plain.residual - shown, plain.weight)
 
 
 def _textured(image: Grey) -> NDArray[np.bool_]:
     """Return where an image has more gradient than in its flattest 30 %."""
-    across, down = (cv2.Sobel(image, cv2.CV_32F, *d, scale=0.125) for d in ((1, 0), (0, 1)))
-    texture = cv2.GaussianBlur(across * across + down * down, (0, 0), 4)
-    return np.asarray(texture > max(float(np.percentile(texture, 30)), 1e-8))
+    energy = texture(image, 4)
+    return np.asarray(energy > max(float(np.percentile(energy, 30)), 1e-8))
 
 
 def _tile_sums(image: Grey) -> NDArray[np.float64]:

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sdd_bench.registration.disk import Spectrum
+from sdd_bench.registration.grey import Grey, high_pass, resized_by_area, smooth_thumbnail
 
-Grey = NDArray[np.float32]
 Rungs = NDArray[np.uint8]
 
 DRAWN_PX = (0.0, 0.75, 1.25, 1.75, 2.25, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.5, 11.0, 12.5, 14.0, 16.0, 18.0, 20.0)
@@ -35,10 +35,9 @@ def _ladder() -> tuple[float, ...]:
 LADDER_PX = _ladder()
 """Disk radius of every rung."""
 
-HIGH_PASS_PX = 10.0
 GAIN_PX = 40.0
 CHOICE_PX = 24.0
-"""Standard deviations of the windows in which means, gain and the choice of a radius are taken."""
+"""Standard deviations of the windows in which the gain and the choice of a radius are taken."""
 
 FINE_PX = 3.0
 """Disks up to this radius are told apart at full size, larger ones on reduced images."""
@@ -59,30 +58,6 @@ CURVE_POWER = 1.6
 fast beyond, over the radius itself before (.14 px off at a radius of 4 px, .12 px at 3.4 px)."""
 
 
-def smooth(image: Grey, deviation_px: float) -> Grey:
-    """Return an image under a Gaussian; wide ones are applied to a reduced image, within a percent of the same."""
-    factor = 1
-    while deviation_px / factor >= 5:
-        factor *= 2
-    if factor == 1:
-        return np.asarray(cv2.GaussianBlur(image, (0, 0), deviation_px), np.float32)
-    height, width = image.shape
-    return np.asarray(cv2.resize(_thumbnail(image, deviation_px, factor), (width, height)), np.float32)
-
-
-def _thumbnail(image: Grey, deviation_px: float, factor: int) -> Grey:
-    """Return an image under a Gaussian at one pixel in factor x factor."""
-    size = (max(1, round(image.shape[1] / factor)), max(1, round(image.shape[0] / factor)))
-    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    # averaging and bilinear enlarging spread by about a quarter of a squared small pixel themselves
-    return np.asarray(cv2.GaussianBlur(small, (0, 0), math.sqrt((deviation_px / factor) ** 2 - 0.25)), np.float32)
-
-
-def high_pass(image: Grey) -> Grey:
-    """Return an image less its local mean."""
-    return image - smooth(image, HIGH_PASS_PX)
-
-
 def local_gain(model: Grey, observed: Grey, weight: Grey) -> Grey:
     """Return the factor that fits a high-passed model to what is observed, smooth over the frame.
 
@@ -93,7 +68,7 @@ def local_gain(model: Grey, observed: Grey, weight: Grey) -> Grey:
     """
     weighted = model * weight
     height, width = model.shape
-    square, product = (_thumbnail(weighted * image, GAIN_PX, 16) for image in (model, observed))
+    square, product = (smooth_thumbnail(weighted * image, GAIN_PX, 16) for image in (model, observed))
     overall = float(product.mean()) / max(float(square.mean()), 1e-9)
     floor = max(float(square.mean()) * 1e-3, 1e-9)
     gain = np.clip((product + overall * floor) / (square + floor), 0.5 * abs(overall), 2 * abs(overall))
@@ -130,7 +105,8 @@ def choose_radii(drawn: Grey, blur: Grey, valid: NDArray[np.bool_], scale: int =
     cell = CELL_PX * scale
     size = (max(1, width // cell), max(1, height // cell))
     weight = valid.astype(np.float32)
-    small, small_blur, small_weight = (_averaged(image, scale) for image in (drawn, blur, weight))
+    reduced_size = (width // scale, height // scale)
+    small, small_blur, small_weight = (resized_by_area(image, reduced_size) for image in (drawn, blur, weight))
     disks = [index for index, radius in enumerate(DRAWN_PX) if not 0 < radius <= scale / 2]  # others are points there
     energies = _energies(disks, small, small_blur, small_weight, scale, size, linear=linear)
     place = _settle_large(_least_place(energies, disks), energies, disks)
@@ -143,11 +119,6 @@ def choose_radii(drawn: Grey, blur: Grey, valid: NDArray[np.bool_], scale: int =
             place = np.where(fine, again, place)
     rungs = np.round(_without_rare(place) * BLENDS).astype(np.uint8)
     return np.asarray(cv2.resize(cv2.medianBlur(rungs, 5), (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
-
-
-def _averaged(image: Grey, scale: int) -> Grey:
-    size = (image.shape[1] // scale, image.shape[0] // scale)
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.float32) if scale > 1 else image
 
 
 def _energies(
@@ -171,7 +142,7 @@ def _energies(
     for place, index in enumerate(disks):
         model = high_pass(spectrum.under_disk(DRAWN_PX[index] / factor))
         residual = observed - local_gain(model, observed, weight) * model
-        small = cv2.resize(residual * residual * weight, size, interpolation=cv2.INTER_AREA)
+        small = resized_by_area(residual * residual * weight, size)
         energies[place] = cv2.GaussianBlur(small, (0, 0), deviation)
     return energies
 

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sdd_bench.io.srgb import decode_srgb, encode_srgb
-
-Grey = NDArray[np.float32]
+from sdd_bench.registration.grey import Grey
 
 
 @lru_cache(maxsize=256)

@@ -1,29 +1,23 @@
-"""Dense optical flow: OpenCV's DIS, which needs no weights, and every model of ptlflow.
+"""Dense optical flow by name: OpenCV's DIS, which needs no weights, or a model of ptlflow.
 
-The only file that imports ptlflow. `flow_a_to_b` has a's shape and says where each pixel of a lies in b.
+`flow_a_to_b` has a's shape and says where each pixel of a lies in b.
 """
 
 from __future__ import annotations
 
-import contextlib
-import io
-import logging
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from sdd_bench.errors import UserError
-from sdd_bench.io.files import file_sha256
+from sdd_bench.registration.grey import check_sizes, grey
+from sdd_bench.registration.ptlflow_models import load_flow_model, model_flow
 
-if TYPE_CHECKING:
-    import torch
+DIS_IDENTITY = {"estimator": "dis", "preset": "medium"}
 
 MIN_SIDE = 32
 """DIS starts at a coarse scale that a smaller frame does not have."""
@@ -57,13 +51,29 @@ def load_flow(spec: str, device: str = "cpu") -> FlowEstimator:
     Raises:
         UserError: Unknown estimator or model, weights that cannot be had or do not fit the model.
     """
+    named = parse_flow(spec)
+    if named is None:
+        return FlowEstimator(DIS_IDENTITY, dis_flow)
+    model, identity = load_flow_model(*named, device)
+    return FlowEstimator(identity, lambda a, b: model_flow(model, named[0], a, b, device))
+
+
+def parse_flow(spec: str) -> tuple[str, str] | None:
+    """Return model and checkpoint of a flow's name, `ptlflow:MODEL[=CHECKPOINT]`; None of `dis`.
+
+    Raises:
+        UserError: Neither of the two.
+
+    >>> parse_flow("ptlflow:raft_small"), parse_flow("ptlflow:raft=weights/raft.pth"), parse_flow("dis")
+    (('raft_small', ''), ('raft', 'weights/raft.pth'), None)
+    """
     if spec == "dis":
-        return FlowEstimator({"estimator": "dis", "preset": "medium"}, dis_flow)
+        return None
     kind, _, rest = spec.partition(":")
     model, _, checkpoint = rest.partition("=")
     if kind != "ptlflow" or not model:
         raise UserError(f"flow {spec!r}: expected 'dis' or 'ptlflow:MODEL[=CHECKPOINT]'")
-    return _load_ptlflow(model, checkpoint, device)
+    return model, checkpoint
 
 
 def dis_flow(a: NDArray[np.floating], b: NDArray[np.floating]) -> Flow:
@@ -82,10 +92,7 @@ def dis_flow(a: NDArray[np.floating], b: NDArray[np.floating]) -> Flow:
     Reference:
         T. Kroeger, R. Timofte, D. Dai, L. Van Gool. Fast Optical Flow using Dense Inverse Search. ECCV 2016.
     """
-    if a.shape != b.shape:
-        raise ValueError(f"images of one size expected, not {a.shape} and {b.shape}")
-    if min(a.shape[:2]) < MIN_SIDE:
-        raise ValueError(f"DIS flow needs at least {MIN_SIDE} px a side, not {a.shape[1]}x{a.shape[0]}")
+    check_sizes("DIS flow", MIN_SIDE, a=a, b=b)
     return dis_byte_flow(_grey_bytes(a), _grey_bytes(b))
 
 
@@ -95,168 +102,5 @@ def dis_byte_flow(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> Flow:
     return np.asarray(dis.calc(a, b, None), dtype=np.float32)  # type: ignore[call-overload]
 
 
-def ptlflow_models() -> list[str]:
-    """Return the names of all models that ptlflow brings (imports it: seconds)."""
-    with _silence():
-        import ptlflow
-
-        return list(ptlflow.get_model_names())
-
-
-def cached_checkpoints(model: str) -> dict[str, Path | None]:
-    """Return a model's named checkpoints, each with its file in torch's cache or None."""
-    with _silence():
-        import ptlflow
-        from torch import hub
-
-        reference = ptlflow.get_model_reference(model)
-    folder = Path(hub.get_dir()) / "checkpoints"
-    known = getattr(reference, "pretrained_checkpoints", None) or {}
-    files = {name: folder / url.rsplit("/", 1)[-1] for name, url in known.items()}
-    return {name: file if file.is_file() else None for name, file in files.items()}
-
-
 def _grey_bytes(image: NDArray[np.floating]) -> NDArray[np.uint8]:
-    grey = cv2.cvtColor(image.astype(np.float32, copy=False), cv2.COLOR_RGB2GRAY)
-    return np.asarray(np.clip(grey * 255 + 0.5, 0, 255), dtype=np.uint8)
-
-
-def _load_ptlflow(name: str, checkpoint: str, device: str) -> FlowEstimator:
-    model, identity = load_flow_model(name, checkpoint, device)
-
-    def estimate(a: NDArray[np.floating], b: NDArray[np.floating]) -> Flow:
-        return _run_model(model, name, a, b, device)
-
-    return FlowEstimator(identity, estimate)
-
-
-def load_flow_model(name: str, checkpoint: str, device: str) -> tuple[torch.nn.Module, dict[str, str]]:
-    """Return a model of ptlflow with its weights, frozen, and what stands in a protocol for it.
-
-    Args:
-        name: Of the model.
-        checkpoint: A local file, or a name that ptlflow knows; the model's `things`, else its first, if empty.
-        device: Where it runs.
-
-    Raises:
-        UserError: Unknown model, weights that cannot be had or do not fit.
-    """
-    with _silence():
-        import ptlflow
-        import torch
-
-        names = ptlflow.get_model_names()
-    if name not in names:
-        near = [n for n in names if n.replace("_", "")[:4] == name.replace("_", "")[:4]]
-        raise UserError(f"flow model {name!r} is not one of ptlflow's; near it: {', '.join(near[:8]) or 'none'}")
-    file = _checkpoint_file(name, checkpoint)
-    with _silence():
-        model = ptlflow.get_model(name)
-        try:
-            state = torch.load(file, map_location="cpu", weights_only=True)
-        except Exception as error:  # unpickling fails in as many ways as there are files
-            raise UserError(f"{file}: not a PyTorch checkpoint ({type(error).__name__})") from None
-        for key, value in _extra_parameters(state).items():
-            model.add_extra_param(key, value)
-        weights = state.get("state_dict", state) if isinstance(state, dict) else {}
-        try:
-            model.load_state_dict({str(k).removeprefix("module."): v for k, v in weights.items()}, strict=True)
-        except (RuntimeError, AttributeError, TypeError):
-            raise UserError(f"{file}: these are not weights of the flow model {name}") from None
-        model = model.to(device).eval().requires_grad_(False)
-    # No file name: the same weights are the same protocol, whatever they are called.
-    return model, {"estimator": "ptlflow", "model": name, "weights_sha256": file_sha256(file)}
-
-
-def flow_of_batch(model: torch.nn.Module, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
-    """Return the flow of a model of ptlflow from first to second, (N, 2, H, W) in pixels, without gradient.
-
-    Args:
-        model: From `load_flow_model`.
-        first: (N, 3, H, W) RGB in [0, 1], on the model's device.
-        second: The same shape.
-    """
-    import torch
-
-    # ptlflow's models expect BGR, as OpenCV reads it, and turn it themselves where their weights want RGB.
-    with torch.no_grad(), _silence():
-        flow: torch.Tensor = model({"images": torch.stack([first.flip(1), second.flip(1)], dim=1)})["flows"][:, 0]
-    return flow
-
-
-def _checkpoint_file(name: str, checkpoint: str) -> Path:
-    """Return the local file of a checkpoint given as a path or a name, downloading a named one if it must be."""
-    if checkpoint and Path(checkpoint).is_file():
-        return Path(checkpoint)
-    known = cached_checkpoints(name)
-    if not known and not checkpoint:
-        raise UserError(f"flow model {name}: ptlflow has no weights for it; give them: ptlflow:{name}=FILE")
-    chosen = checkpoint or ("things" if "things" in known else next(iter(known)))
-    if chosen not in known:
-        raise UserError(
-            f"flow model {name}: no file and no checkpoint named {chosen!r}; known names: {', '.join(known) or 'none'}"
-        )
-    cached = known[chosen]
-    return cached if cached is not None else _download(name, chosen)
-
-
-def _download(name: str, checkpoint: str) -> Path:
-    with _silence():
-        import ptlflow
-        from torch import hub
-
-        url = ptlflow.get_model_reference(name).pretrained_checkpoints[checkpoint]
-        target = Path(hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[-1]
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            hub.download_url_to_file(url, str(target), progress=False)
-        except (OSError, RuntimeError):
-            raise UserError(
-                f"flow model {name}: the weights '{checkpoint}' are not on this machine and cannot be downloaded; "
-                f"put {target.name} into {target.parent}, give them as ptlflow:{name}=FILE, or use --flow dis"
-            ) from None
-    return target
-
-
-def _extra_parameters(state: Any) -> dict[str, Any]:
-    if not isinstance(state, dict) or not isinstance(state.get("hyper_parameters"), dict):
-        return {}
-    return dict(state["hyper_parameters"].get("extra_params") or {})
-
-
-def _run_model(
-    model: torch.nn.Module, name: str, a: NDArray[np.floating], b: NDArray[np.floating], device: str
-) -> Flow:
-    import torch
-
-    try:
-        first, second = (torch.from_numpy(i.astype(np.float32)).permute(2, 0, 1)[None].to(device) for i in (a, b))
-        flow = flow_of_batch(model, first, second)[0]
-    except (torch.OutOfMemoryError, RuntimeError) as error:
-        if "memory" not in str(error):
-            raise
-        raise UserError(
-            f"flow model {name}: {a.shape[1]}x{a.shape[0]} needs more memory than {device} has; "
-            "take fewer --jobs, another model, or --flow dis"
-        ) from None
-    return np.ascontiguousarray(flow.permute(1, 2, 0).float().cpu().numpy())
-
-
-@contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    """Keep ptlflow and what it imports from writing to the terminal."""
-    level = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with (
-            warnings.catch_warnings(),
-            contextlib.redirect_stdout(io.StringIO()),
-            contextlib.redirect_stderr(io.StringIO()),
-        ):
-            warnings.simplefilter("ignore")
-            from loguru import logger
-
-            logger.disable("ptlflow")
-            yield
-    finally:
-        logging.disable(level)
+    return np.asarray(np.clip(grey(image) * 255 + 0.5, 0, 255), dtype=np.uint8)

@@ -9,16 +9,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sdd_bench.registration.blur_match import Grey, smooth
 from sdd_bench.registration.flow import dis_byte_flow
-from sdd_bench.registration.refine import TUKEY
+from sdd_bench.registration.grey import Grey, smooth, texture
+from sdd_bench.registration.robust import MAD_TO_SIGMA, TUKEY, block_medians, fit_similarity
 from sdd_bench.registration.similarity import Similarity
 
 INLIER_PX = 1.0
 BLOCK_PX = 48
 MIN_BLOCK_POINTS = 12
 
-SETTLE_STEPS = 10
 SETTLED_PX = (0.5, 2.0)
 """Least and largest width of Tukey's weights. On focus stacks with depth RANSAC's answer alone closed four loops of a
 ring to .38 px in the median, with this to .20; at 3 px instead of 2 two loops of a desk opened from 1.5 to 3.6 px."""
@@ -32,7 +31,7 @@ class FlowMatch:
         similarity: Maps the first image to the second.
         inliers: Share of points it explains.
         flow: (H, W, 2), from the first image to the second, in pixels.
-        distances: Of each block from the similarity, in pixels.
+        distances: Length of each block's median vector off the similarity, in pixels.
     """
 
     similarity: Similarity
@@ -48,7 +47,7 @@ def match_flow(
     height, width = a.shape
     flow = dis_byte_flow(normalised(a), normalised(b))
     y, x = (g.ravel() for g in np.mgrid[border : height - border : step, border : width - border : step])
-    energy = _texture(a)[y, x]
+    energy = texture(a, 4)[y, x]
     usable = valid[y, x] & (energy > max(float(np.percentile(energy, 30)), 1e-8))
     if usable.sum() < 60:
         return None
@@ -71,7 +70,8 @@ def match_flow(
     similarity = Similarity(zoom, turn, float(shift[0]), float(shift[1]))
     off = points + moved - similarity.apply(points, width, height)
     inliers = float((np.linalg.norm(off, axis=1) < INLIER_PX).mean())
-    return FlowMatch(similarity, inliers, flow, _block_distances(points, off))
+    _, medians = block_medians(points, off, BLOCK_PX, MIN_BLOCK_POINTS)
+    return FlowMatch(similarity, inliers, flow, np.array([float(np.linalg.norm(m)) for m in medians] or [0.0]))
 
 
 def _settled(
@@ -82,36 +82,16 @@ def _settled(
     Where depth spreads the points evenly, every narrow choice of them is as good as another and the answer would hang
     on chance; where most points agree, the weights are as narrow as RANSAC's threshold.
     """
+
+    def width_px(square: NDArray[np.float64]) -> float:
+        return float(np.clip(TUKEY * MAD_TO_SIGMA * math.sqrt(float(np.median(square))), *SETTLED_PX))
+
     centre = points.mean(axis=0)
+    start = np.array([affine[0, 0], affine[1, 0], *(affine[:, :2] @ centre + affine[:, 2])])
     x, y = (points - centre).T
-    zeros, ones = np.zeros_like(x), np.ones_like(x)
-    # x' = a x - b y + c and y' = b x + a y + d, about the points' mean
-    design = np.stack([np.stack([x, -y, ones, zeros]), np.stack([y, x, zeros, ones])])
-    target = (points + moved).T
-    a, b = affine[0, 0], affine[1, 0]
-    found = np.array([a, b, *(affine[:, :2] @ centre + affine[:, 2])])
-    for _ in range(SETTLE_STEPS):
-        off = target - np.einsum("ikn,k->in", design, found)
-        square = (off * off).sum(axis=0)
-        width_px = float(np.clip(TUKEY * 1.4826 * math.sqrt(float(np.median(square))), *SETTLED_PX))
-        weight = np.clip(1 - square / width_px**2, 0, None) ** 2
-        weighted = design * weight
-        normal, right = np.einsum("ikn,iln->kl", weighted, design), np.einsum("ikn,in->k", weighted, target)
-        found = np.linalg.lstsq(normal, right, rcond=1e-12)[0]
+    found = fit_similarity(x, y, (points + moved).T, width_px, start)
     turned = np.array([[found[0], -found[1]], [found[1], found[0]]])
     return np.column_stack([turned, found[2:] - turned @ centre])
-
-
-def _block_distances(points: NDArray[np.float64], off: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the length of the median vector of each block of points.
-
-    What noise and blur do to single vectors cancels in a block, what moved does not.
-    """
-    block = (points // BLOCK_PX).astype(np.int64) @ np.array([1, 1 << 20])
-    order = np.argsort(block, kind="stable")
-    edges = np.flatnonzero(np.diff(block[order])) + 1
-    groups = [group for group in np.split(order, edges) if len(group) >= MIN_BLOCK_POINTS]
-    return np.array([float(np.linalg.norm(np.median(off[group], axis=0))) for group in groups] or [0.0])
 
 
 def agreeing(match: FlowMatch, valid: NDArray[np.bool_], border: int) -> NDArray[np.bool_]:
@@ -132,9 +112,3 @@ def normalised(image: Grey) -> NDArray[np.uint8]:
     detail = image - smooth(image, 6)
     contrast = np.sqrt(smooth(detail * detail, 12) + 1e-4)
     return np.clip(detail / contrast * 40 + 128, 0, 255).astype(np.uint8)
-
-
-def _texture(image: Grey) -> Grey:
-    across = cv2.Sobel(image, cv2.CV_32F, 1, 0, scale=0.125)
-    down = cv2.Sobel(image, cv2.CV_32F, 0, 1, scale=0.125)
-    return np.asarray(cv2.GaussianBlur(across * across + down * down, (0, 0), 4), np.float32)

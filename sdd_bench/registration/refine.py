@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import math
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sdd_bench.registration.blur_match import Grey, high_pass, local_gain, matched
+from sdd_bench.registration.blur_match import local_gain, matched
+from sdd_bench.registration.grey import Grey, gradient, high_pass
+from sdd_bench.registration.robust import spread, tukey_weight
 from sdd_bench.registration.similarity import Similarity
+from sdd_bench.registration.warp import inside
 
 MAX_STEPS = 4
 STOP_PX = 5e-4
 MAX_ZOOM_STEP = 0.1
 MAX_SHARE = 0.7
 """A step that is this share of the one before, or less, is lengthened by what the next ones would add."""
-
-TUKEY = 4.685
-"""Tukey's constant: 95 % efficiency for Gaussian residuals."""
 
 STRIP_ROWS = 64
 SPREAD_EVERY = 3
@@ -31,7 +30,7 @@ def draw(sharp: Grey, similarity: Similarity) -> tuple[Grey, NDArray[np.bool_]]:
         sharp: (H, W) grey.
         similarity: Maps sharp to blur.
     """
-    return Drawing(sharp).seen_by(similarity), inside(similarity, sharp.shape[1], sharp.shape[0])
+    return Drawing(sharp).seen_by(similarity), shown(similarity, sharp.shape[1], sharp.shape[0])
 
 
 class Drawing:
@@ -57,12 +56,12 @@ class Drawing:
         )
 
 
-def inside(similarity: Similarity, width: int, height: int) -> NDArray[np.bool_]:
+def shown(similarity: Similarity, width: int, height: int) -> NDArray[np.bool_]:
     """Return where a frame drawn by a similarity shows what lies within it, (H, W); arguments as `draw`."""
     m = similarity.inverse().matrix(width, height).astype(np.float32)
     x, y = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)[:, None]
     at_x, at_y = m[0, 0] * x + (m[0, 1] * y + m[0, 2]), m[1, 0] * x + (m[1, 1] * y + m[1, 2])
-    return np.asarray((at_x >= 1) & (at_y >= 1) & (at_x <= width - 2) & (at_y <= height - 2))
+    return inside(at_x, at_y, width, height, 1)
 
 
 def refine(
@@ -103,8 +102,7 @@ def refine(
         plain = high_pass(matched(drawing.seen_by(found), rungs, linear=linear))
         model = plain * local_gain(plain, observed, weight)
         residual = observed - model
-        spread = 1.4826 * float(np.median(np.abs(residual[mask][::SPREAD_EVERY]))) + 1e-5
-        robust = weight * np.clip(1 - (residual / (TUKEY * spread)) ** 2, 0, None) ** 2
+        robust = weight * tukey_weight(residual, spread(residual[mask][::SPREAD_EVERY]) + 1e-5)
         overall, correlation = _likeness(plain, model, observed, weight)
         step = _solve(model, residual, np.asarray(robust, np.float32))
         share = float(step @ before) / max(float(before @ before), 1e-12)
@@ -136,8 +134,7 @@ def _solve(model: Grey, residual: Grey, weight: Grey) -> NDArray[np.float64]:
     height, width = model.shape
     reach = 0.5 * math.hypot(width, height)
     x = (np.arange(width, dtype=np.float32) - (width - 1) / 2) / np.float32(reach)
-    across = cv2.Sobel(model, cv2.CV_32F, 1, 0, scale=0.125)
-    down = cv2.Sobel(model, cv2.CV_32F, 0, 1, scale=0.125)
+    across, down = gradient(model)
     normal = np.zeros((5, 5))
     for top in range(0, height, STRIP_ROWS):
         rows = slice(top, min(top + STRIP_ROWS, height))

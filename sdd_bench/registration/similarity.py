@@ -8,7 +8,9 @@ frame is ((W-1)/2, (H-1)/2), and a pair's similarity maps sharp to blur:
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +31,11 @@ class Similarity:
     rotation_deg: float = 0.0
     shift_x_px: float = 0.0
     shift_y_px: float = 0.0
+
+    @classmethod
+    def of_row(cls, row: Mapping[str, Any]) -> Similarity:
+        """Return the similarity of a table's row, whose columns are named as the attributes."""
+        return cls(*(float(row[field.name]) for field in fields(cls)))
 
     def __post_init__(self) -> None:
         values = (self.zoom, self.rotation_deg, self.shift_x_px, self.shift_y_px)
@@ -103,8 +110,21 @@ class Similarity:
 
     def flow(self, width: int, height: int) -> NDArray[np.float64]:
         """Return where each pixel lies after mapping, minus where it was: (H, W, 2), (dx, dy) in pixels."""
-        y, x = np.mgrid[0:height, 0:width].astype(np.float64)
-        matrix = self.matrix(width, height)
-        mapped_x = matrix[0, 0] * x + matrix[0, 1] * y + matrix[0, 2]
-        mapped_y = matrix[1, 0] * x + matrix[1, 1] * y + matrix[1, 2]
-        return np.stack([mapped_x - x, mapped_y - y], axis=-1)
+        x, y = self.mapped(width, height)
+        return np.stack([x - np.arange(width), y - np.arange(height)[:, None]], axis=-1)
+
+    def mapped(
+        self, width: int, height: int, moved: NDArray[np.floating] | None = None
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return where each pixel of a frame lies after mapping: x and y in pixels, each (H, W).
+
+        Args:
+            width: Width of the frame in pixels.
+            height: Height of the frame in pixels.
+            moved: (H, W, 2), (dx, dy) in pixels, added to each pixel's place before it is mapped.
+        """
+        m = self.matrix(width, height)
+        x, y = np.arange(width, dtype=np.float64)[None, :], np.arange(height, dtype=np.float64)[:, None]
+        if moved is not None:
+            x, y = x + moved[..., 0], y + moved[..., 1]
+        return m[0, 0] * x + m[0, 1] * y + m[0, 2], m[1, 0] * x + m[1, 1] * y + m[1, 2]

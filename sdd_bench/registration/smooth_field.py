@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sdd_bench.registration.blur_match import Grey
+from sdd_bench.registration.grey import Grey, gradient, resized_by_area
+from sdd_bench.registration.robust import spread, tukey_weight
 
 MAX_POINTS = 8
 MAX_PX = 2.0
@@ -22,8 +22,6 @@ POINT_SPACING_PX = 150
 BEND = 0.02
 PULL = 1e-4
 """Weights of the second differences and of the size of the control points, relative to the data's mean weight."""
-
-TUKEY = 4.685
 
 
 @dataclass(frozen=True)
@@ -77,7 +75,7 @@ def fit_blocks(
     """
     height, width = weight.shape
     size = (max(1, width // block_px), max(1, height // block_px))
-    mass = cv2.resize(weight, size, interpolation=cv2.INTER_AREA)
+    mass = resized_by_area(weight, size)
     mean = [_block_mean(np.asarray(flow[..., axis] * weight, np.float32), size) / (mass + 1e-6) for axis in (0, 1)]
     design = _design(field, *size)
     fitted, robust = field, np.ones_like(mass)
@@ -88,8 +86,7 @@ def fit_blocks(
         points = [np.linalg.solve(normal, design.T @ (w * m.ravel())).reshape(field.x_px.shape) for m in mean]
         fitted = _limited(points[0], points[1], limit_px)
         off = np.hypot(*(m - (design @ p.ravel()).reshape(m.shape) for m, p in zip(mean, points, strict=True)))
-        spread = 1.4826 * float(np.median(off[mass > 0])) + 0.02 if (mass > 0).any() else 1.0
-        robust = np.clip(1 - (off / (TUKEY * spread)) ** 2, 0, None) ** 2
+        robust = tukey_weight(off, spread(off[mass > 0]) + 0.02 if (mass > 0).any() else 1.0)
     return fitted
 
 
@@ -108,10 +105,9 @@ def newton_step(
     """
     height, width = model.shape
     size = (max(1, width // block_px), max(1, height // block_px))
-    across = np.asarray(cv2.Sobel(model, cv2.CV_32F, 1, 0, scale=0.125), np.float32)
-    down = np.asarray(cv2.Sobel(model, cv2.CV_32F, 0, 1, scale=0.125), np.float32)
-    spread = 1.4826 * float(np.median(np.abs(residual[weight > 0]))) + 1e-5 if (weight > 0).any() else 1.0
-    robust = weight * np.clip(1 - (residual / (TUKEY * spread)) ** 2, 0, None) ** 2
+    across, down = gradient(model)
+    sigma = spread(residual[weight > 0]) + 1e-5 if (weight > 0).any() else 1.0
+    robust = weight * tukey_weight(residual, sigma)
     products = (across * across, across * down, down * down, across * residual, down * residual)
     xx, xy, yy, xr, yr = (_block_mean(np.asarray(p * robust, np.float32), size).ravel() for p in products)
     design = _design(field, *size)
@@ -163,4 +159,4 @@ def _limited(x: NDArray[np.float64], y: NDArray[np.float64], limit_px: float) ->
 
 
 def _block_mean(image: Grey, size: tuple[int, int]) -> NDArray[np.float64]:
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.float64)
+    return np.asarray(resized_by_area(image, size), np.float64)

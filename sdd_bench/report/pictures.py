@@ -6,12 +6,12 @@ import base64
 import io
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from sdd_bench.io.images import to_pixels
+from sdd_bench.registration.grey import resized_by_area
 from sdd_bench.registration.similarity import Similarity
 
 WIDTH_PX = 480
@@ -28,7 +28,7 @@ def reduce(image: NDArray[np.float32], width_px: int = WIDTH_PX) -> NDArray[np.f
     if width <= width_px:
         return image
     size = (width_px, max(1, round(height * width_px / width)))
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.float32)
+    return resized_by_area(image, size)
 
 
 def reduced_flow(similarity: Similarity, width: int, height: int, size: Sequence[int]) -> NDArray[np.float64]:

@@ -7,7 +7,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -136,7 +135,7 @@ def files_of(out: Path, names: Sequence[str]) -> list[Path]:
     return [out / role / f"{name}.png" for name in names for role in ROLES]
 
 
-def make_pair(plan: PairPlan) -> dict[str, Any]:
+def make_pair(plan: PairPlan) -> dict[str, float | str]:
     """Return the row of truth.csv of one pair, after its four images have been written."""
     synthesis = plan.synthesis
     rng = np.random.default_rng([synthesis.seed, plan.index])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,7 +59,7 @@ def write_moved(sources: Sequence[Path], out: Path, right_px: int) -> None:
         write_png(out / f"{source.stem}.png", pixels[:, columns])
 
 
-def _deconvolve_file(paths: tuple[Path, Path]) -> dict[str, Any]:
+def _deconvolve_file(paths: tuple[Path, Path]) -> dict[str, str]:
     source, target = paths
     write_png(target, to_pixels(richardson_lucy(read_image(source), DECONVOLUTION_RADIUS_PX, DECONVOLUTION_STEPS)))
     return {}

@@ -20,7 +20,6 @@ import importlib.util
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -131,7 +130,7 @@ def _plan(files: Sequence[Path], out: Path, synthesis: Synthesis) -> list[PairPl
     return plans
 
 
-def _request(files: Sequence[Path], synthesis: Synthesis) -> dict[str, Any]:
+def _request(files: Sequence[Path], synthesis: Synthesis) -> dict[str, object]:
     """Return what decides every byte: settings, photographs, versions."""
     photos = [{"name": f.name, "sha256": file_sha256(f)} for f in files[: synthesis.count]]
     versions = {"sdd-bench": __version__, "numpy": np.__version__, "opencv": cv2.__version__}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 import pytest
 import torch
@@ -19,6 +20,7 @@ def _seeded() -> Iterator[None]:
         yield
 
 
+@cache
 def stages_of(net: str) -> list[nn.Sequential]:
     """Return torchvision's features in stages, cut as lpips cuts them."""
     build, cuts = {

@@ -1,47 +1,11 @@
-"""Similarities, sampling and flow: signs, directions and known shifts."""
+"""Sampling between pixels: directions, known signals, and what each interpolation keeps."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from sdd_bench.errors import UserError
-from sdd_bench.registration.flow import dis_flow, load_flow
-from sdd_bench.registration.similarity import Similarity
 from sdd_bench.registration.warp import SAMPLERS, inside, sample, warp
-
-
-def test_zoom_of_2_percent_at_4096_moves_the_origin_by_41_px() -> None:
-    zoom = Similarity(zoom=1.02)
-    origin = zoom.apply(np.array([0.0, 0.0]), 4096, 2160)
-    assert origin == pytest.approx([-0.02 * 4095 / 2, -0.02 * 2159 / 2])
-    assert zoom.apply(np.array([4095 / 2, 2159 / 2]), 4096, 2160) == pytest.approx([4095 / 2, 2159 / 2])
-
-
-def test_rotation_turns_x_towards_y() -> None:
-    assert Similarity(rotation_deg=90).apply(np.array([4.0, 2.0]), 5, 5) == pytest.approx([2.0, 4.0])
-
-
-def test_inverse_and_composition_agree_with_points() -> None:
-    first, second = Similarity(1.02, 0.2, 5.3, -3.6), Similarity(0.98, -1.0, -2.0, 7.0)
-    points = np.random.default_rng(1).uniform(0, 100, (20, 2))
-    there = second.apply(first.apply(points, 120, 90), 120, 90)
-    np.testing.assert_allclose(second.after(first).apply(points, 120, 90), there, atol=1e-9)
-    np.testing.assert_allclose(first.inverse().apply(first.apply(points, 120, 90), 120, 90), points, atol=1e-9)
-
-
-def test_similarity_flow_is_mapped_minus_position() -> None:
-    similarity = Similarity(1.01, 0.3, 2.0, -1.0)
-    flow = similarity.flow(40, 30)
-    np.testing.assert_allclose(flow[7, 11] + [11, 7], similarity.apply(np.array([11.0, 7.0]), 40, 30), atol=1e-12)
-    assert flow.shape == (30, 40, 2)
-
-
-def test_bad_similarity_is_refused() -> None:
-    with pytest.raises(ValueError, match="positive zoom"):
-        Similarity(zoom=0)
 
 
 @pytest.mark.parametrize("interpolation", ["bilinear", "lanczos4"])
@@ -104,7 +68,7 @@ def test_strips_do_not_show(texture: np.ndarray, monkeypatch: pytest.MonkeyPatch
     flow = np.random.default_rng(5).normal(0, 3, (*texture.shape[:2], 2))
     whole = {name: warp(texture, flow, name)[0] for name in SAMPLERS}
     monkeypatch.setattr("sdd_bench.registration.warp.STRIP_PIXELS", 300)
-    monkeypatch.setattr("sdd_bench.registration.warp.TILE", (7, 19))
+    monkeypatch.setattr("sdd_bench.registration.taps.TILE", (7, 19))
     for name, drawn in whole.items():
         np.testing.assert_array_equal(warp(texture, flow, name)[0], drawn)
 
@@ -129,6 +93,8 @@ def test_eight_taps_are_those_of_the_plain_sum(texture: np.ndarray) -> None:
 
 def test_inside_is_within_the_outermost_centres() -> None:
     assert inside(np.array([-0.01, 0, 4, 4.01]), np.zeros(4), 5, 3).tolist() == [False, True, True, False]
+    assert inside(np.array([0.99, 1, 3, 3.01]), np.ones(4), 5, 3, margin_px=1).tolist() == [False, True, True, False]
+    assert not inside(np.full(2, 2.0), np.array([0.9, 1.1]), 5, 3, margin_px=1).any()
 
 
 def test_sampler_refuses_what_it_does_not_know(texture: np.ndarray) -> None:
@@ -136,52 +102,3 @@ def test_sampler_refuses_what_it_does_not_know(texture: np.ndarray) -> None:
         sample(texture, np.zeros((1, 1)), np.zeros((1, 1)), "cubic")
     with pytest.raises(ValueError, match="finite"):
         sample(texture, np.full((1, 1), np.nan), np.zeros((1, 1)))
-
-
-def test_dis_flow_has_the_right_sign_and_direction(photo: np.ndarray) -> None:
-    a, b = photo[40:340, 40:540], photo[45:345, 37:537]  # b shows at (x + 3, y - 5) what a shows at (x, y)
-    flow = dis_flow(a, b)
-    assert np.median(flow.reshape(-1, 2), axis=0) == pytest.approx([3.0, -5.0], abs=0.03)
-    error = np.abs(warp(b, flow)[0] - a)[20:-20, 20:-20].mean()
-    reversed_error = np.abs(warp(b, -flow)[0] - a)[20:-20, 20:-20].mean()
-    assert error < 0.01 < 4 * error < reversed_error
-
-
-def test_dis_refuses_frames_too_small_for_its_pyramid() -> None:
-    with pytest.raises(ValueError, match="at least 32 px"):
-        dis_flow(np.zeros((20, 90, 3), np.float32), np.zeros((20, 90, 3), np.float32))
-
-
-@pytest.mark.parametrize(
-    ("spec", "words"),
-    [
-        ("farneback", "expected 'dis' or 'ptlflow:MODEL"),
-        ("ptlflow:", "expected 'dis' or 'ptlflow:MODEL"),
-        ("ptlflow:raft_smal", "not one of ptlflow's; near it: .*raft_small"),
-        ("ptlflow:pwcnet=nowhere.pth", "no checkpoint named 'nowhere.pth'; known names: things, sintel"),
-    ],
-)
-def test_flow_refusals_name_what_was_expected(spec: str, words: str) -> None:
-    with pytest.raises(UserError, match=words):
-        load_flow(spec)
-
-
-def test_flow_weights_of_another_model_are_refused(tmp_path: Path) -> None:
-    import torch
-
-    file = tmp_path / "weights.pth"
-    torch.save({"conv.weight": torch.zeros(3)}, file)
-    with pytest.raises(UserError, match="not weights of the flow model pwcnet"):
-        load_flow(f"ptlflow:pwcnet={file}")
-    file.write_text("not a checkpoint")
-    with pytest.raises(UserError, match="not a PyTorch checkpoint"):
-        load_flow(f"ptlflow:pwcnet={file}", "cpu:0")
-
-
-@pytest.mark.assets
-def test_raft_small_finds_a_known_shift(photo: np.ndarray, assets: Path) -> None:
-    weights = f"{assets}/weights/raft-small.pth"
-    estimator = load_flow(f"ptlflow:raft_small={weights}")
-    flow = estimator.estimate(photo[40:296, 40:360], photo[45:301, 37:357])
-    assert np.median(flow.reshape(-1, 2), axis=0) == pytest.approx([3.0, -5.0], abs=0.1)
-    assert estimator.identity["weights_sha256"].startswith("c7d41b9cc88442bb")
