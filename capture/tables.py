@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from capture.checks import FIGURES
-from capture.pair import ROLES
-from capture.record import Original, Record
+from capture.record import EXIF_NUMBERS, ROLES, Original, Record
 from capture.verdict import REFUSED
 from sdd_bench.io.serialise import csv_text, safe_cell
 
-TAKEN = ("time", "exposure_s", "f_number", "iso", "focal_length_mm", "focus_distance_m")
+TAKEN = ("time", *EXIF_NUMBERS)
 COLUMNS = (
     "name", "session", "scene", "place", "camera", "lens", "motor", "aperture", "status", "reasons", "blur", "sharp",
     "width", "height", "bits", *FIGURES, "gain_red", "gain_green", "gain_blue", "white_balance_red",
@@ -29,10 +27,10 @@ def table(records: Sequence[Record]) -> str:
     return csv_text(COLUMNS, ([safe_cell(values.get(column, "")) for column in COLUMNS] for values in rows))
 
 
-def row(record: Record) -> dict[str, Any]:
+def row(record: Record) -> dict[str, object]:
     """Return the cells of a pair by column; images are named relative to the folder, refused ones too."""
     shot = record.shot
-    cells: dict[str, Any] = {
+    cells: dict[str, object] = {
         "name": record.name,
         "session": record.session,
         "scene": record.scene_name,
@@ -61,8 +59,8 @@ def row(record: Record) -> dict[str, Any]:
     return cells | {"blur_sha256": made.blur_sha256, "sharp_sha256": made.gt_sha256}
 
 
-def _original(role: str, original: Original) -> dict[str, Any]:
-    cells: dict[str, Any] = {f"{role}_original": original.file, f"{role}_original_sha256": original.sha256}
+def _original(role: str, original: Original) -> dict[str, object]:
+    cells: dict[str, object] = {f"{role}_original": original.file, f"{role}_original_sha256": original.sha256}
     for name in TAKEN:
         value = getattr(original, name)
         cells[f"{role}_{name}"] = value if isinstance(value, str) else _number(value)
