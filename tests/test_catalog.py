@@ -411,7 +411,7 @@ def test_open_dataset_as_released(tmp_path: Path) -> None:
     plant(tmp_path, "test/blur/1.png", "test/gt/1.png", "train/blur/2.png", "train/gt/2.png")
     (tmp_path / "train/gt/2.png").write_bytes(b"")
     dataset = open_dataset(tmp_path, "test")
-    assert (dataset.name, dataset.root, dataset.manifest) == ("pairs", tmp_path, {})
+    assert (dataset.name, dataset.root, dataset.sha256) == ("pairs", tmp_path, "")
     assert [p.name for p in dataset.pairs] == ["1"]
     with pytest.raises(UserError, match="no split 'val' in dataset pairs, found: test, train"):
         open_dataset(tmp_path, "val")

@@ -133,9 +133,8 @@ def test_the_page_says_what_was_made_of_every_pair_and_why(tmp_path: Path) -> No
         make_record("c", REFUSED, "gt is only 1.02 times as sharp as blur, expected 1.1", session="tuesday"),
         make_record("d", REFUSED, "d_b.CR2: the RAW file ends before its picture does", developed=None),
     ]
-    page = page_of(tmp_path, *records, notes=["Two files were left alone."])
+    page = page_of(tmp_path, *records)
     assert "4 pairs of 2 sessions: 1 accepted, 1 accepted with warning, 2 refused." in page
-    assert "Two files were left alone." in page
     for number, record in enumerate(records, 1):
         found = section(page, number)
         assert found.startswith(f' data-status="{record.verdict.status}"')
@@ -195,7 +194,7 @@ def test_names_and_what_files_say_are_escaped(tmp_path: Path) -> None:
     shot = replace(record.shot, camera=EVIL, lens=EVIL, notes=EVIL, scene=EVIL, place=EVIL)
     blur = replace(record.blur, file=EVIL, time=EVIL)
     hostile = replace(record, name='a" onload="x', session=EVIL, shot=shot, blur=blur)
-    page = page_of(tmp_path, hostile, replace(hostile, developed=None), notes=[EVIL])
+    page = page_of(tmp_path, hostile, replace(hostile, developed=None))
     assert "<script" not in page
     assert 'onload="' not in page
     assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;") >= 12
@@ -255,7 +254,7 @@ def test_beyond_the_limit_refused_and_warned_pairs_have_the_pictures_and_all_are
 
 
 def test_no_pairs_still_give_a_page(tmp_path: Path) -> None:
-    assert "0 pairs of 0 sessions." in page_of(tmp_path, notes=["Nothing was found."])
+    assert "0 pairs of 0 sessions." in page_of(tmp_path)
 
 
 BEYOND = [

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import statistics
-from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -60,13 +59,9 @@ def analyse_pairs(
 def summarise(rows: Sequence[Mapping[str, Any]], *, fast: bool = False) -> dict[str, Any]:
     """Return counts by kind, medians and extremes of what was measured, whether fast, and versions."""
     kinds = Counter(row["kind"] for row in rows)
-    columns = {name: array("d") for name in (*NUMBERS, "confidence")}
-    for row in rows:
-        if row["kind"] != "failed":
-            for name, column in columns.items():
-                column.append(row[name])
     numbers = {}
-    for name, values in columns.items():
+    for name in (*NUMBERS, "confidence"):
+        values = [float(row[name]) for row in rows if row["kind"] != "failed"]
         if values:
             numbers[name] = {"median": statistics.median(values), "min": min(values), "max": max(values)}
     return {
