@@ -15,10 +15,13 @@ import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from capture.pair import developed_file
 from capture.record import ROLES, Record, Role
 from capture.session_state import SCHEMA, STATE, Entry, SessionState, is_current, state_text
 from capture.verdict import REFUSED
+from sdd_bench.datasets.manifest import fault_words
 from sdd_bench.errors import UserError
 from sdd_bench.io.files import write_text
 from sdd_bench.io.serialise import json_text
@@ -164,8 +167,9 @@ class RawData:
                     self.states[file.stem] = STATE.validate_python(content)
                 else:
                     self.outdated.add(file.stem)
-            except (UserError, ValueError, KeyError, TypeError, AttributeError):
-                raise UserError(f"{file}: damaged; delete it, and its session is ingested anew") from None
+            except (UserError, ValueError, KeyError, TypeError, AttributeError) as error:
+                words = f" ({fault_words(error)})" if isinstance(error, ValidationError) else ""
+                raise UserError(f"{file}: damaged{words}; delete it, and its session is ingested anew") from None
 
 
 def _literal(name: str) -> str:

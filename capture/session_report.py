@@ -10,7 +10,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, select_autoescape
 
 from capture.record import Developed, Original, Record
-from capture.session_figures import MOTION, heading, limit_words, value_text
+from capture.session_figures import HEADINGS, MOTION, limit_words, value_text
 from capture.session_pictures import curves, read_pictures
 from capture.verdict import ACCEPTED, REFUSED, WARNING, Limits, beyond, with_shift
 from sdd_bench.io.files import write_text
@@ -117,7 +117,7 @@ def _figure_rows(developed: Developed, limits: Limits) -> list[dict[str, object]
     return [
         {
             "name": name,
-            "heading": heading(name),
+            "heading": HEADINGS[name][0],
             "text": value_text(name, value),
             "limit": limit_words(name, limits, developed.width),
             "exceeded": beyond(name, value, limits, developed.width),

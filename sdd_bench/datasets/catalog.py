@@ -49,27 +49,21 @@ def list_dataset(root: Path, name: str | None = None) -> Listing:
     return replace(listing, pairs=tuple(pairs), notes=(*listing.notes, *_count_notes(listing)))
 
 
-def check_listing(
-    listing: Listing, *, skip_faulty: bool = False, read_headers: bool = True, grey: str = "refuse"
-) -> Listing:
+def check_listing(listing: Listing, *, skip_faulty: bool = False, grey: str = "refuse") -> Listing:
     """Return the listing without faults, every image's header read.
 
     Args:
         listing: From `list_dataset`.
         skip_faulty: Leave faulty pairs out and turn their faults into notes.
-        read_headers: False checks names alone.
         grey: `refuse` takes a grey image as a fault, `expand` does not. Defocus maps may always be grey.
 
     Raises:
         UserError: All faults together; with `skip_faulty` only where no pair is left.
     """
-    faults = list(listing.faults)
-    kept = listing.pairs
-    if read_headers:
-        headers = headers_or_faults(path for pair in kept for path in _files_of(pair).values())
-        found = [(pair, _pair_faults(pair, headers, grey)) for pair in kept]
-        faults = list(dict.fromkeys([*faults, *(fault for _, of_pair in found for fault in of_pair)]))
-        kept = tuple(pair for pair, of_pair in found if not of_pair)
+    headers = headers_or_faults(path for pair in listing.pairs for path in _files_of(pair).values())
+    found = [(pair, _pair_faults(pair, headers, grey)) for pair in listing.pairs]
+    faults = list(dict.fromkeys([*listing.faults, *(fault for _, of_pair in found for fault in of_pair)]))
+    kept = tuple(pair for pair, of_pair in found if not of_pair)
     if faults and (not skip_faulty or not kept):
         raise fault_report(faults, f"{listing.root} ({listing.name}, {listing.layout})")
     return replace(listing, pairs=kept, faults=(), notes=(*listing.notes, *(f"left out: {f}" for f in faults)))

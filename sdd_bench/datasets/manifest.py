@@ -180,8 +180,17 @@ def read_manifest(path: Path) -> Manifest:
     try:
         return TypeAdapter(Manifest).validate_python(written | content)
     except ValidationError as error:
-        faults = [f"{short('.'.join(map(str, f['loc'])))} is {shown(f['input'])}" for f in error.errors()]
-        raise UserError(f"{path}: {'; '.join(faults[:3])}, damaged; prepare the dataset again") from None
+        raise UserError(f"{path}: {fault_words(error)}, damaged; prepare the dataset again") from None
+
+
+def fault_words(error: ValidationError) -> str:
+    """Return where a typed model found faults and what stands there, on one line, at most three of them."""
+    found = []
+    for fault in error.errors(include_url=False, include_context=False)[:3]:
+        where = short(".".join(map(str, fault["loc"])) or "the whole")
+        what = f"{shown(fault['input'])} ({fault['msg'].removeprefix('Value error, ')})"
+        found.append(f"{where} is {'missing' if fault['type'] == 'missing' else what}")
+    return "; ".join(found)
 
 
 def is_plain(name: str) -> bool:

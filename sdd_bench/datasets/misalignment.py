@@ -59,6 +59,7 @@ def analyse_pairs(
 def summarise(rows: Sequence[Mapping[str, Any]], *, fast: bool = False) -> dict[str, Any]:
     """Return counts by kind, medians and extremes of what was measured, whether fast, and versions."""
     kinds = Counter(row["kind"] for row in rows)
+    libraries = {"numpy": np.__version__, "opencv": cv2.__version__, "scipy": scipy.__version__}
     numbers = {}
     for name in (*NUMBERS, "confidence"):
         values = [float(row[name]) for row in rows if row["kind"] != "failed"]
@@ -70,12 +71,7 @@ def summarise(rows: Sequence[Mapping[str, Any]], *, fast: bool = False) -> dict[
         "kinds": {kind: kinds[kind] for kind in KINDS if kinds[kind]},
         "numbers": numbers,
         "convention": "p_blur = c + zoom * R(rotation) * (p_sharp - c) + shift, c the centre of the frame",
-        "versions": {
-            "sdd-bench": __version__,
-            "numpy": np.__version__,
-            "opencv": cv2.__version__,
-            "scipy": scipy.__version__,
-        },
+        "versions": {"sdd-bench": __version__} | libraries,
     }
 
 

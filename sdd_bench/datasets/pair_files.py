@@ -27,7 +27,6 @@ class PairTask:
         sharp_name: Stem of the sharp frame's file; several pairs may share one.
         root: The dataset's folder.
         recipe: Patch recipe, None for frames alone.
-        store: `png` or `hdf5`.
         grey: `refuse` or `expand`.
         part: The HDF5 part for the pair's patches, None where the store is `png`.
         skip_faulty: Leave a pair that cannot be decoded out instead of refusing it.
@@ -37,7 +36,6 @@ class PairTask:
     sharp_name: str
     root: Path
     recipe: Recipe | None
-    store: str
     grey: str
     part: Path | None
     skip_faulty: bool = False

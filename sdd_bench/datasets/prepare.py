@@ -127,10 +127,9 @@ def _prepare(
     pairs = sorted(preparation.pairs, key=lambda p: (p.split, p.name))
     found = map_items(
         prepare_pair,
-        [_item(_task(pair, preparation, folder), request) for pair in _with_shared_names(pairs)],
+        _items(pairs, preparation, request, folder),
         jobs=jobs,
         label="prepare",
-        where="prepare",
         journal=journal,
         still_valid=lambda result: all((out / path).is_file() for path in result["files"]),
     )
@@ -143,30 +142,20 @@ def _prepare(
     return summary
 
 
-def _with_shared_names(pairs: Sequence[Pair]) -> list[tuple[Pair, str]]:
-    """Return each pair with the name of its sharp frame: the pair's, or its own stem in a split that shares any."""
+def _items(
+    pairs: Sequence[Pair], preparation: Preparation, request: dict[str, object], folder: RunFolder
+) -> list[Item]:
+    """Return the work; in a split where pairs share sharp frames, these keep their own names."""
     uses = Counter((p.split, p.sharp) for p in pairs)
     sharing = {split for (split, _), count in uses.items() if count > 1}
-    return [(p, p.sharp.stem if p.split in sharing else p.name) for p in pairs]
-
-
-def _task(named: tuple[Pair, str], preparation: Preparation, folder: RunFolder) -> PairTask:
-    pair, sharp_name = named
-    return PairTask(
-        pair,
-        sharp_name,
-        folder.out,
-        preparation.recipe,
-        preparation.store,
-        preparation.grey,
-        _part(pair, folder) if preparation.store == "hdf5" else None,
-        preparation.skip_faulty,
-    )
-
-
-def _item(task: PairTask, request: dict[str, object]) -> Item:
-    pair = task.pair
-    return Item(f"{pair.split}/{pair.name}", task, fingerprint([request, __version__], pair.blur, pair.sharp))
+    recipe, grey, hdf5 = preparation.recipe, preparation.grey, preparation.store == "hdf5"
+    items = []
+    for pair in pairs:
+        sharp_name, part = pair.sharp.stem if pair.split in sharing else pair.name, _part(pair, folder)
+        task = PairTask(pair, sharp_name, folder.out, recipe, grey, part if hdf5 else None, preparation.skip_faulty)
+        mark = fingerprint([request, __version__], pair.blur, pair.sharp)
+        items.append(Item(f"{pair.split}/{pair.name}", task, mark))
+    return items
 
 
 def _part(pair: Pair, folder: RunFolder) -> Path:
@@ -194,11 +183,7 @@ def _write_listing(
         "name": preparation.name,
         "version": 1,
         "tool": {"sdd-bench": __version__},
-        "libraries": {
-            "imagecodecs": imagecodecs.__version__,
-            "numpy": np.__version__,
-            "opencv": cv2.__version__,
-        },
+        "libraries": {"imagecodecs": imagecodecs.__version__, "numpy": np.__version__, "opencv": cv2.__version__},
         "pairs": counts,
         "split_sha256": {
             split: content_sha256((r.name, r.blur_sha256, r.sharp_sha256) for r in rows if r.split == split)
