@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, PlainSerializer, PlainValidator, TypeAdapter
 
@@ -32,7 +32,7 @@ def _with_nan(figures: dict[str, float | str | None]) -> dict[str, float | str]:
     return {name: math.nan if value is None else value for name, value in figures.items()}
 
 
-def _with_null(figures: dict[str, float | str]) -> dict[str, Any]:
+def _with_null(figures: dict[str, float | str]) -> dict[str, object]:
     return {k: None if isinstance(value, float) and math.isnan(value) else value for k, value in figures.items()}
 
 

@@ -19,6 +19,7 @@ from sdd_bench.io.files import write_text
 from sdd_bench.io.images import read_image
 from sdd_bench.io.serialise import csv_text, json_text
 from sdd_bench.jobs.items import Item, fingerprint, map_items
+from sdd_bench.jobs.outcome import Result
 from sdd_bench.jobs.run_folder import journal_of
 from sdd_bench.jobs.workers import Workers
 from sdd_bench.registration.align import analyse
@@ -75,7 +76,7 @@ def summarise(rows: Sequence[Mapping[str, Any]], *, fast: bool = False) -> dict[
     }
 
 
-def _analyse_files(task: tuple[Pair, str, bool]) -> dict[str, Any]:
+def _analyse_files(task: tuple[Pair, str, bool]) -> Result:
     pair, grey, fast = task
     try:
         analysis = analyse(read_image(pair.blur, grey=grey), read_image(pair.sharp, grey=grey), fast=fast)
