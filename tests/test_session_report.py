@@ -20,7 +20,7 @@ from PIL import Image
 from capture.checks import FIGURES
 from capture.record import HISTOGRAM_BINS, Developed, Original, Record
 from capture.session import Shot
-from capture.session_figures import limit_words
+from capture.session_figures import HEADINGS, limit_words
 from capture.session_pictures import curves, histogram, write_pictures
 from capture.session_report import commonest_reasons, count_words, write_session_report
 from capture.verdict import ACCEPTED, REFUSED, WARNING, Limits, Verdict, beyond, verdict, with_shift
@@ -154,10 +154,14 @@ def test_the_page_says_what_was_made_of_every_pair_and_why(tmp_path: Path) -> No
     assert "nan" not in plain(page).lower()
 
 
+def test_every_figure_has_a_heading() -> None:
+    assert set(HEADINGS) == {*FIGURES, "shift_px"}
+
+
 def test_figures_stand_beside_their_limits_and_how_the_shots_were_taken(tmp_path: Path) -> None:
     record = make_record("a", WARNING, "zoom 1.0600, expected within 0.05 of 1")
     assert record.developed is not None
-    measured = figures(zoom=1.06, residual_median_px=math.nan, rotation_deg=-0.0001, size_of_dust_px=7, odd_one="yes")
+    measured = figures(zoom=1.06, residual_median_px=math.nan, rotation_deg=-0.0001)
     made = replace(record.developed, figures=measured, gains=(1.1, 1.0, 0.9), white_balance=(2.0, 1.0, 1.5, 1.0))
     found = section(page_of(tmp_path, replace(record, developed=made)), 1)
     rows = [plain(row.replace("</td>", "|").replace("</th>", "|")) for row in re.findall(r"<tr.*?</tr>", found)]
@@ -169,8 +173,6 @@ def test_figures_stand_beside_their_limits_and_how_the_shots_were_taken(tmp_path
         "residual, median (px)|not measured|||",
         "blur radius (px)|5.5|||",
         "kind|mixed|not nonrigid or failed||",
-        "size of dust (px)|7|||",
-        "odd one|yes|||",
         "exposure|1/250 s|0.8 s|",
         "f-number|f/2.8|f/2.8|",
         "ISO|400|100|",
