@@ -23,7 +23,7 @@ FIGURES = (
 """Names of what `check_pair` measures; those of the analyser as in misalignment.csv."""
 
 
-def check_pair(blur: NDArray[Any], gt: NDArray[Any]) -> dict[str, Any]:
+def check_pair(blur: NDArray[Any], gt: NDArray[Any]) -> dict[str, float | str]:
     """Return the figures of a pair, by the names of `FIGURES`.
 
     Ratios are blur over gt, but for the sharpness, which is gt over blur. Where the analysis failed, its numbers and

@@ -9,13 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from capture.develop import SHOT_SUFFIXES, Development, develop
 from capture.exif import Taken, read_taken
 from capture.figures import measure
 from capture.session import Shot, refuse_existing, write_session
-from sdd_bench.datasets.similar import hash_bits
+from sdd_bench.datasets.similar import hash_text
 from sdd_bench.errors import UserError, fault_report
 from sdd_bench.io.images import to_float
 from sdd_bench.jobs.items import Item, map_items
@@ -45,14 +43,14 @@ class Seen:
         file: Relative to the session's folder, with forward slashes.
         taken: Its EXIF.
         sharpness: See `capture.figures.Figures`.
-        bits: Perceptual hash, 64 of 0 and 1; empty where the file cannot be developed.
+        hash: Perceptual, 64 characters of 0 and 1; empty where the file cannot be developed.
         fault: Why it cannot, or empty.
     """
 
     file: str
     taken: Taken
     sharpness: float = 0.0
-    bits: tuple[int, ...] = ()
+    hash: str = ""
     fault: str = ""
 
 
@@ -161,7 +159,7 @@ def _notes(shot: Seen) -> str:
 
 
 def _one_scene(before: Seen, shot: Seen) -> bool:
-    if int(np.count_nonzero(np.array(before.bits) != np.array(shot.bits))) > MAX_NEIGHBOUR_DISTANCE:
+    if (int(before.hash, 2) ^ int(shot.hash, 2)).bit_count() > MAX_NEIGHBOUR_DISTANCE:
         return False
     times = before.taken.time, shot.taken.time
     if times[0] is None or times[1] is None:
@@ -176,4 +174,4 @@ def _look(payload: tuple[Path, Development]) -> dict[str, Any]:
         image = to_float(develop(path, Development(bits=8, half_size=True, dump=how.dump)))
     except UserError as error:
         return {"fault": error.message.removeprefix(f"{path}: ")}
-    return {"sharpness": measure(image).sharpness, "bits": tuple(map(int, hash_bits(image)))}
+    return {"sharpness": measure(image).sharpness, "hash": hash_text(image)}

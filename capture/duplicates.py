@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from capture.record import Record
+from capture.record import Hash, Record
 from sdd_bench.datasets.catalog import open_dataset
-from sdd_bench.datasets.similar import HASH_SIDE, MAX_DISTANCE, hash_files
+from sdd_bench.datasets.similar import MAX_DISTANCE, bits_of, hash_files
 from sdd_bench.jobs.workers import Workers
 
 NAMED = 3
@@ -38,7 +38,11 @@ class Known:
 
     name: str
     pairs: tuple[str, ...]
-    hashes: tuple[str, ...]
+    hashes: tuple[Hash, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.pairs) != len(self.hashes):
+            raise ValueError("expected a hash for each pair")
 
 
 def known_views(data: Path, jobs: Workers) -> Known:
@@ -80,8 +84,8 @@ def find_duplicates(records: Sequence[Record], known: Mapping[str, Sequence[Know
             found[record.name].refusals.append(f"the same two files as {first[originals]}")
         first.setdefault(originals, record.name)
     shown = [(record, record.developed.gt_hash) for record in ordered if record.developed is not None]
-    bits = _bits([gt_hash for _, gt_hash in shown])
-    views = {session: [(dataset, _bits(dataset.hashes)) for dataset in datasets] for session, datasets in known.items()}
+    bits = bits_of([gt_hash for _, gt_hash in shown])
+    views = {session: [(data, bits_of(data.hashes)) for data in datasets] for session, datasets in known.items()}
     for index, (record, _) in enumerate(shown):
         near = np.flatnonzero(_distances(bits[index], bits) <= MAX_DISTANCE)
         others = {shown[i][0].scene_name for i in near} - {record.scene_name}
@@ -93,11 +97,6 @@ def find_duplicates(records: Sequence[Record], known: Mapping[str, Sequence[Know
                 alike = _named([dataset.pairs[i] for i in near])
                 found[record.name].warnings.append(f"gt looks like {alike} of dataset {dataset.name}")
     return found
-
-
-def _bits(hashes: Sequence[str]) -> NDArray[np.int8]:
-    """Return hashes as (n, 64) of 0 and 1."""
-    return np.array([[int(bit) for bit in text] for text in hashes], np.int8).reshape(-1, HASH_SIDE**2)
 
 
 def _distances(one: NDArray[np.int8], many: NDArray[np.int8]) -> NDArray[np.intp]:

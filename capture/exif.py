@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import exifread
 
@@ -49,7 +48,7 @@ def read_taken(path: Path) -> Taken:
 
     Never fails: what cannot be read or cannot be true is left out.
     """
-    tags: dict[str, Any] = {}
+    tags: dict[str, object] = {}
     with contextlib.suppress(Exception), path.open("rb") as file:
         tags = exifread.process_file(file, details=False)
     make, model = _text(tags, "Image Make"), _text(tags, "Image Model")
@@ -65,13 +64,13 @@ def read_taken(path: Path) -> Taken:
     )
 
 
-def _text(tags: dict[str, Any], name: str) -> str:
+def _text(tags: dict[str, object], name: str) -> str:
     """Return a tag's printable text on one line, at most 100 characters."""
     text = str(getattr(tags.get(name), "printable", ""))
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:100]
 
 
-def _positive(tags: dict[str, Any], name: str, limit: float) -> float | None:
+def _positive(tags: dict[str, object], name: str, limit: float) -> float | None:
     """Return a tag's first number where it is over 0 and under a limit that no camera reaches."""
     values = getattr(tags.get(name), "values", None)
     first = values[0] if isinstance(values, list | tuple) and values else None
@@ -82,7 +81,7 @@ def _positive(tags: dict[str, Any], name: str, limit: float) -> float | None:
     return None
 
 
-def _time(tags: dict[str, Any]) -> datetime | None:
+def _time(tags: dict[str, object]) -> datetime | None:
     """Return when the shutter opened; years before digital cameras are a clock that was never set."""
     for name, fraction in (
         ("EXIF DateTimeOriginal", "EXIF SubSecTimeOriginal"),

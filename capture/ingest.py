@@ -23,12 +23,12 @@ from capture.develop import Development, libraries
 from capture.duplicates import Known, find_duplicates, known_views
 from capture.pair import PairTask, ingest_pair
 from capture.rawdata import MARK, RawData
-from capture.record import Record
-from capture.session import Session
+from capture.record import INGESTED, Record
+from capture.session import Session, Shot
 from capture.session_report import write_session_report
 from capture.session_state import SCHEMA, Entry, SessionState
 from capture.tables import table
-from capture.verdict import ACCEPTED, REFUSED, WARNING, Limits, Verdict, verdict
+from capture.verdict import ACCEPTED, REFUSED, WARNING, Verdict, verdict
 from sdd_bench.datasets.archive import check_target, write_archive
 from sdd_bench.datasets.manifest import content_sha256
 from sdd_bench.errors import fault_report
@@ -147,29 +147,24 @@ def judge(records: Sequence[Record], states: Mapping[str, SessionState]) -> list
         records: Of all sessions.
         states: What is known of each session.
     """
-    found = find_duplicates(records, {name: state.known for name, state in states.items()})
-    faults = {entry.name: entry.result["fault"] for state in states.values() for entry in state.entries}
+    found = find_duplicates(records, {name: state.against for name, state in states.items()})
     judged = []
     for record in sorted(records, key=lambda r: r.name):
-        own = _own_verdict(record, states[record.session].limits, faults[record.name])
-        others = found[record.name]
+        own, made, others = record.verdict, record.developed, found[record.name]
+        if made is not None:
+            own = verdict(made.figures, states[record.session].limits, made.width)
         reasons = (*others.refusals, *own.reasons, *others.warnings)
         status = REFUSED if others.refusals else WARNING if others.warnings and own.status == ACCEPTED else own.status
         judged.append(replace(record, verdict=Verdict(status, reasons)))
     return judged
 
 
-def _own_verdict(record: Record, limits: Limits, fault: str) -> Verdict:
-    if record.developed is None:
-        return Verdict(REFUSED, (fault,))
-    return verdict(record.developed.figures, limits, record.developed.width)
-
-
 def _develop_session(
     name: str, session: Session, folder: RawData, settings: Settings, known: tuple[Known, ...], jobs: Workers
 ) -> tuple[SessionState, int]:
     """Return what is known of a session once all its pairs have been developed, and how many were in this run."""
-    items, shots = [], []
+    items: list[Item] = []
+    shots: dict[str, Shot] = {}
     for pair, blur, gt in session.pairs():
         full = f"{name}_{pair}"
         mark = _fingerprint(session.folder, (blur.file, gt.file), settings)
@@ -177,15 +172,14 @@ def _develop_session(
         how, matched = settings.how, settings.match_exposure
         task = PairTask(full, session.folder, blur.file, gt.file, how, matched, stem, folder.pictures)
         items.append(Item(full, task, mark))
-        shots.append(blur)
+        shots[full] = blur
     journal = Journal(folder.work / f"{name}.jsonl")
     earlier = folder.states.get(name)
-    for entry in earlier.entries if earlier else ():
-        journal.remember(entry.name, entry.fingerprint, entry.result)
-    entries = {(item.name, item.fingerprint): shot for item, shot in zip(items, shots, strict=True)}
+    for entry in earlier.pairs if earlier else ():
+        journal.remember(entry.name, entry.fingerprint, INGESTED.dump_python(entry.result))
 
-    def entry_of(item: Item, result: dict[str, Any]) -> Entry:
-        return Entry(item.name, item.fingerprint, entries[item.name, item.fingerprint], result)
+    def entry_of(item: Item[PairTask], result: dict[str, Any]) -> Entry:
+        return Entry(item.name, item.fingerprint, shots[item.name], INGESTED.validate_python(result))
 
     todo = 0
     for item in items:
@@ -195,22 +189,23 @@ def _develop_session(
             todo += 1
     results = map_items(ingest_pair, items, jobs=jobs, label=f"ingest {name}", where=name, journal=journal)
     state = SessionState(
-        name,
-        _as_json(settings),
-        file_sha256(session.description),
-        session.limits,
-        tuple(entry_of(item, result) for item, result in zip(items, results, strict=True)),
-        known,
+        session=name,
+        settings={
+            "development": asdict(settings.how),
+            "match_exposure": settings.match_exposure,
+            "libraries": libraries(),
+        },
+        description_sha256=file_sha256(session.description),
+        limits=session.limits,
+        against=known,
+        pairs=tuple(entry_of(item, result) for item, result in zip(items, results, strict=True)),
     )
     return state, todo
 
 
 def _fingerprint(folder: Path, files: Sequence[str], settings: Settings) -> str:
     """Return what changes when a pair must be developed again; not with the place of the session's folder."""
-    stats: list[list[Any]] = []
-    for file in files:
-        stat = (folder / file).stat()
-        stats.append([file, stat.st_size, stat.st_mtime_ns])
+    stats = [[file, stat.st_size, stat.st_mtime_ns] for file in files if (stat := (folder / file).stat())]
     return fingerprint([libraries(), FIGURES, asdict(settings.how), settings.match_exposure, stats])
 
 
@@ -235,7 +230,7 @@ def _check(sessions: Mapping[str, Session], folder: RawData) -> None:
                 "give another --session-name"
             )
     pairs = {f"{name}_{pair}" for name, session in sessions.items() for pair, _, _ in session.pairs()}
-    pairs |= {entry.name for state in folder.states.values() for entry in state.entries}
+    pairs |= {entry.name for state in folder.states.values() for entry in state.pairs}
     for role in ("blur", "gt"):
         if (folder.root / role).is_dir():
             strays = [file for file in list_images(folder.root / role) if file.stem not in pairs]
@@ -246,37 +241,27 @@ def _check(sessions: Mapping[str, Session], folder: RawData) -> None:
 
 def _same_session(session: Session, state: SessionState) -> bool:
     """Return whether a session has a file, by name and size, that was ingested under its name before."""
-    earlier = {(e.result[role]["file"], e.result[role]["size"]) for e in state.entries for role in ("blur", "gt")}
+    earlier = {(shot.file, shot.size) for e in state.pairs for shot in (e.result.blur, e.result.gt)}
     return any((shot.file, (session.folder / shot.file).stat().st_size) in earlier for shot in session.shots)
 
 
-def _as_json(settings: Settings) -> dict[str, Any]:
-    return {"development": asdict(settings.how), "match_exposure": settings.match_exposure, "libraries": libraries()}
-
-
-def _about(states: Mapping[str, SessionState], accepted: Sequence[Record]) -> dict[str, Any]:
+def _about(states: Mapping[str, SessionState], accepted: Sequence[Record]) -> dict[str, object]:
     """Return what stands in ingest.json and in the archive."""
-    pairs = [record for record in accepted if record.developed is not None]
+    digests = [(r.name, r.developed.blur_sha256, r.developed.gt_sha256) for r in accepted if r.developed]
+    versions = {"imagecodecs": imagecodecs.__version__, "numpy": np.__version__, "opencv": cv2.__version__}
     return {
         "schema": SCHEMA,
         "tool": {"sdd-bench": __version__},
-        "libraries": {
-            "imagecodecs": imagecodecs.__version__,
-            "numpy": np.__version__,
-            "opencv": cv2.__version__,
-            **libraries(),
-        },
-        "pairs": len(pairs),
-        "content_sha256": content_sha256(
-            (r.name, r.developed.blur_sha256, r.developed.gt_sha256) for r in pairs if r.developed
-        ),
+        "libraries": versions | libraries(),
+        "pairs": len(digests),
+        "content_sha256": content_sha256(digests),
         "sessions": {
             name: {
-                "pairs": len(state.entries),
+                "pairs": len(state.pairs),
                 "settings": state.settings,
                 "description_sha256": state.description_sha256,
                 "limits": asdict(state.limits),
-                "against": [dataset.name for dataset in state.known],
+                "against": [dataset.name for dataset in state.against],
             }
             for name, state in sorted(states.items())
         },

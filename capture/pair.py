@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capture.checks import check_pair
-from capture.develop import Development, develop, white_balance_of
+from capture.develop import Development, WhiteBalance, develop, white_balance_of
 from capture.exif import read_taken
 from capture.figures import light_ratios
-from capture.record import Developed, Original, as_json
+from capture.record import EXIF_NUMBERS, INGESTED, ROLES, Developed, Ingested, Original, Role
 from capture.session_pictures import histogram, write_pictures
-from sdd_bench.datasets.similar import hash_bits
+from capture.verdict import Measured
+from sdd_bench.datasets.similar import hash_text
 from sdd_bench.errors import UserError
 from sdd_bench.io.files import file_sha256, write_bytes
 from sdd_bench.io.images import encode_png, to_float, to_pixels
 from sdd_bench.io.srgb import decode_srgb, encode_srgb
 from sdd_bench.registration.similarity import Similarity
-
-ROLES = ("blur", "gt")
 
 
 @dataclass(frozen=True)
@@ -60,14 +59,12 @@ def ingest_pair(task: PairTask) -> dict[str, Any]:
     """Develop, measure and write a pair; nothing but its own files is written, the originals are only read.
 
     Returns:
-        `blur` and `gt`: what is known of the originals, see `capture.record.Original`; `developed`: see
-        `capture.record.Developed`, or None; `fault`: why it is None; `bytes`: sizes of the images by role.
+        A `capture.record.Ingested` as JSON has it.
 
     Raises:
         UserError: The output cannot be written. What is wrong with the pair itself is a fault, not an error.
     """
     blur, gt = (_original(task.session, file) for file in (task.blur, task.gt))
-    found: dict[str, Any] = {"blur": as_json(blur), "gt": as_json(gt), "developed": None, "fault": "", "bytes": {}}
     try:
         pixels, balance = _develop_both(task)
         gains = (1.0, 1.0, 1.0)
@@ -75,12 +72,14 @@ def ingest_pair(task: PairTask) -> dict[str, Any]:
             pixels["blur"], gains = match_light(pixels["blur"], pixels["gt"])
         figures = _measure(pixels["blur"], pixels["gt"])
     except UserError as error:
-        return {**found, "fault": error.message.replace(f"{task.session}/", "")}
-    digests = {}
+        fault = error.message.replace(f"{task.session}/", "")
+        return INGESTED.dump_python(Ingested(blur, gt, fault=fault))
+    digests: dict[Role, str] = {}
+    sizes: dict[Role, int] = {}
     for role in ROLES:
         content = encode_png(pixels[role])
         write_bytes(developed_file(task.stem, role), content)
-        digests[role], found["bytes"][role] = hashlib.sha256(content).hexdigest(), len(content)
+        digests[role], sizes[role] = hashlib.sha256(content).hexdigest(), len(content)
     blur_image, gt_image = (to_float(pixels[role]) for role in ROLES)
     write_pictures(task.pictures, task.name, blur_image, gt_image, _similarity(figures))
     height, width = pixels["gt"].shape[:2]
@@ -91,12 +90,12 @@ def ingest_pair(task: PairTask) -> dict[str, Any]:
         figures,
         gains,
         balance,
-        "".join("01"[int(bit)] for bit in hash_bits(gt_image)),
+        hash_text(gt_image),
         digests["blur"],
         digests["gt"],
         {role: histogram(pixels[role]) for role in ROLES},
     )
-    return {**found, "developed": as_json(developed)}
+    return INGESTED.dump_python(Ingested(blur, gt, developed, bytes=sizes))
 
 
 def match_light(blur: NDArray[Any], gt: NDArray[Any]) -> tuple[NDArray[Any], tuple[float, float, float]]:
@@ -120,25 +119,23 @@ def _original(session: Path, file: str) -> Original:
         digest, size = file_sha256(path), path.stat().st_size
     except (UserError, OSError):
         return Original(file)
-    taken = asdict(read_taken(path))
-    time = taken.pop("time")
-    taken = {key: value for key, value in taken.items() if key not in ("camera", "lens")}
-    return Original(file, digest, size, time.isoformat() if time else "", **taken)
+    taken = read_taken(path)
+    time = taken.time.isoformat() if taken.time else ""
+    return Original(file, digest, size, time, *(getattr(taken, name) for name in EXIF_NUMBERS))
 
 
-def _develop_both(task: PairTask) -> tuple[dict[str, NDArray[Any]], tuple[float, ...] | None]:
+def _develop_both(task: PairTask) -> tuple[dict[Role, NDArray[Any]], WhiteBalance | None]:
     """Return the pixels by role and the white balance that both were given.
 
     Raises:
         UserError: Files that cannot be developed, of different formats, sizes or depths.
     """
-    formats = {role: _format(file) for role, file in (("blur", task.blur), ("gt", task.gt))}
+    files: dict[Role, str] = {"blur": task.blur, "gt": task.gt}
+    formats = {role: _format(file) for role, file in files.items()}
     if formats["blur"] != formats["gt"]:
         raise UserError(f"blur is a {formats['blur']} file, gt a {formats['gt']} file, expected one format")
     balance = white_balance_of(task.session / task.gt, task.how)
-    pixels = {
-        role: develop(task.session / file, task.how, balance) for role, file in (("blur", task.blur), ("gt", task.gt))
-    }
+    pixels = {role: develop(task.session / file, task.how, balance) for role, file in files.items()}
     kinds = {role: f"{p.shape[1]}x{p.shape[0]}, {p.itemsize * 8} bits" for role, p in pixels.items()}
     if kinds["blur"] != kinds["gt"]:
         raise UserError(f"blur is {kinds['blur']}, gt is {kinds['gt']}")
@@ -150,14 +147,14 @@ def _format(file: str) -> str:
     return {"jpg": "jpeg", "tif": "tiff"}.get(suffix, suffix).upper()
 
 
-def _measure(blur: NDArray[Any], gt: NDArray[Any]) -> dict[str, Any]:
+def _measure(blur: NDArray[Any], gt: NDArray[Any]) -> dict[str, float | str]:
     try:
         return check_pair(blur, gt)
     except ValueError as error:
         raise UserError(str(error)) from None
 
 
-def _similarity(figures: dict[str, Any]) -> Similarity | None:
+def _similarity(figures: Measured) -> Similarity | None:
     if figures["kind"] == "failed":
         return None
     return Similarity.of_row(figures)

@@ -11,15 +11,16 @@ RAWDATA/.run/                         while a run goes on: journals, and images 
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 
-from capture.pair import ROLES, developed_file
-from capture.record import Record
-from capture.session_state import SCHEMA, Entry, SessionState, is_current, state_from_json
+from pydantic import ValidationError
+
+from capture.pair import developed_file
+from capture.record import ROLES, Record, Role
+from capture.session_state import SCHEMA, STATE, Entry, SessionState, is_current, state_text
 from capture.verdict import REFUSED
+from sdd_bench.datasets.manifest import fault_words
 from sdd_bench.errors import UserError
 from sdd_bench.io.files import write_text
 from sdd_bench.io.serialise import json_text
@@ -84,8 +85,9 @@ class RawData:
 
     def has_files_of(self, entry: Entry) -> bool:
         """Return whether a pair's images and pictures are there, whole, wherever they are."""
-        if entry.result["developed"] is None:
-            return all(entry.result[role]["sha256"] for role in ROLES)  # what could not be read may be readable by now
+        if entry.result.developed is None:
+            # What could not be read may be readable by now.
+            return bool(entry.result.blur.sha256 and entry.result.gt.sha256)
         return all(self._image(entry, role) is not None for role in ROLES) and all(
             (self.pictures / f"{entry.name}.{role}.jpg").is_file() for role in ROLES
         )
@@ -97,7 +99,7 @@ class RawData:
             UserError: An image to be removed was changed by somebody since.
         """
         statuses = {record.name: record.verdict.status for record in records}
-        for entry in state.entries:
+        for entry in state.pairs:
             for role, file in self._images_of(entry):
                 target = self.place(statuses[entry.name], role, entry.name)
                 if file != target:
@@ -107,48 +109,38 @@ class RawData:
         for entry in self._gone(state):
             for role in ROLES:
                 for place in (self.root, self.root / SET_ASIDE):
-                    self._remove(place / role / f"{entry.name}.png", entry.result["bytes"].get(role))
+                    self._remove(place / role / f"{entry.name}.png", entry.result.bytes.get(role))
             for picture in self.pictures.glob(f"{_literal(entry.name)}.*.jpg"):
                 picture.unlink()
 
-    def place(self, status: str, role: str, name: str) -> Path:
+    def place(self, status: str, role: Role, name: str) -> Path:
         """Return where the image of a pair belongs."""
         return (self.root / SET_ASIDE if status == REFUSED else self.root) / role / f"{name}.png"
 
     def write_state(self, state: SessionState) -> None:
         """Write what is known of a session."""
-        head = {
-            "schema": SCHEMA,
-            "session": state.name,
-            "settings": state.settings,
-            "description_sha256": state.description_sha256,
-            "limits": asdict(state.limits),
-            "against": [asdict(dataset) for dataset in state.known],
-        }
-        pairs = ",\n".join(json.dumps(asdict(entry), ensure_ascii=False) for entry in state.entries)
-        text = json.dumps(head, ensure_ascii=False).removesuffix("}") + f', "pairs": [\n{pairs}\n]}}\n'
-        write_text(self._state_file(state.name), text)
+        write_text(self._state_file(state.session), state_text(state))
 
-    def _other_place(self, status: str, role: str, name: str) -> Path:
+    def _other_place(self, status: str, role: Role, name: str) -> Path:
         return self.place("" if status == REFUSED else REFUSED, role, name)
 
     def _gone(self, state: SessionState) -> list[Entry]:
-        earlier = self.states.get(state.name)
-        names = {entry.name for entry in state.entries}
-        return [entry for entry in (earlier.entries if earlier else ()) if entry.name not in names]
+        earlier = self.states.get(state.session)
+        names = {entry.name for entry in state.pairs}
+        return [entry for entry in (earlier.pairs if earlier else ()) if entry.name not in names]
 
-    def _images_of(self, entry: Entry) -> Iterator[tuple[str, Path]]:
-        if entry.result["developed"] is not None:
+    def _images_of(self, entry: Entry) -> Iterator[tuple[Role, Path]]:
+        if entry.result.developed is not None:
             for role in ROLES:
                 file = self._image(entry, role)
                 assert file is not None, f"{entry.name}: {role} image is lost"
                 yield role, file
 
-    def _image(self, entry: Entry, role: str) -> Path | None:
+    def _image(self, entry: Entry, role: Role) -> Path | None:
         """Return where a pair's image is: not yet in its place, or in either place; None where it is not whole."""
         places = [developed_file(self.stem(entry.name, entry.fingerprint), role)]
         places += [folder / role / f"{entry.name}.png" for folder in (self.root, self.root / SET_ASIDE)]
-        size = entry.result["bytes"].get(role)
+        size = entry.result.bytes.get(role)
         return next((file for file in places if file.is_file() and file.stat().st_size == size), None)
 
     def _remove(self, file: Path, size: int | None) -> None:
@@ -171,13 +163,12 @@ class RawData:
                 if content["session"] != file.stem:
                     raise ValueError("another session's")
                 if is_current(content):
-                    state = state_from_json(content)
-                    state.records()
-                    self.states[state.name] = state
+                    self.states[file.stem] = STATE.validate_python(content)
                 else:
                     self.outdated.add(file.stem)
-            except (UserError, ValueError, KeyError, TypeError, AttributeError):
-                raise UserError(f"{file}: damaged; delete it, and its session is ingested anew") from None
+            except (UserError, ValueError, KeyError, TypeError, AttributeError) as error:
+                words = f" ({fault_words(error)})" if isinstance(error, ValidationError) else ""
+                raise UserError(f"{file}: damaged{words}; delete it, and its session is ingested anew") from None
 
 
 def _literal(name: str) -> str:

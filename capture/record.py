@@ -3,17 +3,40 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
 
-from capture.session import Shot
+from pydantic import ConfigDict, Field, PlainSerializer, PlainValidator, TypeAdapter
+
+from capture.session import Shot, only
 from capture.verdict import Verdict
-from sdd_bench.io.text import shown
 
 HISTOGRAM_BINS = 64
-NUMBERS = ("exposure_s", "f_number", "iso", "focal_length_mm", "focus_distance_m")
-"""What the EXIF of an original may say in numbers."""
+
+EXIF_NUMBERS = ("exposure_s", "f_number", "iso", "focal_length_mm", "focus_distance_m")
+Role = Literal["blur", "gt"]
+ROLES: tuple[Role, Role] = ("blur", "gt")
+
+Count = Annotated[int, Field(strict=True)]
+Number = Annotated[float, Field(strict=True)]
+Hash = Annotated[str, Field(pattern="^[01]{64}$")]
+Shares = Annotated[list[Number], Field(min_length=HISTOGRAM_BINS, max_length=HISTOGRAM_BINS)]
+Colours = Annotated[list[Shares], Field(min_length=3, max_length=3)]
+
+
+def _with_nan(figures: dict[str, float | str | None]) -> dict[str, float | str]:
+    """Return figures with NaN for the null of JSON, whole numbers staying whole; only `kind` is text."""
+    for name, value in figures.items():
+        if isinstance(value, bool) or not isinstance(value, str if name == "kind" else int | float | None):
+            raise ValueError(f"{name}: expected a number, null, or text as the kind")
+    return {name: math.nan if value is None else value for name, value in figures.items()}
+
+
+def _with_null(figures: dict[str, float | str]) -> dict[str, object]:
+    return {k: None if isinstance(value, float) and math.isnan(value) else value for k, value in figures.items()}
+
+
+Figures = Annotated[dict[str, float | str], PlainValidator(_with_nan), PlainSerializer(_with_null)]
 
 
 @dataclass(frozen=True)
@@ -34,13 +57,13 @@ class Original:
 
     file: str
     sha256: str = ""
-    size: int = 0
+    size: Count = 0
     time: str = ""
-    exposure_s: float | None = None
-    f_number: float | None = None
-    iso: float | None = None
-    focal_length_mm: float | None = None
-    focus_distance_m: float | None = None
+    exposure_s: Number | None = None
+    f_number: Number | None = None
+    iso: Number | None = None
+    focal_length_mm: Number | None = None
+    focus_distance_m: Number | None = None
 
 
 @dataclass(frozen=True)
@@ -61,16 +84,40 @@ class Developed:
             parts of the sRGB values [0, 1].
     """
 
-    width: int
-    height: int
-    bits: int
-    figures: dict[str, float | str]
-    gains: tuple[float, float, float]
-    white_balance: tuple[float, ...] | None
-    gt_hash: str
+    width: Count
+    height: Count
+    bits: Count
+    figures: Figures
+    gains: tuple[Number, Number, Number]
+    white_balance: tuple[Number, Number, Number, Number] | None
+    gt_hash: Hash
     blur_sha256: str
     gt_sha256: str
-    histograms: dict[str, list[list[float]]]
+    histograms: Annotated[dict[Annotated[str, only(ROLES.__contains__)], Colours], Field(min_length=2)]
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """What developing and measuring a pair gave.
+
+    Attributes:
+        blur: The blur shot's file.
+        gt: The gt shot's file.
+        developed: None where the pair could not be developed.
+        fault: Why it could not, or empty.
+        bytes: Sizes of the images written, by role.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    blur: Original
+    gt: Original
+    developed: Developed | None = None
+    fault: str = ""
+    bytes: dict[Role, Count] = field(default_factory=dict)
+
+
+INGESTED = TypeAdapter(Ingested)
 
 
 @dataclass(frozen=True)
@@ -99,68 +146,3 @@ class Record:
     def scene_name(self) -> str:
         """What the scene is called beside those of other sessions."""
         return f"{self.session}_{self.shot.scene}"
-
-
-def as_json(value: Original | Developed) -> dict[str, Any]:
-    """Return a part of a record as JSON has it, null for NaN."""
-    content = asdict(value)
-    if isinstance(value, Developed):
-        content["figures"] = {
-            k: None if isinstance(v, float) and math.isnan(v) else v for k, v in value.figures.items()
-        }
-    return content
-
-
-def developed_from_json(content: Mapping[str, Any]) -> Developed:
-    """Return what `as_json` made of a `Developed`; raises as `original_from_json`."""
-    made = {**content, "gains": tuple(content["gains"])}
-    made["figures"] = {k: math.nan if v is None else v for k, v in content["figures"].items()}
-    made["white_balance"] = None if content["white_balance"] is None else tuple(content["white_balance"])
-    found = Developed(**made)
-    _need_texts(found.blur_sha256, found.gt_sha256, found.figures.get("kind"))
-    _need_numbers(found.width, found.height, found.bits, *found.gains, *(found.white_balance or (1,) * 4))
-    _need_numbers(*(value for name, value in found.figures.items() if name != "kind"))
-    if len(found.gains) != 3 or len(found.white_balance or (1,) * 4) != 4:
-        raise ValueError("gains or white balance")
-    if len(found.gt_hash) != 64 or set(found.gt_hash) - {"0", "1"}:
-        raise ValueError("hash")
-    for role in ("blur", "gt"):
-        shares = found.histograms[role]
-        if [len(colour) for colour in shares] != [HISTOGRAM_BINS] * 3:
-            raise ValueError("histogram")
-        _need_numbers(*(share for colour in shares for share in colour))
-    return found
-
-
-def original_from_json(content: Mapping[str, Any]) -> Original:
-    """Return what `as_json` made of an `Original`.
-
-    Raises:
-        KeyError: Something is missing.
-        TypeError: Something is of another type, or is not known.
-        ValueError: Something cannot be.
-    """
-    found = Original(**content)
-    _need_texts(found.file, found.sha256, found.time)
-    _need_numbers(found.size, *(content.get(name) or 0 for name in NUMBERS))
-    return found
-
-
-def shot_from_json(content: Mapping[str, Any]) -> Shot:
-    """Return a `Shot` that was written as JSON; raises as `original_from_json`."""
-    found = Shot(**content)
-    _need_texts(found.file, found.scene, found.role, found.place, found.camera, found.lens, found.notes)
-    _need_numbers(found.line, found.motor or 0, found.aperture or 0)
-    return found
-
-
-def _need_texts(*values: object) -> None:
-    wrong = [value for value in values if not isinstance(value, str)]
-    if wrong:
-        raise TypeError(f"{shown(wrong[0])}, expected text")
-
-
-def _need_numbers(*values: object) -> None:
-    wrong = [value for value in values if not isinstance(value, int | float) or isinstance(value, bool)]
-    if wrong:
-        raise TypeError(f"{shown(wrong[0])}, expected a number")

@@ -9,20 +9,48 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Annotated
 
-from capture.session_text import LIMITS, SHARED_KEYS, TABLE, csv_rows, number_of, toml_rows, unknown_key
+from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter
+
+from capture.session_text import LIMITS, SHARED_KEYS, TABLE, csv_rows, read_table, toml_rows
 from capture.verdict import Limits
 from sdd_bench.errors import UserError, fault_report
 from sdd_bench.io.files import write_text
-from sdd_bench.io.text import short, shown
+from sdd_bench.io.text import short
 
 TOML, CSV = "session.toml", "session.csv"
 ROLES = ("blur", "gt", "extra")
 PLACES = ("indoor", "outdoor")
+
+
+def only(allowed: Callable[[str], object]) -> AfterValidator:
+    """Return what keeps a field of a type to the texts that a function allows."""
+
+    def check(text: str) -> str:
+        if not allowed(text):
+            raise ValueError("not allowed here")
+        return text
+
+    return AfterValidator(check)
+
+
+def _inside(file: str) -> bool:
+    path = PurePosixPath(file)
+    return file != "" and not path.is_absolute() and ".." not in path.parts and "\\" not in file
+
+
+def _no_bool(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("not a number")
+    return value
+
+
+Number = Annotated[float, BeforeValidator(_no_bool), Field(allow_inf_nan=False)]
+"""Also as the text of a cell."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +70,12 @@ class Shot:
         line: Of the description, from 1.
     """
 
-    file: str
-    scene: str
-    role: str
-    motor: float | None = None
-    aperture: float | None = None
-    place: str = ""
+    file: Annotated[str, only(_inside)]
+    scene: Annotated[str, only(re.compile(r"[\w.-]+").fullmatch)]
+    role: Annotated[str, only(ROLES.__contains__)]
+    motor: Number | None = None
+    aperture: Annotated[Number, Field(gt=0)] | None = None
+    place: Annotated[str, only(("", *PLACES).__contains__)] = ""
     camera: str = ""
     lens: str = ""
     notes: str = ""
@@ -82,7 +110,16 @@ class Session:
 
 
 SHOT_KEYS = tuple(f.name for f in fields(Shot) if f.name != "line")
-NUMBERS = ("motor", "aperture")
+SHOT = TypeAdapter(Shot)
+EXPECTED = {
+    "file": "a path inside the session's folder",
+    "scene": "letters, digits, '.', '-' and '_', it becomes a file name",
+    "role": f"one of {', '.join(ROLES)}",
+    "place": f"one of {', '.join(PLACES)}",
+    "motor": "a number",
+    "aperture": "a number over 0",
+}
+"""What may stand under a key of a shot; text under the others."""
 
 
 def read_session(folder: Path) -> Session:
@@ -153,38 +190,11 @@ def _toml_value(value: str | float) -> str:
     return str(int(value)) if float(value).is_integer() else repr(float(value))
 
 
-def _shot(row: Mapping[str, Any], line: int, faults: list[str]) -> Shot | None:
+def _shot(row: Mapping[str, object], line: int, faults: list[str]) -> Shot | None:
     """Return a shot, or None with what is wrong with it added to the faults."""
-    found = [unknown_key(key, SHOT_KEYS) for key in row if key not in SHOT_KEYS]
-    values: dict[str, Any] = {}
-    for key in SHOT_KEYS:
-        value = row.get(key, None if key in NUMBERS else "")
-        if key in NUMBERS:
-            values[key] = number_of(value)
-            if value is not None and values[key] is None:
-                found.append(f"{key} = {shown(value)}: expected a number")
-        elif not isinstance(value, str):
-            found.append(f"{key} = {shown(value)}: expected text")
-        else:
-            values[key] = value
-    found += [f"no {key}" for key in ("file", "scene", "role") if values.get(key) == ""]
-    for key, allowed in (("role", ROLES), ("place", PLACES)):
-        if values.get(key) and values[key] not in allowed:
-            found.append(f"{key} = {shown(values[key])}: expected one of {', '.join(allowed)}")
-    if values.get("scene") and not re.fullmatch(r"[\w.-]+", values["scene"]):
-        what = "letters, digits, '.', '-' and '_', it becomes a file name"
-        found.append(f"scene = {shown(values['scene'])}: expected {what}")
-    if values.get("file") and not _inside(values["file"]):
-        found.append(f"file = {shown(values['file'])}: expected a path inside the session's folder")
-    if values.get("aperture") is not None and values["aperture"] <= 0:
-        found.append(f"aperture = {values['aperture']:g}: expected more than 0")
-    faults += [f"line {line}: {fault}" for fault in found]
-    return None if found else Shot(**values, line=line)
-
-
-def _inside(file: str) -> bool:
-    path = PurePosixPath(file)
-    return not path.is_absolute() and ".." not in path.parts and "\\" not in file
+    shot, found = read_table(row, SHOT.validate_python, SHOT_KEYS, lambda key: EXPECTED.get(key, "text"))
+    faults += [f"line {line}: {fault}" for _, fault in found]
+    return shot and replace(shot, line=line)
 
 
 def _is_file(path: Path) -> bool:

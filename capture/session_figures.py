@@ -31,11 +31,11 @@ HEADINGS = {
     "blur_radius_px": ("blur radius (px)", ".1f"),
     "gain": ("contrast of blur over gt blurred alike", ".3f"),
     "confidence": ("confidence", ".2f"),
+    "kind": ("kind", ""),
 }
-"""Figure to its heading and format; others are headed by their names. The shift's length is what its limit is for."""
+"""Figure to its heading and format. The shift's length is what its limit is for."""
 
 MOTION = (*NUMBERS, "shift_px", "confidence", "kind")
-UNITS = {"px": "px", "deg": "°", "db": "dB"}
 
 
 def limit_words(name: str, limits: Limits, width: int) -> str:
@@ -52,23 +52,11 @@ def limit_words(name: str, limits: Limits, width: int) -> str:
     if name == "kind":
         return "not nonrigid or failed"
     low, high = allowed(limits, width).get(name, (-math.inf, math.inf))
-    percent = HEADINGS.get(name, ("", ""))[1].endswith("%")
+    percent = HEADINGS[name][1].endswith("%")
     least, most = (f"{100 * end:.4g}%" if percent else f"{end:.4g}" for end in (low, high))
     if math.isinf(low):
         return "" if math.isinf(high) else f"at most {most}"
     return f"at least {least}" if math.isinf(high) else f"{least} to {most}"
-
-
-def heading(name: str) -> str:
-    """Return a figure's heading, for one that is not known its name in words.
-
-    >>> heading("dust_size_px")
-    'dust size (px)'
-    """
-    if name in HEADINGS:
-        return HEADINGS[name][0]
-    words, _, unit = name.rpartition("_")
-    return f"{words.replace('_', ' ')} ({UNITS[unit]})" if words and unit in UNITS else name.replace("_", " ")
 
 
 def value_text(name: str, value: float | str) -> str:
@@ -77,5 +65,5 @@ def value_text(name: str, value: float | str) -> str:
         return value
     if math.isnan(value):
         return "not measured"
-    text = format(value, HEADINGS.get(name, ("", ".4g"))[1])
+    text = format(value, HEADINGS[name][1])
     return text.removeprefix("-") if not text.strip("-0.%") else text

@@ -6,12 +6,11 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, PackageLoader, select_autoescape
 
 from capture.record import Developed, Original, Record
-from capture.session_figures import MOTION, heading, limit_words, value_text
+from capture.session_figures import HEADINGS, MOTION, limit_words, value_text
 from capture.session_pictures import histogram_plots, read_pictures
 from capture.verdict import ACCEPTED, REFUSED, WARNING, Limits, beyond, with_shift
 from sdd_bench.io.files import write_text
@@ -33,7 +32,6 @@ def write_session_report(
     records: Sequence[Record],
     limits: Mapping[str, Limits],
     pictures: Path,
-    notes: Sequence[str] = (),
     limit: int = PICTURED,
 ) -> Path:
     """Write the page and return its path.
@@ -43,7 +41,6 @@ def write_session_report(
         records: Of one or several sessions; shown in this order.
         limits: By session, of every session that has a developed pair.
         pictures: Folder of what `capture.session_pictures.write_pictures` wrote; a missing picture is not shown.
-        notes: Further sentences for the summary.
         limit: So many developed pairs are shown in pictures, refused ones first, then warned ones, then in order.
 
     Raises:
@@ -62,7 +59,7 @@ def write_session_report(
         style=STYLE,
         title=f"Camera session {sessions[0]}" if len(sessions) == 1 else f"{len(sessions)} camera sessions",
         sessions=sessions,
-        summary=[count_words(records), *notes],
+        summary=[count_words(records)],
         reasons=commonest_reasons(records),
         statuses=STATUSES,
         counts=Counter(record.verdict.status for record in records),
@@ -100,9 +97,9 @@ def commonest_reasons(records: Sequence[Record]) -> list[tuple[str, int]]:
     return sorted(merged, key=lambda pair: -pair[1])[:COMMONEST]
 
 
-def _entry(number: int, record: Record, limits: Mapping[str, Limits], pictures: Path | None) -> dict[str, Any]:
+def _entry(number: int, record: Record, limits: Mapping[str, Limits], pictures: Path | None) -> dict[str, object]:
     """Return what the page shows of a pair; without a folder no pictures."""
-    found: dict[str, Any] = {"number": number, "record": record, "pictures": {}}
+    found: dict[str, object] = {"number": number, "record": record, "pictures": {}}
     if record.developed is None:
         return found
     rows = _figure_rows(record.developed, limits[record.session])
@@ -117,12 +114,12 @@ def _entry(number: int, record: Record, limits: Mapping[str, Limits], pictures: 
     return found
 
 
-def _figure_rows(developed: Developed, limits: Limits) -> list[dict[str, Any]]:
+def _figure_rows(developed: Developed, limits: Limits) -> list[dict[str, object]]:
     """Return heading, text, limit and mark of every figure; the shift's length stands behind its parts."""
     return [
         {
             "name": name,
-            "heading": heading(name),
+            "heading": HEADINGS[name][0],
             "text": value_text(name, value),
             "limit": limit_words(name, limits, developed.width),
             "exceeded": beyond(name, value, limits, developed.width),

@@ -6,9 +6,12 @@ import csv
 import difflib
 import re
 from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
+
+from pydantic import TypeAdapter, ValidationError
 
 from capture.verdict import Limits
 from sdd_bench.errors import UserError, fault_report
@@ -20,8 +23,12 @@ TABLE, LIMITS = "shot", "limits"
 SHARED_KEYS = ("place", "camera", "lens")
 """Keys that may stand once at the top of session.toml, for all shots that do not say otherwise."""
 
-Row = tuple[int, dict[str, Any]]
+Row = tuple[int, dict[str, object]]
 """Line and what stands there; line 0 where a shot has none of its own."""
+
+
+Made = TypeVar("Made")
+LIMITS_TYPE = TypeAdapter(Limits)
 
 
 def toml_rows(path: Path, faults: list[str]) -> tuple[list[Row], Limits]:
@@ -47,25 +54,44 @@ def toml_rows(path: Path, faults: list[str]) -> tuple[list[Row], Limits]:
     return [(line, {**shared, **table}) for line, table in zip(lines, tables, strict=False)], limits
 
 
-def _limits(table: Any, text: str, faults: list[str]) -> Limits:
+def _limits(table: object, text: str, faults: list[str]) -> Limits:
     """Return the limits of the checks, changed as a table says; what cannot be is added to the faults."""
     if not isinstance(table, dict):
         faults.append(f"line {_line_of(text, LIMITS)}: expected a table [{LIMITS}]")
         return Limits()
     known = tuple(f.name for f in fields(Limits))
-    values = {}
-    for key, value in table.items():
-        number, least = None if isinstance(value, str) else number_of(value), 1 if key.endswith("_ratio") else 0
-        if key not in known:
-            faults.append(f"line {_line_of(text, key)}: {unknown_key(key, known)}")
-        elif number is None or number < least:
-            faults.append(f"line {_line_of(text, key)}: {key} = {shown(value)}: expected a number of at least {least}")
-        else:
-            values[key] = number
-    return replace(Limits(), **values)
+    least = {key: 1 if key.endswith("_ratio") else 0 for key in known}
+    limits, found = read_table(
+        table, LIMITS_TYPE.validate_python, known, lambda key: f"a number of at least {least[key]}"
+    )
+    faults += [f"line {_line_of(text, key)}: {fault}" for key, fault in found]
+    return replace(limits or Limits(), **{key: float(vars(limits)[key]) for key in table if limits})
 
 
-def csv_rows(path: Path, known: tuple[str, ...]) -> list[Row]:
+def read_table(
+    table: Mapping[str, object], read: Callable[[object], Made], known: Sequence[str], expected: Callable[[str], str]
+) -> tuple[Made | None, list[tuple[str, str]]]:
+    """Return what a table of a description says, or None with every fault as its key and words.
+
+    Args:
+        table: Key to value.
+        read: Validates it as a type.
+        known: The keys that it may have.
+        expected: Key to what may stand there, in words.
+    """
+    faults = [(key, unknown_key(key, known)) for key in table if key not in known]
+    value: Made | None = None
+    try:
+        value = read({key: table[key] for key in known if key in table})
+    except ValidationError as error:
+        for fault in error.errors():
+            key, found = str(fault["loc"][0]), fault["input"]
+            missing = fault["type"] == "missing"
+            faults.append((key, f"no {key}" if missing else f"{key} = {shown(found)}: expected {expected(key)}"))
+    return None if faults else value, faults
+
+
+def csv_rows(path: Path, known: Sequence[str]) -> list[Row]:
     """Return the shots of session.csv with their lines; empty cells are left out.
 
     Raises:
@@ -94,18 +120,7 @@ def csv_rows(path: Path, known: tuple[str, ...]) -> list[Row]:
     ]
 
 
-def number_of(value: Any) -> float | None:
-    """Return a finite number, also of a CSV's cell; None where it is not one."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return number if abs(number) < float("inf") else None
-
-
-def unknown_key(key: str, known: tuple[str, ...]) -> str:
+def unknown_key(key: str, known: Sequence[str]) -> str:
     """Return the words for a key that is not known."""
     near = difflib.get_close_matches(key[:SHOWN], known, 1)
     return f"unknown key {shown(key)}" + (f", did you mean {near[0]!r}?" if near else f", expected {', '.join(known)}")

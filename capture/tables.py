@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from capture.checks import FIGURES
-from capture.pair import ROLES
-from capture.record import Original, Record
+from capture.record import EXIF_NUMBERS, ROLES, Record
 from capture.verdict import REFUSED
 from sdd_bench.io.serialise import csv_text, safe_cell
 
-TAKEN = ("time", "exposure_s", "f_number", "iso", "focal_length_mm", "focus_distance_m")
 COLUMNS = (
     "name", "session", "scene", "place", "camera", "lens", "motor", "aperture", "status", "reasons", "blur", "sharp",
     "width", "height", "bits", *FIGURES, "gain_red", "gain_green", "gain_blue", "white_balance_red",
     "white_balance_blue", "blur_sha256", "sharp_sha256",
-    *(f"{role}_{what}" for role in ROLES for what in ("original", "original_sha256", *TAKEN)), "notes",
+    *(f"{role}_{what}" for role in ROLES for what in ("original", "original_sha256", "time", *EXIF_NUMBERS)), "notes",
 )  # fmt: skip
 DIGITS = {"zoom": 7, "rotation_deg": 5}
 """Decimals of a measured figure; four where none are given."""
@@ -29,25 +26,17 @@ def table(records: Sequence[Record]) -> str:
     return csv_text(COLUMNS, ([safe_cell(values.get(column, "")) for column in COLUMNS] for values in rows))
 
 
-def row(record: Record) -> dict[str, Any]:
+def row(record: Record) -> dict[str, object]:
     """Return the cells of a pair by column; images are named relative to the folder, refused ones too."""
-    shot = record.shot
-    cells: dict[str, Any] = {
-        "name": record.name,
-        "session": record.session,
-        "scene": record.scene_name,
-        "place": shot.place,
-        "camera": shot.camera,
-        "lens": shot.lens,
-        "motor": _number(shot.motor),
-        "aperture": _number(shot.aperture),
-        "status": record.verdict.status,
-        "reasons": "; ".join(record.verdict.reasons),
-        "notes": shot.notes,
-    }
+    shot, made = record.shot, record.developed
+    cells: dict[str, object] = {name: getattr(shot, name) for name in ("place", "camera", "lens", "notes")}
+    cells |= {"name": record.name, "session": record.session, "scene": record.scene_name}
+    cells |= {"motor": _number(shot.motor), "aperture": _number(shot.aperture)}
+    cells |= {"status": record.verdict.status, "reasons": "; ".join(record.verdict.reasons)}
     for role, original in zip(ROLES, (record.blur, record.gt), strict=True):
-        cells |= _original(role, original)
-    made = record.developed
+        cells |= {f"{role}_original": original.file, f"{role}_original_sha256": original.sha256}
+        cells |= {f"{role}_time": original.time}
+        cells |= {f"{role}_{name}": _number(getattr(original, name)) for name in EXIF_NUMBERS}
     if made is None:
         return cells
     folder = "refused/" if record.verdict.status == REFUSED else ""
@@ -59,14 +48,6 @@ def row(record: Record) -> dict[str, Any]:
         cells |= {"white_balance_red": _number(made.white_balance[0])}
         cells |= {"white_balance_blue": _number(made.white_balance[2])}
     return cells | {"blur_sha256": made.blur_sha256, "sharp_sha256": made.gt_sha256}
-
-
-def _original(role: str, original: Original) -> dict[str, Any]:
-    cells: dict[str, Any] = {f"{role}_original": original.file, f"{role}_original_sha256": original.sha256}
-    for name in TAKEN:
-        value = getattr(original, name)
-        cells[f"{role}_{name}"] = value if isinstance(value, str) else _number(value)
-    return cells
 
 
 def _figure(name: str, value: float | str) -> str:

@@ -5,9 +5,29 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated
+
+from pydantic import PlainValidator
 
 from capture.shake import SHAKEN_DB
+
+
+def _at_least(least: float) -> PlainValidator:
+    """Return what keeps a field to finite numbers from a least one on, whole ones staying whole as they are written."""
+
+    def check(value: object) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value < math.inf:
+            raise ValueError(f"expected a number of at least {least}")
+        return value
+
+    return PlainValidator(check)
+
+
+AtLeast0 = Annotated[float, _at_least(0)]
+AtLeast1 = Annotated[float, _at_least(1)]
+
+Measured = Mapping[str, float | str]
+"""Figures of a pair by the names of `capture.checks.FIGURES`: numbers, NaN where not measured, and the kind."""
 
 ACCEPTED, WARNING, REFUSED = "accepted", "warning", "refused"
 
@@ -37,18 +57,18 @@ class Limits:
         rotation_deg: Largest rotation, either way.
     """
 
-    gt_sharper: float = 0.05
-    blur_sharper: float = 0.1
-    exposure_ratio: float = 1.3
-    white_balance_ratio: float = 1.1
-    clipped: float = 0.05
-    texture: float = 0.01
-    direction_db: float = SHAKEN_DB
-    dead_pixels: float = 1
-    dust_spots: float = 2
-    zoom: float = 0.05
-    shift: float = 0.03
-    rotation_deg: float = 1.0
+    gt_sharper: AtLeast0 = 0.05
+    blur_sharper: AtLeast0 = 0.1
+    exposure_ratio: AtLeast1 = 1.3
+    white_balance_ratio: AtLeast1 = 1.1
+    clipped: AtLeast0 = 0.05
+    texture: AtLeast0 = 0.01
+    direction_db: AtLeast0 = SHAKEN_DB
+    dead_pixels: AtLeast0 = 1
+    dust_spots: AtLeast0 = 2
+    zoom: AtLeast0 = 0.05
+    shift: AtLeast0 = 0.03
+    rotation_deg: AtLeast0 = 1.0
 
 
 @dataclass(frozen=True)
@@ -96,13 +116,13 @@ def allowed(limits: Limits, width: int) -> dict[str, tuple[float, float]]:
     }
 
 
-def with_shift(figures: Mapping[str, Any]) -> dict[str, Any]:
+def with_shift(figures: Measured) -> dict[str, float | str]:
     """Return figures with `shift_px`, the shift's length, behind its parts."""
-    found: dict[str, Any] = {}
+    found: dict[str, float | str] = {}
     for name, value in figures.items():
         found[name] = value
         if name == "shift_y_px":
-            found["shift_px"] = math.hypot(figures["shift_x_px"], value)
+            found["shift_px"] = math.hypot(float(figures["shift_x_px"]), float(value))
     return found
 
 
@@ -114,7 +134,7 @@ def beyond(name: str, value: float | str, limits: Limits, width: int) -> bool:
     return not (math.isnan(value) or least <= value <= most)
 
 
-def verdict(figures: Mapping[str, Any], limits: Limits, width: int) -> Verdict:
+def verdict(figures: Measured, limits: Limits, width: int) -> Verdict:
     """Return what is made of a pair's figures.
 
     Refused: gt hardly sharper than blur, or swapped with it, too little texture, motion that the analyser cannot
@@ -125,8 +145,8 @@ def verdict(figures: Mapping[str, Any], limits: Limits, width: int) -> Verdict:
         limits: The session's.
         width: Of the images, in pixels.
     """
-    found = with_shift(figures)
-    exceeded = {name for name, value in found.items() if beyond(name, value, limits, width)}
+    exceeded = {name for name, value in with_shift(figures).items() if beyond(name, value, limits, width)}
+    found = {name: value for name, value in with_shift(figures).items() if not isinstance(value, str)}
     refusals, warnings = [], []
     gt_sharper, blur_sharper = found["gt_sharper"], found["blur_sharper"]
     if "blur_sharper" in exceeded and blur_sharper > SWAPPED * gt_sharper:
@@ -138,8 +158,11 @@ def verdict(figures: Mapping[str, Any], limits: Limits, width: int) -> Verdict:
             warnings.append(f"blur is sharper than gt in {blur_sharper:.0%} of the frame: is gt in focus everywhere?")
     if "texture" in exceeded:
         refusals.append(f"too little texture: {found['texture']:.4f}, expected {limits.texture:g}")
-    if found["kind"] == "failed":
+    if figures["kind"] == "failed":
         refusals.append("the motion between the shots cannot be measured")
+    if figures["kind"] == "nonrigid":
+        left = f"{found['residual_median_px']:.2f} px remain after alignment, {found['residual_p95_px']:.1f} px"
+        warnings.append(f"something moved between the shots, or depths differ: {left} in one part of twenty")
     warnings += _of_motion(found, exceeded, limits, width) + _of_light(found, exceeded, limits)
     if "direction_db" in exceeded:
         warnings.append(f"gt lacks detail in one direction ({found['direction_db']:.1f} dB): did the camera shake?")
@@ -151,12 +174,9 @@ def verdict(figures: Mapping[str, Any], limits: Limits, width: int) -> Verdict:
     return Verdict(status, (*refusals, *warnings))
 
 
-def _of_motion(found: Mapping[str, Any], exceeded: set[str], limits: Limits, width: int) -> list[str]:
-    """Return what is unusual about a motion that could be measured."""
+def _of_motion(found: Mapping[str, float], exceeded: set[str], limits: Limits, width: int) -> list[str]:
+    """Return what is unusual about a similarity that could be measured."""
     words = []
-    if found["kind"] == "nonrigid":
-        left = f"{found['residual_median_px']:.2f} px remain after alignment, {found['residual_p95_px']:.1f} px"
-        words.append(f"something moved between the shots, or depths differ: {left} in one part of twenty")
     if "zoom" in exceeded:
         words.append(f"zoom {found['zoom']:.4f}, expected within {limits.zoom:g} of 1")
     if "shift_px" in exceeded:
@@ -166,7 +186,7 @@ def _of_motion(found: Mapping[str, Any], exceeded: set[str], limits: Limits, wid
     return words
 
 
-def _of_light(found: Mapping[str, Any], exceeded: set[str], limits: Limits) -> list[str]:
+def _of_light(found: Mapping[str, float], exceeded: set[str], limits: Limits) -> list[str]:
     """Return in what the light of the two shots differs, and what is clipped."""
     words = []
     for name, what, limit in (

@@ -63,7 +63,7 @@ def open_training_data(root: Path, config: Config) -> TrainingData:
     if not kept:
         raise UserError(f"{root}: no patches are left beside {len(held_out)} validation scenes; lower val_scenes")
     validation = own or tuple(p for p in dataset.pairs if p.split == "train" and scenes[p.name] in held_out)
-    return TrainingData(root, tuple(kept), validation, held_out, str(dataset.manifest.get("sha256", "")))
+    return TrainingData(root, tuple(kept), validation, held_out, dataset.sha256)
 
 
 def _held_out(dataset: Dataset, config: Config) -> tuple[str, ...]:

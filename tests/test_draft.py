@@ -22,14 +22,12 @@ from sdd_bench.io.images import write_png
 from sdd_bench.io.srgb import decode_srgb
 
 NOON = datetime(2026, 3, 1, 12)
-ONE, OTHER = (0, 1) * 32, (1, 1, 0, 0) * 16
+ONE, OTHER = "01" * 32, "1100" * 16
 
 
-def seen(
-    file: str, sharpness: float, bits: tuple[int, ...], after_s: float | None = None, f: float | None = None
-) -> Seen:
+def seen(file: str, sharpness: float, hash_text: str, after_s: float | None = None, f: float | None = None) -> Seen:
     time = None if after_s is None else NOON + timedelta(seconds=after_s)
-    return Seen(file, Taken(time=time, f_number=f), sharpness, bits)
+    return Seen(file, Taken(time=time, f_number=f), sharpness, hash_text)
 
 
 def roles(shots: list[Seen]) -> list[tuple[str, str, str]]:

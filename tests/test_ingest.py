@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,11 @@ import capture.ingest
 from capture.develop import Development, develop
 from capture.ingest import Settings, ingest, session_name
 from capture.pair import match_light
+from capture.rawdata import RawData
 from capture.session import read_session
 from sdd_bench.cli import root
 from sdd_bench.datasets.manifest import content_sha256
+from sdd_bench.errors import UserError
 from sdd_bench.io.files import file_sha256
 from sdd_bench.io.images import read_pixels, to_pixels, write_png
 from sdd_bench.io.srgb import decode_srgb, encode_srgb
@@ -335,8 +338,43 @@ def test_a_session_of_another_version_is_measured_anew(harbour: Path, ingested: 
     assert "raw: session harbour was checked by another version of sdd-bench" in call(other, "--out", out).output
     assert ingest({"harbour": read_session(harbour)}, out, Settings(), jobs=1).done == len(HARBOUR)
     assert tree(out) == tree(ingested)
-    state.write_text(state.read_text(encoding="utf-8")[:-100], encoding="utf-8")
+    whole = state.read_text(encoding="utf-8")
+    state.write_text(re.sub(r'"width": \d+', '"width": "wide"', whole, count=1), encoding="utf-8")
+    said = call(harbour, "--out", out).output
+    assert "harbour.json: damaged (pairs.0.result.developed.width is 'wide' (" in said
+    assert "delete it, and its session is ingested anew" in said
+    state.write_text(whole[:-100], encoding="utf-8")
     assert "harbour.json: damaged; delete it" in call(harbour, "--out", out).output
+
+
+DAMAGE = [
+    ('"blur_sharper": 0.1', '"blur_sharper": -1', "limits.blur_sharper is -1"),
+    ('"name": "harbour_boat"', '"name": "../boat"', "pairs.0.name is '../boat'"),
+    ('"name": "harbour_crane"', '"name": "harbour_boat"', "a pair stands twice"),
+    ('"role": "blur"', '"role": "sharp"', "pairs.0.shot.role is 'sharp'"),
+    ('"kind": "', '"kind": 3, "none": "', ""),
+    ('"gains": [1.0, 1.0, 1.0]', '"gains": [1.0, 1.0]', "pairs.0.result.developed.gains.2 is missing"),
+    ('"gt_hash": "', '"gt_hash": "2', "pairs.0.result.developed.gt_hash is"),
+    ('"fault": ""', '"fault": "", "more": 1', "pairs.0.result.more is 1"),
+    ('"against": []', '"against": [{"name": "x", "pairs": ["a"], "hashes": []}]', "expected a hash for each pair"),
+]
+
+
+@pytest.mark.parametrize(("before", "after", "words"), DAMAGE)
+def test_a_damaged_state_is_refused_with_the_place(ingested: Path, before: str, after: str, words: str) -> None:
+    state = ingested / "sessions" / "harbour.json"
+    whole = state.read_text(encoding="utf-8")
+    assert before in whole
+    try:
+        state.write_text(whole.replace(before, after, 1), encoding="utf-8")
+        if words:
+            with pytest.raises(UserError, match=re.escape(words)):
+                RawData(ingested)
+        else:
+            assert RawData(ingested).outdated == {"harbour"}
+    finally:
+        state.write_text(whole, encoding="utf-8")
+    assert list(RawData(ingested).states) == ["harbour"]
 
 
 def test_real_files_become_a_session(assets: Path, tmp_path: Path) -> None:

@@ -143,6 +143,33 @@ def test_limits_are_changed_in_the_description_and_checked(folder: Path) -> None
     assert "expected a table [limits]" in faults_of(folder, "limits = 3\n" + GOOD)
 
 
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ("motor = true", "motor = True: expected a number"),
+        ("motor = inf", "motor = inf: expected a number"),
+        ('motor = ""', "motor = '': expected a number"),
+        ("motor = 2026-03-01", "expected a number"),
+        ("aperture = 0", "aperture = 0: expected a number over 0"),
+        ("notes = 3", "notes = 3: expected text"),
+        ('place = "attic"', "place = 'attic': expected one of indoor, outdoor"),
+        ("line = 3", "unknown key 'line', expected file, scene, role"),
+    ],
+)
+def test_a_shot_holds_only_what_it_may(folder: Path, more: str, words: str) -> None:
+    shots = f"[[shot]]\nfile = 'b.jpg'\nscene = 's'\nrole = 'blur'\n{more}\n"
+    shots += "[[shot]]\nfile = 'a.jpg'\nscene = 's'\nrole = 'gt'\n"
+    said = faults_of(folder, shots)
+    assert "session.toml: line 1: " in said
+    assert words in said
+
+
+def test_numbers_may_stand_as_text_and_nothing_else_changes(folder: Path) -> None:
+    shots = "[[shot]]\nfile = 'b.jpg'\nscene = 's'\nrole = 'blur'\nmotor = '-1.5e2'\naperture = 8\n"
+    (folder / "session.toml").write_text(shots + "[[shot]]\nfile = 'a.jpg'\nscene = 's'\nrole = 'gt'\n")
+    assert read_session(folder).shots[0] == Shot("b.jpg", "s", "blur", -150.0, 8.0, line=1)
+
+
 def test_no_description_and_two_are_refused(folder: Path) -> None:
     with pytest.raises(UserError, match=r"no session\.toml and no session\.csv; sdd-bench ingest --init"):
         read_session(folder)

@@ -20,7 +20,7 @@ from PIL import Image
 from capture.checks import FIGURES
 from capture.record import HISTOGRAM_BINS, Developed, Original, Record
 from capture.session import Shot
-from capture.session_figures import limit_words
+from capture.session_figures import HEADINGS, limit_words
 from capture.session_pictures import histogram, histogram_plots, write_pictures
 from capture.session_report import commonest_reasons, count_words, write_session_report
 from capture.verdict import ACCEPTED, REFUSED, WARNING, Limits, Verdict, beyond, verdict, with_shift
@@ -137,9 +137,8 @@ def test_the_page_says_what_was_made_of_every_pair_and_why(tmp_path: Path) -> No
         make_record("c", REFUSED, "gt is only 1.02 times as sharp as blur, expected 1.1", session="tuesday"),
         make_record("d", REFUSED, "d_b.CR2: the RAW file ends before its picture does", developed=None),
     ]
-    page = page_of(tmp_path, *records, notes=["Two files were left alone."])
+    page = page_of(tmp_path, *records)
     assert "4 pairs of 2 sessions: 1 accepted, 1 accepted with warning, 2 refused." in page
-    assert "Two files were left alone." in page
     for number, record in enumerate(records, 1):
         found = section(page, number)
         assert found.startswith(f' data-status="{record.verdict.status}"')
@@ -159,10 +158,14 @@ def test_the_page_says_what_was_made_of_every_pair_and_why(tmp_path: Path) -> No
     assert "nan" not in plain(page).lower()
 
 
+def test_every_figure_has_a_heading() -> None:
+    assert set(HEADINGS) == {*FIGURES, "shift_px"}
+
+
 def test_figures_stand_beside_their_limits_and_how_the_shots_were_taken(tmp_path: Path) -> None:
     record = make_record("a", WARNING, "zoom 1.0600, expected within 0.05 of 1")
     assert record.developed is not None
-    measured = figures(zoom=1.06, residual_median_px=math.nan, rotation_deg=-0.0001, size_of_dust_px=7, odd_one="yes")
+    measured = figures(zoom=1.06, residual_median_px=math.nan, rotation_deg=-0.0001)
     made = replace(record.developed, figures=measured, gains=(1.1, 1.0, 0.9), white_balance=(2.0, 1.0, 1.5, 1.0))
     found = section(page_of(tmp_path, replace(record, developed=made)), 1)
     rows = [plain(row.replace("</td>", "|").replace("</th>", "|")) for row in re.findall(r"<tr.*?</tr>", found)]
@@ -174,8 +177,6 @@ def test_figures_stand_beside_their_limits_and_how_the_shots_were_taken(tmp_path
         "residual, median (px)|not measured|||",
         "blur radius (px)|5.5|||",
         "kind|mixed|not nonrigid or failed||",
-        "size of dust (px)|7|||",
-        "odd one|yes|||",
         "exposure|1/250 s|0.8 s|",
         "f-number|f/2.8|f/2.8|",
         "ISO|400|100|",
@@ -199,7 +200,7 @@ def test_names_and_what_files_say_are_escaped(tmp_path: Path) -> None:
     shot = replace(record.shot, camera=EVIL, lens=EVIL, notes=EVIL, scene=EVIL, place=EVIL)
     blur = replace(record.blur, file=EVIL, time=EVIL)
     hostile = replace(record, name='a" onload="x', session=EVIL, shot=shot, blur=blur)
-    page = page_of(tmp_path, hostile, replace(hostile, developed=None), notes=[EVIL])
+    page = page_of(tmp_path, hostile, replace(hostile, developed=None))
     assert "<script" not in page
     assert 'onload="' not in page
     assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;") >= 12
@@ -259,7 +260,7 @@ def test_beyond_the_limit_refused_and_warned_pairs_have_the_pictures_and_all_are
 
 
 def test_no_pairs_still_give_a_page(tmp_path: Path) -> None:
-    assert "0 pairs of 0 sessions." in page_of(tmp_path, notes=["Nothing was found."])
+    assert "0 pairs of 0 sessions." in page_of(tmp_path)
 
 
 BEYOND = [

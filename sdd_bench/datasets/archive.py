@@ -82,7 +82,7 @@ def check_target(path: Path) -> None:
         raise UserError(f"{path}: is there and not an archive of sdd-bench; give another name or move it away")
 
 
-def write_archive(path: Path, root: Path, table: Path, about: Mapping[str, Any]) -> None:
+def write_archive(path: Path, root: Path, table: Path, about: Mapping[str, object]) -> None:
     """Write the pairs of a folder as one HDF5 file, which appears whole or not at all; same input, same bytes.
 
     Args:
@@ -145,7 +145,7 @@ def unpack(path: Path, folder: Path, *, jobs: Workers = 1, at_hand: Mapping[str,
 def _write_frames(file: Any, sink: PatientFile, root: Path, names: Sequence[str], where: str) -> None:
     """Write the frames of an archive one after the other."""
 
-    def write(frame: tuple[str, str]) -> dict[str, Any]:
+    def write(frame: tuple[str, str]) -> None:
         role, name = frame
         pixels = read_pixels(root / role / f"{name}.png")
         height, width = pixels.shape[:2]
@@ -158,7 +158,6 @@ def _write_frames(file: Any, sink: PatientFile, root: Path, names: Sequence[str]
             shuffle=True,
         )
         sink.check()
-        return {}
 
     for role in ROLES:
         file.create_group(role)
@@ -166,13 +165,12 @@ def _write_frames(file: Any, sink: PatientFile, root: Path, names: Sequence[str]
     map_items(write, items, jobs=1, label="archive", where=where)
 
 
-def _unpack_frame(frame: _Frame) -> dict[str, Any]:
+def _unpack_frame(frame: _Frame) -> None:
     """Write one frame's PNG file unless it is there."""
     if _is_there(frame) or _is_linked(frame):
-        return {}
+        return
     write_png(frame.target, _read_frame(frame))
     os.utime(frame.target, (FILE_TIME_S, FILE_TIME_S))
-    return {}
 
 
 def _is_there(frame: _Frame) -> bool:

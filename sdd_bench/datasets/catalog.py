@@ -16,8 +16,6 @@ from sdd_bench.io.text import read_rows, short, shown
 from sdd_bench.jobs.run_folder import WORK_FOLDER
 
 PLACES = ("", "indoor", "outdoor")
-CHECKED_AT_ONCE = 4096
-"""Pairs whose headers are in memory together."""
 
 
 def list_dataset(root: Path, name: str | None = None) -> Listing:
@@ -50,31 +48,21 @@ def list_dataset(root: Path, name: str | None = None) -> Listing:
     return replace(listing, pairs=tuple(pairs), notes=(*listing.notes, *_count_notes(listing)))
 
 
-def check_listing(
-    listing: Listing, *, skip_faulty: bool = False, read_headers: bool = True, grey: str = "refuse"
-) -> Listing:
+def check_listing(listing: Listing, *, skip_faulty: bool = False, grey: str = "refuse") -> Listing:
     """Return the listing without faults, every image's header read.
 
     Args:
         listing: From `list_dataset`.
         skip_faulty: Leave faulty pairs out and turn their faults into notes.
-        read_headers: False checks names alone.
         grey: `refuse` takes a grey image as a fault, `expand` does not. Defocus maps may always be grey.
 
     Raises:
         UserError: All faults together; with `skip_faulty` only where no pair is left.
     """
-    faults = list(listing.faults)
-    kept = listing.pairs
-    if read_headers:
-        good: list[Pair] = []
-        for start in range(0, len(kept), CHECKED_AT_ONCE):
-            part = [(pair, _files_of(pair)) for pair in kept[start : start + CHECKED_AT_ONCE]]
-            headers = headers_or_faults(path for _, files in part for path in files.values())
-            found = [(pair, _pair_faults(pair, files, headers, grey)) for pair, files in part]
-            faults += dict.fromkeys(fault for _, of_pair in found for fault in of_pair)
-            good += [pair for pair, of_pair in found if not of_pair]
-        faults, kept = list(dict.fromkeys(faults)), tuple(good)
+    headers = headers_or_faults(path for pair in listing.pairs for path in _files_of(pair).values())
+    found = [(pair, _pair_faults(pair, headers, grey)) for pair in listing.pairs]
+    faults = list(dict.fromkeys([*listing.faults, *(fault for _, of_pair in found for fault in of_pair)]))
+    kept = tuple(pair for pair, of_pair in found if not of_pair)
     if faults and (not skip_faulty or not kept):
         raise fault_report(faults, f"{listing.root} ({listing.name}, {listing.layout})")
     return replace(listing, pairs=kept, faults=(), notes=(*listing.notes, *(f"left out: {f}" for f in faults)))
@@ -100,8 +88,8 @@ def open_dataset(path: Path, split: str | None = None, name: str | None = None, 
     if split == "test" and not any(pair.split for pair in listing.pairs):
         listing = replace(listing, pairs=tuple(replace(pair, split="test") for pair in listing.pairs))
     if split is not None and not listing.faults:
-        listing = replace(listing, pairs=Dataset(listing.name, path, listing.pairs, {}).split(split))
-    return Dataset(listing.name, path, check_listing(listing, grey=grey).pairs, {})
+        listing = replace(listing, pairs=Dataset(listing.name, path, listing.pairs).split(split))
+    return Dataset(listing.name, path, check_listing(listing, grey=grey).pairs)
 
 
 def pair_folders(blur: Path, sharp: Path, grey: str = "refuse") -> tuple[Pair, ...]:
@@ -148,7 +136,7 @@ def _add_places(listing: Listing) -> Listing:
             return listing  # somebody's own table of that name
     known = {p.name for p in listing.pairs}
     faults: list[str] = []
-    given: dict[str, dict[str, str]] = {}
+    given: dict[str, tuple[str, str]] = {}
     wrong: set[str] = set()
     for line, row in rows:
         name, place = row["name"], row.get("place", "").strip()
@@ -161,12 +149,12 @@ def _add_places(listing: Listing) -> Listing:
             what = f"place {shown(place)} of {short(name)}"
             faults.append(f"{path.name} line {line}: {what}, expected indoor, outdoor or nothing")
             wrong.add(name)
-        given[name] = {"scene": row.get("scene", "").strip(), "place": place}
-    pairs: list[Pair] = []
+        given[name] = row.get("scene", "").strip(), place
+    pairs = []
     for pair in listing.pairs:
         if pair.name not in wrong:
-            entry = given.get(pair.name, {"scene": "", "place": ""})
-            pairs.append(replace(pair, scene=entry["scene"] or pair.scene, place=entry["place"]))
+            scene, place = given.get(pair.name, ("", ""))
+            pairs.append(replace(pair, scene=scene or pair.scene, place=place))
     return replace(listing, pairs=tuple(pairs), faults=(*listing.faults, *faults))
 
 
@@ -176,9 +164,9 @@ def _files_of(pair: Pair) -> dict[str, Path]:
     return {"blur": pair.blur, "sharp": pair.sharp, **({"defocus map": third} if third else {})}
 
 
-def _pair_faults(pair: Pair, files: Mapping[str, Path], headers: dict[Path, ImageHeader | str], grey: str) -> list[str]:
+def _pair_faults(pair: Pair, headers: Mapping[Path, ImageHeader | str], grey: str) -> list[str]:
     faults, sizes = [], {}
-    for role, path in files.items():
+    for role, path in _files_of(pair).items():
         header = headers[path]
         if isinstance(header, str):
             faults.append(header)

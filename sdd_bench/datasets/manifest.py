@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import os
 import stat
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from pathlib import Path, PureWindowsPath
-from typing import Any, overload
+from typing import Annotated, overload
+
+from pydantic import Field, TypeAdapter, ValidationError
 
 from sdd_bench.errors import UserError, fault_report
 from sdd_bench.io.text import control_in, read_json, read_rows, short, shown
 
-PAIR_COLUMNS = (
-    "split", "name", "scene", "place", "blur", "sharp", "width", "height", "bits", "blur_sha256", "sharp_sha256",
-    "defocus_map", "defocus_map_sha256",
-)  # fmt: skip
 SCHEMA = 1
+Count = Annotated[int, Field(strict=True)]
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,59 @@ class Pair:
 
 
 @dataclass(frozen=True)
+class PairRow:
+    """A row of pairs.csv; files are relative to the dataset, the defocus map's are empty where there is none."""
+
+    split: str
+    name: str
+    scene: str
+    place: str
+    blur: str
+    sharp: str
+    width: int
+    height: int
+    bits: int
+    blur_sha256: str
+    sharp_sha256: str
+    defocus_map: str = ""
+    defocus_map_sha256: str = ""
+
+    def files(self) -> list[tuple[str, str]]:
+        """Return every file and its sha256."""
+        third = [(self.defocus_map, self.defocus_map_sha256)] if self.defocus_map else []
+        return [(self.blur, self.blur_sha256), (self.sharp, self.sharp_sha256), *third]
+
+
+PAIR_COLUMNS = tuple(f.name for f in fields(PairRow))
+
+
+@dataclass(frozen=True)
+class Patches:
+    """What dataset.json says of patches, as far as it is read."""
+
+    count: Count
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What dataset.json says, as far as it is read; `sdd_bench.datasets.prepare` writes it.
+
+    Attributes:
+        name: Of the dataset.
+        sha256: Of the frames' names and digests.
+        pairs: Their number by split.
+        patches: Their number.
+        notes: Differences from the published counts, pairs left out.
+    """
+
+    name: str
+    sha256: str = ""
+    pairs: dict[str, Count] = field(default_factory=dict)
+    patches: Patches = field(default_factory=lambda: Patches(0))
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Dataset:
     """A named list of pairs.
 
@@ -51,13 +104,13 @@ class Dataset:
         name: `sdd`, `dpdd`, ...; the name in dataset.json where `prepare` wrote it.
         root: The folder given.
         pairs: Sorted by split and name.
-        manifest: The content of dataset.json; empty for a dataset read as it was released.
+        sha256: Of its frames, as dataset.json has it; empty for a dataset read as it was released.
     """
 
     name: str
     root: Path
     pairs: tuple[Pair, ...]
-    manifest: dict[str, Any]
+    sha256: str = ""
 
     def __len__(self) -> int:
         """Return the number of pairs."""
@@ -118,8 +171,8 @@ def read_prepared(root: Path) -> Dataset:
     Raises:
         UserError: dataset.json or pairs.csv is damaged, or listed files are missing or lie elsewhere (all named).
     """
-    manifest = _read_manifest(root / "dataset.json")
-    places = _Places(root)
+    manifest = read_manifest(root / "dataset.json")
+    home = root.resolve()
     pairs, faults = [], []
     seen: set[tuple[str, str]] = set()
     for line, row in read_rows(root / "pairs.csv", PAIR_COLUMNS[:6])[1]:
@@ -129,7 +182,7 @@ def read_prepared(root: Path) -> Dataset:
             found.append(f"{split}/{name} stands twice")
         seen.add((split, name))
         paths = {role: row[role] for role in ("blur", "sharp", "defocus_map") if row.get(role)}
-        found += [fault for role, relative in paths.items() if (fault := places.fault(role, relative))]
+        found += [fault for role, relative in paths.items() if (fault := _file_fault(root, home, role, relative))]
         if "blur" not in paths or "sharp" not in paths:
             found.append("blur or sharp is empty")
         faults += [f"line {line}: {fault}" for fault in found]
@@ -139,7 +192,35 @@ def read_prepared(root: Path) -> Dataset:
             pairs.append(Pair(name, split, blur, sharp, third, row["scene"], row["place"]))
     if faults:
         raise fault_report(faults, str(root / "pairs.csv"))
-    return Dataset(str(manifest["name"]), root, tuple(sorted(pairs, key=lambda p: (p.split, p.name))), manifest)
+    return Dataset(manifest.name, root, tuple(sorted(pairs, key=lambda p: (p.split, p.name))), manifest.sha256)
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Return what dataset.json says.
+
+    Raises:
+        UserError: Not written by `prepare`, of another schema, or damaged.
+    """
+    content = read_json(path)
+    if not isinstance(content, dict) or not isinstance(content.get("name"), str):
+        raise UserError(f"{path}: no dataset name; not written by sdd-bench prepare")
+    if content.get("schema") != SCHEMA:
+        raise UserError(f"{path}: schema {shown(content.get('schema'))}, this version reads schema {SCHEMA}")
+    written = dict.fromkeys(("pairs", "patches", "notes")) if "request" in content else {}
+    try:
+        return TypeAdapter(Manifest).validate_python(written | content)
+    except ValidationError as error:
+        raise UserError(f"{path}: {fault_words(error)}, damaged; prepare the dataset again") from None
+
+
+def fault_words(error: ValidationError) -> str:
+    """Return where a typed model found faults and what stands there, on one line, at most three of them."""
+    found = []
+    for fault in error.errors(include_url=False, include_context=False)[:3]:
+        where = short(".".join(map(str, fault["loc"])) or "the whole")
+        what = f"{shown(fault['input'])} ({fault['msg'].removeprefix('Value error, ')})"
+        found.append(f"{where} is {'missing' if fault['type'] == 'missing' else what}")
+    return "; ".join(found)
 
 
 def is_plain(name: str) -> bool:
@@ -153,50 +234,24 @@ def is_plain(name: str) -> bool:
     return PureWindowsPath(name).name == name
 
 
-class _Places:
-    """Whether files that a dataset lists lie in its folder, links followed; every folder of them is looked up once."""
+def _file_fault(root: Path, home: Path, role: str, relative: str) -> str:
+    """Return what is wrong with a file that a dataset lists; nothing if nothing is.
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
-        self._inside: dict[Path, bool] = {}
-
-    def fault(self, role: str, relative: str) -> str:
-        """Return what is wrong with a listed file; nothing if nothing is."""
-        if relative[0] == "/" or relative[1:2] == ":" or "\\" in relative or ".." in relative.split("/"):
-            return f"{role} {shown(relative)} points outside the dataset"
-        full = self._root / relative
-        try:
-            kind = full.lstat().st_mode
-            if stat.S_ISLNK(kind):
-                kind, inside = full.stat().st_mode, self._holds(full)
-            else:
-                inside = self._holds(full.parent)
-        except (FileNotFoundError, NotADirectoryError):
-            return f"{role} {short(relative)} is missing"
-        except OSError as error:
-            return f"{role} {short(relative)} cannot be read ({error.strerror or error})"
-        if not inside:
-            return f"{role} {short(relative)} lies outside the dataset, where a link leads"
-        return "" if stat.S_ISREG(kind) else f"{role} {short(relative)} is no file"
-
-    def _holds(self, path: Path) -> bool:
-        if path not in self._inside:
-            self._inside[path] = path.resolve().is_relative_to(self._root.resolve())
-        return self._inside[path]
-
-
-def _read_manifest(path: Path) -> dict[str, Any]:
-    manifest = read_json(path)
-    if not isinstance(manifest, dict) or not isinstance(manifest.get("name"), str):
-        raise UserError(f"{path}: no dataset name; not written by sdd-bench prepare")
-    if manifest.get("schema") != SCHEMA:
-        raise UserError(f"{path}: schema {shown(manifest.get('schema'))}, this version reads schema {SCHEMA}")
-    said = {"sha256": str} | ({"pairs": dict, "patches": dict, "notes": list} if "request" in manifest else {})
-    for key, kind in said.items():
-        if not isinstance(manifest.get(key, "" if kind is str else None), kind):
-            raise UserError(f"{path}: {key} is {shown(manifest.get(key))}, damaged; prepare the dataset again")
-    if "request" in manifest:
-        counts = [*manifest["pairs"].values(), manifest["patches"].get("count")]
-        if not all(type(count) is int for count in counts) or not all(isinstance(n, str) for n in manifest["notes"]):
-            raise UserError(f"{path}: the counts of pairs or patches, or the notes, are damaged; prepare it again")
-    return manifest
+    Args:
+        root: The dataset's folder.
+        home: The same with links followed: the file must lie in it.
+        role: Of the file.
+        relative: To the root.
+    """
+    if relative[0] == "/" or relative[1:2] == ":" or "\\" in relative or ".." in relative.split("/"):
+        return f"{role} {shown(relative)} points outside the dataset"
+    try:
+        full = Path(os.path.realpath(root / relative, strict=True))
+        kind = full.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return f"{role} {short(relative)} is missing"
+    except OSError as error:
+        return f"{role} {short(relative)} cannot be read ({error.strerror or error})"
+    if not full.is_relative_to(home):
+        return f"{role} {short(relative)} lies outside the dataset, where a link leads"
+    return "" if stat.S_ISREG(kind) else f"{role} {short(relative)} is no file"

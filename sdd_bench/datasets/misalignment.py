@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import statistics
-from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -60,13 +59,10 @@ def analyse_pairs(
 def summarise(rows: Sequence[Mapping[str, Any]], *, fast: bool = False) -> dict[str, Any]:
     """Return counts by kind, medians and extremes of what was measured, whether fast, and versions."""
     kinds = Counter(row["kind"] for row in rows)
-    columns = {name: array("d") for name in (*NUMBERS, "confidence")}
-    for row in rows:
-        if row["kind"] != "failed":
-            for name, column in columns.items():
-                column.append(row[name])
+    libraries = {"numpy": np.__version__, "opencv": cv2.__version__, "scipy": scipy.__version__}
     numbers = {}
-    for name, values in columns.items():
+    for name in (*NUMBERS, "confidence"):
+        values = [float(row[name]) for row in rows if row["kind"] != "failed"]
         if values:
             numbers[name] = {"median": statistics.median(values), "min": min(values), "max": max(values)}
     return {
@@ -75,16 +71,11 @@ def summarise(rows: Sequence[Mapping[str, Any]], *, fast: bool = False) -> dict[
         "kinds": {kind: kinds[kind] for kind in KINDS if kinds[kind]},
         "numbers": numbers,
         "convention": "p_blur = c + zoom * R(rotation) * (p_sharp - c) + shift, c the centre of the frame",
-        "versions": {
-            "sdd-bench": __version__,
-            "numpy": np.__version__,
-            "opencv": cv2.__version__,
-            "scipy": scipy.__version__,
-        },
+        "versions": {"sdd-bench": __version__} | libraries,
     }
 
 
-def _analyse_files(task: tuple[Pair, str, bool]) -> dict[str, Any]:
+def _analyse_files(task: tuple[Pair, str, bool]) -> dict[str, float | str | None]:
     pair, grey, fast = task
     try:
         analysis = analyse(read_image(pair.blur, grey=grey), read_image(pair.sharp, grey=grey), fast=fast)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sdd_bench.datasets import store
-from sdd_bench.datasets.manifest import Pair
+from sdd_bench.datasets.manifest import Pair, PairRow
 from sdd_bench.datasets.patches import Recipe, choose_windows, cut
 from sdd_bench.errors import UserError
 from sdd_bench.io.files import file_sha256, write_bytes
@@ -26,7 +26,6 @@ class PairTask:
         sharp_name: Stem of the sharp frame's file; several pairs may share one.
         root: The dataset's folder.
         recipe: Patch recipe, None for frames alone.
-        store: `png` or `hdf5`.
         grey: `refuse` or `expand`.
         part: The HDF5 part for the pair's patches, None where the store is `png`.
         skip_faulty: Leave a pair that cannot be decoded out instead of refusing it.
@@ -36,50 +35,77 @@ class PairTask:
     sharp_name: str
     root: Path
     recipe: Recipe | None
-    store: str
     grey: str
     part: Path | None
     skip_faulty: bool = False
+
+
+class Patch(NamedTuple):
+    """A row of patches.csv, and the digest of the patch's samples; what a release does not say is empty."""
+
+    name: str
+    pair: str = ""
+    x: int | str = ""
+    y: int | str = ""
+    scale: str = ""
+    sharpness: str = ""
+    sha256: str = ""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What was made of a pair.
+
+    Attributes:
+        row: Of pairs.csv; None for a patch of a release and for a pair left out.
+        patches: In the order of their windows.
+        files: Everything written, relative to the dataset.
+        left_out: Why the pair is, where it is.
+    """
+
+    row: PairRow | None
+    patches: list[Patch]
+    files: list[str]
+    left_out: str = ""
 
 
 def prepare_pair(task: PairTask) -> dict[str, Any]:
     """Copy a pair's frames, cut its patches if it is for training, and return what the lists need.
 
     Returns:
-        `row` of pairs.csv (None for a patch of a release), `patches`: rows of patches.csv, each with the digest of its
-        samples at the end, and `files`: everything written, relative to the dataset; for a pair left out also
-        `left_out`: why.
+        A `Prepared` as JSON has it.
 
     Raises:
         UserError: A frame that cannot be decoded, two sizes in a pair, a frame smaller than the window.
     """
     try:
-        return _prepare(task)
+        return asdict(_prepare(task))
     except UserError as error:
         if not task.skip_faulty:
             raise
-        return {"row": None, "patches": [], "files": [], "left_out": error.message}
+        return asdict(Prepared(None, [], [], error.message))
 
 
-def _prepare(task: PairTask) -> dict[str, Any]:
+def _prepare(task: PairTask) -> Prepared:
     pair = task.pair
     blur, sharp = read_pixels(pair.blur, grey=task.grey), read_pixels(pair.sharp, grey=task.grey)
     if blur.shape != sharp.shape:
         sizes = f"blur is {blur.shape[1]}x{blur.shape[0]}, sharp is {sharp.shape[1]}x{sharp.shape[0]}"
         raise UserError(f"{pair.split}/{pair.name}: {sizes}")
-    if pair.split == IMPORTED:
-        return _import_patch(task, blur, sharp)
-    row: dict[str, Any] = {"split": pair.split, "name": pair.name, "scene": pair.scene, "place": pair.place}
-    row |= {"width": blur.shape[1], "height": blur.shape[0], "bits": max(blur.itemsize, sharp.itemsize) * 8}
-    sources = {"blur": (pair.blur, pair.name, "blur"), "sharp": (pair.sharp, task.sharp_name, "gt")}
+    if pair.split == IMPORTED:  # where the patch lay in its frame is not known
+        files = _store_patches(task, [pair.name], [blur], [sharp])
+        return Prepared(None, [Patch(pair.name, sha256=store.pixel_sha256(blur, sharp))], files)
+    frames = {"blur": (pair.blur, pair.name, "blur"), "sharp": (pair.sharp, task.sharp_name, "gt")}
     if pair.defocus_map:
-        sources["defocus_map"] = (pair.defocus_map, pair.name, "defocus_map")
-    for role, (source, name, folder) in sources.items():
-        target = f"{pair.split}/{folder}/{name}{source.suffix.lower()}"
-        row[role] = target
-        row[f"{role}_sha256"] = _copy(source, task.root / target)
-    files = [row[role] for role in sources]
-    patches: list[list[Any]] = []
+        frames["defocus_map"] = (pair.defocus_map, pair.name, "defocus_map")
+    copied: dict[str, str] = {}
+    for role, (source, name, folder) in frames.items():
+        copied[role] = f"{pair.split}/{folder}/{name}{source.suffix.lower()}"
+        copied[f"{role}_sha256"] = _copy(source, task.root / copied[role])
+    height, width, _ = blur.shape
+    bits = max(blur.itemsize, sharp.itemsize) * 8
+    row = PairRow(pair.split, pair.name, pair.scene, pair.place, width=width, height=height, bits=bits, **copied)
+    files, patches = [file for file, _ in row.files()], []
     if pair.split == "train" and task.recipe:
         try:
             windows = choose_windows(sharp, task.recipe)
@@ -87,19 +113,12 @@ def _prepare(task: PairTask) -> dict[str, Any]:
             raise UserError(f"{pair.split}/{pair.name}: {error}; take --window or another --recipe") from None
         digits = max(2, len(str(len(windows) - 1)))
         names = [f"{pair.name}_{index:0{digits}d}" for index in range(len(windows))]
-        pairs = list(zip(cut(blur, windows, task.recipe), cut(sharp, windows, task.recipe), strict=True))
-        files += _store_patches(task, names, [b for b, _ in pairs], [s for _, s in pairs])
-        for name, window, (b, s) in zip(names, windows, pairs, strict=True):
-            sharpness, scale = f"{window.sharpness:.6g}", f"{window.scale:.6g}"
-            patches.append([name, pair.name, window.x, window.y, scale, sharpness, store.pixel_sha256(b, s)])
-    return {"row": row, "patches": patches, "files": files}
-
-
-def _import_patch(task: PairTask, blur: Pixels, sharp: Pixels) -> dict[str, Any]:
-    """Take over a patch pair of a release as it is; where it lay in its frame is not known."""
-    name = task.pair.name
-    files = _store_patches(task, [name], [blur], [sharp])
-    return {"row": None, "patches": [[name, "", "", "", "", "", store.pixel_sha256(blur, sharp)]], "files": files}
+        blurs, sharps = (list(cut(frame, windows, task.recipe)) for frame in (blur, sharp))
+        files += _store_patches(task, names, blurs, sharps)
+        for name, window, b, s in zip(names, windows, blurs, sharps, strict=True):
+            scale, sharpness = f"{window.scale:.6g}", f"{window.sharpness:.6g}"
+            patches.append(Patch(name, pair.name, window.x, window.y, scale, sharpness, store.pixel_sha256(b, s)))
+    return Prepared(row, patches, files)
 
 
 def _store_patches(task: PairTask, names: list[str], blur: list[Pixels], sharp: list[Pixels]) -> list[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from sdd_bench.datasets.catalog import Listing, check_listing, list_dataset
 from sdd_bench.datasets.manifest import Pair
@@ -93,7 +92,7 @@ def choose_recipe(dataset: str, choices: Choices) -> Recipe | None:
 
 def _decide_split(
     listing: Listing, choices: Choices, jobs: Workers
-) -> tuple[tuple[Pair, ...], dict[str, Any], tuple[str, ...]]:
+) -> tuple[tuple[Pair, ...], dict[str, object], tuple[str, ...]]:
     """Return the pairs with their split, how it came about, and notes on it."""
     asked = choices.split_file is not None or choices.fraction is not None or choices.group_by is not None
     if all(pair.split for pair in listing.pairs):
@@ -106,7 +105,7 @@ def _decide_split(
     notes: tuple[str, ...] = ()
     if choices.split_file is not None:
         assigned = read_split_file(choices.split_file, [p.name for p in listing.pairs])
-        how: dict[str, Any] = {
+        how: dict[str, object] = {
             "method": "list file",
             "file": choices.split_file.name,
             "file_sha256": file_sha256(choices.split_file),

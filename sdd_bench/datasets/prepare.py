@@ -9,18 +9,18 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import imagecodecs
 import numpy as np
+from pydantic import TypeAdapter
 
 from sdd_bench.datasets import store
-from sdd_bench.datasets.manifest import PAIR_COLUMNS, SCHEMA, Pair, content_sha256, read_prepared
-from sdd_bench.datasets.pair_files import IMPORTED, PairTask, prepare_pair
+from sdd_bench.datasets.manifest import PAIR_COLUMNS, SCHEMA, Pair, content_sha256, read_manifest, read_prepared
+from sdd_bench.datasets.pair_files import IMPORTED, PairTask, Patch, Prepared, prepare_pair
 from sdd_bench.datasets.patches import Recipe
 from sdd_bench.io.files import file_sha256, write_text
 from sdd_bench.io.serialise import csv_text, json_text
@@ -29,7 +29,7 @@ from sdd_bench.jobs.run_folder import RunFolder
 from sdd_bench.jobs.workers import Workers
 from sdd_bench.version import __version__
 
-PATCH_COLUMNS = ("name", "pair", "x", "y", "scale", "sharpness")
+PATCH_COLUMNS = Patch._fields[:-1]
 CONVENTIONS = {
     "image": "8- or 16-bit RGB files; 0..1 means 0..255 or 0..65535; EXIF orientation applied on reading",
     "pixel": "(0, 0) is the centre of the upper left pixel, x right, y down",
@@ -56,7 +56,7 @@ class Preparation:
     name: str
     layout: str
     pairs: tuple[Pair, ...]
-    split: dict[str, Any]
+    split: dict[str, object]
     recipe: Recipe | None
     store: str = "png"
     grey: str = "refuse"
@@ -69,7 +69,7 @@ class Preparation:
         if any(not p.split for p in self.pairs):
             raise ValueError("every pair needs a split")
 
-    def request(self) -> dict[str, Any]:
+    def request(self) -> dict[str, object]:
         """Return the configuration as JSON can hold it; two runs with the same request give the same dataset."""
         listing = hashlib.sha256()
         for pair in self.pairs:
@@ -112,59 +112,50 @@ def prepare(preparation: Preparation, out: Path, jobs: Workers) -> Summary:
     folder = RunFolder(out, out / "dataset.json", request)
     if folder.is_finished:
         folder.end()
-        manifest = read_prepared(out).manifest
-        return Summary(manifest["pairs"], manifest["patches"]["count"], tuple(manifest["notes"]), already_there=True)
+        read_prepared(out)
+        manifest = read_manifest(out / "dataset.json")
+        return Summary(manifest.pairs, manifest.patches.count, manifest.notes, already_there=True)
     with folder.claimed() as journal:
         return _prepare(preparation, request, folder, journal, jobs)
 
 
 def _prepare(
-    preparation: Preparation, request: dict[str, Any], folder: RunFolder, journal: Journal, jobs: Workers
+    preparation: Preparation, request: dict[str, object], folder: RunFolder, journal: Journal, jobs: Workers
 ) -> Summary:
     """Do the work in a claimed folder."""
     out = folder.out
     pairs = sorted(preparation.pairs, key=lambda p: (p.split, p.name))
-    results = map_items(
+    found = map_items(
         prepare_pair,
-        [_item(_task(pair, preparation, folder), request) for pair in _with_shared_names(pairs)],
+        _items(pairs, preparation, request, folder),
         jobs=jobs,
         label="prepare",
-        where="prepare",
         journal=journal,
         still_valid=lambda result: all((out / path).is_file() for path in result["files"]),
     )
-    if preparation.store == "hdf5" and any(r["patches"] for r in results):
-        parts = [_part(pair, folder) for pair, r in zip(pairs, results, strict=True) if r["patches"]]
+    results = TypeAdapter(list[Prepared]).validate_python(found)
+    parts = [_part(pair, folder) for pair, result in zip(pairs, results, strict=True) if result.patches]
+    if preparation.store == "hdf5" and parts:
         store.merge_parts(parts, out / store.PATCH_FILE)
     summary = _write_listing(preparation, request, out, results)
     folder.end()
     return summary
 
 
-def _with_shared_names(pairs: Sequence[Pair]) -> list[tuple[Pair, str]]:
-    """Return each pair with the name of its sharp frame: the pair's, or its own stem in a split that shares any."""
+def _items(
+    pairs: Sequence[Pair], preparation: Preparation, request: dict[str, object], folder: RunFolder
+) -> list[Item]:
+    """Return the work; in a split where pairs share sharp frames, these keep their own names."""
     uses = Counter((p.split, p.sharp) for p in pairs)
     sharing = {split for (split, _), count in uses.items() if count > 1}
-    return [(p, p.sharp.stem if p.split in sharing else p.name) for p in pairs]
-
-
-def _task(named: tuple[Pair, str], preparation: Preparation, folder: RunFolder) -> PairTask:
-    pair, sharp_name = named
-    return PairTask(
-        pair,
-        sharp_name,
-        folder.out,
-        preparation.recipe,
-        preparation.store,
-        preparation.grey,
-        _part(pair, folder) if preparation.store == "hdf5" else None,
-        preparation.skip_faulty,
-    )
-
-
-def _item(task: PairTask, request: dict[str, Any]) -> Item:
-    pair = task.pair
-    return Item(f"{pair.split}/{pair.name}", task, fingerprint(request, pair.blur, pair.sharp))
+    recipe, grey, hdf5 = preparation.recipe, preparation.grey, preparation.store == "hdf5"
+    items = []
+    for pair in pairs:
+        sharp_name, part = pair.sharp.stem if pair.split in sharing else pair.name, _part(pair, folder)
+        task = PairTask(pair, sharp_name, folder.out, recipe, grey, part if hdf5 else None, preparation.skip_faulty)
+        mark = fingerprint(request, pair.blur, pair.sharp)
+        items.append(Item(f"{pair.split}/{pair.name}", task, mark))
+    return items
 
 
 def _part(pair: Pair, folder: RunFolder) -> Path:
@@ -172,50 +163,37 @@ def _part(pair: Pair, folder: RunFolder) -> Path:
 
 
 def _write_listing(
-    preparation: Preparation, request: dict[str, Any], out: Path, results: Sequence[dict[str, Any]]
+    preparation: Preparation, request: dict[str, object], out: Path, results: Sequence[Prepared]
 ) -> Summary:
     """Write split.csv, pairs.csv, patches.csv and last dataset.json, which marks the dataset complete."""
-
-    def rows() -> Iterator[dict[str, Any]]:
-        return (result["row"] for result in results if result["row"])
-
-    def patches() -> Iterator[list[Any]]:
-        return (patch for result in results for patch in result["patches"])
-
-    write_text(out / "split.csv", csv_text(("split", "name"), sorted((r["split"], r["name"]) for r in rows())))
-    write_text(out / "pairs.csv", csv_text(PAIR_COLUMNS, ([row.get(c, "") for c in PAIR_COLUMNS] for row in rows())))
-    write_text(out / "patches.csv", csv_text(PATCH_COLUMNS, (patch[: len(PATCH_COLUMNS)] for patch in patches())))
-    roles = ("blur", "sharp", "defocus_map")
-    listed = sorted({f"{row[role]}\t{row[f'{role}_sha256']}\n" for row in rows() for role in roles if role in row})
-    counts = dict(sorted(Counter(row["split"] for row in rows()).items()))
-    patch_count, patch_sha256 = 0, hashlib.sha256()
-    for patch in patches():
-        patch_count += 1
-        patch_sha256.update(f"{patch[0]}\t{patch[-1]}\n".encode())
+    rows = [result.row for result in results if result.row]
+    patches = [patch for result in results for patch in result.patches]
+    write_text(out / "split.csv", csv_text(("split", "name"), sorted((row.split, row.name) for row in rows)))
+    write_text(out / "pairs.csv", csv_text(PAIR_COLUMNS, map(astuple, rows)))
+    write_text(out / "patches.csv", csv_text(PATCH_COLUMNS, (patch[:-1] for patch in patches)))
+    listed = sorted({f"{file}\t{digest}\n" for row in rows for file, digest in row.files()})
+    counts = dict(sorted(Counter(row.split for row in rows).items()))
+    patch_sha256 = hashlib.sha256()
+    for patch in patches:
+        patch_sha256.update(f"{patch.name}\t{patch.sha256}\n".encode())
     imported = any(pair.split == IMPORTED for pair in preparation.pairs)
-    notes = (*preparation.notes, *(f"left out: {r['left_out']}" for r in results if "left_out" in r))
+    notes = (*preparation.notes, *(f"left out: {r.left_out}" for r in results if r.left_out))
     manifest = {
         "schema": SCHEMA,
         "name": preparation.name,
         "version": 1,
         "tool": {"sdd-bench": __version__},
-        "libraries": {
-            "imagecodecs": imagecodecs.__version__,
-            "numpy": np.__version__,
-            "opencv": cv2.__version__,
-        },
+        "libraries": {"imagecodecs": imagecodecs.__version__, "numpy": np.__version__, "opencv": cv2.__version__},
         "pairs": counts,
         "split_sha256": {
-            split: content_sha256(
-                (r["name"], r["blur_sha256"], r["sharp_sha256"]) for r in rows() if r["split"] == split
-            )
+            split: content_sha256((r.name, r.blur_sha256, r.sharp_sha256) for r in rows if r.split == split)
             for split in counts
         },
         "sha256": hashlib.sha256("".join(listed).encode()).hexdigest(),
         "patches": {
-            "count": patch_count,
+            "count": len(patches),
             "recipe": {"name": "as released"} if imported else _recipe_json(preparation.recipe),
-            "store": preparation.store if patch_count else None,
+            "store": preparation.store if patches else None,
             "sha256": patch_sha256.hexdigest(),
         },
         "split": preparation.split,
@@ -225,8 +203,8 @@ def _write_listing(
         "request": request,
     }
     write_text(out / "dataset.json", json_text(manifest))
-    return Summary(counts, patch_count, notes)
+    return Summary(counts, len(patches), notes)
 
 
-def _recipe_json(recipe: Recipe | None) -> dict[str, Any] | None:
+def _recipe_json(recipe: Recipe | None) -> dict[str, object] | None:
     return json.loads(json.dumps(asdict(recipe))) if recipe else None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -54,8 +53,7 @@ def similar_groups(pairs: Sequence[Pair], jobs: Workers, max_distance: int = MAX
         return {}
     files = sorted({p.sharp for p in ordered})
     index = {path: i for i, path in enumerate(files)}
-    bits = np.array([[int(bit) for bit in text] for text in hash_files(files, jobs)], np.float32)
-    first, second = _links(bits, max_distance)
+    first, second = _links(bits_of(hash_files(files, jobs)).astype(np.float32), max_distance)
     graph = coo_array((np.ones(len(first), np.int8), (first, second)), shape=(len(files), len(files)))
     _, component = connected_components(graph, directed=False)
     leaders: dict[int, str] = {}
@@ -68,8 +66,7 @@ def hash_files(files: Sequence[Path], jobs: Workers) -> list[str]:
     Raises:
         UserError: Images that cannot be decoded, all named.
     """
-    results = map_items(_hash_file, [Item(str(path), path) for path in files], jobs=jobs, label="compare scenes")
-    return [result["bits"] for result in results]
+    return map_items(_hash_file, [Item(str(path), path) for path in files], jobs=jobs, label="compare scenes")
 
 
 def hash_bits(image: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -84,8 +81,18 @@ def hash_bits(image: NDArray[np.float32]) -> NDArray[np.bool_]:
     return np.asarray(imagehash.phash(picture, hash_size=HASH_SIDE).hash, bool).ravel()
 
 
-def _hash_file(path: Path) -> dict[str, Any]:
-    return {"bits": "".join("01"[int(bit)] for bit in hash_bits(read_image(path, grey="expand")))}
+def hash_text(image: NDArray[np.float32]) -> str:
+    """Return the perceptual hash of an image as `hash_bits`, as 64 characters of 0 and 1."""
+    return "".join("01"[int(bit)] for bit in hash_bits(image))
+
+
+def bits_of(hashes: Sequence[str]) -> NDArray[np.int8]:
+    """Return hashes of `hash_text` as (n, 64) of 0 and 1."""
+    return np.array([list(text) for text in hashes], np.int8).reshape(-1, HASH_SIDE**2)
+
+
+def _hash_file(path: Path) -> str:
+    return hash_text(read_image(path, grey="expand"))
 
 
 def _links(bits: NDArray[np.float32], max_distance: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -243,7 +243,7 @@ def _results(
         "split": evaluation.split,
         "n_images": len(split.pairs),
         "sha256": content_sha256(hashes),
-        "dataset_json_sha256": evaluation.dataset.manifest.get("sha256", ""),
+        "dataset_json_sha256": evaluation.dataset.sha256,
         "excluded": dict(split.excluded),
     }
     why_empty = dict(measures.why_empty)

@@ -76,7 +76,7 @@ def synthesise(photos: Sequence[Path] | None, out: Path, synthesis: Synthesis, j
             label="synthesise",
             where=str(out),
             journal=journal,
-            still_valid=lambda result: all(path.is_file() for path in files_of(out, [result["name"]])),
+            still_valid=lambda result: all(path.is_file() for path in files_of(out, [str(result["name"])])),
         )
         write_text(tables[0], csv_text(TRUTH_COLUMNS, [[row[c] for c in TRUTH_COLUMNS] for row in rows]))
         write_text(tables[1], csv_text(("name", "scene", "place"), [(p.name, p.photo.stem, "") for p in plans]))
