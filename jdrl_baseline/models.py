@@ -7,7 +7,7 @@ from torch import nn
 
 from jdrl_baseline.checkpoint import State
 from jdrl_baseline.config import Config
-from jdrl_baseline.networks.deblurring import DeblurringNetwork, DeblurringSize
+from jdrl_baseline.networks.deblurring import DeblurringNetwork
 from jdrl_baseline.networks.reblurring import ReblurringNetwork
 from sdd_bench.errors import UserError
 
@@ -17,20 +17,9 @@ CHANNELS_LAST = torch.channels_last
 
 def build_deblurring(config: Config, *, checkpointing: bool = False) -> DeblurringNetwork:
     """Return F with random weights, the same for the same seed."""
-    size = DeblurringSize(
-        config.network,
-        config.width,
-        config.blocks,
-        config.heads,
-        config.refinement,
-        config.expansion,
-        config.blur_map,
-        config.dropout,
-        config.residual,
-    )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        network = DeblurringNetwork(size, checkpointing=checkpointing)
+        network = DeblurringNetwork(config, checkpointing=checkpointing)
     return network.to(memory_format=CHANNELS_LAST) if config.network == "unet" else network
 
 
