@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import platform
 import warnings
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from jdrl_baseline.config import Config, build_config
+from jdrl_baseline.config import Config, build_config, parse_settings
 from sdd_bench.errors import UserError
 from sdd_bench.io.files import write_bytes
 from sdd_bench.io.text import shown
@@ -100,6 +101,16 @@ def config_of(state: State, path: Path) -> Config:
         UserError: It holds what this version does not know.
     """
     return build_config(state["config"], str(path))
+
+
+def resumed_config(path: Path, settings: Sequence[str]) -> Config:
+    """Return the configuration of a run to go on with, changed by `key=value` settings.
+
+    Raises:
+        UserError: Not a training checkpoint, or settings as in `config.load_config`.
+    """
+    before = config_of(load(path, TRAINING), path)
+    return build_config(asdict(before) | parse_settings(settings), "--set")
 
 
 def _is_weight(item: tuple[Any, Any]) -> bool:

@@ -51,7 +51,7 @@ class Config(DeblurringSize):
     pixel_loss: Literal["charbonnier", "l1"] = "charbonnier"
     deform: bool = True  # warp the sharp image to the prediction
     cycle: bool = True  # warp the prediction to the sharp image as well
-    mask: Literal["robust", "magnitude", "ref-gray", "ones"] = "robust"  # eq. (6) is "magnitude", the release "ref-gray"
+    mask: Literal["robust", "magnitude", "ref-gray", "ones"] = "robust"  # "magnitude" is eq. (6)
     mask_lambda: NotNegative = 0.35  # lambda of eq. (6)
     mask_floor_px: NotNegative = 0.5  # least tolerance of the robust mask
     mask_mean: Literal["all", "valid"] = "all"  # pixels over which a masked loss is averaged
@@ -146,10 +146,11 @@ def parse_settings(settings: Sequence[str]) -> dict[str, object]:
         UserError: A setting without an equals sign.
     """
     values: dict[str, object] = {}
+    faults = [f"--set {shown(setting)}: expected key=value" for setting in settings if "=" not in setting]
+    if faults:
+        raise fault_report(faults, "settings")
     for setting in settings:
-        key, equals, text = (part.strip() for part in setting.partition("="))
-        if not equals:
-            raise UserError(f"--set {shown(setting)}: expected key=value")
+        key, _, text = (part.strip() for part in setting.partition("="))
         try:
             values[key] = tomllib.loads(f"value = {text}")["value"]
         except (ValueError, RecursionError):
@@ -164,7 +165,7 @@ def build_config(values: Mapping[str, object], where: str) -> Config:
         UserError: Unknown keys, wrong types, values out of range; all named.
     """
     known = {field.name for field in fields(Config)}
-    faults: dict[object, str] = {}
+    faults: dict[str, str] = {}
     for key in values.keys() - known:
         near = difflib.get_close_matches(str(key)[:SHOWN], known, 1)
         faults[key] = f"unknown setting {shown(key)}" + (f", did you mean {near[0]!r}?" if near else "")
@@ -172,10 +173,10 @@ def build_config(values: Mapping[str, object], where: str) -> Config:
         config = Config(**{key: value for key, value in values.items() if key in known})  # type: ignore[arg-type]
     except ValidationError as error:
         for found in error.errors(include_url=False):
-            key, context = next(iter(found["loc"]), ""), found.get("ctx", {})
+            name, context = str(next(iter(found["loc"]), "")), found.get("ctx", {})
             expected = EXPECTED.get(found["type"], found["msg"]).format(**context)
-            said = f"{key} = {shown(values[key])}: expected {expected}" if key else str(context["error"])  # type: ignore[index]
-            faults.setdefault(key, said)
+            said = f"{name} = {shown(values[name])}: expected {expected}" if name else str(context["error"])
+            faults.setdefault(name, said)
     if faults:
         lines = [line for key in sorted(faults, key=str) for line in faults[key].splitlines()]
         raise fault_report(lines, where)

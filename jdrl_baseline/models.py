@@ -9,6 +9,7 @@ from jdrl_baseline.checkpoint import State
 from jdrl_baseline.config import Config
 from jdrl_baseline.networks.deblurring import DeblurringNetwork
 from jdrl_baseline.networks.reblurring import ReblurringNetwork
+from jdrl_baseline.process_state import seed_torch
 from sdd_bench.errors import UserError
 
 CHANNELS_LAST = torch.channels_last
@@ -18,7 +19,7 @@ CHANNELS_LAST = torch.channels_last
 def build_deblurring(config: Config, *, checkpointing: bool = False) -> DeblurringNetwork:
     """Return F with random weights, the same for the same seed."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
+        seed_torch(config.seed)
         network = DeblurringNetwork(config, checkpointing=checkpointing)
     return network.to(memory_format=CHANNELS_LAST) if config.network == "unet" else network
 
@@ -28,7 +29,7 @@ def build_reblurring(config: Config) -> ReblurringNetwork | None:
     if config.alpha == 0:
         return None
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed + 1)
+        seed_torch(config.seed + 1)
         network = ReblurringNetwork(
             kernel_branch=config.kernel_branch,
             weight_branch=config.weight_branch,
