@@ -101,10 +101,19 @@ def validated(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-@pytest.mark.parametrize("place", ["validate", "_mean_psnr_db", "BEST", "LAST", "joint"])
-@pytest.mark.parametrize("at", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("place", "at", "step"),
+    [
+        ("joint", 4, 2),
+        ("validate", 1, 2),
+        ("validate", 3, 6),
+        ("read_truth", 2, 4),
+        ("best.pt", 1, 2),
+        ("last.pt", 2, 2),
+    ],
+)
 def test_a_run_that_is_cut_off_around_a_validation_ends_as_one_that_is_not(
-    prepared: Path, validated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, at: int
+    prepared: Path, validated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, at: int, step: int
 ) -> None:
     calls: list[object] = []
 
@@ -122,18 +131,13 @@ def test_a_run_that_is_cut_off_around_a_validation_ends_as_one_that_is_not(
             patch.setattr(training, "joint", cut_off(training.joint))
         elif place == "validate":
             patch.setattr(training, "validate", cut_off(training.validate))
-        elif place == "_mean_psnr_db":
+        elif place == "read_truth":
             patch.setattr(validation, "read_truth", cut_off(validation.read_truth))
         else:  # before a checkpoint that follows a validation
-            name = {"BEST": "best.pt", "LAST": "last.pt"}[place]
-            save = checkpoint.save
-            patch.setattr(checkpoint, "save", cut_off(save, lambda path, _: path.name == name))
-        try:
+            patch.setattr(checkpoint, "save", cut_off(checkpoint.save, lambda path, _: path.name == place))
+        with pytest.raises(KeyboardInterrupt):
             train(prepared, tiny(**EPOCHS), tmp_path / "run", CPU, resume=False)
-        except KeyboardInterrupt:
-            pass
-        else:
-            assert place == "BEST", "nothing was cut off"  # where later weights are no better than the first
+    assert checkpoint.load(tmp_path / "run" / LAST)["step"] == step
     train(prepared, tiny(**EPOCHS), tmp_path / "run", CPU, resume=False)
     assert losses(tmp_path / "run") == losses(validated)
     for name in ("validation.csv", "config.json"):
