@@ -5,13 +5,17 @@ from __future__ import annotations
 import io
 import platform
 import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 import torch
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from torch import Tensor
+from typing_extensions import TypedDict
 
-from jdrl_baseline.config import Config, build_config
+from jdrl_baseline.config import Config, build_config, parse_settings
 from sdd_bench.errors import UserError
 from sdd_bench.io.files import write_bytes
 from sdd_bench.io.text import shown
@@ -21,14 +25,38 @@ from sdd_bench.version import __version__
 SCHEMA = 1
 TRAINING, DEBLURRING = "training", "deblurring"
 
-State = dict[str, Any]
-MAX_STEP = 2**40
+NEEDED = ("config", "deblurring")
+NEEDED_TO_GO_ON = ("dataset_sha256", "world", "step", "validation_psnr_db", "optimiser")
 
-SAID: dict[str, type | tuple[type, ...]] = {"config": dict, "deblurring": dict}
-SAID_IN_TRAINING: dict[str, type | tuple[type, ...]] = {
-    "dataset_sha256": str, "world": int, "step": int, "validation_psnr_db": (int, float), "optimiser": dict,
-}  # fmt: skip
-"""What a checkpoint holds under which name."""
+
+def _dense(weight: Tensor) -> Tensor:
+    if weight.layout != torch.strided:
+        raise ValueError("a sparse tensor")
+    return weight
+
+
+Weights = dict[str, Annotated[Tensor, AfterValidator(_dense)]]
+
+
+@with_config(ConfigDict(arbitrary_types_allowed=True, strict=True, extra="allow"))
+class State(TypedDict, total=False):
+    """Content of a checkpoint; most of it is in training checkpoints alone."""
+
+    schema: int
+    kind: str
+    config: dict[str, object]
+    deblurring: Weights
+    dataset_sha256: str
+    versions: dict[str, str]
+    flow: dict[str, str]
+    world: int
+    step: Annotated[int, Field(ge=0, lt=2**40)]
+    epoch: int
+    validation_psnr_db: float
+    validation_tile_px: Annotated[int, Field(ge=0, multiple_of=16)]
+    held_out: list[str]
+    reblurring: Weights | None
+    optimiser: dict[str, object]
 
 
 def describe(config: Config, dataset_sha256: str, flow: dict[str, str]) -> State:
@@ -42,14 +70,14 @@ def describe(config: Config, dataset_sha256: str, flow: dict[str, str]) -> State
     }
 
 
-def save(path: Path, state: State) -> None:
+def save(path: Path, state: Mapping[str, object]) -> None:
     """Write a checkpoint; the one that was there before stays until the new one is whole.
 
     Raises:
         UserError: It cannot be written, for instance because the disk is full.
     """
     content = io.BytesIO()
-    torch.save(state, content)
+    torch.save(dict(state), content)
     write_bytes(path, content.getvalue())
 
 
@@ -78,19 +106,22 @@ def load(path: Path, kind: str | None = None) -> State:
     found = state.get("kind")
     if kind is not None and found != kind:
         raise UserError(f"{path}: a checkpoint of kind {shown(found)}, expected {kind!r}")
-    for key, wanted in {**SAID, **(SAID_IN_TRAINING if found == TRAINING else {})}.items():
-        if not isinstance(state.get(key), wanted) or isinstance(state.get(key), bool):
-            raise UserError(f"{path}: a damaged checkpoint, its {key} is {type(state.get(key)).__name__}")
-    if found == TRAINING and not 0 <= state["step"] < MAX_STEP:
-        raise UserError(f"{path}: a damaged checkpoint, its step is {shown(state['step'])}")
-    for key in ("deblurring", "reblurring"):
-        weights = state.get(key)
-        if weights is not None and not (isinstance(weights, dict) and all(map(_is_weight, weights.items()))):
-            raise UserError(f"{path}: a damaged checkpoint, its {key} network is no names and tensors")
+    key = next((k for k in (*NEEDED, *(NEEDED_TO_GO_ON if found == TRAINING else ())) if k not in state), None)
+    try:
+        checked = TypeAdapter(State).validate_python(state)
+    except ValidationError as error:
+        key = error.errors()[0]["loc"][0]
+    if key in ("deblurring", "reblurring"):
+        raise UserError(f"{path}: a damaged checkpoint, its {key} network is no names and tensors")
+    if key is not None:
+        value = state.get(key)
+        said = shown(value) if isinstance(value, int) else type(value).__name__
+        raise UserError(f"{path}: a damaged checkpoint, its {key} is {said}")
+    for name, weights in (("deblurring", checked["deblurring"]), ("reblurring", checked.get("reblurring"))):
         total = sum(weight.numel() * weight.element_size() for weight in (weights or {}).values())
         if total > path.stat().st_size:  # views of one number, spread over any shape
-            raise UserError(f"{path}: a damaged checkpoint, its {key} network is larger than the file")
-    return state
+            raise UserError(f"{path}: a damaged checkpoint, its {name} network is larger than the file")
+    return checked
 
 
 def config_of(state: State, path: Path) -> Config:
@@ -102,14 +133,17 @@ def config_of(state: State, path: Path) -> Config:
     return build_config(state["config"], str(path))
 
 
-def _is_weight(item: tuple[Any, Any]) -> bool:
-    return isinstance(item[0], str) and isinstance(item[1], torch.Tensor) and item[1].layout == torch.strided
+def resumed_config(path: Path, settings: Sequence[str]) -> Config:
+    """Return the configuration of a run to go on with, changed by `key=value` settings.
+
+    Raises:
+        UserError: Not a training checkpoint, or settings as in `config.load_config`.
+    """
+    before = config_of(load(path, TRAINING), path)
+    return build_config(asdict(before) | parse_settings(settings), "--set")
 
 
 def export_deblurring(path: Path, state: State) -> None:
     """Write the deblurring network of a training checkpoint alone, with what it comes from."""
-    kept = ("schema", "config", "dataset_sha256", "flow", "versions", "step", "epoch", "validation_psnr_db")
-    save(
-        path,
-        {**{key: state[key] for key in kept if key in state}, "kind": DEBLURRING, "deblurring": state["deblurring"]},
-    )
+    kept = (*NEEDED, "schema", "dataset_sha256", "flow", "versions", "step", "epoch", "validation_psnr_db")
+    save(path, {**{key: value for key, value in state.items() if key in kept}, "kind": DEBLURRING})

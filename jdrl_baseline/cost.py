@@ -10,14 +10,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from jdrl_baseline.restore import TILE_PX, image_of, through
+from jdrl_baseline.restore import fitting_tile_px, image_of, through
 
 COUNTED = (
     "multiply-accumulate operations of convolutions and matrix products in one full frame: half the FLOPs that "
@@ -74,16 +73,16 @@ def measure(network: nn.Module, kind: str, width: int, height: int, device: str,
     """
     whole, tiles = image_of(network), [0]
 
-    def forward(blur: Any) -> Any:
+    def forward(blur: Tensor) -> Tensor:
         image = whole(blur)
         tiles[0] += 1
         return image
 
     image = np.random.default_rng(0).random((height, width, 3), dtype=np.float32)
+    tile_px = fitting_tile_px(whole, (height, width), device)
     peak_gb = _memory_meter(device)
-    through(forward, image, device)
+    through(forward, image, device, tile_px=tile_px)
     parts = tiles[0]
-    tile_px = TILE_PX if parts > 1 else 0
     seconds = []
     for _ in range(repeats):
         started = time.perf_counter()

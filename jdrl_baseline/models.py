@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import torch
-from torch import nn
+from collections.abc import Mapping
 
-from jdrl_baseline.checkpoint import State
+import torch
+from torch import Tensor, nn
+
 from jdrl_baseline.config import Config
-from jdrl_baseline.networks.deblurring import DeblurringNetwork, DeblurringSize
+from jdrl_baseline.networks.deblurring import DeblurringNetwork
 from jdrl_baseline.networks.reblurring import ReblurringNetwork
+from jdrl_baseline.process_state import seed_torch
 from sdd_bench.errors import UserError
 
 CHANNELS_LAST = torch.channels_last
@@ -17,20 +19,9 @@ CHANNELS_LAST = torch.channels_last
 
 def build_deblurring(config: Config, *, checkpointing: bool = False) -> DeblurringNetwork:
     """Return F with random weights, the same for the same seed."""
-    size = DeblurringSize(
-        config.network,
-        config.width,
-        config.blocks,
-        config.heads,
-        config.refinement,
-        config.expansion,
-        config.blur_map,
-        config.dropout,
-        config.residual,
-    )
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        network = DeblurringNetwork(size, checkpointing=checkpointing)
+        seed_torch(config.seed)
+        network = DeblurringNetwork(config, checkpointing=checkpointing)
     return network.to(memory_format=CHANNELS_LAST) if config.network == "unet" else network
 
 
@@ -39,7 +30,7 @@ def build_reblurring(config: Config) -> ReblurringNetwork | None:
     if config.alpha == 0:
         return None
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed + 1)
+        seed_torch(config.seed + 1)
         network = ReblurringNetwork(
             kernel_branch=config.kernel_branch,
             weight_branch=config.weight_branch,
@@ -49,14 +40,14 @@ def build_reblurring(config: Config) -> ReblurringNetwork | None:
     return network.to(memory_format=CHANNELS_LAST)
 
 
-def load_weights(module: nn.Module, weights: State, where: str) -> None:
+def load_weights(module: nn.Module, weights: Mapping[str, Tensor] | None, where: str) -> None:
     """Load weights into a module.
 
     Raises:
         UserError: They are another network's, or not finite.
     """
     try:
-        module.load_state_dict(weights, strict=True)
+        module.load_state_dict(weights or {}, strict=True)
     except (RuntimeError, AttributeError, TypeError) as error:
         reason = str(error).splitlines()[-1].strip()[:160]
         raise UserError(f"{where}: the weights are not those of this network ({reason})") from None
@@ -64,7 +55,7 @@ def load_weights(module: nn.Module, weights: State, where: str) -> None:
         raise UserError(f"{where}: weights that are not finite, damaged")
 
 
-def load_optimiser(optimiser: torch.optim.Optimizer, state: State, where: str) -> None:
+def load_optimiser(optimiser: torch.optim.Optimizer, state: dict[str, object], where: str) -> None:
     """Load the state of an optimiser of the same parameters.
 
     Raises:
@@ -80,7 +71,7 @@ def load_optimiser(optimiser: torch.optim.Optimizer, state: State, where: str) -
         raise UserError(f"{where}: the optimiser is not that of this run ({reason})") from None
 
 
-def check_weights(config: Config, weights: State, where: str) -> None:
+def check_weights(config: Config, weights: Mapping[str, Tensor], where: str) -> None:
     """Check weights against the deblurring network of a configuration before memory is taken for it.
 
     Raises:

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
+import click
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 from tqdm import tqdm
 
 from jdrl_baseline import checkpoint
 from jdrl_baseline.maps import IMAGE, RADIUS, first_component, with_maps
 from jdrl_baseline.models import build_deblurring, build_reblurring, check_weights, load_weights
 from jdrl_baseline.networks.deblurring import DeblurringNetwork
-from jdrl_baseline.restore import image_of, through
-from jdrl_baseline.spread import Spread, add_up, alone_in, launch
+from jdrl_baseline.prediction_folder import BLUR_MAP, PREDICTION, RADIUS_MAP, PredictionFolder, Predictions
+from jdrl_baseline.restore import Forward, fitting_tile_px, image_of, through
+from jdrl_baseline.spread import Spread, add_up, is_first_process, launch
 from sdd_bench.errors import UserError
-from sdd_bench.io.files import file_sha256, write_text
-from sdd_bench.io.images import read_image, to_pixels, write_png
+from sdd_bench.io.files import file_sha256
+from sdd_bench.io.images import encode_png, read_header, read_image, to_pixels
 from sdd_bench.synthesis.synthesise import RADIUS_SCALE
 
 DTYPES = {"32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-RADIUS_MAP, BLUR_MAP = "radius", "blur_map"
-RECORD = ".checkpoint.sha256"
-"""Which network the predictions in a folder are of, so that two are never mixed."""
 
 
 def load_deblurring(path: Path, device: str = "cpu") -> DeblurringNetwork:
@@ -46,7 +46,7 @@ def _deblurring(state: checkpoint.State, path: Path, device: str) -> DeblurringN
     return network.to(device).eval()
 
 
-def load_with_maps(path: Path, device: str = "cpu") -> Callable[[Tensor], Tensor]:
+def load_with_maps(path: Path, device: str = "cpu") -> Forward:
     """Return what `maps.with_maps` makes of a checkpoint's networks.
 
     Raises:
@@ -76,12 +76,15 @@ def predict(
     device: str = "cpu",
     bits: int = 8,
     precision: str = "32",
-    tile_px: int = 0,
+    tile_px: int | None = None,
     grey: str = "refuse",
     maps: Path | None = None,
     spread: Spread | None = None,
 ) -> int | None:
     """Restore files to out/NAME.png and return how many had to be done; those that are there are kept.
+
+    Whether frames are restored as a whole or in tiles is decided once for all of them, printed to standard error and
+    recorded in the folder, as is what each prediction was made of; see `prediction_folder`.
 
     Several processes share the names, each file is written whole by one of them, and the first returns the number of
     all, the others None.
@@ -93,60 +96,80 @@ def predict(
         device: A torch device; of one process.
         bits: 8 or 16.
         precision: A key of `DTYPES`; fp16 needs a GPU.
-        tile_px: Side of tiles; 0 takes full frames where memory allows.
+        tile_px: Side of tiles, a multiple of 16; 0 restores whole frames. If None, what the folder records, else whole
+            frames if the largest fits into memory, else tiles of `restore.TILE_PX`.
         grey: `refuse` or `expand`.
         maps: Folder for radius/NAME.png, the effective blur radius (16 bits, 256 times the radius in pixels; only where
             the checkpoint holds the reblurring network), and blur_map/NAME.png, the 35 channels as one (8 bits).
         spread: Several processes, or None for this one.
 
     Raises:
-        UserError: A damaged checkpoint or image, a folder with predictions of another checkpoint, or a checkpoint that
-            no maps can be drawn from.
+        UserError: A damaged checkpoint or image, a folder that holds images to restore or files that were not written
+            for this request, a checkpoint that no maps can be drawn from, or a frame too large for the GPU.
     """
     if not files:
         raise UserError("no images to restore")
+    if spread is not None:
+        device = "cuda" if spread.accelerator != "cpu" and torch.cuda.is_available() else "cpu"
+    if precision == "fp16" and device == "cpu":
+        raise UserError("--precision fp16 needs a GPU; take bf16 or 32")
+    forward, dtype = _load(weights, device, maps), DTYPES[precision]
+    folder, waiting = PredictionFolder(out, maps), Predictions()
+    with contextlib.ExitStack() as stack:
+        if is_first_process(spread.processes if spread else 1):
+            folder.check_apart(files)
+            decided = "as given" if tile_px is not None else "as recorded in the folder"
+            tile_px = folder.recorded_tile_px() if tile_px is None else tile_px
+            if tile_px is None:
+                tile_px, decided = _decide(forward, files, device, dtype, spread.devices if spread else 1)
+            settings = {"checkpoint_sha256": file_sha256(weights), "bits": bits, "precision": precision}
+            waiting = stack.enter_context(folder.claimed({**settings, "tile_px": tile_px}, files))
+            how = f"in tiles of {tile_px} px" if tile_px else "as whole frames"
+            click.echo(f"predict: {len(waiting)} of {len(files)} images to restore {how}, {decided}", err=True)
+        fabric = None if spread is None else launch(spread)
+        rank, world = 0, 1
+        if fabric is not None:
+            rank, world, device = fabric.global_rank, fabric.world_size, str(fabric.device)
+            tile_px, waiting = fabric.broadcast((tile_px, waiting))
+            forward = _load(weights, device, maps)
 
-    def restore(names: Sequence[str], where: str, *, shown: bool) -> int:
-        if precision == "fp16" and where == "cpu":
-            raise UserError("--precision fp16 needs a GPU; take bf16 or 32")
-        forward = load_with_maps(weights, where) if maps is not None else image_of(load_deblurring(weights, where))
-        identity = f"{file_sha256(weights)} {bits} {precision} {tile_px}\n"
-        for folder in [out] if maps is None else [out, maps / BLUR_MAP]:
-            _claim(folder, identity)
-        waiting = [name for name in names if not _is_done(name, out, maps)]
-        for name in tqdm(waiting, desc="predict", unit="", disable=not (shown and sys.stderr.isatty())):
-            image = read_image(files[name], grey=grey)
-            found = through(forward, image, where, tile_px=tile_px, dtype=DTYPES[precision])
-            write_png(out / f"{name}.png", to_pixels(found[..., IMAGE].clip(0, 1), bits))
-            if maps is not None:
-                _write_maps(maps, name, found)
-        return len(waiting)
+        def restore() -> int:
+            mine = list(waiting.items())[rank::world]
+            journal = folder.journal(rank)
+            for name, known in tqdm(mine, desc="predict", unit="", disable=rank > 0 or not sys.stderr.isatty()):
+                image = read_image(files[name], grey=grey)
+                try:
+                    found = through(forward, image, device, tile_px=tile_px or 0, dtype=dtype)
+                except torch.OutOfMemoryError:
+                    size = f"{image.shape[1]}x{image.shape[0]}"
+                    raise UserError(f"{name}: {size} does not fit on the GPU; give another --out and --tile") from None
+                folder.add(journal, name, known, _contents(found, bits, maps))
+            return len(mine)
 
-    names = list(files)
-    with alone_in(out, *(() if maps is None else (maps / RADIUS_MAP, maps / BLUR_MAP))):
-        if spread is None:
-            return restore(names, device, shown=True)
-        fabric = launch(spread)
-        share = names[fabric.global_rank :: fabric.world_size]
-        return add_up(fabric, lambda: restore(share, str(fabric.device), shown=fabric.is_global_zero))
+        return restore() if fabric is None else add_up(fabric, restore)
 
 
-def _is_done(name: str, out: Path, maps: Path | None) -> bool:
-    return (out / f"{name}.png").is_file() and (maps is None or (maps / BLUR_MAP / f"{name}.png").is_file())
+def _load(weights: Path, device: str, maps: Path | None) -> Forward:
+    return image_of(load_deblurring(weights, device)) if maps is None else load_with_maps(weights, device)
 
 
-def _claim(folder: Path, identity: str) -> None:
-    """Mark a folder as of one checkpoint and its settings; refuse that of another."""
-    record = folder / RECORD
-    if not record.is_file():
-        write_text(record, identity)
-    elif record.read_text(encoding="utf-8") != identity:
-        raise UserError(f"{folder}: holds predictions of another checkpoint or other settings; give another folder")
+def _decide(
+    forward: Forward, files: Mapping[str, Path], device: str, dtype: torch.dtype, processes: int
+) -> tuple[int, str]:
+    """Return the side of tiles that the largest image asks for, 0 for whole frames, and why, in words."""
+    headers = [read_header(path) for path in files.values()]
+    size = max(((header.height, header.width) for header in headers), key=math.prod)
+    tile_px = fitting_tile_px(forward, size, device, dtype=dtype, processes=processes)
+    fits = "does not fit" if tile_px else "fits"
+    return tile_px, f"because the largest, {size[1]}x{size[0]}, {fits} into the free memory (--tile changes it)"
 
 
-def _write_maps(folder: Path, name: str, found: NDArray[np.float32]) -> None:
-    """Write the maps of a prediction; the blur map last, it says that both are there."""
-    radius = found[..., RADIUS]
-    if not np.isnan(radius).any():
-        write_png(folder / RADIUS_MAP / f"{name}.png", np.floor(radius * RADIUS_SCALE + 0.5).astype(np.uint16))
-    write_png(folder / BLUR_MAP / f"{name}.png", to_pixels(first_component(found[..., RADIUS + 1 :])))
+def _contents(found: NDArray[np.float32], bits: int, maps: Path | None) -> dict[str, bytes]:
+    """Return the PNG files of a prediction, its maps among them where they are wanted."""
+    contents = {PREDICTION: encode_png(to_pixels(found[..., IMAGE].clip(0, 1), bits))}
+    if maps is not None:
+        radius = found[..., RADIUS]
+        if not np.isnan(radius).any():
+            contents[RADIUS_MAP] = encode_png(np.floor(radius * RADIUS_SCALE + 0.5).astype(np.uint16))
+        contents[BLUR_MAP] = encode_png(to_pixels(first_component(found[..., RADIUS + 1 :])))
+    return contents

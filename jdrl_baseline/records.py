@@ -7,35 +7,39 @@ import csv
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from jdrl_baseline.losses import Losses
 from sdd_bench.errors import UserError
 from sdd_bench.io.files import write_text
 from sdd_bench.io.serialise import csv_text
 
+if TYPE_CHECKING:
+    from torch.utils.tensorboard.writer import SummaryWriter
+
 COLUMNS = ("step", "epoch", *Losses._fields, "learning_rate", "images_per_s")
-VALIDATION_COLUMNS = ("step", "psnr_db")
+FILES = {"log.csv": COLUMNS, "validation.csv": ("step", "psnr_db")}
 
 
 class Records:
-    """Append-only records of one run; nothing is written where not enabled (all processes but the first)."""
+    """Append-only records of one run; nothing is written where not enabled (all processes but the first).
+
+    Attributes:
+        is_validated: Whether the step that the run begins at has been validated already.
+    """
 
     def __init__(self, out: Path, step: int, *, enabled: bool) -> None:
-        self.enabled, self.out = enabled, out
+        self.enabled, self.out, self.is_validated = enabled, out, False
         if not enabled:
             return
-        self.files = {
-            "log.csv": COLUMNS,
-            "validation.csv": VALIDATION_COLUMNS,
-        }
-        for name, columns in self.files.items():
-            write_text(out / name, csv_text(columns, _rows_until(out / name, columns, step)))
+        kept = {name: _rows_until(out / name, columns, step) for name, columns in FILES.items()}
+        for name, columns in FILES.items():
+            write_text(out / name, csv_text(columns, kept[name]))
+        self.is_validated = any(int(row[0]) == step for row in kept["validation.csv"])
         self.log = (out / "log.csv").open("a", newline="", encoding="utf-8")
         self.validation = (out / "validation.csv").open("a", newline="", encoding="utf-8")
         self.board = _board(out / "tensorboard", step)
-        self.hook = threading.excepthook
-        threading.excepthook = _unless_disk(self.hook)
+        threading.excepthook = _unless_disk(threading.excepthook)
 
     def write(self, step: int, epoch: int, losses: Losses, learning_rate: float, images_per_s: float) -> None:
         """Add a step; the losses are numbers."""
@@ -78,7 +82,6 @@ class Records:
             self.log.close()
             self.validation.close()
             self.board.close()
-        threading.excepthook = self.hook
 
 
 def _rows_until(path: Path, columns: tuple[str, ...], step: int) -> list[list[str]]:
@@ -90,7 +93,7 @@ def _rows_until(path: Path, columns: tuple[str, ...], step: int) -> list[list[st
     return [row for row in rows if int(row[0]) <= step]
 
 
-def _board(folder: Path, step: int) -> Any:
+def _board(folder: Path, step: int) -> SummaryWriter:
     from torch.utils.tensorboard.writer import SummaryWriter
 
     return SummaryWriter(str(folder), purge_step=step + 1)

@@ -1,4 +1,4 @@
-"""Whole images through a network: at full size where memory allows, else in tiles blended without a seam."""
+"""Images through a network: as whole frames, or in tiles blended without a seam."""
 
 from __future__ import annotations
 
@@ -61,29 +61,61 @@ def through(
         forward: (1, 3, H, W) to (1, C, H, W); its networks are in evaluation mode on the device.
         image: (H, W, 3) in [0, 1].
         device: Where the networks are.
-        tile_px: Side of the tiles, a multiple of 16; 0 takes the full frame where memory allows.
+        tile_px: Side of the tiles, a multiple of 16; 0 takes the whole frame.
         dtype: float32, or what autocast shall use.
+
+    Raises:
+        torch.OutOfMemoryError: It does not fit on the GPU.
     """
     blur = torch.from_numpy(np.ascontiguousarray(image, np.float32)).permute(2, 0, 1)[None]
     with torch.inference_mode(), torch.autocast(device.split(":")[0], dtype=dtype, enabled=dtype != torch.float32):
-        if not tile_px and _fits(blur, device):
-            try:
-                return _as_image(forward(blur.to(device)))
-            except torch.OutOfMemoryError:
-                torch.cuda.empty_cache()
-        return _as_image(_tiled(forward, blur, device, tile_px or TILE_PX))
+        return _as_image(_tiled(forward, blur, device, tile_px) if tile_px else forward(blur.to(device)))
 
 
-def _fits(blur: Tensor, device: str) -> bool:
-    """Return whether a full frame may be tried: on a GPU always, failure is caught there."""
+def tile_px_for(pixels: int, device: str, processes: int = 1) -> int:
+    """Return 0 where frames of so many pixels fit into the CPU's free memory as a whole, else `TILE_PX`.
+
+    On a GPU 0: there they are tried, see `fitting_tile_px`.
+
+    Args:
+        pixels: Of the largest frame.
+        device: A torch device.
+        processes: How many work on this machine at a time.
+    """
     if device != "cpu":
-        return True
-    pixels = blur.shape[-2] * blur.shape[-1]
+        return 0
     try:
         free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (ValueError, OSError):
-        return pixels <= 1_000_000
-    return pixels * CPU_BYTES_PER_PIXEL < free
+        free = 1_000_000 * CPU_BYTES_PER_PIXEL
+    return 0 if pixels * processes * CPU_BYTES_PER_PIXEL < free else TILE_PX
+
+
+def fitting_tile_px(
+    forward: Forward,
+    size: tuple[int, int],
+    device: str,
+    *,
+    dtype: torch.dtype = torch.float32,
+    processes: int = 1,
+) -> int:
+    """Return 0 where a frame, and so every smaller one, fits into memory as a whole, else `TILE_PX`.
+
+    Args:
+        forward: As for `through`; on a GPU it is tried.
+        size: Height and width of the largest frame.
+        device: A torch device.
+        dtype: As for `through`.
+        processes: How many work on this machine at a time; a GPU each.
+    """
+    if device == "cpu":
+        return tile_px_for(size[0] * size[1], device, processes)
+    try:
+        through(forward, np.zeros((*size, 3), np.float32), device, dtype=dtype)
+    except torch.OutOfMemoryError:
+        torch.cuda.empty_cache()
+        return TILE_PX
+    return 0
 
 
 def _tiled(forward: Forward, blur: Tensor, device: str, tile_px: int) -> Tensor:

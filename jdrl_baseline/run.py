@@ -5,18 +5,20 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from lightning.fabric import Fabric
 
 from jdrl_baseline import checkpoint
-from jdrl_baseline.config import Config
+from jdrl_baseline.config import FREE, Config
 from jdrl_baseline.flow import Flow, load_training_flow
 from jdrl_baseline.models import build_deblurring, build_reblurring, load_optimiser, load_weights
 from jdrl_baseline.networks.deblurring import parameter_count
 from jdrl_baseline.patches import TrainingData, steps_per_epoch
+from jdrl_baseline.restore import tile_px_for
+from jdrl_baseline.validation import Validation
 from sdd_bench.errors import UserError
+from sdd_bench.io.images import read_header
 
 
 @dataclass(frozen=True)
@@ -39,12 +41,25 @@ class Hardware:
     compiled: bool = False
     checkpointing: bool = False
 
+    @property
+    def processes(self) -> int:
+        """Of all machines together."""
+        return self.devices * self.nodes
+
 
 class Run:
     """A training run: its networks, optimiser and place, and how they are kept."""
 
-    def __init__(self, fabric: Fabric, data: TrainingData, config: Config, out: Path, hardware: Hardware) -> None:
-        self.fabric, self.data, self.config, self.out = fabric, data, config, out
+    def __init__(
+        self,
+        fabric: Fabric,
+        data: TrainingData,
+        config: Config,
+        out: Path,
+        hardware: Hardware,
+        validation: Validation | None,
+    ) -> None:
+        self.fabric, self.data, self.config, self.out, self.validation = fabric, data, config, out, validation
         self.deblurring = build_deblurring(config, checkpointing=hardware.checkpointing).to(fabric.device)
         reblurring = build_reblurring(config)
         self.reblurring = None if reblurring is None else reblurring.to(fabric.device)
@@ -54,14 +69,32 @@ class Run:
         parameters = [p for module in modules for p in module.parameters()]
         self.optimiser = torch.optim.Adam(parameters, lr=config.learning_rate, betas=(0.9, 0.999), eps=1e-8)
         self.step = 0
-        self.best_db = self.last_db = -math.inf
+        self.best_db = -math.inf
         self.per_epoch = steps_per_epoch(data, config, fabric.world_size)
+        if validation is not None:
+            headers = [read_header(pair.blur) for pair, _ in validation.pairs]
+            validation.tile_px = tile_px_for(max(h.width * h.height for h in headers), str(fabric.device))
 
     @property
     def total_steps(self) -> int:
-        """Steps of the whole training."""
+        """Steps of the whole training; it always ends with a group of accumulated steps."""
         whole = self.config.epochs * self.per_epoch
-        return min(whole, self.config.steps) if self.config.steps else whole
+        if not 0 < self.config.steps < whole:
+            return whole
+        epoch, number = divmod(self.config.steps - 1, self.per_epoch)
+        return epoch * self.per_epoch + self.group(number).stop
+
+    def group(self, number: int) -> range:
+        """Return the steps of an epoch whose gradients are averaged with those of step `number`; the last has fewer."""
+        start = number - number % self.config.accumulate
+        return range(start, min(start + self.config.accumulate, self.per_epoch))
+
+    @property
+    def is_validation_due(self) -> bool:
+        """Whether the weights of this step are to be validated."""
+        epochs, rest = divmod(self.step, self.per_epoch)
+        due = self.step >= self.total_steps or (rest == 0 and epochs % self.config.val_every == 0)
+        return bool(self.data.validation) and due
 
     def state(self) -> checkpoint.State:
         """Return all that a run needs to go on."""
@@ -72,6 +105,7 @@ class Run:
             "epoch": self.step // self.per_epoch,
             "world": self.fabric.world_size,
             "validation_psnr_db": self.best_db,
+            "validation_tile_px": self.validation.tile_px if self.validation else 0,
             "held_out": list(self.data.held_out),
             "deblurring": self.deblurring.state_dict(),
             "reblurring": None if self.reblurring is None else self.reblurring.state_dict(),
@@ -84,19 +118,12 @@ class Run:
             checkpoint.save(self.out / name, self.state())
         self.fabric.barrier()
 
-    def restore(self, path: Path) -> None:
+    def restore(self, state: checkpoint.State, path: Path) -> None:
         """Go on from a checkpoint.
 
         Raises:
-            UserError: It is of another configuration, dataset or number of processes.
+            UserError: It is of another dataset or number of processes, or further than the run is to go.
         """
-        state = checkpoint.load(path, checkpoint.TRAINING)
-        before = asdict(checkpoint.config_of(state, path))
-        changed = [
-            k for k, v in asdict(self.config).items() if before[k] != v and k not in ("steps", "epochs", "workers")
-        ]
-        if changed:
-            raise UserError(f"{path}: the run was begun with other settings: {', '.join(changed)}")
         if state["dataset_sha256"] != self.data.sha256:
             raise UserError(f"{path}: the run was begun on another dataset")
         if state["world"] != self.fabric.world_size:
@@ -105,7 +132,33 @@ class Run:
         if self.reblurring is not None:
             load_weights(self.reblurring, state["reblurring"], str(path))
         load_optimiser(self.optimiser, state["optimiser"], str(path))
-        self.step, self.best_db = int(state["step"]), float(state["validation_psnr_db"])
+        self.best_db = float(state["validation_psnr_db"])
+        # Version 0.1.0 could stop within a group; its weights are those of the group's begin.
+        epoch, number = divmod(state["step"], self.per_epoch)
+        self.step = epoch * self.per_epoch + self.group(number).start
+        if self.step > self.total_steps:
+            raise UserError(f"{path}: the run is at step {self.step}, after the {self.total_steps} steps asked for")
+        if self.validation is not None:
+            self.validation.tile_px = state.get("validation_tile_px", self.validation.tile_px)
+
+
+def check_same_settings(state: checkpoint.State, config: Config, path: Path) -> None:
+    """Check that a run can go on with a configuration.
+
+    Raises:
+        UserError: It differs from that of the checkpoint in a setting that changes the losses.
+    """
+    before = asdict(checkpoint.config_of(state, path))
+    changed = [
+        f"{key} ({before[key]}, now {value})"
+        for key, value in asdict(config).items()
+        if before[key] != value and key not in FREE
+    ]
+    if changed:
+        raise UserError(
+            f"{path.parent}: the run was begun with other settings: {', '.join(changed)}; only {', '.join(FREE)} can "
+            "change, else give another folder"
+        )
 
 
 def parameter_counts(run: Run) -> dict[str, int]:
@@ -128,7 +181,7 @@ def summary(run: Run) -> str:
     )
 
 
-def settings_text(run: Run) -> dict[str, Any]:
+def settings_text(run: Run) -> dict[str, object]:
     """Return what config.json says of a run."""
     return {
         **checkpoint.describe(run.config, run.data.sha256, run.flow_identity),

@@ -44,24 +44,27 @@ class Spread:
         return self.devices * self.nodes
 
 
-def is_first_process() -> bool:
+def is_first_process(processes: int) -> bool:
     """Return whether this is the first of a run's processes, as far as its environment says before they are joined."""
+    if processes == 1:
+        return True
     ranks = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "NODE_RANK", "GROUP_RANK")
     return all(os.environ.get(name, "0") in ("", "0") for name in ranks)
 
 
 @contextlib.contextmanager
-def alone_in(folder: Path, *within: Path) -> Iterator[None]:
+def alone_in(folder: Path, *within: Path, processes: int = 1) -> Iterator[None]:
     """Hold a folder for the processes of this run alone, cleared of what kills left half written.
 
     Args:
         folder: To hold.
         within: Other folders that the run writes files to.
+        processes: Number of processes of the run; the first one holds the folder for all.
 
     Raises:
         UserError: Another run is at work there; it cannot be written.
     """
-    if not is_first_process():
+    if not is_first_process(processes):
         yield
         return
     with run_lock(folder / ".lock", folder):

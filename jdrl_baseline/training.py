@@ -1,7 +1,8 @@
 """The training loop: flat, on Lightning Fabric, the same on one CPU, one GPU, several GPUs and several machines.
 
 A step depends on the seed and its number alone (order of the patches, crops, dropout), so that a run that was killed
-and goes on from its last checkpoint gives the losses and weights of one that was not.
+and goes on from its last checkpoint gives the losses and weights of one that was not. An epoch ends with a checkpoint,
+then comes the validation, which a run that goes on makes up for.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import torch
 from lightning.fabric import Fabric
 from tqdm import tqdm
@@ -19,13 +21,14 @@ from tqdm import tqdm
 from jdrl_baseline import checkpoint
 from jdrl_baseline.config import Config
 from jdrl_baseline.losses import Losses
-from jdrl_baseline.patches import TrainingData, load_epoch, open_training_data
+from jdrl_baseline.patches import load_epoch, open_training_data
 from jdrl_baseline.phases import Batch, Seen, joint, warm_up
 from jdrl_baseline.pictures import write_sample
+from jdrl_baseline.process_state import process_state_kept, seed_torch
 from jdrl_baseline.records import Records
-from jdrl_baseline.run import Hardware, Run, settings_text, summary
-from jdrl_baseline.spread import alone_in
-from jdrl_baseline.validation import validate
+from jdrl_baseline.run import Hardware, Run, check_same_settings, settings_text, summary
+from jdrl_baseline.spread import alone_in, is_first_process
+from jdrl_baseline.validation import prepare_validation, validate
 from sdd_bench.errors import UserError
 from sdd_bench.io.files import write_text
 from sdd_bench.io.serialise import json_text
@@ -35,54 +38,57 @@ SAVE_EVERY = 500
 """Steps between checkpoints within an epoch; every epoch ends with one."""
 
 
-def train(root: Path, config: Config, out: Path, hardware: Hardware, *, resume: bool) -> Path | None:
+def train(
+    root: Path, config: Config, out: Path, hardware: Hardware, *, resume: bool, anchors: Path | None = None
+) -> Path | None:
     """Train and return the exported deblurring network; None in all processes but the first.
+
+    Nothing of the process is changed afterwards, where it is the only one of the run: thread counts, random numbers and
+    deterministic mode of the libraries, and signal handlers are as they were.
 
     Args:
         root: A prepared dataset.
         config: What is trained.
         out: The run's folder: config.json, log.csv, tensorboard/, samples/ and checkpoints.
         hardware: What it runs on.
-        resume: Go on from the last checkpoint, which must be there; without, go on if one of the same settings is.
+        resume: Go on from the last checkpoint, which must be there; without, go on if there is one.
+        anchors: Folder of the anchors of the validation pairs; ROOT/anchors if None. They are made before the first
+            step where they are not there.
 
     Raises:
-        UserError: Data, settings or checkpoints that do not fit, another run at work in the folder, or a loss that is
-            not finite.
+        UserError: Data, settings or checkpoints that do not fit, anchors that cannot be written, another run at work in
+            the folder, or a loss that is not finite.
     """
     data = open_training_data(root, config)
-    with alone_in(out, out / "samples"):
-        if not resume and (out / LAST).is_file():
-            _check_same(out / LAST, config)
-            resume = True
-        return _train(data, config, out, hardware, resume=resume)
+    with process_state_kept(), alone_in(out, out / "samples", processes=hardware.processes):
+        state = None
+        if resume or (out / LAST).is_file():
+            state = checkpoint.load(out / LAST, checkpoint.TRAINING)
+            check_same_settings(state, config, out / LAST)
+        validation = prepare_validation(data, anchors) if is_first_process(hardware.processes) else None
+        fabric = Fabric(
+            accelerator=hardware.accelerator,
+            devices=hardware.devices,
+            num_nodes=hardware.nodes,
+            strategy="ddp" if hardware.processes > 1 else "auto",
+            precision=hardware.precision,  # type: ignore[arg-type]
+        )
+        if hardware.processes > 1:
+            fabric.launch()
+        torch.use_deterministic_algorithms(fabric.device.type == "cpu")
+        with torch.random.fork_rng([fabric.device] if fabric.device.type == "cuda" else []):
+            run = Run(fabric, data, config, out, hardware, validation)
+            return _train(run, hardware, state)
 
 
-def _check_same(path: Path, config: Config) -> None:
-    """Raise UserError if a checkpoint is of a run with other settings."""
-    before = asdict(checkpoint.config_of(checkpoint.load(path, checkpoint.TRAINING), path))
-    changed = [k for k, v in asdict(config).items() if before[k] != v]
-    if changed:
-        raise UserError(f"{path.parent}: holds a run with other settings: {', '.join(changed)}; give another folder")
-
-
-def _train(data: TrainingData, config: Config, out: Path, hardware: Hardware, *, resume: bool) -> Path | None:
-    """Train in a folder that is this run's alone."""
-    fabric = Fabric(
-        accelerator=hardware.accelerator,
-        devices=hardware.devices,
-        num_nodes=hardware.nodes,
-        strategy="ddp" if hardware.devices * hardware.nodes > 1 else "auto",
-        precision=hardware.precision,  # type: ignore[arg-type]
-    )
-    if hardware.devices * hardware.nodes > 1:
-        fabric.launch()
-    torch.use_deterministic_algorithms(fabric.device.type == "cpu")
-    run = Run(fabric, data, config, out, hardware)
+def _train(run: Run, hardware: Hardware, state: checkpoint.State | None) -> Path | None:
+    """Train to the end and export the best network."""
+    fabric, out = run.fabric, run.out
     fabric.print(summary(run))
-    if resume:
-        run.restore(out / LAST)
+    if state is not None:
+        run.restore(state, out / LAST)
         fabric.print(f"going on from step {run.step} of {run.total_steps}")
-    elif fabric.is_global_zero:
+    if fabric.is_global_zero:
         write_text(out / "config.json", json_text({**settings_text(run), "hardware": asdict(hardware)}))
     _loop(run, hardware)
     if fabric.is_global_zero:
@@ -90,6 +96,19 @@ def _train(data: TrainingData, config: Config, out: Path, hardware: Hardware, *,
         checkpoint.export_deblurring(out / EXPORTED, checkpoint.load(best))
     fabric.barrier()
     return out / EXPORTED if fabric.is_global_zero else None
+
+
+def step_seed(seed: int, step: int, rank: int) -> int:
+    """Return what torch's generators are seeded with in a step of a process.
+
+    Seeds of up to 24 bits are packed beside step and process; longer ones would not fit in 64 bits and are mixed.
+
+    >>> step_seed(3, 2, 1) == (3 << 40) + (2 << 8) + 1
+    True
+    """
+    if seed < 1 << 24:
+        return (seed << 40) + (step << 8) + rank
+    return int(np.random.SeedSequence([seed, step, rank]).generate_state(1, np.uint64)[0])
 
 
 def _loop(run: Run, hardware: Hardware) -> None:
@@ -107,6 +126,8 @@ def _steps(run: Run, hardware: Hardware, records: Records) -> None:
     reblurring = None if run.reblurring is None else fabric.setup_module(run.reblurring)
     if hardware.compiled:
         deblurring = torch.compile(deblurring)
+    if run.fabric.broadcast(run.step > 0 and run.is_validation_due and not records.is_validated):
+        _validate(run, records)
     saved = run.step
     bar = tqdm(total=run.total_steps, initial=run.step, desc="train", unit="step", disable=not _shows(fabric))
     while run.step < run.total_steps:
@@ -115,9 +136,10 @@ def _steps(run: Run, hardware: Hardware, records: Records) -> None:
             group["lr"] = config.learning_rate * 0.5 ** (epoch // config.halve_every)
         for number, batch in _batches(run, epoch):
             started = time.perf_counter()
-            torch.manual_seed((config.seed << 40) + (run.step << 8) + fabric.global_rank)
+            seed_torch(step_seed(config.seed, run.step, fabric.global_rank), fabric.device)
             deblurring.train()
-            last = (number + 1) % config.accumulate == 0 or number + 1 == run.per_epoch
+            together = run.group(number)
+            last = number + 1 == together.stop
             with fabric.no_backward_sync(deblurring, enabled=not last):
                 if epoch < config.warmup_epochs:
                     losses, seen = warm_up(batch, deblurring, reblurring, run.flow, config)
@@ -126,7 +148,7 @@ def _steps(run: Run, hardware: Hardware, records: Records) -> None:
                 own = torch.stack([term.detach().float() for term in losses])
                 terms = torch.as_tensor(fabric.all_reduce(own, reduce_op="mean"))
                 _check_finite(run, terms, batch)
-                fabric.backward(losses.total / config.accumulate)
+                fabric.backward(losses.total / len(together))
             if last:
                 optimiser.step()
                 optimiser.zero_grad(set_to_none=True)
@@ -142,9 +164,8 @@ def _steps(run: Run, hardware: Hardware, records: Records) -> None:
                 saved = run.step
             if run.step >= run.total_steps:
                 break
-        _end_epoch(run, epoch, batch, seen, records)
+        scored = _end_epoch(run, epoch, batch, seen, records)
         if bar.disable and fabric.is_global_zero:
-            scored = f", validation {run.last_db:.2f} dB" if run.data.validation else ""
             line = f"epoch {epoch + 1} of {config.epochs}, step {run.step} of {run.total_steps}: {said}{scored}"
             print(line, file=sys.stderr, flush=True)
     bar.close()
@@ -167,22 +188,34 @@ def _batches(run: Run, epoch: int) -> Iterator[tuple[int, Batch]]:
         yield number, Batch(batch.blur.to(device), batch.sharp.to(device), batch.names)
 
 
-def _end_epoch(run: Run, epoch: int, batch: Batch, seen: Seen, records: Records) -> None:
-    """Write pictures, validate and keep checkpoints, as often as the configuration says."""
-    config, finished = run.config, run.step >= run.total_steps
-    if run.fabric.is_global_zero and ((epoch + 1) % config.sample_every == 0 or finished):
+def _end_epoch(run: Run, epoch: int, batch: Batch, seen: Seen, records: Records) -> str:
+    """Write a picture, a checkpoint, and after it validate, as often as the configuration says.
+
+    Returns:
+        What the validation found, in words; empty without one.
+    """
+    finished = run.step >= run.total_steps
+    if run.fabric.is_global_zero and ((epoch + 1) % run.config.sample_every == 0 or finished):
         write_sample(run.out / "samples" / f"{run.step:07d}.png", batch, seen)
-    if run.data.validation and ((epoch + 1) % config.val_every == 0 or finished):
-        found = torch.tensor(0.0)
-        if run.fabric.is_global_zero:
-            found = torch.tensor(validate(run.deblurring, run.data, str(run.fabric.device)))
-        psnr_db = float(run.fabric.broadcast(found))
-        records.validated(run.step, psnr_db)
-        run.last_db = psnr_db
-        if psnr_db > run.best_db:
-            run.best_db = psnr_db
-            run.save(BEST)
     run.save(LAST)
+    return f", validation {_validate(run, records):.2f} dB" if run.is_validation_due else ""
+
+
+def _validate(run: Run, records: Records) -> float:
+    """Validate the weights of this step, keep them where they are the best so far, and return the PSNR in dB.
+
+    The record comes last: a run that was killed before it validates again, with the same end.
+    """
+    found = torch.tensor(0.0)
+    if run.fabric.is_global_zero and run.validation is not None:
+        found = torch.tensor(validate(run.deblurring, run.validation, str(run.fabric.device)))
+    psnr_db = float(run.fabric.broadcast(found))
+    if psnr_db > run.best_db:
+        run.best_db = psnr_db
+        run.save(BEST)
+        run.save(LAST)
+    records.validated(run.step, psnr_db)
+    return psnr_db
 
 
 def _check_finite(run: Run, terms: torch.Tensor, batch: Batch) -> None:

@@ -3,35 +3,85 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-from torch import nn
+import torch
 
+from jdrl_baseline.networks.deblurring import DeblurringNetwork
 from jdrl_baseline.patches import TrainingData
-from jdrl_baseline.restore import restore
+from jdrl_baseline.restore import TILE_PX, restore
+from sdd_bench.datasets.manifest import Pair
 from sdd_bench.errors import UserError
 from sdd_bench.evaluation.anchors import FOLDER, ensure_anchors, read_truth
 from sdd_bench.io.images import read_image
 from sdd_bench.metrics.fidelity import psnr_db
 
 
-def validate(network: nn.Module, data: TrainingData, device: str) -> float:
-    """Return the mean over pairs of the PSNR against the anchored truth, in dB; pairs without an anchor are left out.
+@dataclass
+class Validation:
+    """Pairs to validate on.
 
-    The anchors are those of `sdd-bench anchor`, made on first use.
+    Attributes:
+        folder: Folder of their anchors.
+        pairs: Each pair with the record of its anchor.
+        tile_px: Side of the tiles they are restored in, 0 for whole frames; the same in all of a run.
+    """
+
+    folder: Path
+    pairs: Sequence[tuple[Pair, dict[str, Any]]]
+    tile_px: int = 0
+
+
+def prepare_validation(data: TrainingData, anchors: Path | None) -> Validation | None:
+    """Return the pairs to validate on, their anchors made where there are none; None without validation.
+
+    Pairs that cannot be anchored are left out.
+
+    Args:
+        data: What is trained on.
+        anchors: Folder of the anchors; in the dataset if None.
 
     Raises:
-        UserError: No validation pair can be anchored.
+        UserError: No validation pair can be anchored, or the anchors cannot be written.
     """
-    folder = data.root / FOLDER
+    if not data.validation:
+        return None
+    folder = anchors or data.root / FOLDER
     records = ensure_anchors(data.validation, folder, 1)
-    network.eval()
-    scores = []
-    for pair, record in zip(data.validation, records, strict=True):
-        if record["status"] != "anchored":
-            continue
-        stored = read_truth(folder, pair, record)
-        scores.append(psnr_db(restore(network, read_image(pair.blur), device), stored.truth, stored.mask))
-    network.train()
-    if not scores:
+    pairs = [p for p in zip(data.validation, records, strict=True) if p[1]["status"] == "anchored"]
+    if not pairs:
         raise UserError(f"{data.root}: none of {len(data.validation)} validation pairs could be anchored")
+    return Validation(folder, pairs)
+
+
+def validate(network: DeblurringNetwork, validation: Validation, device: str) -> float:
+    """Return the mean over pairs of the PSNR against the anchored truth, in dB.
+
+    Where a whole frame does not fit on the GPU, all pairs are restored in tiles, then and in what follows of the run.
+
+    Raises:
+        UserError: An image or an anchor cannot be read.
+    """
+    network.eval()
+    try:
+        return _mean_psnr_db(network, validation, device)
+    except torch.OutOfMemoryError:
+        if validation.tile_px:
+            raise
+        torch.cuda.empty_cache()
+        validation.tile_px = TILE_PX
+        return _mean_psnr_db(network, validation, device)
+    finally:
+        network.train()
+
+
+def _mean_psnr_db(network: DeblurringNetwork, validation: Validation, device: str) -> float:
+    scores = []
+    for pair, record in validation.pairs:
+        stored = read_truth(validation.folder, pair, record)
+        restored = restore(network, read_image(pair.blur), device, tile_px=validation.tile_px)
+        scores.append(psnr_db(restored, stored.truth, stored.mask))
     return statistics.fmean(scores)

@@ -334,14 +334,14 @@ def test_he_keeps_the_unet_off_the_ends_of_its_sigmoid(blur: Tensor) -> None:
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
-        ({"kind": "resnet"}, "resnet.*restormer, unet"),
-        ({"width": 0}, "width is 0"),
+        ({"network": "resnet"}, "'restormer' or 'unet'"),
+        ({"width": 0}, r"width\s+Input should be greater than 0"),
         ({"width": 7}, "width 7.*even"),
-        ({"dropout": 1.0}, r"dropout is 1\.0"),
-        ({"heads": (1, 2, 4)}, "one of each"),
-        ({"heads": (1, 2, 4, 5)}, "level 3: 5 heads do not divide 384"),
-        ({"refinement": -1}, "refinement -1"),
-        ({"expansion": 0.0}, r"expansion is 0\.0"),
+        ({"dropout": 1.0}, r"dropout\s+Input should be less than 1"),
+        ({"heads": (1, 2, 4)}, "four numbers each"),
+        ({"heads": (1, 2, 4, 5)}, r"384 channels \(level 4\) do not divide by 5 heads"),
+        ({"refinement": -1}, r"refinement\s+Input should be greater than or equal to 0"),
+        ({"expansion": 0.0}, r"expansion\s+Input should be greater than 0"),
     ],
 )
 def test_a_wrong_size_is_refused(fault: dict[str, object], words: str) -> None:

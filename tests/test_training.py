@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
 import os
+import random
 import re
+import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import torch
-from known_run import CPU, TINY, tiny
+from click.testing import CliRunner
+from known_run import CPU, TINY, run_command, tiny
 
-from jdrl_baseline import checkpoint, training
+from jdrl_baseline import checkpoint, training, validation
 from jdrl_baseline.patches import Crops, epoch_batches, epoch_order, open_training_data
-from jdrl_baseline.training import LAST, train
+from jdrl_baseline.restore import TILE_PX
+from jdrl_baseline.training import LAST, step_seed, train
+from sdd_bench.cli import root as cli
 from sdd_bench.datasets.patch_pairs import read_patch_pair
 from sdd_bench.errors import UserError
 from sdd_bench.io.images import read_pixels
@@ -33,6 +42,12 @@ def losses(out: Path) -> list[list[str]]:
 def weights(path: Path) -> dict[str, torch.Tensor]:
     state = checkpoint.load(path)
     return {**state["deblurring"], **{f"R.{k}": v for k, v in (state.get("reblurring") or {}).items()}}
+
+
+def assert_same_weights(found: Path, wanted: Path) -> None:
+    one, other = weights(found), weights(wanted)
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[key], other[key]) for key in one)
 
 
 def test_a_run_leaves_what_it_promises(finished: Path, prepared: Path) -> None:
@@ -72,9 +87,193 @@ def test_a_run_that_was_cut_off_goes_on_as_if_it_had_not_been(
     monkeypatch.setattr(training, "joint", original)
     train(prepared, tiny(), tmp_path / "run", CPU, resume=True)
     assert losses(tmp_path / "run") == losses(finished)
-    one, other = weights(finished / LAST), weights(tmp_path / "run" / LAST)
-    assert one.keys() == other.keys()
-    assert all(torch.equal(one[key], other[key]) for key in one)
+    assert_same_weights(finished / LAST, tmp_path / "run" / LAST)
+
+
+EPOCHS = {"batch": 20, "steps": 0, "epochs": 3, "val_every": 1, "sample_every": 1}
+"""Three epochs of two steps, each with a validation."""
+
+
+@pytest.fixture(scope="module")
+def validated(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run with three validations that was not interrupted."""
+    out = tmp_path_factory.mktemp("validated")
+    train(prepared, tiny(**EPOCHS), out, CPU, resume=False)
+    return out
+
+
+@pytest.mark.parametrize(
+    ("place", "at", "step"),
+    [
+        ("joint", 4, 2),
+        ("validate", 1, 2),
+        ("validate", 3, 6),
+        ("read_truth", 2, 4),
+        ("best.pt", 1, 2),
+        ("last.pt", 2, 2),
+    ],
+)
+def test_a_run_that_is_cut_off_around_a_validation_ends_as_one_that_is_not(
+    prepared: Path, validated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, at: int, step: int
+) -> None:
+    calls: list[object] = []
+
+    def cut_off(function: Callable[..., Any], count: Callable[..., bool] = lambda *_: True) -> Callable[..., Any]:
+        def replacement(*arguments: object, **options: object) -> object:
+            calls.extend([1] if count(*arguments) else [])
+            if len(calls) == at:
+                raise KeyboardInterrupt
+            return function(*arguments, **options)
+
+        return replacement
+
+    with monkeypatch.context() as patch:
+        if place == "joint":
+            patch.setattr(training, "joint", cut_off(training.joint))
+        elif place == "validate":
+            patch.setattr(training, "validate", cut_off(training.validate))
+        elif place == "read_truth":
+            patch.setattr(validation, "read_truth", cut_off(validation.read_truth))
+        else:  # before a checkpoint that follows a validation
+            patch.setattr(checkpoint, "save", cut_off(checkpoint.save, lambda path, _: path.name == place))
+        with pytest.raises(KeyboardInterrupt):
+            train(prepared, tiny(**EPOCHS), tmp_path / "run", CPU, resume=False)
+    assert checkpoint.load(tmp_path / "run" / LAST)["step"] == step
+    train(prepared, tiny(**EPOCHS), tmp_path / "run", CPU, resume=False)
+    assert losses(tmp_path / "run") == losses(validated)
+    for name in ("validation.csv", "config.json"):
+        assert (tmp_path / "run" / name).read_bytes() == (validated / name).read_bytes()
+    for name in (LAST, "best.pt", "deblurring.pt"):
+        assert_same_weights(tmp_path / "run" / name, validated / name)
+        found, wanted = (checkpoint.load(folder / name) for folder in (tmp_path / "run", validated))
+        assert (found["step"], found["validation_psnr_db"]) == (wanted["step"], wanted["validation_psnr_db"])
+    samples = [sorted(path.name for path in (run / "samples").iterdir()) for run in (tmp_path / "run", validated)]
+    assert samples[0] == samples[1]
+
+
+def test_a_run_leaves_the_process_as_it_was(prepared: Path, tmp_path: Path) -> None:
+    import signal
+    import threading
+
+    def state() -> dict[str, object]:
+        cudnn = torch.backends.cudnn
+        return {
+            "threads": (torch.get_num_threads(), cv2.getNumThreads()),
+            "deterministic": torch.are_deterministic_algorithms_enabled(),
+            "cudnn": (cudnn.enabled, cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32),
+            "dtype": (torch.get_default_dtype(), torch.get_float32_matmul_precision()),
+            "random": (torch.get_rng_state().tolist(), np.random.get_state()[1].tolist(), random.getstate()),
+            "signals": {number: signal.getsignal(number) for number in signal.valid_signals()},
+            "hooks": (threading.excepthook, sys.excepthook),
+            "logging": (logging.root.level, list(logging.root.handlers), logging.root.manager.disable),
+            "folder": Path.cwd(),
+        }
+
+    threads = torch.get_num_threads(), cv2.getNumThreads()
+    torch.set_num_threads(2)
+    cv2.setNumThreads(2)
+    try:
+        before = state()
+        train(prepared, tiny(workers=1, steps=2), tmp_path / "run", CPU, resume=False)
+        assert state() == before
+        with pytest.raises(UserError):
+            train(prepared, tiny(workers=1, steps=1), tmp_path / "run", CPU, resume=False)
+        assert state() == before
+    finally:
+        torch.set_num_threads(threads[0])
+        cv2.setNumThreads(threads[1])
+
+
+@pytest.mark.parametrize("seed", [2**24 - 1, 20250101, 2**31 - 1])
+def test_long_seeds_train(prepared: Path, tmp_path: Path, seed: int) -> None:
+    train(prepared, tiny(seed=seed, steps=1, val_scenes=0), tmp_path / "run", CPU, resume=False)
+    assert len(losses(tmp_path / "run")) == 1 + 1
+
+
+def test_seeds_of_steps_are_those_of_the_first_version_and_differ() -> None:
+    assert step_seed(2**24 - 1, 7, 1) == ((2**24 - 1) << 40) + (7 << 8) + 1
+    long = [step_seed(seed, step, rank) for seed in (2**24, 2**31 - 1) for step in (0, 1) for rank in (0, 1)]
+    assert len(set(long)) == 8
+    assert all(0 <= seed < 2**64 for seed in long)
+
+
+def copy_without_anchors(prepared: Path, target: Path) -> Path:
+    shutil.copytree(prepared, target, ignore=shutil.ignore_patterns("anchors"))
+    return target
+
+
+def test_anchors_are_made_before_the_first_step_and_where_they_are_asked_for(
+    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = copy_without_anchors(prepared, tmp_path / "data")
+
+    def stop(*_: object) -> object:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "joint", stop)
+    with pytest.raises(KeyboardInterrupt):
+        train(data, tiny(), tmp_path / "run", CPU, resume=False, anchors=tmp_path / "anchors")
+    assert [path.suffixes for path in sorted((tmp_path / "anchors" / "train").iterdir())] == [
+        [".json"], [".mask", ".png"], [".truth", ".png"],
+    ]  # fmt: skip
+    assert not (data / "anchors").exists()
+
+
+def test_a_dataset_that_takes_no_anchors_is_refused_before_the_first_step(prepared: Path, tmp_path: Path) -> None:
+    data = copy_without_anchors(prepared, tmp_path / "data")
+    (data / "anchors").write_text("a file where the folder would be")
+    words = ["train-baseline", "--data", data, "--out", tmp_path / "run", "--accelerator", "cpu"]
+    words += [word for key, value in TINY.items() for word in ("--set", f"{key}={json.dumps(value)}")]
+    refused = CliRunner().invoke(cli, [str(word) for word in words])
+    assert refused.exit_code == 1
+    assert "cannot be written" in refused.output
+    assert "--anchors DIR" in refused.output
+    assert not (tmp_path / "run" / "log.csv").exists()
+    run_command(*words, "--anchors", tmp_path / "anchors", "--set", "steps=1")
+    assert (tmp_path / "run" / "deblurring.pt").is_file()
+
+
+def test_a_validation_that_does_not_fit_on_the_gpu_goes_on_in_tiles_and_so_does_the_run(
+    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original, asked = validation.restore, []
+
+    def full(*arguments: object, tile_px: int) -> object:
+        asked.append(tile_px)
+        if tile_px == 0:
+            raise torch.OutOfMemoryError
+        return original(*arguments, tile_px=tile_px)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(validation, "restore", full)
+    train(prepared, tiny(**EPOCHS | {"epochs": 1}), tmp_path / "run", CPU, resume=False)
+    assert checkpoint.load(tmp_path / "run" / LAST)["validation_tile_px"] == TILE_PX
+    train(prepared, tiny(**EPOCHS | {"epochs": 2}), tmp_path / "run", CPU, resume=True)
+    assert asked == [0, TILE_PX, TILE_PX]
+
+
+def test_a_run_can_be_lengthened_and_read_otherwise_and_nothing_else(prepared: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    train(prepared, tiny(**EPOCHS | {"epochs": 2}), run, CPU, resume=False)
+    resume = ("train-baseline", "--data", prepared, "--accelerator", "cpu", "--resume", run)
+    refused = CliRunner().invoke(cli, [str(w) for w in (*resume, "--set", "learning_rate=1", "--val-split", "0")])
+    assert refused.exit_code == 1
+    expected = (
+        "learning_rate (0.001, now 1.0), val_scenes (1, now 0); only epochs, steps, workers, val_every, sample_every"
+    )
+    assert expected in refused.output
+    for words, message in (
+        (("--set", "steps=3"), "the run is at step 4, after the 3 steps asked for"),
+        (("--preset", "smoke"), "leave out --preset and --out"),
+        (("--out", tmp_path / "other"), "leave out --preset and --out"),
+        (("--set", "epoch=3"), "did you mean 'epochs'"),
+    ):
+        refused = CliRunner().invoke(cli, [str(word) for word in (*resume, *words)])
+        assert (refused.exit_code, message in refused.output) == (1, True), refused.output
+    run_command(*resume, "--set", "epochs=3", "--set", "workers=1", "--set", "val_every=2", "--set", "width=4")
+    train(prepared, tiny(**EPOCHS | {"val_every": 2}), tmp_path / "uncut", CPU, resume=False)
+    assert losses(run) == losses(tmp_path / "uncut")
+    assert_same_weights(run / LAST, tmp_path / "uncut" / LAST)
+    assert json.loads((run / "config.json").read_text())["config"]["epochs"] == 3
 
 
 def test_readers_do_not_change_what_is_learnt(prepared: Path, finished: Path, tmp_path: Path) -> None:
@@ -92,13 +291,33 @@ def test_hdf5_gives_the_same_patches_as_png(prepared: Path) -> None:
             np.testing.assert_array_equal(a, b)
 
 
-def test_accumulated_steps_are_one_step_of_the_larger_batch(prepared: Path, tmp_path: Path) -> None:
-    plain = {"dropout": 0.0, "alpha": 0.0, "steps": 4}
-    train(prepared, tiny(**plain, batch=2, accumulate=2), tmp_path / "two", CPU, resume=False)
-    train(prepared, tiny(**{**plain, "steps": 2}, batch=4), tmp_path / "four", CPU, resume=False)
-    two, four = weights(tmp_path / "two" / LAST), weights(tmp_path / "four" / LAST)
-    for key in two:
-        torch.testing.assert_close(two[key], four[key], rtol=1e-3, atol=2e-5)
+@pytest.mark.parametrize("accumulate", [2, 3])
+def test_accumulated_steps_are_one_step_of_the_larger_batch(prepared: Path, tmp_path: Path, accumulate: int) -> None:
+    """An epoch of 40 patches is two steps of 16 patches, also where three were to be accumulated."""
+    plain = {"dropout": 0.0, "alpha": 0.0, "steps": 0, "epochs": 1}
+    train(prepared, tiny(**plain, batch=16, accumulate=accumulate), tmp_path / "two", CPU, resume=False)
+    train(prepared, tiny(**plain, batch=32), tmp_path / "one", CPU, resume=False)
+    two, one = (checkpoint.load(tmp_path / name / LAST) for name in ("two", "one"))
+    for key in two["deblurring"]:
+        torch.testing.assert_close(two["deblurring"][key], one["deblurring"][key], rtol=1e-3, atol=2e-5)
+    means = ([moments["exp_avg"] for moments in state["optimiser"]["state"].values()] for state in (two, one))
+    for found, wanted in zip(*means, strict=True):  # of the gradients; Adam's steps do not show their scale
+        torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-6)
+
+
+def test_a_run_ends_with_a_group_of_accumulated_steps_and_goes_on_from_within_one(
+    prepared: Path, tmp_path: Path
+) -> None:
+    settings = {"accumulate": 3, "batch": 4, "epochs": 1}
+    train(prepared, tiny(**settings, steps=4), tmp_path / "run", CPU, resume=False)
+    state = checkpoint.load(tmp_path / "run" / LAST)
+    assert state["step"] == 6
+    train(prepared, tiny(**settings, steps=0), tmp_path / "uncut", CPU, resume=False)
+    assert len(losses(tmp_path / "uncut")) == 1 + 10
+    checkpoint.save(tmp_path / "run" / LAST, {**state, "step": 8})  # as version 0.1.0 ended with steps = 8
+    train(prepared, tiny(**settings, steps=0), tmp_path / "run", CPU, resume=True)
+    assert losses(tmp_path / "run") == losses(tmp_path / "uncut")
+    assert_same_weights(tmp_path / "run" / LAST, tmp_path / "uncut" / LAST)
 
 
 def test_two_processes_are_one_with_twice_the_batch(prepared: Path, tmp_path: Path) -> None:
@@ -175,14 +394,21 @@ def test_a_loss_that_is_not_finite_stops_with_the_images(
 
 def test_a_full_disk_is_one_clear_line_and_the_last_checkpoint_stays(prepared: Path, tmp_path: Path) -> None:
     train(prepared, tiny(steps=2), tmp_path, CPU, resume=False)
-    state = checkpoint.load(tmp_path / LAST)
-    state["config"]["steps"] = 4
-    checkpoint.save(tmp_path / LAST, state)
     before = (tmp_path / LAST).read_bytes()
     limit = len(before) // 2
     script = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))"
     command = [sys.executable, "-c", f"{script}; from sdd_bench.cli import main; main()"]
-    command += ["train-baseline", "--data", str(prepared), "--resume", str(tmp_path), "--accelerator", "cpu"]
+    command += [
+        "train-baseline",
+        "--data",
+        str(prepared),
+        "--resume",
+        str(tmp_path),
+        "--accelerator",
+        "cpu",
+        "--set",
+        "steps=4",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 1
     assert re.fullmatch(r"Error: \S+/(last|best)\.pt: cannot be written \(File too large\)\n", done.stderr), done.stderr
@@ -214,8 +440,6 @@ def test_order_and_crops_follow_the_seed_and_the_epoch_alone(prepared: Path) -> 
 
 
 def test_a_deleted_or_damaged_patch_is_one_clear_line(prepared: Path, tmp_path: Path) -> None:
-    import shutil
-
     shutil.copytree(prepared, tmp_path / "data")
     victim = next((tmp_path / "data" / "train_patches" / "blur").iterdir())
     victim.write_bytes(victim.read_bytes()[:100])
@@ -235,7 +459,9 @@ def test_a_run_does_not_go_on_with_other_settings(
 
 
 def test_a_folder_with_a_run_is_not_begun_anew(prepared: Path, finished: Path) -> None:
-    with pytest.raises(UserError, match="holds a run with other settings: learning_rate, seed; give another folder"):
+    with pytest.raises(
+        UserError, match=r"learning_rate \(0.001, now 0.002\), seed \(0, now 4\); .* give another folder"
+    ):
         train(prepared, replace(tiny(), seed=4, learning_rate=2e-3), finished, CPU, resume=False)
 
 

@@ -18,28 +18,36 @@ from sdd_bench.commands.options import ResumableCommand, data_folder, data_optio
     help="deblurring.pt of a run, or one of its checkpoints.",
 )
 @data_option
-@click.option("--split", default="test", show_default=True, help="Whose blur images are restored.")
-@click.option("--images", type=click.Path(path_type=Path), default=None, help="Instead of --data: a folder of images.")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the predictions, PNG.")
+@click.option("--split", default="test", show_default=True, help="Split whose blur images are restored.")
+@click.option("--images", type=click.Path(path_type=Path), default=None, help="Folder of images, instead of --data.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the predictions (PNG).")
 @click.option("--bits", type=click.Choice(["8", "16"]), default="8", show_default=True)
-@click.option("--device", default=None, help="Of one process: cpu, cuda, cuda:1, auto.  [default: cpu]")
+@click.option("--device", default=None, help="Device of a single process: cpu, cuda, cuda:1, auto.  [default: cpu]")
 @click.option(
     "--accelerator",
     type=click.Choice(["auto", "cpu", "cuda"]),
     default=None,
-    help="What several processes run on.  [default: auto]",
+    help="Hardware for several processes.  [default: auto]",
 )
-@click.option("--devices", type=click.IntRange(min=1), default=1, show_default=True, help="Of each machine.")
-@click.option("--nodes", type=click.IntRange(min=1), default=1, show_default=True, help="Machines.")
+@click.option(
+    "--devices", type=click.IntRange(min=1), default=1, show_default=True, help="Number of devices on each machine."
+)
+@click.option("--nodes", type=click.IntRange(min=1), default=1, show_default=True, help="Number of machines.")
 @click.option("--precision", type=click.Choice(["32", "bf16", "fp16"]), default="32", show_default=True)
 @click.option(
-    "--tile", type=int, default=0, help="Side of tiles, a multiple of 16.  [default: full frames where memory allows]"
+    "--tile",
+    type=click.IntRange(min=0),
+    default=None,
+    metavar="PX",
+    help="Side of the tiles, a multiple of 16; 0 restores whole frames. From 576 px on, tiles of the UNet equal the "
+    "whole frame within 1e-5; those of a transformer differ at any size.  [default: as recorded in --out, else whole "
+    "frames if the largest fits into memory, else 1024]",
 )
 @click.option(
     "--maps",
     type=click.Path(path_type=Path),
     default=None,
-    help="Folder for maps of the blur as well: radius/ and blur_map/.",
+    help="Folder for maps of the blur, radius/ and blur_map/; none are drawn without it.",
 )
 @grey_option
 def command(
@@ -54,17 +62,20 @@ def command(
     devices: int,
     nodes: int,
     precision: str,
-    tile: int,
+    tile: int | None,
     maps: Path | None,
     grey: str,
 ) -> None:
     """Restore the blur images of a split, or of a folder, with a trained network.
 
-    Images that are there already are kept, so that a run that was cut off goes on. --devices and --nodes share the
-    images among processes, as train-baseline does the patches; docs/scale.md has the commands for a cluster.
+    A run that was cut off goes on when the same command is given again. OUT/predictions.json records the checkpoint,
+    the tiles and, for every prediction, the sha256 of its blur image; other files are neither taken for predictions
+    nor overwritten. --devices and --nodes share the images among processes; docs/scale.md has the commands for a
+    cluster.
 
-    --maps draws how blurred the networks take each pixel to be: the effective radius (16-bit, 256 times the pixels;
-    from best.pt or last.pt, which hold the reblurring network) and the 35 channels of the blur map as one picture.
+    --maps draws how blurred each pixel is according to the networks: the effective radius (16-bit, 256 times the
+    radius in pixels; from best.pt or last.pt, which hold the reblurring network) and the 35 channels of the blur map as
+    one picture.
 
     \b
     Example:
@@ -90,7 +101,7 @@ def command(
             )
     else:
         files = {pair.name: pair.blur for pair in open_dataset(data_folder(data), split, grey=grey).split(split)}
-    if tile % 16:
+    if tile is not None and tile % 16:
         raise UserError(f"--tile {tile}: expected a multiple of 16")
     if devices * nodes > 1 or accelerator is not None:
         if device is not None:

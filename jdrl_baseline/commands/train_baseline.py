@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from sdd_bench.commands.options import ResumableCommand, data_folder, data_option
+from sdd_bench.commands.options import ResumableCommand, anchors_option, data_folder, data_option
 
 
 @click.command(
@@ -15,49 +15,51 @@ from sdd_bench.commands.options import ResumableCommand, data_folder, data_optio
 @data_option
 @click.option(
     "--preset",
-    default="eq2",
-    show_default=True,
-    help="eq2, eq1, unet-l1, ..., smoke, see docs/jdrl.md; or a TOML file.",
+    default=None,
+    help="Preset (eq2, eq1, unet-l1, ..., smoke: see docs/jdrl.md), or a TOML file.  [default: eq2]",
 )
-@click.option(
-    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a setting; may be given repeatedly."
-)
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override a setting; can be repeated.")
 @click.option(
     "--val-split",
     type=click.IntRange(min=0),
     default=None,
     metavar="SCENES",
-    help="Scenes of the training split kept for validation.  [default: the preset's; dataset's own val split if any]",
+    help="Number of scenes of the training split held out for validation, where the dataset has no val split.  "
+    "[default: that of the preset]",
 )
+@anchors_option
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
     default=None,
-    help="The run's folder.  [default: runs/DATASET-PRESET]",
+    help="Folder of the run.  [default: runs/DATASET-PRESET]",
 )
 @click.option(
     "--resume",
     type=click.Path(path_type=Path),
     default=None,
-    help="Go on with the run in this folder, as it was begun.",
+    help="Folder of a run to go on with. --set can then change epochs, steps, workers, val_every and sample_every.",
 )
 @click.option(
     "--accelerator",
     type=click.Choice(["auto", "cpu", "cuda"]),
     default="auto",
     show_default=True,
-    help="What it runs on.",
+    help="Hardware to run on.",
 )
-@click.option("--devices", type=click.IntRange(min=1), default=1, show_default=True, help="Of each machine.")
-@click.option("--nodes", type=click.IntRange(min=1), default=1, show_default=True, help="Machines.")
+@click.option(
+    "--devices", type=click.IntRange(min=1), default=1, show_default=True, help="Number of devices on each machine."
+)
+@click.option("--nodes", type=click.IntRange(min=1), default=1, show_default=True, help="Number of machines.")
 @click.option("--precision", type=click.Choice(["32", "bf16-mixed"]), default="32", show_default=True)
 @click.option("--compile", "compiled", is_flag=True, help="Use torch.compile.")
-@click.option("--checkpointing", is_flag=True, help="Keep fewer activations of the transformer: less memory, slower.")
+@click.option("--checkpointing", is_flag=True, help="Recompute activations of the transformer: less memory, slower.")
 def command(
     data: Path | None,
-    preset: str,
+    preset: str | None,
     settings: tuple[str, ...],
     val_split: int | None,
+    anchors: Path | None,
     out: Path | None,
     resume: Path | None,
     accelerator: str,
@@ -69,33 +71,34 @@ def command(
 ) -> None:
     """Train the JDRL baseline on the patches of a prepared dataset.
 
-    Scenes held out of the training split say how good it is; the test split is never touched. A run that was cut off
-    goes on when the same command is given again, or with --resume.
+    The checkpoint with the best PSNR on the validation pairs is exported; the test split is never read. A run that was
+    cut off goes on when the same command is given again, or with --resume.
 
     \b
     Example:
       sdd-bench train-baseline --data data/sdd --preset eq2 --devices 2 --precision bf16-mixed
       sdd-bench train-baseline --data data/sdd --preset unet-eq1 --set epochs=50
-      sdd-bench train-baseline --data data/sdd --resume runs/sdd-eq2
+      sdd-bench train-baseline --data data/sdd --resume runs/sdd-eq2 --set epochs=300
     """
-    from jdrl_baseline import checkpoint
+    from jdrl_baseline.checkpoint import resumed_config
     from jdrl_baseline.config import load_config
     from jdrl_baseline.run import Hardware
     from jdrl_baseline.training import LAST, train
     from sdd_bench.errors import UserError
 
     folder = data_folder(data)
+    if val_split is not None:
+        settings = (*settings, f"val_scenes={val_split}")
     if resume is not None:
-        if settings or out is not None or val_split is not None:
-            raise UserError("--resume goes on with the run's own settings; leave out --set, --val-split and --out")
-        state = checkpoint.load(resume / LAST, checkpoint.TRAINING)
-        config, target = checkpoint.config_of(state, resume / LAST), resume
+        if preset is not None or out is not None:
+            raise UserError("--resume goes on with the preset and folder of the run; leave out --preset and --out")
+        config, target = resumed_config(resume / LAST, settings), resume
     else:
-        kept = () if val_split is None else (f"val_scenes={val_split}",)
-        config = load_config(preset, (*settings, *kept))
+        preset = preset or "eq2"
+        config = load_config(preset, settings)
         target = out or Path("runs") / f"{folder.resolve().name}-{Path(preset).stem}"
     hardware = Hardware(accelerator, devices, nodes, precision, compiled, checkpointing)
-    exported = train(folder, config, target, hardware, resume=resume is not None)
+    exported = train(folder, config, target, hardware, resume=resume is not None, anchors=anchors)
     if exported is None:
         return
     click.echo(f"written: {exported}; log.csv, validation.csv, samples and checkpoints beside it")

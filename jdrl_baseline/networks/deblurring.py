@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Annotated, Literal, NamedTuple, Self
 
 import torch
+from pydantic import ConfigDict, Field, model_validator
+from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -15,7 +16,6 @@ from jdrl_baseline.networks.blur_map import BLUR_MAP_CHANNELS, BlurMapNetwork
 from jdrl_baseline.networks.restormer import Restormer
 from jdrl_baseline.networks.unet import UNet
 
-KINDS = ("restormer", "unet")
 RESTORMER_SLOPE = math.sqrt(5)
 """He's slope for the transformer, which has no rectifiers: what PyTorch gives convolutions where nothing is said.
 
@@ -25,59 +25,63 @@ and of 109 and 145 with slope 0 (ReLU), which a learning rate of 2e-5 would take
 """
 
 
-@dataclass(frozen=True)
+STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+Levels = Annotated[tuple[Annotated[int, Field(ge=1, le=100)], ...], Field(strict=False, max_length=16)]
+
+
+@dataclass(frozen=True, config=STRICT)
 class DeblurringSize:
     """The shape of F; the defaults are the journal's method with F_D as large as Restormer.
 
     Attributes:
-        kind: F_D is a `restormer` or a `unet`.
+        network: Architecture of F_D.
         width: Channels of the first level; DPDNet's UNet has 64.
-        blocks: Transformer blocks of each level; this and the next three are for the Restormer only.
+        blocks: Transformer blocks of each level; this and the next three settings are for the Restormer only.
         heads: Attention heads of each level.
         refinement: Transformer blocks after the decoder.
-        expansion: Of the feed-forward layers.
-        blur_map: Whether F predicts a blur map and F_D is given it.
-        dropout: In the UNet's two deepest stages, in training.
+        expansion: Width of the feed-forward layers relative to that of their level.
+        dropout: Dropout rate in the UNet's two deepest stages, in training.
         residual: Whether the UNet's output is added to the blur image and starts at zero; the Restormer's always is
             added.
+        blur_map: Whether F predicts a blur map and F_D is given it: eq. (2); without, eq. (1).
 
     Raises:
-        ValueError: A value out of range, or heads that do not divide the channels of their level.
+        pydantic.ValidationError: A value out of range, or heads that do not divide the channels of their level.
     """
 
-    kind: str = "restormer"
-    width: int = 48
-    blocks: tuple[int, ...] = (4, 6, 6, 8)
-    heads: tuple[int, ...] = (1, 2, 4, 8)
-    refinement: int = 4
-    expansion: float = 2.66
-    blur_map: bool = True
-    dropout: float = 0.4
+    network: Literal["restormer", "unet"] = "restormer"
+    width: Annotated[int, Field(gt=0, le=1024)] = 48
+    blocks: Levels = (4, 6, 6, 8)
+    heads: Levels = (1, 2, 4, 8)
+    refinement: Annotated[int, Field(ge=0, le=100)] = 4
+    expansion: Annotated[float, Field(gt=0, le=16)] = 2.66
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.4
     residual: bool = False
+    blur_map: bool = True
 
-    def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise ValueError(f"kind is {self.kind!r}, expected one of {', '.join(KINDS)}")
-        if self.width < 1:
-            raise ValueError(f"width is {self.width}, expected at least 1")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout is {self.dropout}, expected 0 to less than 1")
-        if self.kind == "restormer":
-            self._check_restormer()
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        faults = self._faults()
+        if faults:
+            raise ValueError("\n".join(faults))
+        return self
 
-    def _check_restormer(self) -> None:
-        if len(self.blocks) < 2 or len(self.blocks) != len(self.heads):
-            raise ValueError(f"blocks {self.blocks} and heads {self.heads}: expected one of each for 2 or more levels")
-        if self.width % 2 or min(*self.blocks, self.refinement) < 0 or min(self.heads) < 1:
-            raise ValueError(
-                f"width {self.width}, blocks {self.blocks}, heads {self.heads}, refinement {self.refinement}: "
-                "expected an even width, no negative count and at least one head"
+    def _faults(self) -> list[str]:
+        """Return why the numbers do not fit together."""
+        if self.network == "unet":
+            return []
+        faults = [
+            f"width {self.width}: {self.width << level} channels (level {level + 1}) do not divide by {heads} heads"
+            for level, heads in enumerate(self.heads)
+            if (self.width << level) % heads
+        ]
+        if not len(self.blocks) == len(self.heads) == 4:
+            faults.append("blocks and heads: expected four numbers each, one per level")
+        if self.width % 2 or self.width * self.expansion < 1:
+            faults.append(
+                f"width {self.width} and expansion {self.expansion}: expected an even width and a product of at least 1"
             )
-        if self.width * self.expansion < 1:
-            raise ValueError(f"expansion is {self.expansion}: expected width * expansion to be at least 1")
-        for level, heads in enumerate(self.heads):
-            if (self.width << level) % heads:
-                raise ValueError(f"level {level}: {heads} heads do not divide {self.width << level} channels")
+        return faults
 
 
 class Deblurred(NamedTuple):
@@ -122,13 +126,13 @@ class DeblurringNetwork(nn.Module):
         self.blur_map = BlurMapNetwork() if size.blur_map else None
         self.attention = ChannelAttention(channels, reduction=4) if size.blur_map else None
         self.body: Restormer | UNet
-        if size.kind == "unet":
+        if size.network == "unet":
             self.body = UNet(channels, size.width, size.dropout, residual=size.residual)
         else:
             self.body = Restormer(channels, size.width, size.blocks, size.heads, size.refinement, size.expansion)
         self.checkpointing = checkpointing
         initialisation_named(initialisation)(self)
-        if initialisation == "he" and size.kind == "restormer":
+        if initialisation == "he" and size.network == "restormer":
             init_he(self.body, RESTORMER_SLOPE)
         if isinstance(self.body, UNet) and size.residual:
             nn.init.zeros_(self.body.last.weight)
@@ -161,7 +165,7 @@ class DeblurringNetwork(nn.Module):
             guided = self.attention(torch.cat([blur_map, padded], dim=1))
             blur_map = blur_map[..., :height, :width]
         image = at_least_float32(self.body(guided))
-        if self.size.kind == "restormer" or self.size.residual:
+        if self.size.network == "restormer" or self.size.residual:
             image = padded + image
         return Deblurred(image[..., :height, :width], blur_map)
 

@@ -1,0 +1,42 @@
+"""What training changes in the process that calls it, put back afterwards."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+
+import cv2
+import torch
+from torch.utils.data._utils import signal_handling
+
+
+@contextlib.contextmanager
+def process_state_kept() -> Iterator[None]:
+    """Put thread counts, deterministic mode, signal handler and thread hook back when the block has ended.
+
+    Random numbers are not covered: who seeds torch's generators forks them.
+    """
+    threads = torch.get_num_threads(), cv2.getNumThreads()
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    hook = threading.excepthook
+    watched, on_child = signal_handling._SIGCHLD_handler_set, signal.getsignal(signal.SIGCHLD)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads[0])
+        cv2.setNumThreads(threads[1])
+        torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
+        threading.excepthook = hook
+        if signal_handling._SIGCHLD_handler_set and not watched:  # by a DataLoader with workers
+            signal.signal(signal.SIGCHLD, on_child)
+            signal_handling._SIGCHLD_handler_set = False  # so that a DataLoader of the caller's sets its own
+
+
+def seed_torch(seed: int, device: torch.device | str = "cpu") -> None:
+    """Seed torch's generators of the CPU and of one device alone; torch.manual_seed would seed every GPU."""
+    torch.default_generator.manual_seed(seed)
+    if torch.device(device).type == "cuda":
+        torch.cuda.manual_seed(seed)

@@ -1,0 +1,87 @@
+"""Baselines as functions: the image that comes back, what is refused, nothing global changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from jdrl_baseline.baselines import load_baseline
+from jdrl_baseline.predict import load_deblurring, predict
+from jdrl_baseline.restore import restore
+from sdd_bench.errors import UserError
+from sdd_bench.io.images import read_image, to_pixels, write_png
+
+
+@pytest.fixture
+def blur() -> np.ndarray:
+    return np.random.default_rng(1).random((100, 85, 3), np.float32)
+
+
+def test_identity_is_the_image_and_not_the_same_array(blur: np.ndarray) -> None:
+    found = load_baseline("identity")(blur)
+    np.testing.assert_array_equal(found, blur)
+    assert not np.shares_memory(found, blur)
+
+
+@pytest.mark.parametrize("name", ["deblurring.pt", "last.pt"])
+@pytest.mark.parametrize("kind", [str, Path])
+def test_a_checkpoint_restores_as_predict_does(finished: Path, tmp_path: Path, name: str, kind: type) -> None:
+    write_png(tmp_path / "in.png", np.random.default_rng(2).integers(0, 255, (70, 90, 3), dtype=np.uint8))
+    predict(finished / name, {"in": tmp_path / "in.png"}, tmp_path / "out", bits=16, tile_px=64)
+    image = read_image(tmp_path / "in.png")
+    before = image.copy()
+    found = load_baseline(kind(finished / name), tile=64)(image)
+    assert (found.shape, found.dtype) == (image.shape, np.float32)
+    np.testing.assert_array_equal(to_pixels(found, 16), to_pixels(read_image(tmp_path / "out" / "in.png"), 16))
+    np.testing.assert_array_equal(image, before)
+
+
+def test_whole_frames_are_the_default_and_equal_images_give_equal_results(finished: Path, blur: np.ndarray) -> None:
+    baseline = load_baseline(finished / "deblurring.pt")
+    whole = restore(load_deblurring(finished / "deblurring.pt"), blur)
+    np.testing.assert_array_equal(baseline(blur), whole)
+    np.testing.assert_array_equal(baseline(blur[::-1])[::-1].shape, whole.shape)
+    np.testing.assert_array_equal(baseline(blur), whole)
+
+
+def test_nothing_global_changes(finished: Path, blur: np.ndarray) -> None:
+    def state() -> list[object]:
+        cudnn = torch.backends.cudnn
+        return [
+            torch.get_num_threads(), torch.get_rng_state().tolist(), torch.is_grad_enabled(),
+            torch.are_deterministic_algorithms_enabled(), torch.get_default_dtype(), cudnn.enabled,
+            cudnn.deterministic, cudnn.benchmark, cudnn.allow_tf32, torch.is_inference_mode_enabled(),
+        ]  # fmt: skip
+
+    before = state()
+    load_baseline(finished / "deblurring.pt")(blur)
+    assert state() == before
+
+
+def test_unknown_names_are_refused_with_those_there_are(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"unknown baseline 'identiti', expected one of identity, or the path"):
+        load_baseline("identiti")
+    with pytest.raises(UserError, match=r"none\.pt: no such checkpoint"):
+        load_baseline(tmp_path / "none.pt")
+    with pytest.raises(ValueError, match="tile is 24, expected 0 or a multiple of 16"):
+        load_baseline("identity", tile=24)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda x: x[..., 0], r"\(100, 85\) float32, expected \(H, W, 3\) float32"),
+        (lambda x: x.transpose(2, 0, 1), r"\(3, 100, 85\) float32"),
+        (lambda x: x.astype(np.float64), "float64, expected"),
+        (lambda x: x[:0], r"\(0, 85, 3\)"),
+        (lambda x: x * 255, "ranges from .* to 25[0-9.]+, expected 0 to 1"),
+        (lambda x: x - 1, "ranges from -"),
+        (lambda x: x * np.float32(np.nan), "ranges from nan"),
+    ],
+)
+def test_what_is_no_blur_image_is_refused(blur: np.ndarray, change: object, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        load_baseline("identity")(change(blur))  # type: ignore[operator]
