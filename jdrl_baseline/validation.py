@@ -27,7 +27,7 @@ def validate(network: nn.Module, data: TrainingData, device: str) -> float:
     network.eval()
     scores = []
     for pair, record in zip(data.validation, records, strict=True):
-        if record["status"] != "anchored":
+        if record.status != "anchored":
             continue
         stored = read_truth(folder, pair, record)
         scores.append(psnr_db(restore(network, read_image(pair.blur), device), stored.truth, stored.mask))

@@ -8,8 +8,8 @@ from pathlib import Path
 from leaderboard.meta import read_meta
 from leaderboard.submission import ENTRY, META, SCORES, Submission, codabench_scores, file_faults, ranking
 from sdd_bench.errors import UserError
-from sdd_bench.evaluation.results import Results, columns, read_results
-from sdd_bench.evaluation.results_check import in_words
+from sdd_bench.evaluation.results import Results, read_results
+from sdd_bench.evaluation.rows import columns, in_words
 from sdd_bench.io.text import read_json, read_rows, short
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,7 +82,7 @@ def read_entry(path: Path) -> Entry:
         path.name,
         results.status,
         len(results.images),
-        results.summary(),
+        {str(name): None if math.isnan(value) else value for name, value in results.summary.items()},
         _predictions_sha256(results),
         results.environment.get("sdd-bench", ""),
         fields,

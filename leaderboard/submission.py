@@ -23,8 +23,7 @@ from typing import TYPE_CHECKING, Any
 from sdd_bench.datasets.manifest import Pair, content_sha256
 from sdd_bench.errors import UserError, fault_report
 from sdd_bench.evaluation.protocol import DEFAULT_PROTOCOL
-from sdd_bench.evaluation.results import Method, Results, read_results
-from sdd_bench.evaluation.results_check import check_method
+from sdd_bench.evaluation.results import Method, Results, method_of, read_results
 from sdd_bench.io.files import file_sha256, write_bytes, write_text
 from sdd_bench.io.serialise import json_text
 from sdd_bench.io.text import read_json, short, shown
@@ -80,8 +79,7 @@ def read_submission(folder: Path) -> Submission:
         if content["schema"] != SCHEMA:
             raise ValueError(f"schema {shown(content['schema'])}, expected {SCHEMA}")
         keys = ("dataset", "protocols", "predictions", "files", "configuration", "tool")
-        check_method(content["method"])
-        submission = Submission(Method(**content["method"]), *({**content[key]} for key in keys))
+        submission = Submission(method_of(content["method"]), *({**content[key]} for key in keys))
         _check_submission(submission)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path}: damaged ({type(error).__name__}: {short(str(error), 160)})") from None
@@ -172,7 +170,9 @@ def write_entry(
         return []
     with run.claimed():
         found = _score(evaluation, run, {protocol: out / RESULTS / name for protocol, name in names.items()}, jobs)
-        changed = [row["name"] for row in found[0].images if row["restored_sha256"] != predictions[row["name"]]]
+        changed = [
+            str(row["name"]) for row in found[0].images if row["restored_sha256"] != predictions[str(row["name"])]
+        ]
         if changed:
             raise fault_report(
                 [f"{name}: changed while it was scored" for name in changed], str(evaluation.predictions)
@@ -193,8 +193,7 @@ def ranking(found: Sequence[Results]) -> Results:
 
 def codabench_scores(results: Results) -> dict[str, float | int]:
     """Return the means as flat numbers: psnr_db, ssim, mae and lpips as far as measured and finite, and n_images."""
-    means = {name: value for name, value in results.summary().items() if name in METRICS}
-    numbers = {name: value for name, value in means.items() if value is not None and math.isfinite(value)}
+    numbers = {name: float(results.summary[name]) for name in METRICS if math.isfinite(results.summary[name])}
     return {**numbers, "n_images": len(results.images)}
 
 

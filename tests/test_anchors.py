@@ -93,12 +93,12 @@ def test_every_protocol_in_one_pass_gives_what_each_gives_alone(data: Path) -> N
 def test_a_moved_truth_is_flagged_and_gains_nothing_but_a_little_tolerance(data: Path) -> None:
     moved = run(data, evaluation(data, "moved", "anchored/1", "anchored+sim/1", "paper/1"))
     truth = run(data, evaluation(data, "aligned", "anchored/1", "paper/1"))
-    assert truth["anchored/1"].summary()["psnr_db"] > 40
-    assert moved["anchored/1"].summary()["psnr_db"] < 30
-    assert moved["anchored/1"].summary()["psnr_db"] < moved["anchored+sim/1"].summary()["psnr_db"] < 35
-    assert moved["paper/1"].summary()["psnr_db"] > moved["anchored/1"].summary()["psnr_db"] + 5
+    assert truth["anchored/1"].summary["psnr_db"] > 40
+    assert moved["anchored/1"].summary["psnr_db"] < 30
+    assert moved["anchored/1"].summary["psnr_db"] < moved["anchored+sim/1"].summary["psnr_db"] < 35
+    assert moved["paper/1"].summary["psnr_db"] > moved["anchored/1"].summary["psnr_db"] + 5
     assert (moved["anchored/1"].status, truth["anchored/1"].status) == ("flagged", "measured")
-    assert moved["anchored/1"].summary()["gdi50_px"] == pytest.approx(2, abs=0.1)
+    assert moved["anchored/1"].summary["gdi50_px"] == pytest.approx(2, abs=0.1)
     assert all(row["flags"] for row in moved["anchored/1"].images)
     entries = [read_entry(data / f"{name}.anchored-1.json") for name in ("moved", "aligned")]
     board = build_board(entries).rows
@@ -145,7 +145,7 @@ def test_images_show_what_pairs_csv_and_their_anchors_say_under_every_protocol_a
     for method in ("moved", "aligned"):
         for name, results in run(data, evaluation(data, method, *PROTOCOLS)).items():
             assert conditions(results) == wanted
-            assert not set(CONDITIONS) & results.summary().keys()
+            assert not set(CONDITIONS) & set(results.summary.index)
             assert read_results(data / f"{method}.{name.replace('/', '-')}.json") == results
     for row, motion in zip(wanted, MOTIONS.values(), strict=True):
         assert row["misalignment_px"] == pytest.approx(motion.corner_px(520, 320), abs=0.1)
@@ -191,8 +191,8 @@ def test_without_an_anchor_that_holds_direct_shows_null_and_makes_none(
 def test_without_diagnostics_the_cells_stay_empty_and_say_why(data: Path) -> None:
     results = run(data, replace(evaluation(data, "moved"), diagnostics=False))["anchored/1"]
     assert results.why_empty["diagnostics"] == "left out by --no-diagnostics"
-    assert "gdi50_px" not in results.summary()
-    assert results.summary()["coverage"] > 0.7
+    assert "gdi50_px" not in results.summary
+    assert results.summary["coverage"] > 0.7
     assert results.status == "measured"
 
 
@@ -208,10 +208,10 @@ def test_anchors_are_reused_until_an_input_or_the_method_changes(data: Path, mon
     write_png(pairs[0].blur, blur)
     after = ensure_anchors(pairs, folder, 1)
     assert (len(made), after[1]) == (1, before[1])
-    assert after[0]["blur_sha256"] != before[0]["blur_sha256"]
+    assert after[0].blur_sha256 != before[0].blur_sha256
     for place in (module, anchor_record):
         monkeypatch.setattr(place, "METHOD", "anchor/2")
-    assert [record["method"] for record in ensure_anchors(pairs, folder, 1)] == ["anchor/2"] * 2
+    assert [record.method for record in ensure_anchors(pairs, folder, 1)] == ["anchor/2"] * 2
     assert len(made) == 3
 
 

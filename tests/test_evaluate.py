@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from sdd_bench.datasets.catalog import open_dataset
@@ -68,7 +69,8 @@ def test_bytes_do_not_depend_on_workers(released: Path, tmp_path: Path, protocol
 
 def test_a_perfect_prediction_scores_infinity(released: Path, tmp_path: Path) -> None:
     results = evaluate(evaluation(released, released / "test" / "gt"), tmp_path / "r.json", 1)
-    assert results.summary() == {"psnr_db": float("inf"), "ssim": 1.0, "mae": 0.0, "lpips": None}
+    summary = {"psnr_db": float("inf"), "ssim": 1.0, "mae": 0.0, "lpips": float("nan")}
+    pd.testing.assert_series_equal(results.summary, pd.Series(summary))
 
 
 def test_bit_depth_and_format_of_predictions_do_not_matter(released: Path, tmp_path: Path) -> None:
@@ -76,7 +78,7 @@ def test_bit_depth_and_format_of_predictions_do_not_matter(released: Path, tmp_p
         deep = read_pixels(released / "test" / "gt" / f"{name}.png").astype(np.uint16) * 257
         write_png(tmp_path / "deep" / f"{name}.png", deep)
     results = evaluate(evaluation(released, tmp_path / "deep"), tmp_path / "r.json", 1)
-    assert results.summary()["psnr_db"] == float("inf")
+    assert results.summary["psnr_db"] == float("inf")
 
 
 def test_an_interrupted_evaluation_goes_on(released: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,7 +114,7 @@ def test_changed_predictions_are_scored_again_after_an_interruption(
     predictions = tmp_path / "p"
     for name in NAMES:
         write_png(predictions / f"{name}.png", read_pixels(released / "test" / "blur" / f"{name}.png"))
-    monkeypatch.setattr(module.results_file, "write_results", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(module, "write_results", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         evaluate(evaluation(released, predictions), tmp_path / "r.json", 1)
     monkeypatch.undo()
@@ -138,11 +140,11 @@ def test_crop_multiple_crops_the_truth_from_the_top_left(make_pairs: MakePairs, 
     with pytest.raises(UserError, match="prediction is 64x48, expected 70x50"):
         evaluate(evaluation(root, tmp_path / "p"), tmp_path / "r.json", 1)
     results = evaluate(evaluation(root, tmp_path / "p", crop_multiple=16), tmp_path / "r.json", 1)
-    assert results.summary()["psnr_db"] == float("inf")
+    assert results.summary["psnr_db"] == float("inf")
     assert results.protocol["crop_multiple"] == 16
     write_png(tmp_path / "p" / "a.png", sharp)  # whole predictions are cropped alike
     results = evaluate(evaluation(root, tmp_path / "p", crop_multiple=16), tmp_path / "r.json", 1)
-    assert results.summary()["psnr_db"] == float("inf")
+    assert results.summary["psnr_db"] == float("inf")
 
 
 def test_warped_truths_can_be_saved(released: Path, tmp_path: Path) -> None:
@@ -171,7 +173,7 @@ def test_lpips_asked_by_name_stops_without_weights(
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "empty"))
     default = evaluation(released, released / "test" / "blur", metrics=(*FAST, "lpips"))
     results = evaluate(default, tmp_path / "r.json", 1)
-    assert results.summary()["lpips"] is None
+    assert np.isnan(results.summary["lpips"])
     assert results.why_empty == {"lpips": "no weights of the LPIPS trunk on this machine"}
     missing = replace(default, lpips_asked=True, lpips_trunk=tmp_path / "nowhere.pth")
     with pytest.raises(UserError, match=r"nowhere\.pth"):
@@ -194,7 +196,7 @@ def test_a_protocol_without_anchors_makes_none_to_say_what_images_show(
     results = evaluate(evaluation(released, released / "test" / "blur", protocol), tmp_path / "r.json", 1)
     assert [row["place"] for row in results.images] == ["indoor", "outdoor", "", "outdoor"]
     assert {(row["blur_radius_px"], row["misalignment_px"]) for row in results.images} == {(None, None)}
-    assert list(results.summary()) == ["psnr_db", "ssim", "mae", "lpips"]
+    assert list(results.summary.index) == ["psnr_db", "ssim", "mae", "lpips"]
     assert not (released / "anchors").exists()
     with (tmp_path / "r.csv").open() as file:
         rows = [[row[name] for name in CONDITIONS] for row in csv.DictReader(file)]
@@ -210,7 +212,7 @@ def test_results_from_before_the_conditions_still_read(released: Path, tmp_path:
             del row[name]
     (tmp_path / "old.json").write_text(json.dumps(content))
     old = read_results(tmp_path / "old.json")
-    assert old.summary() == results.summary()
+    pd.testing.assert_series_equal(old.summary, results.summary)
     assert not set(CONDITIONS) & old.images[0].keys()
     write_results(old, tmp_path / "again.json")
     assert (tmp_path / "again.csv").read_text().startswith("name,psnr_db,ssim,mae,lpips\na,")
@@ -241,7 +243,7 @@ def test_lpips_and_raft_in_one_run(assets: Path, make_pairs: MakePairs, tmp_path
     results = evaluate(wanted, tmp_path / "r.json", 1)
     assert results.protocol["flow"]["model"] == "raft_small"
     assert len(results.weights["trunk_sha256"]) == 64
-    assert results.summary()["lpips"] == pytest.approx(0, abs=0.05)
+    assert results.summary["lpips"] == pytest.approx(0, abs=0.05)
 
 
 def test_two_folders_without_a_split_are_all_test(make_pairs: MakePairs, tmp_path: Path) -> None:

@@ -136,7 +136,7 @@ def test_formula_names_do_no_harm_in_a_spreadsheet(tmp_path: Path) -> None:
 def test_infinite_psnr_survives_the_file(tmp_path: Path) -> None:
     path = write(tmp_path, "perfect", [float("inf"), 30.0])
     assert '"inf"' in path.read_text()
-    assert read_results(path).summary()["psnr_db"] == float("inf")
+    assert read_results(path).summary["psnr_db"] == float("inf")
     assert build_board(entries(path)).rows[0]["psnr_db"] == "inf"
 
 

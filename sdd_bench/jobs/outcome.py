@@ -9,7 +9,7 @@ from typing import Any
 
 from sdd_bench.errors import CannotWriteError, UserError
 
-Result = dict[str, Any]
+Result = Any
 Outcome = Result | UserError
 Function = Callable[[Any], Result]
 Items = Sequence[tuple[str, Any]]

@@ -94,7 +94,7 @@ def test_an_infinite_psnr_of_identical_images_is_read(path: Path) -> None:
         content["images"][1]["psnr_db"] = content["summary"]["psnr_db"] = "inf"
 
     change(path, edit)
-    assert read_results(path).summary()["psnr_db"] == float("inf")
+    assert read_results(path).summary["psnr_db"] == float("inf")
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_rows_that_do_not_give_the_summary_are_refused_with_both_numbers(
 
 def test_a_summary_within_a_millionth_is_taken(path: Path) -> None:
     change(path, lambda c: c["summary"].update(ssim=0.9000009), mend_summary=False)
-    assert read_results(path).summary()["ssim"] == pytest.approx(0.9)
+    assert read_results(path).summary["ssim"] == pytest.approx(0.9)
 
 
 @pytest.mark.parametrize(
@@ -133,16 +133,16 @@ def test_a_summary_within_a_millionth_is_taken(path: Path) -> None:
         (lambda c: c["images"].append(7), "image 3 is 7, expected a table"),
         (lambda c: c["images"][0].update(name=7), "image 1: name is 7, expected a line of text"),
         (lambda c: c["images"][0].update(name="a\nb"), r"image 1: name is 'a\nb', expected a line of text"),
-        (lambda c: c["images"][0].update(flags="x"), "image 'a': flags 'x', expected texts"),
-        (lambda c: c["images"][0].pop("ssim"), "KeyError: 'ssim'"),
-        (lambda c: c.update(status="best"), "status 'best', expected one of measured, partial, flagged"),
-        (lambda c: c["method"].update(name=[]), "method 'name' is [], expected a line of text"),
-        (lambda c: c["method"].update(params_m=-1), "method params_m is -1, expected a number of at least 0"),
-        (lambda c: c["method"].update(colour="red"), "unexpected keyword argument 'colour'"),
-        (lambda c: c["dataset"].update(split=None), "dataset split is None, expected a line of text"),
-        (lambda c: c["dataset"].pop("sha256"), "KeyError: 'sha256'"),
-        (lambda c: c["protocol"].update(flow=["dis"]), "protocol flow is ['dis'], expected a table of texts"),
-        (lambda c: c.update(environment="linux"), "environment is 'linux', expected a table"),
+        (lambda c: c["images"][0].update(flags="x"), "image 'a': flags: found 'x', expected a list of texts"),
+        (lambda c: c["images"][0].pop("ssim"), "image 'a': ssim is missing"),
+        (lambda c: c.update(status="best"), "status is 'best', expected 'measured', 'partial' or 'flagged'"),
+        (lambda c: c["method"].update(name=[]), "method name is [], expected text"),
+        (lambda c: c["method"].update(params_m=-1), "method params_m is -1, expected at least 0"),
+        (lambda c: c["method"].update(colour="red"), "method colour is 'red', expected no such key"),
+        (lambda c: c["dataset"].update(split=None), "dataset split is None, expected text"),
+        (lambda c: c["dataset"].pop("sha256"), "dataset sha256 is missing"),
+        (lambda c: c["protocol"].update(flow=["dis"]), "protocol flow: found ['dis'], expected a table of texts"),
+        (lambda c: c.update(environment="linux"), "environment: found 'linux', expected a table of texts"),
     ],
 )
 def test_a_part_of_another_type_is_refused(path: Path, edit: Callable[[dict[str, Any]], object], words: str) -> None:
