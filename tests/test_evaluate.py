@@ -11,14 +11,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.typing import NDArray
 
 from sdd_bench.datasets.catalog import open_dataset
 from sdd_bench.errors import UserError
-from sdd_bench.evaluation.evaluate import Evaluation
+from sdd_bench.evaluation.evaluate import Evaluation, score_predictions
 from sdd_bench.evaluation.evaluate import evaluate as evaluate_all
-from sdd_bench.evaluation.results import CONDITIONS, Method, Results, read_results, write_results
-from sdd_bench.io.images import read_image, read_pixels, write_png
+from sdd_bench.evaluation.results import Method, Results, read_results, write_results
+from sdd_bench.evaluation.rows import CONDITIONS
+from sdd_bench.io.images import read_image, read_pixels, to_pixels, write_png
 from sdd_bench.metrics.fidelity import psnr_db, ssim
+from sdd_bench.metrics.table import METRICS
 
 NAMES = ["a", "b", "c", "d"]
 MakePairs = Callable[..., Path]
@@ -106,6 +109,25 @@ def test_an_interrupted_evaluation_goes_on(released: Path, tmp_path: Path, monke
     assert [p.name for p in tmp_path.glob(".*.journal")] == []
 
 
+def test_rows_of_other_versions_are_scored_again_after_an_interruption(
+    released: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sdd_bench.evaluation import evaluate as module
+
+    original, scored = module.score_pair, []
+    monkeypatch.setattr(module, "write_results", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(module, "score_pair", lambda task: (scored.append(task), original(task))[1])
+    wanted = evaluation(released, released / "test" / "blur")
+    for version, count in (("1", 4), ("1", 4), ("2", 8), ("1", 8)):
+        monkeypatch.setattr(module, "environment", lambda version=version: {"opencv-python": version})
+        with pytest.raises(KeyboardInterrupt):
+            evaluate(wanted, tmp_path / "r.json", 1)
+        assert len(scored) == count
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(replace(wanted, device="cuda"), tmp_path / "r.json", 1)
+    assert len(scored) == 12
+
+
 def test_changed_predictions_are_scored_again_after_an_interruption(
     released: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -121,6 +143,76 @@ def test_changed_predictions_are_scored_again_after_an_interruption(
     write_png(predictions / "b.png", read_pixels(released / "test" / "gt" / "b.png"))
     results = evaluate(evaluation(released, predictions), tmp_path / "r.json", 1)
     assert [row["psnr_db"] == float("inf") for row in results.images] == [False, True, False, False]
+
+
+def test_rows_and_summary_are_the_numbers_of_the_csv(released: Path, tmp_path: Path) -> None:
+    predictions = tmp_path / "p"
+    for name in NAMES:
+        role = "gt" if name == "b" else "blur"
+        write_png(predictions / f"{name}.png", read_pixels(released / "test" / role / f"{name}.png"))
+    (released / "places.csv").write_text("name,place\na,indoor\n")
+    results = evaluate(evaluation(released, predictions), tmp_path / "r.json", 1)
+    assert list(results.rows) == ["name", *METRICS, *CONDITIONS]
+    assert results.rows["name"].tolist() == NAMES
+    assert results.rows["psnr_db"].tolist() == [row["psnr_db"] for row in results.images]
+    assert results.rows["place"].tolist() == ["indoor", "", "", ""]
+    assert results.rows[["lpips", "misalignment_px"]].isna().all(axis=None)
+    assert results.summary["mae"] == pytest.approx(results.rows["mae"].mean(), abs=1e-15)
+    assert results.summary["psnr_db"] == float("inf")
+    read = pd.read_csv(tmp_path / "r.csv", keep_default_na=False, na_values={"lpips": "", "misalignment_px": ""})
+    np.testing.assert_allclose(read["ssim"], results.rows["ssim"], atol=5e-7)
+    assert read["psnr_db"][1] == float("inf")
+    loaded = read_results(tmp_path / "r.json")
+    assert loaded == results
+    assert loaded.save(str(tmp_path / "again" / "r.json")) == tmp_path / "again" / "r.csv"
+    for name in ("r.json", "r.csv"):
+        assert (tmp_path / "again" / name).read_bytes() == (tmp_path / name).read_bytes()
+
+
+def identity(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    return image
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_a_function_is_scored_as_the_png_that_it_would_write(released: Path, tmp_path: Path, bits: int) -> None:
+    def brighter(image: NDArray[np.float32]) -> NDArray[np.float64]:
+        image += 0.0123  # a function may change what it is given
+        return np.asarray(image, np.float64)
+
+    for name in NAMES:
+        blur = read_image(released / "test" / "blur" / f"{name}.png")
+        write_png(tmp_path / "p" / f"{name}.png", to_pixels(blur + np.float32(0.0123), bits))
+    wanted = evaluation(released, tmp_path / "p")
+    (results,) = score_predictions(wanted, restore=brighter, bits=bits)
+    assert results == evaluate(wanted, tmp_path / "r.json", 1)
+
+
+@pytest.mark.parametrize(
+    ("restore", "words"),
+    [
+        (lambda image: image[:-1], r"a: restored image is float32 of shape \(47, 64, 3\), expected floating point of"),
+        (lambda image: image.transpose(2, 0, 1), r"a: restored image is float32 of shape \(3, 48, 64\)"),
+        (lambda image: (image * 255).astype(np.uint8), r"a: restored image is uint8 of shape \(48, 64, 3\)"),
+        (lambda image: image * 0 + np.nan, "a: restored image has values from nan to nan, expected"),
+        (lambda image: image * 0 + 255, r"a: restored image has values from 255 to 255, expected \[0, 1\]"),
+        (lambda image: image * 0 - 0.5, "a: restored image has values from -0.5 to -0.5"),
+        (lambda _: None, r"a: restored image is object of shape \(\)"),
+    ],
+)
+def test_what_a_function_cannot_have_meant_is_refused(
+    released: Path, restore: Callable[..., NDArray[np.float32]], words: str
+) -> None:
+    with pytest.raises(ValueError, match=words):
+        score_predictions(evaluation(released, released), restore=restore)
+
+
+def test_scoring_a_function_writes_nothing(released: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
+    score_predictions(evaluation(released, released), restore=identity)
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()} == before
+    assert list((tmp_path / "temporary").iterdir()) == []
 
 
 def test_partial_results_say_so(released: Path, tmp_path: Path) -> None:

@@ -107,7 +107,8 @@ def ensure_anchors(
 
 def held_anchors(pairs: Sequence[Pair], folder: Path, jobs: Workers, grey: str = "refuse") -> list[AnchorRecord | None]:
     """Return the records that hold in a folder, in the pairs' order, None for the others; nothing is written."""
-    return list(map_items(_held, _items(pairs, folder, grey), jobs=jobs, label="anchors", where="anchors"))
+    found = map_items(_held, _items(pairs, folder, grey), jobs=jobs, label="anchors", where="anchors")
+    return [record for (record,) in found]
 
 
 def read_truth(folder: Path, pair: Pair, record: FoundAnchor) -> StoredTruth:
@@ -181,10 +182,10 @@ def _items(pairs: Sequence[Pair], folder: Path, grey: str) -> list[Item]:
     return [Item(f"{pair.split}/{pair.name}".lstrip("/"), (pair, folder, grey)) for pair in pairs]
 
 
-def _held(task: tuple[Pair, Path, str]) -> AnchorRecord | None:
+def _held(task: tuple[Pair, Path, str]) -> tuple[AnchorRecord | None]:
     """Return the record of a pair, None where there is none that holds."""
     pair, folder, grey = task
-    return read_record(files_of(folder, pair), _inputs(pair, grey))
+    return (read_record(files_of(folder, pair), _inputs(pair, grey)),)
 
 
 def _inputs(pair: Pair, grey: str) -> dict[str, str]:
