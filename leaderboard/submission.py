@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING, Any
 
 from sdd_bench.datasets.manifest import Pair, content_sha256
 from sdd_bench.errors import UserError, fault_report
+from sdd_bench.evaluation.method import method_of
 from sdd_bench.evaluation.protocol import DEFAULT_PROTOCOL
-from sdd_bench.evaluation.results import Method, Results, method_of, read_results
+from sdd_bench.evaluation.results import Method, Results, read_results
 from sdd_bench.io.files import file_sha256, write_bytes, write_text
 from sdd_bench.io.serialise import json_text
 from sdd_bench.io.text import read_json, short, shown

@@ -113,16 +113,6 @@ def files_of(folder: Path, pair: Pair) -> AnchorFiles:
     return AnchorFiles(*(base / f"{pair.name}.{end}" for end in ("json", "mask.png", "truth.png")))
 
 
-def stored_record(
-    folder: Path, pair: Pair, *, blur_sha256: str, sharp_sha256: str, grey: str = "refuse"
-) -> AnchorRecord | None:
-    """Return the record of a pair's anchor, None where there is none that holds; nothing is made.
-
-    Its truth and mask are not looked at: enough for `measured`, not for `read_truth`.
-    """
-    return _described(files_of(folder, pair), {"blur_sha256": blur_sha256, "sharp_sha256": sharp_sha256, "grey": grey})
-
-
 def measured(record: AnchorRecord | None) -> dict[str, float | None]:
     """Return the columns of `MEASURED` in pixels of the whole frame; None of them without an anchor."""
     if record is None or record.status == "failed":
@@ -137,7 +127,7 @@ def read_record(files: AnchorFiles, of: Mapping[str, str]) -> AnchorRecord | Non
         files: Where it lies.
         of: The `blur_sha256`, `sharp_sha256` and `grey` that it must have.
     """
-    record = _described(files, of)
+    record = stored_record(files, of)
     if record is None or record.status == "failed":
         return record
     try:
@@ -147,8 +137,11 @@ def read_record(files: AnchorFiles, of: Mapping[str, str]) -> AnchorRecord | Non
     return record if record.files == whole else None
 
 
-def _described(files: AnchorFiles, of: Mapping[str, str]) -> AnchorRecord | None:
-    """Return the record if it is of this method and these images, and says all that is asked of one."""
+def stored_record(files: AnchorFiles, of: Mapping[str, str]) -> AnchorRecord | None:
+    """Return the record if it is of this method and these images, and says all that is asked of one.
+
+    Its truth and mask are not looked at: enough for `measured`, not for `read_truth`.
+    """
     try:
         record = _RECORD.validate_python(read_json(files.record))
     except (UserError, ValidationError):

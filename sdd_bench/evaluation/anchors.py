@@ -219,11 +219,7 @@ def _ensure(task: tuple[Pair, Path, str]) -> AnchorRecord:
 
 
 def _written(
-    files: AnchorFiles,
-    anchor: Anchor,
-    blur: NDArray[np.float32],
-    sharp: NDArray[np.float32],
-    common: dict[str, Any],
+    files: AnchorFiles, anchor: Anchor, blur: NDArray[np.float32], sharp: NDArray[np.float32], common: dict[str, Any]
 ) -> FoundAnchor:
     """Write truth and mask; return the record of the anchor, with what is common to all records."""
     truth = to_pixels(anchor.draw(sharp), bits=16)

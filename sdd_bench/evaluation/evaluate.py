@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from sdd_bench.datasets.manifest import content_sha256
-from sdd_bench.evaluation.anchor_record import measured, stored_record
+from sdd_bench.evaluation.anchor_record import AnchorRecord, files_of, measured, stored_record
 from sdd_bench.evaluation.anchors import anchors_sha256
 from sdd_bench.evaluation.diagnostics import why_flagged
 from sdd_bench.evaluation.plan import Evaluation as Evaluation
@@ -102,19 +102,9 @@ def _items(plan: Plan) -> list[Item]:
             continue
         restored, (record, folder) = plan.predictions[pair.name], plan.anchors.get(pair.name, (None, None))
         task = ScoreTask(
-            pair,
-            restored,
-            plan.protocols,
-            asked.flow,
-            plan.metrics,
-            plan.trunk,
-            asked.device,
-            asked.grey,
-            folder,
-            record,
-            asked.diagnostics,
-            asked.save_warped,
-        )
+            pair, restored, plan.protocols, asked.flow, plan.metrics, plan.trunk, asked.device, asked.grey, folder,
+            record, asked.diagnostics, asked.save_warped,
+        )  # fmt: skip
         truth = [record.truth_sha256, record.mask_sha256, record.blur] if record else []
         items.append(Item(pair.name, task, fingerprint([*common, truth], pair.blur, pair.sharp, restored)))
     return items
@@ -129,15 +119,11 @@ def _conditions(plan: Plan, scored: Sequence[ScoredPair]) -> dict[str, dict[str,
     shown: dict[str, dict[str, Cell]] = {}
     for row in scored:
         pair = pairs[row["name"]]
-        record, _ = plan.anchors.get(pair.name, (None, None))
-        known = record or stored_record(
-            plan.asked.anchor_folder,
-            pair,
-            blur_sha256=row["blur_sha256"],
-            sharp_sha256=row["sharp_sha256"],
-            grey=plan.asked.grey,
-        )
-        shown[pair.name] = {"place": pair.place, **measured(known)}
+        record: AnchorRecord | None = plan.anchors.get(pair.name, (None, None))[0]
+        if record is None:
+            of = {"blur_sha256": row["blur_sha256"], "sharp_sha256": row["sharp_sha256"], "grey": plan.asked.grey}
+            record = stored_record(files_of(plan.asked.anchor_folder, pair), of)
+        shown[pair.name] = {"place": pair.place, **measured(record)}
     return shown
 
 

@@ -125,13 +125,8 @@ def plan_scoring(
     plan = Plan(asked, _protocols(asked), pairs=pairs)
     crop = min(protocol.crop_multiple for protocol in plan.protocols)
     if restore is None:
-        predictions = match_predictions(
-            asked.predictions,
-            pairs,
-            pattern=asked.pattern,
-            by_order=asked.by_order,
-            allow_missing=asked.allow_missing,
-        )
+        naming = {"by_order": asked.by_order, "allow_missing": asked.allow_missing}
+        predictions = match_predictions(asked.predictions, pairs, pattern=asked.pattern, **naming)
         check_sizes(predictions, pairs, crop)
         plan = replace(plan, predictions=predictions)
     plan = _with_anchors(_with_metrics(plan), jobs, scratch)

@@ -9,12 +9,13 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NotRequired, Required, cast
+from typing import TYPE_CHECKING, Any, Literal, NotRequired, Required, cast
 
-from pydantic import ConfigDict, Field, SkipValidation, TypeAdapter, ValidationError
+from pydantic import ConfigDict, SkipValidation, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from sdd_bench.errors import UserError
+from sdd_bench.evaluation.method import Method as Method
 from sdd_bench.evaluation.protocol import Protocol
 from sdd_bench.evaluation.rows import (
     CONDITIONS,
@@ -40,49 +41,6 @@ if TYPE_CHECKING:
 SCHEMA = 1
 MAX_IMAGES = 100_000
 LIBRARIES = ("numpy", "opencv-python", "torch", "scikit-image", "lpips", "ptlflow", "imagecodecs")
-
-Amount = Annotated[float | None, Field(strict=True, ge=0, allow_inf_nan=False)]
-
-
-@dataclass(frozen=True)
-class Method:
-    """What made the predictions; only the name is needed to score them.
-
-    Attributes:
-        name: In the tables.
-        paper: Where it is described.
-        code: Where its code is.
-        params_m: Millions of parameters.
-        macs_g: Billions (1e9) of multiply-accumulate operations for an image of `size`.
-        runtime_s: Seconds for an image of `size` on `device`.
-        training_data: What it was trained on.
-        selection_on_test: Whether the test images chose anything (checkpoint, settings): yes, no or unknown.
-        licence: Of code and weights.
-        device: What `runtime_s` was measured on.
-        size: WIDTHxHEIGHT that `runtime_s` and `macs_g` are for.
-        extra_data: What it was trained on besides the dataset's own training split.
-    """
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
-
-    name: Line
-    paper: Line = ""
-    code: Line = ""
-    params_m: Amount = None
-    macs_g: Amount = None
-    runtime_s: Amount = None
-    training_data: Line = ""
-    selection_on_test: Line = "unknown"
-    licence: Line = ""
-    device: Line = ""
-    size: Line = ""
-    extra_data: Line = ""
-
-    def __post_init__(self) -> None:
-        if not self.name.strip():
-            raise ValueError("a method needs a name")
-        if self.selection_on_test not in ("yes", "no", "unknown"):
-            raise ValueError(f"selection_on_test must be yes, no or unknown, not {shown(self.selection_on_test)}")
 
 
 class DatasetBlock(TypedDict, total=False):
@@ -187,19 +145,7 @@ ORDER = (
 )  # fmt: skip
 """Keys of the file."""
 
-_RESULTS, _METHOD = TypeAdapter(Results), TypeAdapter(Method)
-
-
-def method_of(value: object) -> Method:
-    """Return the method that a table of JSON describes.
-
-    Raises:
-        ValueError: No table, an unknown key, a number that is none or negative, or something else than a line of text.
-    """
-    try:
-        return _METHOD.validate_python(value)
-    except ValidationError as error:
-        raise ValueError(f"method: {fault_line(error)}") from None
+_RESULTS = TypeAdapter(Results)
 
 
 def write_results(results: Results, path: Path) -> Path:

@@ -126,8 +126,7 @@ def _row_fault(error: ValidationError, row: object, number: int) -> str:
         return f"image {number} is {shown(row)}, expected a table"
     column = fault["loc"][0]
     if column == "name":
-        found = "is missing" if "name" not in row else f"is {shown(row['name'])}, expected a line of text"
-        return f"image {number}: name {found}"
+        return f"image {number}: {fault_line(error).replace('expected text', 'expected a line of text')}"
     if column in RANGES and column in row:
         low, high = RANGES[str(column)]
         expected = f"{low:g} or more" if high >= 1e6 else f"{low:g} to {high:g}"
