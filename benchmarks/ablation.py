@@ -142,7 +142,7 @@ def scores(work: Path, predictions: Path) -> tuple[float, float]:
         truth = read_image(work / "test" / "truth" / "aligned" / f"{pair.name}.png")
         inner = (slice(16, -16), slice(16, -16))
         exact.append(psnr_db(restored[inner], truth[inner]))
-        if record["status"] == "anchored":
+        if record.status == "anchored":
             stored = read_truth(data / "anchors", pair, record)
             anchored.append(psnr_db(restored, stored.truth, stored.mask))
     return statistics.fmean(exact), statistics.fmean(anchored)

@@ -6,7 +6,6 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -15,6 +14,7 @@ from jdrl_baseline.patches import TrainingData
 from jdrl_baseline.restore import TILE_PX, restore
 from sdd_bench.datasets.manifest import Pair
 from sdd_bench.errors import UserError
+from sdd_bench.evaluation.anchor_record import FoundAnchor
 from sdd_bench.evaluation.anchors import FOLDER, ensure_anchors, read_truth
 from sdd_bench.io.images import read_image
 from sdd_bench.metrics.fidelity import psnr_db
@@ -31,7 +31,7 @@ class Validation:
     """
 
     folder: Path
-    pairs: Sequence[tuple[Pair, dict[str, Any]]]
+    pairs: Sequence[tuple[Pair, FoundAnchor]]
     tile_px: int = 0
 
 
@@ -51,7 +51,8 @@ def prepare_validation(data: TrainingData, anchors: Path | None) -> Validation |
         return None
     folder = anchors or data.root / FOLDER
     records = ensure_anchors(data.validation, folder, 1)
-    pairs = [p for p in zip(data.validation, records, strict=True) if p[1]["status"] == "anchored"]
+    both = zip(data.validation, records, strict=True)
+    pairs = [(pair, record) for pair, record in both if isinstance(record, FoundAnchor)]
     if not pairs:
         raise UserError(f"{data.root}: none of {len(data.validation)} validation pairs could be anchored")
     return Validation(folder, pairs)

@@ -11,7 +11,8 @@ from typing import Any
 import pandas as pd
 
 from sdd_bench.errors import UserError
-from sdd_bench.evaluation.results import CONDITIONS, Method, Results, read_results
+from sdd_bench.evaluation.results import Method, Results, read_results
+from sdd_bench.evaluation.rows import CONDITIONS
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def entry_of(results: Results, source: str, where: str = "") -> Entry:
 def scores(results: Results) -> tuple[pd.DataFrame, pd.Series]:
     """Return one row per image, indexed by name in the order of the results, and the means; NaN where not measured."""
     rows = pd.DataFrame(list(results.images)).set_index("name")
-    means = pd.Series(results.summary(), dtype=float)
+    means = results.summary
     numbers = [column for column in (*means.index, *CONDITIONS[1:]) if column in rows]
     rows[numbers] = rows[numbers].astype(float)
     return rows, means

@@ -21,8 +21,8 @@ from leaderboard.submission import ENTRY, Submission, read_submission
 from sdd_bench.datasets.catalog import open_dataset
 from sdd_bench.errors import UserError
 from sdd_bench.evaluation.evaluate import Evaluation, evaluate
-from sdd_bench.evaluation.results import CONDITIONS, Results
-from sdd_bench.evaluation.results_check import TOLERANCE, in_words
+from sdd_bench.evaluation.results import Results
+from sdd_bench.evaluation.rows import CONDITIONS, TOLERANCE, in_words
 from sdd_bench.io.text import shown
 from sdd_bench.jobs.workers import Workers
 from sdd_bench.metrics.table import METRICS
@@ -103,7 +103,7 @@ def differences(claimed: Results, scored: Results) -> list[str]:
     Rows are compared only under equal protocols; columns of `CONDITIONS` only where both have them.
     """
     where = scored.protocol["id"]
-    said, here = claimed.protocol, scored.protocol
+    said, here = dict(claimed.protocol), dict(scored.protocol)
     unlike = [key for key in here if said.get(key) != here[key]]
     if unlike:
         return [f"{where}: the protocol's {k} is {shown(said.get(k))}, scored again with {here[k]!r}" for k in unlike]

@@ -15,7 +15,7 @@ from torch.utils.data import Dataset as TorchDataset
 from sdd_bench.datasets.manifest import Dataset, Pair
 from sdd_bench.datasets.patch_pairs import Patch, list_patches, read_patch_pair
 from sdd_bench.errors import fault_report
-from sdd_bench.evaluation.anchor_record import files_of, read_record
+from sdd_bench.evaluation.anchor_record import FailedAnchor, files_of, read_record
 from sdd_bench.evaluation.anchors import FOLDER
 from sdd_bench.io.files import file_sha256
 from sdd_bench.io.images import read_image, read_pixels, to_float
@@ -174,8 +174,8 @@ class PairDataset(TorchDataset[Example]):
             record = read_record(files_of(self._anchors, pair), hashes)
             if record is None:
                 faults.append(f"{pair.name}: no anchor")
-            elif record["status"] != "anchored":
-                faults.append(f"{pair.name}: cannot be anchored ({record['why']})")
+            elif isinstance(record, FailedAnchor):
+                faults.append(f"{pair.name}: cannot be anchored ({record.why})")
         if faults:
             where = f"{self._anchors} (sdd-bench anchor --data {self.dataset.root} makes what is missing)"
             raise fault_report(faults, where)

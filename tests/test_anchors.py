@@ -20,11 +20,13 @@ from sdd_bench.datasets.catalog import open_dataset
 from sdd_bench.errors import UserError
 from sdd_bench.evaluation import anchor_record
 from sdd_bench.evaluation import anchors as module
+from sdd_bench.evaluation import evaluate as evaluate_module
 from sdd_bench.evaluation.anchor_record import files_of
-from sdd_bench.evaluation.anchors import anchors_sha256, ensure_anchors, export_anchors, write_tables
-from sdd_bench.evaluation.evaluate import Evaluation, evaluate
+from sdd_bench.evaluation.anchors import anchors_sha256, ensure_anchors, export_anchors, held_anchors, write_tables
+from sdd_bench.evaluation.evaluate import Evaluation, evaluate, score_predictions
 from sdd_bench.evaluation.protocol import PROTOCOLS
-from sdd_bench.evaluation.results import CONDITIONS, Method, Results, read_results
+from sdd_bench.evaluation.results import Method, Results, read_results
+from sdd_bench.evaluation.rows import CONDITIONS
 from sdd_bench.io.images import read_image, read_pixels, to_pixels, write_png
 from sdd_bench.metrics.fidelity import psnr_db, ssim
 from sdd_bench.registration.similarity import Similarity
@@ -93,12 +95,12 @@ def test_every_protocol_in_one_pass_gives_what_each_gives_alone(data: Path) -> N
 def test_a_moved_truth_is_flagged_and_gains_nothing_but_a_little_tolerance(data: Path) -> None:
     moved = run(data, evaluation(data, "moved", "anchored/1", "anchored+sim/1", "paper/1"))
     truth = run(data, evaluation(data, "aligned", "anchored/1", "paper/1"))
-    assert truth["anchored/1"].summary()["psnr_db"] > 40
-    assert moved["anchored/1"].summary()["psnr_db"] < 30
-    assert moved["anchored/1"].summary()["psnr_db"] < moved["anchored+sim/1"].summary()["psnr_db"] < 35
-    assert moved["paper/1"].summary()["psnr_db"] > moved["anchored/1"].summary()["psnr_db"] + 5
+    assert truth["anchored/1"].summary["psnr_db"] > 40
+    assert moved["anchored/1"].summary["psnr_db"] < 30
+    assert moved["anchored/1"].summary["psnr_db"] < moved["anchored+sim/1"].summary["psnr_db"] < 35
+    assert moved["paper/1"].summary["psnr_db"] > moved["anchored/1"].summary["psnr_db"] + 5
     assert (moved["anchored/1"].status, truth["anchored/1"].status) == ("flagged", "measured")
-    assert moved["anchored/1"].summary()["gdi50_px"] == pytest.approx(2, abs=0.1)
+    assert moved["anchored/1"].summary["gdi50_px"] == pytest.approx(2, abs=0.1)
     assert all(row["flags"] for row in moved["anchored/1"].images)
     entries = [read_entry(data / f"{name}.anchored-1.json") for name in ("moved", "aligned")]
     board = build_board(entries).rows
@@ -145,7 +147,7 @@ def test_images_show_what_pairs_csv_and_their_anchors_say_under_every_protocol_a
     for method in ("moved", "aligned"):
         for name, results in run(data, evaluation(data, method, *PROTOCOLS)).items():
             assert conditions(results) == wanted
-            assert not set(CONDITIONS) & results.summary().keys()
+            assert not set(CONDITIONS) & set(results.summary.index)
             assert read_results(data / f"{method}.{name.replace('/', '-')}.json") == results
     for row, motion in zip(wanted, MOTIONS.values(), strict=True):
         assert row["misalignment_px"] == pytest.approx(motion.corner_px(520, 320), abs=0.1)
@@ -188,11 +190,65 @@ def test_without_an_anchor_that_holds_direct_shows_null_and_makes_none(
     assert json.loads(path.read_text())["analysis"]["corner_px"] == before[0]["misalignment_px"]
 
 
+@pytest.mark.parametrize("anchored", [True, False])
+def test_folder_function_and_command_give_the_same_numbers_and_only_the_command_writes(
+    data: Path, anchored: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared(data)
+    if not anchored:  # of one pair: the other's anchor is used from where it lies
+        (data / "data" / "anchors" / "test" / "a.truth.png").unlink()
+    wanted = evaluation(data, "moved", *PROTOCOLS)
+    monkeypatch.setattr("tempfile.tempdir", str(data / "temporary"))
+    (data / "temporary").mkdir()
+    before = {path: path.stat().st_mtime_ns for path in data.rglob("*") if path != data / "temporary"}
+    by_blur = {read_image(pair.blur).tobytes(): pair.name for pair in wanted.dataset.pairs}
+    folder = score_predictions(wanted)
+    function = score_predictions(
+        replace(wanted, predictions=data / "nowhere"),
+        restore=lambda blur: read_image(data / "moved" / f"{by_blur[blur.tobytes()]}.png"),
+    )
+    after = {path: path.stat().st_mtime_ns for path in data.rglob("*") if path != data / "temporary"}
+    assert after == before
+    assert folder == function == list(run(data, wanted).values())
+
+
+def test_rows_against_another_anchor_are_scored_again_after_an_interruption(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluate_module, "write_results", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        run(data, evaluation(data, "moved"))
+    monkeypatch.undo()
+    path = data / "data" / "anchors" / "test" / "a.json"
+    record = json.loads(path.read_text())
+    record["blur"]["gdi50_px"] = 7.0
+    path.write_text(json.dumps(record))
+    rows = run(data, evaluation(data, "moved"))["anchored/1"].rows
+    assert rows["blur_gdi50_px"][0] == 7
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("coverage", 1.5), ("coverage", "0.9"), ("coverage", True), ("field_px", None), ("field", "none"),
+        ("blur", {"psnr_db": 20.0}), ("analysis", {"corner_px": 1.0}), ("analysis", {"corner_px": 1, "gain": []}),
+        ("status", "found"), ("mask_sha256", 7), ("files", {"truth": 1, "mask": 2}), ("split", None), ("schema", 2),
+    ],
+)  # fmt: skip
+def test_a_record_that_lacks_what_is_asked_of_one_does_not_hold(data: Path, part: str, value: object) -> None:
+    pair, folder = open_dataset(data / "data", "test").pairs[0], data / "data" / "anchors"
+    path = folder / "test" / "a.json"
+    record = json.loads(path.read_text())
+    assert held_anchors([pair], folder, 1)[0] is not None
+    path.write_text(json.dumps({**record, part: value}))
+    assert held_anchors([pair], folder, 1) == [None]
+
+
 def test_without_diagnostics_the_cells_stay_empty_and_say_why(data: Path) -> None:
     results = run(data, replace(evaluation(data, "moved"), diagnostics=False))["anchored/1"]
     assert results.why_empty["diagnostics"] == "left out by --no-diagnostics"
-    assert "gdi50_px" not in results.summary()
-    assert results.summary()["coverage"] > 0.7
+    assert "gdi50_px" not in results.summary
+    assert results.summary["coverage"] > 0.7
     assert results.status == "measured"
 
 
@@ -208,10 +264,10 @@ def test_anchors_are_reused_until_an_input_or_the_method_changes(data: Path, mon
     write_png(pairs[0].blur, blur)
     after = ensure_anchors(pairs, folder, 1)
     assert (len(made), after[1]) == (1, before[1])
-    assert after[0]["blur_sha256"] != before[0]["blur_sha256"]
+    assert after[0].blur_sha256 != before[0].blur_sha256
     for place in (module, anchor_record):
         monkeypatch.setattr(place, "METHOD", "anchor/2")
-    assert [record["method"] for record in ensure_anchors(pairs, folder, 1)] == ["anchor/2"] * 2
+    assert [record.method for record in ensure_anchors(pairs, folder, 1)] == ["anchor/2"] * 2
     assert len(made) == 3
 
 

@@ -9,15 +9,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+from numpy.typing import NDArray
 
 from sdd_bench.datasets.catalog import open_dataset
 from sdd_bench.errors import UserError
-from sdd_bench.evaluation.evaluate import Evaluation
+from sdd_bench.evaluation.evaluate import Evaluation, score_predictions
 from sdd_bench.evaluation.evaluate import evaluate as evaluate_all
-from sdd_bench.evaluation.results import CONDITIONS, Method, Results, read_results, write_results
-from sdd_bench.io.images import read_image, read_pixels, write_png
+from sdd_bench.evaluation.results import Method, Results, read_results, write_results
+from sdd_bench.evaluation.rows import CONDITIONS
+from sdd_bench.io.images import read_image, read_pixels, to_pixels, write_png
 from sdd_bench.metrics.fidelity import psnr_db, ssim
+from sdd_bench.metrics.table import METRICS
 
 NAMES = ["a", "b", "c", "d"]
 MakePairs = Callable[..., Path]
@@ -68,7 +72,8 @@ def test_bytes_do_not_depend_on_workers(released: Path, tmp_path: Path, protocol
 
 def test_a_perfect_prediction_scores_infinity(released: Path, tmp_path: Path) -> None:
     results = evaluate(evaluation(released, released / "test" / "gt"), tmp_path / "r.json", 1)
-    assert results.summary() == {"psnr_db": float("inf"), "ssim": 1.0, "mae": 0.0, "lpips": None}
+    summary = {"psnr_db": float("inf"), "ssim": 1.0, "mae": 0.0, "lpips": float("nan")}
+    pd.testing.assert_series_equal(results.summary, pd.Series(summary))
 
 
 def test_bit_depth_and_format_of_predictions_do_not_matter(released: Path, tmp_path: Path) -> None:
@@ -76,7 +81,7 @@ def test_bit_depth_and_format_of_predictions_do_not_matter(released: Path, tmp_p
         deep = read_pixels(released / "test" / "gt" / f"{name}.png").astype(np.uint16) * 257
         write_png(tmp_path / "deep" / f"{name}.png", deep)
     results = evaluate(evaluation(released, tmp_path / "deep"), tmp_path / "r.json", 1)
-    assert results.summary()["psnr_db"] == float("inf")
+    assert results.summary["psnr_db"] == float("inf")
 
 
 def test_an_interrupted_evaluation_goes_on(released: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,6 +109,25 @@ def test_an_interrupted_evaluation_goes_on(released: Path, tmp_path: Path, monke
     assert [p.name for p in tmp_path.glob(".*.journal")] == []
 
 
+def test_rows_of_other_versions_are_scored_again_after_an_interruption(
+    released: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sdd_bench.evaluation import evaluate as module
+
+    original, scored = module.score_pair, []
+    monkeypatch.setattr(module, "write_results", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(module, "score_pair", lambda task: (scored.append(task), original(task))[1])
+    wanted = evaluation(released, released / "test" / "blur")
+    for version, count in (("1", 4), ("1", 4), ("2", 8), ("1", 8)):
+        monkeypatch.setattr(module, "environment", lambda version=version: {"opencv-python": version})
+        with pytest.raises(KeyboardInterrupt):
+            evaluate(wanted, tmp_path / "r.json", 1)
+        assert len(scored) == count
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(replace(wanted, device="cuda"), tmp_path / "r.json", 1)
+    assert len(scored) == 12
+
+
 def test_changed_predictions_are_scored_again_after_an_interruption(
     released: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -112,13 +136,83 @@ def test_changed_predictions_are_scored_again_after_an_interruption(
     predictions = tmp_path / "p"
     for name in NAMES:
         write_png(predictions / f"{name}.png", read_pixels(released / "test" / "blur" / f"{name}.png"))
-    monkeypatch.setattr(module.results_file, "write_results", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(module, "write_results", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         evaluate(evaluation(released, predictions), tmp_path / "r.json", 1)
     monkeypatch.undo()
     write_png(predictions / "b.png", read_pixels(released / "test" / "gt" / "b.png"))
     results = evaluate(evaluation(released, predictions), tmp_path / "r.json", 1)
     assert [row["psnr_db"] == float("inf") for row in results.images] == [False, True, False, False]
+
+
+def test_rows_and_summary_are_the_numbers_of_the_csv(released: Path, tmp_path: Path) -> None:
+    predictions = tmp_path / "p"
+    for name in NAMES:
+        role = "gt" if name == "b" else "blur"
+        write_png(predictions / f"{name}.png", read_pixels(released / "test" / role / f"{name}.png"))
+    (released / "places.csv").write_text("name,place\na,indoor\n")
+    results = evaluate(evaluation(released, predictions), tmp_path / "r.json", 1)
+    assert list(results.rows) == ["name", *METRICS, *CONDITIONS]
+    assert results.rows["name"].tolist() == NAMES
+    assert results.rows["psnr_db"].tolist() == [row["psnr_db"] for row in results.images]
+    assert results.rows["place"].tolist() == ["indoor", "", "", ""]
+    assert results.rows[["lpips", "misalignment_px"]].isna().all(axis=None)
+    assert results.summary["mae"] == pytest.approx(results.rows["mae"].mean(), abs=1e-15)
+    assert results.summary["psnr_db"] == float("inf")
+    read = pd.read_csv(tmp_path / "r.csv", keep_default_na=False, na_values={"lpips": "", "misalignment_px": ""})
+    np.testing.assert_allclose(read["ssim"], results.rows["ssim"], atol=5e-7)
+    assert read["psnr_db"][1] == float("inf")
+    loaded = read_results(tmp_path / "r.json")
+    assert loaded == results
+    assert loaded.save(str(tmp_path / "again" / "r.json")) == tmp_path / "again" / "r.csv"
+    for name in ("r.json", "r.csv"):
+        assert (tmp_path / "again" / name).read_bytes() == (tmp_path / name).read_bytes()
+
+
+def identity(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    return image
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_a_function_is_scored_as_the_png_that_it_would_write(released: Path, tmp_path: Path, bits: int) -> None:
+    def brighter(image: NDArray[np.float32]) -> NDArray[np.float64]:
+        image += 0.0123  # a function may change what it is given
+        return np.asarray(image, np.float64)
+
+    for name in NAMES:
+        blur = read_image(released / "test" / "blur" / f"{name}.png")
+        write_png(tmp_path / "p" / f"{name}.png", to_pixels(blur + np.float32(0.0123), bits))
+    wanted = evaluation(released, tmp_path / "p")
+    (results,) = score_predictions(wanted, restore=brighter, bits=bits)
+    assert results == evaluate(wanted, tmp_path / "r.json", 1)
+
+
+@pytest.mark.parametrize(
+    ("restore", "words"),
+    [
+        (lambda image: image[:-1], r"a: restored image is float32 of shape \(47, 64, 3\), expected floating point of"),
+        (lambda image: image.transpose(2, 0, 1), r"a: restored image is float32 of shape \(3, 48, 64\)"),
+        (lambda image: (image * 255).astype(np.uint8), r"a: restored image is uint8 of shape \(48, 64, 3\)"),
+        (lambda image: image * 0 + np.nan, "a: restored image has values from nan to nan, expected"),
+        (lambda image: image * 0 + 255, r"a: restored image has values from 255 to 255, expected \[0, 1\]"),
+        (lambda image: image * 0 - 0.5, "a: restored image has values from -0.5 to -0.5"),
+        (lambda _: None, r"a: restored image is object of shape \(\)"),
+    ],
+)
+def test_what_a_function_cannot_have_meant_is_refused(
+    released: Path, restore: Callable[..., NDArray[np.float32]], words: str
+) -> None:
+    with pytest.raises(ValueError, match=words):
+        score_predictions(evaluation(released, released), restore=restore)
+
+
+def test_scoring_a_function_writes_nothing(released: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
+    score_predictions(evaluation(released, released), restore=identity)
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()} == before
+    assert list((tmp_path / "temporary").iterdir()) == []
 
 
 def test_partial_results_say_so(released: Path, tmp_path: Path) -> None:
@@ -138,11 +232,11 @@ def test_crop_multiple_crops_the_truth_from_the_top_left(make_pairs: MakePairs, 
     with pytest.raises(UserError, match="prediction is 64x48, expected 70x50"):
         evaluate(evaluation(root, tmp_path / "p"), tmp_path / "r.json", 1)
     results = evaluate(evaluation(root, tmp_path / "p", crop_multiple=16), tmp_path / "r.json", 1)
-    assert results.summary()["psnr_db"] == float("inf")
+    assert results.summary["psnr_db"] == float("inf")
     assert results.protocol["crop_multiple"] == 16
     write_png(tmp_path / "p" / "a.png", sharp)  # whole predictions are cropped alike
     results = evaluate(evaluation(root, tmp_path / "p", crop_multiple=16), tmp_path / "r.json", 1)
-    assert results.summary()["psnr_db"] == float("inf")
+    assert results.summary["psnr_db"] == float("inf")
 
 
 def test_warped_truths_can_be_saved(released: Path, tmp_path: Path) -> None:
@@ -171,7 +265,7 @@ def test_lpips_asked_by_name_stops_without_weights(
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "empty"))
     default = evaluation(released, released / "test" / "blur", metrics=(*FAST, "lpips"))
     results = evaluate(default, tmp_path / "r.json", 1)
-    assert results.summary()["lpips"] is None
+    assert np.isnan(results.summary["lpips"])
     assert results.why_empty == {"lpips": "no weights of the LPIPS trunk on this machine"}
     missing = replace(default, lpips_asked=True, lpips_trunk=tmp_path / "nowhere.pth")
     with pytest.raises(UserError, match=r"nowhere\.pth"):
@@ -194,7 +288,7 @@ def test_a_protocol_without_anchors_makes_none_to_say_what_images_show(
     results = evaluate(evaluation(released, released / "test" / "blur", protocol), tmp_path / "r.json", 1)
     assert [row["place"] for row in results.images] == ["indoor", "outdoor", "", "outdoor"]
     assert {(row["blur_radius_px"], row["misalignment_px"]) for row in results.images} == {(None, None)}
-    assert list(results.summary()) == ["psnr_db", "ssim", "mae", "lpips"]
+    assert list(results.summary.index) == ["psnr_db", "ssim", "mae", "lpips"]
     assert not (released / "anchors").exists()
     with (tmp_path / "r.csv").open() as file:
         rows = [[row[name] for name in CONDITIONS] for row in csv.DictReader(file)]
@@ -210,7 +304,7 @@ def test_results_from_before_the_conditions_still_read(released: Path, tmp_path:
             del row[name]
     (tmp_path / "old.json").write_text(json.dumps(content))
     old = read_results(tmp_path / "old.json")
-    assert old.summary() == results.summary()
+    pd.testing.assert_series_equal(old.summary, results.summary)
     assert not set(CONDITIONS) & old.images[0].keys()
     write_results(old, tmp_path / "again.json")
     assert (tmp_path / "again.csv").read_text().startswith("name,psnr_db,ssim,mae,lpips\na,")
@@ -241,7 +335,7 @@ def test_lpips_and_raft_in_one_run(assets: Path, make_pairs: MakePairs, tmp_path
     results = evaluate(wanted, tmp_path / "r.json", 1)
     assert results.protocol["flow"]["model"] == "raft_small"
     assert len(results.weights["trunk_sha256"]) == 64
-    assert results.summary()["lpips"] == pytest.approx(0, abs=0.05)
+    assert results.summary["lpips"] == pytest.approx(0, abs=0.05)
 
 
 def test_two_folders_without_a_split_are_all_test(make_pairs: MakePairs, tmp_path: Path) -> None:

@@ -220,7 +220,9 @@ def test_a_named_file_that_is_missing_is_an_error(
     no_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert not no_weights.exists()
-    with pytest.raises(UserError, match=r"gone\.pth: no such file, expected the LPIPS trunk that --lpips-trunk names"):
+    with pytest.raises(
+        UserError, match=r"gone\.pth: no such file, expected the LPIPS backbone that --lpips-trunk names"
+    ):
         find_trunk("alex", tmp_path / "gone.pth")
     monkeypatch.setenv("SDD_BENCH_LPIPS_TRUNK", str(tmp_path / "lost.pth"))
     with pytest.raises(UserError, match=r"lost\.pth: no such file.* SDD_BENCH_LPIPS_TRUNK names"):
@@ -241,7 +243,7 @@ def test_no_trunk_says_where_to_put_it(no_weights: Path, monkeypatch: pytest.Mon
         load_perceptual("alex", allow_download=False)
     assert tried == []
     assert caught.value.message == (
-        "LPIPS-alex: the trunk's weights alexnet-owt-7be5be79.pth: not found; give the file with --lpips-trunk FILE "
+        "LPIPS-alex: the backbone's weights alexnet-owt-7be5be79.pth: not found; give the file with --lpips-trunk FILE "
         "or SDD_BENCH_LPIPS_TRUNK=FILE, or put it into torch's cache: "
         f"{no_weights / 'alexnet-owt-7be5be79.pth'}"
     )
@@ -283,12 +285,12 @@ def test_files_that_are_no_trunk(tmp_path: Path, trunks: dict[str, Path]) -> Non
     torch.save({"features.0.weight": Elsewhere()}, path)
     assert refused(path).startswith("not a torch file that holds tensors only (UnpicklingError)")
     torch.save([torch.zeros(3)], path)
-    assert refused(path) == "holds no state dict (names to tensors), expected that of the trunk of LPIPS-alex"
+    assert refused(path) == "holds no state dict (names to tensors), expected that of the backbone of LPIPS-alex"
 
 
 def test_trunks_of_the_wrong_net_or_shape(tmp_path: Path, trunks: dict[str, Path]) -> None:
-    assert refused(trunks["squeeze"]) == "the trunk of LPIPS-squeeze, expected that of LPIPS-alex"
-    assert refused(trunks["alex"], "squeeze") == "the trunk of LPIPS-alex, expected that of LPIPS-squeeze"
+    assert refused(trunks["squeeze"]) == "the backbone of LPIPS-squeeze, expected that of LPIPS-alex"
+    assert refused(trunks["alex"], "squeeze") == "the backbone of LPIPS-alex, expected that of LPIPS-squeeze"
     path, features = tmp_path / "w.pth", dict(random_features("alex"))
     torch.save({k: v for k, v in features.items() if k != "6.bias"}, path)
     assert refused(path) == "not the trunk of LPIPS-alex: features.6.bias is missing, expected shape (384,)"

@@ -60,14 +60,14 @@ def command(
     pairs = dataset.split(split) if chosen else dataset.pairs
     folder = anchors or dataset.root / FOLDER
     records = ensure_anchors(pairs, folder, workers(jobs, scheduler), grey, wait=False)
-    good = [record for record in records if record["status"] == "anchored"]
+    good = [record for record in records if record.status == "anchored"]
     tables = write_tables(records, folder)
     for record in records:
-        if record["status"] == "failed":
-            click.echo(f"{record['name']}: no anchor: {record['why']}", err=True)
+        if record.status == "failed":
+            click.echo(f"{record.name}: no anchor: {record.why}", err=True)
     if good:
-        coverage = [record["coverage"] for record in good]
-        fields = sum(record["field"] is not None for record in good)
+        coverage = [record.coverage for record in good]
+        fields = sum(record.field is not None for record in good)
         click.echo(
             f"{len(good)} of {len(records)} pairs anchored, {min(coverage):.0%} to {max(coverage):.0%} of the pixels "
             f"count; {fields} needed a smooth field beyond the similarity"

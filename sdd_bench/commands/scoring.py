@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -100,16 +101,16 @@ def summary_text(results: Results) -> str:
         f"{len(results.images)} of {dataset['n_images']} images" + (" (partial)" if results.missing else "")
     ]
     lines.append(f"{'':15}{'mean':>10}{'worst':>10}{'best':>10}")
-    summary = results.summary()
-    for metric, value in summary.items():
-        if value is None or metric.startswith("blur_"):
+    summary = results.summary
+    for metric, value in zip(map(str, summary.index), summary, strict=True):
+        if math.isnan(value) or metric.startswith("blur_"):
             continue
-        column = sorted(row[metric] for row in results.images)
-        higher_is_better = METRICS[metric].higher_is_better if metric in METRICS else metric == "coverage"
-        worst, best = (column[0], column[-1]) if higher_is_better else (column[-1], column[0])
+        worst, best = results.rows[metric].min(), results.rows[metric].max()
+        if not (METRICS[metric].higher_is_better if metric in METRICS else metric == "coverage"):
+            worst, best = best, worst
         digits = 2 if metric.endswith("_db") else 4
-        own = summary.get(f"blur_{metric}")
-        beside = "" if own is None else f"   blur image {own:.{digits}f}"
+        own = summary.get(f"blur_{metric}", math.nan)
+        beside = "" if math.isnan(own) else f"   blur image {own:.{digits}f}"
         lines.append(f"{metric:15}" + "".join(f"{v:>10.{digits}f}" for v in (value, worst, best)) + beside)
     if len(lines) == 2:
         lines[1] = f"nothing measured of {', '.join(METRICS)}"

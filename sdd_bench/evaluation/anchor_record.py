@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import NoneType
-from typing import Any
+from typing import Annotated, Literal, cast
+
+from pydantic import AfterValidator, Field, StringConstraints, TypeAdapter, ValidationError
 
 from sdd_bench.datasets.manifest import Pair
 from sdd_bench.errors import UserError
 from sdd_bench.evaluation.diagnostics import BLUR_COLUMNS
+from sdd_bench.evaluation.rows import Number, TextTable
 from sdd_bench.io.files import file_sha256
 from sdd_bench.io.text import read_json
 from sdd_bench.registration.anchor import METHOD
@@ -32,74 +34,117 @@ class AnchorFiles:
     truth: Path
 
 
+def _has_measured(analysis: dict[str, float | str | None]) -> dict[str, float | str | None]:
+    if not all(isinstance(analysis.get(name), float) for name in MEASURED.values()):
+        raise ValueError(f"expected numbers under {', '.join(MEASURED.values())}")
+    return analysis
+
+
+def _has_scores(blur: dict[str, float | None]) -> dict[str, float | None]:
+    if blur.keys() != {name.removeprefix("blur_") for name in BLUR_COLUMNS}:
+        raise ValueError(f"expected {', '.join(BLUR_COLUMNS)} without their first part")
+    return blur
+
+
+@dataclass(frozen=True, kw_only=True)
+class _PairOfImages:
+    """What every record says: of which images, by which method."""
+
+    schema: int = SCHEMA
+    method: str
+    name: str
+    split: str
+    blur_sha256: str
+    sharp_sha256: str
+    grey: str
+    width: int = 0
+    height: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailedAnchor(_PairOfImages):
+    """The record of a pair that cannot be anchored, and why."""
+
+    status: Literal["failed"] = "failed"
+    why: Annotated[str, StringConstraints(min_length=1)]
+    versions: TextTable = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundAnchor(_PairOfImages):
+    """The record of an anchor.
+
+    Attributes:
+        analysis: Columns of misalignment.csv.
+        field: Control points in pixels under `x_px` and `y_px`; None where the similarity alone is used.
+        field_px: Largest displacement by the field.
+        field_gain: Share by which the field lowered the residual on held-out tiles.
+        convention: How similarity and field are to be read.
+        coverage: Share of pixels that count.
+        blur: The blur image's own psnr_db, gdi50_px, gdi95_px and forgiveness_db.
+        truth_sha256: Of the truth's samples.
+        mask_sha256: Of the mask, 8 pixels a byte.
+        files: sha256 of the files `truth` and `mask`.
+    """
+
+    status: Literal["anchored"] = "anchored"
+    why: str = ""
+    analysis: Annotated[dict[str, Number | str | None], AfterValidator(_has_measured)]
+    field: dict[str, list[list[float]]] | None
+    field_px: Number
+    field_gain: float = 0.0
+    convention: str = ""
+    coverage: Annotated[float, Field(strict=True, ge=0, le=1)]
+    blur: Annotated[dict[str, Number | None], AfterValidator(_has_scores)]
+    truth_sha256: str
+    mask_sha256: str
+    files: TextTable
+    versions: TextTable
+
+
+AnchorRecord = FoundAnchor | FailedAnchor
+
+_RECORD = TypeAdapter[AnchorRecord](Annotated[AnchorRecord, Field(discriminator="status")])
+
+
 def files_of(folder: Path, pair: Pair) -> AnchorFiles:
     """Return where the anchor of a pair lies in a folder of anchors."""
     base = folder / (pair.split or UNSPLIT)
     return AnchorFiles(*(base / f"{pair.name}.{end}" for end in ("json", "mask.png", "truth.png")))
 
 
-def stored_record(
-    folder: Path, pair: Pair, *, blur_sha256: str, sharp_sha256: str, grey: str = "refuse"
-) -> dict[str, Any] | None:
-    """Return the record of a pair's anchor, None where there is none that holds; nothing is made.
-
-    Its truth and mask are not looked at: enough for `measured`, not for `read_truth`.
-    """
-    return described(files_of(folder, pair), {"blur_sha256": blur_sha256, "sharp_sha256": sharp_sha256, "grey": grey})
-
-
-def measured(record: dict[str, Any] | None) -> dict[str, float | None]:
+def measured(record: AnchorRecord | None) -> dict[str, float | None]:
     """Return the columns of `MEASURED` in pixels of the whole frame; None of them without an anchor."""
-    if record is None or record["status"] != "anchored":
+    if record is None or record.status == "failed":
         return dict.fromkeys(MEASURED)
-    return {column: float(record["analysis"][number]) for column, number in MEASURED.items()}
+    return {column: cast(float, record.analysis[number]) for column, number in MEASURED.items()}
 
 
-def read_record(files: AnchorFiles, hashes: dict[str, str]) -> dict[str, Any] | None:
-    """Return the record if it is of this method, of these images, and its own files are whole."""
-    record = described(files, hashes)
-    if record is None or record["status"] != "anchored":
+def read_record(files: AnchorFiles, of: Mapping[str, str]) -> AnchorRecord | None:
+    """Return the record if it is of this method and these images, and its own files are whole.
+
+    Args:
+        files: Where it lies.
+        of: The `blur_sha256`, `sharp_sha256` and `grey` that it must have.
+    """
+    record = stored_record(files, of)
+    if record is None or record.status == "failed":
         return record
     try:
         whole = {"truth": file_sha256(files.truth), "mask": file_sha256(files.mask)}
     except (OSError, UserError):
         return None
-    return record if record["files"] == whole else None
+    return record if record.files == whole else None
 
 
-def described(files: AnchorFiles, hashes: dict[str, str]) -> dict[str, Any] | None:
-    """Return the record if it is of this method, of these images, and says all that is asked of one."""
+def stored_record(files: AnchorFiles, of: Mapping[str, str]) -> AnchorRecord | None:
+    """Return the record if it is of this method and these images, and says all that is asked of one.
+
+    Its truth and mask are not looked at: enough for `measured`, not for `read_truth`.
+    """
     try:
-        record = read_json(files.record)
-    except UserError:
+        record = _RECORD.validate_python(read_json(files.record))
+    except (UserError, ValidationError):
         return None
-    wanted = {"schema": SCHEMA, "method": METHOD, "name": files.record.name.removesuffix(".json"), **hashes}
-    if not isinstance(record, dict) or any(record.get(key) != value for key, value in wanted.items()):
-        return None
-    if not isinstance(record.get("split"), str):
-        return None
-    if record.get("status") == "failed":
-        return record if isinstance(record.get("why"), str) and record["why"] else None
-    return record if record.get("status") == "anchored" and _says_all(record) else None
-
-
-def _says_all(record: dict[str, Any]) -> bool:
-    """Return whether the record of an anchor that was found says all that is asked of one."""
-    analysis, blur, written, coverage = (record.get(key) for key in ("analysis", "blur", "files", "coverage"))
-    if not isinstance(analysis, dict) or not isinstance(blur, dict) or not isinstance(written, dict):
-        return False
-    numbers = [*(analysis.get(name) for name in MEASURED.values()), coverage, record.get("field_px")]
-    texts = [*(record.get(key) for key in ("truth_sha256", "mask_sha256")), *written.values()]
-    return (
-        all(map(_is_number, numbers))
-        and 0 <= float(coverage or 0) <= 1
-        and all(isinstance(text, str) for text in texts)
-        and all(value is None or isinstance(value, str) or _is_number(value) for value in analysis.values())
-        and blur.keys() == {name.removeprefix("blur_") for name in BLUR_COLUMNS}
-        and all(value is None or _is_number(value) for value in blur.values())
-        and isinstance(record.get("field", ""), dict | NoneType)
-    )
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    wanted = {"schema": SCHEMA, "method": METHOD, "name": files.record.name.removesuffix(".json"), **of}
+    return record if all(getattr(record, key) == value for key, value in wanted.items()) else None

@@ -18,8 +18,8 @@ import contextlib
 import hashlib
 import math
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +30,19 @@ from numpy.typing import NDArray
 
 from sdd_bench.datasets.manifest import Pair
 from sdd_bench.errors import CannotWriteError, UserError
-from sdd_bench.evaluation.anchor_record import SCHEMA, UNSPLIT, AnchorFiles, files_of, read_record
+from sdd_bench.evaluation.anchor_record import (
+    UNSPLIT,
+    AnchorFiles,
+    AnchorRecord,
+    FailedAnchor,
+    FoundAnchor,
+    files_of,
+    read_record,
+)
 from sdd_bench.evaluation.diagnostics import diagnose
 from sdd_bench.io.files import clear_leftovers, file_sha256, write_bytes, write_text
 from sdd_bench.io.images import encode_png, read_header, read_image, read_pixels, to_float, to_pixels
-from sdd_bench.io.serialise import csv_text, json_text
+from sdd_bench.io.serialise import json_text
 from sdd_bench.jobs.items import Item, map_items
 from sdd_bench.jobs.lock import run_lock
 from sdd_bench.jobs.workers import Workers
@@ -72,7 +80,7 @@ class StoredTruth:
 
 def ensure_anchors(
     pairs: Sequence[Pair], folder: Path, jobs: Workers, grey: str = "refuse", *, wait: bool = True
-) -> list[dict[str, Any]]:
+) -> list[AnchorRecord]:
     """Return the record of every pair's anchor, in their order, made where there is none that holds.
 
     Args:
@@ -86,19 +94,24 @@ def ensure_anchors(
         UserError: Images that cannot be read, or a folder that cannot be written; a pair that cannot be anchored is
             not an error here: its record's `status` is `failed`.
     """
-    items = [Item(f"{pair.split}/{pair.name}".lstrip("/"), (pair, folder, grey)) for pair in pairs]
     existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     writable = os.access(existing, os.W_OK)  # where nothing can be written, anchors that are there do
     try:
         with run_lock(folder / ".lock", folder, wait=wait) if writable else contextlib.nullcontext():
             if writable:
                 clear_leftovers(folder, deep=True)
-            return list(map_items(_ensure, items, jobs=jobs, label="anchor", where="anchor"))
+            return list(map_items(_ensure, _items(pairs, folder, grey), jobs=jobs, label="anchor", where="anchor"))
     except CannotWriteError as error:
         raise CannotWriteError(f"{error.message}; give a folder for the anchors with --anchors DIR") from None
 
 
-def read_truth(folder: Path, pair: Pair, record: dict[str, Any]) -> StoredTruth:
+def held_anchors(pairs: Sequence[Pair], folder: Path, jobs: Workers, grey: str = "refuse") -> list[AnchorRecord | None]:
+    """Return the records that hold in a folder, in the pairs' order, None for the others; nothing is written."""
+    found = map_items(_held, _items(pairs, folder, grey), jobs=jobs, label="anchors", where="anchors")
+    return [record for (record,) in found]
+
+
+def read_truth(folder: Path, pair: Pair, record: FoundAnchor) -> StoredTruth:
     """Return the truth and the mask of a pair whose record `ensure_anchors` gave.
 
     Raises:
@@ -111,31 +124,30 @@ def read_truth(folder: Path, pair: Pair, record: dict[str, Any]) -> StoredTruth:
     if not truth.shape[:2] == mask.shape == (header.height, header.width):
         sizes = f"truth is {truth.shape[1]}x{truth.shape[0]}, mask {mask.shape[1]}x{mask.shape[0]}"
         raise UserError(f"{files.record}: {sizes}, the blur image {header.width}x{header.height}; delete the anchor")
-    return StoredTruth(truth, mask, record["blur"])
+    return StoredTruth(truth, mask, record.blur)
 
 
-def anchors_sha256(records: Sequence[dict[str, Any]]) -> str:
+def anchors_sha256(records: Iterable[FoundAnchor]) -> str:
     """Return a digest of the pixels that records stand for, independent of their order and of file compression."""
-    lines = sorted(f"{r['name']}\t{r['truth_sha256']}\t{r['mask_sha256']}\n" for r in records)
+    lines = sorted(f"{r.name}\t{r.truth_sha256}\t{r.mask_sha256}\n" for r in records)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def write_tables(records: Sequence[dict[str, Any]], folder: Path) -> list[Path]:
+def write_tables(records: Sequence[AnchorRecord], folder: Path) -> list[Path]:
     """Write a CSV with one row a record for each split; return the paths. One that says the same is left alone."""
-    tables: dict[str, list[list[str]]] = {}
-    for record in records:
-        numbers = _flat(record)
-        tables.setdefault(record["split"] or UNSPLIT, []).append([_cell(numbers.get(column)) for column in COLUMNS])
+    import pandas as pd
+
+    rows = pd.DataFrame([_table_row(record) for record in records]).reindex(columns=COLUMNS)
     paths = []
-    for split, rows in tables.items():
-        paths.append(folder / f"{split}.csv")
-        content = csv_text(COLUMNS, rows)
+    for split, table in rows.groupby("split", sort=False):
+        paths.append(folder / f"{str(split) or UNSPLIT}.csv")
+        content = table.to_csv(index=False, float_format="%.7g", lineterminator="\n")
         if not (paths[-1].is_file() and paths[-1].read_text(encoding="utf-8") == content):
             write_text(paths[-1], content)
     return paths
 
 
-def export_anchors(pairs: Sequence[Pair], records: Sequence[dict[str, Any]], folder: Path, out: Path) -> int:
+def export_anchors(pairs: Sequence[Pair], records: Sequence[AnchorRecord], folder: Path, out: Path) -> int:
     """Copy anchors into a folder that can be shipped beside a dataset; return how many.
 
     Files that are there already with the same content are left alone.
@@ -145,7 +157,7 @@ def export_anchors(pairs: Sequence[Pair], records: Sequence[dict[str, Any]], fol
     """
     if out.resolve() == folder.resolve():
         raise UserError(f"--export {out}: the anchors lie there already; give another folder")
-    shipped = [(pair, record) for pair, record in zip(pairs, records, strict=True) if record["status"] == "anchored"]
+    shipped = [(pair, record) for pair, record in zip(pairs, records, strict=True) if record.status == "anchored"]
     for pair, _ in shipped:
         here, there = files_of(folder, pair), files_of(out, pair)
         for source, target in ((here.truth, there.truth), (here.mask, there.mask), (here.record, there.record)):
@@ -166,34 +178,50 @@ the pixels it gave. Score predictions against them with
 """
 
 
-def _ensure(task: tuple[Pair, Path, str]) -> dict[str, Any]:
+def _items(pairs: Sequence[Pair], folder: Path, grey: str) -> list[Item]:
+    return [Item(f"{pair.split}/{pair.name}".lstrip("/"), (pair, folder, grey)) for pair in pairs]
+
+
+def _held(task: tuple[Pair, Path, str]) -> tuple[AnchorRecord | None]:
+    """Return the record of a pair, None where there is none that holds."""
+    pair, folder, grey = task
+    return (read_record(files_of(folder, pair), _inputs(pair, grey)),)
+
+
+def _inputs(pair: Pair, grey: str) -> dict[str, str]:
+    """Return what decides an anchor beside the method, under the names of the record."""
+    return {"blur_sha256": file_sha256(pair.blur), "sharp_sha256": file_sha256(pair.sharp), "grey": grey}
+
+
+def _ensure(task: tuple[Pair, Path, str]) -> AnchorRecord:
     """Return the record of a pair, made where there is none that holds."""
     pair, folder, grey = task
-    files = files_of(folder, pair)
-    hashes = {"blur_sha256": file_sha256(pair.blur), "sharp_sha256": file_sha256(pair.sharp), "grey": grey}
-    known = read_record(files, hashes)
+    files, inputs = files_of(folder, pair), _inputs(pair, grey)
+    known = read_record(files, inputs)
     if known is not None:
         return known
     blur, sharp = (read_image(path, grey=grey) for path in (pair.blur, pair.sharp))
-    record: dict[str, Any] = {"schema": SCHEMA, "method": METHOD, "name": pair.name, "split": pair.split, **hashes}
-    record |= {"width": blur.shape[1], "height": blur.shape[0]}
+    common: dict[str, Any] = {
+        "method": METHOD, "name": pair.name, "split": pair.split, **inputs,
+        "height": blur.shape[0], "width": blur.shape[1],
+        "versions": {
+            "sdd-bench": __version__, "numpy": np.__version__, "opencv": cv2.__version__, "scipy": scipy.__version__,
+        },
+    }  # fmt: skip
     try:
         anchor = find_anchor(blur, sharp)
     except ValueError as error:
-        record |= {"status": "failed", "why": str(error)}
+        record: AnchorRecord = FailedAnchor(why=str(error), **common)
     else:
-        record |= {"status": "anchored", "why": "", **_write_pixels(files, anchor, blur, sharp)}
-    record["versions"] = {
-        "sdd-bench": __version__, "numpy": np.__version__, "opencv": cv2.__version__, "scipy": scipy.__version__,
-    }  # fmt: skip
-    write_text(files.record, json_text(record))
+        record = _written(files, anchor, blur, sharp, common)
+    write_text(files.record, json_text(asdict(record)))
     return record
 
 
-def _write_pixels(
-    files: AnchorFiles, anchor: Anchor, blur: NDArray[np.float32], sharp: NDArray[np.float32]
-) -> dict[str, Any]:
-    """Write truth and mask; return what the record says of them and of the transform."""
+def _written(
+    files: AnchorFiles, anchor: Anchor, blur: NDArray[np.float32], sharp: NDArray[np.float32], common: dict[str, Any]
+) -> FoundAnchor:
+    """Write truth and mask; return the record of the anchor, with what is common to all records."""
     truth = to_pixels(anchor.draw(sharp), bits=16)
     contents = {"truth": encode_png(truth), "mask": encode_png(anchor.mask.astype(np.uint8) * 255)}
     write_bytes(files.truth, contents["truth"])
@@ -202,27 +230,23 @@ def _write_pixels(
     own = psnr_db(blur, seen, anchor.mask)
     field = anchor.field
     height, width = anchor.mask.shape
-    return {
-        "analysis": anchor.analysis.row(),
-        "field": None if field is None else {"x_px": field.x_px.tolist(), "y_px": field.y_px.tolist()},
-        "field_px": 0.0 if field is None else field.largest_px(width, height),
-        "field_gain": anchor.field_gain,
-        "convention": CONVENTION,
-        "coverage": anchor.coverage,
-        "blur": {"psnr_db": own if math.isfinite(own) else None, **diagnose(blur, seen, anchor.mask)},
-        "truth_sha256": hashlib.sha256(truth.tobytes()).hexdigest(),
-        "mask_sha256": hashlib.sha256(np.packbits(anchor.mask).tobytes()).hexdigest(),
-        "files": {key: hashlib.sha256(content).hexdigest() for key, content in contents.items()},
-    }
+    return FoundAnchor(
+        analysis={**anchor.analysis.row()},
+        field=None if field is None else {"x_px": field.x_px.tolist(), "y_px": field.y_px.tolist()},
+        field_px=0.0 if field is None else field.largest_px(width, height),
+        field_gain=anchor.field_gain,
+        convention=CONVENTION,
+        coverage=anchor.coverage,
+        blur={"psnr_db": own if math.isfinite(own) else None, **diagnose(blur, seen, anchor.mask)},
+        truth_sha256=hashlib.sha256(truth.tobytes()).hexdigest(),
+        mask_sha256=hashlib.sha256(np.packbits(anchor.mask).tobytes()).hexdigest(),
+        files={key: hashlib.sha256(content).hexdigest() for key, content in contents.items()},
+        **common,
+    )
 
 
-def _flat(record: dict[str, Any]) -> dict[str, Any]:
+def _table_row(record: AnchorRecord) -> dict[str, object]:
     """Return a record's numbers under the names of the table."""
-    own = {f"blur_{key}": value for key, value in record.get("blur", {}).items()}
-    return {**record, **record.get("analysis", {}), **own}
-
-
-def _cell(value: Any) -> str:
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    return f"{value:.7g}" if isinstance(value, float) else str(value)
+    if record.status == "failed":
+        return asdict(record)
+    return {**asdict(record), **record.analysis, **{f"blur_{name}": value for name, value in record.blur.items()}}

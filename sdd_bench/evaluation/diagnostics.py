@@ -8,6 +8,7 @@ in flat places, medians are not.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -99,11 +100,11 @@ def flow_between(restored: FloatImage, truth: FloatImage) -> NDArray[np.floating
     return dis_flow(np.asarray(restored, np.float32), np.asarray(truth, np.float32))
 
 
-def why_flagged(row: dict[str, float | None]) -> list[str]:
+def why_flagged(row: Mapping[str, float | None]) -> list[str]:
     """Return why a row, or the means of a method's rows, would be flagged; empty if it is not.
 
     Args:
-        row: With `COLUMNS` and `BLUR_COLUMNS`; a number that is missing flags nothing.
+        row: With `COLUMNS` and `BLUR_COLUMNS`; a number that is None, NaN or missing flags nothing.
 
     >>> why_flagged({"gdi50_px": 0.97, "blur_gdi50_px": 0.29, "forgiveness_db": 0.3, "blur_forgiveness_db": 0.2})
     ['gdi50 0.97 px, the blur image has 0.29 px']

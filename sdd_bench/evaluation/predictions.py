@@ -1,15 +1,24 @@
-"""Which file of a folder is whose prediction."""
+"""The predictions of a split: which file of a folder is whose, or what a function makes of the blur images."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from sdd_bench.datasets.manifest import Pair
 from sdd_bench.errors import UserError, fault_report
 from sdd_bench.io.headers import ImageHeader, headers_or_faults
-from sdd_bench.io.images import IMAGE_SUFFIXES, list_images
+from sdd_bench.io.images import IMAGE_SUFFIXES, list_images, read_image, to_pixels, write_png
+
+Restore = Callable[[NDArray[np.float32]], NDArray[np.floating]]
+"""A blur image to a restored one, both (H, W, 3) in [0, 1]."""
+
+OVERSHOOT = 0.25
+"""By which restored images may pass [0, 1], as networks' outputs do, before they are clipped."""
 
 
 def match_predictions(
@@ -68,6 +77,38 @@ def match_predictions(
     if len(missing) == len(names):
         raise UserError(f"{folder}: not one prediction for {len(names)} images")
     return {name: found[name][0] for name in names if name in found}
+
+
+def restore_pairs(
+    restore: Restore, pairs: Sequence[Pair], folder: Path, *, bits: int = 8, grey: str = "refuse"
+) -> dict[str, Path]:
+    """Restore each pair's blur image and write it as a PNG; return the file of each pair's name.
+
+    Args:
+        restore: The blur image, (H, W, 3) float32 in [0, 1], to the restored one of the same shape, floating point in
+            [0, 1]; values outside by up to `OVERSHOOT` are clipped.
+        pairs: The pairs.
+        folder: Where the PNGs are written.
+        bits: 8 or 16, to which values are rounded.
+        grey: `refuse` or `expand`, for the blur images.
+
+    Raises:
+        ValueError: A result of another shape or type, with NaN, or with values out of range; the pair is named.
+        UserError: A blur image cannot be read, or a PNG cannot be written.
+    """
+    files = {}
+    for number, pair in enumerate(pairs):
+        blur = read_image(pair.blur, grey=grey)
+        restored = np.asarray(restore(blur.copy()))
+        if restored.shape != blur.shape or not np.issubdtype(restored.dtype, np.floating):
+            found = f"{restored.dtype} of shape {restored.shape}"
+            raise ValueError(f"{pair.name}: restored image is {found}, expected floating point of shape {blur.shape}")
+        low, high = float(restored.min()), float(restored.max())
+        if not (low >= -OVERSHOOT and high <= 1 + OVERSHOOT):  # false for NaN as well
+            raise ValueError(f"{pair.name}: restored image has values from {low:.4g} to {high:.4g}, expected [0, 1]")
+        files[pair.name] = folder / f"{number}.png"
+        write_png(files[pair.name], to_pixels(restored, bits))
+    return files
 
 
 def check_sizes(predictions: dict[str, Path], pairs: Sequence[Pair], crop_multiple: int) -> None:

@@ -10,7 +10,6 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +22,7 @@ from sdd_bench.registration.anchor import METHOD
 from sdd_bench.registration.flow import FlowEstimator
 from sdd_bench.registration.warp import sample, warp
 
-SSIM = {
+SSIM: dict[str, str | float] = {
     "window": "uniform 7x7", "covariance": "sample", "k1": 0.01, "k2": 0.03, "channels": "mean of RGB",
     "data_range": 1, "border": "3 px left out",
 }  # fmt: skip
@@ -59,7 +58,7 @@ class Protocol:
     crop_multiple: int = 1
     precision: str = "float64"
     psnr: str = "data range 1, mean over pixels and channels"
-    ssim: dict[str, Any] = field(default_factory=lambda: dict(SSIM))
+    ssim: dict[str, str | float] = field(default_factory=lambda: dict(SSIM))
     lpips: dict[str, str] = field(default_factory=lambda: {"net": "alex", "version": "0.1"})
     flow: dict[str, str] = field(default_factory=dict)
 

@@ -5,71 +5,70 @@ from __future__ import annotations
 import math
 import platform
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cached_property
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, NotRequired, Required, cast
+
+from pydantic import ConfigDict, SkipValidation, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
 
 from sdd_bench.errors import UserError
-from sdd_bench.evaluation.diagnostics import BLUR_COLUMNS
-from sdd_bench.evaluation.diagnostics import COLUMNS as DIAGNOSTICS
+from sdd_bench.evaluation.method import Method as Method
 from sdd_bench.evaluation.protocol import Protocol
-from sdd_bench.evaluation.results_check import MAX_IMAGES, check_blocks, check_rows, read_row, summary_fault
+from sdd_bench.evaluation.rows import (
+    CONDITIONS,
+    Line,
+    Row,
+    Texts,
+    TextTable,
+    check_rows,
+    columns,
+    fault_line,
+    in_words,
+    mean,
+    same,
+)
 from sdd_bench.io.files import write_text
-from sdd_bench.io.serialise import csv_text, json_text
-from sdd_bench.io.text import read_json, short, shown
-from sdd_bench.metrics.table import METRICS
+from sdd_bench.io.serialise import json_text
+from sdd_bench.io.text import read_json, shown
 from sdd_bench.version import __version__
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 SCHEMA = 1
-CONDITIONS = ("place", "blur_radius_px", "misalignment_px")
-"""Columns of an image's row that say what it shows, the same for every method; no metrics, so they are never averaged.
-
-`place`: `indoor`, `outdoor` or empty. The others as the analyser measured them for the pair's anchor, whatever the
-protocol, over the whole frame; None for a pair without anchor: the median radius of the disk that blurs it, and the
-largest displacement of a corner by its similarity.
-"""
-
+MAX_IMAGES = 100_000
 LIBRARIES = ("numpy", "opencv-python", "torch", "scikit-image", "lpips", "ptlflow", "imagecodecs")
 
 
-@dataclass(frozen=True)
-class Method:
-    """What made the predictions; only the name is needed to score them.
+class DatasetBlock(TypedDict, total=False):
+    """What was scored.
 
-    Attributes:
-        name: In the tables.
-        paper: Where it is described.
-        code: Where its code is.
-        params_m: Millions of parameters.
-        macs_g: Billions (1e9) of multiply-accumulate operations for an image of `size`.
-        runtime_s: Seconds for an image of `size` on `device`.
-        training_data: What it was trained on.
-        selection_on_test: Whether the test images chose anything (checkpoint, settings): yes, no or unknown.
-        licence: Of code and weights.
-        device: What `runtime_s` was measured on.
-        size: WIDTHxHEIGHT that `runtime_s` and `macs_g` are for.
-        extra_data: What it was trained on besides the dataset's own training split.
+    `sha256` is the digest of the split's names and images, `excluded` the name and the reason of pairs that could not
+    be anchored and were left out, `anchors_sha256` the digest of the truths under anchored protocols.
     """
 
-    name: str
-    paper: str = ""
-    code: str = ""
-    params_m: float | None = None
-    macs_g: float | None = None
-    runtime_s: float | None = None
-    training_data: str = ""
-    selection_on_test: str = "unknown"
-    licence: str = ""
-    device: str = ""
-    size: str = ""
-    extra_data: str = ""
+    __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
 
-    def __post_init__(self) -> None:
-        if not self.name.strip():
-            raise ValueError("a method needs a name")
-        if self.selection_on_test not in ("yes", "no", "unknown"):
-            raise ValueError(f"selection_on_test must be yes, no or unknown, not {self.selection_on_test!r}")
+    name: Required[Line]
+    split: Required[Line]
+    n_images: int
+    sha256: Required[Line]
+    dataset_json_sha256: str
+    excluded: TextTable
+    anchors_sha256: Line
+
+
+class ProtocolBlock(TypedDict):
+    """Every field of a protocol, with the digest of them all under `sha256`."""
+
+    __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
+
+    id: NotRequired[Line]
+    flow: NotRequired[TextTable | None]
+    sha256: Line
 
 
 @dataclass(frozen=True)
@@ -78,12 +77,11 @@ class Results:
 
     Attributes:
         method: Who.
-        dataset: name, sha256 (content of the scored split), split, n_images, `excluded` (name to reason of pairs that
-            could not be anchored and were left out), and under anchored protocols `anchors_sha256`.
-        protocol: Every field of the protocol, with its sha256 under `sha256`.
-        images: One dict an image: name, the metrics (None where not measured), sha256 of the files scored; under
-            anchored protocols the diagnostics, the blur image's own, and `flags`, the reasons to distrust the row;
-            `CONDITIONS`, which files of older versions lack.
+        dataset: What was scored.
+        protocol: Every field of the protocol.
+        images: One mapping an image, as in the file: name, the metrics (None where not measured), sha256 of the files
+            scored; under anchored protocols the diagnostics, the blur image's own, and `flags`, the reasons to distrust
+            the row; `CONDITIONS`, which files of older versions lack.
         status: `measured`; `partial` where predictions were missing; `flagged` where the means are to be distrusted.
         flags: Why it is flagged.
         missing: Names without a prediction.
@@ -94,93 +92,65 @@ class Results:
     """
 
     method: Method
-    dataset: dict[str, Any]
-    protocol: dict[str, Any]
-    images: Sequence[dict[str, Any]]
-    status: str = "measured"
-    flags: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
-    why_empty: dict[str, str] = field(default_factory=dict)
-    weights: dict[str, str] = field(default_factory=dict)
+    dataset: DatasetBlock
+    protocol: ProtocolBlock
+    images: SkipValidation[Sequence[Row]]
+    status: Literal["measured", "partial", "flagged"] = "measured"
+    flags: Texts = ()
+    missing: Texts = ()
+    why_empty: TextTable = field(default_factory=dict)
+    weights: TextTable = field(default_factory=dict)
     configuration: dict[str, Any] = field(default_factory=dict)
-    environment: dict[str, str] = field(default_factory=dict)
+    environment: TextTable = field(default_factory=dict)
 
-    def summary(self) -> dict[str, float | None]:
-        """Return the mean of each metric, and of the diagnostics where there are any; None where an image lacks it."""
-        return means(self.images)
+    @cached_property
+    def rows(self) -> pd.DataFrame:
+        """One row an image, as in the CSV: name, metrics, diagnostics, flags, conditions; NaN where not measured."""
+        import pandas as pd
+
+        first = self.images[0] if self.images else {}
+        more = [column for column in ("flags", *CONDITIONS) if column in first]
+        rows = pd.DataFrame.from_records(self.images, columns=["name", *columns(self.images), *more])
+        rows = rows.astype({column: float for column in rows if column not in ("name", "flags", "place")})
+        if "flags" in rows:
+            rows["flags"] = rows["flags"].str.join("; ")
+        return rows
+
+    @cached_property
+    def summary(self) -> pd.Series[float]:
+        """Mean over the images of each metric and diagnostic; NaN where an image lacks it."""
+        import pandas as pd
+
+        return pd.Series({name: mean(self.rows[name].tolist()) for name in columns(self.images)}, dtype=float)
+
+    def save(self, path: str | Path) -> Path:
+        """Write PATH and the CSV beside it; return the CSV's path. Each appears whole or not at all.
+
+        Raises:
+            UserError: They cannot be written.
+        """
+        path = Path(path)
+        content = {"schema": SCHEMA, **{f.name: getattr(self, f.name) for f in fields(self) if f.name != "images"}}
+        content |= {"method": asdict(self.method), "summary": {k: _in_json(v) for k, v in self.summary.items()}}
+        content["images"] = [{k: _in_json(v) for k, v in row.items()} for row in self.images]
+        table = path.with_suffix(".csv")
+        write_text(table, self.rows.to_csv(index=False, float_format="%.6f", lineterminator="\n"))
+        write_text(path, json_text({key: content[key] for key in ORDER}))
+        return table
 
 
-def columns(rows: Sequence[dict[str, Any]]) -> tuple[str, ...]:
-    """Return the columns that are averaged: the metrics, then those diagnostics that rows have; no `CONDITIONS`."""
-    return (*METRICS, *(name for name in (*DIAGNOSTICS, *BLUR_COLUMNS) if rows and name in rows[0]))
+ORDER = (
+    "schema", "method", "dataset", "protocol", "status", "flags", "missing", "summary", "why_empty", "weights",
+    "configuration", "environment", "images",
+)  # fmt: skip
+"""Keys of the file."""
 
-
-def means(rows: Sequence[dict[str, Any]]) -> dict[str, float | None]:
-    """Return the mean over images of every column."""
-    values: dict[str, list[float | None]] = {name: [] for name in columns(rows)}
-    for row in rows:
-        for name, column in values.items():
-            column.append(row[name])
-    return {name: mean(column) for name, column in values.items()}
-
-
-def mean(values: Sequence[float | None]) -> float | None:
-    """Return the arithmetic mean, exactly summed; None for no values or where one is missing.
-
-    >>> mean([1.0, 2.0]), mean([1.0, None]), mean([])
-    (1.5, None, None)
-    """
-    present = [v for v in values if v is not None]
-    if not values or len(present) < len(values):
-        return None
-    return math.fsum(present) / len(present) if all(map(math.isfinite, present)) else sum(present) / len(present)
-
-
-def protocol_block(protocol: Protocol) -> dict[str, Any]:
-    """Return a protocol whole, with its digest."""
-    return {**asdict(protocol), "sha256": protocol.sha256}
-
-
-def environment() -> dict[str, str]:
-    """Return the versions a score may depend on."""
-    found = {"sdd-bench": __version__, "python": platform.python_version(), "platform": platform.machine()}
-    for library in LIBRARIES:
-        try:
-            found[library] = metadata.version(library)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+_RESULTS = TypeAdapter(Results)
 
 
 def write_results(results: Results, path: Path) -> Path:
-    """Write PATH and the CSV beside it; return the CSV's path. Each appears whole or not at all."""
-    rows = results.images
-    summary = results.summary()
-    content = {
-        "schema": SCHEMA,
-        "method": asdict(results.method),
-        "dataset": results.dataset,
-        "protocol": results.protocol,
-        "status": results.status,
-        "flags": list(results.flags),
-        "missing": list(results.missing),
-        "summary": {k: _jsonable(v) for k, v in summary.items()},
-        "why_empty": results.why_empty,
-        "weights": results.weights,
-        "configuration": results.configuration,
-        "environment": results.environment,
-        "images": [{k: _jsonable(v) for k, v in row.items()} for row in rows],
-    }
-    table, names = path.with_suffix(".csv"), columns(rows)
-    flagged = ("flags",) if rows and "flags" in rows[0] else ()
-    shown = tuple(c for c in CONDITIONS if rows and c in rows[0])
-    lines = (
-        [r["name"], *(_cell(r[c]) for c in names), *("; ".join(r[f]) for f in flagged), *(_cell(r[c]) for c in shown)]
-        for r in rows
-    )
-    write_text(table, csv_text(("name", *names, *flagged, *shown), lines))
-    write_text(path, json_text(content))
-    return table
+    """Write results as `Results.save` does."""
+    return results.save(path)
 
 
 def read_results(path: Path) -> Results:
@@ -196,40 +166,56 @@ def read_results(path: Path) -> Results:
         found = content.get("schema") if isinstance(content, dict) else None
         raise UserError(f"{path}: not a results file of schema {SCHEMA} (schema {shown(found)})")
     try:
-        check_blocks(content)
+        lacking = [key for key in ORDER if key not in (*content, "flags", "summary")]
+        if lacking:
+            raise ValueError(f"{lacking[0]} is missing")
         rows = content["images"]
-        if not isinstance(rows, list) or not rows or len(rows) > MAX_IMAGES:
+        if not isinstance(rows, list) or not 0 < len(rows) <= MAX_IMAGES:
             count = f"{len(rows):,} images" if isinstance(rows, list) else shown(rows)
             raise ValueError(f"images: {count}, expected a list of 1 to {MAX_IMAGES:,}")
-        names = columns(rows[:1] if isinstance(rows[0], dict) else [])
-        images = tuple(read_row(row, number, names, CONDITIONS) for number, row in enumerate(rows, 1))
-        check_rows(images)
-        results = Results(
-            Method(**content["method"]),
-            content["dataset"],
-            content["protocol"],
-            images,
-            content["status"],
-            tuple(content.get("flags", ())),
-            tuple(content["missing"]),
-            content["why_empty"],
-            content["weights"],
-            content["configuration"],
-            content["environment"],
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        reason = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {short(str(error), 160)}"
-        raise UserError(f"{path}: damaged results file ({reason})") from None
-    fault = summary_fault(content.get("summary"), results.summary())
+        results = _RESULTS.validate_python({**content, "images": check_rows(rows)})
+        results = replace(results, dataset=content["dataset"], protocol=content["protocol"])  # in the file's order
+    except ValueError as error:
+        words = fault_line(error) if isinstance(error, ValidationError) else error
+        raise UserError(f"{path}: damaged results file ({words})") from None
+    fault = _summary_fault(content.get("summary"), results)
     if fault:
         raise UserError(f"{path}: {fault}")
     return results
 
 
-def _jsonable(value: Any) -> Any:
-    """Return a value JSON can hold: an infinite PSNR (identical images) becomes the string `inf`."""
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+def protocol_block(protocol: Protocol) -> ProtocolBlock:
+    """Return a protocol whole, with its digest."""
+    return cast(ProtocolBlock, {**asdict(protocol), "sha256": protocol.sha256})
 
 
-def _cell(value: float | str | None) -> str:
-    return "" if value is None else value if isinstance(value, str) else f"{value:.6f}"
+def environment() -> dict[str, str]:
+    """Return the versions a score may depend on."""
+    found = {"sdd-bench": __version__, "python": platform.python_version(), "platform": platform.machine()}
+    for library in LIBRARIES:
+        try:
+            found[library] = metadata.version(library)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _summary_fault(summary: object, results: Results) -> str:
+    """Return in which mean a summary is not that of the rows, with both numbers; nothing where it is in none."""
+    if not isinstance(summary, dict):
+        return f"summary is {shown(summary)}, expected a table"
+    for metric, mean_of_rows in results.summary.items():
+        written, expected = summary.get(metric), None if math.isnan(mean_of_rows) else mean_of_rows
+        if isinstance(written, int) and not isinstance(written, bool):
+            written = float(written)
+        if not same(math.inf if written == "inf" else written, expected):
+            words = written if written == "inf" else in_words(written)
+            return f"the mean {metric} is {words}, that of its rows {in_words(expected)}"
+    return ""
+
+
+def _in_json(value: object) -> object:
+    """Return a value that JSON can hold: NaN is null, an infinite PSNR (of identical images) the text `inf`."""
+    if not isinstance(value, float) or math.isfinite(value):
+        return value
+    return None if math.isnan(value) else str(value)

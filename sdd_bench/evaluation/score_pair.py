@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sdd_bench.datasets.manifest import Pair
 from sdd_bench.errors import UserError
+from sdd_bench.evaluation.anchor_record import FoundAnchor
 from sdd_bench.evaluation.anchors import StoredTruth, read_truth
 from sdd_bench.evaluation.diagnostics import (
     block_displacement,
@@ -22,6 +22,7 @@ from sdd_bench.evaluation.diagnostics import (
     why_flagged,
 )
 from sdd_bench.evaluation.protocol import Distance, Protocol, score, truth_for
+from sdd_bench.evaluation.rows import Row
 from sdd_bench.io.files import file_sha256
 from sdd_bench.io.images import read_image, to_pixels, write_png
 from sdd_bench.metrics.lpips import Perceptual, load_perceptual
@@ -52,9 +53,19 @@ class ScoreTask:
     device: str
     grey: str
     anchors: Path | None = None
-    record: dict[str, Any] | None = None
+    record: FoundAnchor | None = None
     diagnostics: bool = True
     save_warped: Path | None = None
+
+
+class ScoredPair(TypedDict):
+    """The rows of a pair, one a protocol id, and the sha256 of the files that were scored."""
+
+    name: str
+    rows: dict[str, Row]
+    restored_sha256: str
+    blur_sha256: str
+    sharp_sha256: str
 
 
 @lru_cache(maxsize=1)
@@ -63,8 +74,8 @@ def perceptual(net: str, trunk: Path | None, device: str) -> Perceptual:
     return load_perceptual(net, trunk, device)
 
 
-def score_pair(task: ScoreTask) -> dict[str, Any]:
-    """Return name and hashes of a pair, and under `rows` one row a protocol id.
+def score_pair(task: ScoreTask) -> ScoredPair:
+    """Return the rows of a pair and the hashes of its files.
 
     Raises:
         UserError: Files that cannot be read or do not fit together.
@@ -95,17 +106,17 @@ def score_pair(task: ScoreTask) -> dict[str, Any]:
         "name": task.pair.name,
         "rows": rows,
         "restored_sha256": file_sha256(task.restored),
-        "blur_sha256": task.record["blur_sha256"] if task.record else file_sha256(task.pair.blur),
-        "sharp_sha256": task.record["sharp_sha256"] if task.record else file_sha256(task.pair.sharp),
+        "blur_sha256": task.record.blur_sha256 if task.record else file_sha256(task.pair.blur),
+        "sharp_sha256": task.record.sharp_sha256 if task.record else file_sha256(task.pair.sharp),
     }
 
 
-def _plain_row(restored: Image, sharp: Image, protocol: Protocol, task: ScoreTask) -> tuple[dict[str, Any], Image]:
+def _plain_row(restored: Image, sharp: Image, protocol: Protocol, task: ScoreTask) -> tuple[Row, Image]:
     """Return the row of a protocol without anchor, and the truth."""
     restored, sharp = _cropped(restored, sharp, protocol)
     flow: FlowEstimator | None = load_flow(task.flow, task.device) if protocol.uses_flow else None
     truth = truth_for(restored, sharp, protocol, flow)
-    return _jsonable(score(restored, truth, task.metrics, _distance(protocol, task))), truth
+    return dict(score(restored, truth, task.metrics, _distance(protocol, task))), truth
 
 
 class _Anchored:
@@ -116,7 +127,7 @@ class _Anchored:
         self.whole = restored
         self.flow: NDArray[np.floating] | None = None
 
-    def row(self, protocol: Protocol) -> tuple[dict[str, Any], Image]:
+    def row(self, protocol: Protocol) -> tuple[Row, Image]:
         """Return the row of an anchored protocol, with its diagnostics where asked for, and the truth."""
         restored, truth = _cropped(self.whole, self.stored.truth, protocol)
         mask = np.ascontiguousarray(self.stored.mask[: truth.shape[0], : truth.shape[1]])
@@ -130,13 +141,13 @@ class _Anchored:
             blocks = block_displacement(self.flow, truth, mask)
             moved = residual_similarity(blocks, truth.shape[1], truth.shape[0])
             target = np.clip(remapped(truth, moved.flow(truth.shape[1], truth.shape[0])), 0, 1)
-        row: dict[str, Any] = dict(score(restored, target, self.task.metrics, _distance(protocol, self.task), mask))
-        row["coverage"] = float(mask.mean())
-        if self.task.diagnostics:
-            row |= diagnose(restored, truth, mask, self.flow)
-            row |= {f"blur_{key}": value for key, value in self.stored.blur.items()}
-            row["flags"] = why_flagged(row)
-        return _jsonable(row), target
+        scores = score(restored, target, self.task.metrics, _distance(protocol, self.task), mask)
+        scores["coverage"] = float(mask.mean())
+        if not self.task.diagnostics:
+            return dict(scores), target
+        scores |= diagnose(restored, truth, mask, self.flow)
+        scores |= {f"blur_{key}": value for key, value in self.stored.blur.items()}
+        return {**scores, "flags": why_flagged(scores)}, target
 
 
 def _cropped(restored: Image, reference: Image, protocol: Protocol) -> tuple[Image, Image]:
@@ -151,8 +162,3 @@ def _distance(protocol: Protocol, task: ScoreTask) -> Distance | None:
     if "lpips" not in task.metrics:
         return None
     return perceptual(protocol.lpips["net"], task.lpips_trunk, task.device).distance
-
-
-def _jsonable(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a row that the journal can hold: JSON has no infinity."""
-    return {k: "inf" if isinstance(v, float) and math.isinf(v) else v for k, v in row.items()}

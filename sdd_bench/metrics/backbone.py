@@ -1,6 +1,6 @@
-"""Where the weights of LPIPS's trunk are found, and how they are read without running what is in the file.
+"""Where the weights of LPIPS's backbone are found, and how they are read without running what is in the file.
 
-The trunk is torchvision's ImageNet network: looked for in the file given, the file the environment names, torch's
+The backbone is torchvision's ImageNet network: looked for in the file given, the file the environment names, torch's
 cache, and at last by torchvision's own download.
 """
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 TRUNK_VARIABLE = "SDD_BENCH_LPIPS_TRUNK"
 TRUNK_FILES = {"alex": "alexnet-owt-7be5be79.pth", "squeeze": "squeezenet1_1-b8a52dc0.pth"}
-"""What torchvision calls the weights of each trunk; other builds differ in what follows the first hyphen."""
+"""What torchvision calls the weights of each backbone; other builds differ in what follows the first hyphen."""
 
 DOWNLOAD_TIMEOUT_S = 10.0
 UNREADABLE = (OSError, EOFError, RuntimeError, ValueError, LookupError, TypeError, AttributeError, pickle.PickleError)
@@ -32,7 +32,7 @@ UNREADABLE = (OSError, EOFError, RuntimeError, ValueError, LookupError, TypeErro
 
 
 def find_trunk(net: str, trunk: Path | None = None) -> Path | None:
-    """Return the trunk file that is on this machine, None where there is none; nothing is downloaded.
+    """Return the backbone file that is on this machine, None where there is none; nothing is downloaded.
 
     Args:
         net: A key of `TRUNK_FILES`.
@@ -48,7 +48,7 @@ def find_trunk(net: str, trunk: Path | None = None) -> Path | None:
     for path, origin in ((trunk, "--lpips-trunk"), (Path(named) if named else None, TRUNK_VARIABLE)):
         if path is not None:
             if not path.is_file():
-                raise UserError(f"{path}: no such file, expected the LPIPS trunk that {origin} names")
+                raise UserError(f"{path}: no such file, expected the LPIPS backbone that {origin} names")
             return path
     return min(cache_folder().glob(TRUNK_FILES[net].split("-")[0] + "-*.pth"), default=None)
 
@@ -85,16 +85,16 @@ def download_trunk(net: str, allowed: bool) -> Path:
         finally:
             socket.setdefaulttimeout(timeout)
     raise UserError(
-        f"LPIPS-{net}: the trunk's weights {TRUNK_FILES[net]}: {reason}; give the file with --lpips-trunk FILE or "
+        f"LPIPS-{net}: the backbone's weights {TRUNK_FILES[net]}: {reason}; give the file with --lpips-trunk FILE or "
         f"{TRUNK_VARIABLE}=FILE, or put it into torch's cache: {place}"
     )
 
 
 def read_trunk(path: Path, net: str) -> dict[str, torch.Tensor]:
-    """Return the tensors of a trunk file under the numbers of torchvision's `features`, as `3.weight`.
+    """Return the tensors of a backbone file under the numbers of torchvision's `features`, as `3.weight`.
 
     Raises:
-        UserError: Not a file of tensors alone (nothing in it is run), or another net's trunk.
+        UserError: Not a file of tensors alone (nothing in it is run), or another net's backbone.
     """
     import torch
 
@@ -106,18 +106,18 @@ def read_trunk(path: Path, net: str) -> dict[str, torch.Tensor]:
     except UNREADABLE as error:
         raise UserError(
             f"{path}: not a torch file that holds tensors only ({type(error).__name__}), "
-            f"expected the state dict of the trunk of LPIPS-{net}"
+            f"expected the state dict of the backbone of LPIPS-{net}"
         ) from None
     if not isinstance(content, Mapping) or not all(isinstance(v, torch.Tensor) for v in content.values()):
-        raise UserError(f"{path}: holds no state dict (names to tensors), expected that of the trunk of LPIPS-{net}")
+        raise UserError(f"{path}: holds no state dict (names to tensors), expected that of the backbone of LPIPS-{net}")
     if not all(v.layout == torch.strided and bool(torch.isfinite(v).all()) for v in content.values()):
-        raise UserError(f"{path}: holds numbers that are not finite, expected the trunk of LPIPS-{net}")
+        raise UserError(f"{path}: holds numbers that are not finite, expected the backbone of LPIPS-{net}")
     names = [str(key) for key in content]
     if any(name.startswith("features.") for name in names):
         content = {str(k).removeprefix("features."): v for k, v in content.items() if str(k).startswith("features.")}
     other = _net_of(content)
     if other not in (None, net):
-        raise UserError(f"{path}: the trunk of LPIPS-{other}, expected that of LPIPS-{net}")
+        raise UserError(f"{path}: the backbone of LPIPS-{other}, expected that of LPIPS-{net}")
     return dict(content)
 
 
@@ -140,7 +140,7 @@ def refuse_compressed(path: Path) -> None:
 
 
 def _net_of(weights: Mapping[str, torch.Tensor]) -> str | None:
-    """Return which trunk a state dict looks like, None if like none."""
+    """Return which backbone a state dict looks like, None if like none."""
     first = weights.get("0.weight")
     if "3.squeeze.weight" in weights:
         return "squeeze"

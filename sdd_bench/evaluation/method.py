@@ -1,0 +1,69 @@
+"""What made the predictions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+
+from sdd_bench.evaluation.rows import Line, fault_line
+from sdd_bench.io.text import shown
+
+Amount = Annotated[float | None, Field(strict=True, ge=0, allow_inf_nan=False)]
+
+
+@dataclass(frozen=True)
+class Method:
+    """What made the predictions; only the name is needed to score them.
+
+    Attributes:
+        name: In the tables.
+        paper: Where it is described.
+        code: Where its code is.
+        params_m: Millions of parameters.
+        macs_g: Billions (1e9) of multiply-accumulate operations for an image of `size`.
+        runtime_s: Seconds for an image of `size` on `device`.
+        training_data: What it was trained on.
+        selection_on_test: Whether the test images chose anything (checkpoint, settings): yes, no or unknown.
+        licence: Of code and weights.
+        device: What `runtime_s` was measured on.
+        size: WIDTHxHEIGHT that `runtime_s` and `macs_g` are for.
+        extra_data: What it was trained on besides the dataset's own training split.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    name: Line
+    paper: Line = ""
+    code: Line = ""
+    params_m: Amount = None
+    macs_g: Amount = None
+    runtime_s: Amount = None
+    training_data: Line = ""
+    selection_on_test: Line = "unknown"
+    licence: Line = ""
+    device: Line = ""
+    size: Line = ""
+    extra_data: Line = ""
+
+    def __post_init__(self) -> None:
+        if not self.name.strip():
+            raise ValueError("a method needs a name")
+        if self.selection_on_test not in ("yes", "no", "unknown"):
+            raise ValueError(f"selection_on_test must be yes, no or unknown, not {shown(self.selection_on_test)}")
+
+
+_METHOD = TypeAdapter(Method)
+
+
+def method_of(value: object) -> Method:
+    """Return the method that a table of JSON describes.
+
+    Raises:
+        ValueError: No table, an unknown key, a number that is none or negative, or something else than a line of text.
+    """
+    try:
+        return _METHOD.validate_python(value)
+    except ValidationError as error:
+        raise ValueError(f"method: {fault_line(error)}") from None

@@ -1,0 +1,181 @@
+"""The row of an image in results: its columns, what each of them can hold, and the mean of a column."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Any, NotRequired
+
+from pydantic import BeforeValidator, ConfigDict, Field, PlainValidator, StringConstraints, TypeAdapter, ValidationError
+from pydantic import with_config as configured
+from typing_extensions import TypedDict
+
+from sdd_bench.evaluation.diagnostics import BLUR_COLUMNS
+from sdd_bench.evaluation.diagnostics import COLUMNS as DIAGNOSTICS
+from sdd_bench.io.text import short, shown
+from sdd_bench.metrics.table import METRICS
+
+Cell = float | str | list[str] | None
+Row = dict[str, Cell]
+"""Column to value; None where a number was not measured."""
+
+CONDITIONS = ("place", "blur_radius_px", "misalignment_px")
+"""Columns of an image's row that say what it shows, the same for every method; they are no metrics and not averaged.
+
+`place`: `indoor`, `outdoor` or empty. The others as the analyser measured them for the pair's anchor, whatever the
+protocol, over the whole frame; None for a pair without anchor: the median radius of the disk that blurs it, and the
+largest displacement of a corner by its similarity.
+"""
+
+TOLERANCE = 1e-6
+"""Numbers of results that differ by no more than this are the same."""
+
+ROUNDING = 1e-9
+"""By which the arithmetic of a metric may pass its range."""
+
+RANGES: dict[str, tuple[float, float]] = {
+    **{name: (metric.lowest, metric.highest) for name, metric in METRICS.items()},
+    "gdi50_px": (0.0, 1e6), "gdi95_px": (0.0, 1e6), "forgiveness_db": (-1e3, 1e3), "coverage": (0.0, 1.0),
+    "blur_psnr_db": (0.0, math.inf), "blur_gdi50_px": (0.0, 1e6), "blur_gdi95_px": (0.0, 1e6),
+    "blur_forgiveness_db": (-1e3, 1e3), "blur_radius_px": (0.0, 1e6), "misalignment_px": (0.0, 1e6),
+}  # fmt: skip
+"""Column to the least and the greatest value that it can have; only a PSNR, of identical images, is infinite."""
+
+EXPECTED = {
+    "string_type": "text", "string_pattern_mismatch": "a line of text", "float_type": "a number",
+    "dict_type": "a table", "dataclass_type": "a table", "unexpected_keyword_argument": "no such key",
+}  # fmt: skip
+"""Kind of pydantic's errors to what was expected, where its own words are not plain."""
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    """Return a list of texts as a tuple; one check for all of them, so that a million of wrong ones is one fault."""
+    if not isinstance(value, list | tuple) or not all(isinstance(part, str) for part in value):
+        raise ValueError(f"found {shown(value)}, expected a list of texts")
+    return tuple(value)
+
+
+def _text_table(value: object) -> dict[str, str]:
+    if not isinstance(value, dict) or not all(isinstance(part, str) for part in value.values()):
+        raise ValueError(f"found {shown(value)}, expected a table of texts")
+    return value
+
+
+Line = Annotated[str, StringConstraints(pattern=r"^[^\t\n\r]*$")]
+Texts = Annotated[tuple[str, ...], PlainValidator(_texts)]
+TextTable = Annotated[dict[str, str], PlainValidator(_text_table)]
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+
+
+def _number_in(low: float, high: float) -> object:
+    """Return the type of a column: a number within its range or None; `inf`, which JSON lacks, is read as a text."""
+    number = Annotated[float | None, Field(strict=True, ge=low - ROUNDING, le=high + ROUNDING)]
+    if high < math.inf:
+        return number
+    return Annotated[number, BeforeValidator(lambda value: math.inf if value == "inf" else value)]
+
+
+_ROW = TypeAdapter[Row](
+    configured(ConfigDict(extra="allow"))(
+        TypedDict(  # type: ignore[operator]  # the columns are those of METRICS, other packages' included
+            "_ROW",
+            {
+                "name": Annotated[str, StringConstraints(pattern=r"^[^\t\n\r]*[^\s][^\t\n\r]*$")],
+                **{
+                    column: _number_in(*ends) if column in METRICS else NotRequired[_number_in(*ends)]
+                    for column, ends in RANGES.items()
+                },
+                "flags": NotRequired[Annotated[list[str], PlainValidator(lambda value: list(_texts(value)))]],
+                **dict.fromkeys(("place", "restored_sha256", "blur_sha256", "sharp_sha256"), NotRequired[str]),
+            },
+        )
+    )
+)
+
+
+def check_rows(rows: Iterable[Any]) -> tuple[Row, ...]:
+    """Return rows as JSON has them, checked, with their numbers as floats.
+
+    Raises:
+        ValueError: A row is no table, lacks a column that the first has, or holds what cannot be; two rows are of one
+            image. The message names the image and the column.
+    """
+    found: list[Row] = []
+    names: set[object] = set()
+    needed: set[str] = set()
+    for number, row in enumerate(rows, 1):
+        try:
+            checked = _ROW.validate_python(row)
+        except ValidationError as error:
+            raise ValueError(_row_fault(error, row, number)) from None
+        name = checked["name"]
+        found.append({**row, **checked})  # in the order of the file
+        if name in names:
+            raise ValueError(f"image {shown(name)} stands twice")
+        names.add(name)
+        needed = needed or set(columns(found))
+        if not needed <= row.keys():
+            raise ValueError(f"image {shown(name)}: {min(needed - row.keys())} is missing")
+    return tuple(found)
+
+
+def _row_fault(error: ValidationError, row: object, number: int) -> str:
+    """Return what is wrong with a row, naming the image by its name if it has one."""
+    fault = error.errors(include_url=False)[0]
+    if not isinstance(row, dict):
+        return f"image {number} is {shown(row)}, expected a table"
+    column = fault["loc"][0]
+    if column == "name":
+        return f"image {number}: {fault_line(error).replace('expected text', 'expected a line of text')}"
+    if column in RANGES and column in row:
+        low, high = RANGES[str(column)]
+        expected = f"{low:g} or more" if high >= 1e6 else f"{low:g} to {high:g}"
+        return f"image {shown(row['name'])}: {column} is {shown(row[column])}, expected {expected}"
+    return f"image {shown(row['name'])}: {fault_line(error)}"
+
+
+def fault_line(error: ValidationError) -> str:
+    """Return the first thing that pydantic found wrong, on one line: where, what was found, what was expected."""
+    fault = error.errors(include_url=False)[0]
+    where, kind = " ".join(short(str(part)) for part in fault["loc"]), fault["type"]
+    if kind == "missing":
+        return f"{where} is missing"
+    if kind == "value_error":
+        return f"{where}: {fault['msg'].removeprefix('Value error, ')}"
+    expected = EXPECTED.get(kind) or fault["msg"].removeprefix("Input should be ").replace(
+        "greater than or equal to", "at least"
+    )
+    return f"{where} is {shown(fault['input'])}, expected {expected}"
+
+
+def columns(rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Return the columns that are averaged: the metrics, then those diagnostics that rows have; no `CONDITIONS`."""
+    return (*METRICS, *(name for name in (*DIAGNOSTICS, *BLUR_COLUMNS) if rows and name in rows[0]))
+
+
+def mean(values: Sequence[float]) -> float:
+    """Return the arithmetic mean, exactly summed; NaN for no values or where one is NaN.
+
+    >>> mean([1.0, 2.0]), mean([1.0, math.inf]), mean([1.0, math.nan]), mean([])
+    (1.5, inf, nan, nan)
+    """
+    try:
+        return math.fsum(values) / len(values) if len(values) else math.nan
+    except OverflowError:
+        return math.inf
+
+
+def same(a: object, b: object) -> bool:
+    """Return whether two values are equal, numbers within `TOLERANCE`; what is not a number equals nothing.
+
+    >>> same(1.0, 1.0000005), same(1.0, 1.001), same(float("inf"), float("inf")), same(None, 0.0)
+    (True, False, True, False)
+    """
+    if isinstance(a, float) and isinstance(b, float):
+        return math.isclose(a, b, rel_tol=0, abs_tol=TOLERANCE)
+    return a == b
+
+
+def in_words(value: object) -> str:
+    """Return a value for a message, numbers with nine digits."""
+    return f"{value:.9g}" if isinstance(value, float) else shown(value)
