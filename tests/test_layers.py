@@ -16,7 +16,7 @@ PACKAGES = ("sdd_bench", "capture", "leaderboard", "jdrl_baseline")
 FLOORS = (
     {"errors", "version", "extensions", "io", "jobs"},
     {"registration", "metrics", "datasets", "synthesis", "evaluation", "report"},
-    {"", "api", "cli", "commands", "capture", "leaderboard", "jdrl_baseline"},
+    {"", "api", "torch", "cli", "commands", "capture", "leaderboard", "jdrl_baseline"},
 )
 """Foundations, subjects, and what people use; from the ground up. Names without a package lie in sdd_bench."""
 
