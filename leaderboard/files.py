@@ -14,6 +14,7 @@ from leaderboard.reported import add_reported, reported_rows
 from leaderboard.table import Board, Row, build_board, differences, leaderboard_csv, pairwise_csv
 from sdd_bench.evaluation.protocol import DEFAULT_PROTOCOL
 from sdd_bench.io.files import write_text
+from sdd_bench.jobs.outputs import Output
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,37 @@ def write_boards(entries: Sequence[Entry], out: Path, shown: Shown, *, by_protoc
     Raises:
         UserError: See `check_comparable`, `build_board`, `differences` and `group_rows`.
     """
+    tables = [(name, _build(part, shown)) for name, part in tables_of(entries, out, by_protocol=by_protocol)]
+    for name, (board, reported, against, groups) in tables:
+        yield Written(board, reported, against, groups, _write(name, board, reported, groups))
+
+
+def board_outputs(tables: Sequence[tuple[Path, Sequence[Entry]]], shown: Shown) -> list[Output]:
+    """Return the files of tables as outputs, one a table: of the same request whatever methods are in it.
+
+    Args:
+        tables: From `tables_of`.
+        shown: As for `write_boards`.
+    """
+    outputs = []
+    for name, part in tables:
+        table = part[0].table
+        request = {
+            "leaderboard of": table.dataset,
+            "split": table.split,
+            "protocol": table.protocol,
+            "content of the dataset": table.dataset_sha256,
+        }
+        outputs.append(Output(request, _files(name, shown.by)))
+    return outputs
+
+
+def tables_of(entries: Sequence[Entry], out: Path, *, by_protocol: bool) -> list[tuple[Path, list[Entry]]]:
+    """Return the CSV of each table and its entries, the ranking protocol's first; arguments as for `write_boards`.
+
+    Raises:
+        UserError: See `check_comparable`.
+    """
     parts: dict[str, list[Entry]] = {}
     for entry in entries:
         parts.setdefault(entry.table.protocol if by_protocol else "", []).append(entry)
@@ -67,9 +99,14 @@ def write_boards(entries: Sequence[Entry], out: Path, shown: Shown, *, by_protoc
     for protocol in sorted(parts, key=lambda name: (name != DEFAULT_PROTOCOL, name)):
         plain = len(parts) == 1 or protocol == DEFAULT_PROTOCOL
         name = out if plain else out.with_name(f"{out.stem}.{protocol.replace('/', '-')}.csv")
-        tables.append((name, _build(parts[protocol], shown)))
-    for name, (board, reported, against, groups) in tables:
-        yield Written(board, reported, against, groups, _write(name, board, reported, groups))
+        tables.append((name, parts[protocol]))
+    return tables
+
+
+def _files(out: Path, by: Sequence[str]) -> tuple[Path, ...]:
+    """Return the files of a table, its CSV first."""
+    beside = (f"{out.stem}-pairwise.csv", *(f"{out.stem}-by-{name}.csv" for name in by))
+    return (out, out.with_suffix(".md"), out.with_suffix(".tex"), *map(out.with_name, beside))
 
 
 def _build(
@@ -83,13 +120,13 @@ def _build(
 
 
 def _write(out: Path, board: Board, reported: Sequence[Row], groups: dict[str, list[Row]]) -> tuple[Path, ...]:
-    texts = {
-        out: leaderboard_csv([*board.rows, *reported]),
-        out.with_suffix(".md"): markdown(board, reported),
-        out.with_suffix(".tex"): latex(board),
-        out.with_name(f"{out.stem}-pairwise.csv"): pairwise_csv(board.pairs),
-        **{out.with_name(f"{out.stem}-by-{name}.csv"): groups_csv(rows) for name, rows in groups.items()},
-    }
-    for path, text in texts.items():
+    files = _files(out, tuple(groups))
+    texts = (
+        leaderboard_csv([*board.rows, *reported]),
+        markdown(board, reported),
+        latex(board),
+        pairwise_csv(board.pairs),
+    )
+    for path, text in zip(files, (*texts, *map(groups_csv, groups.values())), strict=True):
         write_text(path, text)
-    return tuple(texts)
+    return files

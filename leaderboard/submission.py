@@ -168,7 +168,7 @@ def write_entry(
     if run.is_finished:
         found = [read_results(path) for path in results_of(out)]
         if codabench:
-            write_text(out / SCORES, json_text(codabench_scores(ranking(found))))
+            _write_scores(out / SCORES, found)
         return []
     with run.claimed():
         found = _score(evaluation, run, {protocol: out / RESULTS / name for protocol, name in names.items()}, jobs)
@@ -178,7 +178,7 @@ def write_entry(
                 [f"{name}: changed while it was scored" for name in changed], str(evaluation.predictions)
             )
         if codabench:
-            write_text(out / SCORES, json_text(codabench_scores(ranking(found))))
+            _write_scores(out / SCORES, found)
         write_bytes(out / META, content)
         text = json_text({**_manifest(out, found, names, predictions), "request": request})
         write_text(out / ENTRY, text)
@@ -196,6 +196,18 @@ def codabench_scores(results: Results) -> dict[str, float | int]:
     means = {name: value for name, value in results.summary().items() if name in METRICS}
     numbers = {name: value for name, value in means.items() if value is not None and math.isfinite(value)}
     return {**numbers, "n_images": len(results.images)}
+
+
+def _write_scores(path: Path, found: Sequence[Results]) -> None:
+    """Write the flat numbers, which follow from the results.
+
+    Raises:
+        UserError: A file with other numbers is there.
+    """
+    text = json_text(codabench_scores(ranking(found)))
+    if path.exists() and path.read_bytes() != text.encode():
+        raise UserError(f"{path}: is there with other content than the scores of this entry; move it away")
+    write_text(path, text)
 
 
 def prediction_digests(evaluation: Evaluation) -> dict[str, str]:

@@ -167,7 +167,7 @@ def _comparison(path: Path, board: Board, entries: Sequence[Entry], pictures: Pi
             (rows[image]["blur_psnr_db"] for rows in scores.values() if "blur_psnr_db" in rows.get(image, {})), None
         )
         full = {
-            keys[name] if role == METHOD else role: quote(os.path.relpath(file, path.parent))
+            keys[name] if role == METHOD else role: quote(os.fsencode(os.path.relpath(file, path.parent)))
             for (role, name), file in pictures.full.get(image, {}).items()
         }
         images.append(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from pathlib import Path
 
 import click
@@ -13,6 +15,7 @@ from sdd_bench.commands.options import (
     data_option,
     dataset_option,
     grey_option,
+    overwrite_option,
     workers,
     workers_options,
 )
@@ -32,6 +35,7 @@ from sdd_bench.commands.options import (
     help="Copy transforms, masks and warped truths into a folder that can be shipped beside the dataset.",
 )
 @grey_option
+@overwrite_option
 @workers_options
 def command(
     data: Path | None,
@@ -40,6 +44,7 @@ def command(
     anchors: Path | None,
     export: Path | None,
     grey: str,
+    overwrite: bool,
     jobs: int | None,
     scheduler: str | None,
 ) -> None:
@@ -53,15 +58,34 @@ def command(
       sdd-bench anchor --data data/sdd --export sdd-anchors
     """
     from sdd_bench.datasets.catalog import open_dataset
-    from sdd_bench.evaluation.anchors import FOLDER, ensure_anchors, export_anchors, write_tables
+    from sdd_bench.evaluation.anchors import (
+        FOLDER,
+        ensure_anchors,
+        export_anchors,
+        is_table,
+        table_files,
+        write_tables,
+    )
+    from sdd_bench.jobs.outputs import Output, check_outputs, place, written
 
     chosen = None if split == "all" else split
     dataset = open_dataset(data_folder(data), chosen, dataset_name, grey)
     pairs = dataset.split(split) if chosen else dataset.pairs
     folder = anchors or dataset.root / FOLDER
-    records = ensure_anchors(pairs, folder, workers(jobs, scheduler), grey, wait=False)
+    request = {"anchors of": place(dataset.root, folder / "any")}
+    outputs = [Output(request, (path,), option="--anchors", proof=is_table) for path in table_files(pairs, folder)]
+    shipped = {} if export is None else {"anchors exported from": place(dataset.root, export / "any")}
+    copies = [] if export is None else [Output(shipped, folders=(export,), option="--export")]
+    check_outputs([*outputs, *copies], [dataset.root], overwrite=overwrite)
+    who = workers(jobs, scheduler)
+    records = ensure_anchors(pairs, folder, who, grey, wait=False, owner=dataset.root, overwrite=overwrite)
     good = [record for record in records if record["status"] == "anchored"]
-    tables = write_tables(records, folder)
+    with (
+        written(outputs, [dataset.root], overwrite=overwrite)
+        if os.access(folder, os.W_OK)
+        else contextlib.nullcontext()
+    ):
+        tables = write_tables(records, folder)
     for record in records:
         if record["status"] == "failed":
             click.echo(f"{record['name']}: no anchor: {record['why']}", err=True)
@@ -74,7 +98,8 @@ def command(
         )
     click.echo(f"written: {', '.join(str(path) for path in tables)}")
     if export is not None:
-        count = export_anchors(pairs, records, folder, export)
+        with written(copies, [dataset.root], overwrite=overwrite):
+            count = export_anchors(pairs, records, folder, export)
         click.echo(f"exported: {count} anchors to {export}; score against them with evaluate --anchors {export}")
     if len(good) < len(records):
         from sdd_bench.errors import UserError

@@ -18,7 +18,7 @@ import contextlib
 import hashlib
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,8 +35,10 @@ from sdd_bench.evaluation.diagnostics import diagnose
 from sdd_bench.io.files import clear_leftovers, file_sha256, write_bytes, write_text
 from sdd_bench.io.images import encode_png, read_header, read_image, read_pixels, to_float, to_pixels
 from sdd_bench.io.serialise import csv_text, json_text
+from sdd_bench.io.text import read_json
 from sdd_bench.jobs.items import Item, map_items
 from sdd_bench.jobs.lock import run_lock
+from sdd_bench.jobs.outputs import RECORD, place, read_request, write_request
 from sdd_bench.jobs.workers import Workers
 from sdd_bench.metrics.fidelity import psnr_db
 from sdd_bench.registration.analysis import NUMBERS
@@ -71,7 +73,14 @@ class StoredTruth:
 
 
 def ensure_anchors(
-    pairs: Sequence[Pair], folder: Path, jobs: Workers, grey: str = "refuse", *, wait: bool = True
+    pairs: Sequence[Pair],
+    folder: Path,
+    jobs: Workers,
+    grey: str = "refuse",
+    *,
+    wait: bool = True,
+    owner: Path | None = None,
+    overwrite: bool = False,
 ) -> list[dict[str, Any]]:
     """Return the record of every pair's anchor, in their order, made where there is none that holds.
 
@@ -81,21 +90,58 @@ def ensure_anchors(
         jobs: Worker processes; the bytes do not depend on it.
         grey: `refuse` or `expand`.
         wait: Wait where another run makes anchors in the folder, so that none is made twice, instead of refusing.
+        owner: The dataset's folder; the one that `folder` lies in if None. Anchors are made only in a new folder, or in
+            one that holds this dataset's.
+        overwrite: Make anchors in any folder.
 
     Raises:
-        UserError: Images that cannot be read, or a folder that cannot be written; a pair that cannot be anchored is
-            not an error here: its record's `status` is `failed`.
+        UserError: Images that cannot be read, or a folder that cannot be written, or holds other files; a pair that
+            cannot be anchored is not an error here: its record's `status` is `failed`.
     """
-    items = [Item(f"{pair.split}/{pair.name}".lstrip("/"), (pair, folder, grey)) for pair in pairs]
+    request = {"anchors of": place(owner or folder.parent, folder / "any")}
+    closed = "" if overwrite else _why_closed(folder, pairs, request)
+    items = [Item(f"{pair.split}/{pair.name}".lstrip("/"), (pair, folder, grey, closed)) for pair in pairs]
     existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     writable = os.access(existing, os.W_OK)  # where nothing can be written, anchors that are there do
     try:
         with run_lock(folder / ".lock", folder, wait=wait) if writable else contextlib.nullcontext():
             if writable:
                 clear_leftovers(folder, deep=True)
+                if overwrite or _is_empty(folder):
+                    write_request(folder / RECORD, request, {})
             return list(map_items(_ensure, items, jobs=jobs, label="anchor", where="anchor"))
     except CannotWriteError as error:
         raise CannotWriteError(f"{error.message}; give a folder for the anchors with --anchors DIR") from None
+
+
+def _is_empty(folder: Path) -> bool:
+    """Return whether there is no such folder, or nothing but hidden files in it."""
+    return not folder.is_dir() or all(path.name.startswith(".") for path in folder.iterdir())
+
+
+def _why_closed(folder: Path, pairs: Sequence[Pair], request: Mapping[str, Any]) -> str:
+    """Return why no anchors are made in a folder, though those in it may be used; nothing where they are.
+
+    Raises:
+        UserError: The folder holds other files and not one anchor of these pairs.
+    """
+    earlier = read_request(folder / RECORD)
+    if earlier == request or (earlier is None and _is_empty(folder)):
+        return ""
+    if earlier is not None:
+        return f"{folder} holds anchors of another dataset or a copy made by --export, which are not changed"
+    if any(_is_record(files_of(folder, pair)) for pair in pairs):
+        return ""  # of a version that kept no record
+    raise UserError(f"{folder}: is not empty and holds no anchors of these pairs; give another folder with --anchors")
+
+
+def _is_record(files: AnchorFiles) -> bool:
+    """Return whether a file is the record of an anchor, of whatever images and method."""
+    try:
+        record = read_json(files.record)
+    except UserError:
+        return False
+    return isinstance(record, dict) and {"schema", "method", "blur_sha256", "sharp_sha256"} <= record.keys()
 
 
 def read_truth(folder: Path, pair: Pair, record: dict[str, Any]) -> StoredTruth:
@@ -166,14 +212,34 @@ the pixels it gave. Score predictions against them with
 """
 
 
-def _ensure(task: tuple[Pair, Path, str]) -> dict[str, Any]:
-    """Return the record of a pair, made where there is none that holds."""
-    pair, folder, grey = task
+def table_files(pairs: Sequence[Pair], folder: Path) -> list[Path]:
+    """Return what `write_tables` writes for pairs."""
+    return [folder / f"{split}.csv" for split in dict.fromkeys(pair.split or UNSPLIT for pair in pairs)]
+
+
+def is_table(path: Path) -> bool:
+    """Return whether a file is a table that `write_tables` wrote, by its columns."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            return file.readline() == csv_text(COLUMNS, ())
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _ensure(task: tuple[Pair, Path, str, str]) -> dict[str, Any]:
+    """Return the record of a pair, made where there is none that holds.
+
+    Raises:
+        UserError: None holds and none is to be made in this folder.
+    """
+    pair, folder, grey, closed = task
     files = files_of(folder, pair)
     hashes = {"blur_sha256": file_sha256(pair.blur), "sharp_sha256": file_sha256(pair.sharp), "grey": grey}
     known = read_record(files, hashes)
     if known is not None:
         return known
+    if closed:
+        raise UserError(f"{pair.name}: no anchor of its present images; {closed}; give another folder with --anchors")
     blur, sharp = (read_image(path, grey=grey) for path in (pair.blur, pair.sharp))
     record: dict[str, Any] = {"schema": SCHEMA, "method": METHOD, "name": pair.name, "split": pair.split, **hashes}
     record |= {"width": blur.shape[1], "height": blur.shape[0]}

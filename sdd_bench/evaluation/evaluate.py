@@ -162,7 +162,7 @@ def _anchored(evaluation: Evaluation, pairs: Sequence[Pair], protocols: Sequence
     """
     if not (evaluation.exclude_failed or any(p.anchored for p in protocols)):
         return _Split(tuple(pairs), {}, {})
-    records = ensure_anchors(pairs, evaluation.anchor_folder, jobs, evaluation.grey)
+    records = ensure_anchors(pairs, evaluation.anchor_folder, jobs, evaluation.grey, owner=evaluation.dataset.root)
     failed = {record["name"]: record["why"] for record in records if record["status"] == "failed"}
     if failed and not evaluation.exclude_failed:
         hint = "--exclude-failed leaves them out for every method alike, direct/1 and paper/1 need no anchor"

@@ -171,16 +171,22 @@ def write_results(results: Results, path: Path) -> Path:
         "environment": results.environment,
         "images": [{k: _jsonable(v) for k, v in row.items()} for row in rows],
     }
-    table, names = path.with_suffix(".csv"), columns(rows)
+    table = path.with_suffix(".csv")
+    write_text(table, table_text(rows))
+    write_text(path, json_text(content))
+    return table
+
+
+def table_text(rows: Sequence[dict[str, Any]]) -> str:
+    """Return the CSV that lies beside results with these rows."""
+    names = columns(rows)
     flagged = ("flags",) if rows and "flags" in rows[0] else ()
     shown = tuple(c for c in CONDITIONS if rows and c in rows[0])
     lines = (
         [r["name"], *(_cell(r[c]) for c in names), *("; ".join(r[f]) for f in flagged), *(_cell(r[c]) for c in shown)]
         for r in rows
     )
-    write_text(table, csv_text(("name", *names, *flagged, *shown), lines))
-    write_text(path, json_text(content))
-    return table
+    return csv_text(("name", *names, *flagged, *shown), lines)
 
 
 def read_results(path: Path) -> Results:
