@@ -121,12 +121,8 @@ def _build(
 
 def _write(out: Path, board: Board, reported: Sequence[Row], groups: dict[str, list[Row]]) -> tuple[Path, ...]:
     files = _files(out, tuple(groups))
-    texts = (
-        leaderboard_csv([*board.rows, *reported]),
-        markdown(board, reported),
-        latex(board),
-        pairwise_csv(board.pairs),
-    )
-    for path, text in zip(files, (*texts, *map(groups_csv, groups.values())), strict=True):
+    texts = [leaderboard_csv([*board.rows, *reported]), markdown(board, reported), latex(board)]
+    texts += [pairwise_csv(board.pairs), *map(groups_csv, groups.values())]
+    for path, text in zip(files, texts, strict=True):
         write_text(path, text)
     return files

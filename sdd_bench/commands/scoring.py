@@ -156,10 +156,8 @@ def results_outputs(evaluation: Evaluation, targets: Mapping[str, Path]) -> list
 
     outputs = [output(protocol, path) for protocol, path in targets.items()]
     if evaluation.save_warped is not None:
-        request = {
-            **of(evaluation.save_warped / "any", evaluation.protocols[0]),
-            "protocol": list(evaluation.protocols),
-        }
+        request = of(evaluation.save_warped / "any", evaluation.protocols[0])
+        request["protocol"] = list(evaluation.protocols)
         outputs.append(Output(request, folders=(evaluation.save_warped,), option="--save-warped"))
     return outputs
 

@@ -1,7 +1,7 @@
 """Names from the command line and the file system as Unicode, and Unicode names as the file system takes them.
 
-Where the locale cannot decode a name (`LC_ALL=C`, or bytes that are not UTF-8), Python hands it out with lone surrogates,
-which no UTF-8 file can hold.
+Where the locale cannot decode a name (`LC_ALL=C`, or bytes that are not UTF-8), Python gives it with lone surrogates, and
+no UTF-8 file can hold those.
 """
 
 from __future__ import annotations
