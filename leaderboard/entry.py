@@ -11,6 +11,7 @@ from typing import Any
 
 from sdd_bench.errors import UserError
 from sdd_bench.evaluation.results import Method, Results, read_results
+from sdd_bench.io.names import shown_name
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def read_entry(path: Path) -> Entry:
     return Entry(
         table,
         results.method,
-        path.name,
+        shown_name(path.name),
         results.status,
         len(results.images),
         results.summary(),

@@ -135,16 +135,9 @@ def _score(out: Path, methods: Mapping[str, str], workers: int, *, overwrite: bo
     _run("anchor", "--data", out / "data", "--jobs", workers, *more)
     _say("Scoring each folder under every protocol in one pass")
     for folder, method in methods.items():
-        words: tuple[object, ...] = (
-            "--pred",
-            out / "predictions" / folder,
-            "--data",
-            out / "data",
-            "--protocol",
-            "all",
-        )
-        words += ("--method", method, "--out", out / "results" / folder, "--jobs", workers, *more)
-        _run("evaluate", *words, quiet=True)
+        words = ("--pred", out / "predictions" / folder, "--data", out / "data", "--protocol", "all")
+        where = ("--out", out / "results" / folder, *more)
+        _run("evaluate", *words, "--method", method, *where, "--jobs", workers, quiet=True)
     tables = {}
     for protocol, name in PROTOCOLS.items():
         _say(f"Ranking under {protocol}")

@@ -1,7 +1,7 @@
 """Names from the command line and the file system as Unicode, and Unicode names as the file system takes them.
 
-Where the locale cannot decode a name (`LC_ALL=C`, or bytes that are not UTF-8), Python gives it with lone surrogates, and
-no UTF-8 file can hold those.
+Where the locale cannot decode a name (`LC_ALL=C`, or bytes that are not UTF-8), Python gives it with lone surrogates,
+and no UTF-8 file can hold those.
 """
 
 from __future__ import annotations
@@ -27,9 +27,18 @@ def unicode_name(name: str, what: str) -> str:
     if not any("\ud800" <= c <= "\udfff" for c in name):
         return name
     try:
-        return os.fsencode(name).decode("utf-8")
+        return name.encode("utf-8", "surrogateescape").decode("utf-8")
     except UnicodeError:
         raise UserError(f"{name!r} is not valid UTF-8 and cannot stand in a results file; {what}") from None
+
+
+def shown_name(name: str) -> str:
+    r"""Return a name that any file can hold, for people to read: bytes that are not UTF-8 are written out.
+
+    >>> shown_name("s\udce9sultat")
+    's\xe9sultat'
+    """
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def file_name(name: str) -> str:

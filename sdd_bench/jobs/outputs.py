@@ -1,8 +1,8 @@
 """Output files of a command: new, or written earlier for the same request; no other file is ever replaced.
 
 A hidden record beside an output says which request wrote which files, with the sha256 of each: `.NAME.written` beside a
-file NAME, `.written` in a folder that a command fills. While a command works, the record lists its files without sha256: if
-it is killed, the same command finds them there and goes on.
+file NAME, `.written` in a folder that a command fills. While a command works, the record lists its files without
+sha256: if it is killed, the same command finds them there and goes on.
 """
 
 from __future__ import annotations
@@ -184,7 +184,7 @@ class _Claim:
         if not self.is_listed(file):
             return "" if self.earlier is None and self.output.proof(file) else FOREIGN
         if not self.same:
-            return f"written for another {difference(self.earlier, self.request)}"
+            return f"written for another request: {difference(self.earlier, self.request)}"
         digest = self.listed.get(self.name(file))
         return "" if digest in (None, self.before[file]) else "changed since it was written"
 
