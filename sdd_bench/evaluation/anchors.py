@@ -99,11 +99,11 @@ def ensure_anchors(
             cannot be anchored is not an error here: its record's `status` is `failed`.
     """
     request = {"anchors of": place(owner or folder.parent, folder / "any")}
-    closed = "" if overwrite else _why_closed(folder, pairs, request)
-    items = [Item(f"{pair.split}/{pair.name}".lstrip("/"), (pair, folder, grey, closed)) for pair in pairs]
     existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     writable = os.access(existing, os.W_OK)  # where nothing can be written, anchors that are there do
     try:
+        closed = "" if overwrite else _why_closed(folder, pairs, request)
+        items = [Item(f"{pair.split}/{pair.name}".lstrip("/"), (pair, folder, grey, closed)) for pair in pairs]
         with run_lock(folder / ".lock", folder, wait=wait) if writable else contextlib.nullcontext():
             if writable:
                 clear_leftovers(folder, deep=True)

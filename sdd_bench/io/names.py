@@ -35,8 +35,8 @@ def unicode_name(name: str, what: str) -> str:
 def shown_name(name: str) -> str:
     r"""Return a name that any file can hold, for people to read: bytes that are not UTF-8 are written out.
 
-    >>> shown_name("s\udce9sultat")
-    's\xe9sultat'
+    >>> print(shown_name("s\udce9sultat"))
+    s\xe9sultat
     """
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
