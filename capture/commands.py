@@ -94,6 +94,7 @@ def command(
     """
     from capture.develop import DEMOSAICS, Development, Dump
     from capture.ingest import Settings, ingest
+    from sdd_bench.datasets.archive import check_target
     from sdd_bench.errors import UserError
     from sdd_bench.jobs.outputs import Output, place, written
 
@@ -111,6 +112,7 @@ def command(
     named = _read_sessions(sessions, session_name)
     archives = []
     if archive is not None:
+        check_target(archive)
         archives.append(Output({"pairs of": place(out, archive)}, (archive,), option="--archive"))
     with written(archives, [*sessions, *against], overwrite=overwrite):
         outcome = ingest(named, out, Settings(how, match_exposure, against, archive), workers(jobs, scheduler))

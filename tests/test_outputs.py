@@ -472,3 +472,13 @@ def test_the_numbers_for_codabench_do_not_replace_other_content(work: Path) -> N
     (work / "entry" / "scores.json").unlink()
     write_entry(*entry, work / "entry", {"direct/1": "x.json"}, 1, codabench=True)
     assert json.loads((work / "entry" / "scores.json").read_text())["n_images"] == 2
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "config.json"])
+def test_a_training_does_not_write_into_a_folder_of_other_files(prepared: Path, tmp_path: Path, name: str) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / name).write_text("{}")
+    words = ("train-baseline", "--data", prepared, "--preset", "smoke", "--accelerator", "cpu", "--out")
+    assert f"run: holds {name}, which is of no training; give another --out" in refused(*words, tmp_path / "run")
+    assert "expected a new or empty folder" in refused(*words, tmp_path / "run" / name)
+    assert content(tmp_path) == {f"run/{name}": b"{}"}
