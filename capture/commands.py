@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sdd_bench.commands.options import ResumableCommand, grey_option, workers, workers_options
+from sdd_bench.commands.options import ResumableCommand, grey_option, overwrite_option, workers, workers_options
 
 if TYPE_CHECKING:
     from capture.develop import Development
@@ -57,6 +57,7 @@ SHOWN = 20
     help="Dumps: factors against green.",
 )
 @grey_option
+@overwrite_option
 @workers_options
 def command(
     sessions: tuple[Path, ...],
@@ -75,6 +76,7 @@ def command(
     raw_black: int,
     raw_white_balance: tuple[float, float],
     grey: str,
+    overwrite: bool,
     jobs: int | None,
     scheduler: str | None,
 ) -> None:
@@ -92,7 +94,9 @@ def command(
     """
     from capture.develop import DEMOSAICS, Development, Dump
     from capture.ingest import Settings, ingest
+    from sdd_bench.datasets.archive import check_target
     from sdd_bench.errors import UserError
+    from sdd_bench.jobs.outputs import Output, place, written
 
     if demosaic not in DEMOSAICS:
         raise UserError(f"--demosaic {demosaic}: expected one of {', '.join(DEMOSAICS)}")
@@ -106,7 +110,12 @@ def command(
     if out is None:
         raise UserError("no --out: expected the folder to write the pairs to, or --init for a first description")
     named = _read_sessions(sessions, session_name)
-    outcome = ingest(named, out, Settings(how, match_exposure, against, archive), workers(jobs, scheduler))
+    archives = []
+    if archive is not None:
+        check_target(archive)
+        archives.append(Output({"pairs of": place(out, archive)}, (archive,), option="--archive"))
+    with written(archives, [*sessions, *against], overwrite=overwrite):
+        outcome = ingest(named, out, Settings(how, match_exposure, against, archive), workers(jobs, scheduler))
     _print_outcome(outcome)
     accepted = any(status != "refused" for status in outcome.counts())
     if archive is not None and accepted:

@@ -17,6 +17,7 @@ from leaderboard.reported import add_reported, reported_rows
 from leaderboard.table import Board, build_board, differences
 from sdd_bench.evaluation.protocol import DEFAULT_PROTOCOL
 from sdd_bench.io.files import write_text
+from sdd_bench.jobs.outputs import Output
 
 
 @dataclass(frozen=True)
@@ -37,13 +38,19 @@ class Shown:
 
 
 @dataclass(frozen=True, eq=False)
-class Written:
-    """One table and its files, the CSV first."""
+class Built:
+    """One table, the papers' numbers, the differences from a baseline, and the groups, as far as asked for."""
 
     board: Board
     reported: pd.DataFrame | None
     differences: pd.DataFrame | None
     groups: dict[str, pd.DataFrame]
+
+
+@dataclass(frozen=True, eq=False)
+class Written(Built):
+    """One table and its files, the CSV first."""
+
     files: tuple[Path, ...]
 
 
@@ -59,6 +66,37 @@ def write_boards(entries: Sequence[Entry], out: Path, shown: Shown, *, by_protoc
     Raises:
         UserError: See `check_comparable`, `build_board`, `differences` and `group_rows`.
     """
+    tables = [(name, _build(part, shown)) for name, part in tables_of(entries, out, by_protocol=by_protocol)]
+    for name, built in tables:
+        yield Written(built.board, built.reported, built.differences, built.groups, _write(name, built))
+
+
+def board_outputs(tables: Sequence[tuple[Path, Sequence[Entry]]], shown: Shown) -> list[Output]:
+    """Return the files of tables as outputs, one a table: of the same request whatever methods are in it.
+
+    Args:
+        tables: From `tables_of`.
+        shown: As for `write_boards`.
+    """
+    outputs = []
+    for name, part in tables:
+        table = part[0].table
+        request = {
+            "leaderboard of": table.dataset,
+            "split": table.split,
+            "protocol": table.protocol,
+            "content of the dataset": table.dataset_sha256,
+        }
+        outputs.append(Output(request, _files(name, shown.by)))
+    return outputs
+
+
+def tables_of(entries: Sequence[Entry], out: Path, *, by_protocol: bool) -> list[tuple[Path, list[Entry]]]:
+    """Return the CSV of each table and its entries, the ranking protocol's first; arguments as for `write_boards`.
+
+    Raises:
+        UserError: See `check_comparable`.
+    """
     parts: dict[str, list[Entry]] = {}
     for entry in entries:
         parts.setdefault(entry.table.protocol if by_protocol else "", []).append(entry)
@@ -68,26 +106,37 @@ def write_boards(entries: Sequence[Entry], out: Path, shown: Shown, *, by_protoc
     for protocol in sorted(parts, key=lambda name: (name != DEFAULT_PROTOCOL, name)):
         plain = len(parts) == 1 or protocol == DEFAULT_PROTOCOL
         path = out if plain else out.with_name(f"{out.stem}.{protocol.replace('/', '-')}.csv")
-        tables.append(_table(parts[protocol], path, shown))
-    for table, contents in tables:
-        for path, content in contents.items():
-            write_text(path, content)
-        yield table
+        tables.append((path, parts[protocol]))
+    return tables
 
 
-def _table(entries: Sequence[Entry], out: Path, shown: Shown) -> tuple[Written, dict[Path, str]]:
-    """Return a table and what its files will hold."""
+def _files(out: Path, by: Sequence[str]) -> tuple[Path, ...]:
+    """Return the files of a table, its CSV first."""
+    beside = (f"{out.stem}-pairwise.csv", *(f"{out.stem}-by-{name}.csv" for name in by))
+    return (out, out.with_suffix(".md"), out.with_suffix(".tex"), *map(out.with_name, beside))
+
+
+def _build(entries: Sequence[Entry], shown: Shown) -> Built:
+    """Return a table and what stands beside it."""
     board = add_reported(build_board(entries, shown.metric))
     reported = reported_rows(board.table) if shown.published else None
     against = None
     if shown.baseline is not None and board.rows["rank"].notna().any():
         against = differences(board, shown.baseline)
     groups = {name: group_rows(entries, name, shown.metric) for name in shown.by}
-    texts = {
-        out: leaderboard_csv(board.rows if reported is None else pd.concat([board.rows, reported])),
-        out.with_suffix(".md"): markdown(board, reported),
-        out.with_suffix(".tex"): latex(board),
-        out.with_name(f"{out.stem}-pairwise.csv"): pairwise_csv(board.pairs),
-        **{out.with_name(f"{out.stem}-by-{name}.csv"): csv_of(metric_texts(rows)) for name, rows in groups.items()},
-    }
-    return Written(board, reported, against, groups, tuple(texts)), texts
+    return Built(board, reported, against, groups)
+
+
+def _write(out: Path, built: Built) -> tuple[Path, ...]:
+    board, reported = built.board, built.reported
+    files = _files(out, tuple(built.groups))
+    texts = [
+        leaderboard_csv(board.rows if reported is None else pd.concat([board.rows, reported])),
+        markdown(board, reported),
+        latex(board),
+        pairwise_csv(board.pairs),
+        *(csv_of(metric_texts(rows)) for rows in built.groups.values()),
+    ]
+    for path, text in zip(files, texts, strict=True):
+        write_text(path, text)
+    return files

@@ -55,7 +55,7 @@ def write_entry(
     if run.is_finished:
         found = [read_results(path) for path in results_of(out)]
         if codabench:
-            write_text(out / SCORES, json_text(codabench_scores(ranking(found))))
+            _write_scores(out / SCORES, found)
         return []
     with run.claimed():
         found = _score(evaluation, run, {protocol: out / RESULTS / name for protocol, name in names.items()}, jobs)
@@ -66,7 +66,7 @@ def write_entry(
         if changed:
             raise fault_report(changed, str(evaluation.predictions))
         if codabench:
-            write_text(out / SCORES, json_text(codabench_scores(ranking(found))))
+            _write_scores(out / SCORES, found)
         write_bytes(out / META, content)
         text = json_text({**_manifest(out, found, names, predictions), "request": request})
         write_text(out / ENTRY, text)
@@ -84,6 +84,18 @@ def codabench_scores(results: Results) -> dict[str, float | int]:
     rows, means = scores(results)
     numbers = {str(name): value for name, value in means.items() if name in METRICS and math.isfinite(value)}
     return {**numbers, "n_images": len(rows)}
+
+
+def _write_scores(path: Path, found: Sequence[Results]) -> None:
+    """Write the flat numbers, which follow from the results.
+
+    Raises:
+        UserError: A file with other numbers is there.
+    """
+    text = json_text(codabench_scores(ranking(found)))
+    if path.exists() and _read_bytes(path) != text.encode():
+        raise UserError(f"{path}: is there with other content than the scores of this entry; move it away")
+    write_text(path, text)
 
 
 def prediction_digests(evaluation: Evaluation) -> dict[str, str]:

@@ -307,7 +307,7 @@ def test_published_numbers_stand_beside_the_measured_and_are_never_ranked(tmp_pa
     assert result.exit_code == 0, result.output
     assert "reported by a paper, not measured here" in result.output
     assert {p.name for p in out.parent.iterdir()} == {
-        "leaderboard.csv", "leaderboard.md", "leaderboard.tex", "leaderboard-pairwise.csv",
+        "leaderboard.csv", "leaderboard.md", "leaderboard.tex", "leaderboard-pairwise.csv", ".leaderboard.csv.written",
     }  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sdd_bench.commands.options import torch_device
+from sdd_bench.commands.options import overwrite_option, torch_device
 from sdd_bench.errors import UserError
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1, auto.")
 @click.option("--repeats", type=click.IntRange(min=1), default=3, show_default=True, help="Timed runs.")
 @click.option("--json", "out", type=click.Path(path_type=Path), default=None, help="Write the figures to this file.")
-def command(weights: Path, size: str, device: str, repeats: int, out: Path | None) -> None:
+@overwrite_option
+def command(weights: Path, size: str, device: str, repeats: int, out: Path | None, overwrite: bool) -> None:
     """Measure a deblurring network: parameters, MACs, seconds and peak memory, in float32.
 
     MACs are multiply-accumulate operations of convolutions and matrix products, half the FLOPs that PyTorch's own
@@ -46,7 +47,10 @@ def command(weights: Path, size: str, device: str, repeats: int, out: Path | Non
     from sdd_bench.evaluation.results import environment
     from sdd_bench.io.files import file_sha256, write_text
     from sdd_bench.io.serialise import json_text
+    from sdd_bench.jobs.outputs import Output, check_outputs, place, written
 
+    outputs = [] if out is None else [Output({"checkpoint": place(weights, out)}, (out,), option="--json")]
+    check_outputs(outputs, [weights], overwrite=overwrite)
     width, height = parse_size(size)
     chosen = torch_device(device)
     network = load_deblurring(weights, chosen)
@@ -62,7 +66,8 @@ def command(weights: Path, size: str, device: str, repeats: int, out: Path | Non
             "macs_g": found.macs_g,
             "runtime_s": found.runtime_s,
         }
-        write_text(out, json_text({**content, "counted": COUNTED, "timed": TIMED, "environment": environment()}))
+        with written(outputs, [weights], overwrite=overwrite):
+            write_text(out, json_text({**content, "counted": COUNTED, "timed": TIMED, "environment": environment()}))
         click.echo(f"written: {out}")
 
 

@@ -97,9 +97,31 @@ def command(
         preset = preset or "eq2"
         config = load_config(preset, settings)
         target = out or Path("runs") / f"{folder.resolve().name}-{Path(preset).stem}"
+        _check_folder(target)
     hardware = Hardware(accelerator, devices, nodes, precision, compiled, checkpointing)
     exported = train(folder, config, target, hardware, resume=resume is not None, anchors=anchors)
     if exported is None:
         return
     click.echo(f"written: {exported}; log.csv, validation.csv, samples and checkpoints beside it")
     click.echo(f"predict with: sdd-bench predict --checkpoint {exported} --data {folder} --out predictions")
+
+
+def _check_folder(folder: Path) -> None:
+    """Raise UserError for a folder that holds other files than those of a training."""
+    from jdrl_baseline.training import LAST
+    from sdd_bench.errors import UserError
+    from sdd_bench.io.text import read_json
+
+    try:
+        found = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise UserError(f"{folder}: expected a new or empty folder ({error.strerror or error})") from None
+    if not found or LAST in found:
+        return
+    if "config.json" in found:  # a run that ended before its first checkpoint
+        begun = read_json(folder / "config.json")
+        if isinstance(begun, dict) and {"config", "hardware", "steps_per_epoch"} <= begun.keys():
+            return
+    raise UserError(f"{folder}: holds {found[0]}, which is of no training; give another --out")

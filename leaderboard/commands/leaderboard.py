@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sdd_bench.commands.options import overwrite_option
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -52,6 +54,7 @@ PAGE_ONLY = "--beside, --data, --pred and --images are for the page: name it wit
 @click.option("--data", type=click.Path(path_type=Path), help="The dataset, for the page's pictures.")
 @click.option("--pred", multiple=True, metavar="METHOD=FOLDER", help="Predictions to show; may be given again.")
 @click.option("--images", type=click.Path(path_type=Path), metavar="DIR", help="Write whole frames for the page here.")
+@overwrite_option
 def command(
     results: tuple[Path, ...],
     out: Path,
@@ -64,13 +67,15 @@ def command(
     data: Path | None,
     pred: tuple[str, ...],
     images: Path | None,
+    overwrite: bool,
 ) -> None:
     """Rank results of one dataset, split and protocol, with intervals and ties.
 
     RESULTS are the JSON files that evaluate wrote, or folders of entries that submit wrote. Results of different
     datasets, splits or protocols are refused, with a line that says in what they differ; entries hold every
     protocol, and each gets a table of its own. Partial results are listed and not ranked. Methods that cannot be
-    told apart on these images share a rank.
+    told apart on these images share a rank. A table and a page are replaced by later ones of the same dataset, split
+    and protocol, whatever methods are in them; other files are not.
 
     \b
     Example:
@@ -79,31 +84,40 @@ def command(
       sdd-bench leaderboard entries/*/ --published
     """
     from leaderboard.entry import read_entry
-    from leaderboard.files import Shown, write_boards
+    from leaderboard.files import Shown, board_outputs, tables_of, write_boards
     from leaderboard.page.data import PictureSources, build_page, entries_beside, method_folders
     from leaderboard.submission import results_of
+    from sdd_bench.commands.scoring import page_output
     from sdd_bench.errors import UserError
+    from sdd_bench.io.names import unicode_name
+    from sdd_bench.jobs.outputs import written
     from sdd_bench.metrics.table import column_of
 
-    if out.suffix != ".csv" or out in results:
+    if out.suffix != ".csv":
         raise UserError(f"--out {out}: expected the name of a CSV file")
     if html is None and (beside or data or pred or images):
         raise UserError(PAGE_ONLY)
     if (data is None) != (not pred) or (images is not None and not pred):
         raise UserError("pictures on the page need both --data DATA and --pred METHOD=FOLDER")
     entries = [read_entry(file) for path in results for file in results_of(path)]
-    shown = Shown(column_of(sort, "--sort"), baseline, by, published)
+    name = None if baseline is None else unicode_name(baseline, "no method is called so")
+    shown = Shown(column_of(sort, "--sort"), name, by, published)
     apart = any(path.is_dir() or path.name == "entry.json" for path in results)
-    tables = []
-    for written in write_boards(entries, out, shown, by_protocol=apart):
-        _print(written)
-        tables.append(written)
+    tables = tables_of(entries, out, by_protocol=apart)
+    outputs, table = board_outputs(tables, shown), tables[0][1][0].table
+    on_page = [*entries, *(entry for path in beside for entry in entries_beside(path, table))]
+    folders = method_folders(pred, [entry.method.name for entry in on_page if entry.table == table])
     if html is not None:
-        entries += [entry for path in beside for entry in entries_beside(path, tables[0].board.table)]
-        first = tables[0]
-        methods = [entry.method.name for entry in entries if entry.table == first.board.table]
-        pictures = None if data is None else PictureSources(data, method_folders(pred, methods), images=images)
-        click.echo(f"page: {build_page(html, first.board, first.reported, entries, pictures)}")
+        outputs.append(page_output(html, "(leaderboard)", table.dataset, table.split, table.protocol, images))
+    inputs = [*results, *beside, *folders.values(), *([] if data is None else [data])]
+    with written(outputs, inputs, overwrite=overwrite):
+        boards = []
+        for board in write_boards(entries, out, shown, by_protocol=apart):
+            _print(board)
+            boards.append(board)
+        if html is not None:
+            pictures = None if data is None else PictureSources(data, folders, images=images)
+            click.echo(f"page: {build_page(html, boards[0].board, boards[0].reported, on_page, pictures)}")
 
 
 def _print(written: Written) -> None:

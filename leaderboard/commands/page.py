@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from sdd_bench.commands.options import overwrite_option
+
 
 @click.command("page", hidden=True, short_help="Write the page of one method's results.")
 @click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path))
@@ -13,17 +15,29 @@ import click
 @click.option("--data", type=click.Path(path_type=Path), help="The dataset, for the page's pictures.")
 @click.option("--pred", "predictions", type=click.Path(path_type=Path), help="The predictions, for its pictures.")
 @click.option("--anchors", type=click.Path(path_type=Path), help="Folder of anchors.  [default: DATA/anchors]")
+@overwrite_option
 def command(
-    results: tuple[Path, ...], html: Path, data: Path | None, predictions: Path | None, anchors: Path | None
+    results: tuple[Path, ...],
+    html: Path,
+    data: Path | None,
+    predictions: Path | None,
+    anchors: Path | None,
+    overwrite: bool,
 ) -> None:
     """Write the page of one method: the table of the first of RESULTS, the others beside it."""
     from leaderboard.entry import read_entry
     from leaderboard.page.data import PictureSources, build_page
     from leaderboard.reported import add_reported
     from leaderboard.table import build_board
+    from sdd_bench.commands.scoring import page_output
+    from sdd_bench.jobs.outputs import written
 
     entries = [read_entry(file) for file in results]
     sources = None
     if data is not None and predictions is not None:
         sources = PictureSources(data, {entries[0].method.name: predictions}, anchors)
-    click.echo(f"page: {build_page(html, add_reported(build_board(entries[:1])), None, entries, sources)}")
+    method, table = entries[0].method.name, entries[0].table
+    output = page_output(html, method, table.dataset, table.split, table.protocol)
+    inputs = [*results, *(path for path in (data, predictions, anchors) if path is not None)]
+    with written([output], inputs, overwrite=overwrite):
+        click.echo(f"page: {build_page(html, add_reported(build_board(entries[:1])), None, entries, sources)}")

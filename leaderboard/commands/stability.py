@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from sdd_bench.commands.options import overwrite_option
+
 
 @click.command("stability", short_help="How a ranking changes with protocol, flow, metric and images.")
 @click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path))
@@ -17,7 +19,8 @@ import click
     help="The CSV to write; a Markdown table lies beside it.",
 )
 @click.option("--reference", default="anchored/1", show_default=True, help="Protocol whose ranking is compared.")
-def command(results: tuple[Path, ...], out: Path, reference: str) -> None:
+@overwrite_option
+def command(results: tuple[Path, ...], out: Path, reference: str, overwrite: bool) -> None:
     """Say how a ranking changes with protocol, flow, metric and the images drawn.
 
     RESULTS are the JSON files that evaluate wrote of several methods on one split: under several protocols, with
@@ -33,13 +36,19 @@ def command(results: tuple[Path, ...], out: Path, reference: str) -> None:
     from leaderboard.stability import stability, stability_markdown
     from sdd_bench.errors import UserError
     from sdd_bench.io.files import write_text
+    from sdd_bench.jobs.outputs import Output, written
 
-    if out.suffix != ".csv" or out in results:
+    if out.suffix != ".csv":
         raise UserError(f"--out {out}: expected the name of a CSV file")
-    rows = stability([read_entry(path) for path in results], reference)
-    cells = texts(rows)
-    write_text(out, csv_of(cells))
-    write_text(out.with_suffix(".md"), stability_markdown(rows))
+    entries = [read_entry(path) for path in results]
+    table = entries[0].table
+    request = {"stability of": table.dataset, "split": table.split, "reference": reference}
+    request["content of the dataset"] = table.dataset_sha256
+    with written([Output(request, (out, out.with_suffix(".md")))], results, overwrite=overwrite):
+        rows = stability(entries, reference)
+        cells = texts(rows)
+        write_text(out, csv_of(cells))
+        write_text(out.with_suffix(".md"), stability_markdown(rows))
     shown = cells.drop(columns="swaps").rename(columns={"swapped": "pairs that swap"})
     click.echo(aligned(shown, {"changed", "protocol", "flow", "metric"}))
     for row in rows[rows["swaps"] != ""].itertuples():

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sdd_bench.io.images import list_images, read_header, read_image, to_pixels, write_png
+from sdd_bench.io.names import file_name
 from sdd_bench.report.pictures import reduce
 
 CROP_PX = 256
@@ -105,7 +106,8 @@ def look(
         if role[0] == METHOD and role[1] in measured:
             found.errors[role[1]] = error_map(frame, reference, counted)
         if images is not None:
-            found.full[role] = images / f"{plain(name)}.{'-'.join(plain(part) for part in role if part)}.png"
+            parts = "-".join(plain(part) for part in role if part)
+            found.full[role] = images / file_name(f"{plain(name)}.{parts}.png")
             write_png(found.full[role], to_pixels(frame))
     return found
 

@@ -20,6 +20,7 @@ from sdd_bench.errors import UserError
 from sdd_bench.evaluation.anchor_record import files_of
 from sdd_bench.evaluation.anchors import FOLDER
 from sdd_bench.evaluation.protocol import named_protocol
+from sdd_bench.io.names import file_name
 
 
 @dataclass(frozen=True)
@@ -70,12 +71,12 @@ def method_folders(texts: Sequence[str], methods: Iterable[str]) -> dict[str, Pa
     known = sorted(methods, key=len, reverse=True)
     found: dict[str, Path] = {}
     for text in texts:
-        method = next((name for name in known if text.startswith(f"{name}=")), None)
+        method = next((name for name in known if text.startswith((f"{name}=", f"{file_name(name)}="))), None)
         if method is None:
             raise UserError(f"--pred {text!r}: expected METHOD=FOLDER with a method of {', '.join(sorted(known))}")
         if method in found:
             raise UserError(f"--pred {text!r}: the folder of {method!r} is given twice")
-        folder = Path(text.removeprefix(f"{method}="))
+        folder = Path(text.removeprefix(f"{method}=").removeprefix(f"{file_name(method)}="))
         if not folder.is_dir():
             raise UserError(f"--pred {text!r}: no such folder")
         found[method] = folder

@@ -179,7 +179,7 @@ def _comparison(path: Path, board: Board, entries: Sequence[Entry], pictures: Pi
             (_decibel(rows["blur_psnr_db"][image]) for rows in found.values() if "blur_psnr_db" in rows), ""
         )
         full = {
-            keys[name] if role == METHOD else role: quote(os.path.relpath(file, path.parent))
+            keys[name] if role == METHOD else role: quote(os.fsencode(os.path.relpath(file, path.parent)))
             for (role, name), file in pictures.full.get(image, {}).items()
         }
         frame = pictures.frames[image]

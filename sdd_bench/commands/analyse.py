@@ -7,10 +7,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sdd_bench.commands.options import ResumableCommand, data_folder, data_option, grey_option, workers, workers_options
+from sdd_bench.commands.options import (
+    ResumableCommand,
+    data_folder,
+    data_option,
+    grey_option,
+    overwrite_option,
+    workers,
+    workers_options,
+)
 
 if TYPE_CHECKING:
     from sdd_bench.datasets.manifest import Pair
+    from sdd_bench.jobs.outputs import Output
 
 
 @click.command("analyse", cls=ResumableCommand, short_help="Zoom, shift, rotation, residual and blur of every pair.")
@@ -28,6 +37,7 @@ if TYPE_CHECKING:
 @click.option("--html", type=click.Path(path_type=Path), default=None, help="A report with pictures, in one file.")
 @click.option("--fast", is_flag=True, help="Smaller frames, fewer steps: a third of the time, hundredths of a pixel.")
 @grey_option
+@overwrite_option
 @workers_options
 def command(
     data: Path | None,
@@ -38,6 +48,7 @@ def command(
     html: Path | None,
     fast: bool,
     grey: str,
+    overwrite: bool,
     jobs: int | None,
     scheduler: str | None,
 ) -> None:
@@ -53,11 +64,16 @@ def command(
     """
     from sdd_bench.datasets.misalignment import analyse_pairs, summarise
     from sdd_bench.errors import UserError
+    from sdd_bench.jobs.outputs import check_outputs, written
 
     if out.suffix != ".csv":
         raise UserError(f"--out {out}: expected a name ending in .csv")
     pairs, title = _pairs(data, split, blur, sharp, grey)
-    rows = analyse_pairs(pairs, out, workers(jobs, scheduler), grey, fast=fast)
+    inputs = [blur, sharp] if blur is not None and sharp is not None else [data_folder(data)]
+    table, page = _outputs(out, html, inputs, split)
+    check_outputs([*table, *page], inputs, overwrite=overwrite)
+    with written(table, inputs, overwrite=overwrite):
+        rows = analyse_pairs(pairs, out, workers(jobs, scheduler), grey, fast=fast)
     click.echo(f"{'name':24}{'zoom':>10}{'shift x':>10}{'shift y':>10}{'rot deg':>10}{'blur px':>9}{'conf.':>7}  kind")
     for row in rows[:SHOWN]:
         numbers = (row["zoom"], row["shift_x_px"], row["shift_y_px"], row["rotation_deg"])
@@ -75,10 +91,25 @@ def command(
 
         title += " (fast analysis)" if fast else ""
         found = [ReportedPair.of_row(pair, row) for pair, row in zip(pairs, rows, strict=True)]
-        click.echo(f"written: {write_report(html, title, found, workers(jobs, scheduler))}")
+        with written(page, inputs, overwrite=overwrite):
+            click.echo(f"written: {write_report(html, title, found, workers(jobs, scheduler))}")
 
 
 SHOWN = 40
+
+
+def _outputs(out: Path, html: Path | None, inputs: list[Path], split: str | None) -> tuple[list[Output], list[Output]]:
+    """Return the table with its summary, and the report with its plots where there is one, as outputs."""
+    from sdd_bench.jobs.outputs import Output, place
+
+    def request(path: Path) -> dict[str, object]:
+        return {"misalignment of": [place(folder, path) for folder in inputs], "split": split}
+
+    table = Output(request(out), (out, out.with_suffix(".json")))
+    if html is None:
+        return [table], []
+    plots = html.with_name(f"{html.stem}-plots")
+    return [table], [Output(request(html), (html,), (plots,), option="--html")]
 
 
 def _pairs(
@@ -88,6 +119,7 @@ def _pairs(
     from sdd_bench.datasets.catalog import open_dataset, pair_folders
     from sdd_bench.datasets.manifest import Pair
     from sdd_bench.errors import UserError
+    from sdd_bench.io.names import unicode_name
 
     if blur is None and sharp is None:
         dataset = open_dataset(data_folder(data), split, grey=grey)
@@ -98,4 +130,5 @@ def _pairs(
         return pair_folders(blur, sharp, grey), f"{blur} and {sharp}"
     if blur.is_dir() or sharp.is_dir():
         raise UserError(f"--blur {blur} and --sharp {sharp}: expected two folders or two files")
-    return (Pair(blur.stem, "", blur, sharp),), f"{blur.name} and {sharp.name}"
+    name = unicode_name(blur.stem, "rename the file")
+    return (Pair(name, "", blur, sharp),), f"{blur.name} and {sharp.name}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -13,6 +14,7 @@ from sdd_bench.commands.options import (
     data_option,
     dataset_option,
     grey_option,
+    overwrite_option,
     workers,
     workers_options,
 )
@@ -32,6 +34,7 @@ from sdd_bench.commands.options import (
     help="Copy transforms, masks and warped truths into a folder that can be shipped beside the dataset.",
 )
 @grey_option
+@overwrite_option
 @workers_options
 def command(
     data: Path | None,
@@ -40,6 +43,7 @@ def command(
     anchors: Path | None,
     export: Path | None,
     grey: str,
+    overwrite: bool,
     jobs: int | None,
     scheduler: str | None,
 ) -> None:
@@ -53,15 +57,32 @@ def command(
       sdd-bench anchor --data data/sdd --export sdd-anchors
     """
     from sdd_bench.datasets.catalog import open_dataset
-    from sdd_bench.evaluation.anchors import FOLDER, ensure_anchors, export_anchors, write_tables
+    from sdd_bench.evaluation.anchors import (
+        FOLDER,
+        ensure_anchors,
+        export_anchors,
+        is_table,
+        table_files,
+        write_tables,
+    )
+    from sdd_bench.jobs.outputs import Output, check_outputs, place, written
 
     chosen = None if split == "all" else split
     dataset = open_dataset(data_folder(data), chosen, dataset_name, grey)
     pairs = dataset.split(split) if chosen else dataset.pairs
     folder = anchors or dataset.root / FOLDER
-    records = ensure_anchors(pairs, folder, workers(jobs, scheduler), grey, wait=False)
+    request = {"anchors of": place(dataset.root, folder / "any")}
+    outputs = [Output(request, (path,), option="--anchors", proof=is_table) for path in table_files(pairs, folder)]
+    shipped = {} if export is None else {"anchors exported from": place(dataset.root, export / "any")}
+    copies = [] if export is None else [Output(shipped, folders=(export,), option="--export")]
+    check_outputs([*outputs, *copies], [dataset.root], overwrite=overwrite)
+    who = workers(jobs, scheduler)
+    records = ensure_anchors(pairs, folder, who, grey, wait=False, owner=dataset.root, overwrite=overwrite)
     good = [record for record in records if record.status == "anchored"]
-    tables = write_tables(records, folder)
+    # A folder that cannot be written will do where its tables say the same already.
+    changing = outputs if os.access(folder, os.W_OK) else []
+    with written(changing, [dataset.root], overwrite=overwrite):
+        tables = write_tables(records, folder)
     for record in records:
         if record.status == "failed":
             click.echo(f"{record.name}: no anchor: {record.why}", err=True)
@@ -74,7 +95,8 @@ def command(
         )
     click.echo(f"written: {', '.join(str(path) for path in tables)}")
     if export is not None:
-        count = export_anchors(pairs, records, folder, export)
+        with written(copies, [dataset.root], overwrite=overwrite):
+            count = export_anchors(pairs, records, folder, export)
         click.echo(f"exported: {count} anchors to {export}; score against them with evaluate --anchors {export}")
     if len(good) < len(records):
         from sdd_bench.errors import UserError

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sdd_bench.commands.options import job_count, jobs_option, run_command
+from sdd_bench.commands.options import job_count, jobs_option, overwrite_option, run_command
 
 if TYPE_CHECKING:
     from sdd_bench.datasets.manifest import Pair
@@ -48,8 +48,9 @@ PROTOCOLS = {
 @click.option(
     "--with-training", is_flag=True, help="Also train a small network on a CPU, minutes, and score what it predicts."
 )
+@overwrite_option
 @jobs_option
-def command(out: Path, with_training: bool, jobs: int | None) -> None:
+def command(out: Path, with_training: bool, overwrite: bool, jobs: int | None) -> None:
     """Run the whole loop on data it makes itself: no download, under a minute.
 
     Synthesises misaligned pairs from the photographs inside scikit-image, prepares them, scores three honest
@@ -60,26 +61,33 @@ def command(out: Path, with_training: bool, jobs: int | None) -> None:
       sdd-bench demo --out demo
       sdd-bench demo --out demo --with-training
     """
+    from sdd_bench.jobs.outputs import Output, check_outputs, written
     from sdd_bench.report.demo_page import explain, write_page
 
     started = time.monotonic()
     workers = job_count(jobs)
+    made_by: dict[str, object] = {"made by": "demo"}
+    outputs = [Output(made_by, folders=(out / "predictions" / folder,)) for folder in METHODS]
+    page = [Output(made_by, (out / "report.html",))]
+    check_outputs([*outputs, *page], overwrite=overwrite)
     test = _make_data(out, workers)
-    _make_predictions(out, test, workers)
+    with written(outputs, overwrite=overwrite):
+        _make_predictions(out, test, workers)
     methods = METHODS
     if with_training:
         _train(out)
         methods = METHODS | TRAINED
-    tables = _score(out, methods, workers)
+    tables = _score(out, methods, workers, overwrite=overwrite)
     click.echo("\nWhat this shows:")
     words = explain(tables, METHODS["upper-bound"], METHODS["moved"])
     for line in words:
         click.echo(textwrap.fill(line, 100, initial_indent="  ", subsequent_indent="  ") + "\n")
     pictures = {method: out / "predictions" / folder for folder, method in methods.items()}
-    page = write_page(out / "report.html", tables, words, test, pictures)
+    with written(page, overwrite=overwrite):
+        report = write_page(out / "report.html", tables, words, test, pictures)
     click.echo(
         f"Done in {time.monotonic() - started:.0f} s. Leaderboard: {out / 'leaderboard.html'} and .csv; what it shows, "
-        f"with pictures: {page}"
+        f"with pictures: {report}"
     )
 
 
@@ -120,21 +128,23 @@ def _train(out: Path) -> None:
     _run("predict", "--checkpoint", weights, "--data", out / "data", "--out", predictions)
 
 
-def _score(out: Path, methods: Mapping[str, str], workers: int) -> dict[str, Path]:
+def _score(out: Path, methods: Mapping[str, str], workers: int, *, overwrite: bool) -> dict[str, Path]:
     """Score every folder of predictions under every protocol; return each shown protocol's leaderboard."""
+    more = ("--overwrite",) if overwrite else ()
     _say("Anchoring: each sharp photograph drawn into its blur image's frame, once, for every method alike")
-    _run("anchor", "--data", out / "data", "--jobs", workers)
+    _run("anchor", "--data", out / "data", "--jobs", workers, *more)
     _say("Scoring each folder under every protocol in one pass")
     for folder, method in methods.items():
         words = ("--pred", out / "predictions" / folder, "--data", out / "data", "--protocol", "all")
-        _run("evaluate", *words, "--method", method, "--out", out / "results" / folder, "--jobs", workers, quiet=True)
+        where = ("--out", out / "results" / folder, *more)
+        _run("evaluate", *words, "--method", method, *where, "--jobs", workers, quiet=True)
     tables = {}
     for protocol, name in PROTOCOLS.items():
         _say(f"Ranking under {protocol}")
         tables[protocol] = out / name
         ending = f"*.{protocol.replace('/', '-')}.json"
         results = sorted(path for folder in methods for path in (out / "results" / folder).glob(ending))
-        wanted: list[object] = ["--out", tables[protocol]]
+        wanted: list[object] = ["--out", tables[protocol], *more]
         shown: list[object] = ["leaderboard", out / "results/*" / ending, *wanted]
         if protocol == RANKING:
             page: list[object] = [

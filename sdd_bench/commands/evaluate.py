@@ -8,8 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sdd_bench.commands.options import ResumableCommand, workers
-from sdd_bench.commands.scoring import evaluation_of, results_name, scoring_options, summary_text, warn_of_empty_lpips
+from sdd_bench.commands.options import ResumableCommand, overwrite_option, workers
+from sdd_bench.commands.scoring import (
+    evaluation_of,
+    inputs_of,
+    page_output,
+    results_name,
+    results_outputs,
+    scoring_options,
+    summary_text,
+    warn_of_empty_lpips,
+)
 
 if TYPE_CHECKING:
     from sdd_bench.evaluation.evaluate import Evaluation
@@ -58,6 +67,7 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Also write a page: intervals, worst, median and best image with error maps, a chart of all images.",
 )
+@overwrite_option
 def command(
     protocol_id: str | None,
     diagnostics: bool,
@@ -69,6 +79,7 @@ def command(
     allow_missing: bool,
     save_warped: Path | None,
     html: Path | None,
+    overwrite: bool,
     jobs: int | None,
     scheduler: str | None,
     **shared: Any,
@@ -76,7 +87,8 @@ def command(
     """Score a folder of predictions under a named protocol, or all of them in one pass.
 
     Every image is scored from its file. Missing, extra and wrong-sized predictions are refused, all named. Anchors
-    that the dataset lacks are made first, once, and kept.
+    that the dataset lacks are made first, once, and kept. A results file is only replaced where it is of the same
+    method, predictions, dataset, split and protocol.
 
     \b
     Example:
@@ -87,6 +99,8 @@ def command(
     from sdd_bench.evaluation.evaluate import evaluate
     from sdd_bench.evaluation.protocol import DEFAULT_PROTOCOL, PROTOCOLS, named_protocol
     from sdd_bench.evaluation.results import Method
+    from sdd_bench.io.names import unicode_name
+    from sdd_bench.jobs.outputs import check_outputs, written
 
     chosen = tuple(PROTOCOLS) if protocol_id == ALL else (named_protocol(protocol_id or DEFAULT_PROTOCOL).id,)
     flow, predictions = shared["flow"], shared["predictions"]
@@ -95,7 +109,7 @@ def command(
             f"--flow {flow}: {chosen[0]} takes no flow estimator; add --protocol paper/1, jdrl-ref/1 or all"
         )
     evaluation = evaluation_of(
-        Method(method or predictions.resolve().name),
+        Method(unicode_name(method or predictions.resolve().name, "give the name in the tables with --method")),
         chosen,
         **shared,
         lpips_net=lpips_net,
@@ -106,7 +120,14 @@ def command(
         diagnostics=diagnostics,
     )
     targets = _targets(out, evaluation)
-    found = evaluate(evaluation, targets, workers(jobs, scheduler))
+    outputs, inputs = results_outputs(evaluation, targets), inputs_of(evaluation)
+    page = []
+    if html is not None:  # as the command that writes it says
+        named = (evaluation.method.name, evaluation.dataset.name, evaluation.split, evaluation.protocols[0])
+        page.append(page_output(html, *named))
+    check_outputs([*outputs, *page], inputs, overwrite=overwrite)
+    with written(outputs, inputs, overwrite=overwrite):
+        found = evaluate(evaluation, targets, workers(jobs, scheduler))
     for results in found:
         click.echo(summary_text(results))
     if shared["metrics"] is None:
@@ -114,13 +135,13 @@ def command(
     for target in targets.values():
         click.echo(f"written: {target} and {target.with_suffix('.csv').name}")
     if html is not None:
-        _write_html(html, evaluation, list(targets.values()))
+        _write_html(html, evaluation, list(targets.values()), overwrite=overwrite)
 
 
 ALL = "all"
 
 
-def _write_html(path: Path, evaluation: Evaluation, files: Sequence[Path]) -> None:
+def _write_html(path: Path, evaluation: Evaluation, files: Sequence[Path], *, overwrite: bool) -> None:
     """Have the page of one method written: the first protocol's, the others beside it where they are of any use there.
 
     Raises:
@@ -128,7 +149,7 @@ def _write_html(path: Path, evaluation: Evaluation, files: Sequence[Path]) -> No
     """
     from sdd_bench.commands.options import run_command
 
-    words: list[object] = ["page", *files, "--html", path]
+    words: list[object] = ["page", *files, "--html", path, *(["--overwrite"] if overwrite else [])]
     if evaluation.pattern == "{name}" and not evaluation.by_order and not evaluation.allow_missing:
         words += ["--data", evaluation.dataset.root, "--pred", evaluation.predictions]
         words += [] if evaluation.anchors is None else ["--anchors", evaluation.anchors]

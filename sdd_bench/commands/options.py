@@ -160,6 +160,15 @@ def grey_option(function: F) -> F:
     )(function)
 
 
+def overwrite_option(function: F) -> F:
+    """Add --overwrite, for `jobs.outputs`."""
+    return click.option(
+        "--overwrite",
+        is_flag=True,
+        help="Replace output files that another command wrote, or that were changed since. Inputs are never replaced.",
+    )(function)
+
+
 def data_folder(data: Path | None) -> Path:
     """Return the dataset's folder from the option, the environment, or the default.
 

@@ -80,7 +80,9 @@ def command(
     from sdd_bench.datasets.plan import Choices
     from sdd_bench.datasets.prepare_source import prepare_source
     from sdd_bench.errors import UserError
+    from sdd_bench.io.names import unicode_name
 
+    name = None if name is None else unicode_name(name, "give another --name")
     if source is None and os.environ.get(SOURCE_VARIABLE):
         source = Path(os.environ[SOURCE_VARIABLE])
     if source is None or not (source.is_dir() or is_archive(source)):

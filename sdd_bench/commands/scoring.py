@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Container, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +30,8 @@ from sdd_bench.commands.options import (
     trunk_option,
     workers_options,
 )
+from sdd_bench.io.names import file_name, unicode_name
+from sdd_bench.jobs.outputs import Output, place
 
 if TYPE_CHECKING:
     from sdd_bench.evaluation.evaluate import Evaluation
@@ -72,8 +76,10 @@ def evaluation_of(
     from sdd_bench.datasets.catalog import open_dataset
     from sdd_bench.evaluation.evaluate import Evaluation
 
+    dataset = open_dataset(data_folder(data), split, dataset_name, grey)
+    unicode_name(dataset.name, "give the dataset another name")
     return Evaluation(
-        dataset=open_dataset(data_folder(data), split, dataset_name, grey),
+        dataset=dataset,
         split=split,
         predictions=predictions,
         protocols=protocols,
@@ -133,8 +139,86 @@ def warn_of_empty_lpips(results: Results) -> None:
         )
 
 
+def results_outputs(evaluation: Evaluation, targets: Mapping[str, Path]) -> list[Output]:
+    """Return the results of each protocol, and what --save-warped fills, as outputs of one request each."""
+
+    def of(path: Path, protocol: str) -> dict[str, Any]:
+        return {
+            "method": evaluation.method.name,
+            "predictions": place(evaluation.predictions, path),
+            "dataset": place(evaluation.dataset.root, path),
+            "split": evaluation.split,
+            **_protocol_words(evaluation, protocol),
+        }
+
+    def output(protocol: str, path: Path) -> Output:
+        proof = partial(_is_result_of, evaluation, protocol)
+        return Output(of(path, protocol), (path, path.with_suffix(".csv")), proof=proof)
+
+    outputs = [output(protocol, path) for protocol, path in targets.items()]
+    if evaluation.save_warped is not None:
+        request = of(evaluation.save_warped / "any", evaluation.protocols[0])
+        request["protocol"] = list(evaluation.protocols)
+        outputs.append(Output(request, folders=(evaluation.save_warped,), option="--save-warped"))
+    return outputs
+
+
+def inputs_of(evaluation: Evaluation) -> list[Path]:
+    """Return the files and folders that an evaluation reads."""
+    weights = evaluation.flow.partition("=")[2]
+    named = (evaluation.dataset.root, evaluation.predictions, evaluation.anchors, evaluation.lpips_trunk)
+    return [path for path in (*named, Path(weights) if weights else None) if path is not None]
+
+
+def page_output(page: Path, method: str, dataset: str, split: str, protocol: str, images: Path | None = None) -> Output:
+    """Return the page of a method, or of the leaderboard, as an output."""
+    request = {"page of": method, "dataset": dataset, "split": split, "protocol": protocol}
+    return Output(request, (page,), () if images is None else (images,), option="--html")
+
+
+def _protocol_words(evaluation: Evaluation, protocol: str) -> dict[str, Any]:
+    """Return what an evaluation makes of a protocol."""
+    from sdd_bench.evaluation.protocol import named_protocol
+
+    return {
+        "protocol": protocol,
+        "flow": evaluation.flow if named_protocol(protocol).uses_flow else None,
+        "crop multiple": evaluation.crop_multiple,
+        "LPIPS network": evaluation.lpips_net,
+    }
+
+
+def _is_result_of(evaluation: Evaluation, protocol: str, path: Path) -> bool:
+    """Return whether a file is a results file of an evaluation, or the CSV beside one, by what it says itself.
+
+    Versions that kept no record wrote such files. They do not say where the predictions lay.
+    """
+    from sdd_bench.errors import UserError
+    from sdd_bench.evaluation.results import read_results
+
+    try:
+        found = read_results(path.with_suffix(".json"))
+        said = (found.method.name, found.dataset["name"], found.dataset["split"], found.protocol["id"])
+        if said != (evaluation.method.name, evaluation.dataset.name, evaluation.split, protocol):
+            return False
+        if found.dataset["sha256"] != _split_sha256(evaluation, found.dataset["excluded"]):
+            return False
+        return path.suffix != ".csv" or path.read_text(encoding="utf-8") == found.table_text()
+    except (UserError, KeyError, OSError, UnicodeDecodeError):
+        return False
+
+
+def _split_sha256(evaluation: Evaluation, excluded: Container[str]) -> str:
+    """Return the digest of the split's images without some pairs, as results have it."""
+    from sdd_bench.datasets.manifest import content_sha256
+    from sdd_bench.io.files import file_sha256
+
+    pairs = [pair for pair in evaluation.dataset.split(evaluation.split) if pair.name not in excluded]
+    return content_sha256((pair.name, file_sha256(pair.blur), file_sha256(pair.sharp)) for pair in pairs)
+
+
 def results_name(evaluation: Evaluation, protocol: str) -> str:
-    """Return a name that no other dataset, split or protocol shares."""
+    """Return the name of a results file; no other dataset, split or protocol of other names shares it."""
     from sdd_bench.evaluation.protocol import named_protocol
 
     parts = [evaluation.method.name, f"{evaluation.dataset.name}-{evaluation.split}", protocol.replace("/", "-")]
@@ -144,7 +228,7 @@ def results_name(evaluation: Evaluation, protocol: str) -> str:
         parts[-1] += f"-crop{evaluation.crop_multiple}"
     if evaluation.lpips_net != "alex":
         parts[-1] += f"-{evaluation.lpips_net}"
-    return f"{'.'.join(map(_slug, parts))}.json"
+    return file_name(f"{'.'.join(map(_slug, parts))}.json")
 
 
 def _slug(name: str) -> str:

@@ -18,7 +18,7 @@ import contextlib
 import hashlib
 import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -42,9 +42,11 @@ from sdd_bench.evaluation.anchor_record import (
 from sdd_bench.evaluation.diagnostics import diagnose
 from sdd_bench.io.files import clear_leftovers, file_sha256, write_bytes, write_text
 from sdd_bench.io.images import encode_png, read_header, read_image, read_pixels, to_float, to_pixels
-from sdd_bench.io.serialise import json_text
+from sdd_bench.io.serialise import csv_text, json_text
+from sdd_bench.io.text import read_json
 from sdd_bench.jobs.items import Item, map_items
 from sdd_bench.jobs.lock import run_lock
+from sdd_bench.jobs.outputs import RECORD, place, read_request, write_request
 from sdd_bench.jobs.workers import Workers
 from sdd_bench.metrics.fidelity import psnr_db
 from sdd_bench.registration.analysis import NUMBERS
@@ -63,6 +65,10 @@ CONVENTION = (
 )
 
 
+_Task = tuple[Pair, Path, str, str]
+"""A pair, the folder of anchors, what to do with grey, and why no anchor is made there, empty where it is."""
+
+
 @dataclass(frozen=True)
 class StoredTruth:
     """What a pair's predictions are scored against under an anchored protocol.
@@ -79,7 +85,14 @@ class StoredTruth:
 
 
 def ensure_anchors(
-    pairs: Sequence[Pair], folder: Path, jobs: Workers, grey: str = "refuse", *, wait: bool = True
+    pairs: Sequence[Pair],
+    folder: Path,
+    jobs: Workers,
+    grey: str = "refuse",
+    *,
+    wait: bool = True,
+    owner: Path | None = None,
+    overwrite: bool = False,
 ) -> list[AnchorRecord]:
     """Return the record of every pair's anchor, in their order, made where there is none that holds.
 
@@ -89,25 +102,63 @@ def ensure_anchors(
         jobs: Worker processes; the bytes do not depend on it.
         grey: `refuse` or `expand`.
         wait: Wait where another run makes anchors in the folder, so that none is made twice, instead of refusing.
+        owner: The dataset's folder; the one that `folder` lies in if None. Anchors are made only in a new folder, or in
+            one that holds this dataset's.
+        overwrite: Make anchors in any folder.
 
     Raises:
-        UserError: Images that cannot be read, or a folder that cannot be written; a pair that cannot be anchored is
-            not an error here: its record's `status` is `failed`.
+        UserError: Images that cannot be read, or a folder that cannot be written, or holds other files; a pair that
+            cannot be anchored is not an error here: its record's `status` is `failed`.
     """
+    request = {"anchors of": place(owner or folder.parent, folder / "any")}
     existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     writable = os.access(existing, os.W_OK)  # where nothing can be written, anchors that are there do
     try:
+        closed = "" if overwrite else _why_closed(folder, pairs, request)
+        items = [_item(pair, folder, grey, closed) for pair in pairs]
         with run_lock(folder / ".lock", folder, wait=wait) if writable else contextlib.nullcontext():
             if writable:
                 clear_leftovers(folder, deep=True)
-            return list(map_items(_ensure, _items(pairs, folder, grey), jobs=jobs, label="anchor", where="anchor"))
+                if overwrite or _is_empty(folder):
+                    write_request(folder / RECORD, request, {})
+            return map_items(_ensure, items, jobs=jobs, label="anchor", where="anchor")
     except CannotWriteError as error:
         raise CannotWriteError(f"{error.message}; give a folder for the anchors with --anchors DIR") from None
 
 
+def _is_empty(folder: Path) -> bool:
+    """Return whether there is no such folder, or nothing but hidden files in it."""
+    return not folder.is_dir() or all(path.name.startswith(".") for path in folder.iterdir())
+
+
+def _why_closed(folder: Path, pairs: Sequence[Pair], request: Mapping[str, Any]) -> str:
+    """Return why no anchors are made in a folder, though those in it may be used; nothing where they are.
+
+    Raises:
+        UserError: The folder holds other files and not one anchor of these pairs.
+    """
+    earlier = read_request(folder / RECORD)
+    if earlier == request or (earlier is None and _is_empty(folder)):
+        return ""
+    if earlier is not None:
+        return f"{folder} holds anchors of another dataset or a copy made by --export, which are not changed"
+    if any(_is_record(files_of(folder, pair)) for pair in pairs):
+        return ""  # of a version that kept no record
+    raise UserError(f"{folder}: is not empty and holds no anchors of these pairs; give another folder with --anchors")
+
+
+def _is_record(files: AnchorFiles) -> bool:
+    """Return whether a file is the record of an anchor, of whatever images and method."""
+    try:
+        record = read_json(files.record)
+    except UserError:
+        return False
+    return isinstance(record, dict) and {"schema", "method", "blur_sha256", "sharp_sha256"} <= record.keys()
+
+
 def held_anchors(pairs: Sequence[Pair], folder: Path, jobs: Workers, grey: str = "refuse") -> list[AnchorRecord | None]:
     """Return the records that hold in a folder, in the pairs' order, None for the others; nothing is written."""
-    found = map_items(_held, _items(pairs, folder, grey), jobs=jobs, label="anchors", where="anchors")
+    found = map_items(_held, [_item(pair, folder, grey) for pair in pairs], jobs=jobs, label="anchors", where="anchors")
     return [record for (record,) in found]
 
 
@@ -178,13 +229,13 @@ the pixels it gave. Score predictions against them with
 """
 
 
-def _items(pairs: Sequence[Pair], folder: Path, grey: str) -> list[Item]:
-    return [Item(f"{pair.split}/{pair.name}".lstrip("/"), (pair, folder, grey)) for pair in pairs]
+def _item(pair: Pair, folder: Path, grey: str, closed: str = "") -> Item[_Task]:
+    return Item(f"{pair.split}/{pair.name}".lstrip("/"), (pair, folder, grey, closed))
 
 
-def _held(task: tuple[Pair, Path, str]) -> tuple[AnchorRecord | None]:
+def _held(task: _Task) -> tuple[AnchorRecord | None]:
     """Return the record of a pair, None where there is none that holds."""
-    pair, folder, grey = task
+    pair, folder, grey, _ = task
     return (read_record(files_of(folder, pair), _inputs(pair, grey)),)
 
 
@@ -193,13 +244,33 @@ def _inputs(pair: Pair, grey: str) -> dict[str, str]:
     return {"blur_sha256": file_sha256(pair.blur), "sharp_sha256": file_sha256(pair.sharp), "grey": grey}
 
 
-def _ensure(task: tuple[Pair, Path, str]) -> AnchorRecord:
-    """Return the record of a pair, made where there is none that holds."""
-    pair, folder, grey = task
+def table_files(pairs: Sequence[Pair], folder: Path) -> list[Path]:
+    """Return what `write_tables` writes for pairs."""
+    return [folder / f"{split}.csv" for split in dict.fromkeys(pair.split or UNSPLIT for pair in pairs)]
+
+
+def is_table(path: Path) -> bool:
+    """Return whether a file is a table that `write_tables` wrote, by its columns."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            return file.readline() == csv_text(COLUMNS, ())
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _ensure(task: _Task) -> AnchorRecord:
+    """Return the record of a pair, made where there is none that holds.
+
+    Raises:
+        UserError: None holds and none is to be made in this folder.
+    """
+    pair, folder, grey, closed = task
     files, inputs = files_of(folder, pair), _inputs(pair, grey)
     known = read_record(files, inputs)
     if known is not None:
         return known
+    if closed:
+        raise UserError(f"{pair.name}: no anchor of its present images; {closed}; give another folder with --anchors")
     blur, sharp = (read_image(path, grey=grey) for path in (pair.blur, pair.sharp))
     common: dict[str, Any] = {
         "method": METHOD, "name": pair.name, "split": pair.split, **inputs,

@@ -177,7 +177,8 @@ def _with_anchors(plan: Plan, jobs: Workers, scratch: Path | None) -> Plan:
         return plan
     folder = asked.anchor_folder
     if scratch is None:
-        found = [(record, folder) for record in ensure_anchors(plan.pairs, folder, jobs, asked.grey)]
+        records = ensure_anchors(plan.pairs, folder, jobs, asked.grey, owner=asked.dataset.root)
+        found = [(record, folder) for record in records]
     else:
         held = held_anchors(plan.pairs, folder, jobs, asked.grey)
         absent = [pair for pair, record in zip(plan.pairs, held, strict=True) if record is None]

@@ -134,9 +134,13 @@ class Results:
         content |= {"method": asdict(self.method), "summary": {k: _in_json(v) for k, v in self.summary.items()}}
         content["images"] = [{k: _in_json(v) for k, v in row.items()} for row in self.images]
         table = path.with_suffix(".csv")
-        write_text(table, self.rows.to_csv(index=False, float_format="%.6f", lineterminator="\n"))
+        write_text(table, self.table_text())
         write_text(path, json_text({key: content[key] for key in ORDER}))
         return table
+
+    def table_text(self) -> str:
+        """Return the CSV that lies beside the file."""
+        return self.rows.to_csv(index=False, float_format="%.6f", lineterminator="\n")
 
 
 ORDER = (

@@ -85,8 +85,12 @@ class Job:
 
 
 def files_of(folder: Path) -> dict[str, str]:
-    """Return the sha256 of every file in a folder, hidden ones too, by its path in it."""
-    found = sorted(path for path in folder.rglob("*") if not path.is_dir())
+    """Return the sha256 of every file in a folder, hidden ones too, by its path in it.
+
+    Without the records of what was written: they name the inputs as seen from the folder, and those of different runs
+    lie at different depths.
+    """
+    found = sorted(path for path in folder.rglob("*") if not path.is_dir() and not path.name.endswith(".written"))
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
 
 

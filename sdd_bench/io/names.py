@@ -1,0 +1,54 @@
+"""Names from the command line and the file system as Unicode, and Unicode names as the file system takes them.
+
+Where the locale cannot decode a name (`LC_ALL=C`, or bytes that are not UTF-8), Python gives it with lone surrogates,
+and no UTF-8 file can hold those.
+"""
+
+from __future__ import annotations
+
+import os
+
+from sdd_bench.errors import UserError
+
+
+def unicode_name(name: str, what: str) -> str:
+    """Return a name that a results file can hold: bytes of UTF-8 are decoded, whatever the locale.
+
+    Args:
+        name: As Python hands it out.
+        what: What it is and what to do about it, for the message.
+
+    Raises:
+        UserError: The bytes are not UTF-8.
+
+    >>> unicode_name("Méthode", "--method")
+    'Méthode'
+    """
+    if not any("\ud800" <= c <= "\udfff" for c in name):
+        return name
+    try:
+        return name.encode("utf-8", "surrogateescape").decode("utf-8")
+    except UnicodeError:
+        raise UserError(f"{name!r} is not valid UTF-8 and cannot stand in a results file; {what}") from None
+
+
+def shown_name(name: str) -> str:
+    r"""Return a name that any file can hold, for people to read: bytes that are not UTF-8 are written out.
+
+    >>> print(shown_name("s\udce9sultat"))
+    s\xe9sultat
+    """
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def file_name(name: str) -> str:
+    """Return a Unicode name as Python must be told it in this locale, so that the file's name is its UTF-8 bytes.
+
+    >>> file_name("Méthode.json")
+    'Méthode.json'
+    """
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError:
+        return os.fsdecode(name.encode("utf-8"))
+    return name

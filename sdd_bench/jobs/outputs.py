@@ -1,0 +1,278 @@
+"""Output files of a command: new, or written earlier for the same request; no other file is ever replaced.
+
+A hidden record beside an output says which request wrote which files, with the sha256 of each: `.NAME.written` beside a
+file NAME, `.written` in a folder that a command fills. While a command works, the record lists its files without
+sha256: if it is killed, the same command finds them there and goes on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import stat
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sdd_bench.errors import CannotWriteError, UserError
+from sdd_bench.io.files import file_sha256, write_text
+from sdd_bench.jobs.run_folder import difference
+
+RECORD = ".written"
+SHOWN = 3
+"""Files that a message names of each kind."""
+
+FOREIGN = "not written by this command"
+INPUT = "read by this command"
+
+
+@dataclass(frozen=True)
+class Output:
+    """Files that one request writes, and folders that it fills.
+
+    Attributes:
+        request: What makes two commands the same one, as JSON can hold it; files and folders in it by `place`.
+        files: The first one names the record.
+        folders: Each holds nothing but what the request wrote, hidden files aside.
+        option: Where the user says the names, for messages.
+        proof: Whether a file without any record shows by its content that it is of the request.
+    """
+
+    request: Mapping[str, Any]
+    files: tuple[Path, ...] = ()
+    folders: tuple[Path, ...] = ()
+    option: str = "--out"
+    proof: Callable[[Path], bool] = lambda _: False
+
+    @property
+    def record(self) -> Path:
+        """Where the record lies."""
+        if not self.files:
+            return self.folders[0] / RECORD
+        return self.files[0].with_name(f".{self.files[0].name}{RECORD}")
+
+
+def place(path: Path, output: Path) -> str:
+    """Return a file or folder as a request names it: from the folder of an output, so that a project can be moved."""
+    return os.path.relpath(path.resolve(), output.parent.resolve())
+
+
+def read_request(record: Path) -> dict[str, Any] | None:
+    """Return the request of a record; None where there is none, or a damaged one."""
+    content = _read(record)
+    return None if content is None else content["request"]
+
+
+def write_request(record: Path, request: Mapping[str, Any], files: Mapping[str, str | None]) -> None:
+    """Write a record: the request, and the files by their path from its folder."""
+    content = {"request": request, "files": files}
+    write_text(record, json.dumps(content, indent=1, sort_keys=True) + "\n")
+
+
+def check_outputs(outputs: Sequence[Output], inputs: Iterable[Path] = (), *, overwrite: bool = False) -> None:
+    """Refuse outputs that would replace anything but what the same request wrote; nothing is changed.
+
+    Args:
+        outputs: What is going to be written.
+        inputs: Files and folders that are read. They, and what lies in such a folder, are never replaced, unless an
+            earlier run of the same command wrote it there.
+        overwrite: Whether files of other requests, of other people, and changed ones may be replaced.
+
+    Raises:
+        UserError: Files that must not be replaced, with the reason; a name that is given for two outputs.
+    """
+    _looked_at(outputs, inputs, overwrite=overwrite)
+
+
+@contextlib.contextmanager
+def written(outputs: Sequence[Output], inputs: Iterable[Path] = (), *, overwrite: bool = False) -> Iterator[None]:
+    """Let the block write outputs that `check_outputs` allows, and keep a record of what it wrote.
+
+    Raises:
+        UserError: As `check_outputs`; a record cannot be written.
+    """
+    claims = _looked_at(outputs, inputs, overwrite=overwrite)
+    parents = [folder for claim in claims for folder in (claim.base, *claim.base.parents) if not folder.exists()]
+    try:
+        for claim in claims:
+            claim.begin()
+        yield
+    except BaseException:
+        with contextlib.suppress(UserError, OSError):
+            for claim in claims:
+                claim.end(failed=True)
+        for folder in sorted(set(parents), key=lambda path: -len(path.parts)):
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        raise
+    for claim in claims:
+        claim.end()
+
+
+class _Claim:
+    """An output, what stands there, and what its record says.
+
+    Attributes:
+        output: The files and folders.
+        base: The folder of the record.
+        listed: File to its sha256 in the record, None where it was about to be written; folders end in a slash.
+        same: Whether the record is of the same request.
+        before: Every file that is there to its sha256, or to nothing where it is no regular file.
+        why: File to why it must not be replaced, for those that the request did not write.
+    """
+
+    def __init__(self, output: Output) -> None:
+        self.output, self.base = output, output.record.parent
+        self.request = json.loads(json.dumps(output.request))
+        earlier = _read(output.record)
+        self.listed: dict[str, str | None] = {} if earlier is None else earlier["files"]
+        self.earlier = None if earlier is None else earlier["request"]
+        self.same = self.earlier == self.request
+        self.before = {file: file_sha256(file) if file.is_file() else "" for file in self.there()}
+        self.why = {file: why for file in self.before if (why := self._why(file))}
+
+    def there(self) -> list[Path]:
+        """Return what is there of the files, and all files in the folders."""
+        files = [file for file in self.output.files if os.path.lexists(file)]
+        for folder in self.output.folders:
+            if folder.exists() and not folder.is_dir():
+                files.append(folder)
+            for here, folders, names in os.walk(folder):
+                folders[:] = [name for name in folders if not name.startswith(".")]
+                files += [Path(here, name) for name in sorted(names) if not name.startswith(".")]
+        return files
+
+    def name(self, file: Path) -> str:
+        return Path(os.path.relpath(file, self.base)).as_posix()
+
+    def is_listed(self, file: Path) -> bool:
+        """Return whether the record says that a file is an output of this kind of command."""
+        name = self.name(file)
+        filling = tuple(_inside(key) for key, digest in self.listed.items() if key.endswith("/") and digest is None)
+        return name in self.listed or name.startswith(filling)
+
+    def begin(self) -> None:
+        """Say what is about to be written."""
+        folders = [f"{self.name(folder)}/" for folder in self.output.folders]
+        refilled = tuple(_inside(folder) for folder in folders)
+        earlier = self.listed if self.same else {}
+        kept = {name: digest for name, digest in earlier.items() if not name.startswith(refilled)}
+        begun = dict.fromkeys([*map(self.name, self.output.files), *folders])
+        write_request(self.output.record, self.request, {**kept, **begun})
+
+    def end(self, *, failed: bool = False) -> None:
+        """Say what was written; without any of it there is no record."""
+        files = {n: d for n, d in (self.listed if self.same else {}).items() if d and (self.base / n).is_file()}
+        for file in self.there():
+            if not file.is_file():
+                continue
+            digest = file_sha256(file)
+            ours = file in self.before and file not in self.why
+            if ours or digest != self.before.get(file) or (not failed and file in self.output.files):
+                files[self.name(file)] = digest
+        if files:
+            write_request(self.output.record, self.request, files)
+        else:
+            self.output.record.unlink(missing_ok=True)
+
+    def _why(self, file: Path) -> str:
+        """Return why a file that is there is not the request's; nothing where it is."""
+        if file.is_symlink():
+            return "a symbolic link, which this command never writes"
+        if not self.is_listed(file):
+            return "" if self.earlier is None and self.output.proof(file) else FOREIGN
+        if not self.same:
+            return f"written for another request: {difference(self.earlier, self.request)}"
+        digest = self.listed.get(self.name(file))
+        return "" if digest in (None, self.before[file]) else "changed since it was written"
+
+
+class _Inputs:
+    """What a command reads."""
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        there = [path for path in paths if path.exists()]
+        self._files = {_identity(path) for path in there if not path.is_dir()}
+        self._folders = [path.resolve() for path in there if path.is_dir()]
+
+    def is_one(self, file: Path) -> bool:
+        """Return whether a path is a file that was named as an input, by whatever name."""
+        return file.exists() and _identity(file) in self._files
+
+    def holds(self, file: Path) -> bool:
+        """Return whether a file lies in an input folder, or is a hard link to a file in one."""
+        places = (file.parent.resolve() / file.name, file.resolve())
+        if any(path.is_relative_to(folder) for folder in self._folders for path in places):
+            return True
+        if not file.exists() or file.stat().st_nlink == 1:
+            return False
+        found = (Path(here, name) for folder in self._folders for here, _, names in os.walk(folder) for name in names)
+        return any(other.exists() and _identity(other) == _identity(file) for other in found)
+
+
+def _looked_at(outputs: Sequence[Output], inputs: Iterable[Path], *, overwrite: bool) -> list[_Claim]:
+    """Return the outputs with what stands there; see `check_outputs`."""
+    named = [path.parent.resolve() / path.name for output in outputs for path in (*output.files, *output.folders)]
+    twice = sorted({str(path) for path in named if named.count(path) > 1})
+    if twice:
+        raise UserError(f"{twice[0]}: named for two outputs of one command; give each a name of its own")
+    read = _Inputs(inputs)
+    claims = [_Claim(output) for output in outputs]
+    never: dict[str, list[Path]] = {}
+    unless: dict[str, list[Path]] = {}
+    options = []
+    for claim in claims:
+        for file in claim.before:
+            why = claim.why.get(file, "")
+            if read.is_one(file) or (why and not claim.is_listed(file) and read.holds(file)):
+                never.setdefault(INPUT, []).append(file)
+            elif file in claim.output.folders:
+                never.setdefault("a file, expected a folder", []).append(file)
+            elif file.is_dir():
+                never.setdefault("a folder, expected a file", []).append(file)
+            elif file.exists() and not stat.S_ISREG(file.stat().st_mode):
+                never.setdefault("no regular file", []).append(file)
+            elif why and not overwrite:
+                unless.setdefault(why, []).append(file)
+            else:
+                continue
+            options.append(claim.output.option)
+    if never or unless:
+        words = "; ".join(f"{_names(files)}: {why}" for why, files in (never or unless).items())
+        way = " or ".join(dict.fromkeys(options))
+        more = "" if never else ", or --overwrite to replace what is there"
+        raise UserError(f"{words}; give another {way}{more}")
+    return claims
+
+
+def _names(files: Sequence[Path]) -> str:
+    names = ", ".join(map(str, files[:SHOWN]))
+    return names + (f" and {len(files) - SHOWN} more" if len(files) > SHOWN else "")
+
+
+def _inside(folder: str) -> str:
+    """Return what the names of files in a folder of a record begin with."""
+    return "" if folder == "./" else folder
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_dev, found.st_ino
+
+
+def _read(record: Path) -> dict[str, Any] | None:
+    """Return what a record says; one that is damaged says nothing."""
+    try:
+        content = json.loads(record.read_text(encoding="utf-8"))
+        files, request = content["files"], content["request"]
+    except FileNotFoundError:
+        return None
+    except NotADirectoryError as error:
+        raise CannotWriteError(f"{record.parent}: cannot be written ({error.strerror})") from None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    if not isinstance(request, dict) or not isinstance(files, dict):
+        return None
+    return {"request": request, "files": {str(n): d if isinstance(d, str) else None for n, d in files.items()}}
