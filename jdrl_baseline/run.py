@@ -15,10 +15,8 @@ from jdrl_baseline.flow import Flow, load_training_flow
 from jdrl_baseline.models import build_deblurring, build_reblurring, load_optimiser, load_weights
 from jdrl_baseline.networks.deblurring import parameter_count
 from jdrl_baseline.patches import TrainingData, steps_per_epoch
-from jdrl_baseline.restore import tile_px_for
 from jdrl_baseline.validation import Validation
 from sdd_bench.errors import UserError
-from sdd_bench.io.images import read_header
 
 
 @dataclass(frozen=True)
@@ -50,16 +48,10 @@ class Hardware:
 class Run:
     """A training run: its networks, optimiser and place, and how they are kept."""
 
-    def __init__(
-        self,
-        fabric: Fabric,
-        data: TrainingData,
-        config: Config,
-        out: Path,
-        hardware: Hardware,
-        validation: Validation | None,
-    ) -> None:
-        self.fabric, self.data, self.config, self.out, self.validation = fabric, data, config, out, validation
+    def __init__(self, fabric: Fabric, data: TrainingData, config: Config, out: Path, hardware: Hardware) -> None:
+        self.fabric, self.data, self.config, self.out = fabric, data, config, out
+        self.validation: Validation | None = None
+        self.validation_tile_px: int | None = None
         self.deblurring = build_deblurring(config, checkpointing=hardware.checkpointing).to(fabric.device)
         reblurring = build_reblurring(config)
         self.reblurring = None if reblurring is None else reblurring.to(fabric.device)
@@ -71,9 +63,6 @@ class Run:
         self.step = 0
         self.best_db = -math.inf
         self.per_epoch = steps_per_epoch(data, config, fabric.world_size)
-        if validation is not None:
-            headers = [read_header(pair.blur) for pair, _ in validation.pairs]
-            validation.tile_px = tile_px_for(max(h.width * h.height for h in headers), str(fabric.device))
 
     @property
     def total_steps(self) -> int:
@@ -138,8 +127,7 @@ class Run:
         self.step = epoch * self.per_epoch + self.group(number).start
         if self.step > self.total_steps:
             raise UserError(f"{path}: the run is at step {self.step}, after the {self.total_steps} steps asked for")
-        if self.validation is not None:
-            self.validation.tile_px = state.get("validation_tile_px", self.validation.tile_px)
+        self.validation_tile_px = state.get("validation_tile_px")
 
 
 def check_same_settings(state: checkpoint.State, config: Config, path: Path) -> None:

@@ -27,7 +27,7 @@ from jdrl_baseline.pictures import write_sample
 from jdrl_baseline.process_state import process_state_kept, seed_torch
 from jdrl_baseline.records import Records
 from jdrl_baseline.run import Hardware, Run, check_same_settings, settings_text, summary
-from jdrl_baseline.spread import alone_in, is_first_process
+from jdrl_baseline.spread import alone_in
 from jdrl_baseline.validation import prepare_validation, validate
 from sdd_bench.errors import UserError
 from sdd_bench.io.files import write_text
@@ -65,7 +65,6 @@ def train(
         if resume or (out / LAST).is_file():
             state = checkpoint.load(out / LAST, checkpoint.TRAINING)
             check_same_settings(state, config, out / LAST)
-        validation = prepare_validation(data, anchors) if is_first_process(hardware.processes) else None
         fabric = Fabric(
             accelerator=hardware.accelerator,
             devices=hardware.devices,
@@ -77,11 +76,10 @@ def train(
             fabric.launch()
         torch.use_deterministic_algorithms(fabric.device.type == "cpu")
         with torch.random.fork_rng([fabric.device] if fabric.device.type == "cuda" else []):
-            run = Run(fabric, data, config, out, hardware, validation)
-            return _train(run, hardware, state)
+            return _train(Run(fabric, data, config, out, hardware), hardware, state, anchors)
 
 
-def _train(run: Run, hardware: Hardware, state: checkpoint.State | None) -> Path | None:
+def _train(run: Run, hardware: Hardware, state: checkpoint.State | None, anchors: Path | None) -> Path | None:
     """Train to the end and export the best network."""
     fabric, out = run.fabric, run.out
     fabric.print(summary(run))
@@ -90,7 +88,7 @@ def _train(run: Run, hardware: Hardware, state: checkpoint.State | None) -> Path
         fabric.print(f"going on from step {run.step} of {run.total_steps}")
     if fabric.is_global_zero:
         write_text(out / "config.json", json_text({**settings_text(run), "hardware": asdict(hardware)}))
-    _loop(run, hardware)
+    _loop(run, hardware, anchors)
     if fabric.is_global_zero:
         best = out / BEST if (out / BEST).is_file() else out / LAST
         checkpoint.export_deblurring(out / EXPORTED, checkpoint.load(best))
@@ -111,22 +109,25 @@ def step_seed(seed: int, step: int, rank: int) -> int:
     return int(np.random.SeedSequence([seed, step, rank]).generate_state(1, np.uint64)[0])
 
 
-def _loop(run: Run, hardware: Hardware) -> None:
+def _loop(run: Run, hardware: Hardware, anchors: Path | None) -> None:
     """Train from the run's step to its end, and keep records of it."""
     records = Records(run.out, run.step, enabled=run.fabric.is_global_zero)
+    is_late = run.step > 0 and run.is_validation_due and not records.is_validated
     try:
-        _steps(run, hardware, records)
+        if run.fabric.is_global_zero and (is_late or run.step < run.total_steps):
+            run.validation = prepare_validation(run.data, anchors, str(run.fabric.device), run.validation_tile_px)
+        _steps(run, hardware, records, is_late=bool(run.fabric.broadcast(is_late)))
     finally:
         records.close()
 
 
-def _steps(run: Run, hardware: Hardware, records: Records) -> None:
+def _steps(run: Run, hardware: Hardware, records: Records, *, is_late: bool) -> None:
     fabric, config = run.fabric, run.config
     deblurring, optimiser = fabric.setup(run.deblurring, run.optimiser)
     reblurring = None if run.reblurring is None else fabric.setup_module(run.reblurring)
     if hardware.compiled:
         deblurring = torch.compile(deblurring)
-    if run.fabric.broadcast(run.step > 0 and run.is_validation_due and not records.is_validated):
+    if is_late:
         _validate(run, records)
     saved = run.step
     bar = tqdm(total=run.total_steps, initial=run.step, desc="train", unit="step", disable=not _shows(fabric))

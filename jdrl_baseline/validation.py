@@ -11,11 +11,12 @@ import torch
 
 from jdrl_baseline.networks.deblurring import DeblurringNetwork
 from jdrl_baseline.patches import TrainingData
-from jdrl_baseline.restore import TILE_PX, restore
+from jdrl_baseline.restore import TILE_PX, restore, tile_px_for
 from sdd_bench.datasets.manifest import Pair
 from sdd_bench.errors import UserError
 from sdd_bench.evaluation.anchor_record import FoundAnchor
 from sdd_bench.evaluation.anchors import FOLDER, ensure_anchors, read_truth
+from sdd_bench.io.headers import read_header
 from sdd_bench.io.images import read_image
 from sdd_bench.metrics.fidelity import psnr_db
 
@@ -32,10 +33,10 @@ class Validation:
 
     folder: Path
     pairs: Sequence[tuple[Pair, FoundAnchor]]
-    tile_px: int = 0
+    tile_px: int
 
 
-def prepare_validation(data: TrainingData, anchors: Path | None) -> Validation | None:
+def prepare_validation(data: TrainingData, anchors: Path | None, device: str, tile_px: int | None) -> Validation | None:
     """Return the pairs to validate on, their anchors made where there are none; None without validation.
 
     Pairs that cannot be anchored are left out.
@@ -43,6 +44,8 @@ def prepare_validation(data: TrainingData, anchors: Path | None) -> Validation |
     Args:
         data: What is trained on.
         anchors: Folder of the anchors; in the dataset if None.
+        device: A torch device.
+        tile_px: Side of the tiles that the run has used so far; if None, as the largest frame fits into memory.
 
     Raises:
         UserError: No validation pair can be anchored, or the anchors cannot be written.
@@ -50,12 +53,15 @@ def prepare_validation(data: TrainingData, anchors: Path | None) -> Validation |
     if not data.validation:
         return None
     folder = anchors or data.root / FOLDER
-    records = ensure_anchors(data.validation, folder, 1)
+    records = ensure_anchors(data.validation, folder, 1, owner=data.root)
     both = zip(data.validation, records, strict=True)
     pairs = [(pair, record) for pair, record in both if isinstance(record, FoundAnchor)]
     if not pairs:
         raise UserError(f"{data.root}: none of {len(data.validation)} validation pairs could be anchored")
-    return Validation(folder, pairs)
+    if tile_px is None:
+        headers = [read_header(pair.blur) for pair, _ in pairs]
+        tile_px = tile_px_for(max(header.width * header.height for header in headers), device)
+    return Validation(folder, pairs, tile_px)
 
 
 def validate(network: DeblurringNetwork, validation: Validation, device: str) -> float:

@@ -459,7 +459,7 @@ def test_names_beyond_ascii_work_in_every_locale(work: Path, environment: dict[s
 
 def test_the_numbers_for_codabench_do_not_replace_other_content(work: Path) -> None:
     (work / "meta.toml").write_text('name = "x"\n')
-    from leaderboard.submission import write_entry
+    from leaderboard.pack import write_entry
     from sdd_bench.datasets.catalog import open_dataset
     from sdd_bench.evaluation.evaluate import Evaluation
 
