@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import cv2
 import numpy as np
 import pytest
-from known import KnownPair
+from known import KnownPair, known_pair
 from numpy.typing import NDArray
 
 from sdd_bench.metrics.fidelity import psnr_db
@@ -17,6 +18,12 @@ from sdd_bench.registration.smooth_field import MAX_PX, SmoothField, fit_blocks,
 
 MOTION = Similarity(1.008, 0.1, 6.3, -4.4)
 MakeKnown = Callable[..., KnownPair]
+
+
+@pytest.fixture(scope="module")
+def make_known(photo: NDArray[np.float32]) -> MakeKnown:
+    """Return `known.known_pair` of a part of the photograph, which gives pairs of 440x280."""
+    return functools.partial(known_pair, photo[:360, :520])
 
 
 @pytest.fixture(scope="module", params=[0, 4, 8])
@@ -64,7 +71,7 @@ def test_what_moved_between_the_shots_does_not_count(make_known: MakeKnown) -> N
     blur[120:180, 200:280] = np.random.default_rng(1).random((60, 80, 3))
     anchor = find_anchor(blur, pair.sharp)
     assert anchor.mask[120:180, 200:280].mean() < 0.05
-    assert anchor.mask[40:280, 60:180].mean() > 0.95
+    assert anchor.mask[40:240, 60:180].mean() > 0.95
 
 
 def test_a_smooth_bend_is_found_and_a_field_that_does_not_help_is_not_kept(make_known: MakeKnown) -> None:

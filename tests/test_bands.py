@@ -1,4 +1,4 @@
-"""A trunk in bands of rows against the same network on the whole frame."""
+"""A backbone in bands of rows against the same network on the whole frame."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from sdd_bench.metrics.bands import Trunk, layer_of
+from sdd_bench.metrics.bands import Backbone, layer_of
 
 
 @pytest.fixture(autouse=True)
@@ -40,9 +40,9 @@ def whole(stages: list[nn.Sequential], frame: Tensor) -> list[Tensor]:
 
 
 def in_bands(stages: list[nn.Sequential], frame: Tensor, rows: int) -> list[Tensor]:
-    trunk, parts = Trunk(stages), [[] for _ in stages]  # type: ignore[var-annotated]
+    backbone, parts = Backbone(stages), [[] for _ in stages]  # type: ignore[var-annotated]
     for top in range(0, frame.shape[2], rows):
-        given = trunk(frame[:, :, top : top + rows], top + rows >= frame.shape[2])
+        given = backbone(frame[:, :, top : top + rows], top + rows >= frame.shape[2])
         for part, output in zip(parts, given, strict=True):
             if output is not None:
                 part.append(output)
@@ -80,4 +80,4 @@ def test_what_is_kept_is_less_than_a_window() -> None:
 @pytest.mark.parametrize("module", [nn.Conv2d(1, 1, 3, dilation=2), nn.BatchNorm2d(3), nn.MaxPool2d(3, 2, padding=1)])
 def test_other_modules_are_refused(module: nn.Module) -> None:
     with pytest.raises(ValueError, match="cannot be applied in bands"):
-        Trunk([nn.Sequential(module)])
+        Backbone([nn.Sequential(module)])

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from sdd_bench.registration.blur_match import LADDER_PX, choose_radii, local_gain, matched
+from sdd_bench.registration.blur_match import LEVELS_PX, choose_radii, local_gain, matched
 from sdd_bench.registration.disk import disk
 
 
@@ -14,7 +14,7 @@ def test_radius_is_chosen_where_it_is(photo: np.ndarray) -> None:
     grey = np.asarray(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY), np.float32)
     blur = grey.copy()
     blur[:, 300:] = cv2.filter2D(grey, -1, disk(6.5))[:, 300:]
-    radii = np.array(LADDER_PX)[choose_radii(grey, blur, np.ones(grey.shape, bool))]
+    radii = np.array(LEVELS_PX)[choose_radii(grey, blur, np.ones(grey.shape, bool))]
     assert np.median(radii[:, :260]) == 0
     assert np.median(radii[:, 340:]) == pytest.approx(6.5, abs=0.15)
 
@@ -23,9 +23,9 @@ def test_radius_is_chosen_where_it_is(photo: np.ndarray) -> None:
 def test_radii_between_the_drawn_disks_are_found(photo: np.ndarray, radius: float) -> None:
     grey = np.asarray(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY), np.float32)
     blur = np.asarray(cv2.filter2D(grey, -1, disk(radius), borderType=cv2.BORDER_REPLICATE), np.float32)
-    rungs = choose_radii(grey, blur, np.ones(grey.shape, bool), linear=False)
-    assert np.median(np.array(LADDER_PX)[rungs]) == pytest.approx(radius, abs=0.25)
-    left = np.abs(matched(grey, rungs, linear=False) - blur)[30:-30, 30:-30]
+    levels = choose_radii(grey, blur, np.ones(grey.shape, bool), linear=False)
+    assert np.median(np.array(LEVELS_PX)[levels]) == pytest.approx(radius, abs=0.25)
+    left = np.abs(matched(grey, levels, linear=False) - blur)[30:-30, 30:-30]
     assert left.mean() < 0.5 / 255
 
 

@@ -1,4 +1,4 @@
-"""A trunk of convolutions and poolings applied to a frame band by band, equal to applying it to the whole frame.
+"""A backbone of convolutions and poolings applied to a frame band by band, equal to applying it to the whole frame.
 
 The frame is given from top to bottom. Every layer keeps the rows that its next window still needs, the halo of its
 receptive field, and gives all output rows whose windows are complete: so strides stay aligned whatever the bands are,
@@ -64,7 +64,7 @@ class Layer:
         return torch.cat(parts, dim=2) if len(parts) > 1 else parts[0]
 
 
-class Trunk:
+class Backbone:
     """The stages of a network, each with the rows that its layers keep; for one frame.
 
     Args:
@@ -96,7 +96,7 @@ def layer_of(module: nn.Module) -> Apply:
     """Return what applies a module in bands.
 
     Raises:
-        ValueError: As `Trunk`.
+        ValueError: As `Backbone`.
     """
     if isinstance(module, nn.ReLU):
         return Layer(lambda rows: F.relu(rows, inplace=True), 1, 1, 0)

@@ -12,8 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Image = NDArray[np.floating]
-Mask = NDArray[np.bool_]
+from sdd_bench.metrics.metric import Image, Mask
 
 WINDOW_PX = 7
 """Side of the SSIM window; with the uniform weighting it is scikit-image's default, which the papers' code uses."""

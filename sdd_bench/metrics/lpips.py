@@ -1,8 +1,9 @@
 """LPIPS v0.1 of a restored image against a reference.
 
-The only file that imports lpips. Its linear layers ship inside that package; the trunk's weights come from `trunk`.
+The only file that imports lpips. Its linear layers ship inside that package; the weights of its
+backbone come from `backbone`.
 
-A frame goes through the trunk in bands of rows, as `row_bands` says: every feature is computed once, from the same
+A frame goes through the backbone in bands of rows, as `bands` says: every feature is computed once, from the same
 pixels as in the whole frame, is compared at once and dropped. The memory does not grow with the frame's height, and the
 distance is that of the package's own forward to single-precision rounding.
 """
@@ -20,17 +21,18 @@ import numpy as np
 from sdd_bench.errors import UserError
 from sdd_bench.io.files import file_sha256
 from sdd_bench.metrics.backbone import download_trunk, find_trunk, read_trunk
-from sdd_bench.metrics.fidelity import Image, Mask, check_images
+from sdd_bench.metrics.fidelity import check_images
+from sdd_bench.metrics.metric import Image, Mask
 
 if TYPE_CHECKING:
     import torch
 
 MIN_SIDE_PX = {"alex": 31, "squeeze": 17}
-"""Below this the trunk's strides leave no pixel in its last layer."""
+"""Below this the backbone's strides leave no pixel in its last layer."""
 
 VERSION = "0.1"
 BAND_PIXELS = 1 << 19
-"""Pixels of the frame that enter the trunk at a time: 8 MB of the first layer's features."""
+"""Pixels of the frame that enter the backbone at a time: 8 MB of the first layer's features."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Perceptual:
                 pixels, and in it the others are copied from the reference into the restored image.
 
         Raises:
-            ValueError: As `metrics.check_images`, or the (cut) image is too small for the trunk.
+            ValueError: As `fidelity.check_images`, or the (cut) image is too small for the backbone.
 
         Reference:
             Zhang, Isola, Efros, Shechtman, Wang: The unreasonable effectiveness of deep features as a perceptual
@@ -83,10 +85,10 @@ class Perceptual:
             return self._distance(restored, reference, mask)
 
     def _distance(self, restored: Image, reference: Image, mask: Mask | None) -> float:
-        from sdd_bench.metrics.bands import Trunk
+        from sdd_bench.metrics.bands import Backbone
 
         stages = [getattr(self.model.net, f"slice{layer + 1}") for layer in range(len(self.model.lins))]
-        trunks = Trunk(stages), Trunk(stages)
+        backbones = Backbone(stages), Backbone(stages)
         sums, counts = [0.0] * len(stages), [0] * len(stages)
         height, width = restored.shape[:2]
         rows = max(1, BAND_PIXELS // width)
@@ -94,7 +96,8 @@ class Perceptual:
             band, last = slice(top, top + rows), top + rows >= height
             shown = restored[band] if mask is None else np.where(mask[band][..., None], restored[band], reference[band])
             both = (
-                trunk(self._scaled(part), last) for trunk, part in zip(trunks, (shown, reference[band]), strict=True)
+                backbone(self._scaled(part), last)
+                for backbone, part in zip(backbones, (shown, reference[band]), strict=True)
             )
             for layer, (left, right) in enumerate(zip(*both, strict=True)):
                 if left is not None and right is not None:
@@ -150,9 +153,10 @@ def load_perceptual(
 
 
 def _empty_model(net: str) -> Any:
-    """Return lpips' model with its linear layers loaded, its trunk without memory; torch's generator is left as it was.
+    """Return lpips' model with its linear layers loaded and its backbone without memory.
 
-    The classifier of AlexNet, which nobody needs, would take 230 MB and a second to fill with random numbers.
+    Torch's generator is left as it was. The classifier of AlexNet, which nobody needs, would take 230 MB
+    and a second to fill with random numbers.
     """
     import torch
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sdd_bench.registration.analysis import Analysis, name_kind
-from sdd_bench.registration.blur_match import LADDER_PX, blurred, choose_radii, matched, residual_energy
+from sdd_bench.registration.blur_match import LEVELS_PX, blurred, choose_radii, matched, residual_energy
 from sdd_bench.registration.flow_match import INLIER_PX, FlowMatch, agreeing, match_flow
 from sdd_bench.registration.grey import Grey, averaged, check_sizes, grey
 from sdd_bench.registration.refine import MAX_STEPS, Drawing, draw, refine, shown
@@ -25,7 +25,7 @@ from sdd_bench.registration.similarity import Similarity
 
 MIN_SIDE = 96
 WORK_PIXELS = 2_400_000
-"""Larger frames are reduced by whole numbers: at 4096x2160 half the size is within .02 px and four times as fast."""
+"""Larger frames are reduced by whole numbers: at 4096x2160 half the size is within 0.02 px and four times as fast."""
 
 FAST_PIXELS = 600_000
 FAST_STEPS = 2
@@ -58,13 +58,13 @@ class BlurMatch:
     Attributes:
         scale: The frames were reduced by this whole number.
         similarity: Maps sharp to blur, in pixels of the reduced frames.
-        rungs: (h, w) rung of `blur_match.LADDER_PX` for every reduced pixel.
+        levels: (h, w) blur level of `blur_match.LEVELS_PX` for every reduced pixel.
         linear: As in `blur_match.blurred`.
     """
 
     scale: int
     similarity: Similarity
-    rungs: NDArray[np.uint8]
+    levels: NDArray[np.uint8]
     linear: bool
 
 
@@ -100,7 +100,7 @@ def analyse_and_match(
     kind = "nonrigid" if outliers > MAX_OUTLIERS else name_kind(similarity, corner, width, height)
     radius = found.radius_px * scale
     analysis = Analysis(similarity, corner, median, p95, radius, found.gain, found.confidence, kind)
-    return analysis, BlurMatch(scale, found.similarity, found.rungs, found.linear)
+    return analysis, BlurMatch(scale, found.similarity, found.levels, found.linear)
 
 
 def work_scale(width: int, height: int, *, fast: bool = False) -> int:
@@ -117,7 +117,7 @@ class _Fit:
 
     similarity: Similarity
     distances: NDArray[np.float64]
-    rungs: NDArray[np.uint8]
+    levels: NDArray[np.uint8]
     linear: bool
     radius_px: float
     gain: float
@@ -130,13 +130,13 @@ def _fit(blur_rgb: NDArray[np.floating], sharp_rgb: NDArray[np.floating], *, fas
     start = _coarse(blur, sharp)
     if start is None:
         return None
-    linear, rungs = _blurred_by(blur_rgb, sharp_rgb, start)
+    linear, levels = _blurred_by(blur_rgb, sharp_rgb, start)
     blur, sharp = grey(blur_rgb, linear=linear), grey(sharp_rgb, linear=linear)
     drawing = Drawing(sharp)
     match, similarity = None, start
     for _ in range(1 if fast else 2):
         valid = shown(similarity, *blur.shape[::-1])
-        model = matched(drawing.seen_by(similarity), rungs, linear=linear)
+        model = matched(drawing.seen_by(similarity), levels, linear=linear)
         match = match_flow(model, blur, valid, step=6, border=BORDER_PX, threshold_px=0.5)
         if match is None:
             return None
@@ -150,29 +150,29 @@ def _fit(blur_rgb: NDArray[np.floating], sharp_rgb: NDArray[np.floating], *, fas
     if mask.mean() < 0.02:
         return None
     steps = FAST_STEPS if fast else MAX_STEPS
-    refined, gain, correlation = refine(drawing, blur, similarity, rungs, mask, linear=linear, steps=steps)
+    refined, gain, correlation = refine(drawing, blur, similarity, levels, mask, linear=linear, steps=steps)
     moved = refined.after(similarity.inverse()).corner_px(*blur.shape[::-1])
     if correlation < MIN_CORRELATION:
         return None
     agreement = max(0.0, 1 - moved / MAX_REFINED_PX)
     confidence = correlation * min(1.0, 2 * match.inliers) * (0.5 + 0.5 * agreement)
-    radius = float(np.median(np.array(LADDER_PX)[rungs[mask]]))
+    radius = float(np.median(np.array(LEVELS_PX)[levels[mask]]))
     best = refined if moved < MAX_REFINED_PX else similarity
-    return _Fit(best, match.distances, rungs, linear, radius, gain, confidence)
+    return _Fit(best, match.distances, levels, linear, radius, gain, confidence)
 
 
 def _blurred_by(
     blur_rgb: NDArray[np.floating], sharp_rgb: NDArray[np.floating], start: Similarity
 ) -> tuple[bool, NDArray[np.uint8]]:
-    """Return whether light was blurred rather than values, as many synthetic sets are, and the rungs of that."""
+    """Return whether light was blurred rather than values, as many synthetic sets are, and the levels of that."""
     least, answer = math.inf, None
     for linear in (True, False):
         blur, sharp = grey(blur_rgb, linear=linear), grey(sharp_rgb, linear=linear)
         drawn, valid = draw(sharp, start)
-        rungs = choose_radii(drawn, blur, valid, 2 if blur.size > COARSE_PIXELS else 1, linear=linear)
-        left = residual_energy(matched(drawn, rungs, linear=linear), blur, valid)
+        levels = choose_radii(drawn, blur, valid, 2 if blur.size > COARSE_PIXELS else 1, linear=linear)
+        left = residual_energy(matched(drawn, levels, linear=linear), blur, valid)
         if left < least:
-            least, answer = left, (linear, rungs)
+            least, answer = left, (linear, levels)
     assert answer is not None
     return answer
 

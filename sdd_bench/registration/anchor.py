@@ -147,7 +147,7 @@ def _compare(blur: Grey, sharp: Grey, match: BlurMatch, field: SmoothField | Non
     drawn, valid = _draw(sharp, match.similarity, field)
     weight = valid.astype(np.float32)
     observed = high_pass(blur)
-    seen = matched(drawn, match.rungs, linear=match.linear)
+    seen = matched(drawn, match.levels, linear=match.linear)
     plain = high_pass(seen)
     model = plain * local_gain(plain, observed, weight)
     return _Compared(seen, model, observed - model, weight)
@@ -229,8 +229,8 @@ def _consistent(blur: Grey, sharp: Grey, match: BlurMatch, field: SmoothField | 
     """Return where the drawn sharp image, blurred to match, looks like the blur image."""
     if field is not None:
         drawn, valid = _draw(sharp, match.similarity, field)
-        rungs = choose_radii(drawn, blur, valid, 2 if blur.size > 300_000 else 1, linear=match.linear)
-        match = BlurMatch(match.scale, match.similarity, rungs, match.linear)
+        levels = choose_radii(drawn, blur, valid, 2 if blur.size > 300_000 else 1, linear=match.linear)
+        match = BlurMatch(match.scale, match.similarity, levels, match.linear)
     compared = _compare(blur, sharp, match, field)
     off = cv2.blur(np.abs(compared.residual), (3, 3))
     bad = cv2.dilate((off > CONSISTENT).astype(np.uint8), np.ones((5, 5), np.uint8))

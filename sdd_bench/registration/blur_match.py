@@ -16,24 +16,24 @@ from numpy.typing import NDArray
 from sdd_bench.registration.disk import Spectrum
 from sdd_bench.registration.grey import Grey, high_pass, resized_by_area, smooth_thumbnail
 
-Rungs = NDArray[np.uint8]
+Levels = NDArray[np.uint8]
 
 DRAWN_PX = (0.0, 0.75, 1.25, 1.75, 2.25, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.5, 11.0, 12.5, 14.0, 16.0, 18.0, 20.0)
 """Radii of the disks that images are blurred by; those between are blends of the two beside them."""
 
 BLENDS = 8
-"""Rungs from one drawn disk to the next."""
+"""Levels from one drawn disk to the next."""
 
 
-def _ladder() -> tuple[float, ...]:
-    """Return the radii of all rungs: a blend of two disks has the mean of their squared radii as its own."""
+def _level_radii() -> tuple[float, ...]:
+    """Return the radii of all levels: a blend of two disks has the mean of their squared radii as its own."""
     squares = np.square(DRAWN_PX)
     at = np.arange(BLENDS * (len(DRAWN_PX) - 1) + 1) / BLENDS
     return tuple(float(r) for r in np.sqrt(np.interp(at, np.arange(len(DRAWN_PX)), squares)))
 
 
-LADDER_PX = _ladder()
-"""Disk radius of every rung."""
+LEVELS_PX = _level_radii()
+"""Disk radius of every blur level."""
 
 GAIN_PX = 40.0
 CHOICE_PX = 24.0
@@ -43,7 +43,7 @@ FINE_PX = 3.0
 """Disks up to this radius are told apart at full size, larger ones on reduced images."""
 
 MIN_SHARE = 0.01
-"""A disk that fewer pixels than this choose is replaced by its neighbour on the ladder."""
+"""A disk that fewer pixels than this choose is replaced by its neighbour on the scale of blur levels."""
 
 CELL_PX = 4
 """The choice is made for one pixel of this many by as many (of the reduced images)."""
@@ -51,11 +51,12 @@ CELL_PX = 4
 LARGE_PX = 5.0
 WIDER = 8
 """The window in which a radius over `LARGE_PX` is chosen grows by this many cells: single cells choose large radii at
-random by a fraction of a pixel, which moved the answer at 16 px by .05 px where one radius for all moved it by .002."""
+random by a fraction of a pixel, which moved the answer at 16 px by 0.05 px where one radius for all moved it by
+0.002 px."""
 
 CURVE_POWER = 1.6
 """Around its minimum the energy is taken as a parabola over this power of the radius: over the square it would grow too
-fast beyond, over the radius itself before (.14 px off at a radius of 4 px, .12 px at 3.4 px)."""
+fast beyond, over the radius itself before (0.14 px off at a radius of 4 px, 0.12 px at 3.4 px)."""
 
 
 def local_gain(model: Grey, observed: Grey, weight: Grey) -> Grey:
@@ -89,8 +90,8 @@ def blurred(image: Grey, radius_px: float, *, linear: bool) -> Grey:
     return Spectrum(image, radius_px, linear=linear).under_disk(radius_px)
 
 
-def choose_radii(drawn: Grey, blur: Grey, valid: NDArray[np.bool_], scale: int = 1, *, linear: bool = True) -> Rungs:
-    """Return for every pixel the rung of `LADDER_PX` whose disk leaves the least residual around it, (H, W).
+def choose_radii(drawn: Grey, blur: Grey, valid: NDArray[np.bool_], scale: int = 1, *, linear: bool = True) -> Levels:
+    """Return for every pixel the blur level of `LEVELS_PX` whose disk leaves the least residual around it, (H, W).
 
     The residual of the drawn disks is measured, and its minimum between them taken from a parabola.
 
@@ -117,8 +118,8 @@ def choose_radii(drawn: Grey, blur: Grey, valid: NDArray[np.bool_], scale: int =
             disks = list(range(largest + 1))
             again = _least_place(_energies(disks, drawn, blur, weight, 1, size, linear=linear), disks)
             place = np.where(fine, again, place)
-    rungs = np.round(_without_rare(place) * BLENDS).astype(np.uint8)
-    return np.asarray(cv2.resize(cv2.medianBlur(rungs, 5), (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
+    levels = np.round(_without_rare(place) * BLENDS).astype(np.uint8)
+    return np.asarray(cv2.resize(cv2.medianBlur(levels, 5), (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
 
 
 def _energies(
@@ -170,9 +171,9 @@ def _least_place(energies: Grey, disks: Sequence[int]) -> Grey:
     return np.asarray(np.interp(power, powers, disks), np.float32)
 
 
-def matched(drawn: Grey, rungs: Rungs, *, linear: bool) -> Grey:
-    """Return an image with the disk of each pixel's rung."""
-    place = rungs.astype(np.float32) / BLENDS
+def matched(drawn: Grey, levels: Levels, *, linear: bool) -> Grey:
+    """Return an image with the disk of each pixel's blur level."""
+    place = levels.astype(np.float32) / BLENDS
     lowest, highest = math.floor(place.min()), math.ceil(place.max())
     spectrum = Spectrum(drawn, DRAWN_PX[highest], linear=linear)
     result = np.zeros_like(drawn)
@@ -197,7 +198,7 @@ def residual_energy(model: Grey, blur: Grey, valid: NDArray[np.bool_]) -> float:
 
 
 def _without_rare(place: Grey) -> Grey:
-    """Return places on the ladder with those of rare disks moved to the nearest disk that is not."""
+    """Return places on the scale of blur levels with those of rare disks moved to the nearest disk that is not."""
     nearest = np.round(place).astype(np.int64)
     kept = np.flatnonzero(np.bincount(nearest.ravel(), minlength=len(DRAWN_PX)) >= MIN_SHARE * place.size)
     instead = np.array([kept[np.abs(kept - index).argmin()] for index in range(len(DRAWN_PX))])[nearest]

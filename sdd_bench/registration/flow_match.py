@@ -20,7 +20,7 @@ MIN_BLOCK_POINTS = 12
 
 SETTLED_PX = (0.5, 2.0)
 """Least and largest width of Tukey's weights. On focus stacks with depth RANSAC's answer alone closed four loops of a
-ring to .38 px in the median, with this to .20; at 3 px instead of 2 two loops of a desk opened from 1.5 to 3.6 px."""
+ring to 0.38 px in the median, with this to 0.20; at 3 px instead of 2 two loops of a desk opened from 1.5 to 3.6 px."""
 
 
 @dataclass(frozen=True)

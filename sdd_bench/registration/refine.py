@@ -68,7 +68,7 @@ def refine(
     sharp: Grey | Drawing,
     blur: Grey,
     start: Similarity,
-    rungs: NDArray[np.uint8],
+    levels: NDArray[np.uint8],
     mask: NDArray[np.bool_],
     *,
     linear: bool,
@@ -83,7 +83,7 @@ def refine(
         sharp: (H, W) grey, or its drawing.
         blur: (H, W) grey.
         start: Within a pixel of the answer.
-        rungs: Blur radius of every pixel, from `blur_match.choose_radii`.
+        levels: Blur radius of every pixel, from `blur_match.choose_radii`.
         mask: Where pixels may count.
         linear: As in `blur_match.blurred`.
         steps: At most.
@@ -99,7 +99,7 @@ def refine(
     overall = correlation = 0.0
     before = np.zeros(4)
     for _ in range(steps):
-        plain = high_pass(matched(drawing.seen_by(found), rungs, linear=linear))
+        plain = high_pass(matched(drawing.seen_by(found), levels, linear=linear))
         model = plain * local_gain(plain, observed, weight)
         residual = observed - model
         robust = weight * tukey_weight(residual, spread(residual[mask][::SPREAD_EVERY]) + 1e-5)
