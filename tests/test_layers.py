@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import subprocess
 import sys
 from collections.abc import Hashable, Iterator, Mapping, Set
@@ -141,3 +142,19 @@ def test_the_list_of_files_is_that_of_the_docstrings() -> None:
         [sys.executable, ROOT / "docs" / "list_files.py", "--print"], capture_output=True, text=True, check=True
     )
     assert made.stdout == (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
+
+
+def test_the_walks_name_functions_that_exist_and_at_most_twelve_each() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    walks = page[page.index("## Two walks") : page.index("## Where to add")].split("**A ")[1:]
+    assert len(walks) == 2
+    for walk in walks:
+        steps = [line.split("`")[1] for line in walk.splitlines() if line[:1].isdigit()]
+        assert 6 <= len(steps) <= 12
+        for step in steps:
+            module = module_of(step)
+            assert module, step
+            found = importlib.import_module(module)
+            for name in step.removeprefix(f"{module}.").split("."):
+                found = getattr(found, name)
+            assert callable(found)
