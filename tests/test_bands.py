@@ -50,7 +50,7 @@ def in_bands(stages: list[nn.Sequential], frame: Tensor, rows: int) -> list[Tens
 
 
 @pytest.mark.parametrize("net", ["alex", "squeeze"])
-@pytest.mark.parametrize(("height", "width"), [(31, 40), (64, 33), (97, 71), (100, 64), (131, 50), (190, 37)])
+@pytest.mark.parametrize(("height", "width"), [(31, 40), (64, 33), (97, 71), (150, 37)])
 @pytest.mark.parametrize("rows", [1, 5, 16, 47, 1000])
 def test_every_feature_is_that_of_the_whole_frame(net: str, height: int, width: int, rows: int) -> None:
     stages, frame = stages_of(net), torch.randn(1, 3, height, width)
