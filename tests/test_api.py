@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -191,6 +192,20 @@ def test_a_pair_is_analysed_and_anchored_whatever_it_is_given_as(make_known: Cal
     assert truth.mask.dtype == bool
     assert truth.coverage == truth.mask.mean()
     assert sb.score(truth.truth, pair.aligned, truth.mask, "psnr")["psnr_db"] > 40
+
+
+def test_numbers_do_not_depend_on_threads_and_threads_are_left_alone(make_known: Callable[..., KnownPair]) -> None:
+    from threadpoolctl import threadpool_info, threadpool_limits
+
+    pair = make_known(Similarity(1.01, 0.05, 2.5, -1.25), radius_px=2.0)
+    found = []
+    for threads in (1, 2):
+        with threadpool_limits(threads):
+            before = (torch.get_num_threads(), cv2.getNumThreads(), threadpool_info())
+            truth = sb.anchor(pair.blur, pair.sharp)
+            found.append((truth.analysis, sb.score(pair.blur, truth.truth, truth.mask)))
+            assert (torch.get_num_threads(), cv2.getNumThreads(), threadpool_info()) == before
+    assert found[0] == found[1]
 
 
 def test_images_of_two_scenes_are_not_anchored(photo: NDArray[np.float32]) -> None:

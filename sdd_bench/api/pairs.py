@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sdd_bench.api.arrays import ImageLike, same_count, to_images, to_masks
 from sdd_bench.errors import UserError
 from sdd_bench.io import images as files
+from sdd_bench.jobs.outcome import one_thread
 from sdd_bench.metrics.lpips import load_perceptual
 from sdd_bench.metrics.table import METRICS, column_of
 from sdd_bench.registration import align
@@ -75,11 +76,12 @@ def score(
     if "lpips" in functions:
         functions["lpips"] = load_perceptual(lpips_net, Path(lpips_trunk) if lpips_trunk else None, device).distance
     found: dict[str, list[float]] = {name: [] for name in functions}
-    for a, b, counted in zip(one.images, other.images, to_masks(mask, one), strict=True):
-        dtype = np.promote_types(a.dtype, b.dtype)
-        for name, function in functions.items():
-            assert function is not None
-            found[name].append(function(a.astype(dtype), b.astype(dtype), counted))
+    with one_thread():
+        for a, b, counted in zip(one.images, other.images, to_masks(mask, one), strict=True):
+            dtype = np.promote_types(a.dtype, b.dtype)
+            for name, function in functions.items():
+                assert function is not None
+                found[name].append(function(a.astype(dtype), b.astype(dtype), counted))
     if one.batch:
         return {name: np.array(values) for name, values in found.items()}
     return {name: values[0] for name, values in found.items()}
@@ -106,7 +108,8 @@ def analyse(blur: ImageLike, sharp: ImageLike, *, fast: bool = False) -> Analysi
     """
     one, other = to_images(blur, "blur"), to_images(sharp, "sharp")
     same_count(one, other, ("blur", "sharp"))
-    found = [align.analyse(a, b, fast=fast) for a, b in zip(one.images, other.images, strict=True)]
+    with one_thread():
+        found = [align.analyse(a, b, fast=fast) for a, b in zip(one.images, other.images, strict=True)]
     return found if one.batch else found[0]
 
 
@@ -151,10 +154,11 @@ def anchor(blur: ImageLike, sharp: ImageLike) -> Truth | list[Truth]:
     one, other = to_images(blur, "blur"), to_images(sharp, "sharp")
     same_count(one, other, ("blur", "sharp"))
     found = []
-    for a, b in zip(one.images, other.images, strict=True):
-        anchored = find_anchor(a, b)
-        truth = files.to_float(files.to_pixels(anchored.draw(b), bits=16))
-        found.append(Truth(truth, anchored.mask, anchored.analysis, anchored.coverage))
+    with one_thread():
+        for a, b in zip(one.images, other.images, strict=True):
+            anchored = find_anchor(a, b)
+            truth = files.to_float(files.to_pixels(anchored.draw(b), bits=16))
+            found.append(Truth(truth, anchored.mask, anchored.analysis, anchored.coverage))
     return found if one.batch else found[0]
 
 

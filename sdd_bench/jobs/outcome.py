@@ -5,9 +5,16 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from functools import lru_cache
+from typing import TYPE_CHECKING, TypeVar
 
 from sdd_bench.errors import NO_ROOM, CannotWriteError, UserError, machine_fault, show_traceback
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
+
+WITH_BLAS = {"numpy", "scipy.linalg", "torch", "cv2", "sklearn"}
+"""Modules that bring a BLAS of their own."""
 
 Payload = TypeVar("Payload")
 Result = TypeVar("Result")
@@ -44,7 +51,7 @@ def _fault(name: str, error: Exception) -> UserError | None:
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
-    """Hold OpenCV and torch to one thread while the block runs, as sums depend on how many share them."""
+    """Hold OpenCV, torch and BLAS to one thread while the block runs, as sums depend on how many share them."""
     import cv2
 
     torch = sys.modules.get("torch")
@@ -53,11 +60,20 @@ def one_thread() -> Iterator[None]:
     if torch:
         torch.set_num_threads(1)
     try:
-        yield
+        with _thread_pools(frozenset(WITH_BLAS & sys.modules.keys())).limit(limits=1, user_api="blas"):
+            yield
     finally:
         cv2.setNumThreads(cv2_threads)
         if torch:
             torch.set_num_threads(torch_threads)
+
+
+@lru_cache(maxsize=1)
+def _thread_pools(loaded: frozenset[str]) -> ThreadpoolController:  # noqa: ARG001
+    """Return what sets the threads of the libraries that are loaded; looked up anew when more of them are."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def _is_no_memory(error: Exception) -> bool:
