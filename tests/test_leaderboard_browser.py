@@ -22,9 +22,12 @@ ARGUMENTS = (
     "--disable-background-networking", "--disable-component-update", "--disable-quic", "--window-size=1200,1000",
 )  # fmt: skip
 
-pytestmark = pytest.mark.skipif(
-    not (BROWSER and DRIVER), reason="no browser found: the page needs chromium and chromedriver to be tested"
-)
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(
+        not (BROWSER and DRIVER), reason="no browser found: the page needs chromium and chromedriver to be tested"
+    ),
+]
 
 
 @pytest.fixture(scope="module")

@@ -95,6 +95,7 @@ def test_the_choice_of_tiles_is_made_once_and_kept(
     assert "--tile 24: expected a multiple of 16" in refused(*words, out, "--tile", 24)
 
 
+@pytest.mark.long
 def test_the_choice_survives_a_kill(
     finished: Path, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -211,6 +212,7 @@ def in_processes(devices: int, *words: object) -> subprocess.CompletedProcess[st
     )
 
 
+@pytest.mark.long
 def test_two_processes_write_the_folder_of_one(finished: Path, tmp_path: Path) -> None:
     rng = np.random.default_rng(4)
     for name in range(5):
@@ -236,6 +238,7 @@ def test_two_processes_write_the_folder_of_one(finished: Path, tmp_path: Path) -
     assert len(contents[0]) == 3 * 5 + 1
 
 
+@pytest.mark.long
 def test_what_is_wrong_in_any_process_is_said_once(finished: Path, tmp_path: Path) -> None:
     for name in range(4):
         write_png(tmp_path / "in" / f"{name}.png", np.full((32, 32, 3), 90, np.uint8))

@@ -102,6 +102,7 @@ def validated(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("place", "at", "step"),
     [
@@ -184,6 +185,7 @@ def test_a_run_leaves_the_process_as_it_was(prepared: Path, tmp_path: Path) -> N
         cv2.setNumThreads(threads[1])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", [2**24 - 1, 20250101, 2**31 - 1])
 def test_long_seeds_train(prepared: Path, tmp_path: Path, seed: int) -> None:
     train(prepared, tiny(seed=seed, steps=1, val_scenes=0), tmp_path / "run", CPU, resume=False)
@@ -276,6 +278,7 @@ def test_a_run_can_be_lengthened_and_read_otherwise_and_nothing_else(prepared: P
     assert json.loads((run / "config.json").read_text())["config"]["epochs"] == 3
 
 
+@pytest.mark.long
 def test_readers_do_not_change_what_is_learnt(prepared: Path, finished: Path, tmp_path: Path) -> None:
     train(prepared, tiny(workers=2), tmp_path / "run", CPU, resume=False)
     assert losses(tmp_path / "run") == losses(finished)
@@ -291,6 +294,7 @@ def test_hdf5_gives_the_same_patches_as_png(prepared: Path) -> None:
             np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("accumulate", [2, 3])
 def test_accumulated_steps_are_one_step_of_the_larger_batch(prepared: Path, tmp_path: Path, accumulate: int) -> None:
     """An epoch of 40 patches is two steps of 16 patches, also where three were to be accumulated."""
@@ -305,6 +309,7 @@ def test_accumulated_steps_are_one_step_of_the_larger_batch(prepared: Path, tmp_
         torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-6)
 
 
+@pytest.mark.long
 def test_a_run_ends_with_a_group_of_accumulated_steps_and_goes_on_from_within_one(
     prepared: Path, tmp_path: Path
 ) -> None:
@@ -320,6 +325,7 @@ def test_a_run_ends_with_a_group_of_accumulated_steps_and_goes_on_from_within_on
     assert_same_weights(tmp_path / "run" / LAST, tmp_path / "uncut" / LAST)
 
 
+@pytest.mark.long
 def test_two_processes_are_one_with_twice_the_batch(prepared: Path, tmp_path: Path) -> None:
     settings = [f"{k}={v}" for k, v in {**TINY, "dropout": 0.0, "steps": 3}.items() if k not in ("batch", "network")]
     words = [word for s in settings for word in ("--set", s.replace("False", "false"))]
@@ -342,6 +348,7 @@ def test_two_processes_are_one_with_twice_the_batch(prepared: Path, tmp_path: Pa
     assert done.stdout.count("written:") == 1
 
 
+@pytest.mark.long
 def test_two_machines_are_two_processes(prepared: Path, tmp_path: Path) -> None:
     changes = {**TINY, "dropout": 0.0, "steps": 3}
     settings = [f"{k}={v}".replace("False", "false") for k, v in changes.items() if k not in ("batch", "network")]
@@ -392,6 +399,7 @@ def test_a_loss_that_is_not_finite_stops_with_the_images(
         train(prepared, tiny(), tmp_path / "run", CPU, resume=False)
 
 
+@pytest.mark.long
 def test_a_full_disk_is_one_clear_line_and_the_last_checkpoint_stays(prepared: Path, tmp_path: Path) -> None:
     train(prepared, tiny(steps=2), tmp_path, CPU, resume=False)
     before = (tmp_path / LAST).read_bytes()

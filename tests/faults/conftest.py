@@ -20,10 +20,28 @@ KILLS = int(os.environ.get("SDD_BENCH_KILLS", "2"))
 """Kills of each job; `make faults` sets 30."""
 
 
+SHORT = (
+    "test_a_killed_job_ends_with_the_bytes_of_an_undisturbed_one[prepare",
+    "test_ctrl_c_stops_and_the_same_command_goes_on[prepare",
+    "test_files_that_may_not_grow_are_one_line[prepare",
+    "test_the_second_run_refuses_and_names_the_first[prepare",
+    "test_a_lock",
+    "test_a_waiting_run",
+    "test_two_processes_that_take_turns",
+    "test_a_folder_that_is_claimed",
+    "test_a_request_with_a_name",
+    "test_jobs_and_scheduler_are_not_given_together",
+    "test_ctrl_c_is_quiet_at_any_moment[at once",
+)
+"""Names of the tests that `make test` runs: one of each kind of fault, and whatever is quick."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.faults)
+            if not any(item.name.startswith(short) for short in SHORT):
+                item.add_marker(pytest.mark.long)
 
 
 @pytest.fixture(scope="session")

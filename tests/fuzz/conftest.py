@@ -16,6 +16,13 @@ CHUNK = 20
 """Mutants a test, so that several processes can share the work."""
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave to `make test-all` what runs whole commands on the corpora, which take a minute to make."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents and "corpora" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.long)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--mutants",
