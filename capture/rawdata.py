@@ -20,9 +20,9 @@ from capture.pair import developed_file
 from capture.record import ROLES, Record, Role
 from capture.session_state import SCHEMA, STATE, Entry, SessionState, is_current, state_text
 from capture.verdict import REFUSED
-from sdd_bench.datasets.manifest import fault_words
 from sdd_bench.errors import UserError
 from sdd_bench.io.files import write_text
+from sdd_bench.io.models import faults_in
 from sdd_bench.io.serialise import json_text
 from sdd_bench.io.text import read_json
 from sdd_bench.jobs.run_folder import WORK_FOLDER, claimed, clear_work
@@ -167,7 +167,7 @@ class RawData:
                 else:
                     self.outdated.add(file.stem)
             except (UserError, ValueError, KeyError, TypeError, AttributeError) as error:
-                words = f" ({fault_words(error)})" if isinstance(error, ValidationError) else ""
+                words = f" ({'; '.join(faults_in(error)[:3])})" if isinstance(error, ValidationError) else ""
                 raise UserError(f"{file}: damaged{words}; delete it, and its session is ingested anew") from None
 
 
