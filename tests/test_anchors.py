@@ -21,7 +21,8 @@ from sdd_bench.errors import UserError
 from sdd_bench.evaluation import anchor_record
 from sdd_bench.evaluation import anchors as module
 from sdd_bench.evaluation.anchor_record import files_of
-from sdd_bench.evaluation.anchors import anchors_sha256, ensure_anchors, export_anchors, held_anchors, write_tables
+from sdd_bench.evaluation.anchor_tables import export_anchors, write_tables
+from sdd_bench.evaluation.anchors import anchors_sha256, ensure_anchors, held_anchors
 from sdd_bench.evaluation.evaluate import Evaluation, evaluate, score_predictions
 from sdd_bench.evaluation.protocol import PROTOCOLS
 from sdd_bench.evaluation.results import Method, Results, read_results
