@@ -45,7 +45,8 @@ from sdd_bench.io.serialise import json_text
 from sdd_bench.io.text import read_json
 from sdd_bench.jobs.items import Item, map_items
 from sdd_bench.jobs.lock import run_lock
-from sdd_bench.jobs.outputs import RECORD, place, read_request, write_request
+from sdd_bench.jobs.output_record import RECORD, record_of, write_request
+from sdd_bench.jobs.outputs import place
 from sdd_bench.jobs.workers import Workers
 from sdd_bench.metrics.fidelity import psnr_db
 from sdd_bench.registration.anchor import METHOD, Anchor, find_anchor
@@ -129,8 +130,8 @@ def _why_closed(folder: Path, pairs: Sequence[Pair], request: Mapping[str, Any])
     Raises:
         UserError: The folder holds other files and not one anchor of these pairs.
     """
-    earlier = read_request(folder / RECORD)
-    if earlier == request or (earlier is None and _is_empty(folder)):
+    earlier = record_of(folder / RECORD)
+    if earlier.request == request if earlier else _is_empty(folder):
         return ""
     if earlier is not None:
         return f"{folder} holds anchors of another dataset or a copy made by --export, which are not changed"
