@@ -56,7 +56,7 @@ def verify_entry(
         dataset_name: A released dataset's name, None recognises it.
         anchors: Folder of anchors; `anchors` in the dataset's folder if None.
         flow: As for `Evaluation`; None takes the entry's own, with the weights of that name.
-        lpips_trunk: Weights of LPIPS's trunk, or None to look for them.
+        lpips_trunk: Weights of LPIPS's backbone, or None to look for them.
         device: Where flow models and LPIPS run.
 
     Raises:

@@ -265,7 +265,7 @@ def test_lpips_asked_by_name_stops_without_weights(
     default = evaluation(released, released / "test" / "blur", metrics=(*FAST, "lpips"))
     results = evaluate(default, tmp_path / "r.json", 1)
     assert np.isnan(results.summary["lpips"])
-    assert results.why_empty == {"lpips": "no weights of the LPIPS trunk on this machine"}
+    assert results.why_empty == {"lpips": "no weights of the LPIPS backbone on this machine"}
     missing = replace(default, lpips_asked=True, lpips_trunk=tmp_path / "nowhere.pth")
     with pytest.raises(UserError, match=r"nowhere\.pth"):
         evaluate(missing, tmp_path / "r.json", 1)

@@ -100,7 +100,7 @@ class Results:
     missing: Texts = ()
     why_empty: TextTable = field(default_factory=dict)
     weights: TextTable = field(default_factory=dict)
-    configuration: dict[str, Any] = field(default_factory=dict)
+    configuration: dict[str, object] = field(default_factory=dict)
     environment: TextTable = field(default_factory=dict)
 
     @cached_property
