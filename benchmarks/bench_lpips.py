@@ -2,8 +2,8 @@
 
     python benchmarks/bench_lpips.py [--size 4096x2160] [--repeats 3]
 
-The backbone is the file that SDD_BENCH_LPIPS_TRUNK names, else one in torch's cache. Every figure is measured in a fresh
-process that reads both images from PNG files, so that its peak memory is all that scoring them takes.
+The backbone is the file that SDD_BENCH_LPIPS_TRUNK names, else one in torch's cache. Every figure is measured in a
+fresh process that reads both images from PNG files, so that its peak memory is all that scoring them takes.
 """
 
 from __future__ import annotations
