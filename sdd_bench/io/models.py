@@ -18,6 +18,7 @@ WORDS = {
     **dict.fromkeys(("dict_type", "dataclass_type", "model_type"), "a table"),
     **dict.fromkeys(("list_type", "tuple_type"), "a list"),
     **dict.fromkeys(("literal_error", "enum"), "{expected}"),
+    "string_pattern_mismatch": "text that fits {pattern}",
     "greater_than": "more than {gt}",
     "greater_than_equal": "at least {ge}",
     "less_than": "less than {lt}",
