@@ -2,8 +2,8 @@
 
     python benchmarks/bench_lpips.py [--size 4096x2160] [--repeats 3]
 
-The trunk is the file that SDD_BENCH_LPIPS_TRUNK names, else one in torch's cache. Every figure is measured in a fresh
-process that reads both images from PNG files, so that its peak memory is all that scoring them takes.
+The backbone is the file that SDD_BENCH_LPIPS_TRUNK names, else one in torch's cache. Every figure is measured in a
+fresh process that reads both images from PNG files, so that its peak memory is all that scoring them takes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from rows import Row, markdown
 
 NET = "alex"
 TIME_FLOOR = (
-    "LPIPS, time: one forward of the trunk for each image, stage by stage on the whole frame, nothing compared."
+    "LPIPS, time: one forward of the backbone for each image, stage by stage on the whole frame, nothing compared."
 )
 MEMORY_FLOOR = (
     "LPIPS, memory: a process that holds both images and the loaded network, and has scored a piece of 256x256."
@@ -78,7 +78,7 @@ def rows(width: int = 4096, height: int = 2160, repeats: int = 3) -> list[Row]:
     except UserError as error:
         return [Row(what, skipped=error.message)]
     if trunk is None:
-        return [Row(what, skipped="no trunk on this machine; SDD_BENCH_LPIPS_TRUNK=FILE names one")]
+        return [Row(what, skipped="no backbone on this machine; SDD_BENCH_LPIPS_TRUNK=FILE names one")]
     with tempfile.TemporaryDirectory() as folder:
         for name, pixels in zip(("blur", "sharp"), misaligned_pair(width, height, 0), strict=True):
             write_png(Path(folder) / f"{name}.png", pixels)

@@ -166,7 +166,7 @@ def main() -> None:
         try:
             found = find_trunk(net)
             if found is None:
-                print(f"LPIPS  {net}: skipped, no trunk found (SDD_BENCH_LPIPS_TRUNK=FILE names one)")
+                print(f"LPIPS  {net}: skipped, no backbone found (SDD_BENCH_LPIPS_TRUNK=FILE names one)")
                 continue
             value, seconds, mb = fresh("lpips", net, width, height, min(repeats, 2))
         except UserError as error:

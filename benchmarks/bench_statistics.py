@@ -26,7 +26,7 @@ FLOOR = (
 
 
 def made_scores(methods: int, images: int) -> NDArray[np.float64]:
-    """Return scores, (methods, images), in dB: images differ by 2 dB, methods by tenths, single ones by .2."""
+    """Return scores, (methods, images), in dB: images differ by 2 dB, methods by tenths, single ones by 0.2."""
     rng = np.random.default_rng(0)
     image, method = rng.normal(27, 2, images), np.sort(rng.normal(0, 0.3, methods))
     return image + method[:, None] + rng.normal(0, 0.2, (methods, images))

@@ -170,7 +170,7 @@ def judge(report: Report, title: str, results: Sequence[Result]) -> None:
     honest, distorted = ([row for row in rows if row.kind == kind] for kind in ("honest", "distorted"))
     off = [abs(row.off_db) for row in honest]
     for name, value in (("mean", mean(off)), ("largest", max(off))):
-        want(report, f"{title}: honest, off the oracle, {name} dB", "<= .05", f"{value:.3f}", value <= 0.05)
+        want(report, f"{title}: honest, off the oracle, {name} dB", "<= 0.05", f"{value:.3f}", value <= 0.05)
     perfect = [r.row("perfect").psnr_db["anchored/1"] for r in results]
     want(report, f"{title}: perfect, least dB", ">= 40", f"{min(perfect):.2f}", min(perfect) >= 40)
     least = min(tau(r, "anchored/1") for r in results)
@@ -191,7 +191,7 @@ def judge(report: Report, title: str, results: Sequence[Result]) -> None:
     }
     low, high = min(loss["anchored/1"]), max(loss["paper/1"])
     want(report, f"{title}: 1 px shift, anchored/1, least loss dB", "> 2.5", f"{low:.2f}", low > 2.5)
-    want(report, f"{title}: 1 px shift, paper/1, largest loss dB", "< .5", f"{high:.2f}", high < 0.5)
+    want(report, f"{title}: 1 px shift, paper/1, largest loss dB", "< 0.5", f"{high:.2f}", high < 0.5)
 
 
 def show_flags(report: Report, results: Sequence[Result]) -> None:

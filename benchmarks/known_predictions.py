@@ -209,7 +209,7 @@ def _at(
     """Return `make` at the strength that has the wanted PSNR.
 
     Raises:
-        ValueError: No strength from .05 to 50 has it.
+        ValueError: No strength from 0.05 to 50 has it.
     """
 
     def excess(log_strength: float) -> float:

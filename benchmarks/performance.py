@@ -3,7 +3,7 @@
     python benchmarks/performance.py [--only NAME ...] [--out docs/performance.md]
 
 Each runs in a process of its own, one after the other, on one thread unless its row says otherwise. LPIPS takes its
-trunk from SDD_BENCH_LPIPS_TRUNK, else from `weights` in the folder that SDD_BENCH_TEST_ASSETS names.
+backbone from SDD_BENCH_LPIPS_TRUNK, else from `weights` in the folder that SDD_BENCH_TEST_ASSETS names.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def run_apart(name: str) -> list[Row]:
 
 
 def environment() -> dict[str, str]:
-    """Return this environment with one thread a process, and the trunk's file where one is known."""
+    """Return this environment with one thread a process, and the backbone's file where one is known."""
     given = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, "1")}
     assets = os.environ.get(ASSETS_VARIABLE)
     if assets and TRUNK_VARIABLE not in given and (Path(assets) / ASSETS_TRUNK).is_file():

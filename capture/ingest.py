@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import cv2
 import imagecodecs
@@ -178,7 +177,7 @@ def _develop_session(
     for entry in earlier.pairs if earlier else ():
         journal.remember(entry.name, entry.fingerprint, INGESTED.dump_python(entry.result))
 
-    def entry_of(item: Item[PairTask], result: dict[str, Any]) -> Entry:
+    def entry_of(item: Item[PairTask], result: dict[str, object]) -> Entry:
         return Entry(item.name, item.fingerprint, shots[item.name], INGESTED.validate_python(result))
 
     todo = 0

@@ -55,7 +55,7 @@ def developed_file(stem: Path, role: str) -> Path:
     return stem.with_name(f"{stem.name}.{role}.png")
 
 
-def ingest_pair(task: PairTask) -> dict[str, Any]:
+def ingest_pair(task: PairTask) -> dict[str, object]:
     """Develop, measure and write a pair; nothing but its own files is written, the originals are only read.
 
     Returns:

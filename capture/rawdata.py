@@ -11,6 +11,7 @@ RAWDATA/.run/                         while a run goes on: journals, and images 
 from __future__ import annotations
 
 import contextlib
+import glob
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -20,9 +21,9 @@ from capture.pair import developed_file
 from capture.record import ROLES, Record, Role
 from capture.session_state import SCHEMA, STATE, Entry, SessionState, is_current, state_text
 from capture.verdict import REFUSED
-from sdd_bench.datasets.manifest import fault_words
 from sdd_bench.errors import UserError
 from sdd_bench.io.files import write_text
+from sdd_bench.io.models import faults_in
 from sdd_bench.io.serialise import json_text
 from sdd_bench.io.text import read_json
 from sdd_bench.jobs.run_folder import WORK_FOLDER, claimed, clear_work
@@ -100,17 +101,19 @@ class RawData:
         """
         statuses = {record.name: record.verdict.status for record in records}
         for entry in state.pairs:
+            status = statuses[entry.name]
+            opposite = "" if status == REFUSED else REFUSED
             for role, file in self._images_of(entry):
-                target = self.place(statuses[entry.name], role, entry.name)
+                target = self.place(status, role, entry.name)
                 if file != target:
                     target.parent.mkdir(parents=True, exist_ok=True)
                     file.replace(target)
-                self._other_place(statuses[entry.name], role, entry.name).unlink(missing_ok=True)
+                self.place(opposite, role, entry.name).unlink(missing_ok=True)
         for entry in self._gone(state):
             for role in ROLES:
                 for place in (self.root, self.root / SET_ASIDE):
                     self._remove(place / role / f"{entry.name}.png", entry.result.bytes.get(role))
-            for picture in self.pictures.glob(f"{_literal(entry.name)}.*.jpg"):
+            for picture in self.pictures.glob(f"{glob.escape(entry.name)}.*.jpg"):
                 picture.unlink()
 
     def place(self, status: str, role: Role, name: str) -> Path:
@@ -120,9 +123,6 @@ class RawData:
     def write_state(self, state: SessionState) -> None:
         """Write what is known of a session."""
         write_text(self._state_file(state.session), state_text(state))
-
-    def _other_place(self, status: str, role: Role, name: str) -> Path:
-        return self.place("" if status == REFUSED else REFUSED, role, name)
 
     def _gone(self, state: SessionState) -> list[Entry]:
         earlier = self.states.get(state.session)
@@ -167,10 +167,5 @@ class RawData:
                 else:
                     self.outdated.add(file.stem)
             except (UserError, ValueError, KeyError, TypeError, AttributeError) as error:
-                words = f" ({fault_words(error)})" if isinstance(error, ValidationError) else ""
+                words = f" ({'; '.join(faults_in(error)[:3])})" if isinstance(error, ValidationError) else ""
                 raise UserError(f"{file}: damaged{words}; delete it, and its session is ingested anew") from None
-
-
-def _literal(name: str) -> str:
-    """Return a name as glob takes it literally."""
-    return "".join(f"[{c}]" if c in "*?[" else c for c in name)

@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter
+from pydantic_core import PydanticCustomError
 
 from capture.session_text import LIMITS, SHARED_KEYS, TABLE, csv_rows, read_table, toml_rows
 from capture.verdict import Limits
@@ -32,7 +33,7 @@ def only(allowed: Callable[[str], object]) -> AfterValidator:
 
     def check(text: str) -> str:
         if not allowed(text):
-            raise ValueError("not allowed here")
+            raise PydanticCustomError("not_allowed", "not allowed here")
         return text
 
     return AfterValidator(check)
@@ -45,7 +46,7 @@ def _inside(file: str) -> bool:
 
 def _no_bool(value: object) -> object:
     if isinstance(value, bool):
-        raise ValueError("not a number")
+        raise PydanticCustomError("float_type", "not a number")
     return value
 
 
@@ -119,7 +120,7 @@ EXPECTED = {
     "motor": "a number",
     "aperture": "a number over 0",
 }
-"""What may stand under a key of a shot; text under the others."""
+"""What may stand under a key of a shot, where it is not any text."""
 
 
 def read_session(folder: Path) -> Session:
@@ -192,7 +193,7 @@ def _toml_value(value: str | float) -> str:
 
 def _shot(row: Mapping[str, object], line: int, faults: list[str]) -> Shot | None:
     """Return a shot, or None with what is wrong with it added to the faults."""
-    shot, found = read_table(row, SHOT.validate_python, SHOT_KEYS, lambda key: EXPECTED.get(key, "text"))
+    shot, found = read_table(row, SHOT.validate_python, SHOT_KEYS, EXPECTED)
     faults += [f"line {line}: {fault}" for _, fault in found]
     return shot and replace(shot, line=line)
 

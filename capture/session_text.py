@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import difflib
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +14,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from capture.verdict import Limits
 from sdd_bench.errors import UserError, fault_report
-from sdd_bench.io.text import SHOWN, read_text, read_toml, short, shown
+from sdd_bench.io.models import faults_in, unknown_key
+from sdd_bench.io.text import read_text, read_toml, short
 
 TABLE, LIMITS = "shot", "limits"
 """Names of the TOML tables: [[shot]], one a shot, and [limits]."""
@@ -35,7 +35,7 @@ def toml_rows(path: Path, faults: list[str]) -> tuple[list[Row], Limits]:
     """Return the shots of session.toml with their lines, and the limits; what else stands there is added to the faults.
 
     Raises:
-        UserError: As `text_files.read_toml`, or without a shot.
+        UserError: As `io.text.read_toml`, or without a shot.
     """
     content = read_toml(path)
     text = read_text(path)
@@ -60,16 +60,14 @@ def _limits(table: object, text: str, faults: list[str]) -> Limits:
         faults.append(f"line {_line_of(text, LIMITS)}: expected a table [{LIMITS}]")
         return Limits()
     known = tuple(f.name for f in fields(Limits))
-    least = {key: 1 if key.endswith("_ratio") else 0 for key in known}
-    limits, found = read_table(
-        table, LIMITS_TYPE.validate_python, known, lambda key: f"a number of at least {least[key]}"
-    )
+    least = {key: f"a number of at least {1 if key.endswith('_ratio') else 0}" for key in known}
+    limits, found = read_table(table, LIMITS_TYPE.validate_python, known, least)
     faults += [f"line {_line_of(text, key)}: {fault}" for key, fault in found]
     return replace(limits or Limits(), **{key: float(vars(limits)[key]) for key in table if limits})
 
 
 def read_table(
-    table: Mapping[str, object], read: Callable[[object], Made], known: Sequence[str], expected: Callable[[str], str]
+    table: Mapping[str, object], read: Callable[[object], Made], known: Sequence[str], expected: Mapping[str, str]
 ) -> tuple[Made | None, list[tuple[str, str]]]:
     """Return what a table of a description says, or None with every fault as its key and words.
 
@@ -84,10 +82,8 @@ def read_table(
     try:
         value = read({key: table[key] for key in known if key in table})
     except ValidationError as error:
-        for fault in error.errors():
-            key, found = str(fault["loc"][0]), fault["input"]
-            missing = fault["type"] == "missing"
-            faults.append((key, f"no {key}" if missing else f"{key} = {shown(found)}: expected {expected(key)}"))
+        keys = [str(fault["loc"][0]) for fault in error.errors()]
+        faults += zip(keys, faults_in(error, expected=expected), strict=True)
     return None if faults else value, faults
 
 
@@ -95,7 +91,7 @@ def csv_rows(path: Path, known: Sequence[str]) -> list[Row]:
     """Return the shots of session.csv with their lines; empty cells are left out.
 
     Raises:
-        UserError: As `text_files.read_text`; not CSV, without a shot, columns that are not known or missing, rows of
+        UserError: As `io.text.read_text`; not CSV, without a shot, columns that are not known or missing, rows of
             another length.
     """
     reader = csv.reader(read_text(path).splitlines(keepends=True), strict=True)
@@ -118,12 +114,6 @@ def csv_rows(path: Path, known: Sequence[str]) -> list[Row]:
         (line, {name: cell.strip() for name, cell in zip(columns, row, strict=True) if cell.strip()})
         for line, row in rows
     ]
-
-
-def unknown_key(key: str, known: Sequence[str]) -> str:
-    """Return the words for a key that is not known."""
-    near = difflib.get_close_matches(key[:SHOWN], known, 1)
-    return f"unknown key {shown(key)}" + (f", did you mean {near[0]!r}?" if near else f", expected {', '.join(known)}")
 
 
 def _line_of(text: str, key: str) -> int:

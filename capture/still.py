@@ -3,12 +3,12 @@
 Refocusing zooms and shifts the picture by some pixels; what sits on the sensor keeps its place. A spot counts where
 both shots have it at one place and neither has it where the scene has moved to.
 
-Measured on pairs made of 13 sharp photographs (4 motions, disks of 1.5, 5 and 8 px, noise of .004, known similarity),
+Measured on pairs made of 13 sharp photographs (4 motions, disks of 1.5, 5 and 8 px, noise of 0.004, known similarity),
 7 used to set the constants and 6 kept apart. Without defects: no dead pixel in 156 pairs, no dust in 154, one spot in
 the 2 others. Found of what was planted, on the 6, where the scene moved far enough:
 
-- dead and hot pixels of a contrast over .08: 97 % where the scene is smooth (deviation in 61x61 px under .02), 95 % at
-  .02 to .06, 73 % in texture; of JPEG of quality 92 70, 43 and 24 %, for it blurs colour;
+- dead and hot pixels of a contrast over 0.08: 97 % where the scene is smooth (deviation in 61x61 px under 0.02), 95 %
+  at 0.02 to 0.06, 73 % in texture; of JPEG of quality 92 70, 43 and 24 %, for it blurs colour;
 - dust of 4 to 12 px standard deviation, 6 to 15 % dark: 85 % (22 of 26), 38 % and 9 %, for texture hides it.
 
 Real focus stacks with parallax (25 pairs of 3 stacks): at most 1 pixel and 2 spots.

@@ -55,11 +55,7 @@ def load_baseline(name_or_checkpoint: str | Path, *, device: str = "cpu", tile: 
     return baseline
 
 
-def _identity(blur: NDArray[np.float32]) -> NDArray[np.float32]:
-    return blur.copy()
-
-
-BASELINES: dict[str, Baseline] = {"identity": _identity}
+BASELINES: dict[str, Baseline] = {"identity": lambda blur: blur.copy()}
 """Baselines that need no file."""
 
 

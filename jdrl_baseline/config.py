@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -15,7 +14,8 @@ from pydantic.dataclasses import dataclass
 
 from jdrl_baseline.networks.deblurring import STRICT, DeblurringSize
 from sdd_bench.errors import UserError, fault_report
-from sdd_bench.io.text import SHOWN, read_toml, shown
+from sdd_bench.io.models import faults_in, unknown_key
+from sdd_bench.io.text import read_toml, shown
 
 PRESETS = resources.files("jdrl_baseline") / "presets"
 
@@ -96,21 +96,7 @@ class Config(DeblurringSize):
 FREE = ("epochs", "steps", "workers", "val_every", "sample_every")
 """Settings that a resumed run may change: they change no loss of a step."""
 
-EXPECTED = {
-    "bool_type": "true or false",
-    "int_type": "a whole number",
-    "float_type": "a number",
-    "finite_number": "a number",
-    "string_type": "text",
-    "string_unicode": "text",
-    "tuple_type": "a list of whole numbers, as [4, 6, 6, 8]",
-    "too_long": "at most {max_length} numbers",
-    "literal_error": "one of {expected}",
-    "greater_than": "more than {gt}",
-    "greater_than_equal": "at least {ge}",
-    "less_than": "less than {lt}",
-    "less_than_equal": "at most {le}",
-}
+EXPECTED = {"tuple_type": "a list of whole numbers, as [4, 6, 6, 8]", "too_long": "at most 16 numbers"}
 """What is expected instead, by pydantic's name of the error."""
 
 
@@ -164,20 +150,12 @@ def build_config(values: Mapping[str, object], where: str) -> Config:
     Raises:
         UserError: Unknown keys, wrong types, values out of range; all named.
     """
-    known = {field.name for field in fields(Config)}
-    faults: dict[str, str] = {}
-    for key in values.keys() - known:
-        near = difflib.get_close_matches(str(key)[:SHOWN], known, 1)
-        faults[key] = f"unknown setting {shown(key)}" + (f", did you mean {near[0]!r}?" if near else "")
+    known = [field.name for field in fields(Config)]
+    faults = [unknown_key(key, known) for key in values if key not in known]
     try:
         config = Config(**{key: value for key, value in values.items() if key in known})  # type: ignore[arg-type]
     except ValidationError as error:
-        for found in error.errors(include_url=False):
-            name, context = str(next(iter(found["loc"]), "")), found.get("ctx", {})
-            expected = EXPECTED.get(found["type"], found["msg"]).format(**context)
-            said = f"{name} = {shown(values[name])}: expected {expected}" if name else str(context["error"])
-            faults.setdefault(name, said)
+        faults += faults_in(error, expected=EXPECTED)
     if faults:
-        lines = [line for key in sorted(faults, key=str) for line in faults[key].splitlines()]
-        raise fault_report(lines, where)
+        raise fault_report(faults, where)
     return config

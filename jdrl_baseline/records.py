@@ -45,16 +45,13 @@ class Records:
         """Add a step; the losses are numbers."""
         if not self.enabled:
             return
-        with self._kept():
-            self._write(step, epoch, losses, learning_rate, images_per_s)
-
-    def _write(self, step: int, epoch: int, losses: Losses, learning_rate: float, images_per_s: float) -> None:
         cells = [step, epoch, *(f"{float(term):.9g}" for term in losses), f"{learning_rate:.6g}", f"{images_per_s:.3g}"]
-        csv.writer(self.log, lineterminator="\n").writerow(cells)
-        self.log.flush()
-        for name, term in zip(Losses._fields, losses, strict=True):
-            self.board.add_scalar(f"loss/{name}", float(term), step)
-        self.board.add_scalar("learning_rate", learning_rate, step)
+        with self._kept():
+            csv.writer(self.log, lineterminator="\n").writerow(cells)
+            self.log.flush()
+            for name, term in zip(Losses._fields, losses, strict=True):
+                self.board.add_scalar(f"loss/{name}", float(term), step)
+            self.board.add_scalar("learning_rate", learning_rate, step)
 
     def validated(self, step: int, psnr_db: float) -> None:
         """Add a validation."""

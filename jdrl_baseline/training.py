@@ -130,7 +130,8 @@ def _steps(run: Run, hardware: Hardware, records: Records, *, is_late: bool) -> 
     if is_late:
         _validate(run, records)
     saved = run.step
-    bar = tqdm(total=run.total_steps, initial=run.step, desc="train", unit="step", disable=not _shows(fabric))
+    hidden = not (fabric.is_global_zero and sys.stderr.isatty())
+    bar = tqdm(total=run.total_steps, initial=run.step, desc="train", unit="step", disable=hidden)
     while run.step < run.total_steps:
         epoch = run.step // run.per_epoch
         for group in optimiser.param_groups:
@@ -226,7 +227,3 @@ def _check_finite(run: Run, terms: torch.Tensor, batch: Batch) -> None:
     kept = run.out / LAST
     before = f"the last checkpoint, {kept}, is from before" if kept.is_file() else "no checkpoint was written yet"
     raise UserError(f"step {run.step}: the loss is not finite on {', '.join(batch.names)}; {before}")
-
-
-def _shows(fabric: Fabric) -> bool:
-    return bool(fabric.is_global_zero and sys.stderr.isatty())

@@ -68,7 +68,7 @@ def write_boards(entries: Sequence[Entry], out: Path, shown: Shown, *, by_protoc
     """
     tables = [(name, _build(part, shown)) for name, part in tables_of(entries, out, by_protocol=by_protocol)]
     for name, built in tables:
-        yield Written(built.board, built.reported, built.differences, built.groups, _write(name, built))
+        yield Written(**vars(built), files=_write(name, built))
 
 
 def board_outputs(tables: Sequence[tuple[Path, Sequence[Entry]]], shown: Shown) -> list[Output]:

@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
-from leaderboard.models import faults_in
 from sdd_bench.errors import fault_report
 from sdd_bench.evaluation.results import Method
+from sdd_bench.io.models import faults_in
 from sdd_bench.io.text import is_control, read_toml
 
 MAX_NAME = 100
@@ -66,10 +66,10 @@ KEYS = {key: str(field.description) for key, field in Meta.model_fields.items()}
 """Key to what it says."""
 
 EXPECTED = {
-    "name": f"expected 1 to {MAX_NAME} characters",
-    **dict.fromkeys(("params_m", "macs_g", "runtime_s"), "expected a number, at least 0"),
-    "size": "expected WIDTHxHEIGHT in pixels, as 1280x720",
-    "selection_on_test": "expected yes, no or unknown, in quotes",
+    "name": f"what the tables call the method, 1 to {MAX_NAME} characters",
+    **dict.fromkeys(("params_m", "macs_g", "runtime_s"), "a number, at least 0"),
+    "size": "WIDTHxHEIGHT in pixels, as 1280x720",
+    "selection_on_test": "yes, no or unknown, in quotes",
 }
 """What a refusal expects, where the model's own words are not those of the field."""
 
@@ -86,7 +86,7 @@ def read_meta(path: Path) -> Method:
     try:
         meta = Meta.model_validate(values)
     except ValidationError as error:
-        faults = faults_in(error, Meta, EXPECTED)
+        faults = faults_in(error, KEYS, EXPECTED)
     for key, needed in NEEDS.items():
         faults += [f"{key} without {n}: expected {KEYS[n]}" for n in needed if key in values and not values.get(n)]
     if faults or meta is None:

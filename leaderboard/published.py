@@ -11,9 +11,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from leaderboard.models import faults_in
 from sdd_bench.datasets.known import LAYOUTS
 from sdd_bench.errors import fault_report
+from sdd_bench.io.models import faults_in
 from sdd_bench.io.text import read_rows
 
 PROTOCOLS = {
@@ -124,7 +124,7 @@ def read_reported(folder: Path | None = None) -> tuple[Reported, ...]:
             try:
                 row = Reported.model_validate(line)
             except ValidationError as error:
-                faults.append(f"{where}: {'; '.join(faults_in(error, Reported))}")
+                faults.append(f"{where}: {'; '.join(faults_in(error))}")
                 continue
             first = seen.setdefault((row.dataset, row.split, method_key(row.method)), where)
             if first != where:

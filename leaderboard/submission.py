@@ -16,11 +16,11 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
-from leaderboard.meta import EXPECTED, Meta
-from leaderboard.models import faults_in
+from leaderboard.meta import EXPECTED, KEYS, Meta
 from sdd_bench.errors import UserError, fault_report
 from sdd_bench.evaluation.results import Method
 from sdd_bench.io.files import file_sha256
+from sdd_bench.io.models import faults_in
 from sdd_bench.io.text import read_json, shown
 
 SCHEMA = 1
@@ -100,7 +100,7 @@ def read_submission(folder: Path) -> Submission:
         return Submission.model_validate(read_json(path))
     except ValidationError as error:
         expected = {f"method.{key}": words for key, words in EXPECTED.items()}
-        faults = faults_in(error, Submission, expected | {"files": f"expected {META} or a file in {RESULTS}/"})
+        faults = faults_in(error, KEYS, expected | {"files": f"{META} or a file in {RESULTS}/"})
         raise fault_report([f"damaged ({fault})" for fault in faults], str(path)) from None
 
 

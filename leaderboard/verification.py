@@ -15,7 +15,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from leaderboard.consistency import contradictions, read_claims
 from leaderboard.entry import scores
-from leaderboard.models import faults_in
 from leaderboard.pack import pairs_sha256, prediction_digests
 from leaderboard.submission import ENTRY, Submission, read_submission
 from sdd_bench.datasets.catalog import open_dataset
@@ -23,6 +22,7 @@ from sdd_bench.errors import UserError
 from sdd_bench.evaluation.evaluate import Evaluation, evaluate
 from sdd_bench.evaluation.results import Results
 from sdd_bench.evaluation.rows import CONDITIONS, TOLERANCE, in_words
+from sdd_bench.io.models import faults_in
 from sdd_bench.io.text import shown
 from sdd_bench.jobs.workers import Workers
 from sdd_bench.metrics.table import METRICS
@@ -56,7 +56,7 @@ def verify_entry(
         dataset_name: A released dataset's name, None recognises it.
         anchors: Folder of anchors; `anchors` in the dataset's folder if None.
         flow: As for `Evaluation`; None takes the entry's own, with the weights of that name.
-        lpips_trunk: Weights of LPIPS's trunk, or None to look for them.
+        lpips_trunk: Weights of LPIPS's backbone, or None to look for them.
         device: Where flow models and LPIPS run.
 
     Raises:
@@ -155,7 +155,7 @@ def _configuration(entry: Path, submission: Submission) -> Configuration:
     try:
         return Configuration.model_validate(submission.configuration)
     except ValidationError as error:
-        faults = "; ".join(faults_in(error, Configuration))
+        faults = "; ".join(faults_in(error))
         raise UserError(f"{entry / ENTRY}: damaged configuration ({faults})") from None
 
 

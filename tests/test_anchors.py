@@ -20,9 +20,9 @@ from sdd_bench.datasets.catalog import open_dataset
 from sdd_bench.errors import UserError
 from sdd_bench.evaluation import anchor_record
 from sdd_bench.evaluation import anchors as module
-from sdd_bench.evaluation import evaluate as evaluate_module
 from sdd_bench.evaluation.anchor_record import files_of
-from sdd_bench.evaluation.anchors import anchors_sha256, ensure_anchors, export_anchors, held_anchors, write_tables
+from sdd_bench.evaluation.anchor_tables import export_anchors, write_tables
+from sdd_bench.evaluation.anchors import anchors_sha256, ensure_anchors, held_anchors
 from sdd_bench.evaluation.evaluate import Evaluation, evaluate, score_predictions
 from sdd_bench.evaluation.protocol import PROTOCOLS
 from sdd_bench.evaluation.results import Method, Results, read_results
@@ -215,7 +215,7 @@ def test_folder_function_and_command_give_the_same_numbers_and_only_the_command_
 def test_rows_against_another_anchor_are_scored_again_after_an_interruption(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(evaluate_module, "write_results", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(Results, "save", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         run(data, evaluation(data, "moved"))
     monkeypatch.undo()

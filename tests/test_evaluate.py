@@ -17,7 +17,7 @@ from sdd_bench.datasets.catalog import open_dataset
 from sdd_bench.errors import UserError
 from sdd_bench.evaluation.evaluate import Evaluation, score_predictions
 from sdd_bench.evaluation.evaluate import evaluate as evaluate_all
-from sdd_bench.evaluation.results import Method, Results, read_results, write_results
+from sdd_bench.evaluation.results import Method, Results, read_results
 from sdd_bench.evaluation.rows import CONDITIONS
 from sdd_bench.io.images import read_image, read_pixels, to_pixels, write_png
 from sdd_bench.metrics.fidelity import psnr_db, ssim
@@ -115,7 +115,7 @@ def test_rows_of_other_versions_are_scored_again_after_an_interruption(
     from sdd_bench.evaluation import evaluate as module
 
     original, scored = module.score_pair, []
-    monkeypatch.setattr(module, "write_results", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(Results, "save", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     monkeypatch.setattr(module, "score_pair", lambda task: (scored.append(task), original(task))[1])
     wanted = evaluation(released, released / "test" / "blur")
     for version, count in (("1", 4), ("1", 4), ("2", 8), ("1", 8)):
@@ -131,12 +131,11 @@ def test_rows_of_other_versions_are_scored_again_after_an_interruption(
 def test_changed_predictions_are_scored_again_after_an_interruption(
     released: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from sdd_bench.evaluation import evaluate as module
 
     predictions = tmp_path / "p"
     for name in NAMES:
         write_png(predictions / f"{name}.png", read_pixels(released / "test" / "blur" / f"{name}.png"))
-    monkeypatch.setattr(module, "write_results", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(Results, "save", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         evaluate(evaluation(released, predictions), tmp_path / "r.json", 1)
     monkeypatch.undo()
@@ -266,7 +265,7 @@ def test_lpips_asked_by_name_stops_without_weights(
     default = evaluation(released, released / "test" / "blur", metrics=(*FAST, "lpips"))
     results = evaluate(default, tmp_path / "r.json", 1)
     assert np.isnan(results.summary["lpips"])
-    assert results.why_empty == {"lpips": "no weights of the LPIPS trunk on this machine"}
+    assert results.why_empty == {"lpips": "no weights of the LPIPS backbone on this machine"}
     missing = replace(default, lpips_asked=True, lpips_trunk=tmp_path / "nowhere.pth")
     with pytest.raises(UserError, match=r"nowhere\.pth"):
         evaluate(missing, tmp_path / "r.json", 1)
@@ -306,7 +305,7 @@ def test_results_from_before_the_conditions_still_read(released: Path, tmp_path:
     old = read_results(tmp_path / "old.json")
     pd.testing.assert_series_equal(old.summary, results.summary)
     assert not set(CONDITIONS) & old.images[0].keys()
-    write_results(old, tmp_path / "again.json")
+    old.save(tmp_path / "again.json")
     assert (tmp_path / "again.csv").read_text().startswith("name,psnr_db,ssim,mae,lpips\na,")
 
 

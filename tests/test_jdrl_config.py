@@ -86,7 +86,7 @@ def test_all_faults_are_named_together() -> None:
     for words in (
         "did you mean 'learning_rate'",
         "epochs = 1.5: expected a whole number",
-        "mask = 'foo': expected one of 'robust', 'magnitude', 'ref-gray' or 'ones'",
+        "mask = 'foo': expected 'robust', 'magnitude', 'ref-gray' or 'ones'",
         "cycle = 'yes': expected true or false",
         "batch = 0: expected more than 0",
     ):
@@ -125,7 +125,7 @@ def test_a_preset_of_ones_own_is_a_toml_file(tmp_path: Path) -> None:
     config = load_config(str(tmp_path / "own.toml"), ["width=32"])
     assert (config.network, config.width) == ("unet", 32)
     (tmp_path / "own.toml").write_text("widht = 24\nlearning_rate = nan\nseed = 1e99\n")
-    with pytest.raises(UserError, match="unknown setting 'widht', did you mean 'width'") as caught:
+    with pytest.raises(UserError, match="unknown key 'widht', did you mean 'width'") as caught:
         load_config(str(tmp_path / "own.toml"))
     assert "learning_rate = nan: expected a number" in caught.value.message
     with pytest.raises(UserError, match=r"none\.toml: cannot be read"):

@@ -26,7 +26,7 @@ from leaderboard.table import COLUMNS, PAIR_COLUMNS, Board, build_board, differe
 from sdd_bench.cli import root
 from sdd_bench.errors import UserError
 from sdd_bench.evaluation.protocol import build_protocol
-from sdd_bench.evaluation.results import Method, Results, protocol_block, read_results, write_results
+from sdd_bench.evaluation.results import Method, Results, protocol_block, read_results
 
 
 def write(
@@ -52,7 +52,7 @@ def write(
         environment={"sdd-bench": "0.1.0"},
     )
     path = folder / f"{name.strip('=<>/ ')}-{protocol.replace('/', '-')}-{crop}.json"
-    write_results(results, path)
+    results.save(path)
     return path
 
 

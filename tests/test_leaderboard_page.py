@@ -42,7 +42,7 @@ from leaderboard.table import build_board
 from sdd_bench.cli import root
 from sdd_bench.errors import UserError
 from sdd_bench.evaluation.protocol import PROTOCOLS as KNOWN_PROTOCOLS
-from sdd_bench.evaluation.results import Results, write_results
+from sdd_bench.evaluation.results import Results
 from sdd_bench.io.images import read_image, read_pixels, write_png
 
 VOID = {"meta", "input", "br", "img"}
@@ -314,7 +314,7 @@ def test_the_command_writes_the_page(tmp_path: Path, make_pairs: Callable[..., P
         images = tuple(entry.rows.reset_index().to_dict("records"))
         results = Results(entry.method, dataset, {**fields, "sha256": digest}, images, "measured")
         paths.append(str(tmp_path / f"{len(paths)}.json"))
-        write_results(results, Path(paths[-1]))
+        results.save(Path(paths[-1]))
     page = tmp_path / "page.html"
     options = ["--out", str(tmp_path / "o.csv"), "--html", str(page), "--data", str(data)]
     done = CliRunner().invoke(root, ["leaderboard", *paths, *options, "--pred", f"{EVIL}={data / 'blur'}"])

@@ -26,7 +26,7 @@ ASSETS = os.environ.get("SDD_BENCH_TEST_ASSETS")
 WEIGHTS = Path(ASSETS or "") / "weights"
 FILES = {"alex": "alexnet_features_torchvision.pth", "squeeze": "squeezenet1_1_features_torchvision.pth"}
 NETS = list(FILES)
-needs_weights = pytest.mark.skipif(ASSETS is None, reason="SDD_BENCH_TEST_ASSETS is not set: no LPIPS trunk")
+needs_weights = pytest.mark.skipif(ASSETS is None, reason="SDD_BENCH_TEST_ASSETS is not set: no LPIPS backbone")
 
 Array = NDArray[np.float32]
 
@@ -293,7 +293,7 @@ def test_trunks_of_the_wrong_net_or_shape(tmp_path: Path, trunks: dict[str, Path
     assert refused(trunks["alex"], "squeeze") == "the backbone of LPIPS-alex, expected that of LPIPS-squeeze"
     path, features = tmp_path / "w.pth", dict(random_features("alex"))
     torch.save({k: v for k, v in features.items() if k != "6.bias"}, path)
-    assert refused(path) == "not the trunk of LPIPS-alex: features.6.bias is missing, expected shape (384,)"
+    assert refused(path) == "not the backbone of LPIPS-alex: features.6.bias is missing, expected shape (384,)"
     torch.save(features | {"3.weight": torch.zeros(192, 64, 3, 3)}, path)
     assert "features.3.weight is of shape (192, 64, 3, 3), expected shape (192, 64, 5, 5)" in refused(path)
     torch.save({"conv.weight": torch.zeros(3)}, path)

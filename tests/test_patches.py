@@ -13,13 +13,18 @@ from sdd_bench.datasets.patches import (
     choose_windows,
     cut,
     keep_sharpest,
-    patch_count,
+    kept_count,
     sharpness_energy,
     sobel_sums,
     window_origins,
 )
 
 SDD_RECIPES = ("half-70", "full-20", "pyramid", "dpdnet-2160")
+
+
+def patch_count(width: int, height: int, recipe: Recipe) -> int:
+    """How many patches a pair of this size gives."""
+    return sum(kept_count(len(window_origins(*size, recipe)), recipe) for size in recipe.frame_sizes(width, height))
 
 
 @pytest.mark.parametrize("name", SDD_RECIPES)

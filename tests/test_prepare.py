@@ -245,8 +245,11 @@ def test_mixed_bit_depths_need_png(make_pairs: MakePairs, tmp_path: Path) -> Non
     [
         (lambda d: (d / "dataset.json").write_text("{"), "dataset.json: cannot be read as JSON"),
         (lambda d: (d / "dataset.json").write_text('{"name": "x", "schema": 7}'), "schema 7, this version reads"),
-        (lambda d: edit(d / "dataset.json", "notes", 3), r"dataset.json: notes is 3 \(.*damaged; prepare the dataset"),
-        (lambda d: edit(d / "dataset.json", "pairs", {"test": "2"}), "pairs.test is '2'"),
+        (
+            lambda d: edit(d / "dataset.json", "notes", 3),
+            r"dataset.json: notes = 3: expected .*damaged; prepare",
+        ),
+        (lambda d: edit(d / "dataset.json", "pairs", {"test": "2"}), "pairs.test = '2': expected"),
         (lambda d: edit(d / "dataset.json", "patches", {}), "patches.count is missing"),
         (lambda d: (d / "pairs.csv").write_text("split,name\n"), "no column scene, place, blur, sharp"),
         (lambda d: shutil.rmtree(d / "test" / "gt"), "is missing"),

@@ -91,8 +91,8 @@ role = "extra"
     said = faults_of(folder, text).splitlines()
     assert said[0].endswith("session.toml: 9 faults")
     expected = (
-        "line 1: unknown key 'colour', expected place", "line 2: unknown key 'scen', did you mean 'scene'?",
-        "line 2: no scene", "line 2: role = 'sharp': expected one of blur, gt, extra",
+        "line 1: unknown key 'colour', expected some of place", "line 2: unknown key 'scen', did you mean 'scene'?",
+        "line 2: scene is missing, expected letters", "line 2: role = 'sharp': expected one of blur, gt, extra",
         "line 6: aperture = 'wide': expected a number", "line 6: scene = 'de/sk'", "line 11: file = '../x.jpg'",
         "line 15: missing.jpg: no such file", "line 19: missing.jpg stands on line 15 already",
     )  # fmt: skip
@@ -153,7 +153,7 @@ def test_limits_are_changed_in_the_description_and_checked(folder: Path) -> None
         ("aperture = 0", "aperture = 0: expected a number over 0"),
         ("notes = 3", "notes = 3: expected text"),
         ('place = "attic"', "place = 'attic': expected one of indoor, outdoor"),
-        ("line = 3", "unknown key 'line', expected file, scene, role"),
+        ("line = 3", "unknown key 'line', expected some of file, scene, role"),
     ],
 )
 def test_a_shot_holds_only_what_it_may(folder: Path, more: str, words: str) -> None:

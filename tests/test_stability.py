@@ -15,7 +15,7 @@ from leaderboard.stability import stability
 from sdd_bench.cli import root
 from sdd_bench.errors import UserError
 from sdd_bench.evaluation.protocol import build_protocol
-from sdd_bench.evaluation.results import Method, Results, protocol_block, write_results
+from sdd_bench.evaluation.results import Method, Results, protocol_block
 
 IMAGES = np.random.default_rng(0).normal(26, 2, 30)
 NOISE = np.random.default_rng(1).normal(0, 0.3, 30)
@@ -29,7 +29,7 @@ def write(folder: Path, name: str, protocol: str, psnr: np.ndarray, ssim: float,
     block = protocol_block(build_protocol(protocol, {"estimator": "dis", "preset": "medium"}, 1))
     about = {"name": "sdd", "split": "test", "sha256": dataset, "n_images": len(rows)}
     path = folder / f"{name}.{protocol.replace('/', '-')}.json"
-    write_results(Results(Method(name), about, block, rows), path)
+    Results(Method(name), about, block, rows).save(path)
     return path
 
 

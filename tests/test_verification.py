@@ -127,7 +127,10 @@ def test_every_difference_is_named_once(root: Path, change: Callable[[Path], obj
             "files has no 'meta.toml', expected meta.toml and the results of every protocol",
         ),
         (lambda said: said["protocols"]["paper/1"].update(results="elsewhere.json"), "files has no 'elsewhere.json'"),
-        (lambda said: said["method"].update(name=""), "method.name = '': expected 1 to 100 characters"),
+        (
+            lambda said: said["method"].update(name=""),
+            "method.name = '': expected what the tables call the method, 1 to 100 characters",
+        ),
         (
             lambda said: said["configuration"].update(grey=7),
             "damaged configuration .grey = 7: expected 'refuse' or 'expand'",

@@ -35,7 +35,7 @@ class ResidualBlock(nn.Module):
 
 
 class ResidualStack(nn.Module):
-    """A 3x3 convolution, leaky ReLU of slope .1, residual blocks, and a 3x3 convolution: F_B, and each branch of R.
+    """A 3x3 convolution, leaky ReLU of slope 0.1, residual blocks, and a 3x3 convolution: F_B, and each branch of R.
 
     (N, in_channels, H, W) to (N, out_channels, H, W), without bound. It sees 2 * blocks + 2 pixels to each side.
     """

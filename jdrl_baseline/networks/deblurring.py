@@ -20,8 +20,8 @@ RESTORMER_SLOPE = math.sqrt(5)
 """He's slope for the transformer, which has no rectifiers: what PyTorch gives convolutions where nothing is said.
 
 It decides how far from the blur image training starts. Before training, at full size, on a photograph in [0, 1] and
-for two seeds, the residual has a standard deviation of .18 and .34 with it, of 3.4 and 4.2 with slope 1 (no rectifier),
-and of 109 and 145 with slope 0 (ReLU), which a learning rate of 2e-5 would take long to bring down.
+for two seeds, the residual has a standard deviation of 0.18 and 0.34 with it, of 3.4 and 4.2 with slope 1 (no
+rectifier), and of 109 and 145 with slope 0 (ReLU), which a learning rate of 2e-5 would take long to bring down.
 """
 
 

@@ -43,7 +43,7 @@ def score(
     lpips_net: str = "alex",
     lpips_trunk: str | Path | None = None,
     device: str = "cpu",
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Return the metrics of a restored image against its truth.
 
     The numbers are those of the protocol `direct/1`, or of an anchored protocol where truth and mask come from

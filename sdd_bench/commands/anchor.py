@@ -57,14 +57,8 @@ def command(
       sdd-bench anchor --data data/sdd --export sdd-anchors
     """
     from sdd_bench.datasets.catalog import open_dataset
-    from sdd_bench.evaluation.anchors import (
-        FOLDER,
-        ensure_anchors,
-        export_anchors,
-        is_table,
-        table_files,
-        write_tables,
-    )
+    from sdd_bench.evaluation.anchor_tables import export_anchors, is_table, table_files, write_tables
+    from sdd_bench.evaluation.anchors import FOLDER, ensure_anchors
     from sdd_bench.jobs.outputs import Output, check_outputs, place, written
 
     chosen = None if split == "all" else split

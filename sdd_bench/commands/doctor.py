@@ -32,7 +32,7 @@ def command(flow_models: tuple[str, ...]) -> None:
         ("versions", _versions()),
         ("devices", _devices()),
         ("flow", _flow(flow_models)),
-        ("LPIPS trunks", _lpips()),
+        ("LPIPS backbones", _lpips()),
         ("data", _data()),
     ):
         click.echo(f"{title}:")

@@ -122,7 +122,7 @@ def trunk_option(function: F) -> F:
         "--lpips-trunk",
         type=click.Path(path_type=Path),
         default=None,
-        help="Weights of LPIPS's trunk.  [default: $SDD_BENCH_LPIPS_TRUNK, torch's cache, a download]",
+        help="Weights of LPIPS's backbone.  [default: $SDD_BENCH_LPIPS_TRUNK, torch's cache, a download]",
     )(function)
 
 

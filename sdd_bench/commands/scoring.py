@@ -142,7 +142,7 @@ def warn_of_empty_lpips(results: Results) -> None:
 def results_outputs(evaluation: Evaluation, targets: Mapping[str, Path]) -> list[Output]:
     """Return the results of each protocol, and what --save-warped fills, as outputs of one request each."""
 
-    def of(path: Path, protocol: str) -> dict[str, Any]:
+    def of(path: Path, protocol: str) -> dict[str, object]:
         return {
             "method": evaluation.method.name,
             "predictions": place(evaluation.predictions, path),
@@ -176,7 +176,7 @@ def page_output(page: Path, method: str, dataset: str, split: str, protocol: str
     return Output(request, (page,), () if images is None else (images,), option="--html")
 
 
-def _protocol_words(evaluation: Evaluation, protocol: str) -> dict[str, Any]:
+def _protocol_words(evaluation: Evaluation, protocol: str) -> dict[str, object]:
     """Return what an evaluation makes of a protocol."""
     from sdd_bench.evaluation.protocol import named_protocol
 

@@ -14,6 +14,7 @@ from typing import Annotated, overload
 from pydantic import Field, TypeAdapter, ValidationError
 
 from sdd_bench.errors import UserError, fault_report
+from sdd_bench.io.models import faults_in
 from sdd_bench.io.text import control_in, read_json, read_rows, short, shown
 
 SCHEMA = 1
@@ -210,17 +211,7 @@ def read_manifest(path: Path) -> Manifest:
     try:
         return TypeAdapter(Manifest).validate_python(written | content)
     except ValidationError as error:
-        raise UserError(f"{path}: {fault_words(error)}, damaged; prepare the dataset again") from None
-
-
-def fault_words(error: ValidationError) -> str:
-    """Return where a typed model found faults and what stands there, on one line, at most three of them."""
-    found = []
-    for fault in error.errors(include_url=False, include_context=False)[:3]:
-        where = short(".".join(map(str, fault["loc"])) or "the whole")
-        what = f"{shown(fault['input'])} ({fault['msg'].removeprefix('Value error, ')})"
-        found.append(f"{where} is {'missing' if fault['type'] == 'missing' else what}")
-    return "; ".join(found)
+        raise UserError(f"{path}: {'; '.join(faults_in(error)[:3])}, damaged; prepare the dataset again") from None
 
 
 def is_plain(name: str) -> bool:

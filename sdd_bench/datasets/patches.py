@@ -122,15 +122,6 @@ def kept_count(windows: int, recipe: Recipe) -> int:
     return windows - windows * recipe.drop_percent // 100
 
 
-def patch_count(width: int, height: int, recipe: Recipe) -> int:
-    """Return how many patches a pair of this size gives.
-
-    >>> [patch_count(4096, 2160, RECIPES[r]) for r in ("half-70", "full-20", "pyramid", "dpdnet-2160")]
-    [42, 42, 42, 42]
-    """
-    return sum(kept_count(len(window_origins(*size, recipe)), recipe) for size in recipe.frame_sizes(width, height))
-
-
 def sobel_sums(grey: NDArray[np.integer], origins: list[tuple[int, int]], window_px: int) -> NDArray[np.float64]:
     """Return the summed Sobel magnitude of each window for each kernel, (windows, kernels).
 

@@ -28,7 +28,7 @@ def similar_groups(pairs: Sequence[Pair], jobs: Workers, max_distance: int = MAX
 
     The limit of 10 is measured, on nine parts each of 23 photographs. Parts of different photographs: 20,412 pairs,
     31.5 bits apart on average with a standard deviation of 4.0, the least 14; so by the normal curve
-    1,112 unrelated photographs hold .1 false links. The same part zoomed by 2 % or shifted by 2 %
+    1,112 unrelated photographs hold 0.1 false links. The same part zoomed by 2 % or shifted by 2 %
     of its width is within 10 bits in 99 of 100 cases; zoomed 2 %, shifted 1 % and blurred in 97; shifted by 2 %
     both ways in 87; by 3 % in 91. Views further apart are not found: those need a list of scenes.
 

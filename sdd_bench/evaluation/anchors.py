@@ -4,7 +4,7 @@
 ANCHORS/SPLIT/NAME.json        transform, analysis, coverage, the blur image's own scores, sha256 of everything
 ANCHORS/SPLIT/NAME.mask.png    255 where a pixel counts, 0 elsewhere
 ANCHORS/SPLIT/NAME.truth.png   the sharp image in the blur image's frame, 16 bits
-ANCHORS/SPLIT.csv              one row a pair
+ANCHORS/SPLIT.csv              one row a pair, see anchor_tables
 ```
 
 A record is used as long as its method version, the sha256 of the pair's two files and those of its own two files hold;
@@ -31,7 +31,6 @@ from numpy.typing import NDArray
 from sdd_bench.datasets.manifest import Pair
 from sdd_bench.errors import CannotWriteError, UserError
 from sdd_bench.evaluation.anchor_record import (
-    UNSPLIT,
     AnchorFiles,
     AnchorRecord,
     FailedAnchor,
@@ -42,28 +41,22 @@ from sdd_bench.evaluation.anchor_record import (
 from sdd_bench.evaluation.diagnostics import diagnose
 from sdd_bench.io.files import clear_leftovers, file_sha256, write_bytes, write_text
 from sdd_bench.io.images import encode_png, read_header, read_image, read_pixels, to_float, to_pixels
-from sdd_bench.io.serialise import csv_text, json_text
+from sdd_bench.io.serialise import json_text
 from sdd_bench.io.text import read_json
 from sdd_bench.jobs.items import Item, map_items
 from sdd_bench.jobs.lock import run_lock
-from sdd_bench.jobs.outputs import RECORD, place, read_request, write_request
+from sdd_bench.jobs.output_record import RECORD, record_of, write_request
+from sdd_bench.jobs.outputs import place
 from sdd_bench.jobs.workers import Workers
 from sdd_bench.metrics.fidelity import psnr_db
-from sdd_bench.registration.analysis import NUMBERS
 from sdd_bench.registration.anchor import METHOD, Anchor, find_anchor
 from sdd_bench.version import __version__
 
 FOLDER = "anchors"
-COLUMNS = (
-    "split", "name", "status", "kind", *NUMBERS, "confidence", "field_px", "field_gain", "coverage", "blur_psnr_db",
-    "blur_gdi50_px", "blur_gdi95_px", "blur_forgiveness_db", "truth_sha256", "why",
-)  # fmt: skip
-
 CONVENTION = (
     "p_blur = c + zoom * R(rotation) * (p_sharp - c) + shift; pixel p of the truth is read in the sharp image where "
     "p + field(p) comes from; field: cubic B-splines, clamped, control points over the whole frame"
 )
-
 
 _Task = tuple[Pair, Path, str, str]
 """A pair, the folder of anchors, what to do with grey, and why no anchor is made there, empty where it is."""
@@ -137,8 +130,8 @@ def _why_closed(folder: Path, pairs: Sequence[Pair], request: Mapping[str, Any])
     Raises:
         UserError: The folder holds other files and not one anchor of these pairs.
     """
-    earlier = read_request(folder / RECORD)
-    if earlier == request or (earlier is None and _is_empty(folder)):
+    earlier = record_of(folder / RECORD)
+    if earlier.request == request if earlier else _is_empty(folder):
         return ""
     if earlier is not None:
         return f"{folder} holds anchors of another dataset or a copy made by --export, which are not changed"
@@ -184,51 +177,6 @@ def anchors_sha256(records: Iterable[FoundAnchor]) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def write_tables(records: Sequence[AnchorRecord], folder: Path) -> list[Path]:
-    """Write a CSV with one row a record for each split; return the paths. One that says the same is left alone."""
-    import pandas as pd
-
-    rows = pd.DataFrame([_table_row(record) for record in records]).reindex(columns=COLUMNS)
-    paths = []
-    for split, table in rows.groupby("split", sort=False):
-        paths.append(folder / f"{str(split) or UNSPLIT}.csv")
-        content = table.to_csv(index=False, float_format="%.7g", lineterminator="\n")
-        if not (paths[-1].is_file() and paths[-1].read_text(encoding="utf-8") == content):
-            write_text(paths[-1], content)
-    return paths
-
-
-def export_anchors(pairs: Sequence[Pair], records: Sequence[AnchorRecord], folder: Path, out: Path) -> int:
-    """Copy anchors into a folder that can be shipped beside a dataset; return how many.
-
-    Files that are there already with the same content are left alone.
-
-    Raises:
-        UserError: `out` lies in the folder itself, or cannot be written.
-    """
-    if out.resolve() == folder.resolve():
-        raise UserError(f"--export {out}: the anchors lie there already; give another folder")
-    shipped = [(pair, record) for pair, record in zip(pairs, records, strict=True) if record.status == "anchored"]
-    for pair, _ in shipped:
-        here, there = files_of(folder, pair), files_of(out, pair)
-        for source, target in ((here.truth, there.truth), (here.mask, there.mask), (here.record, there.record)):
-            if not (target.is_file() and file_sha256(target) == file_sha256(source)):
-                write_bytes(target, source.read_bytes())
-    write_tables([record for _, record in shipped], out)
-    write_text(out / "README.txt", EXPORT_README.format(method=METHOD, version=__version__, count=len(shipped)))
-    return len(shipped)
-
-
-EXPORT_README = """Anchors of {count} pairs, method {method}, written by sdd-bench {version}.
-
-SPLIT/NAME.truth.png is the sharp image of a pair drawn into the frame of its blur image, 16 bits; SPLIT/NAME.mask.png
-is 255 where a pixel counts; SPLIT/NAME.json holds the transform and the sha256 of the images it was made from and of
-the pixels it gave. Score predictions against them with
-
-    sdd-bench evaluate --pred PREDICTIONS --data DATA --anchors THIS_FOLDER
-"""
-
-
 def _item(pair: Pair, folder: Path, grey: str, closed: str = "") -> Item[_Task]:
     return Item(f"{pair.split}/{pair.name}".lstrip("/"), (pair, folder, grey, closed))
 
@@ -242,20 +190,6 @@ def _held(task: _Task) -> tuple[AnchorRecord | None]:
 def _inputs(pair: Pair, grey: str) -> dict[str, str]:
     """Return what decides an anchor beside the method, under the names of the record."""
     return {"blur_sha256": file_sha256(pair.blur), "sharp_sha256": file_sha256(pair.sharp), "grey": grey}
-
-
-def table_files(pairs: Sequence[Pair], folder: Path) -> list[Path]:
-    """Return what `write_tables` writes for pairs."""
-    return [folder / f"{split}.csv" for split in dict.fromkeys(pair.split or UNSPLIT for pair in pairs)]
-
-
-def is_table(path: Path) -> bool:
-    """Return whether a file is a table that `write_tables` wrote, by its columns."""
-    try:
-        with path.open(encoding="utf-8") as file:
-            return file.readline() == csv_text(COLUMNS, ())
-    except (OSError, UnicodeDecodeError):
-        return False
 
 
 def _ensure(task: _Task) -> AnchorRecord:
@@ -314,10 +248,3 @@ def _written(
         files={key: hashlib.sha256(content).hexdigest() for key, content in contents.items()},
         **common,
     )
-
-
-def _table_row(record: AnchorRecord) -> dict[str, object]:
-    """Return a record's numbers under the names of the table."""
-    if record.status == "failed":
-        return asdict(record)
-    return {**asdict(record), **record.analysis, **{f"blur_{name}": value for name, value in record.blur.items()}}

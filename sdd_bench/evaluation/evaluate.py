@@ -15,7 +15,7 @@ from sdd_bench.evaluation.plan import Evaluation as Evaluation
 from sdd_bench.evaluation.plan import Plan, plan_scoring
 from sdd_bench.evaluation.predictions import Restore
 from sdd_bench.evaluation.protocol import Protocol
-from sdd_bench.evaluation.results import DatasetBlock, Results, environment, protocol_block, write_results
+from sdd_bench.evaluation.results import DatasetBlock, Results, environment, protocol_block
 from sdd_bench.evaluation.rows import Cell
 from sdd_bench.evaluation.score_pair import ScoredPair, ScoreTask, score_pair
 from sdd_bench.io.files import file_sha256
@@ -50,7 +50,7 @@ def evaluate(evaluation: Evaluation, targets: Mapping[str, Path], jobs: Workers)
     with journal_of(first, *others, *tables) as journal:
         found = _score(plan, jobs, journal)
         for results in found:
-            write_results(results, targets[results.protocol["id"]])
+            results.save(targets[results.protocol["id"]])
         journal.remove()
     return found
 

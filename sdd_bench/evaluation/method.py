@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field
 
-from sdd_bench.evaluation.rows import Line, fault_line
+from sdd_bench.evaluation.rows import Line
 from sdd_bench.io.text import shown
 
 Amount = Annotated[float | None, Field(strict=True, ge=0, allow_inf_nan=False)]
@@ -52,18 +52,3 @@ class Method:
             raise ValueError("a method needs a name")
         if self.selection_on_test not in ("yes", "no", "unknown"):
             raise ValueError(f"selection_on_test must be yes, no or unknown, not {shown(self.selection_on_test)}")
-
-
-_METHOD = TypeAdapter(Method)
-
-
-def method_of(value: object) -> Method:
-    """Return the method that a table of JSON describes.
-
-    Raises:
-        ValueError: No table, an unknown key, a number that is none or negative, or something else than a line of text.
-    """
-    try:
-        return _METHOD.validate_python(value)
-    except ValidationError as error:
-        raise ValueError(f"method: {fault_line(error)}") from None

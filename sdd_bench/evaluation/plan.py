@@ -160,7 +160,7 @@ def _with_metrics(plan: Plan) -> Plan:
         return replace(plan, metrics=wanted, why_empty=why)
     trunk = find_trunk(asked.lpips_net, asked.lpips_trunk)
     if trunk is None and not asked.lpips_asked:
-        why["lpips"] = "no weights of the LPIPS trunk on this machine"
+        why["lpips"] = "no weights of the LPIPS backbone on this machine"
         return replace(plan, metrics=tuple(name for name in wanted if name != "lpips"), why_empty=why)
     weights = perceptual(asked.lpips_net, trunk, asked.device).identity
     return replace(plan, metrics=wanted, why_empty=why, weights=weights, trunk=trunk)

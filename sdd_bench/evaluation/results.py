@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NotRequired, Required, cast
+from typing import TYPE_CHECKING, Literal, NotRequired, Required, cast
 
 from pydantic import ConfigDict, SkipValidation, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
@@ -25,12 +25,12 @@ from sdd_bench.evaluation.rows import (
     TextTable,
     check_rows,
     columns,
-    fault_line,
     in_words,
     mean,
     same,
 )
 from sdd_bench.io.files import write_text
+from sdd_bench.io.models import faults_in
 from sdd_bench.io.serialise import json_text
 from sdd_bench.io.text import read_json, shown
 from sdd_bench.version import __version__
@@ -100,7 +100,7 @@ class Results:
     missing: Texts = ()
     why_empty: TextTable = field(default_factory=dict)
     weights: TextTable = field(default_factory=dict)
-    configuration: dict[str, Any] = field(default_factory=dict)
+    configuration: dict[str, object] = field(default_factory=dict)
     environment: TextTable = field(default_factory=dict)
 
     @cached_property
@@ -149,12 +149,9 @@ ORDER = (
 )  # fmt: skip
 """Keys of the file."""
 
+METHOD_KEYS = [item.name for item in fields(Method)]
+LINES = {"string_pattern_mismatch": "a line of text"}
 _RESULTS = TypeAdapter(Results)
-
-
-def write_results(results: Results, path: Path) -> Path:
-    """Write results as `Results.save` does."""
-    return results.save(path)
 
 
 def read_results(path: Path) -> Results:
@@ -180,7 +177,7 @@ def read_results(path: Path) -> Results:
         results = _RESULTS.validate_python({**content, "images": check_rows(rows)})
         results = replace(results, dataset=content["dataset"], protocol=content["protocol"])  # in the file's order
     except ValueError as error:
-        words = fault_line(error) if isinstance(error, ValidationError) else error
+        words = faults_in(error, METHOD_KEYS, LINES)[0] if isinstance(error, ValidationError) else error
         raise UserError(f"{path}: damaged results file ({words})") from None
     fault = _summary_fault(content.get("summary"), results)
     if fault:

@@ -12,7 +12,8 @@ from typing_extensions import TypedDict
 
 from sdd_bench.evaluation.diagnostics import BLUR_COLUMNS
 from sdd_bench.evaluation.diagnostics import COLUMNS as DIAGNOSTICS
-from sdd_bench.io.text import short, shown
+from sdd_bench.io.models import faults_in
+from sdd_bench.io.text import shown
 from sdd_bench.metrics.table import METRICS
 
 Cell = float | str | list[str] | None
@@ -42,22 +43,22 @@ RANGES: dict[str, tuple[float, float]] = {
 """Column to the least and the greatest value that it can have; only a PSNR, of identical images, is infinite."""
 
 EXPECTED = {
-    "string_type": "text", "string_pattern_mismatch": "a line of text", "float_type": "a number",
-    "dict_type": "a table", "dataclass_type": "a table", "unexpected_keyword_argument": "no such key",
-}  # fmt: skip
-"""Kind of pydantic's errors to what was expected, where its own words are not plain."""
+    "name": "a line of text",
+    **{column: f"{low:g} or more" if high >= 1e6 else f"{low:g} to {high:g}" for column, (low, high) in RANGES.items()},
+}
+"""Column to what it can hold, in words."""
 
 
 def _texts(value: object) -> tuple[str, ...]:
     """Return a list of texts as a tuple; one check for all of them, so that a million of wrong ones is one fault."""
     if not isinstance(value, list | tuple) or not all(isinstance(part, str) for part in value):
-        raise ValueError(f"found {shown(value)}, expected a list of texts")
+        raise ValueError("expected a list of texts")
     return tuple(value)
 
 
 def _text_table(value: object) -> dict[str, str]:
     if not isinstance(value, dict) or not all(isinstance(part, str) for part in value.values()):
-        raise ValueError(f"found {shown(value)}, expected a table of texts")
+        raise ValueError("expected a table of texts")
     return value
 
 
@@ -121,31 +122,11 @@ def check_rows(rows: Iterable[Any]) -> tuple[Row, ...]:
 
 def _row_fault(error: ValidationError, row: object, number: int) -> str:
     """Return what is wrong with a row, naming the image by its name if it has one."""
-    fault = error.errors(include_url=False)[0]
     if not isinstance(row, dict):
-        return f"image {number} is {shown(row)}, expected a table"
-    column = fault["loc"][0]
-    if column == "name":
-        return f"image {number}: {fault_line(error).replace('expected text', 'expected a line of text')}"
-    if column in RANGES and column in row:
-        low, high = RANGES[str(column)]
-        expected = f"{low:g} or more" if high >= 1e6 else f"{low:g} to {high:g}"
-        return f"image {shown(row['name'])}: {column} is {shown(row[column])}, expected {expected}"
-    return f"image {shown(row['name'])}: {fault_line(error)}"
-
-
-def fault_line(error: ValidationError) -> str:
-    """Return the first thing that pydantic found wrong, on one line: where, what was found, what was expected."""
+        return f"image {number} = {shown(row)}: expected a table"
     fault = error.errors(include_url=False)[0]
-    where, kind = " ".join(short(str(part)) for part in fault["loc"]), fault["type"]
-    if kind == "missing":
-        return f"{where} is missing"
-    if kind == "value_error":
-        return f"{where}: {fault['msg'].removeprefix('Value error, ')}"
-    expected = EXPECTED.get(kind) or fault["msg"].removeprefix("Input should be ").replace(
-        "greater than or equal to", "at least"
-    )
-    return f"{where} is {shown(fault['input'])}, expected {expected}"
+    image = number if fault["loc"][0] == "name" else shown(row["name"])
+    return f"image {image}: {faults_in(error, expected=EXPECTED)[0]}"
 
 
 def columns(rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:

@@ -32,15 +32,6 @@ def unicode_name(name: str, what: str) -> str:
         raise UserError(f"{name!r} is not valid UTF-8 and cannot stand in a results file; {what}") from None
 
 
-def shown_name(name: str) -> str:
-    r"""Return a name that any file can hold, for people to read: bytes that are not UTF-8 are written out.
-
-    >>> print(shown_name("s\udce9sultat"))
-    s\xe9sultat
-    """
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-
-
 def file_name(name: str) -> str:
     """Return a Unicode name as Python must be told it in this locale, so that the file's name is its UTF-8 bytes.
 

@@ -167,7 +167,7 @@ def read_json(path: Path) -> Any:
     return value
 
 
-def read_toml(path: Path, *, controls: bool = False) -> dict[str, Any]:
+def read_toml(path: Path, *, controls: bool = False) -> dict[str, object]:
     """Return what a TOML file holds; `nan` and `inf` are numbers of TOML and are left to the caller.
 
     Args:
@@ -248,7 +248,7 @@ def _place(where: Sequence[Any]) -> str:
     return short(".".join(str(key) for key in where) or "the whole")
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) < len(pairs):
         double = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sdd_bench.errors import CannotWriteError, UserError
-from sdd_bench.io.files import file_sha256, write_text
+from sdd_bench.errors import UserError
+from sdd_bench.io.files import file_sha256
+from sdd_bench.jobs.output_record import RECORD, record_of, write_request
 from sdd_bench.jobs.run_folder import difference
 
-RECORD = ".written"
 SHOWN = 3
 """Files that a message names of each kind."""
 
@@ -57,18 +57,6 @@ class Output:
 def place(path: Path, output: Path) -> str:
     """Return a file or folder as a request names it: from the folder of an output, so that a project can be moved."""
     return os.path.relpath(path.resolve(), output.parent.resolve())
-
-
-def read_request(record: Path) -> dict[str, Any] | None:
-    """Return the request of a record; None where there is none, or a damaged one."""
-    content = _read(record)
-    return None if content is None else content["request"]
-
-
-def write_request(record: Path, request: Mapping[str, Any], files: Mapping[str, str | None]) -> None:
-    """Write a record: the request, and the files by their path from its folder."""
-    content = {"request": request, "files": files}
-    write_text(record, json.dumps(content, indent=1, sort_keys=True) + "\n")
 
 
 def check_outputs(outputs: Sequence[Output], inputs: Iterable[Path] = (), *, overwrite: bool = False) -> None:
@@ -126,9 +114,9 @@ class _Claim:
     def __init__(self, output: Output) -> None:
         self.output, self.base = output, output.record.parent
         self.request = json.loads(json.dumps(output.request))
-        earlier = _read(output.record)
-        self.listed: dict[str, str | None] = {} if earlier is None else earlier["files"]
-        self.earlier = None if earlier is None else earlier["request"]
+        earlier = record_of(output.record)
+        self.listed = earlier.files if earlier else {}
+        self.earlier = earlier.request if earlier else None
         self.same = self.earlier == self.request
         self.before = {file: file_sha256(file) if file.is_file() else "" for file in self.there()}
         self.why = {file: why for file in self.before if (why := self._why(file))}
@@ -260,19 +248,3 @@ def _inside(folder: str) -> str:
 def _identity(path: Path) -> tuple[int, int]:
     found = path.stat()
     return found.st_dev, found.st_ino
-
-
-def _read(record: Path) -> dict[str, Any] | None:
-    """Return what a record says; one that is damaged says nothing."""
-    try:
-        content = json.loads(record.read_text(encoding="utf-8"))
-        files, request = content["files"], content["request"]
-    except FileNotFoundError:
-        return None
-    except NotADirectoryError as error:
-        raise CannotWriteError(f"{record.parent}: cannot be written ({error.strerror})") from None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return None
-    if not isinstance(request, dict) or not isinstance(files, dict):
-        return None
-    return {"request": request, "files": {str(n): d if isinstance(d, str) else None for n, d in files.items()}}

@@ -117,17 +117,17 @@ class Perceptual:
 def load_perceptual(
     net: str = "alex", trunk: Path | None = None, device: str = "cpu", *, allow_download: bool = True
 ) -> Perceptual:
-    """Return LPIPS v0.1 with its trunk loaded.
+    """Return LPIPS v0.1 with its backbone loaded.
 
     Args:
         net: A key of `TRUNK_FILES`.
         trunk: State dict of the whole torchvision network or of its features only.
         device: A torch device.
-        allow_download: Whether torchvision may fetch the trunk into torch's cache where no file is found.
+        allow_download: Whether torchvision may fetch the backbone into torch's cache where no file is found.
 
     Raises:
         ValueError: Unknown net.
-        UserError: No trunk can be had, or the file is not one of this net.
+        UserError: No backbone can be had, or the file is not one of this net.
     """
     path = find_trunk(net, trunk) or download_trunk(net, allow_download)
     weights = read_trunk(path, net)
@@ -139,7 +139,7 @@ def load_perceptual(
         if found is None or found.shape != value.shape:
             shape = "missing" if found is None else f"of shape {tuple(found.shape)}"
             wanted = f"expected shape {tuple(value.shape)}"
-            raise UserError(f"{path}: not the trunk of LPIPS-{net}: features.{name} is {shape}, {wanted}")
+            raise UserError(f"{path}: not the backbone of LPIPS-{net}: features.{name} is {shape}, {wanted}")
         loaded[key] = found
     model.net.load_state_dict(loaded, assign=True)
     identity = {

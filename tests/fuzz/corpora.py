@@ -205,7 +205,7 @@ def packed(warm: Warm, root: Path, others: Path) -> None:  # noqa: ARG001
 
 
 def weights(warm: Warm, root: Path, others: Path) -> None:
-    """Train one step, and write a trunk of LPIPS with random weights."""
+    """Train one step, and write a backbone of LPIPS with random weights."""
     shutil.copytree(others / "data" / "out" / "data", root / "in" / "data")
     shutil.copytree(others / "data" / "in" / "pred", root / "in" / "pred")
     _run(warm, root, "train-baseline", "--data", "in/data", "--preset", "smoke", *TRAIN, "--out", "out/run")
@@ -214,7 +214,7 @@ def weights(warm: Warm, root: Path, others: Path) -> None:
 
 
 def trunk(warm: Warm, root: Path, others: Path) -> None:  # noqa: ARG001
-    """Write a trunk of LPIPS with random weights, beside what is scored with it."""
+    """Write a backbone of LPIPS with random weights, beside what is scored with it."""
     import torch
     import torchvision
 

@@ -19,7 +19,7 @@ from leaderboard.table import build_board
 from sdd_bench.cli import root
 from sdd_bench.errors import UserError
 from sdd_bench.evaluation.protocol import build_protocol
-from sdd_bench.evaluation.results import Method, Results, protocol_block, read_results, write_results
+from sdd_bench.evaluation.results import Method, Results, protocol_block, read_results
 from sdd_bench.io.images import list_images, write_png
 from sdd_bench.io.serialise import read_csv
 from sdd_bench.io.text import control_in
@@ -34,7 +34,7 @@ def results(folder: Path, method: str, images: tuple[str, str] = ("a", "b"), psn
     dataset = {"name": "sdd", "split": "test", "sha256": "d" * 64, "n_images": 2}
     written = Results(Method(method), dataset, protocol_block(build_protocol("direct/1", None)), rows)
     path = folder / f"{len(list(folder.glob('*.json')))}.json"
-    write_results(written, path)
+    written.save(path)
     return path
 
 

@@ -22,7 +22,7 @@ from sdd_bench.datasets.manifest import read_prepared
 from sdd_bench.datasets.split import read_split_file
 from sdd_bench.errors import UserError
 from sdd_bench.evaluation.protocol import build_protocol
-from sdd_bench.evaluation.results import Method, Results, protocol_block, read_results, write_results
+from sdd_bench.evaluation.results import Method, Results, protocol_block, read_results
 from sdd_bench.io.images import write_png
 from sdd_bench.io.serialise import csv_text, json_text, read_csv, safe_cell
 from sdd_bench.io.text import control_in, is_control, read_json, read_toml
@@ -183,7 +183,7 @@ def test_results_are_read_as_they_were_written(
     block = protocol_block(build_protocol("direct/1", None))
     results = Results(Method(method, params_m=params_m), dataset, block, scored)
     with tempfile.TemporaryDirectory() as name:
-        write_results(results, Path(name) / "r.json")
+        results.save(Path(name) / "r.json")
         assert read_results(Path(name) / "r.json") == results
 
 

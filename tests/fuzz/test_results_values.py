@@ -11,7 +11,7 @@ import pytest
 
 from sdd_bench.errors import UserError
 from sdd_bench.evaluation.protocol import build_protocol
-from sdd_bench.evaluation.results import Method, Results, protocol_block, read_results, write_results
+from sdd_bench.evaluation.results import Method, Results, protocol_block, read_results
 
 NAMES = ("a", "b")
 
@@ -29,7 +29,7 @@ def path(tmp_path: Path) -> Path:
     )  # fmt: skip
     dataset = {"name": "sdd", "split": "test", "sha256": "d" * 64, "n_images": 2}
     results = Results(Method("Mine"), dataset, protocol_block(build_protocol("anchored/1", None)), rows)
-    write_results(results, tmp_path / "r.json")
+    results.save(tmp_path / "r.json")
     return tmp_path / "r.json"
 
 
@@ -80,7 +80,7 @@ def test_a_number_that_cannot_be_is_named_by_image_and_column(
     path: Path, column: str, value: object, expected: str
 ) -> None:
     change(path, lambda content: content["images"][1].update({column: value}))
-    assert refusal(path) == f"damaged results file (image 'b': {column} is {value!r}, expected {expected})"
+    assert refusal(path) == f"damaged results file (image 'b': {column} = {value!r}: expected {expected})"
 
 
 @pytest.mark.parametrize(("column", "value"), [("ssim", -0.3), ("psnr_db", 0), ("lpips", 1.3), ("forgiveness_db", -2)])
@@ -134,27 +134,27 @@ def test_a_summary_within_a_millionth_is_taken(path: Path) -> None:
         (lambda c: c["images"].append(dict(c["images"][0])), "image 'a' stands twice"),
         (lambda c: c.update(images=[]), "images: 0 images, expected a list of 1 to 100,000"),
         (lambda c: c.update(images={"a": 1}), "images: {'a': 1}, expected a list"),
-        (lambda c: c["images"].append(7), "image 3 is 7, expected a table"),
-        (lambda c: c["images"][0].update(name=7), "image 1: name is 7, expected a line of text"),
-        (lambda c: c["images"][0].update(name="a\nb"), r"image 1: name is 'a\nb', expected a line of text"),
-        (lambda c: c["images"][0].update(flags="x"), "image 'a': flags: found 'x', expected a list of texts"),
+        (lambda c: c["images"].append(7), "image 3 = 7: expected a table"),
+        (lambda c: c["images"][0].update(name=7), "image 1: name = 7: expected a line of text"),
+        (lambda c: c["images"][0].update(name="a\nb"), r"image 1: name = 'a\nb': expected a line of text"),
+        (lambda c: c["images"][0].update(flags="x"), "image 'a': flags = 'x': expected a list of texts"),
         (lambda c: c["images"][0].pop("ssim"), "image 'a': ssim is missing"),
         (lambda c: c["images"][1].pop("gdi50_px"), "image 'b': gdi50_px is missing"),
         (lambda c: c["images"][1].pop("name"), "image 2: name is missing"),
-        (lambda c: c["images"][1].update(blur_sha256=7), "image 'b': blur_sha256 is 7, expected text"),
+        (lambda c: c["images"][1].update(blur_sha256=7), "image 'b': blur_sha256 = 7: expected text"),
         (lambda c: c.pop("why_empty"), "why_empty is missing"),
-        (lambda c: c["why_empty"].update(lpips=1), "why_empty: found {'lpips': 1}, expected a table of texts"),
-        (lambda c: c.update(missing="a"), "missing: found 'a', expected a list of texts"),
-        (lambda c: c["dataset"].update(excluded={"a": 1}), "dataset excluded: found {'a': 1}, expected a table"),
+        (lambda c: c["why_empty"].update(lpips=1), "why_empty = {'lpips': 1}: expected a table of texts"),
+        (lambda c: c.update(missing="a"), "missing = 'a': expected a list of texts"),
+        (lambda c: c["dataset"].update(excluded={"a": 1}), "dataset.excluded = {'a': 1}: expected a table"),
         (lambda c: c["method"].update(selection_on_test="maybe"), "must be yes, no or unknown, not 'maybe'"),
-        (lambda c: c.update(status="best"), "status is 'best', expected 'measured', 'partial' or 'flagged'"),
-        (lambda c: c["method"].update(name=[]), "method name is [], expected text"),
-        (lambda c: c["method"].update(params_m=-1), "method params_m is -1, expected at least 0"),
-        (lambda c: c["method"].update(colour="red"), "method colour is 'red', expected no such key"),
-        (lambda c: c["dataset"].update(split=None), "dataset split is None, expected text"),
-        (lambda c: c["dataset"].pop("sha256"), "dataset sha256 is missing"),
-        (lambda c: c["protocol"].update(flow=["dis"]), "protocol flow: found ['dis'], expected a table of texts"),
-        (lambda c: c.update(environment="linux"), "environment: found 'linux', expected a table of texts"),
+        (lambda c: c.update(status="best"), "status = 'best': expected 'measured', 'partial' or 'flagged'"),
+        (lambda c: c["method"].update(name=[]), "method.name = []: expected text"),
+        (lambda c: c["method"].update(params_m=-1), "method.params_m = -1: expected at least 0"),
+        (lambda c: c["method"].update(colour="red"), "method: unknown key 'colour', expected some of name, paper"),
+        (lambda c: c["dataset"].update(split=None), "dataset.split = None: expected text"),
+        (lambda c: c["dataset"].pop("sha256"), "dataset.sha256 is missing"),
+        (lambda c: c["protocol"].update(flow=["dis"]), "protocol.flow = ['dis']: expected a table of texts"),
+        (lambda c: c.update(environment="linux"), "environment = 'linux': expected a table of texts"),
     ],
 )
 def test_a_part_of_another_type_is_refused(path: Path, edit: Callable[[dict[str, Any]], object], words: str) -> None:

@@ -1,0 +1,86 @@
+"""Anchors for people and for others: a CSV of each split, and copies in a folder that is shipped beside a dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from sdd_bench.datasets.manifest import Pair
+from sdd_bench.errors import UserError
+from sdd_bench.evaluation.anchor_record import UNSPLIT, AnchorRecord, files_of
+from sdd_bench.io.files import file_sha256, write_bytes, write_text
+from sdd_bench.io.serialise import csv_text
+from sdd_bench.registration.analysis import NUMBERS
+from sdd_bench.registration.anchor import METHOD
+from sdd_bench.version import __version__
+
+COLUMNS = (
+    "split", "name", "status", "kind", *NUMBERS, "confidence", "field_px", "field_gain", "coverage", "blur_psnr_db",
+    "blur_gdi50_px", "blur_gdi95_px", "blur_forgiveness_db", "truth_sha256", "why",
+)  # fmt: skip
+
+EXPORT_README = """Anchors of {count} pairs, method {method}, written by sdd-bench {version}.
+
+SPLIT/NAME.truth.png is the sharp image of a pair drawn into the frame of its blur image, 16 bits; SPLIT/NAME.mask.png
+is 255 where a pixel counts; SPLIT/NAME.json holds the transform and the sha256 of the images it was made from and of
+the pixels it gave. Score predictions against them with
+
+    sdd-bench evaluate --pred PREDICTIONS --data DATA --anchors THIS_FOLDER
+"""
+
+
+def table_files(pairs: Sequence[Pair], folder: Path) -> list[Path]:
+    """Return what `write_tables` writes for pairs."""
+    return [folder / f"{split}.csv" for split in dict.fromkeys(pair.split or UNSPLIT for pair in pairs)]
+
+
+def is_table(path: Path) -> bool:
+    """Return whether a file is a table that `write_tables` wrote, by its columns."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            return file.readline() == csv_text(COLUMNS, ())
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def write_tables(records: Sequence[AnchorRecord], folder: Path) -> list[Path]:
+    """Write a CSV with one row a record for each split; return the paths. One that says the same is left alone."""
+    import pandas as pd
+
+    rows = pd.DataFrame([_table_row(record) for record in records]).reindex(columns=COLUMNS)
+    paths = []
+    for split, table in rows.groupby("split", sort=False):
+        paths.append(folder / f"{str(split) or UNSPLIT}.csv")
+        content = table.to_csv(index=False, float_format="%.7g", lineterminator="\n")
+        if not (paths[-1].is_file() and paths[-1].read_text(encoding="utf-8") == content):
+            write_text(paths[-1], content)
+    return paths
+
+
+def _table_row(record: AnchorRecord) -> dict[str, object]:
+    """Return a record's numbers under the names of the table."""
+    if record.status == "failed":
+        return asdict(record)
+    return {**asdict(record), **record.analysis, **{f"blur_{name}": value for name, value in record.blur.items()}}
+
+
+def export_anchors(pairs: Sequence[Pair], records: Sequence[AnchorRecord], folder: Path, out: Path) -> int:
+    """Copy anchors into a folder that can be shipped beside a dataset; return how many.
+
+    Files that are there already with the same content are left alone.
+
+    Raises:
+        UserError: `out` lies in the folder itself, or cannot be written.
+    """
+    if out.resolve() == folder.resolve():
+        raise UserError(f"--export {out}: the anchors lie there already; give another folder")
+    shipped = [(pair, record) for pair, record in zip(pairs, records, strict=True) if record.status == "anchored"]
+    for pair, _ in shipped:
+        here, there = files_of(folder, pair), files_of(out, pair)
+        for source, target in ((here.truth, there.truth), (here.mask, there.mask), (here.record, there.record)):
+            if not (target.is_file() and file_sha256(target) == file_sha256(source)):
+                write_bytes(target, source.read_bytes())
+    write_tables([record for _, record in shipped], out)
+    write_text(out / "README.txt", EXPORT_README.format(method=METHOD, version=__version__, count=len(shipped)))
+    return len(shipped)

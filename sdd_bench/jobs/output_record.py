@@ -1,0 +1,49 @@
+"""The hidden record beside an output: which request wrote which files, with the sha256 of each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sdd_bench.errors import CannotWriteError
+from sdd_bench.io.files import write_text
+
+RECORD = ".written"
+"""Name of the record in a folder, and the end of the record's name beside a file."""
+
+
+class OutputRecord(NamedTuple):
+    """What a record says.
+
+    Attributes:
+        request: What makes two commands the same one.
+        files: File, by its path from the record's folder, to its sha256; None where it was about to be written.
+            Folders end in a slash.
+    """
+
+    request: dict[str, Any]
+    files: dict[str, str | None]
+
+
+def record_of(record: Path) -> OutputRecord | None:
+    """Return what a record says; one that is damaged says nothing."""
+    try:
+        content = json.loads(record.read_text(encoding="utf-8"))
+        files, request = content["files"], content["request"]
+    except FileNotFoundError:
+        return None
+    except NotADirectoryError as error:
+        raise CannotWriteError(f"{record.parent}: cannot be written ({error.strerror})") from None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    if not isinstance(request, dict) or not isinstance(files, dict):
+        return None
+    return OutputRecord(request, {str(n): d if isinstance(d, str) else None for n, d in files.items()})
+
+
+def write_request(record: Path, request: Mapping[str, Any], files: Mapping[str, str | None]) -> None:
+    """Write a record: the request, and the files by their path from its folder."""
+    content = {"request": request, "files": files}
+    write_text(record, json.dumps(content, indent=1, sort_keys=True) + "\n")
