@@ -141,9 +141,12 @@ def test_folders_and_methods_named_in_any_encoding_work_in_any_locale(
     run(b"prepare", b"data " + name, b"--out", b"out " + name, b"--jobs", b"1")
     run(b"prepare", b"data " + name, b"--out", b"out " + name, b"--jobs", b"1")  # is known again
     pred = (b"--pred", b"pred " + name, b"--data", b"out " + name, b"--protocol", b"direct/1", b"--metrics", b"psnr")
+    shown = "pred " + name.decode("utf-8", "replace")
+    if "\ufffd" in shown:  # a method cannot be called so: its name has to be given
+        shown = "résultat"
+        pred += (b"--method", shown.encode())
     run(b"evaluate", *pred, b"--out", name + b".json", b"--html", b"page.html", b"--jobs", b"1")
     run(b"leaderboard", name + b".json", b"--out", b"board " + name + b".csv")
-    shown = "pred " + name.decode("utf-8", "backslashreplace")
     assert read_results(tmp_path / os.fsdecode(name + b".json")).method.name == shown
     assert read_csv(tmp_path / os.fsdecode(b"board " + name + b".csv"), ["method"])[0]["method"] == shown
     assert shown in html.unescape((tmp_path / "page.html").read_text(encoding="utf-8"))

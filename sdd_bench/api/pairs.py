@@ -66,7 +66,7 @@ def score(
         UserError: A file that cannot be read, or LPIPS weights that cannot be had.
 
     >>> truth = np.full((16, 16, 3), 0.5)
-    >>> score(truth + 0.1, truth, metrics=("psnr", "mae"))
+    >>> {name: round(value, 6) for name, value in score(truth + 0.1, truth, metrics=("psnr", "mae")).items()}
     {'psnr_db': 20.0, 'mae': 0.1}
     """
     wanted = columns(metrics)
