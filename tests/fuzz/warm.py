@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 CPU_LIMIT_S = 10
-WALL_LIMIT_S = 30
+WALL_LIMIT_S = 60
 """Of a command that waits for something, or has to share the machine's cores."""
 
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
