@@ -159,6 +159,7 @@ def test_images_show_what_pairs_csv_and_their_anchors_say_under_every_protocol_a
     assert [float(row["misalignment_px"]) for row in rows] == pytest.approx([w["misalignment_px"] for w in wanted])
 
 
+@pytest.mark.long
 def test_conditions_are_of_the_same_bytes_with_any_number_of_workers(data: Path) -> None:
     prepared(data)
     shutil.rmtree(data / "data" / "anchors")
@@ -190,6 +191,7 @@ def test_without_an_anchor_that_holds_direct_shows_null_and_makes_none(
     assert json.loads(path.read_text())["analysis"]["corner_px"] == before[0]["misalignment_px"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("anchored", [True, False])
 def test_folder_function_and_command_give_the_same_numbers_and_only_the_command_writes(
     data: Path, anchored: bool, monkeypatch: pytest.MonkeyPatch

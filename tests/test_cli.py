@@ -327,6 +327,7 @@ def test_evaluate_writes_a_page_of_one_method(demo: tuple[Path, str], tmp_path: 
     assert page.count("data:image/jpeg;base64,") >= 9
 
 
+@pytest.mark.long
 def test_demo_again_does_nothing_new_and_gives_the_same_board(
     demo: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

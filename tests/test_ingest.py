@@ -377,6 +377,7 @@ def test_a_damaged_state_is_refused_with_the_place(ingested: Path, before: str, 
     assert list(RawData(ingested).states) == ["harbour"]
 
 
+@pytest.mark.long
 def test_real_files_become_a_session(assets: Path, tmp_path: Path) -> None:
     card = tmp_path / "card"
     card.mkdir()

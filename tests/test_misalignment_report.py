@@ -70,6 +70,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(f.relative_to(folder)): f.read_bytes() for f in sorted(folder.rglob("*")) if f.is_file()}
 
 
+@pytest.mark.long
 def test_the_page_and_its_plots_are_the_same_bytes_with_any_number_of_workers(report: Report, tmp_path: Path) -> None:
     for jobs in (1, 2):
         written = write_report(tmp_path / str(jobs) / "report.html", "coffee", report, jobs=jobs)

@@ -436,6 +436,7 @@ def test_a_folder_in_another_encoding_needs_a_name_before_any_work(work: Path, e
     assert not (work / "results").exists()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("environment", [{}, C_LOCALE], ids=["utf-8", "C"])
 def test_names_beyond_ascii_work_in_every_locale(work: Path, environment: dict[str, str]) -> None:
     latin = os.fsencode(work) + b"/s\xe9sultat"

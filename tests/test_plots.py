@@ -126,6 +126,7 @@ def test_colours_follow_the_page_ids_are_the_plots_own_and_nothing_else_reaches_
         assert "nan" not in re.sub('"data:[^"]*"', "", text).lower()
 
 
+@pytest.mark.long
 def test_plots_are_the_same_bytes_every_time() -> None:
     assert every_plot("k") == every_plot("k")
     assert every_plot("k") != every_plot("other")

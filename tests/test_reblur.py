@@ -90,6 +90,7 @@ def test_equals_unfolding_forward_and_backward(
         torch.testing.assert_close(mine, theirs, rtol=0, atol=TOLERANCE)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("truncate", [False, True])
 @pytest.mark.parametrize("border", ["replicate", "zeros"])
 def test_gradcheck_in_double(border: str, truncate: bool) -> None:

@@ -116,6 +116,7 @@ def test_small_frames_are_measured(size: tuple[int, int]) -> None:
     assert still_spots(grey, grey, MOVED) == Still(0, 0)
 
 
+@pytest.mark.long
 def test_a_real_focus_stack_has_at_most_one(assets: Path) -> None:
     folder = assets / "data/focus-pairs/cmcguinness-ring-Apache2"
     images = [read_image(folder / f"step{step}.jpg") for step in (0, 3)]

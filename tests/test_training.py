@@ -235,6 +235,7 @@ def test_a_dataset_that_takes_no_anchors_is_refused_before_the_first_step(prepar
     assert (tmp_path / "run" / "deblurring.pt").is_file()
 
 
+@pytest.mark.long
 def test_a_validation_that_does_not_fit_on_the_gpu_goes_on_in_tiles_and_so_does_the_run(
     prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -253,6 +254,7 @@ def test_a_validation_that_does_not_fit_on_the_gpu_goes_on_in_tiles_and_so_does_
     assert asked == [0, TILE_PX, TILE_PX]
 
 
+@pytest.mark.long
 def test_a_run_can_be_lengthened_and_read_otherwise_and_nothing_else(prepared: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     train(prepared, tiny(**EPOCHS | {"epochs": 2}), run, CPU, resume=False)
