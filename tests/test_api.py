@@ -367,11 +367,15 @@ def test_a_folder_a_function_and_the_command_get_the_same_scores(known: tuple[Pa
     def identity(blur: NDArray[np.float32]) -> NDArray[np.float32]:
         return blur
 
+    def torch_identity(blur: NDArray[np.float32]) -> torch.Tensor:
+        return torch.from_numpy(blur).permute(2, 0, 1)[None]
+
     function = sb.evaluate(identity, dataset, **choices)
+    tensors = sb.evaluate(torch_identity, dataset, **choices)
     assert folder.method.name == written.method.name == "blur"
     assert function.method.name == "identity"
     numbers = ["psnr_db", "ssim", "gdi50_px", "forgiveness_db", "coverage"]
-    for results in (folder, function):
+    for results in (folder, function, tensors):
         assert results.rows["name"].tolist() == [pair.name for pair in dataset]
         np.testing.assert_array_equal(results.rows[numbers], written.rows[numbers])
         assert results.summary["psnr_db"] == written.summary["psnr_db"] == results.rows["psnr_db"].mean()
@@ -421,5 +425,9 @@ def test_a_function_that_returns_no_image_is_named_with_its_pair(known: tuple[Pa
 
 def test_a_baseline_is_a_function_of_arrays(image: NDArray[np.float32]) -> None:
     np.testing.assert_array_equal(sb.load_baseline("identity")(image), image)
+    batch = torch.from_numpy(image).permute(2, 0, 1)[None]
+    found = sb.load_baseline("identity")(batch)
+    assert isinstance(found, torch.Tensor)
+    assert torch.equal(found, batch)
     with pytest.raises(ValueError, match="identity"):
         sb.load_baseline("jdrl-huge")

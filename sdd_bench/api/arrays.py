@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from sdd_bench.io.images import read_image
+from sdd_bench.io.images import OVERSHOOT, read_image
 
 if TYPE_CHECKING:
     import torch
@@ -25,9 +25,6 @@ ImageLike: TypeAlias = "str | Path | Array"
 """An image file, or an array of one image or a batch."""
 
 Image = NDArray[np.floating]
-
-OVERSHOOT = 0.25
-"""Floating-point samples may pass [0, 1] by this much, as networks' outputs do, and are clipped as a file would be."""
 
 INTEGERS = {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0}
 

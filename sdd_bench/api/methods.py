@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sdd_bench import extensions
+from sdd_bench.api.arrays import Array, ImageLike, to_images
 from sdd_bench.api.datasets import open_dataset
 from sdd_bench.api.pairs import columns
 from sdd_bench.datasets.manifest import Dataset
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-Restore = Callable[[NDArray[np.float32]], NDArray[np.floating]]
-"""A method: blur image to restored image, both (H, W, 3) floating point in [0, 1]."""
+Restore = Callable[[NDArray[np.float32]], Array]
+"""A method: blur image, (H, W, 3) float32 in [0, 1], to restored image, see `sdd_bench.api.arrays`."""
 
 
 def evaluate(
@@ -57,7 +58,8 @@ def evaluate(
 
     Args:
         predictions: A folder of restored images, or a function that restores one: it gets the blur image, (H, W, 3)
-            float32 in [0, 1], and returns the same shape. It is called in this process.
+            float32 in [0, 1], and returns an image of the same size, see `sdd_bench.api.arrays`. It is called in this
+            process.
         dataset: From `open_dataset`, or its folder.
         protocol: One of `anchored/1`, `anchored+sim/1`, `paper/1`, `jdrl-ref/1`, `direct/1`.
         split: The split to score; if None the only one that the dataset has, else `test`.
@@ -115,8 +117,20 @@ def evaluate(
         diagnostics=diagnostics,
         method=method if isinstance(method, Method) else Method(method or name),
     )
-    restore = predictions if callable(predictions) else None
+    restore = _restoring(predictions) if callable(predictions) else None
     return score_predictions(evaluation, jobs, restore=restore, bits=bits)[0]
+
+
+def _restoring(function: Restore) -> Callable[[NDArray[np.float32]], NDArray[np.floating]]:
+    """Return a method whose result is (H, W, 3) floating point, whatever the function returns an image as."""
+
+    def restore(blur: NDArray[np.float32]) -> NDArray[np.floating]:
+        found = to_images(function(blur), "restored").images
+        if len(found) != 1:
+            raise ValueError(f"restored are {len(found)} images, expected one")
+        return found[0]
+
+    return restore
 
 
 def load_results(path: str | Path) -> Results:
@@ -145,8 +159,11 @@ def rank(results: Sequence[Results | str | Path], sort: str = "psnr_db") -> pd.D
     return extensions.load_function("rank")(results, sort)
 
 
-def load_baseline(name: str | Path, **options: Any) -> Callable[..., Any]:
+def load_baseline(name: str | Path, **options: Any) -> Callable[[ImageLike], Array]:
     """Return a function from a blur image to a restored one.
+
+    It takes one image or a batch of any kind, see `sdd_bench.api.arrays`, and returns float32 in [0, 1] laid out as the
+    image was given: axes, batch, numpy or torch.
 
     Args:
         name: `identity`, or a checkpoint of `sdd-bench train-baseline`.
@@ -155,5 +172,14 @@ def load_baseline(name: str | Path, **options: Any) -> Callable[..., Any]:
     Raises:
         ValueError: An unknown name or option.
         UserError: A checkpoint that cannot be read.
+
+    >>> load_baseline("identity")(np.full((2, 4, 3), 255, np.uint8)).max()
+    np.float32(1.0)
     """
-    return extensions.load_function("load_baseline")(name, **options)
+    restore = extensions.load_function("load_baseline")(name, **options)
+
+    def restored(blur: ImageLike) -> Array:
+        given = to_images(blur, "blur")
+        return given.like([np.asarray(restore(image.astype(np.float32)), np.float32) for image in given.images])
+
+    return restored

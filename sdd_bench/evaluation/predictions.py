@@ -12,13 +12,10 @@ from numpy.typing import NDArray
 from sdd_bench.datasets.manifest import Pair
 from sdd_bench.errors import UserError, fault_report
 from sdd_bench.io.headers import ImageHeader, headers_or_faults
-from sdd_bench.io.images import IMAGE_SUFFIXES, list_images, read_image, to_pixels, write_png
+from sdd_bench.io.images import IMAGE_SUFFIXES, OVERSHOOT, list_images, read_image, to_pixels, write_png
 
 Restore = Callable[[NDArray[np.float32]], NDArray[np.floating]]
 """A blur image to a restored one, both (H, W, 3) in [0, 1]."""
-
-OVERSHOOT = 0.25
-"""By which restored images may pass [0, 1], as networks' outputs do, before they are clipped."""
 
 
 def match_predictions(
@@ -99,7 +96,10 @@ def restore_pairs(
     files = {}
     for number, pair in enumerate(pairs):
         blur = read_image(pair.blur, grey=grey)
-        restored = np.asarray(restore(blur.copy()))
+        try:
+            restored = np.asarray(restore(blur.copy()))
+        except ValueError as error:
+            raise ValueError(f"{pair.name}: {error}") from error
         if restored.shape != blur.shape or not np.issubdtype(restored.dtype, np.floating):
             found = f"{restored.dtype} of shape {restored.shape}"
             raise ValueError(f"{pair.name}: restored image is {found}, expected floating point of shape {blur.shape}")

@@ -30,6 +30,9 @@ IMAGE_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
 PNG_LEVEL = 3
 """zlib level of written grey PNG, masks mostly: 6 takes three times as long."""
 
+OVERSHOOT = 0.25
+"""Floating-point images may pass [0, 1] by this much, as networks' outputs do, and are clipped as a file would be."""
+
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 FloatImage = NDArray[np.float32]
 
