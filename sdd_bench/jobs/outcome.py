@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
@@ -60,12 +61,36 @@ def one_thread() -> Iterator[None]:
     if torch:
         torch.set_num_threads(1)
     try:
-        with _thread_pools(frozenset(WITH_BLAS & sys.modules.keys())).limit(limits=1, user_api="blas"):
+        with _one_blas_thread():
             yield
     finally:
         cv2.setNumThreads(cv2_threads)
         if torch:
             torch.set_num_threads(torch_threads)
+
+
+@contextlib.contextmanager
+def _one_blas_thread() -> Iterator[None]:
+    """Hold BLAS to one thread; within a block that holds the same libraries already this costs nothing."""
+    loaded, before = frozenset(WITH_BLAS & sys.modules.keys()), _held.libraries
+    if loaded <= before:
+        yield
+        return
+    with _thread_pools(loaded).limit(limits=1, user_api="blas"):
+        _held.libraries = loaded
+        try:
+            yield
+        finally:
+            _held.libraries = before
+
+
+class _Held(threading.local):
+    """Modules whose BLAS this thread holds to one thread."""
+
+    libraries: frozenset[str] = frozenset()
+
+
+_held = _Held()
 
 
 @lru_cache(maxsize=1)

@@ -20,7 +20,7 @@ from typing import Any
 import click
 
 from sdd_bench.errors import UserError
-from sdd_bench.jobs.outcome import Payload, Result, guarded
+from sdd_bench.jobs.outcome import Payload, Result, guarded, one_thread
 
 Workers = int | str
 """Worker processes of this machine, or the address of a Dask scheduler, `tcp://HOST:PORT`."""
@@ -53,8 +53,17 @@ def run(
         return run_on_cluster(function, items, workers)
     jobs = min(workers, len(items))
     if jobs <= 1:
-        return (guarded(function, name, argument) for name, argument in items)
+        return _here(function, items)
     return _in_processes(function, items, jobs, label)
+
+
+def _here(
+    function: Callable[[Payload], Result], items: Sequence[tuple[str, Payload]]
+) -> Generator[Result | UserError, None, None]:
+    """Yield outcomes from this process, its libraries held to one thread until the last or until nobody asks on."""
+    with one_thread():
+        for name, argument in items:
+            yield guarded(function, name, argument)
 
 
 def default_jobs() -> int:
