@@ -31,11 +31,11 @@ from sdd_bench.commands.options import (
     workers_options,
 )
 from sdd_bench.io.names import file_name, unicode_name
-from sdd_bench.jobs.outputs import Output, place
 
 if TYPE_CHECKING:
     from sdd_bench.evaluation.evaluate import Evaluation
     from sdd_bench.evaluation.results import Method, Results
+    from sdd_bench.jobs.outputs import Output
 
 SHARED = (
     predictions_option, data_option, dataset_option, split_option, anchors_option, exclude_failed_option, flow_option,
@@ -141,6 +141,7 @@ def warn_of_empty_lpips(results: Results) -> None:
 
 def results_outputs(evaluation: Evaluation, targets: Mapping[str, Path]) -> list[Output]:
     """Return the results of each protocol, and what --save-warped fills, as outputs of one request each."""
+    from sdd_bench.jobs.outputs import Output, place
 
     def of(path: Path, protocol: str) -> dict[str, object]:
         return {
@@ -172,6 +173,8 @@ def inputs_of(evaluation: Evaluation) -> list[Path]:
 
 def page_output(page: Path, method: str, dataset: str, split: str, protocol: str, images: Path | None = None) -> Output:
     """Return the page of a method, or of the leaderboard, as an output."""
+    from sdd_bench.jobs.outputs import Output
+
     request = {"page of": method, "dataset": dataset, "split": split, "protocol": protocol}
     return Output(request, (page,), () if images is None else (images,), option="--html")
 
