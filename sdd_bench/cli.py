@@ -96,6 +96,8 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # names that the terminal's encoding cannot show
+    quiet = "ignore:resource_tracker:UserWarning"  # what a stopped run leaves is cleaned up by a process that says so
+    os.environ["PYTHONWARNINGS"] = ",".join(filter(None, [os.environ.get("PYTHONWARNINGS"), quiet]))
     end_on_interrupt(farewell)
     try:
         sys.exit(root(standalone_mode=False))
