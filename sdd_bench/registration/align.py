@@ -1,4 +1,4 @@
-"""The misalignment analyser: zoom, rotation, shift, residual and blur of a pair, from its two images alone.
+"""The similarity between the two images of a pair, and how the one is blurred, from the images alone.
 
 Blur moves no edge but softens it, so that plain registration loses a factor of ten at a radius of 8 px. What is done
 here: (1) DIS flow between contrast-normalised, reduced images and a similarity by RANSAC; (2) the sharp image drawn
@@ -16,11 +16,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sdd_bench.registration.analysis import Analysis, name_kind
+from sdd_bench.registration.alignment import Alignment, name_kind
 from sdd_bench.registration.blur_match import LEVELS_PX, blurred, choose_radii, matched, residual_energy
 from sdd_bench.registration.flow_match import INLIER_PX, FlowMatch, agreeing, match_flow
 from sdd_bench.registration.grey import Grey, averaged, check_sizes, grey
-from sdd_bench.registration.refine import MAX_STEPS, Drawing, draw, refine, shown
+from sdd_bench.registration.refine import MAX_STEPS, Drawing, Refined, draw, refine, shown
 from sdd_bench.registration.similarity import Similarity
 
 MIN_SIDE = 96
@@ -68,39 +68,30 @@ class BlurMatch:
     linear: bool
 
 
-def analyse(blur: NDArray[np.floating], sharp: NDArray[np.floating], *, fast: bool = False) -> Analysis:
-    """Return how a blurry image is misaligned with the sharp image of its scene.
+def align(blur: NDArray[np.floating], sharp: NDArray[np.floating]) -> tuple[Alignment, BlurMatch | None]:
+    """Return the similarity of a pair and how the blur was matched, None where it failed.
 
     Args:
         blur: (H, W, 3) float RGB in [0, 1], both sides at least `MIN_SIDE`.
         sharp: The same shape.
-        fast: Take a third of the time or less, and up to four times the error: docs/analyser.md.
 
     Raises:
-        ValueError: Sizes differ or are too small. A pair that cannot be aligned is no error: its kind is `failed`.
+        ValueError: Sizes differ or are too small.
     """
-    return analyse_and_match(blur, sharp, fast=fast)[0]
-
-
-def analyse_and_match(
-    blur: NDArray[np.floating], sharp: NDArray[np.floating], *, fast: bool = False
-) -> tuple[Analysis, BlurMatch | None]:
-    """Return the analysis and how the blur was matched; arguments and refusals as `analyse`, None where it failed."""
     check_sizes("the analyser", MIN_SIDE, blur=blur, sharp=sharp)
     height, width = blur.shape[:2]
-    scale = work_scale(width, height, fast=fast)
-    small_blur, small_sharp = (averaged(image.astype(np.float32, copy=False), scale) for image in (blur, sharp))
-    found = _fit(small_blur, small_sharp, fast=fast)
+    scale = work_scale(width, height)
+    found = fit_pair(*(averaged(image.astype(np.float32, copy=False), scale) for image in (blur, sharp)))
     if found is None:
-        return Analysis(Similarity(), *(math.nan,) * 5, 0.0, "failed"), None
-    similarity = _enlarged(found.similarity, scale, width, height)
+        return Alignment(Similarity(), *(math.nan,) * 5, 0.0, "failed"), None
+    similarity = enlarged(found.similarity, scale, width, height)
     corner = similarity.corner_px(width, height)
     median, p95 = (float(np.percentile(found.distances, q)) * scale for q in (50, 95))
     outliers = float((found.distances > INLIER_PX).mean())
     kind = "nonrigid" if outliers > MAX_OUTLIERS else name_kind(similarity, corner, width, height)
     radius = found.radius_px * scale
-    analysis = Analysis(similarity, corner, median, p95, radius, found.gain, found.confidence, kind)
-    return analysis, BlurMatch(scale, found.similarity, found.levels, found.linear)
+    alignment = Alignment(similarity, corner, median, p95, radius, found.gain, found.confidence, kind)
+    return alignment, BlurMatch(scale, found.similarity, found.levels, found.linear)
 
 
 def work_scale(width: int, height: int, *, fast: bool = False) -> int:
@@ -112,8 +103,23 @@ def work_scale(width: int, height: int, *, fast: bool = False) -> int:
 
 
 @dataclass(frozen=True)
-class _Fit:
-    """The similarity of the reduced images, the distance of each block from it, and what else the fit found."""
+class PairFit:
+    """The similarity of two reduced images, and what was seen on the way.
+
+    Attributes:
+        similarity: Maps sharp to blur.
+        distances: Distance of each block's flow from it, in pixels.
+        levels: (h, w) blur level of every pixel.
+        linear: As in `blur_match.blurred`.
+        radius_px: Median radius of the matched disks where the two agree.
+        gain: Contrast of the blurry image over that of the sharp one, blurred alike.
+        correlation: Of the two, where they agree.
+        inliers: Share of the flow that follows the similarity.
+        confidence: 0 to 1, not calibrated.
+        blur: (h, w) the blurry image in grey.
+        drawing: The sharp image in grey.
+        refined: The last step of refinement.
+    """
 
     similarity: Similarity
     distances: NDArray[np.float64]
@@ -121,11 +127,24 @@ class _Fit:
     linear: bool
     radius_px: float
     gain: float
+    correlation: float
+    inliers: float
     confidence: float
+    blur: Grey
+    drawing: Drawing
+    refined: Refined
 
 
-def _fit(blur_rgb: NDArray[np.floating], sharp_rgb: NDArray[np.floating], *, fast: bool) -> _Fit | None:
-    """Return the fit of reduced images; None for failed."""
+def fit_pair(
+    blur_rgb: NDArray[np.floating], sharp_rgb: NDArray[np.floating], *, fast: bool = False
+) -> PairFit | None:
+    """Return the similarity of reduced images; None where they cannot be aligned.
+
+    Args:
+        blur_rgb: (h, w, 3) float RGB in [0, 1], of about `WORK_PIXELS` at most.
+        sharp_rgb: The same shape.
+        fast: One pass of flow and fewer steps of Gauss-Newton.
+    """
     blur, sharp = grey(blur_rgb), grey(sharp_rgb)
     start = _coarse(blur, sharp)
     if start is None:
@@ -150,15 +169,18 @@ def _fit(blur_rgb: NDArray[np.floating], sharp_rgb: NDArray[np.floating], *, fas
     if mask.mean() < 0.02:
         return None
     steps = FAST_STEPS if fast else MAX_STEPS
-    refined, gain, correlation = refine(drawing, blur, similarity, levels, mask, linear=linear, steps=steps)
-    moved = refined.after(similarity.inverse()).corner_px(*blur.shape[::-1])
-    if correlation < MIN_CORRELATION:
+    refined = refine(drawing, blur, similarity, levels, mask, linear=linear, steps=steps)
+    moved = refined.similarity.after(similarity.inverse()).corner_px(*blur.shape[::-1])
+    if refined.correlation < MIN_CORRELATION:
         return None
     agreement = max(0.0, 1 - moved / MAX_REFINED_PX)
-    confidence = correlation * min(1.0, 2 * match.inliers) * (0.5 + 0.5 * agreement)
+    confidence = refined.correlation * min(1.0, 2 * match.inliers) * (0.5 + 0.5 * agreement)
     radius = float(np.median(np.array(LEVELS_PX)[levels[mask]]))
-    best = refined if moved < MAX_REFINED_PX else similarity
-    return _Fit(best, match.distances, levels, linear, radius, gain, confidence)
+    best = refined.similarity if moved < MAX_REFINED_PX else similarity
+    return PairFit(
+        best, match.distances, levels, linear, radius, refined.gain, refined.correlation, match.inliers, confidence, blur,
+        drawing, refined,
+    )  # fmt: skip
 
 
 def _blurred_by(
@@ -195,10 +217,10 @@ def _coarse(blur: Grey, sharp: Grey) -> Similarity | None:
             break
     if best is None or best.inliers < MIN_INLIERS:
         return None
-    return _enlarged(best.similarity, factor, width, height)
+    return enlarged(best.similarity, factor, width, height)
 
 
-def _enlarged(similarity: Similarity, scale: int, width: int, height: int) -> Similarity:
+def enlarged(similarity: Similarity, scale: int, width: int, height: int) -> Similarity:
     """Return a similarity of reduced images as one about the centre of the frame they were made from."""
     angle = math.radians(similarity.rotation_deg)
     cos, sin = similarity.zoom * math.cos(angle), similarity.zoom * math.sin(angle)

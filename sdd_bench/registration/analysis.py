@@ -5,18 +5,22 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass
 
+from sdd_bench.registration.alignment import ALIGNED_PX, name_kind
+from sdd_bench.registration.light import Light
+from sdd_bench.registration.motion import Motion
 from sdd_bench.registration.similarity import Similarity
 
-KINDS = ("aligned", "zoom", "shift", "mixed", "nonrigid", "failed")
+KINDS = ("aligned", "zoom", "shift", "mixed", "distortion", "parallax", "moved", "nonrigid", "failed")
 
 NUMBERS = (
-    "zoom", "shift_x_px", "shift_y_px", "rotation_deg", "corner_px", "residual_median_px", "residual_p95_px",
-    "blur_radius_px", "gain",
+    "zoom", "zoom_se", "shift_x_px", "shift_x_se_px", "shift_y_px", "shift_y_se_px", "rotation_deg", "rotation_se_deg",
+    "corner_px", "distortion_px", "distortion_se_px", "parallax_px", "parallax_se_px", "residual_median_px",
+    "residual_p95_px", "residual_se_px", "residual_share", "blur_radius_px", "asymmetry", "asymmetry_se", "gain",
+    "gain_r", "gain_g", "gain_b", "tone", "vignetting",
 )  # fmt: skip
 
-ALIGNED_PX = 0.25
-DOMINANT = 0.8
-"""`aligned`: no corner moves further. `zoom`, `shift`: that share of the displacement's energy."""
+APPARENT_PX = ALIGNED_PX
+"""`distortion` and `parallax`: from this on, at the corner and across the frame."""
 
 
 @dataclass(frozen=True)
@@ -24,41 +28,69 @@ class Analysis:
     """How a pair is misaligned; pixels are those of the images given.
 
     Attributes:
-        similarity: Maps sharp to blur about the frame's centre.
-        corner_px: The largest displacement of a corner.
-        residual_median_px: Median over blocks of 48 px of the remaining flow's median, over textured pixels.
+        motion: Of the model that the evidence supports, with standard errors; None where the analysis failed.
+        corner_px: The largest displacement of a corner by the similarity.
+        residual_median_px: Median over blocks of the displacement that the motion leaves, less what noise would show.
         residual_p95_px: Its 95th percentile.
+        residual_se_px: Median standard error of a block's displacement.
+        residual_share: Share of the blocks whose displacement off the motion is significant.
         blur_radius_px: Median radius of the disk that blurs the sharp image as the blurry one is.
         gain: Contrast of the blurry image over that of the sharp one, blurred alike.
-        confidence: 0 to 1: correlation after alignment, share of pixels that agree, agreement of two estimators.
+        light: Exposure, tone and vignetting of the blurry image against the sharp one.
+        confidence: 0 to 1: of pairs of this confidence, the share whose corners lie within 0.25 px of the truth.
         kind: One of `KINDS`.
     """
 
-    similarity: Similarity
+    motion: Motion | None
     corner_px: float
     residual_median_px: float
     residual_p95_px: float
+    residual_se_px: float
+    residual_share: float
     blur_radius_px: float
     gain: float
+    light: Light
     confidence: float
     kind: str
 
+    @property
+    def similarity(self) -> Similarity:
+        """Sharp to blur about the frame's centre; the identity where the analysis failed."""
+        return Similarity() if self.motion is None else self.motion.similarity
+
+    @property
+    def model(self) -> str:
+        """Name of the motion model, empty where the analysis failed."""
+        return "" if self.motion is None else self.motion.model
+
     def row(self) -> dict[str, float | str]:
-        """Return the numbers under the names of misalignment.csv; NaN where the analysis failed."""
-        found = asdict(self.similarity) | asdict(self)
-        numbers = {name: math.nan if self.kind == "failed" else found[name] for name in NUMBERS}
-        return numbers | {"confidence": self.confidence, "kind": self.kind}
+        """Return the columns of misalignment.csv but for name and split; numbers are NaN where the analysis failed."""
+        found = asdict(self.similarity) | asdict(self) | asdict(self.light)
+        if self.motion is not None:
+            found |= {name: getattr(self.motion, name) for name in NUMBERS if hasattr(self.motion, name)}
+        numbers = {name: math.nan if self.motion is None else found[name] for name in NUMBERS}
+        return numbers | {"confidence": self.confidence, "model": self.model, "kind": self.kind}
 
 
-def name_kind(similarity: Similarity, corner_px: float, width: int, height: int) -> str:
-    """Return which part of the displacement's mean energy over the frame dominates."""
-    if corner_px < ALIGNED_PX:
-        return "aligned"
-    spread = (width**2 + height**2) / 12  # mean squared distance of a pixel from the centre
-    shift = similarity.shift_x_px**2 + similarity.shift_y_px**2
-    zoom = (similarity.zoom - 1) ** 2 * spread
-    turn = math.radians(similarity.rotation_deg) ** 2 * spread
-    for name, energy in (("shift", shift), ("zoom", zoom)):
-        if energy > DOMINANT * (shift + zoom + turn):
-            return name
-    return "mixed"
+FAILED = Analysis(None, *[math.nan] * 7, Light(*[math.nan] * 5), 0.0, "failed")
+"""Of two images that could not be aligned."""
+
+
+def kind_of(motion: Motion, in_one_part: bool, nonrigid: bool, width: int, height: int) -> str:
+    """Return the kind of a pair: what no motion explains first, then what a similarity does not, then what dominates it.
+
+    Args:
+        motion: In pixels of the images.
+        in_one_part: Whether what is significantly off lies in one part of the frame.
+        nonrigid: Whether much of the frame is significantly off.
+        width: Of the images, in pixels.
+        height: Of the images.
+    """
+    if in_one_part:
+        return "moved"
+    if nonrigid:
+        return "nonrigid"
+    for kind, px in (("parallax", motion.parallax_px), ("distortion", abs(motion.distortion_px))):
+        if px >= APPARENT_PX:
+            return kind
+    return name_kind(motion.similarity, motion.similarity.corner_px(width, height), width, height)

@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sdd_bench.registration.align import BlurMatch, analyse_and_match
-from sdd_bench.registration.analysis import Analysis
+from sdd_bench.registration.align import BlurMatch, align
+from sdd_bench.registration.alignment import Alignment
 from sdd_bench.registration.blur_match import choose_radii, local_gain, matched
 from sdd_bench.registration.flow import dis_byte_flow
 from sdd_bench.registration.flow_match import normalised
@@ -56,7 +56,7 @@ class Anchor:
         mask: (H, W) bool, True where a pixel counts.
     """
 
-    analysis: Analysis
+    analysis: Alignment
     field: SmoothField | None
     field_gain: float
     mask: NDArray[np.bool_]
@@ -88,7 +88,7 @@ def find_anchor(blur: NDArray[np.floating], sharp: NDArray[np.floating]) -> Anch
             too few pixels are consistent.
     """
     blur, sharp = (image.astype(np.float32, copy=False) for image in (blur, sharp))
-    analysis, match = analyse_and_match(blur, sharp)
+    analysis, match = align(blur, sharp)
     if match is None:
         raise ValueError("the misalignment analysis failed: the two images could not be aligned")
     small_blur, small_sharp = (grey(averaged(image, match.scale), linear=match.linear) for image in (blur, sharp))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +65,25 @@ def shown(similarity: Similarity, width: int, height: int) -> NDArray[np.bool_]:
     return inside(at_x, at_y, width, height, 1)
 
 
+@dataclass(frozen=True)
+class Refined:
+    """What the last step found.
+
+    Attributes:
+        similarity: Sharp to blur.
+        gain: Contrast of the blurry image over that of the matched sharp one.
+        correlation: Of the two within the mask, -1 to 1.
+        drawn_at: The similarity before that step, less than `STOP_PX` away if there were steps enough.
+        plain: (H, W) the sharp image drawn by that, blur-matched and high-passed.
+    """
+
+    similarity: Similarity
+    gain: float
+    correlation: float
+    drawn_at: Similarity
+    plain: Grey
+
+
 def refine(
     sharp: Grey | Drawing,
     blur: Grey,
@@ -73,8 +93,8 @@ def refine(
     *,
     linear: bool,
     steps: int = MAX_STEPS,
-) -> tuple[Similarity, float, float]:
-    """Return the similarity that leaves the least robust residual, the gain and the correlation there.
+) -> Refined:
+    """Return the similarity that leaves the least robust residual, and what was seen there.
 
     Every step draws the sharp image anew from its own pixels, blurs it, fits the gain locally and solves the four
     parameters of a small similarity by weighted least squares; Tukey's weights take out what does not fit.
@@ -87,18 +107,15 @@ def refine(
         mask: Where pixels may count.
         linear: As in `blur_match.blurred`.
         steps: At most.
-
-    Returns:
-        The similarity; gain: contrast of the blurry image over that of the matched sharp one; correlation of the
-        two within the mask, -1 to 1.
     """
     height, width = blur.shape
     drawing = sharp if isinstance(sharp, Drawing) else Drawing(sharp)
     observed, weight = high_pass(blur), mask.astype(np.float32)
-    found = start
+    found = drawn_at = start
     overall = correlation = 0.0
-    before = np.zeros(4)
+    before, plain = np.zeros(4), observed
     for _ in range(steps):
+        drawn_at = found
         plain = high_pass(matched(drawing.seen_by(found), levels, linear=linear))
         model = plain * local_gain(plain, observed, weight)
         residual = observed - model
@@ -113,7 +130,7 @@ def refine(
         found = motion.after(found)
         if motion.corner_px(width, height) < STOP_PX:
             break
-    return found, overall, correlation
+    return Refined(found, overall, correlation, drawn_at, plain)
 
 
 def _likeness(plain: Grey, model: Grey, observed: Grey, weight: Grey) -> tuple[float, float]:

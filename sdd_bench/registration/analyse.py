@@ -1,0 +1,88 @@
+"""The misalignment analyser: the motion of a pair, what it leaves, its blur and its light, from its two images alone.
+
+(1) `align.fit_pair`: a similarity from optical flow between blur-matched images, refined on the pixels. (2) `settle`: the motion
+model that the blocks of the frame support, each weighted by how well it is known. (3) `remaining`: what that leaves, where it
+is significant. (4) `compare_light`. (5) How sure all that is.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sdd_bench.registration.align import MIN_SIDE, PairFit, enlarged, fit_pair, work_scale
+from sdd_bench.registration.analysis import FAILED, Analysis, kind_of
+from sdd_bench.registration.confidence import WITHIN_PX, confidence_of
+from sdd_bench.registration.grey import averaged, check_sizes
+from sdd_bench.registration.light import compare_light
+from sdd_bench.registration.remaining import MAX_SIGNIFICANT_SHARE, Remaining, remaining, remaining_map
+from sdd_bench.registration.settle import Settled, settle
+
+
+def analyse(blur: NDArray[np.floating], sharp: NDArray[np.floating], *, fast: bool = False) -> Analysis:
+    """Return how a blurry image is misaligned with the sharp image of its scene.
+
+    Args:
+        blur: (H, W, 3) float RGB in [0, 1], both sides at least `MIN_SIDE`.
+        sharp: The same shape.
+        fast: Take a third of the time or less, and up to four times the error: docs/analyser.md.
+
+    Raises:
+        ValueError: Sizes differ or are too small. A pair that cannot be aligned is no error: its kind is `failed`.
+    """
+    return analyse_and_map(blur, sharp, fast=fast)[0]
+
+
+def analyse_and_map(
+    blur: NDArray[np.floating], sharp: NDArray[np.floating], *, fast: bool = False
+) -> tuple[Analysis, NDArray[np.float32]]:
+    """Return the analysis and, for each block of the frame, the displacement that it leaves significantly, in pixels.
+
+    Arguments and refusals as `analyse`. In the map blocks of which nothing is known are NaN; it is (0, 0) of a pair that failed.
+    """
+    check_sizes("the analyser", MIN_SIDE, blur=blur, sharp=sharp)
+    height, width = blur.shape[:2]
+    scale = work_scale(width, height, fast=fast)
+    small_blur, small_sharp = (averaged(image.astype(np.float32, copy=False), scale) for image in (blur, sharp))
+    fit = fit_pair(small_blur, small_sharp, fast=fast)
+    if fit is None:
+        return FAILED, np.zeros((0, 0), np.float32)
+    settled = settle(fit)
+    left = remaining(settled.blocks, settled.predicted, settled.scatter)
+    motion = settled.motion.scaled(scale, enlarged(settled.motion.similarity, scale, width, height))
+    analysis = Analysis(
+        motion,
+        motion.similarity.corner_px(width, height),
+        left.median_px * scale,
+        left.p95_px * scale,
+        left.se_px * scale,
+        left.share,
+        fit.radius_px * scale,
+        fit.gain,
+        compare_light(small_blur, small_sharp, settled.motion.similarity, fit.radius_px),
+        confidence_of(signs_of(fit, settled, left, scale)),
+        kind_of(motion, left.in_one_part, left.share > MAX_SIGNIFICANT_SHARE, width, height),
+    )
+    return analysis, remaining_map(settled.blocks, left) * scale
+
+
+def signs_of(fit: PairFit, settled: Settled, left: Remaining, scale: int) -> dict[str, float]:
+    """Return what tells how sure an analysis is, each about 0 where all is well and growing with doubt."""
+    motion, (width, height) = settled.motion, settled.blocks.size
+    reach = 0.5 * math.hypot(width, height)
+    at_corner = (motion.zoom_se * reach, math.radians(motion.rotation_se_deg) * reach, motion.distortion_se_px)
+    error = math.hypot(motion.shift_x_se_px, motion.shift_y_se_px, *at_corner)
+    scatter = np.zeros(3) if settled.scatter is None else np.exp(settled.scatter)
+    frame = width * height / settled.blocks.side_px**2
+    return {
+        "error": math.log(max(error * scale / WITHIN_PX, 1e-3) / 1e-3) if math.isfinite(error) else 3.0,
+        "unsettled": min(settled.last_step_px * scale / WITHIN_PX, 2.0),
+        "scatter": min(scatter[0] / 0.1, 3.0),
+        "asymmetry": min(abs(motion.asymmetry), 1.0),
+        "uncorrelated": 1 - fit.correlation,
+        "outliers": 1 - fit.inliers,
+        "unseen": 1 - len(settled.blocks) / frame,
+        "residual": left.share,
+    }

@@ -1,0 +1,99 @@
+"""Exposure, tone and vignetting between the two images of a pair, from what is aligned and equally blurred.
+
+blur = encoded(gain (1 - vignetting r^2) light of sharp)^tone, r being 1 at a corner and the gain one of each colour.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import least_squares
+
+from sdd_bench.io.srgb import decode_srgb, encode_srgb
+from sdd_bench.registration.disk import disk
+from sdd_bench.registration.grey import averaged
+from sdd_bench.registration.similarity import Similarity
+
+PIXELS = 12_000
+"""Images are reduced to about so many."""
+
+SMOOTH_PX = 1.5
+DARKEST, BRIGHTEST = 0.04, 0.95
+"""Values outside, in either image, are noise or clipped and do not count."""
+
+_LIGHT = decode_srgb(np.linspace(0, 1, 4096, dtype=np.float32))
+
+SOFT = 0.01
+"""Residuals from here on count less than their square: what moved, and where the blur does not match."""
+
+
+@dataclass(frozen=True)
+class Light:
+    """How the blurry image's light differs from the sharp one's; 1, 1, 1, 1, 0 where it does not.
+
+    Attributes:
+        gain_r: Factor of the red light at the centre.
+        gain_g: Of the green.
+        gain_b: Of the blue.
+        tone: Power of the sRGB values.
+        vignetting: Share by which the corners are darker, less the centre.
+    """
+
+    gain_r: float
+    gain_g: float
+    gain_b: float
+    tone: float
+    vignetting: float
+
+
+def compare_light(
+    blur: NDArray[np.floating], sharp: NDArray[np.floating], similarity: Similarity, radius_px: float
+) -> Light:
+    """Return how the light of two images differs; NaN where too little can be compared.
+
+    Args:
+        blur: (H, W, 3) sRGB values in [0, 1].
+        sharp: The same shape.
+        similarity: Sharp to blur.
+        radius_px: Median blur radius.
+    """
+    height, width = blur.shape[:2]
+    factor = max(1, math.floor(math.sqrt(width * height / PIXELS)))
+    seen, light = (averaged(_light(image), factor) for image in (blur, sharp))
+    rows, cols = seen.shape[:2]
+    matrix = _reduced(similarity.matrix(width, height), factor)
+    drawn = cv2.warpAffine(light, matrix[:2], (cols, rows), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    inside = cv2.warpAffine(np.ones((rows, cols), np.float32), matrix[:2], (cols, rows)) > 0.999
+    drawn = cv2.GaussianBlur(cv2.filter2D(drawn, -1, disk(radius_px / factor)), (0, 0), SMOOTH_PX)
+    blurred, expected = (encode_srgb(image) for image in (cv2.GaussianBlur(seen, (0, 0), SMOOTH_PX), drawn))
+    fair = inside & np.all((np.minimum(blurred, expected) > DARKEST) & (np.maximum(blurred, expected) < BRIGHTEST), 2)
+    if fair.sum() < 100:
+        return Light(*[math.nan] * 5)
+    y, x = np.mgrid[0:rows, 0:cols]
+    square = ((x - (cols - 1) / 2) ** 2 + (y - (rows - 1) / 2) ** 2) / ((cols / 2) ** 2 + (rows / 2) ** 2)
+    r2 = square[fair][:, None]
+    there, wanted = drawn[fair].astype(np.float64), blurred[fair].astype(np.float64)
+
+    def off(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        lit = np.clip(there * values[:3] * (1 - (values[4] - 1) * r2), 1e-6, None)
+        return np.asarray((encode_srgb(lit) ** values[3] - wanted).ravel())
+
+    found = least_squares(off, np.ones(5), loss="soft_l1", f_scale=SOFT, diff_step=1e-3).x
+    return Light(*(float(value) for value in found[:4]), float(found[4] - 1))
+
+
+def _light(image: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Return linear light from a table, within 3e-4, in a tenth of the time."""
+    return np.take(_LIGHT, np.rint(np.clip(image, 0, 1) * (len(_LIGHT) - 1)).astype(np.int32))
+
+
+def _reduced(matrix: NDArray[np.float64], factor: int) -> NDArray[np.float64]:
+    """Return the matrix of a transform between frames reduced by a whole number."""
+    half = (factor - 1) / 2
+    reduce = np.array([[1 / factor, 0, -half / factor], [0, 1 / factor, -half / factor], [0, 0, 1]])
+    whole = np.vstack([matrix[:2], [0, 0, 1]])
+    return np.asarray(reduce @ whole @ np.linalg.inv(reduce))

@@ -1,0 +1,100 @@
+"""From a similarity to the motion that the blocks of a pair support, drawn and blur-matched anew until it stays.
+
+A similarity that follows flow can be led astray: by a parallax between depths, or by a spread that is not round, which shifts what
+is blurred and leaves what is in focus. Where the evidence moves it, the sharp image is drawn where the evidence says and the
+radii are chosen again, since a misaligned edge looks blurred.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sdd_bench.registration.align import PairFit
+from sdd_bench.registration.block_shifts import BlockShifts, measure_blocks
+from sdd_bench.registration.blur_match import Levels, choose_radii, matched
+from sdd_bench.registration.evidence import choose_motion
+from sdd_bench.registration.grey import high_pass
+from sdd_bench.registration.motion import Motion, motion_of
+from sdd_bench.registration.refine import shown
+from sdd_bench.registration.robust import Floats
+from sdd_bench.registration.similarity import Similarity
+
+SETTLED_PX = 0.03
+MAX_TURNS = 6
+BACK_AND_FORTH = 0.6
+"""A step against the one before is shortened to this share."""
+
+KEPT_PX = 0.05
+"""A similarity refined on the pixels is kept where the blocks find no other model and put no corner further off."""
+
+RADII_PIXELS = 300_000
+"""Radii of larger frames are chosen at half the size."""
+
+
+@dataclass(frozen=True)
+class Settled:
+    """The motion of a reduced pair.
+
+    Attributes:
+        motion: In pixels of the reduced frames.
+        blocks: The last measured.
+        predicted: (N, 2) the shift of each that the motion explains, asymmetry of the spread included.
+        scatter: As `evidence.choose_motion` gives it; None where the blocks were too few to choose.
+        levels: (h, w) blur levels the blocks were measured with.
+        last_step_px: How far the last turn moved a corner.
+        behind: Held-out log likelihood of the best model less that of the chosen.
+    """
+
+    motion: Motion
+    blocks: BlockShifts
+    predicted: Floats
+    scatter: Floats | None
+    levels: Levels
+    last_step_px: float
+    behind: float
+
+
+def settle(fit: PairFit) -> Settled:
+    """Return the motion that the blocks of a pair support, starting from a similarity."""
+    height, width = fit.blur.shape
+    at, plain, levels = fit.refined.drawn_at, fit.refined.plain, fit.levels
+    before: NDArray[np.float64] = np.zeros(4)
+    for turn in range(MAX_TURNS):
+        blocks = measure_blocks(plain, fit.blur, levels, shown(at, width, height))
+        choice = choose_motion(blocks, at)
+        if choice is None:
+            return _unchosen(fit, blocks, levels)
+        chosen, scatter = choice
+        motion = motion_of(chosen, scatter, blocks, at)
+        moved = motion.similarity.after(at.inverse())
+        step_px = moved.corner_px(width, height)
+        found = Settled(motion, blocks, chosen.predicted, scatter, levels, step_px, chosen.behind)
+        if turn == 0 and motion.model == "similarity" and _near(motion.similarity, fit.similarity, width, height):
+            return dataclasses.replace(found, motion=dataclasses.replace(motion, similarity=fit.similarity))
+        if step_px < SETTLED_PX:
+            break
+        step = np.array([moved.zoom - 1, moved.rotation_deg, moved.shift_x_px, moved.shift_y_px])
+        share = BACK_AND_FORTH if float(step @ before) < 0 else 1.0
+        before = step
+        zoom, turned, right, below = (float(value) for value in step * share)
+        at = Similarity(1 + zoom, turned, right, below).after(at)
+        drawn = fit.drawing.seen_by(at)
+        inside = shown(at, width, height)
+        levels = choose_radii(drawn, fit.blur, inside, 2 if drawn.size > RADII_PIXELS else 1, linear=fit.linear)
+        plain = high_pass(matched(drawn, levels, linear=fit.linear))
+    return found
+
+
+def _near(one: Similarity, other: Similarity, width: int, height: int) -> bool:
+    return one.after(other.inverse()).corner_px(width, height) < KEPT_PX
+
+
+def _unchosen(fit: PairFit, blocks: BlockShifts, levels: Levels) -> Settled:
+    """Return the similarity as it is, of a frame too small to choose in; nothing is known of its errors."""
+    nothing = np.zeros((1, 2))
+    motion = Motion("similarity", fit.similarity, *[np.nan] * 4, 0.0, 0.0, np.zeros(1), nothing, 0.0, 0.0, 0.0, 0.0)
+    return Settled(motion, blocks, np.zeros_like(blocks.shift_px), None, levels, 0.0, 0.0)
