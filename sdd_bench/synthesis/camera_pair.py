@@ -99,7 +99,9 @@ def draw_pair(
     stage = np.ascontiguousarray(photo[top : top + need_y, left : left + need_x], np.float32)
     parts = [seed] if isinstance(seed, int) else list(seed)
     rng = np.random.default_rng(parts)
-    similarity = Similarity(*(1 + zoom * rng.uniform(-1, 1), turn * rng.uniform(-1, 1)), *(shift * rng.uniform(-1, 1, 2)))
+    similarity = Similarity(
+        *(1 + zoom * rng.uniform(-1, 1), turn * rng.uniform(-1, 1)), *(shift * rng.uniform(-1, 1, 2))
+    )
     return draw_stage(stage, camera, similarity, margin, parts)
 
 
@@ -118,9 +120,9 @@ def draw_stage(
     scene_rng, value_rng, noise_rng = (np.random.default_rng([*seed, stream]) for stream in (1, 2, 3))
     height, width = stage.shape[0] - 2 * margin[0], stage.shape[1] - 2 * margin[1]
     radii = camera.radius_low_px, camera.radius_high_px
-    layers = draw_scene(camera.scene, *stage.shape[:2], radii, scene_rng, margin=margin)
+    layers = draw_scene(camera.scene, stage.shape[0], stage.shape[1], radii, scene_rng, margin=margin)
     drawn = draw_values(camera, similarity, value_rng)
-    moved = draw_moved(*stage.shape[:2], drawn.moved_share, value_rng, margin=margin)
+    moved = draw_moved(stage.shape[0], stage.shape[1], drawn.moved_share, value_rng, margin=margin)
     defocus_px = np.asarray(inner_frame(visible_defocus(layers), margin), np.float32)
     drawn = dataclasses.replace(drawn, far_px=float(defocus_px.min()), near_px=float(defocus_px.max()))
     geometry = Geometry(width, height, drawn)

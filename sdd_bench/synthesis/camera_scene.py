@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,7 +65,7 @@ def draw_scene(
     return _one_sided(layers, low, high, margin, behind) if low > 0 else layers
 
 
-def inner_frame(array: NDArray[np.generic], margin: tuple[int, int]) -> NDArray[np.generic]:
+def inner_frame(array: NDArray[Any], margin: tuple[int, int]) -> NDArray[Any]:
     """Return an array less its margin of rows and columns on each side."""
     return array[margin[0] : array.shape[0] - margin[0], margin[1] : array.shape[1] - margin[1]]
 
@@ -74,7 +75,7 @@ def draw_moved(
 ) -> NDArray[np.bool_]:
     """Return the mask of a blob that covers a share of the frame inside the margin, (H, W).
 
-    The blob lies wholly inside where the share leaves room. A share of 0 gives an empty mask for the same random numbers.
+    The blob lies wholly inside where the share leaves room. A share of 0 takes the same random numbers.
     """
     inner_height, inner_width = height - 2 * margin[0], width - 2 * margin[1]
     x, y, angle = rng.uniform(0.3, 0.7), rng.uniform(0.3, 0.7), rng.uniform(0, 2 * math.pi)
@@ -109,7 +110,7 @@ def _steps(
     """Return layers of constant defocus at even steps between two ends, each of them seen."""
     depths = np.linspace(*ends, STEP_LAYERS)
     layers: list[Layer] = [Layer(np.ones((height, width), bool), np.full((height, width), depths[0], np.float32))]
-    for draw in range(MAX_DRAWS):
+    for _ in range(MAX_DRAWS):
         layers = layers[:1]
         for depth in depths[1:]:
             mask = draw_moved(height, width, rng.uniform(0.12, 0.4), rng, margin=margin)
@@ -134,6 +135,8 @@ def _one_sided(
         return tuple(replace(layer, defocus_px=layer.defocus_px.copy()) for layer in layers)
     factor = (end - start) / (nearest - farthest)
     return tuple(
-        replace(layer, defocus_px=np.clip(start + (layer.defocus_px - farthest) * factor, start, end).astype(np.float32))
+        replace(
+            layer, defocus_px=np.clip(start + (layer.defocus_px - farthest) * factor, start, end).astype(np.float32)
+        )
         for layer in layers
     )

@@ -62,10 +62,10 @@ def add_noise(image: FloatArray, counts: float, rng: np.random.Generator) -> Flo
 
 
 def through_jpeg(image: FloatArray, quality: int) -> FloatArray:
-    """Return an image after coding and decoding as JPEG, its values multiples of 1/255; quality 0 leaves it as it is."""
+    """Return an image after coding and decoding as JPEG, in steps of 1/255; quality 0 leaves it as it is."""
     if not quality:
         return image
     pixels = cv2.cvtColor(to_pixels(image), cv2.COLOR_RGB2BGR)
     coded = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-    decoded = cv2.cvtColor(cv2.imdecode(coded, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
-    return np.asarray(decoded, np.float32) / np.float32(255)
+    decoded = np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)
+    return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.float32) / np.float32(255)

@@ -78,7 +78,7 @@ class Geometry:
         for _ in range(ROUNDS):
             at = (x + origin[0]).astype(np.float32), (y + origin[1]).astype(np.float32)
             depth = cv2.remap(defocus_px, *at, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-            there_x, there_y = self._displaced(x, y, depth, moved)
+            there_x, there_y = self._displaced(x, y, np.asarray(depth, np.float32), moved)
             step_x, step_y = target_x - there_x, target_y - there_y
             x += step_x
             y += step_y
@@ -96,7 +96,10 @@ class Geometry:
         if drawn.splits_layers and span > 0:
             nearness = (np.asarray(defocus_px, np.float64) - (drawn.near_px + drawn.far_px) / 2) / span
             outwards = 1 + nearness * (drawn.axial_parallax_px / corner)
-            right, down = right * outwards + nearness * drawn.parallax_x_px, down * outwards + nearness * drawn.parallax_y_px
+            right, down = (
+                right * outwards + nearness * drawn.parallax_x_px,
+                down * outwards + nearness * drawn.parallax_y_px,
+            )
         if moved:
             right, down = right + drawn.moved_x_px, down + drawn.moved_y_px
         if drawn.distortion_px:

@@ -94,10 +94,10 @@ def _blurred(samples: FloatArray, defocus_px: FloatArray, spread: Spread, region
     if spread.kind == "gaussian":
         return _under_gaussians(samples, np.abs(defocus_px), region)
     pad = math.ceil(float(np.abs(defocus_px).max())) + 2
-    padded = cv2.copyMakeBorder(samples, pad, pad, pad, pad, cv2.BORDER_REPLICATE).reshape(
-        samples.shape[0] + 2 * pad, samples.shape[1] + 2 * pad, samples.shape[2]
+    padded = np.pad(samples, ((pad, pad), (pad, pad), (0, 0)), mode="edge")
+    result = np.zeros(
+        (region[0].stop - region[0].start, region[1].stop - region[1].start, samples.shape[2]), np.float32
     )
-    result = np.zeros((region[0].stop - region[0].start, region[1].stop - region[1].start, samples.shape[2]), np.float32)
     for top in range(region[0].start, region[0].stop, TILE_PX):
         for left in range(region[1].start, region[1].stop, TILE_PX):
             rows = slice(top, min(top + TILE_PX, region[0].stop))
@@ -134,8 +134,7 @@ def _under_gaussians(samples: FloatArray, radius_px: FloatArray, region: tuple[s
         blurred = samples
         if level > 0:
             side = 2 * math.ceil(4 * SIGMAS_A_RADIUS * level) + 1
-            blurred = cv2.GaussianBlur(
-                samples, (side, side), SIGMAS_A_RADIUS * level, borderType=cv2.BORDER_REPLICATE
-            ).reshape(samples.shape)
+            wide = cv2.GaussianBlur(samples, (side, side), SIGMAS_A_RADIUS * level, borderType=cv2.BORDER_REPLICATE)
+            blurred = np.asarray(wide, np.float32).reshape(samples.shape)
         result += weight * blurred[region]
     return result
