@@ -66,11 +66,13 @@ def draw_pair(
     size: tuple[int, int],
     radius_range: tuple[float, float] | None = None,
     seed: int | Sequence[int] = 0,
+    *,
+    margin_px: int | None = None,
 ) -> CameraPair:
     """Return a pair cut from the middle of a photograph, made smaller first so that as much as possible is seen.
 
-    Two cameras that differ in one strength give, for one seed, pairs that differ in nothing else, as long as the size
-    of the margin that the camera needs is the same in pixels of the photograph; fix the piece with `size`.
+    Two cameras that differ in one strength give, for one seed and one `margin_px`, pairs that differ in nothing else:
+    the same piece of the photograph, the same scene, the same directions.
 
     Args:
         photo: (H, W, 3) float32 sRGB in [0, 1].
@@ -78,15 +80,20 @@ def draw_pair(
         size: Width and height of the pair.
         radius_range: Smallest and largest radius in pixels; None takes the camera's.
         seed: Decides all that is random.
+        margin_px: Pixels around the pair that are cut with it; None takes what the camera needs.
 
     Raises:
-        ValueError: The photograph is too small for this size, or the radius is too large for it.
+        ValueError: The margin is less than the camera needs, the photograph is too small for this size, or the radius is too large for it.
     """
     if radius_range is not None:
         camera = dataclasses.replace(camera, radius_low_px=radius_range[0], radius_high_px=radius_range[1])
     width, height = size
     zoom, turn, shift = camera.zoom, camera.rotation_deg, camera.shift_px
     margin = margin_of(camera, width, height, 1 + zoom)
+    if margin_px is not None:
+        if margin_px < max(margin):
+            raise ValueError(f"margin of {margin_px} px: this camera needs at least {max(margin)}")
+        margin = margin_px, margin_px
     need_x, need_y = width + 2 * margin[1], height + 2 * margin[0]
     if photo.shape[1] < need_x or photo.shape[0] < need_y:
         found = f"{photo.shape[1]}x{photo.shape[0]}"

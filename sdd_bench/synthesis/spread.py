@@ -57,7 +57,8 @@ def blur_layers(
 ) -> FloatArray:
     """Return a region of the picture that a lens with this spread gives, (h, w, 3) in linear light.
 
-    As `defocus.defocus`: every layer's colours and outline are blurred and laid over those behind it.
+    As `defocus.defocus`: every layer's colours and outline are blurred and laid over those behind it. Each pixel
+    gathers the light that its own spread would scatter onto it, so that an even surface stays even.
 
     Args:
         colours: Of each layer, (H, W, 3) in linear light, continued behind what hides it.

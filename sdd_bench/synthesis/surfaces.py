@@ -160,8 +160,10 @@ def flow_and_visible(
             continue
         to_x, to_y = geometry.to_sharp(x[own], y[own], surface.defocus_px[inner][own], moved=surface.moved)
         flow[own] = np.stack([to_x - x[own], to_y - y[own]], axis=-1)
-        near = np.clip(np.rint(to_y), 0, height - 1).astype(int), np.clip(np.rint(to_x), 0, width - 1).astype(int)
-        visible[own] = inside(to_x, to_y, width, height) & (shown[near] == number) & (clear[near] >= EDGE_PX)
+        row, column = np.clip(np.rint(to_y), 0, height - 1), np.clip(np.rint(to_x), 0, width - 1)
+        near = row.astype(np.int64), column.astype(np.int64)
+        away = clear[near] - np.hypot(to_x - column, to_y - row)
+        visible[own] = inside(to_x, to_y, width, height) & (shown[near] == number) & (away >= EDGE_PX)
     return flow, visible
 
 
