@@ -83,7 +83,8 @@ def draw_pair(
         margin_px: Pixels around the pair that are cut with it; None takes what the camera needs.
 
     Raises:
-        ValueError: The margin is less than the camera needs, the photograph is too small for this size, or the radius is too large for it.
+        ValueError: The margin is less than the camera needs, the photograph is too small for this size, or the radius
+            is too large for it.
     """
     if radius_range is not None:
         camera = dataclasses.replace(camera, radius_low_px=radius_range[0], radius_high_px=radius_range[1])

@@ -14,7 +14,7 @@ from sdd_bench.registration.warp import inside, sample
 from sdd_bench.synthesis.defocus import FloatArray, Layer, continued, front_layer
 from sdd_bench.synthesis.geometry import Geometry
 
-EDGE_SIGMA_PX = 0.6
+EDGE_SIGMA_PX = 0.5
 """Outlines are smoothed by this before they are read between pixels, so that no edge is a staircase."""
 
 EDGE_PX = 1.5
