@@ -120,7 +120,7 @@ def command(
     A run that was cut off goes on with the same command.
 
     \b
-    Examples:
+    Example:
       sdd-bench synthesise photos/ --out data/synthetic --size 1024x768 --count 20
       sdd-bench synthesise photos/ --out data/motor --camera motor --set parallax_px=1 --radius-range 1 8
     """
