@@ -32,7 +32,7 @@ from sdd_bench.synthesis.known_pair import draw_sharp
 from sdd_bench.synthesis.scene import draw_layers
 from sdd_bench.synthesis.settings import Synthesis
 from sdd_bench.synthesis.spread import Spread, blur_layers
-from sdd_bench.synthesis.surfaces import draw_shot, flow_and_visible, layer_colours, split_surfaces
+from sdd_bench.synthesis.surfaces import draw_shot, flow_and_visible, layer_colours, own_or_continued, split_surfaces
 from sdd_bench.synthesis.synthesise import BUILT_IN, list_photos, synthesise
 from sdd_bench.synthesis.truth_files import RADIUS_SCALE
 
@@ -283,6 +283,15 @@ def test_depth_edges_have_no_dark_and_no_bright_fringe(offset_px: float) -> None
     back, _ = warp(sharp, flow)
     np.testing.assert_allclose(back[visible], truth[visible], atol=0.05)  # 1/255 in linear light
     assert 0.5 < visible.mean() < 1
+
+
+def test_a_surface_goes_on_behind_what_hides_it_as_its_mirror_image() -> None:
+    picture = np.random.default_rng(1).random((40, 80, 3)).astype(np.float32)
+    own = np.zeros((40, 80), bool)
+    own[:, :45] = True
+    filled = own_or_continued(picture, own)
+    np.testing.assert_array_equal(filled[:, :45], picture[:, :45])
+    np.testing.assert_array_equal(filled[:, 45:70], picture[:, 43:18:-1])
 
 
 def test_what_the_sharp_shot_hides_is_not_visible() -> None:

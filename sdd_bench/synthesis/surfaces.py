@@ -20,6 +20,9 @@ EDGE_SIGMA_PX = 0.5
 EDGE_PX = 1.5
 """What lies nearer to an outline in the sharp image does not count as visible there."""
 
+MIRROR_PX = 32
+"""How far behind what hides it a surface goes on as its own mirror image."""
+
 CROP_PX = 24
 """Pixels around a surface that band-limited reading may use."""
 
@@ -50,8 +53,29 @@ def layer_colours(linear: FloatArray, layers: Sequence[Layer]) -> list[FloatArra
 
 
 def own_or_continued(picture: FloatArray, own: NDArray[np.bool_]) -> FloatArray:
-    """Return a picture that keeps its own pixels and continues them into the others."""
-    return np.where(own[:, :, None], picture, continued(picture, own)).astype(np.float32)
+    """Return a picture that keeps its own pixels and continues them into the others.
+
+    Near its own pixels it goes on as their mirror image, so that what a small parallax uncovers has their texture;
+    elsewhere, smoothly.
+    """
+    filled = np.where(own[:, :, None], picture, continued(picture, own)).astype(np.float32)
+    rows, columns, there = mirrored(own)
+    filled[rows, columns] = picture[there]
+    return filled
+
+
+def mirrored(own: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp], tuple[NDArray[np.intp], ...]]:
+    """Return rows and columns of pixels near a region, and those of the region that they mirror at its border."""
+    away, nearest = cv2.distanceTransformWithLabels(
+        (~own).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    pixel_of = np.zeros(int(nearest.max()) + 1, np.intp)
+    pixel_of[nearest[own]] = np.flatnonzero(own)
+    rows, columns = np.nonzero(~own & (away <= MIRROR_PX))
+    at = np.unravel_index(pixel_of[nearest[rows, columns]], own.shape)
+    there = tuple(np.clip(2 * at[axis] - lines, 0, own.shape[axis] - 1) for axis, lines in ((0, rows), (1, columns)))
+    known = own[there]
+    return rows[known], columns[known], tuple(lines[known] for lines in there)
 
 
 def split_surfaces(
@@ -84,6 +108,12 @@ def split_surfaces(
         for part, outline, is_moved in ((rest, mask, False), (piece, layer.mask & moved, True)):
             filled = encode_srgb(own_or_continued(linear, part))
             picture = np.where(part[:, :, None], stage, filled).astype(np.float32)
+            if not is_moved and outline is not None:
+                # Where the piece reaches the layer's outline, it uncovers what lies behind the layer.
+                rows, columns, _ = mirrored(part)
+                under = np.zeros_like(piece)
+                under[rows, columns] = True
+                outline = outline & (~piece | under)
             surfaces.append(Surface(picture, outline, part, layer.defocus_px, moved=is_moved))
     return surfaces
 
