@@ -18,14 +18,11 @@ from sdd_bench.registration.disk import disk
 from sdd_bench.registration.similarity import Similarity
 from sdd_bench.registration.warp import sample, warp
 from sdd_bench.synthesis.defocus import Layer, blur_radius_map, defocus
-from sdd_bench.synthesis.known_pair import (
-    RADIUS_SCALE,
-    TRUTH_COLUMNS,
-    Synthesis,
-    draw_sharp,
-)
+from sdd_bench.synthesis.known_pair import draw_sharp
 from sdd_bench.synthesis.scene import draw_layers
+from sdd_bench.synthesis.settings import Synthesis
 from sdd_bench.synthesis.synthesise import list_photos, synthesise
+from sdd_bench.synthesis.truth_files import RADIUS_SCALE, TRUTH_COLUMNS
 
 
 def tree(root: Path) -> dict[str, str]:

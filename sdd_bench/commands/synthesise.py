@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from sdd_bench.commands.options import ResumableCommand, job_count, jobs_option
+from sdd_bench.errors import UserError
 
 
 @click.command("synthesise", cls=ResumableCommand, short_help="Sharp photographs to misaligned pairs with known truth.")
@@ -27,46 +28,63 @@ from sdd_bench.commands.options import ResumableCommand, job_count, jobs_option
     help="Size of the pairs, the photographs made smaller to fit.  [default: what each allows]",
 )
 @click.option(
+    "--camera",
+    "camera_text",
+    default="similarity",
+    show_default=True,
+    metavar="NAME|FILE.toml",
+    help="Camera: similarity, motor, aperture, splitter, stack, or a TOML file of ingredients.",
+)
+@click.option(
+    "--set",
+    "ingredients",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Change one ingredient of the camera, such as parallax_px=1; can be repeated.",
+)
+@click.option(
     "--max-radius",
     "max_radius_px",
     type=float,
-    default=8.0,
-    show_default=True,
+    default=None,
     metavar="PX",
-    help="Largest radius of the disk blur; every pair reaches it.",
+    help="Largest blur radius; every pair reaches it.  [default: the camera's; similarity: 8]",
+)
+@click.option(
+    "--radius-range",
+    type=(float, float),
+    default=None,
+    metavar="LOW HIGH",
+    help="Smallest and largest blur radius; every pair reaches the largest.  [default: the camera's; similarity: 0 8]",
 )
 @click.option(
     "--zoom-range",
     type=(float, float),
-    default=(0.98, 1.02),
-    show_default=True,
+    default=None,
     metavar="LOW HIGH",
-    help="Zoom from sharp to blur.",
+    help="Zoom from sharp to blur.  [default: the camera's; similarity: 0.98 1.02]",
 )
 @click.option(
     "--shift-range",
     "shift_range_px",
     type=float,
-    default=15.0,
-    show_default=True,
+    default=None,
     metavar="PX",
-    help="Largest shift right, left, up and down, at the centre.",
+    help="Largest shift right, left, up and down, at the centre.  [default: the camera's; similarity: 15]",
 )
 @click.option(
     "--rotation-range",
     "rotation_range_deg",
     type=float,
-    default=0.2,
-    show_default=True,
+    default=None,
     metavar="DEG",
-    help="Largest rotation either way.",
+    help="Largest rotation either way.  [default: the camera's; similarity: 0.2]",
 )
 @click.option(
     "--noise",
     type=float,
-    default=1.0,
-    show_default=True,
-    help="Standard deviation of the blur image's noise, in counts of 255.",
+    default=None,
+    help="Standard deviation of the blur image's noise, in counts of 255.  [default: the camera's; similarity: 1]",
 )
 @click.option(
     "--seed",
@@ -81,11 +99,14 @@ def command(
     out: Path,
     count: int | None,
     size_text: str | None,
-    max_radius_px: float,
-    zoom_range: tuple[float, float],
-    shift_range_px: float,
-    rotation_range_deg: float,
-    noise: float,
+    camera_text: str,
+    ingredients: tuple[str, ...],
+    max_radius_px: float | None,
+    radius_range: tuple[float, float] | None,
+    zoom_range: tuple[float, float] | None,
+    shift_range_px: float | None,
+    rotation_range_deg: float | None,
+    noise: float | None,
     seed: int,
     jobs: int | None,
 ) -> None:
@@ -93,25 +114,37 @@ def command(
 
     Without PHOTOS it uses the five photographs inside scikit-image. Writes blur/, gt/, truth/aligned/ (the sharp
     image exactly aligned with the blurred one), truth/blur_radius/ (16-bit, 256 times the radius in pixels),
-    truth/truth.csv (p_blur = c + zoom R (p_sharp - c) + shift, c the centre), truth/synthesis.json and places.csv.
+    truth/displacement/ (where each pixel of the blur image lies in the sharp one), truth/visible/ (where the sharp
+    image shows it), truth/truth.csv (p_blur = c + zoom R (p_sharp - c) + shift, c the centre), truth/camera.csv,
+    truth/synthesis.json and places.csv. docs/datasets.md lists the cameras and their ingredients.
     A run that was cut off goes on with the same command.
 
     \b
     Example:
       sdd-bench synthesise photos/ --out data/synthetic --size 1024x768 --count 20
+      sdd-bench synthesise photos/ --out data/motor --camera motor --set parallax_px=1 --radius-range 1 8
     """
-    from sdd_bench.synthesis.known_pair import Synthesis
+    from sdd_bench.synthesis.cameras import read_camera
+    from sdd_bench.synthesis.settings import Synthesis
     from sdd_bench.synthesis.synthesise import synthesise
 
-    settings = Synthesis(
+    if radius_range is not None:
+        if max_radius_px is not None:
+            raise UserError("--max-radius and --radius-range exclude each other: give one of them")
+        ingredients = (*ingredients, f"radius_low_px={radius_range[0]}", f"radius_high_px={radius_range[1]}")
+    given = {
+        "max_radius_px": max_radius_px,
+        "zoom_range": zoom_range,
+        "shift_range_px": shift_range_px,
+        "rotation_range_deg": rotation_range_deg,
+        "noise": noise,
+    }
+    settings = Synthesis.of_camera(
+        read_camera(camera_text, ingredients),
         count=count,
         size=None if size_text is None else _size(size_text),
-        max_radius_px=max_radius_px,
-        zoom_range=zoom_range,
-        shift_range_px=shift_range_px,
-        rotation_range_deg=rotation_range_deg,
-        noise=noise,
         seed=seed,
+        **{name: value for name, value in given.items() if value is not None},
     )
     click.echo(synthesise(photos or None, out, settings, job_count(jobs)))
 

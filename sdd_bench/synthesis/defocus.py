@@ -70,17 +70,23 @@ def defocus(linear: FloatArray, layers: Sequence[Layer]) -> FloatArray:
     """
     if any(layer.mask.shape != linear.shape[:2] for layer in layers) or not layers[0].mask.all():
         raise ValueError("the layers must have the picture's size and the first must cover it")
-    front = np.zeros(linear.shape[:2], np.int32)
-    for number, layer in enumerate(layers):
-        front[layer.mask] = number
+    front = front_layer(layers)
     seen = np.zeros_like(linear)
     for number, layer in enumerate(layers):
         own = front == number
-        colours = linear if own.all() else np.where(own[:, :, None], linear, _continued(linear, own))
+        colours = linear if own.all() else np.where(own[:, :, None], linear, continued(linear, own))
         coverage = layer.mask.astype(np.float32)[:, :, None]
         blurred = _blur_varying(np.concatenate([colours * coverage, coverage], axis=2), layer)
         seen = seen * (1 - blurred[:, :, 3:]) + blurred[:, :, :3] if number else blurred[:, :, :3]
     return seen
+
+
+def front_layer(layers: Sequence[Layer]) -> NDArray[np.int32]:
+    """Return the number of the layer that is seen at each pixel: (H, W)."""
+    front = np.zeros(layers[0].mask.shape, np.int32)
+    for number, layer in enumerate(layers):
+        front[layer.mask] = number
+    return front
 
 
 def visible_defocus(layers: Sequence[Layer]) -> FloatArray:
@@ -91,7 +97,7 @@ def visible_defocus(layers: Sequence[Layer]) -> FloatArray:
     return visible
 
 
-def _continued(picture: FloatArray, known: NDArray[np.bool_]) -> FloatArray:
+def continued(picture: FloatArray, known: NDArray[np.bool_]) -> FloatArray:
     """Return a picture that continues the known pixels smoothly into the others, coarse to fine."""
     weight = known.astype(np.float32)[:, :, None]
     levels = [np.concatenate([picture * weight, weight], axis=2)]

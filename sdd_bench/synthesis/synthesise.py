@@ -5,6 +5,9 @@ OUT/blur/NAME.png               the defocused picture: disk blur in linear light
 OUT/gt/NAME.png                 the sharp picture, drawn once, band-limited, with a known zoom, rotation and shift
 OUT/truth/aligned/NAME.png      the sharp picture exactly aligned with the blurred one
 OUT/truth/blur_radius/NAME.png  16-bit, 256 times the radius in pixels of the disk at each pixel of the blurred one
+OUT/truth/displacement/NAME.npz flow_blur_to_sharp, (H, W, 2) float32: from each pixel of blur/ to its place in gt/
+OUT/truth/visible/NAME.png      255 where gt/ shows there what truth/aligned/ shows, else 0
+OUT/truth/camera.csv            one row a pair: all that the camera did, directions included
 OUT/truth/truth.csv             name, zoom, shift_x_px, shift_y_px, rotation_deg, max_radius_px
 OUT/truth/synthesis.json        settings, seed, versions, sha256 of the photographs, conventions
 OUT/places.csv                  name, scene, place: pairs cut from one photograph are one scene
@@ -31,7 +34,12 @@ from sdd_bench.io.serialise import csv_text, json_text
 from sdd_bench.jobs.items import Item, fingerprint, map_items
 from sdd_bench.jobs.run_folder import RunFolder
 from sdd_bench.jobs.workers import Workers
-from sdd_bench.synthesis.known_pair import RADIUS_SCALE, TRUTH_COLUMNS, PairPlan, Synthesis, files_of, make_pair
+from sdd_bench.synthesis.camera import SIMILARITY_INGREDIENTS
+from sdd_bench.synthesis.camera_files import make_camera_pair
+from sdd_bench.synthesis.drawn import CAMERA_COLUMNS
+from sdd_bench.synthesis.known_pair import make_pair
+from sdd_bench.synthesis.settings import Synthesis
+from sdd_bench.synthesis.truth_files import RADIUS_SCALE, TRUTH_COLUMNS, PairPlan, files_of
 from sdd_bench.version import __version__
 
 BUILT_IN = ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg")
@@ -45,6 +53,17 @@ CONVENTIONS = {
     "noise": "Gaussian, standard deviation in counts of 255, on blur/ only, after the transfer curve",
     "light": "the blur is done on linear values of the sRGB curve",
 }
+
+CAMERA_CONVENTIONS = {
+    "displacement": "flow_blur_to_sharp, (dx, dy) in pixels: pixel p of blur/ lies at p + flow in gt/; q = S^-1(y + "
+    "distortion (|y - c|/R)^2 (y - c)/R), y = p + n (parallax + axial_parallax (p - c)/R) + motion, S the transform, "
+    "R the distance from c to a corner pixel, n from -1/2 at the farthest to 1/2 at the nearest surface, linear in "
+    "inverse depth",
+    "cats_eye": "the spread is where two disks overlap: one about p, one about p + cats_eye defocus (p - c)/R",
+    "exposure": "blur/ and truth/aligned/: (linear light * gain * (1 - vignetting (|p - c|/R)^2), as sRGB)^tone",
+    "lateral_colour": "red of blur/ lies at p + lateral_colour (p - c)/R, blue as far in; not in truth/aligned/",
+}
+"""Those that a similarity does not need."""
 
 
 def synthesise(photos: Sequence[Path] | None, out: Path, synthesis: Synthesis, jobs: Workers = 1) -> str:
@@ -64,13 +83,14 @@ def synthesise(photos: Sequence[Path] | None, out: Path, synthesis: Synthesis, j
     request = _request(files, synthesis)
     record = out / "truth" / "synthesis.json"
     folder = RunFolder(out, record, request)
-    tables = (out / "truth" / "truth.csv", out / "places.csv")
+    tables = (out / "truth" / "truth.csv", out / "truth" / "camera.csv", out / "places.csv")
+    is_similarity = synthesis.camera.is_similarity
     if folder.is_finished and all(path.is_file() for path in (*tables, *files_of(out, [p.name for p in plans]))):
         folder.end()
         return f"{out}: already complete, {len(plans)} pairs with these settings; nothing done"
     with folder.claimed() as journal:
         rows = map_items(
-            make_pair,
+            make_pair if is_similarity else make_camera_pair,
             [Item(p.name, p, fingerprint([request, p.index])) for p in plans],
             jobs=jobs,
             label="synthesise",
@@ -79,8 +99,10 @@ def synthesise(photos: Sequence[Path] | None, out: Path, synthesis: Synthesis, j
             still_valid=lambda result: all(path.is_file() for path in files_of(out, [str(result["name"])])),
         )
         write_text(tables[0], csv_text(TRUTH_COLUMNS, [[row[c] for c in TRUTH_COLUMNS] for row in rows]))
-        write_text(tables[1], csv_text(("name", "scene", "place"), [(p.name, p.photo.stem, "") for p in plans]))
-        write_text(record, json_text({"request": request, "conventions": CONVENTIONS}))
+        write_text(tables[1], csv_text(CAMERA_COLUMNS, [[row[c] for c in CAMERA_COLUMNS] for row in rows]))
+        write_text(tables[2], csv_text(("name", "scene", "place"), [(p.name, p.photo.stem, "") for p in plans]))
+        conventions = CONVENTIONS if is_similarity else {**CONVENTIONS, **CAMERA_CONVENTIONS}
+        write_text(record, json_text({"request": request, "conventions": conventions}))
         folder.end()
     return f"{out}: {len(plans)} pairs from {len({p.photo for p in plans})} photographs"
 
@@ -135,4 +157,7 @@ def _request(files: Sequence[Path], synthesis: Synthesis) -> dict[str, object]:
     photos = [{"name": f.name, "sha256": file_sha256(f)} for f in files[: synthesis.count]]
     versions = {"sdd-bench": __version__, "numpy": np.__version__, "opencv": cv2.__version__}
     settings = json.loads(json.dumps(dataclasses.asdict(synthesis)))
+    camera = settings.pop("camera")
+    if not synthesis.camera.is_similarity:
+        settings["camera"] = {name: value for name, value in camera.items() if name not in SIMILARITY_INGREDIENTS}
     return {"settings": settings, "versions": versions, "photographs": photos}
