@@ -30,7 +30,7 @@ from registration_peers import PEERS, run_peer
 from registration_report import OURS, Report, Row, number, show_ours, show_peers, want_best, want_errors
 from rows import Row as PageRow
 
-from sdd_bench.registration.align import analyse
+from sdd_bench.registration.analyse import analyse
 from sdd_bench.registration.analysis import Analysis
 from sdd_bench.registration.similarity import Similarity
 

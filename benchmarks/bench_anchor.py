@@ -21,7 +21,8 @@ from sdd_bench.datasets.manifest import Pair
 from sdd_bench.evaluation.anchors import ensure_anchors
 from sdd_bench.evaluation.diagnostics import diagnose
 from sdd_bench.io.images import encode_png, read_image, to_float, to_pixels, write_png
-from sdd_bench.registration.align import analyse, work_scale
+from sdd_bench.registration.align import work_scale
+from sdd_bench.registration.analyse import analyse
 from sdd_bench.registration.anchor import find_anchor
 from sdd_bench.registration.flow import dis_byte_flow, dis_flow
 from sdd_bench.registration.flow_match import normalised

@@ -21,7 +21,7 @@ import numpy as np
 from misaligned_sets import CLEAN, STRESS, TRUTHS, Condition
 from registration_error import end_point_error_px
 
-from sdd_bench.registration.align import analyse
+from sdd_bench.registration.analyse import analyse
 
 NEAR = (TRUTHS[0], TRUTHS[3], TRUTHS[5])
 """Truths of a few pixels, which a tiny frame can hold."""

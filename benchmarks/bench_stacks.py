@@ -23,7 +23,7 @@ from registration_error import end_point_error_px
 from registration_report import Report, number
 
 from sdd_bench.io.images import list_images, read_image
-from sdd_bench.registration.align import analyse
+from sdd_bench.registration.analyse import analyse
 from sdd_bench.registration.analysis import Analysis
 from sdd_bench.registration.similarity import Similarity
 from sdd_bench.registration.warp import sample

@@ -13,7 +13,7 @@ from capture.focus import focus_shares
 from capture.shake import direction_db
 from capture.still import still_spots
 from sdd_bench.io.images import to_float
-from sdd_bench.registration.align import analyse
+from sdd_bench.registration.analyse import analyse
 from sdd_bench.registration.analysis import NUMBERS
 
 FIGURES = (

@@ -20,8 +20,9 @@ from sdd_bench.errors import UserError
 from sdd_bench.io.images import to_float, to_pixels, write_png
 from sdd_bench.io.srgb import decode_srgb, encode_srgb
 from sdd_bench.jobs.items import Item
-from sdd_bench.registration.align import analyse, analyse_and_match
-from sdd_bench.registration.analysis import Analysis
+from sdd_bench.registration.align import align
+from sdd_bench.registration.analyse import analyse
+from sdd_bench.registration.analysis import FAILED
 from sdd_bench.registration.disk import disk
 from sdd_bench.registration.similarity import Similarity
 from sdd_bench.registration.warp import sample
@@ -150,11 +151,11 @@ def test_light_blurred_in_each_colour_is_told_from_blurred_values(photo: np.ndar
     vivid = np.clip(photo[:280, :360] * [1.4, 0.9, 0.5], 0, 1).astype(np.float32)
     light, values = (np.asarray(cv2.filter2D(im, -1, disk(5)), np.float32) for im in (decode_srgb(vivid), vivid))
     inner = (slice(20, -20), slice(20, -20))
-    analysis, match = analyse_and_match(encode_srgb(light)[inner], vivid[inner])
+    analysis, match = align(encode_srgb(light)[inner], vivid[inner])
     assert match is not None
     assert match.linear
     assert analysis.corner_px < 0.02
-    _, match = analyse_and_match(values[inner], vivid[inner])
+    _, match = align(values[inner], vivid[inner])
     assert match is not None
     assert not match.linear
 
@@ -235,6 +236,6 @@ def test_analyse_refuses_half_a_pair_in_one_line(folders: Path) -> None:
 
 
 def test_failed_analysis_has_a_row_of_nothing() -> None:
-    row = Analysis(Similarity(), *(math.nan,) * 5, 0.0, "failed").row()
+    row = FAILED.row()
     assert (row["kind"], row["confidence"]) == ("failed", 0.0)
     assert all(math.isnan(row[name]) for name in ("zoom", "corner_px", "gain"))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from capture.still import Still, still_spots
 from sdd_bench.io.images import read_image
 from sdd_bench.io.srgb import encode_srgb
-from sdd_bench.registration.align import analyse
+from sdd_bench.registration.analyse import analyse
 from sdd_bench.registration.disk import disk
 from sdd_bench.registration.similarity import Similarity
 

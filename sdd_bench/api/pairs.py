@@ -16,7 +16,8 @@ from sdd_bench.io import images as files
 from sdd_bench.jobs.outcome import one_thread
 from sdd_bench.metrics.lpips import load_perceptual
 from sdd_bench.metrics.table import METRICS, column_of
-from sdd_bench.registration import align
+from sdd_bench.registration import analyse as analyser
+from sdd_bench.registration.alignment import Alignment
 from sdd_bench.registration.analysis import Analysis
 from sdd_bench.registration.anchor import find_anchor
 
@@ -109,7 +110,7 @@ def analyse(blur: ImageLike, sharp: ImageLike, *, fast: bool = False) -> Analysi
     one, other = to_images(blur, "blur"), to_images(sharp, "sharp")
     same_count(one, other, ("blur", "sharp"))
     with one_thread():
-        found = [align.analyse(a, b, fast=fast) for a, b in zip(one.images, other.images, strict=True)]
+        found = [analyser.analyse(a, b, fast=fast) for a, b in zip(one.images, other.images, strict=True)]
     return found if one.batch else found[0]
 
 
@@ -126,7 +127,7 @@ class Truth:
 
     truth: NDArray[np.float32]
     mask: NDArray[np.bool_]
-    analysis: Analysis
+    analysis: Alignment
     coverage: float
 
 

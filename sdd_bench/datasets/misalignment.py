@@ -21,12 +21,12 @@ from sdd_bench.io.serialise import csv_text, json_text
 from sdd_bench.jobs.items import Item, fingerprint, map_items
 from sdd_bench.jobs.run_folder import journal_of
 from sdd_bench.jobs.workers import Workers
-from sdd_bench.registration.align import analyse
+from sdd_bench.registration.analyse import analyse
 from sdd_bench.registration.analysis import KINDS, NUMBERS
 from sdd_bench.version import __version__
 
-COLUMNS = ("name", *NUMBERS, "confidence", "kind", "split")
-DIGITS = {"zoom": 7, "rotation_deg": 5, "confidence": 3}
+COLUMNS = ("name", *NUMBERS, "confidence", "model", "kind", "split")
+DIGITS = {"zoom": 7, "zoom_se": 8, "rotation_deg": 5, "rotation_se_deg": 6, "confidence": 3}
 """Decimals of a column; four where none are given."""
 
 

@@ -11,12 +11,12 @@ from sdd_bench.errors import UserError
 from sdd_bench.evaluation.anchor_record import UNSPLIT, AnchorRecord, files_of
 from sdd_bench.io.files import file_sha256, write_bytes, write_text
 from sdd_bench.io.serialise import csv_text
-from sdd_bench.registration.analysis import NUMBERS
+from sdd_bench.registration.alignment import ALIGNED_NUMBERS
 from sdd_bench.registration.anchor import METHOD
 from sdd_bench.version import __version__
 
 COLUMNS = (
-    "split", "name", "status", "kind", *NUMBERS, "confidence", "field_px", "field_gain", "coverage", "blur_psnr_db",
+    "split", "name", "status", "kind", *ALIGNED_NUMBERS, "confidence", "field_px", "field_gain", "coverage", "blur_psnr_db",
     "blur_gdi50_px", "blur_gdi95_px", "blur_forgiveness_db", "truth_sha256", "why",
 )  # fmt: skip
 

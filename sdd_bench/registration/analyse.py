@@ -50,7 +50,7 @@ def analyse_and_map(
     if fit is None:
         return FAILED, np.zeros((0, 0), np.float32)
     settled = settle(fit)
-    left = remaining(settled.blocks, settled.predicted, settled.scatter)
+    left = remaining(settled.blocks, settled.predicted, settled.scatter, settled.motion.parallax_px)
     motion = settled.motion.scaled(scale, enlarged(settled.motion.similarity, scale, width, height))
     analysis = Analysis(
         motion,

@@ -1,9 +1,10 @@
 """Which motion a pair has: the simplest that predicts blocks it was not fitted to no worse than the best.
 
 A block's displacement scatters by the noise of its pixels and by what no motion explains: a little everywhere, and in proportion
-to the blur radius, in any direction or along the radius from the frame's centre, as a spread that is not round does on either side
-of focus. The three are estimated from the pair itself, so that a strongly blurred block counts as little as it deserves, and what
-is in focus decides. Outliers (Student's t of four degrees of freedom) hardly count.
+to the blur radius, in any direction or along the radius from the frame's centre, as a spread that is not round does. The three are
+estimated from the pair itself, so that a strongly blurred block counts as little as it deserves, and what is in focus decides.
+Outliers (Student's t of four degrees of freedom) hardly count. A term that changes its sign with the side of the plane in focus makes
+a displacement one of two, and its likelihood a mixture.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import minimize
+from scipy.special import expit
 
 from sdd_bench.registration.block_shifts import BlockShifts
-from sdd_bench.registration.motion_models import MODELS, RICHEST, MotionModel, columns
+from sdd_bench.registration.motion_models import MODELS, RICHEST, Design, MotionModel, design_of
 from sdd_bench.registration.robust import Floats
 from sdd_bench.registration.similarity import Similarity
 
@@ -26,7 +29,10 @@ USUAL = np.log([0.01, 0.01, 0.01])
 
 SPREAD_OF_USUAL = 3.0
 LEAST_SCATTER, MOST_SCATTER = np.log([1e-3, 1e-3, 1e-3]), np.log([2.0, 1.0, 1.0])
-FITS = 5
+FITS = 6
+LEAST_SHARE = 0.01
+"""Of the blocks on either side of the plane in focus."""
+
 TILE_BLOCKS = 3
 """Every other tile of so many blocks is held out, in a checkerboard."""
 
@@ -41,21 +47,25 @@ MIN_BLOCKS = 24
 
 @dataclass(frozen=True)
 class Fit:
-    """A model fitted to the blocks.
+    """A model fitted to blocks.
 
     Attributes:
         model: Which.
-        values: (P,) its unknowns, in the order of `columns`.
-        covariance: (P, P).
-        predicted: (N, 2) displacement of each block.
+        values: Its unknowns, in their order.
+        covariance: (unknowns, unknowns).
+        sides: (N,) probability of each block that its sign is positive; 1 where the model has no signed terms.
+        share: Of positive blocks.
+        predicted: (N, 2) displacement of each block, with its likelier sign.
         behind: Held-out log likelihood of the best model less its own, in nats.
     """
 
     model: MotionModel
     values: Floats
     covariance: Floats
+    sides: Floats
+    share: float
     predicted: Floats
-    behind: float
+    behind: float = 0.0
 
 
 def choose_motion(blocks: BlockShifts, drawn_at: Similarity) -> tuple[Fit, Floats] | None:
@@ -73,36 +83,39 @@ def choose_motion(blocks: BlockShifts, drawn_at: Similarity) -> tuple[Fit, Float
     held_out = (tile_x + tile_y) % 2 == 1
     _, tile = np.unique(tile_x * 100_000 + tile_y, return_inverse=True)
     from_identity = drawn_at.inverse().apply(blocks.at, *blocks.size) - blocks.at
-    fits: list[tuple[Fit, Floats]] = []
+    candidates: list[tuple[Fit, Floats]] = []
     for model in MODELS:
-        design, precision = columns(blocks, model.terms, asymmetric=model.asymmetric)
-        if design.shape[2] * BLOCKS_AN_UNKNOWN > len(blocks):
+        if len(model.unknowns) * BLOCKS_AN_UNKNOWN > len(blocks):
             continue
         start = np.zeros_like(blocks.at) if model.has_similarity else from_identity
-        target = blocks.shift_px - start
+        target, design = blocks.shift_px - start, design_of(blocks, model)
         loss = np.zeros(len(blocks))
         for out in (held_out, ~held_out):
-            values, _ = _solve(design[~out], precision, target[~out], noise[~out])
-            loss[out] = _loss(target[out] - design[out] @ values, noise[out])[0]
-        values, covariance = _solve(design, precision, target, noise)
-        fits.append((Fit(model, values, covariance, start + design @ values, 0.0), np.bincount(tile, loss)))
-    best = min((losses for _, losses in fits), key=lambda losses: float(losses.sum()))
-    for fit, losses in fits:
+            half = _fit(model, _some(design, ~out), target[~out], noise[~out])
+            loss[out] = _mixed(_some(design, out), half.values, half.share, target[out], noise[out])[0]
+        fit = _fit(model, design, target, noise)
+        whole = Fit(model, fit.values, fit.covariance, fit.sides, fit.share, start + fit.predicted)
+        candidates.append((whole, np.bincount(tile, loss)))
+    best = min((losses for _, losses in candidates), key=lambda losses: float(losses.sum()))
+    for fit, losses in candidates:
         behind = losses - best
         error = float(np.sqrt((behind * behind).sum()))
         if behind.sum() <= max(MARGIN_SE * error, MARGIN_NATS):
-            found = Fit(fit.model, fit.values, fit.covariance, fit.predicted, float(behind.sum()))
-            return found, scatter
+            values = (fit.model, fit.values, fit.covariance, fit.sides, fit.share, fit.predicted)
+            return Fit(*values, behind=float(behind.sum())), scatter
     raise AssertionError("the best model is not worse than itself")
+
+
+def _some(design: Design, chosen: NDArray[np.bool_]) -> Design:
+    return Design(design.even[chosen], design.signed[chosen], design.precision)
 
 
 def _scatter(blocks: BlockShifts) -> Floats:
     """Return the logarithms of the three kinds of scatter about the richest model."""
-    design, precision = columns(blocks, RICHEST.terms, asymmetric=True)
+    design = design_of(blocks, RICHEST)
     found = USUAL.copy()
     for _ in range(3):
-        values, _ = _solve(design, precision, blocks.shift_px, _noise(blocks, found))
-        off = blocks.shift_px - design @ values
+        off = blocks.shift_px - _fit(RICHEST, design, blocks.shift_px, _noise(blocks, found)).predicted
 
         def loss(guess: Floats, off: Floats = off) -> float:
             prior = ((guess - USUAL) ** 2).sum() / (2 * SPREAD_OF_USUAL**2)
@@ -135,17 +148,54 @@ def _loss(off: Floats, noise: Floats) -> tuple[Floats, Floats]:
     return 0.5 * np.log(determinant) + (FREEDOM + 2) / 2 * np.log1p(square / FREEDOM), square
 
 
-def _solve(design: Floats, precision: Floats, target: Floats, noise: Floats) -> tuple[Floats, Floats]:
-    """Return the unknowns that explain displacements best, (P,), and their covariance."""
-    unknowns = design.shape[2]
-    if unknowns == 0:
-        return np.zeros(0), np.zeros((0, 0))
+def _mixed(
+    design: Design, values: Floats, share: float, target: Floats, noise: Floats
+) -> tuple[Floats, Floats, tuple[Floats, Floats]]:
+    """Return each block's negative log likelihood, the probability that its sign is positive, and both squared distances."""
+    count = design.even.shape[2]
+    even, signed = design.even @ values[:count], design.signed @ values[count:]
+    (plus, near), (minus, far) = (_loss(target - even - sign * signed, noise) for sign in (1, -1))
+    if not design.signed.shape[2]:
+        return plus, np.ones(len(plus)), (near, far)
+    plus, minus = plus - np.log(share), minus - np.log(1 - share)
+    return -np.logaddexp(-plus, -minus), np.asarray(expit(minus - plus)), (near, far)
+
+
+def _fit(model: MotionModel, design: Design, target: Floats, noise: Floats) -> Fit:
+    """Return the unknowns that explain displacements best; of several guesses of the signs the likeliest."""
     inverse = np.linalg.inv(noise)
-    values, normal = np.zeros(unknowns), np.eye(unknowns)
-    for _ in range(FITS):
-        _, square = _loss(target - design @ values, noise)
-        weight = inverse * ((FREEDOM + 2) / (FREEDOM + square))[:, None, None]
-        weighted = np.einsum("nip,nij->npj", design, weight)
-        normal = np.einsum("npj,njq->pq", weighted, design, optimize=True) + np.diag(precision + 1e-9)
-        values = np.linalg.solve(normal, np.einsum("npj,nj->p", weighted, target))
-    return values, np.linalg.inv(normal)
+    one = _from_sides(model, design, target, noise, inverse, np.ones(len(target)))
+    if not design.signed.shape[2]:
+        return one[0]
+    plain = Design(design.even, design.signed[..., :0], design.precision[: design.even.shape[2]])
+    off = target - _from_sides(model, plain, target, noise, inverse, np.ones(len(target)))[0].predicted
+    guesses = [one]
+    for column in range(design.signed.shape[2]):
+        along = (off * design.signed[..., column]).sum(axis=1)
+        guesses.append(_from_sides(model, design, target, noise, inverse, expit(np.sign(along) * 2)))
+    return min(guesses, key=lambda guess: guess[1])[0]
+
+
+def _from_sides(
+    model: MotionModel, design: Design, target: Floats, noise: Floats, inverse: Floats, sides: Floats
+) -> tuple[Fit, float]:
+    """Return the fit that a first guess of the signs leads to, and its negative log likelihood."""
+    count, mixed = design.even.shape[2], design.signed.shape[2] > 0
+    unknowns = count + design.signed.shape[2]
+    columns = [np.concatenate([design.even, sign * design.signed], axis=2) for sign in ((1, -1) if mixed else (1,))]
+    values, covariance, share = np.zeros(unknowns), np.zeros((unknowns, unknowns)), 1.0
+    squares = [np.zeros(len(target))] * 2
+    for _ in range(FITS if unknowns else 0):
+        normal, right = np.diag(design.precision + 1e-9), np.zeros(unknowns)
+        for column, side, square in zip(columns, (sides, 1 - sides), squares, strict=False):
+            weight = inverse * (side * (FREEDOM + 2) / (FREEDOM + square))[:, None, None]
+            weighted = np.einsum("nip,nij->npj", column, weight)
+            normal = normal + np.einsum("npj,njq->pq", weighted, column, optimize=True)
+            right = right + np.einsum("npj,nj->p", weighted, target)
+        values, covariance = np.linalg.solve(normal, right), np.linalg.inv(normal)
+        share = float(np.clip(sides.mean(), LEAST_SHARE, 1 - LEAST_SHARE)) if mixed else 1.0
+        _, sides, squares = _mixed(design, values, share, target, noise)
+    loss, sides, _ = _mixed(design, values, share, target, noise)
+    sign = np.where(sides > 0.5, 1.0, -1.0)[:, None]
+    predicted = design.even @ values[:count] + sign * (design.signed @ values[count:])
+    return Fit(model, values, covariance, sides, share, predicted), float(loss.sum())

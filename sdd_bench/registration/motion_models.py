@@ -2,11 +2,14 @@
 
 Displacements are those of the blurry image from the sharp one as drawn, in pixels of the blurry frame; coordinates are taken
 from the frame's centre, half the diagonal being 1, so that the values of zoom, rotation and distortion are pixels at a corner.
+
+Parallax goes with the inverse of the depth, and so does the blur radius if it has a sign: behind the plane in focus, or before it.
+A thin lens makes the one proportional to the other. A spread that is not round, as a lens shows it near the corners, moves what is
+blurred by its radius with that sign as well, away from the centre or towards it. The sign of a block is not seen; both are tried.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,16 +17,20 @@ import numpy as np
 from sdd_bench.registration.block_shifts import BlockShifts
 from sdd_bench.registration.robust import Floats
 
-KNOTS_PX = (0.0, 2.0, 4.0, 8.0, 16.0)
-"""Blur radii between which the displacement that goes with depth is linear; it is 0 at the first."""
-
 SIMILARITY = ("shift", "zoom", "rotation")
 
-DEVIATION_PX = {"shift": np.inf, "zoom": np.inf, "rotation": np.inf, "distortion": 3.0, "depth": 1.0}
-"""How large the values of a term are expected to be, in pixels: a standard deviation."""
+DEVIATION = {
+    "shift": np.inf, "zoom": np.inf, "rotation": np.inf, "distortion": 3.0, "parallax": 0.3, "asymmetry": 0.5,
+}  # fmt: skip
+"""How large the values of a term are expected to be, a standard deviation: pixels, and pixels a pixel of blur radius."""
 
-ASYMMETRY = 0.5
-"""The same of the asymmetry of the spread, which has no unit."""
+UNKNOWNS = {
+    "shift": ("shift_x", "shift_y"), "zoom": ("zoom",), "rotation": ("rotation",), "distortion": ("distortion",),
+    "parallax": ("parallax_x", "parallax_y"), "asymmetry": ("asymmetry",),
+}  # fmt: skip
+
+SIGNED = ("parallax", "asymmetry")
+"""Terms that change their sign with the side of the plane in focus."""
 
 
 @dataclass(frozen=True)
@@ -32,79 +39,75 @@ class MotionModel:
 
     Attributes:
         name: As in tables.
-        terms: What the displacement is a sum of: `shift`, `zoom`, `rotation`; `distortion` (radial, cubic);
-            `depth` (a function of the blur radius).
-        asymmetric: Whether the spread may move what is blurred as well: by the blur radius, away from the centre.
+        terms: What the displacement is a sum of: some of `UNKNOWNS`, in that order.
     """
 
     name: str
     terms: tuple[str, ...]
-    asymmetric: bool = False
 
     @property
     def has_similarity(self) -> bool:
         """Whether a whole similarity is part of it; otherwise it is fitted from the identity."""
         return "rotation" in self.terms
 
+    @property
+    def unknowns(self) -> tuple[str, ...]:
+        """Names of the unknowns, those of signed terms last."""
+        return tuple(name for term in self.terms for name in UNKNOWNS[term])
+
 
 MODELS = tuple(
-    MotionModel(name, terms, asymmetric)
+    MotionModel(name, (*terms, *asymmetry))
     for name, terms in (
         ("identity", ()),
         ("shift", ("shift",)),
         ("zoom", ("shift", "zoom")),
         ("similarity", SIMILARITY),
         ("distortion", (*SIMILARITY, "distortion")),
-        ("parallax", (*SIMILARITY, "depth")),
-        ("distortion+parallax", (*SIMILARITY, "distortion", "depth")),
+        ("parallax", (*SIMILARITY, "parallax")),
+        ("distortion+parallax", (*SIMILARITY, "distortion", "parallax")),
     )
-    for asymmetric in (False, True)
-    if name != "identity" or not asymmetric
+    for asymmetry in ((), ("asymmetry",))
+    if name != "identity" or not asymmetry
 )
-"""From the simplest on."""
+"""From the simplest on. A smooth field of cubic polynomials was tried as well: it took what goes with the blur for motion, and bent
+pairs that are shifted only."""
 
-RICHEST = MotionModel("distortion+parallax", (*SIMILARITY, "distortion", "depth"), asymmetric=True)
-"""The scatter of blocks is measured about this."""
+RICHEST = MODELS[-1]
 
 
-def columns(blocks: BlockShifts, terms: Sequence[str], *, asymmetric: bool) -> tuple[Floats, Floats]:
-    """Return (N, 2, P), what each unknown adds to the displacement of each block, and (P,), the precision it is known with before.
+@dataclass(frozen=True)
+class Design:
+    """What each unknown adds to the displacement of each block.
 
-    Args:
-        blocks: Where.
-        terms: Of a `MotionModel`.
-        asymmetric: See there; its column is the last.
+    Attributes:
+        even: (N, 2, P) of the terms without a sign.
+        signed: (N, 2, Q) of those with one, where it is positive.
+        precision: (P + Q,) how well the unknowns are known before.
     """
+
+    even: Floats
+    signed: Floats
+    precision: Floats
+
+
+def design_of(blocks: BlockShifts, model: MotionModel) -> Design:
+    """Return what each unknown of a model adds to the displacement of each block."""
     x, y = blocks.normalised()
-    found: list[Floats] = []
-    precision: list[float] = []
-    for term in terms:
-        new = _columns(term, x, y, blocks.radius_px)
-        found += new
-        precision += [DEVIATION_PX[term] ** -2.0] * len(new)
-    if asymmetric:
-        found.append(np.stack([x, y], axis=-1) * blocks.radius_px[:, None])
-        precision.append(ASYMMETRY**-2)
-    design = np.stack(found, axis=-1) if found else np.zeros((len(x), 2, 0))
-    return design, np.array(precision)
+    parts: dict[bool, list[Floats]] = {False: [], True: []}
+    for term in model.terms:
+        parts[term in SIGNED] += _columns(term, x, y, blocks.radius_px)
+    even, signed = (np.stack(p, axis=-1) if p else np.zeros((len(x), 2, 0)) for p in (parts[False], parts[True]))
+    precision = [DEVIATION[term] ** -2.0 for term in model.terms for _ in UNKNOWNS[term]]
+    return Design(even, signed, np.array(precision))
 
 
 def _columns(term: str, x: Floats, y: Floats, radius_px: Floats) -> list[Floats]:
     none = np.zeros_like(x)
-    if term == "zoom":
-        return [np.stack([x, y], axis=-1)]
+    if term in ("shift", "parallax"):
+        size = np.ones_like(x) if term == "shift" else radius_px
+        return [np.stack([size, none], axis=-1), np.stack([none, size], axis=-1)]
     if term == "rotation":
         return [np.stack([-y, x], axis=-1)]
-    if term == "distortion":
-        return [np.stack([x, y], axis=-1) * (x * x + y * y)[:, None]]
-    parts = [np.ones_like(x)] if term == "shift" else list(depth_shares(radius_px).T)
-    return [np.stack([p, none], axis=-1) for p in parts] + [np.stack([none, p], axis=-1) for p in parts]
-
-
-def depth_shares(radius_px: Floats) -> Floats:
-    """Return how much each knot but the first has in the displacement at a blur radius, (N, knots - 1).
-
-    >>> depth_shares(np.array([0.0, 3.0, 20.0])).tolist()
-    [[0.0, 0.0, 0.0, 0.0], [0.5, 0.5, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0]]
-    """
-    return np.stack([np.interp(radius_px, KNOTS_PX, row) for row in np.eye(len(KNOTS_PX))[1:]], axis=-1)
+    size = {"zoom": np.ones_like(x), "distortion": x * x + y * y, "asymmetry": radius_px}[term]
+    return [np.stack([x, y], axis=-1) * size[:, None]]

@@ -21,7 +21,9 @@ exact similarities were 0.25 px and more off by many standard errors; with this 
 MIN_MOVED_BLOCKS = 3
 MAX_MOVED_SHARE = 0.25
 CONNECTED = 0.5
-"""`moved`: at least so many significant blocks, in at most this share of all, the largest group having this share of them."""
+MOVED_PX = 0.75
+"""`moved`: at least so many significant blocks, in at most this share of all, the largest group having this share of them and
+lying this far off on the whole, and further than the parallax accounts for: layers of depth that the motion missed are not it."""
 
 MAX_SIGNIFICANT_SHARE = 0.1
 """`nonrigid`: a larger share of the blocks than this, and not one part of the frame."""
@@ -50,13 +52,14 @@ class Remaining:
     in_one_part: bool
 
 
-def remaining(blocks: BlockShifts, predicted: Floats, scatter: Floats | None) -> Remaining:
+def remaining(blocks: BlockShifts, predicted: Floats, scatter: Floats | None, parallax_px: float = 0.0) -> Remaining:
     """Return what is left of the displacement of blocks.
 
     Args:
         blocks: Measured.
         predicted: (N, 2) displacement that the motion explains.
         scatter: As `evidence.choose_motion` gives it; its third part, of a spread that is not round, is no displacement.
+        parallax_px: Across the frame.
     """
     if not len(blocks):
         return Remaining(np.zeros((0, 2)), np.zeros(0, bool), np.nan, np.nan, np.nan, 0.0, False)
@@ -75,12 +78,12 @@ def remaining(blocks: BlockShifts, predicted: Floats, scatter: Floats | None) ->
     beyond = np.sqrt(np.maximum(length**2 - noise, 0))
     median, p95 = (float(np.percentile(beyond, q)) for q in (50, 95))
     share = float(significant.mean())
-    return Remaining(
-        off, significant, median, p95, float(np.median(np.sqrt(noise / 2))), share, _one_part(blocks, significant)
-    )
+    least_px = max(MOVED_PX, 1.5 * parallax_px)
+    in_one_part = _one_part(blocks, off, significant, least_px)
+    return Remaining(off, significant, median, p95, float(np.median(np.sqrt(noise / 2))), share, in_one_part)
 
 
-def _one_part(blocks: BlockShifts, significant: NDArray[np.bool_]) -> bool:
+def _one_part(blocks: BlockShifts, off: Floats, significant: NDArray[np.bool_], least_px: float) -> bool:
     count = int(significant.sum())
     if count < MIN_MOVED_BLOCKS or count > MAX_MOVED_SHARE * len(blocks):
         return False
@@ -88,7 +91,10 @@ def _one_part(blocks: BlockShifts, significant: NDArray[np.bool_]) -> bool:
     grid = np.zeros((rows.max() + 1, cols.max() + 1), bool)
     grid[rows, cols] = True
     labels, _ = ndimage.label(grid, np.ones((3, 3)))
-    return int(np.bincount(labels[grid]).max()) >= max(MIN_MOVED_BLOCKS, CONNECTED * count)
+    groups = labels[rows, cols]
+    largest = groups == np.bincount(groups).argmax()
+    together = float(np.hypot(*off[significant][largest].mean(axis=0)))
+    return int(largest.sum()) >= max(MIN_MOVED_BLOCKS, CONNECTED * count) and together > least_px
 
 
 def remaining_map(blocks: BlockShifts, left: Remaining) -> NDArray[np.float32]:

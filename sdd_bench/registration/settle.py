@@ -95,6 +95,5 @@ def _near(one: Similarity, other: Similarity, width: int, height: int) -> bool:
 
 def _unchosen(fit: PairFit, blocks: BlockShifts, levels: Levels) -> Settled:
     """Return the similarity as it is, of a frame too small to choose in; nothing is known of its errors."""
-    nothing = np.zeros((1, 2))
-    motion = Motion("similarity", fit.similarity, *[np.nan] * 4, 0.0, 0.0, np.zeros(1), nothing, 0.0, 0.0, 0.0, 0.0)
+    motion = Motion("similarity", fit.similarity, *[np.nan] * 4, 0.0, 0.0, (0.0, 0.0), 0.0, 0.0, 0.0, 0.0)
     return Settled(motion, blocks, np.zeros_like(blocks.shift_px), None, levels, 0.0, 0.0)

@@ -20,6 +20,9 @@ KINDS = {
     "zoom": ("navy", "s"),
     "shift": ("orange", "^"),
     "mixed": ("pink", "D"),
+    "distortion": ("gold", "h"),
+    "parallax": ("violet", "v"),
+    "moved": ("green", "P"),
     "nonrigid": ("vermilion", "X"),
     "failed": ("grey", "."),
 }
