@@ -9,6 +9,7 @@ a displacement one of two, and its likelihood a mixture.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,9 +38,12 @@ TILE_BLOCKS = 3
 """Every other tile of so many blocks is held out, in a checkerboard."""
 
 MARGIN_SE = 1.0
-MARGIN_NATS = 3.0
+MARGIN_NATS = 3.0, 10.0
 """A model is not worse than the best if its held-out log likelihood is lower by no more than so many standard errors of the
-difference over tiles, or by no more than this."""
+difference over tiles, which is taken as at least the one and at most the other."""
+
+DIRECTIONS = 4
+"""Directions of a parallax that are tried to guess on which side of the plane in focus each block lies."""
 
 BLOCKS_AN_UNKNOWN = 3
 MIN_BLOCKS = 24
@@ -77,7 +81,8 @@ def choose_motion(blocks: BlockShifts, drawn_at: Similarity) -> tuple[Fit, Float
     """
     if len(blocks) < MIN_BLOCKS:
         return None
-    scatter = _scatter(blocks)
+    sides = _guess_sides(blocks)
+    scatter, sides = _scatter(blocks, sides)
     noise = _noise(blocks, scatter)
     tile_x, tile_y = (blocks.at // (TILE_BLOCKS * blocks.side_px)).astype(int).T
     held_out = (tile_x + tile_y) % 2 == 1
@@ -91,16 +96,16 @@ def choose_motion(blocks: BlockShifts, drawn_at: Similarity) -> tuple[Fit, Float
         target, design = blocks.shift_px - start, design_of(blocks, model)
         loss = np.zeros(len(blocks))
         for out in (held_out, ~held_out):
-            half = _fit(model, _some(design, ~out), target[~out], noise[~out])
+            half = _fit(model, _some(design, ~out), target[~out], noise[~out], [sides[~out]])
             loss[out] = _mixed(_some(design, out), half.values, half.share, target[out], noise[out])[0]
-        fit = _fit(model, design, target, noise)
+        fit = _fit(model, design, target, noise, [sides])
         whole = Fit(model, fit.values, fit.covariance, fit.sides, fit.share, start + fit.predicted)
         candidates.append((whole, np.bincount(tile, loss)))
     best = min((losses for _, losses in candidates), key=lambda losses: float(losses.sum()))
     for fit, losses in candidates:
         behind = losses - best
         error = float(np.sqrt((behind * behind).sum()))
-        if behind.sum() <= max(MARGIN_SE * error, MARGIN_NATS):
+        if behind.sum() <= np.clip(MARGIN_SE * error, *MARGIN_NATS):
             values = (fit.model, fit.values, fit.covariance, fit.sides, fit.share, fit.predicted)
             return Fit(*values, behind=float(behind.sum())), scatter
     raise AssertionError("the best model is not worse than itself")
@@ -110,12 +115,24 @@ def _some(design: Design, chosen: NDArray[np.bool_]) -> Design:
     return Design(design.even[chosen], design.signed[chosen], design.precision)
 
 
-def _scatter(blocks: BlockShifts) -> Floats:
-    """Return the logarithms of the three kinds of scatter about the richest model."""
+def _guess_sides(blocks: BlockShifts) -> list[Floats]:
+    """Return guesses of the probability that each block's sign is positive: by what a fit without signed terms leaves."""
+    design, noise = design_of(blocks, RICHEST), _noise(blocks, USUAL)
+    even = Design(design.even, design.signed[..., :0], design.precision[: design.even.shape[2]])
+    off = blocks.shift_px - _fit(RICHEST, even, blocks.shift_px, noise, []).predicted
+    angles = np.arange(DIRECTIONS) * np.pi / DIRECTIONS
+    along = [off @ [np.cos(angle), np.sin(angle)] for angle in angles]
+    along.append((off * np.stack(blocks.normalised(), axis=-1)).sum(axis=1))
+    return [np.asarray(expit(2 * np.sign(one))) for one in along]
+
+
+def _scatter(blocks: BlockShifts, guesses: list[Floats]) -> tuple[Floats, Floats]:
+    """Return the logarithms of the three kinds of scatter about the richest model, and that model's sides of the blocks."""
     design = design_of(blocks, RICHEST)
-    found = USUAL.copy()
+    found, sides = USUAL.copy(), guesses
     for _ in range(3):
-        off = blocks.shift_px - _fit(RICHEST, design, blocks.shift_px, _noise(blocks, found)).predicted
+        fit = _fit(RICHEST, design, blocks.shift_px, _noise(blocks, found), sides)
+        off, sides = blocks.shift_px - fit.predicted, [*guesses, fit.sides]
 
         def loss(guess: Floats, off: Floats = off) -> float:
             prior = ((guess - USUAL) ** 2).sum() / (2 * SPREAD_OF_USUAL**2)
@@ -123,7 +140,7 @@ def _scatter(blocks: BlockShifts) -> Floats:
 
         tries = {"maxiter": 60, "xatol": 0.05, "fatol": 0.1}
         found = np.clip(minimize(loss, found, method="Nelder-Mead", options=tries).x, LEAST_SCATTER, MOST_SCATTER)
-    return found
+    return found, sides[-1]
 
 
 def _noise(blocks: BlockShifts, scatter: Floats) -> Floats:
@@ -161,19 +178,13 @@ def _mixed(
     return -np.logaddexp(-plus, -minus), np.asarray(expit(minus - plus)), (near, far)
 
 
-def _fit(model: MotionModel, design: Design, target: Floats, noise: Floats) -> Fit:
-    """Return the unknowns that explain displacements best; of several guesses of the signs the likeliest."""
+def _fit(model: MotionModel, design: Design, target: Floats, noise: Floats, guesses: Sequence[Floats]) -> Fit:
+    """Return the unknowns that explain displacements best: of all positive signs and some guesses what leads to the likeliest."""
     inverse = np.linalg.inv(noise)
-    one = _from_sides(model, design, target, noise, inverse, np.ones(len(target)))
-    if not design.signed.shape[2]:
-        return one[0]
-    plain = Design(design.even, design.signed[..., :0], design.precision[: design.even.shape[2]])
-    off = target - _from_sides(model, plain, target, noise, inverse, np.ones(len(target)))[0].predicted
-    guesses = [one]
-    for column in range(design.signed.shape[2]):
-        along = (off * design.signed[..., column]).sum(axis=1)
-        guesses.append(_from_sides(model, design, target, noise, inverse, expit(np.sign(along) * 2)))
-    return min(guesses, key=lambda guess: guess[1])[0]
+    positive = np.ones(len(target))
+    starts = [positive, *guesses] if design.signed.shape[2] else [positive]
+    fits = [_from_sides(model, design, target, noise, inverse, sides) for sides in starts]
+    return min(fits, key=lambda guess: guess[1])[0]
 
 
 def _from_sides(
