@@ -25,7 +25,8 @@ from sdd_bench.registration.warp import inside, sample
 from sdd_bench.synthesis.defocus import disk
 
 TILE_PX = 128
-STEP_PX = 64
+"""Side of a tile; the next one begins half a side further on."""
+
 SEARCH_PX = 24
 """Largest displacement in x and in y that is looked for."""
 
@@ -78,7 +79,10 @@ class Tile:
 
 
 def in_focus_tiles(
-    blur: FloatArray, sharp: FloatArray, flow_blur_to_sharp: NDArray[np.floating] | None = None
+    blur: FloatArray,
+    sharp: FloatArray,
+    flow_blur_to_sharp: NDArray[np.floating] | None = None,
+    tile_px: int = TILE_PX,
 ) -> list[Tile]:
     """Return the tiles that are equally sharp in both images, textured in both directions and found without doubt.
 
@@ -87,6 +91,7 @@ def in_focus_tiles(
         sharp: The same shape.
         flow_blur_to_sharp: (H, W, 2), (dx, dy) in pixels: the sharp image is drawn by it first, band-limited. None
             takes it as it is.
+        tile_px: Side of a tile, a multiple of 16; smaller ones find narrower parts in focus, each less exactly.
     """
     height, width = blur.shape[:2]
     observed, drawn = grey(blur), grey(sharp)
@@ -99,9 +104,9 @@ def in_focus_tiles(
     details = _Details(observed), _Details(drawn)
     tiles = []
     border = MARGIN_PX + 4
-    for top in range(border, height - TILE_PX - border + 1, STEP_PX):
-        for left in range(border, width - TILE_PX - border + 1, STEP_PX):
-            tile = _tile(*details, valid, top, left)
+    for top in range(border, height - tile_px - border + 1, tile_px // 2):
+        for left in range(border, width - tile_px - border + 1, tile_px // 2):
+            tile = _tile(*details, valid, top, left, tile_px)
             if tile is not None:
                 tiles.append(tile)
     return tiles
@@ -119,9 +124,9 @@ class _Details:
         self.noise = float(np.percentile(squares, 2))
 
 
-def _tile(blur: _Details, sharp: _Details, valid: NDArray[np.bool_], top: int, left: int) -> Tile | None:
+def _tile(blur: _Details, sharp: _Details, valid: NDArray[np.bool_], top: int, left: int, side: int) -> Tile | None:
     """Return the tile whose upper left pixel is given, or None where it is no evidence."""
-    rows, columns = slice(top, top + TILE_PX), slice(left, left + TILE_PX)
+    rows, columns = slice(top, top + side), slice(left, left + side)
     if not valid[rows, columns].all() or (blur.fine[rows, columns] ** 2).mean() < 2 * blur.noise:
         return None
     offset = _whole_offset(blur.plain[rows, columns], sharp.plain, top, left)
@@ -129,8 +134,8 @@ def _tile(blur: _Details, sharp: _Details, valid: NDArray[np.bool_], top: int, l
         return None
     right, below = offset
     around = (
-        slice(top + below - MARGIN_PX, top + below + TILE_PX + MARGIN_PX),
-        slice(left + right - MARGIN_PX, left + right + TILE_PX + MARGIN_PX),
+        slice(top + below - MARGIN_PX, top + below + side + MARGIN_PX),
+        slice(left + right - MARGIN_PX, left + right + side + MARGIN_PX),
     )
     if not valid[around].all():
         return None
@@ -146,17 +151,17 @@ def _tile(blur: _Details, sharp: _Details, valid: NDArray[np.bool_], top: int, l
     alike = float(np.corrcoef(fine[0].ravel(), fine[1].ravel())[0, 1])
     if not SHARPNESS[0] <= sharpness <= SHARPNESS[1] or alike < MIN_FINE_CORRELATION:
         return None
-    centre = (TILE_PX - 1) / 2
+    centre = (side - 1) / 2
     return Tile(left + centre, top + centre, right + rest[0], below + rest[1], error_px, sharpness)
 
 
 def _whole_offset(tile: FloatArray, sharp: FloatArray, top: int, left: int) -> tuple[int, int] | None:
     """Return the whole pixels to the right and downwards at which a tile fits, None where no place is the clear one."""
-    height, width = sharp.shape
+    (height, width), side = sharp.shape, tile.shape[0]
     first_x, first_y = max(left - SEARCH_PX, MARGIN_PX), max(top - SEARCH_PX, MARGIN_PX)
-    last_x = min(left + SEARCH_PX, width - TILE_PX - MARGIN_PX)
-    last_y = min(top + SEARCH_PX, height - TILE_PX - MARGIN_PX)
-    window = sharp[first_y : last_y + TILE_PX, first_x : last_x + TILE_PX]
+    last_x = min(left + SEARCH_PX, width - side - MARGIN_PX)
+    last_y = min(top + SEARCH_PX, height - side - MARGIN_PX)
+    window = sharp[first_y : last_y + side, first_x : last_x + side]
     likeness = cv2.matchTemplate(window, tile, cv2.TM_CCOEFF_NORMED)
     y, x = np.unravel_index(int(likeness.argmax()), likeness.shape)
     peak = float(likeness[y, x])
@@ -184,7 +189,7 @@ def _rest(tile: FloatArray, around: FloatArray) -> tuple[NDArray[np.float64], fl
 
     The standard error comes from the sums over blocks, so that it holds for residuals of any kind.
     """
-    window = np.hanning(TILE_PX + 2)[1:-1]
+    window = np.hanning(tile.shape[0] + 2)[1:-1]
     weight = np.sqrt(window * window[:, None]).astype(np.float32)
     shift, step = np.zeros(2), np.zeros(2)
     for _ in range(STEPS):
@@ -205,7 +210,7 @@ def _rest(tile: FloatArray, around: FloatArray) -> tuple[NDArray[np.float64], fl
             break
     else:
         return None
-    count = TILE_PX // BLOCK_PX
+    count = tile.shape[0] // BLOCK_PX
     scores = (slopes * robust * residual).reshape(2, count, BLOCK_PX, count, BLOCK_PX).sum(axis=(2, 4)).reshape(2, -1)
     inverse = np.linalg.inv(normal)
     return shift, float(np.sqrt(np.trace(inverse @ (scores @ scores.T) @ inverse)))

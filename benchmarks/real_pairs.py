@@ -35,7 +35,8 @@ from sdd_bench.registration.analysis import Analysis
 WANTED_PX = 0.15
 WORSE_PX = 0.05
 MIN_TILES = 3
-"""With fewer tiles, nothing is said of a pair."""
+TILES_PX = (128, 64)
+"""With fewer tiles of the first size the second is taken; with fewer of that, nothing is said of a pair."""
 
 COLUMNS = (
     ("kind", ""), ("model", ""), ("confidence", ".2f"), ("zoom", ".5f"), ("shift_x_px", ".3f"), ("shift_y_px", ".3f"),
@@ -62,6 +63,7 @@ class Found:
         name: Of the pair.
         row: Columns of the analysis.
         tiles: Number of tiles.
+        tile_px: Their side.
         before_px: Median length of the tiles' displacements in the pair as it is; NaN without tiles.
         after_px: The same after the analyser's motion.
         error_px: Median standard error of the tiles.
@@ -71,6 +73,7 @@ class Found:
     name: str
     row: Mapping[str, Any]
     tiles: int
+    tile_px: int
     before_px: float
     after_px: float
     error_px: float
@@ -116,16 +119,15 @@ def measure(task: Task) -> Found:
     analysis = analyse(blur, sharp)
     seconds = time.process_time() - started
     row = analysis.row() | {"model": getattr(analysis, "model", "")}
-    flow = np.zeros((height, width, 2))
-    drawn: list[Tile] = []
-    if analysis.kind != "failed":
-        flow = flow_of(analysis, width, height)
-        drawn = in_focus_tiles(blur, sharp, flow)
-    before, after, errors = _joined(in_focus_tiles(blur, sharp), drawn, flow)
-    if not before:
-        return Found(task.name, row, 0, math.nan, math.nan, math.nan, seconds)
-    medians = (statistics.median(values) for values in (before, after, errors))
-    return Found(task.name, row, len(before), *medians, seconds)
+    flow = None if analysis.kind == "failed" else flow_of(analysis, width, height)
+    for tile_px in TILES_PX:
+        drawn = [] if flow is None else in_focus_tiles(blur, sharp, flow, tile_px)
+        plain = in_focus_tiles(blur, sharp, tile_px=tile_px)
+        before, after, errors = _joined(plain, drawn, np.zeros((height, width, 2)) if flow is None else flow)
+        if len(before) >= MIN_TILES:
+            break
+    medians = (statistics.median(values) if values else math.nan for values in (before, after, errors))
+    return Found(task.name, row, len(before), tile_px, *medians, seconds)
 
 
 def _joined(
@@ -155,7 +157,8 @@ def cells_of(found: Found) -> tuple[str, ...]:
     numbers = (found.before_px, found.after_px, found.error_px)
     tiles = ("-" if math.isnan(value) else f"{value:.3f}" for value in numbers)
     shown = [_cell(found.row, name, form) for name, form in columns([found])]
-    return (found.name, *shown, str(found.tiles), *tiles, found.verdict, f"{found.seconds:.1f}")
+    count = f"{found.tiles} of {found.tile_px} px" if found.tiles else "0"
+    return (found.name, *shown, count, *tiles, found.verdict, f"{found.seconds:.1f}")
 
 
 def columns(found: list[Found]) -> list[tuple[str, str]]:
@@ -188,7 +191,7 @@ def main() -> None:
         found = list(pool.map(measure, tasks))
     report = Report()
     report.begin("The misalignment analyser on real pairs", quick=False)
-    report.line("Motion: sharp to blur. Tiles: 128 px, equally sharp in both images; median length of their displacement")
+    report.line("Motion: sharp to blur. Tiles are equally sharp in both images: median length of their displacement")
     report.line(f"in the pair as it is (up to {SEARCH_PX} px) and after the motion found, median standard error.")
     report.line()
     names = [name.removesuffix("_px").removesuffix("_deg").replace("_", " ") for name, _ in columns(found)]

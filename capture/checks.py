@@ -9,12 +9,12 @@ import cv2
 from numpy.typing import NDArray
 
 from capture.figures import light_ratios, measure
-from capture.focus import focus_shares
 from capture.shake import direction_db
 from capture.still import still_spots
 from sdd_bench.io.images import to_float
 from sdd_bench.registration.align import analyse
 from sdd_bench.registration.analysis import NUMBERS
+from sdd_bench.registration.focus import focus_shares
 
 FIGURES = (
     "gt_sharper", "blur_sharper", "sharpness_ratio", "exposure_ratio", "red_ratio", "blue_ratio", "clipped_blur",
