@@ -10,6 +10,7 @@ their displacement needs neither blur nor motion model.
 from __future__ import annotations
 
 import argparse
+import itertools
 import math
 import os
 import statistics
@@ -100,7 +101,7 @@ def list_pairs(folder: Path) -> list[Task]:
         files = list_images(stack)
         if all(file.stem in NEAR_TO_FAR for file in files):
             files.sort(key=lambda file: NEAR_TO_FAR.index(file.stem))
-        for sharp, blur in zip(files, files[1:], strict=False):
+        for sharp, blur in itertools.pairwise(files):
             tasks.append(Task(f"{stack.name.split('-')[0]} {sharp.stem} to {blur.stem}", blur, sharp))
     return tasks
 
@@ -194,7 +195,7 @@ def main() -> None:
     report.line("Motion: sharp to blur. Tiles are equally sharp in both images: median length of their displacement")
     report.line(f"in the pair as it is (up to {SEARCH_PX} px) and after the motion found, median standard error.")
     report.line()
-    names = [name.removesuffix("_px").removesuffix("_deg").replace("_", " ") for name, _ in columns(found)]
+    names = [name.replace("_", " ") for name, _ in columns(found)]
     header = ("pair", *names, "tiles", "before px", "after px", "error px", "verdict", "CPU s")
     report.table(header, [cells_of(one) for one in found])
     judged = [one for one in found if one.verdict in ("met", "NOT met")]

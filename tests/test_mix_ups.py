@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import csv
+from pathlib import Path
+
 import cv2
 import numpy as np
+import PIL.Image
 import pytest
 import skimage.data
+from click.testing import CliRunner
 from known import known_pair
 from numpy.typing import NDArray
 
+from sdd_bench.cli import root
+from sdd_bench.io.images import to_pixels, write_png
 from sdd_bench.registration.align import analyse
 from sdd_bench.registration.disk import disk
 from sdd_bench.registration.mix_ups import MixUp, find_mix_up, find_turn
@@ -96,3 +103,47 @@ def test_two_photographs_and_plain_walls_are_not_named(photo: Image) -> None:
         assert find_mix_up(blur, sharp) is None
     assert find_turn(photo, other[:300]) == ""
     assert find_turn(wall, wall[:, :100]) == ""
+
+
+def test_analyse_names_what_is_mixed_up_in_table_and_output(photo: Image, tmp_path: Path) -> None:
+    pair = known_pair(photo, MOTION)
+    for name, blur, sharp in (
+        ("a-good", pair.blur, pair.sharp),
+        ("b-over", pair.blur, pair.sharp[::-1, ::-1]),
+        ("c-role", pair.sharp, pair.blur),
+        ("d-tags", pair.blur, pair.sharp),
+    ):
+        for role, image in (("blur", blur), ("gt", sharp)):
+            (tmp_path / role).mkdir(exist_ok=True)
+            tags = PIL.Image.Exif()
+            tags[0x0112] = 3 if name == "d-tags" and role == "gt" else 1
+            laid = image[::-1, ::-1] if tags[0x0112] == 3 else image
+            PIL.Image.fromarray(to_pixels(laid)).save(tmp_path / role / f"{name}.jpg", quality=95, exif=tags)
+    out = tmp_path / "m.csv"
+    arguments = ["analyse", "--data", tmp_path, "--out", out, "--jobs", 1, "--fast"]
+    result = CliRunner().invoke(root, [str(argument) for argument in arguments])
+    assert result.exit_code == 0, result.output
+    with out.open(encoding="utf-8", newline="") as file:
+        notes = {row["name"]: row["note"] for row in csv.DictReader(file)}
+    swapped = notes.pop("c-role")
+    assert swapped.endswith("are the two swapped?")
+    assert notes == {
+        "a-good": "",
+        "b-over": "sharp is turned by 180 degrees against blur",
+        "d-tags": "EXIF orientation differs: blur 1, sharp 3",
+    }
+    warnings = [line for line in result.output.splitlines() if line.startswith("warning: ")]
+    said = {"b-over": notes["b-over"], "c-role": swapped, "d-tags": notes["d-tags"]}
+    assert warnings == [f"warning: {name}: {note}" for name, note in said.items()]
+
+
+def test_analyse_refuses_two_files_of_which_one_lies_on_its_side(photo: Image, tmp_path: Path) -> None:
+    write_png(tmp_path / "blur.png", to_pixels(photo))
+    write_png(tmp_path / "sharp.png", to_pixels(np.rot90(photo)))
+    files = ["--blur", str(tmp_path / "blur.png"), "--sharp", str(tmp_path / "sharp.png")]
+    result = CliRunner().invoke(root, ["analyse", *files, "--out", str(tmp_path / "m.csv"), "--jobs", "1"])
+    assert result.exit_code == 1
+    words = (
+        "blur is 600x400, sharp is 400x600: expected one size: sharp is turned by 270 degrees clockwise against blur"
+    )
+    assert words in result.output

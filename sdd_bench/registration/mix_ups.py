@@ -77,7 +77,7 @@ def find_mix_up(blur: NDArray[Any], sharp: NDArray[Any], analysis: Analysis | No
         sharp: The same shape, or (W, H, 3).
         analysis: Of the two; turned pictures are looked for where it failed or is not sure, and where it is None.
     """
-    sure = analysis is not None and analysis.kind != "failed" and analysis.confidence >= SURE
+    sure = analysis is not None and is_sure(analysis)
     of_blur, of_sharp = _reduced(blur), _reduced(sharp)
     thumbnails = _thumbnail(of_blur), _thumbnail(of_sharp)
     if not sure:
@@ -95,6 +95,11 @@ def find_mix_up(blur: NDArray[Any], sharp: NDArray[Any], analysis: Analysis | No
     sharp_sharper, blur_sharper = focus_shares(of_blur, of_sharp, motion, gain)
     swapped = blur_sharper >= SWAPPED_SHARE and blur_sharper > SWAPPED_TIMES * sharp_sharper
     return MixUp("", blur_sharper) if swapped else None
+
+
+def is_sure(analysis: Analysis) -> bool:
+    """Return whether an analysis shows by itself that the two pictures lie the same way round."""
+    return analysis.kind != "failed" and analysis.confidence >= SURE
 
 
 def find_turn(blur: NDArray[Any], sharp: NDArray[Any]) -> str:
@@ -129,7 +134,9 @@ def _turn(of_blur: Grey, of_sharp: Grey) -> str:
 
 def _words(mirrored: bool, quarters: int) -> str:
     """Return the words for a picture that is mirrored left to right, then turned clockwise by quarters of a turn."""
-    turned = ("", "turned by 90 degrees clockwise", "turned by 180 degrees", "turned by 270 degrees clockwise")[quarters]
+    turned = ("", "turned by 90 degrees clockwise", "turned by 180 degrees", "turned by 270 degrees clockwise")[
+        quarters
+    ]
     if not mirrored:
         return turned
     if quarters == 2:
