@@ -9,18 +9,19 @@ import cv2
 from numpy.typing import NDArray
 
 from capture.figures import light_ratios, measure
-from capture.focus import focus_shares
 from capture.shake import direction_db
 from capture.still import still_spots
 from sdd_bench.io.images import to_float
 from sdd_bench.registration.analyse import analyse
 from sdd_bench.registration.analysis import NUMBERS
+from sdd_bench.registration.focus import focus_shares
+from sdd_bench.registration.mix_ups import find_turn, is_sure
 
 FIGURES = (
     "gt_sharper", "blur_sharper", "sharpness_ratio", "exposure_ratio", "red_ratio", "blue_ratio", "clipped_blur",
-    "clipped_gt", "texture", "direction_db", "dead_pixels", "dust_spots", *NUMBERS, "confidence", "kind",
+    "clipped_gt", "texture", "direction_db", "dead_pixels", "dust_spots", *NUMBERS, "confidence", "kind", "turn",
 )  # fmt: skip
-"""Names of what `check_pair` measures; those of the analyser as in misalignment.csv."""
+"""Names of what `check_pair` measures; those of the analyser as in misalignment.csv; `turn` in words."""
 
 
 def check_pair(blur: NDArray[Any], gt: NDArray[Any]) -> dict[str, float | str]:
@@ -59,4 +60,5 @@ def check_pair(blur: NDArray[Any], gt: NDArray[Any]) -> dict[str, float | str]:
         "dead_pixels": still.dead_pixels if still else math.nan,
         "dust_spots": still.dust_spots if still else math.nan,
         **analysis.row(),
+        "turn": "" if is_sure(analysis) else find_turn(*images),
     }

@@ -31,6 +31,7 @@ class Taken:
         focus_distance_m: As the camera thinks; few say it.
         camera: Make and model.
         lens: Model.
+        orientation: 1 upright, 3, 6 and 8 turned, the others mirrored; 1 where it is not said.
     """
 
     time: datetime | None = None
@@ -41,6 +42,7 @@ class Taken:
     focus_distance_m: float | None = None
     camera: str = ""
     lens: str = ""
+    orientation: int = 1
 
 
 def read_taken(path: Path) -> Taken:
@@ -61,6 +63,7 @@ def read_taken(path: Path) -> Taken:
         focus_distance_m=_positive(tags, "EXIF SubjectDistance", 1e5),
         camera=model if model.lower().startswith(make.lower()) else f"{make} {model}".strip(),
         lens=_text(tags, "EXIF LensModel"),
+        orientation=int(_positive(tags, "Image Orientation", 9) or 1),
     )
 
 

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sdd_bench.io.srgb import decode_srgb
+from sdd_bench.registration.focus import FINE_PX
 
-FINE_PX, COARSE_PX = 0.7, 4.0
-"""Standard deviations of the Gaussians between which detail is fine and from which it is coarse."""
+COARSE_PX = 4.0
+"""Standard deviation of the Gaussian from which on detail is coarse; it is fine under `focus.FINE_PX`."""
 
 REDUCED = 4
 """Coarse detail is compared with what surrounds it in pictures so many times smaller."""

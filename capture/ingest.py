@@ -151,7 +151,7 @@ def judge(records: Sequence[Record], states: Mapping[str, SessionState]) -> list
     for record in sorted(records, key=lambda r: r.name):
         own, made, others = record.verdict, record.developed, found[record.name]
         if made is not None:
-            own = verdict(made.figures, states[record.session].limits, made.width)
+            own = verdict(made.figures, states[record.session].limits, made.width, record.tags)
         reasons = (*others.refusals, *own.reasons, *others.warnings)
         status = REFUSED if others.refusals else WARNING if others.warnings and own.status == ACCEPTED else own.status
         judged.append(replace(record, verdict=Verdict(status, reasons)))

@@ -20,8 +20,10 @@ from capture.verdict import Measured
 from sdd_bench.datasets.similar import hash_text
 from sdd_bench.errors import UserError
 from sdd_bench.io.files import file_sha256, write_bytes
+from sdd_bench.io.headers import orientations_apart
 from sdd_bench.io.images import encode_png, to_float, to_pixels
 from sdd_bench.io.srgb import decode_srgb, encode_srgb
+from sdd_bench.registration.mix_ups import find_turn
 from sdd_bench.registration.similarity import Similarity
 
 
@@ -121,7 +123,8 @@ def _original(session: Path, file: str) -> Original:
         return Original(file)
     taken = read_taken(path)
     time = taken.time.isoformat() if taken.time else ""
-    return Original(file, digest, size, time, *(getattr(taken, name) for name in EXIF_NUMBERS))
+    numbers = {name: getattr(taken, name) for name in EXIF_NUMBERS}
+    return Original(file, digest, size, time, **numbers, orientation=taken.orientation)
 
 
 def _develop_both(task: PairTask) -> tuple[dict[Role, NDArray[Any]], WhiteBalance | None]:
@@ -138,8 +141,18 @@ def _develop_both(task: PairTask) -> tuple[dict[Role, NDArray[Any]], WhiteBalanc
     pixels = {role: develop(task.session / file, task.how, balance) for role, file in files.items()}
     kinds = {role: f"{p.shape[1]}x{p.shape[0]}, {p.itemsize * 8} bits" for role, p in pixels.items()}
     if kinds["blur"] != kinds["gt"]:
-        raise UserError(f"blur is {kinds['blur']}, gt is {kinds['gt']}")
+        raise UserError(f"blur is {kinds['blur']}, gt is {kinds['gt']}{_turned_words(task, pixels)}")
     return pixels, balance
+
+
+def _turned_words(task: PairTask, pixels: dict[Role, NDArray[Any]]) -> str:
+    """Return what to add to two sizes where one picture is the other on its side."""
+    turn = find_turn(*(to_float(pixels[role]) for role in ROLES))
+    if not turn:
+        return ""
+    blur, gt = (read_taken(task.session / file).orientation for file in (task.blur, task.gt))
+    tags = orientations_apart(blur, gt, "gt")
+    return f": gt is {turn} against blur" + (f"; {tags}" if tags else "")
 
 
 def _format(file: str) -> str:

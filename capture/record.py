@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, PlainSerializer, PlainValidator, TypeAdapter
 
 from capture.session import Shot, only
-from capture.verdict import Verdict
+from capture.verdict import TEXTS, Verdict
+from sdd_bench.io.headers import orientations_apart
 
 HISTOGRAM_BINS = 64
 
@@ -25,10 +26,10 @@ Colours = Annotated[list[Shares], Field(min_length=3, max_length=3)]
 
 
 def _with_nan(figures: dict[str, float | str | None]) -> dict[str, float | str]:
-    """Return figures with NaN for the null of JSON, whole numbers staying whole; only `kind` is text."""
+    """Return figures with NaN for the null of JSON, whole numbers staying whole; only `TEXTS` are text."""
     for name, value in figures.items():
-        if isinstance(value, bool) or not isinstance(value, str if name == "kind" else int | float | None):
-            raise ValueError(f"{name}: expected a number, null, or text as the kind")
+        if isinstance(value, bool) or not isinstance(value, str if name in TEXTS else int | float | None):
+            raise ValueError(f"{name}: expected a number, null, or text as kind and turn")
     return {name: math.nan if value is None else value for name, value in figures.items()}
 
 
@@ -53,6 +54,7 @@ class Original:
         iso: Sensitivity.
         focal_length_mm: As it is, not converted.
         focus_distance_m: As the camera thinks.
+        orientation: Tag of the file, see `capture.exif.Taken`.
     """
 
     file: str
@@ -64,6 +66,7 @@ class Original:
     iso: Number | None = None
     focal_length_mm: Number | None = None
     focus_distance_m: Number | None = None
+    orientation: Count = 1
 
 
 @dataclass(frozen=True)
@@ -141,6 +144,11 @@ class Record:
     gt: Original
     developed: Developed | None
     verdict: Verdict
+
+    @property
+    def tags(self) -> str:
+        """That the orientation tags of its files differ, in words; empty where they do not."""
+        return orientations_apart(self.blur.orientation, self.gt.orientation, "gt")
 
     @property
     def scene_name(self) -> str:

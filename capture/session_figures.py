@@ -32,10 +32,11 @@ HEADINGS = {
     "gain": ("contrast of blur over gt blurred alike", ".3f"),
     "confidence": ("confidence", ".2f"),
     "kind": ("kind", ""),
+    "turn": ("turned or mirrored against blur", ""),
 }
 """Figure to its heading and format. The shift's length is what its limit is for."""
 
-MOTION = (*NUMBERS, "shift_px", "confidence", "kind")
+MOTION = (*NUMBERS, "shift_px", "confidence", "kind", "turn")
 
 
 def limit_words(name: str, limits: Limits, width: int) -> str:
@@ -51,6 +52,8 @@ def limit_words(name: str, limits: Limits, width: int) -> str:
     """
     if name == "kind":
         return "not nonrigid or failed"
+    if name == "turn":
+        return "no"
     low, high = allowed(limits, width).get(name, (-math.inf, math.inf))
     percent = HEADINGS[name][1].endswith("%")
     least, most = (f"{100 * end:.4g}%" if percent else f"{end:.4g}" for end in (low, high))
@@ -62,7 +65,7 @@ def limit_words(name: str, limits: Limits, width: int) -> str:
 def value_text(name: str, value: float | str) -> str:
     """Return a figure as text, `not measured` for NaN."""
     if isinstance(value, str):
-        return value
+        return value or "no"
     if math.isnan(value):
         return "not measured"
     text = format(value, HEADINGS[name][1])

@@ -10,6 +10,7 @@ from typing import Annotated
 from pydantic import PlainValidator
 
 from capture.shake import SHAKEN_DB
+from sdd_bench.registration.mix_ups import SWAPPED_TIMES
 
 
 def _at_least(least: float) -> PlainValidator:
@@ -27,13 +28,11 @@ AtLeast0 = Annotated[float, _at_least(0)]
 AtLeast1 = Annotated[float, _at_least(1)]
 
 Measured = Mapping[str, float | str]
-"""Figures of a pair by the names of `capture.checks.FIGURES`: numbers, NaN where not measured, and the kind."""
+"""Figures of a pair by the names of `capture.checks.FIGURES`: numbers, NaN where not measured, and `TEXTS`."""
+
+TEXTS = ("kind", "turn")
 
 ACCEPTED, WARNING, REFUSED = "accepted", "warning", "refused"
-
-SWAPPED = 3.0
-"""Blur is taken for gt where it is the sharper one in so many times as much of the frame: a focus stack, each of whose
-frames is sharp elsewhere, has up to 1.6 times."""
 
 
 @dataclass(frozen=True)
@@ -129,27 +128,31 @@ def with_shift(figures: Measured) -> dict[str, float | str]:
 def beyond(name: str, value: float | str, limits: Limits, width: int) -> bool:
     """Return whether a figure is beyond its limit; what is not measured is not."""
     if isinstance(value, str):
-        return name == "kind" and value in ("nonrigid", "failed")
+        return value in ("nonrigid", "failed") if name == "kind" else name == "turn" and value != ""
     least, most = allowed(limits, width).get(name, (-math.inf, math.inf))
     return not (math.isnan(value) or least <= value <= most)
 
 
-def verdict(figures: Measured, limits: Limits, width: int) -> Verdict:
+def verdict(figures: Measured, limits: Limits, width: int, tags: str = "") -> Verdict:
     """Return what is made of a pair's figures.
 
-    Refused: gt hardly sharper than blur, or swapped with it, too little texture, motion that the analyser cannot
-    follow. All else is a warning.
+    Refused: gt turned or mirrored against blur, hardly sharper than blur, or swapped with it, too little texture,
+    motion that the analyser cannot follow. All else is a warning; of turned shots, nothing is said of their motion.
 
     Args:
         figures: Of `capture.checks.check_pair`.
         limits: The session's.
         width: Of the images, in pixels.
+        tags: That the orientation tags of the two files differ, in words; empty where they do not.
     """
     exceeded = {name for name, value in with_shift(figures).items() if beyond(name, value, limits, width)}
     found = {name: value for name, value in with_shift(figures).items() if not isinstance(value, str)}
     refusals, warnings = [], []
     gt_sharper, blur_sharper = found["gt_sharper"], found["blur_sharper"]
-    if "blur_sharper" in exceeded and blur_sharper > SWAPPED * gt_sharper:
+    turned = "turn" in exceeded
+    if turned:
+        refusals.append(f"gt is {figures['turn']} against blur")
+    elif "blur_sharper" in exceeded and blur_sharper > SWAPPED_TIMES * gt_sharper:
         refusals.append(f"blur is the sharper one in {blur_sharper:.0%} of the frame: are the roles swapped?")
     else:
         if "gt_sharper" in exceeded:
@@ -158,12 +161,16 @@ def verdict(figures: Measured, limits: Limits, width: int) -> Verdict:
             warnings.append(f"blur is sharper than gt in {blur_sharper:.0%} of the frame: is gt in focus everywhere?")
     if "texture" in exceeded:
         refusals.append(f"too little texture: {found['texture']:.4f}, expected {limits.texture:g}")
-    if figures["kind"] == "failed":
+    if figures["kind"] == "failed" and not turned:
         refusals.append("the motion between the shots cannot be measured")
-    if figures["kind"] == "nonrigid":
+    if figures["kind"] == "nonrigid" and not turned:
         left = f"{found['residual_median_px']:.2f} px remain after alignment, {found['residual_p95_px']:.1f} px"
         warnings.append(f"something moved between the shots, or depths differ: {left} in one part of twenty")
-    warnings += _of_motion(found, exceeded, limits, width) + _of_light(found, exceeded, limits)
+    if tags:
+        warnings.append(tags)
+    if not turned:
+        warnings += _of_motion(found, exceeded, limits, width)
+    warnings += _of_light(found, exceeded, limits)
     if "direction_db" in exceeded:
         warnings.append(f"gt lacks detail in one direction ({found['direction_db']:.1f} dB): did the camera shake?")
     for name, words in (("dead_pixels", "dead pixels?"), ("dust_spots", "dust on the sensor?")):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from sdd_bench.datasets import catalog
 from sdd_bench.datasets.catalog import check_listing, list_dataset, open_dataset
@@ -279,6 +280,21 @@ def test_grey_defocus_map_is_no_fault_but_its_size_is(tmp_path: Path) -> None:
     assert len(check_listing(list_dataset(tmp_path)).pairs) == 1
     plant(tmp_path, "filtered/defocus_filterd_1.png", pixels=np.zeros((8, 16), np.uint8))
     with pytest.raises(UserError, match="image_1: blur is 16x16, sharp is 16x16, defocus map is 16x8"):
+        check_listing(list_dataset(tmp_path))
+
+
+def test_sizes_that_lie_on_their_side_are_named(tmp_path: Path) -> None:
+    plant(tmp_path, "blur/a.png", pixels=np.zeros((16, 24, 3), np.uint8))
+    plant(tmp_path, "gt/a.png", pixels=np.zeros((24, 16, 3), np.uint8))
+    words = "a: blur is 24x16, sharp is 16x24: one of the two is turned by 90 degrees"
+    with pytest.raises(UserError, match=f"{words}$"):
+        check_listing(list_dataset(tmp_path))
+    for role, orientation in (("blur", 1), ("gt", 6)):
+        tags = Image.Exif()
+        tags[0x0112] = orientation
+        (tmp_path / role / "a.png").unlink()
+        Image.new("RGB", (24, 16)).save(tmp_path / role / "a.jpg", exif=tags)
+    with pytest.raises(UserError, match=rf"{words} \(EXIF orientation differs: blur 1, sharp 6\)$"):
         check_listing(list_dataset(tmp_path))
 
 

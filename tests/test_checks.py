@@ -61,7 +61,12 @@ CASES: dict[str, tuple[Callable[[Light], tuple[NDArray[Any], NDArray[Any]]], str
     "swapped": (lambda x: (shot(x), shot(defocused(moved(x)), 1)), REFUSED, "are the roles swapped"),
     "no blur": (lambda x: (shot(moved(x)), shot(x, 1)), REFUSED, "gt is sharper in only 1.1%"),
     "wall": (lambda x: (shot(defocused(x * 0 + 0.3)), shot(x * 0 + 0.3, 1)), REFUSED, "too little texture"),
-    "other scene": (lambda x: (shot(defocused(x[::-1, ::-1])), shot(x, 1)), REFUSED, "cannot be measured"),
+    "other scene": (
+        lambda x: (shot(defocused(x)), shot(np.roll(x[::-1, ::-1], 256, 0), 1)), REFUSED, "cannot be measured",
+    ),
+    "upside down": (
+        lambda x: (shot(defocused(x[::-1, ::-1])), shot(x, 1)), REFUSED, "gt is turned by 180 degrees against blur",
+    ),
     "darker": (lambda x: (shot(defocused(x) * 0.5), shot(x, 1)), WARNING, "light of blur is 0.5"),
     "tinted": (
         lambda x: (shot(defocused(x) * np.float32([0.7, 1, 1])), shot(x, 1)), WARNING, "red to green of blur is 0.7",

@@ -8,7 +8,7 @@ import pytest
 import skimage.data
 from numpy.typing import NDArray
 
-from capture.focus import focus_shares
+from sdd_bench.registration.focus import focus_shares
 from sdd_bench.registration.similarity import Similarity
 
 STILL = Similarity()

@@ -92,7 +92,7 @@ def test_the_size_of_a_tiff_is_that_of_its_samples(tmp_path: Path) -> None:
     path = tmp_path / "turned.tif"
     pixels = np.zeros((20, 30, 3), np.uint8)
     tifffile.imwrite(path, pixels, photometric="rgb", extratags=[(274, "H", 1, 6, True)])
-    assert read_header(path) == ImageHeader(30, 20, 8, 3, "TIFF")
+    assert read_header(path) == ImageHeader(30, 20, 8, 3, "TIFF", orientation=6)
     assert read_pixels(path).shape == (20, 30, 3)
 
 

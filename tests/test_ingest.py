@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 from known_raw import mosaic, write_dng
 from known_session import MOVED, describe, views, write_pair
+from PIL import Image
 
 import capture.ingest
 from capture.develop import Development, develop
@@ -205,6 +206,27 @@ def test_refused_pairs_are_set_aside_and_come_back_when_the_limits_let_them(harb
     write_png(card / "pier-far.png", far)
     assert call(card, "--out", out, "--jobs", 1).exit_code == 0
     assert {f for f in tree(out) if f.endswith(".png")} == {f"{role}/harbour_pier.png" for role in ("blur", "gt")}
+
+
+def test_turned_shots_are_named_with_their_orientation_tags(harbour: Path, tmp_path: Path) -> None:
+    card, out = copy(harbour, tmp_path / "harbour"), tmp_path / "raw"
+    write_png(card / "crane-near.png", np.rot90(read_pixels(card / "crane-near.png")))
+    write_png(card / "pier-near.png", read_pixels(card / "pier-near.png")[:, ::-1])
+    for role, orientation in (("far", 1), ("near", 3)):
+        tags = Image.Exif()
+        tags[0x0112] = orientation
+        picture = Image.fromarray(read_pixels(card / f"boat-{role}.png"))
+        picture.save(card / f"boat-{role}.jpg", quality=95, exif=tags)
+    described = (card / "session.csv").read_text(encoding="utf-8")
+    (card / "session.csv").write_text(re.sub(r"boat-(far|near)\.png", r"boat-\1.jpg", described), encoding="utf-8")
+    assert call(card, "--out", out, "--jobs", 1).exit_code == 1
+    reasons = {row["name"]: row["reasons"] for row in rows(out / "refused.csv")}
+    sizes = "blur is 320x220, 8 bits, gt is 220x320, 8 bits"
+    assert reasons == {
+        "harbour_boat": "gt is turned by 180 degrees against blur; EXIF orientation differs: blur 1, gt 3",
+        "harbour_crane": f"{sizes}: gt is turned by 270 degrees clockwise against blur",
+        "harbour_pier": "gt is mirrored left to right against blur",
+    }
 
 
 def test_copies_are_found(harbour: Path, tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ GOOD: dict[str, float | str] = {
     "exposure_ratio": 1.02, "red_ratio": 0.99, "blue_ratio": 1.01, "clipped_blur": 0.0123,
     "clipped_gt": 0.0, "texture": 0.08, "direction_db": 4.0, "zoom": 1.0081, "shift_x_px": 3.0, "shift_y_px": -4.0,
     "rotation_deg": 0.05, "corner_px": 20.0, "residual_median_px": 0.1, "residual_p95_px": 0.4, "blur_radius_px": 5.5,
-    "gain": 0.98, "confidence": 0.93, "kind": "mixed",
+    "gain": 0.98, "confidence": 0.93, "kind": "mixed", "turn": "",
 }  # fmt: skip
 NOWHERE = Path("no-such-folder")
 

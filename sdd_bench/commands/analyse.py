@@ -55,6 +55,7 @@ def command(
     """Measure zoom, shift, rotation, residual and blur of every pair, to hundredths of a pixel.
 
     The transform maps sharp to blur about the frame's centre. A pair that cannot be aligned is listed as failed.
+    A warning names pairs whose roles are swapped, or whose pictures are turned or mirrored against each other.
     --fast is for a first look at many or large frames; docs/analyser.md has its errors beside the full analysis's.
 
     \b
@@ -85,6 +86,10 @@ def command(
         click.echo(f"... and {len(rows) - SHOWN} more")
     kinds = ", ".join(f"{count} {kind}" for kind, count in summarise(rows)["kinds"].items())
     click.echo(f"{len(rows)} pairs: {kinds}")
+    for row in rows:
+        if row["note"]:
+            name = f"{row['split']}/{row['name']}".lstrip("/")
+            click.echo(f"warning: {name}: {row['note']}")
     click.echo(f"written: {out} and {out.with_suffix('.json').name}")
     if html is not None:
         from sdd_bench.report.misalignment import ReportedPair, write_report

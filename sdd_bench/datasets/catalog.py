@@ -11,7 +11,7 @@ from sdd_bench.datasets.known import LAYOUTS, missing_data_message
 from sdd_bench.datasets.layouts import Listing, describe_folder, list_two_folders
 from sdd_bench.datasets.manifest import Dataset, Pair, read_prepared
 from sdd_bench.errors import UserError, fault_report
-from sdd_bench.io.headers import ImageHeader, headers_or_faults
+from sdd_bench.io.headers import ImageHeader, headers_or_faults, orientations_apart
 from sdd_bench.io.text import read_rows, short, shown
 from sdd_bench.jobs.run_folder import WORK_FOLDER
 
@@ -178,5 +178,15 @@ def _pair_faults(pair: Pair, headers: Mapping[Path, ImageHeader | str], grey: st
             faults.append(f"{path}: a grey image, expected RGB (convert it, or allow it with --grey expand)")
     if len(set(sizes.values())) > 1:
         where = f"{pair.split}/{pair.name}" if pair.split else pair.name
-        faults.append(f"{where}: " + ", ".join(f"{role} is {size}" for role, size in sizes.items()))
+        turned = _turned_words(headers[pair.blur], headers[pair.sharp])
+        faults.append(f"{where}: " + ", ".join(f"{role} is {size}" for role, size in sizes.items()) + turned)
     return faults
+
+
+def _turned_words(blur: ImageHeader | str, sharp: ImageHeader | str) -> str:
+    """Return what to add to two sizes where one is the other on its side."""
+    if isinstance(blur, str) or isinstance(sharp, str) or (blur.width, blur.height) != (sharp.height, sharp.width):
+        return ""
+    tags = orientations_apart(blur.orientation, sharp.orientation)
+    same = blur.width == blur.height
+    return "" if same else ": one of the two is turned by 90 degrees" + (f" ({tags})" if tags else "")

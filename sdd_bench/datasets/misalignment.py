@@ -12,20 +12,23 @@ from typing import Any
 import cv2
 import numpy as np
 import scipy
+from numpy.typing import NDArray
 
 from sdd_bench.datasets.manifest import Pair
 from sdd_bench.errors import UserError
 from sdd_bench.io.files import write_text
+from sdd_bench.io.headers import orientations_apart, read_header
 from sdd_bench.io.images import read_image
 from sdd_bench.io.serialise import csv_text, json_text
 from sdd_bench.jobs.items import Item, fingerprint, map_items
 from sdd_bench.jobs.run_folder import journal_of
 from sdd_bench.jobs.workers import Workers
 from sdd_bench.registration.analyse import analyse
-from sdd_bench.registration.analysis import KINDS, NUMBERS
+from sdd_bench.registration.analysis import KINDS, NUMBERS, Analysis
+from sdd_bench.registration.mix_ups import find_mix_up, find_turn
 from sdd_bench.version import __version__
 
-COLUMNS = ("name", *NUMBERS, "confidence", "model", "kind", "split")
+COLUMNS = ("name", *NUMBERS, "confidence", "model", "kind", "split", "note")
 DIGITS = {"zoom": 7, "zoom_se": 8, "rotation_deg": 5, "rotation_se_deg": 6, "confidence": 3}
 """Decimals of a column; four where none are given."""
 
@@ -45,7 +48,7 @@ def analyse_pairs(
     Raises:
         UserError: Images that cannot be read, or of two sizes in a pair; all named.
     """
-    how = [grey, *(["fast"] if fast else [])]
+    how = [grey, *COLUMNS, *(["fast"] if fast else [])]
     items = [Item(f"{p.split}/{p.name}".lstrip("/"), (p, grey, fast), fingerprint(how, p.blur, p.sharp)) for p in pairs]
     with journal_of(out, out.with_suffix(".json")) as journal:
         results = map_items(_analyse_files, items, jobs=jobs, label="analyse", where="analyse", journal=journal)
@@ -77,12 +80,22 @@ def summarise(rows: Sequence[Mapping[str, Any]], *, fast: bool = False) -> dict[
 
 def _analyse_files(task: tuple[Pair, str, bool]) -> dict[str, float | str | None]:
     pair, grey, fast = task
+    blur, sharp = read_image(pair.blur, grey=grey), read_image(pair.sharp, grey=grey)
     try:
-        analysis = analyse(read_image(pair.blur, grey=grey), read_image(pair.sharp, grey=grey), fast=fast)
+        analysis = analyse(blur, sharp, fast=fast)
     except ValueError as error:
-        raise UserError(f"{pair.name}: {error}") from None
-    row = {"name": pair.name, **analysis.row(), "split": pair.split}
+        turn = find_turn(blur, sharp) if blur.shape != sharp.shape else ""
+        words = f": sharp is {turn} against blur" if turn else ""
+        raise UserError(f"{pair.name}: {error}{words}") from None
+    row = {"name": pair.name, **analysis.row(), "split": pair.split, "note": _note(pair, blur, sharp, analysis)}
     return {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in row.items()}  # JSON has no NaN
+
+
+def _note(pair: Pair, blur: NDArray[np.float32], sharp: NDArray[np.float32], analysis: Analysis) -> str:
+    """Return what is mixed up in a pair, or that its files' orientation tags differ; empty where all is well."""
+    mix_up = find_mix_up(blur, sharp, analysis)
+    tags = orientations_apart(read_header(pair.blur).orientation, read_header(pair.sharp).orientation)
+    return "; ".join(words for words in (mix_up.sentence() if mix_up else "", tags) if words)
 
 
 def _cell(column: str, value: Any) -> str:

@@ -27,24 +27,45 @@ FREE_BYTES = 200_000_000
 MAX_EXPANSION = 40
 """Samples may take `FREE_BYTES` in memory, or `MAX_EXPANSION` times their file's bytes: 0.6 bits a pixel."""
 
+ORIENTATION = 0x0112
+"""Tag of EXIF and TIFF that says how the stored picture lies: 1 upright, 3, 6 and 8 turned, the others mirrored."""
+
 CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}
 """Colour type of a PNG file to its channels; 3, a palette, has those of its colours."""
 
 
 @dataclass(frozen=True)
 class ImageHeader:
-    """What an image file says of itself before it is decoded, EXIF orientation applied."""
+    """What an image file says of itself before it is decoded, the EXIF orientation of a JPEG applied.
+
+    `orientation` is the tag's value, 1 where a file says nothing or nonsense.
+    """
 
     width: int
     height: int
     bits: int
     channels: int
     format: str
+    orientation: int = 1
 
     @property
     def sample_bytes(self) -> int:
         """Bytes that the decoded samples take."""
         return self.width * self.height * max(self.channels, 1) * max(self.bits, 8) // 8
+
+
+def orientations_apart(blur: int, sharp: int, called: str = "sharp") -> str:
+    """Return in words that the orientation tags of a pair differ; empty where they do not.
+
+    Args:
+        blur: Of the blurry image.
+        sharp: Of the sharp one.
+        called: What the sharp one is called.
+
+    >>> orientations_apart(1, 6)
+    'EXIF orientation differs: blur 1, sharp 6'
+    """
+    return "" if blur == sharp else f"EXIF orientation differs: blur {blur}, {called} {sharp}"
 
 
 def headers_or_faults(paths: Iterable[Path]) -> dict[Path, ImageHeader | str]:
@@ -125,18 +146,24 @@ def _parse(path: Path, file: BinaryIO) -> ImageHeader:
 
 
 def _png_header(image: PngImageFile, depth: int, colour: int) -> ImageHeader:
+    tagged = _orientation(image.getexif().get(ORIENTATION)) if "exif" in image.info else 1
     if colour == 3:  # palette
-        return ImageHeader(*image.size, 8, 4 if "transparency" in image.info else 3, "PNG")
-    return ImageHeader(*image.size, max(depth, 8), CHANNELS.get(colour, 0), "PNG")
+        return ImageHeader(*image.size, 8, 4 if "transparency" in image.info else 3, "PNG", tagged)
+    return ImageHeader(*image.size, max(depth, 8), CHANNELS.get(colour, 0), "PNG", tagged)
 
 
 def _jpeg_header(path: Path, image: JpegImageFile) -> ImageHeader:
     bands = len(image.getbands())
     if bands == 4:
         raise UserError(f"{path}: a CMYK JPEG, expected RGB")
-    turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
-    width, height = reversed(image.size) if turned else image.size
-    return ImageHeader(width, height, 8, bands, "JPEG")
+    orientation = _orientation(image.getexif().get(ORIENTATION))
+    width, height = reversed(image.size) if orientation in (5, 6, 7, 8) else image.size
+    return ImageHeader(width, height, 8, bands, "JPEG", orientation)
+
+
+def _orientation(value: object) -> int:
+    """Return the value of an orientation tag, 1 where it is missing or none of its eight."""
+    return int(value) if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
 def _tiff_header(path: Path, file: BinaryIO) -> ImageHeader:
@@ -147,4 +174,5 @@ def _tiff_header(path: Path, file: BinaryIO) -> ImageHeader:
             raise UserError(f"{path}: a TIFF of {len(tiff.pages)} pages, expected one image")
         page = tiff.pages.first
         width, height = int(page.imagewidth), int(page.imagelength)
-        return ImageHeader(width, height, int(page.bitspersample), int(page.samplesperpixel), "TIFF")
+        orientation = _orientation(page.tags.valueof(ORIENTATION))
+        return ImageHeader(width, height, int(page.bitspersample), int(page.samplesperpixel), "TIFF", orientation)

@@ -1,6 +1,6 @@
-"""Which of two shots of a scene is in focus where: shares of the textured frame in which one is clearly sharper.
+"""Which of two images of a scene is in focus where: shares of the textured frame in which one is clearly sharper.
 
-Measured on 150 synthesised pairs of 512x270 with known blur, some in a small part of the frame only: gt is found to
+Measured on 150 synthesised pairs of 512x270 with known blur, some in a small part of the frame only: sharp is found to
 be sharper in 6 to 100 % of the frame, which goes with the part that is blurred by over 1 px (correlation 0.94), blur in
 at most 2 %. 13 photographs, each against itself with other noise: 0 both ways. Two frames of a focus stack: 11 to 58 %
 for blur.
@@ -14,48 +14,50 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from capture.figures import FINE_PX
 from sdd_bench.registration.grey import averaged
 from sdd_bench.registration.similarity import Similarity
 from sdd_bench.registration.warp import inside
+
+FINE_PX = 0.7
+"""Standard deviation of the Gaussian under which detail is fine."""
 
 BLOCK_PX = 16
 SMOOTH_BLOCKS = 1.5
 """Detail is summed over blocks and then over their neighbourhood, a Gaussian of that many blocks."""
 
 CLEARLY = 1.5
-"""Ratio of the detail's energy from which on one shot is sharper than the other."""
+"""Ratio of the detail's energy from which on one image is sharper than the other."""
 
 TEXTURED = 3.0
-"""Blocks count whose detail has that many times the energy of the noisier shot's 5th percentile, noise mostly."""
+"""Blocks count whose detail has that many times the energy of the noisier image's 5th percentile, noise mostly."""
 
 
 def focus_shares(
-    blur: NDArray[Any], gt: NDArray[Any], similarity: Similarity, gain: float = 1.0
+    blur: NDArray[Any], sharp: NDArray[Any], similarity: Similarity, gain: float = 1.0
 ) -> tuple[float, float]:
-    """Return the shares of the textured frame where gt is clearly sharper than blur, and where blur is.
+    """Return the shares of the textured frame where sharp is clearly sharper than blur, and where blur is.
 
-    Both are 0 where nothing is textured. Detail is compared as energy of fine gradients in blocks; the blocks of gt are
-    moved, not its pixels, so that no interpolation softens it.
+    Both are 0 where nothing is textured. Detail is compared as energy of fine gradients in blocks; the blocks of sharp
+    are moved, not its pixels, so that no interpolation softens it.
 
     Args:
         blur: (H, W) grey sRGB values in [0, 1].
-        gt: The same shape.
-        similarity: Maps gt to blur.
-        gain: Contrast of blur over that of gt, where the light was not the same.
+        sharp: The same shape.
+        similarity: Maps sharp to blur.
+        gain: Contrast of blur over that of sharp, where the light was not the same.
     """
     height, width = blur.shape
-    details = _detail(blur / np.float32(gain)), _detail(gt)
+    details = _detail(blur / np.float32(gain)), _detail(sharp)
     moved, inside = _moved(details[1], similarity, width, height)
     floor = TEXTURED * max(float(np.percentile(detail, 5)) for detail in details) + 1e-7
-    of_blur, of_gt = (cv2.GaussianBlur(d, (0, 0), SMOOTH_BLOCKS) for d in (details[0], moved))
-    counted = inside & (np.maximum(of_blur, of_gt) > floor)
+    of_blur, of_sharp = (cv2.GaussianBlur(d, (0, 0), SMOOTH_BLOCKS) for d in (details[0], moved))
+    counted = inside & (np.maximum(of_blur, of_sharp) > floor)
     total = int(counted.sum())
     if total == 0:
         return 0.0, 0.0
     return (
-        float((counted & (of_gt > CLEARLY * of_blur)).sum() / total),
-        float((counted & (of_blur > CLEARLY * of_gt)).sum() / total),
+        float((counted & (of_sharp > CLEARLY * of_blur)).sum() / total),
+        float((counted & (of_blur > CLEARLY * of_sharp)).sum() / total),
     )
 
 
@@ -71,7 +73,7 @@ def _detail(grey: NDArray[Any]) -> NDArray[np.float32]:
 def _moved(
     detail: NDArray[np.float32], similarity: Similarity, width: int, height: int
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Return gt's blocks drawn in blur's frame, and where they come from within it."""
+    """Return the sharp image's blocks drawn in blur's frame, and where they come from within it."""
     rows, columns = detail.shape
     grid = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), axis=-1) * BLOCK_PX + (BLOCK_PX - 1) / 2
     source = (similarity.inverse().apply(grid, width, height) - (BLOCK_PX - 1) / 2) / BLOCK_PX
