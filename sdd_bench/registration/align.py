@@ -20,7 +20,7 @@ from sdd_bench.registration.alignment import Alignment, name_kind
 from sdd_bench.registration.blur_match import LEVELS_PX, blurred, choose_radii, matched, residual_energy
 from sdd_bench.registration.flow_match import INLIER_PX, FlowMatch, agreeing, match_flow
 from sdd_bench.registration.grey import Grey, averaged, check_sizes, grey
-from sdd_bench.registration.refine import MAX_STEPS, Drawing, Refined, draw, refine, shown
+from sdd_bench.registration.refine import Drawing, Refined, draw, refine, shown
 from sdd_bench.registration.similarity import Similarity
 
 MIN_SIDE = 96
@@ -28,10 +28,7 @@ WORK_PIXELS = 2_400_000
 """Larger frames are reduced by whole numbers: at 4096x2160 half the size is within 0.02 px and four times as fast."""
 
 FAST_PIXELS = 600_000
-FAST_STEPS = 2
-"""A fast analysis: smaller frames, one pass of flow and fewer steps of Gauss-Newton. With one step the error at
-4096x2160 was three times as large, with 300,000 pixels five times; with linear light alone tried, at 1024x768,
-twenty times."""
+"""Of a fast analysis. With 300,000 pixels the error at 4096x2160 was five times as large."""
 
 COARSE_PIXELS = 300_000
 COARSE_RADII_PX = (0.0, 2.0, 4.0, 6.0, 8.0, 11.0)
@@ -49,6 +46,28 @@ MIN_CORRELATION = 0.3
 
 MAX_OUTLIERS = 0.1
 """`nonrigid`: a larger share of blocks than this is more than a pixel off the similarity."""
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much work a fit is.
+
+    Attributes:
+        passes: Of optical flow between blur-matched images, at most.
+        steps: Of Gauss-Newton, at most; with one the error of a fast analysis was three times as large.
+        light_reduced: Whether it is decided on reduced images if light or values were blurred.
+    """
+
+    passes: int
+    steps: int
+    light_reduced: bool
+
+
+ANCHORED_1 = Effort(2, 4, light_reduced=False)
+"""Of `anchored/1`: never changed, so that its truths stay the same to the bit."""
+
+FULL = Effort(2, 3, light_reduced=True)
+FAST = Effort(1, 2, light_reduced=True)
 
 
 @dataclass(frozen=True)
@@ -81,7 +100,7 @@ def align(blur: NDArray[np.floating], sharp: NDArray[np.floating]) -> tuple[Alig
     check_sizes("the analyser", MIN_SIDE, blur=blur, sharp=sharp)
     height, width = blur.shape[:2]
     scale = work_scale(width, height)
-    found = fit_pair(*(averaged(image.astype(np.float32, copy=False), scale) for image in (blur, sharp)))
+    found = fit_pair(*(averaged(image.astype(np.float32, copy=False), scale) for image in (blur, sharp)), ANCHORED_1)
     if found is None:
         return Alignment(Similarity(), *(math.nan,) * 5, 0.0, "failed"), None
     similarity = enlarged(found.similarity, scale, width, height)
@@ -135,25 +154,23 @@ class PairFit:
     refined: Refined
 
 
-def fit_pair(
-    blur_rgb: NDArray[np.floating], sharp_rgb: NDArray[np.floating], *, fast: bool = False
-) -> PairFit | None:
+def fit_pair(blur_rgb: NDArray[np.floating], sharp_rgb: NDArray[np.floating], effort: Effort) -> PairFit | None:
     """Return the similarity of reduced images; None where they cannot be aligned.
 
     Args:
         blur_rgb: (h, w, 3) float RGB in [0, 1], of about `WORK_PIXELS` at most.
         sharp_rgb: The same shape.
-        fast: One pass of flow and fewer steps of Gauss-Newton.
+        effort: How much work it may be.
     """
     blur, sharp = grey(blur_rgb), grey(sharp_rgb)
     start = _coarse(blur, sharp)
     if start is None:
         return None
-    linear, levels = _blurred_by(blur_rgb, sharp_rgb, start)
+    linear, levels = _blurred_by(blur_rgb, sharp_rgb, start, reduced=effort.light_reduced)
     blur, sharp = grey(blur_rgb, linear=linear), grey(sharp_rgb, linear=linear)
     drawing = Drawing(sharp)
     match, similarity = None, start
-    for _ in range(1 if fast else 2):
+    for _ in range(effort.passes):
         valid = shown(similarity, *blur.shape[::-1])
         model = matched(drawing.seen_by(similarity), levels, linear=linear)
         match = match_flow(model, blur, valid, step=6, border=BORDER_PX, threshold_px=0.5)
@@ -168,8 +185,7 @@ def fit_pair(
     mask = agreeing(match, valid, BORDER_PX)
     if mask.mean() < 0.02:
         return None
-    steps = FAST_STEPS if fast else MAX_STEPS
-    refined = refine(drawing, blur, similarity, levels, mask, linear=linear, steps=steps)
+    refined = refine(drawing, blur, similarity, levels, mask, linear=linear, steps=effort.steps)
     moved = refined.similarity.after(similarity.inverse()).corner_px(*blur.shape[::-1])
     if refined.correlation < MIN_CORRELATION:
         return None
@@ -184,19 +200,37 @@ def fit_pair(
 
 
 def _blurred_by(
-    blur_rgb: NDArray[np.floating], sharp_rgb: NDArray[np.floating], start: Similarity
+    blur_rgb: NDArray[np.floating], sharp_rgb: NDArray[np.floating], start: Similarity, *, reduced: bool
 ) -> tuple[bool, NDArray[np.uint8]]:
     """Return whether light was blurred rather than values, as many synthetic sets are, and the levels of that."""
-    least, answer = math.inf, None
-    for linear in (True, False):
-        blur, sharp = grey(blur_rgb, linear=linear), grey(sharp_rgb, linear=linear)
-        drawn, valid = draw(sharp, start)
-        levels = choose_radii(drawn, blur, valid, 2 if blur.size > COARSE_PIXELS else 1, linear=linear)
-        left = residual_energy(matched(drawn, levels, linear=linear), blur, valid)
-        if left < least:
-            least, answer = left, (linear, levels)
-    assert answer is not None
-    return answer
+    height, width = blur_rgb.shape[:2]
+    factor = 2 if reduced and width * height > COARSE_PIXELS else 1
+    if factor == 1:
+        left = {linear: _levels(blur_rgb, sharp_rgb, start, linear=linear) for linear in (True, False)}
+        linear = min(left, key=lambda linear: left[linear][1])
+        return linear, left[linear][0]
+    # A frame's centre moves by less than a pixel where an odd row is left out: radii do not mind.
+    small = [averaged(image, factor) for image in (blur_rgb, sharp_rgb)]
+    near = Similarity(start.zoom, start.rotation_deg, start.shift_x_px / factor, start.shift_y_px / factor)
+    linear = min((True, False), key=lambda linear: _levels(small[0], small[1], near, linear=linear)[1])
+    return linear, _levels(blur_rgb, sharp_rgb, start, linear=linear, energy=False)[0]
+
+
+def _levels(
+    blur_rgb: NDArray[np.floating],
+    sharp_rgb: NDArray[np.floating],
+    start: Similarity,
+    *,
+    linear: bool,
+    energy: bool = True,
+) -> tuple[NDArray[np.uint8], float]:
+    """Return the blur levels of one of the two, and what these leave unexplained, NaN where it is not asked for."""
+    blur, sharp = grey(blur_rgb, linear=linear), grey(sharp_rgb, linear=linear)
+    drawn, valid = draw(sharp, start)
+    levels = choose_radii(drawn, blur, valid, 2 if blur.size > COARSE_PIXELS else 1, linear=linear)
+    if not energy:
+        return levels, math.nan
+    return levels, residual_energy(matched(drawn, levels, linear=linear), blur, valid)
 
 
 def _coarse(blur: Grey, sharp: Grey) -> Similarity | None:

@@ -12,7 +12,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from sdd_bench.registration.align import MIN_SIDE, PairFit, enlarged, fit_pair, work_scale
+from sdd_bench.registration.align import FAST, FULL, MIN_SIDE, PairFit, enlarged, fit_pair, work_scale
 from sdd_bench.registration.analysis import FAILED, Analysis, kind_of
 from sdd_bench.registration.confidence import WITHIN_PX, confidence_of
 from sdd_bench.registration.grey import averaged, check_sizes
@@ -46,7 +46,7 @@ def analyse_and_map(
     height, width = blur.shape[:2]
     scale = work_scale(width, height, fast=fast)
     small_blur, small_sharp = (averaged(image.astype(np.float32, copy=False), scale) for image in (blur, sharp))
-    fit = fit_pair(small_blur, small_sharp, fast=fast)
+    fit = fit_pair(small_blur, small_sharp, FAST if fast else FULL)
     if fit is None:
         return FAILED, np.zeros((0, 0), np.float32)
     settled = settle(fit)

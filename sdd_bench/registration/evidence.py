@@ -42,6 +42,9 @@ MARGIN_NATS = 3.0, 10.0
 """A model is not worse than the best if its held-out log likelihood is lower by no more than so many standard errors of the
 difference over tiles, which is taken as at least the one and at most the other."""
 
+RELEVANT_PX = 0.03
+"""Nor is one whose displacements differ from the best's by less than this, rms over the blocks."""
+
 DIRECTIONS = 4
 """Directions of a parallax that are tried to guess on which side of the plane in focus each block lies."""
 
@@ -101,11 +104,12 @@ def choose_motion(blocks: BlockShifts, drawn_at: Similarity) -> tuple[Fit, Float
         fit = _fit(model, design, target, noise, [sides])
         whole = Fit(model, fit.values, fit.covariance, fit.sides, fit.share, start + fit.predicted)
         candidates.append((whole, np.bincount(tile, loss)))
-    best = min((losses for _, losses in candidates), key=lambda losses: float(losses.sum()))
+    best, best_losses = min(candidates, key=lambda candidate: float(candidate[1].sum()))
     for fit, losses in candidates:
-        behind = losses - best
+        behind = losses - best_losses
         error = float(np.sqrt((behind * behind).sum()))
-        if behind.sum() <= np.clip(MARGIN_SE * error, *MARGIN_NATS):
+        apart = float(np.sqrt(((fit.predicted - best.predicted) ** 2).sum(axis=1).mean()))
+        if behind.sum() <= np.clip(MARGIN_SE * error, *MARGIN_NATS) or apart < RELEVANT_PX:
             values = (fit.model, fit.values, fit.covariance, fit.sides, fit.share, fit.predicted)
             return Fit(*values, behind=float(behind.sum())), scatter
     raise AssertionError("the best model is not worse than itself")
@@ -132,7 +136,7 @@ def _scatter(blocks: BlockShifts, guesses: list[Floats]) -> tuple[Floats, Floats
     found, sides = USUAL.copy(), guesses
     for _ in range(3):
         fit = _fit(RICHEST, design, blocks.shift_px, _noise(blocks, found), sides)
-        off, sides = blocks.shift_px - fit.predicted, [*guesses, fit.sides]
+        off, sides = blocks.shift_px - fit.predicted, [fit.sides]
 
         def loss(guess: Floats, off: Floats = off) -> float:
             prior = ((guess - USUAL) ** 2).sum() / (2 * SPREAD_OF_USUAL**2)

@@ -27,6 +27,9 @@ DARKEST, BRIGHTEST = 0.04, 0.95
 
 _LIGHT = decode_srgb(np.linspace(0, 1, 4096, dtype=np.float32))
 
+MIN_GAIN = 0.1
+"""A difference is believed if it lowers the residual by this share: the gains first, then tone and vignetting."""
+
 SOFT = 0.01
 """Residuals from here on count less than their square: what moved, and where the blur does not match."""
 
@@ -82,8 +85,20 @@ def compare_light(
         lit = np.clip(there * values[:3] * (1 - (values[4] - 1) * r2), 1e-6, None)
         return np.asarray((encode_srgb(lit) ** values[3] - wanted).ravel())
 
-    found = least_squares(off, np.ones(5), loss="soft_l1", f_scale=SOFT, diff_step=1e-3).x
-    return Light(*(float(value) for value in found[:4]), float(found[4] - 1))
+    believed, left = np.ones(5), float(np.abs(off(np.ones(5))).mean())
+    for unknowns in (slice(0, 3), slice(0, 5)):
+
+        def partly(some: NDArray[np.float64], unknowns: slice = unknowns) -> NDArray[np.float64]:
+            values = np.ones(5)
+            values[unknowns] = some
+            return off(values)
+
+        found = np.ones(5)
+        found[unknowns] = least_squares(partly, found[unknowns], loss="soft_l1", f_scale=SOFT, diff_step=1e-3).x
+        if float(np.abs(off(found)).mean()) < (1 - MIN_GAIN) * left:
+            believed, left = found, float(np.abs(off(found)).mean())
+    gain_r, gain_g, gain_b, tone, darker = (float(value) for value in believed)
+    return Light(gain_r, gain_g, gain_b, tone, darker - 1)
 
 
 def _light(image: NDArray[np.floating]) -> NDArray[np.float32]:

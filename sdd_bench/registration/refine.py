@@ -14,7 +14,6 @@ from sdd_bench.registration.robust import spread, tukey_weight
 from sdd_bench.registration.similarity import Similarity
 from sdd_bench.registration.warp import inside
 
-MAX_STEPS = 4
 STOP_PX = 5e-4
 MAX_ZOOM_STEP = 0.1
 MAX_SHARE = 0.7
@@ -92,7 +91,7 @@ def refine(
     mask: NDArray[np.bool_],
     *,
     linear: bool,
-    steps: int = MAX_STEPS,
+    steps: int,
 ) -> Refined:
     """Return the similarity that leaves the least robust residual, and what was seen there.
 
