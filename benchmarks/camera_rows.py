@@ -53,11 +53,19 @@ Row = dict[str, float | str | bool]
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """One pair to measure: of which photograph, under which condition, and the seed of all that is random."""
+    """One pair to measure.
+
+    Attributes:
+        photo: File of the photograph.
+        condition: What the pair goes through.
+        seed: Of all that is random.
+        anchors: Whether the pair is anchored and predictions are scored, which takes half the time.
+    """
 
     photo: Path
     condition: Condition
     seed: int
+    anchors: bool = True
 
 
 @lru_cache(maxsize=1)
@@ -82,12 +90,11 @@ def measure(task: Task) -> Row:
     row |= analysis.row()
     row |= compare_motion(analysis, pair)
     row |= compare_light(analysis, pair)
-    found, anchoring_s = compare_anchor(pair, task.seed)
-    row |= found
+    if task.anchors:
+        row |= compare_anchor(pair, task.seed)
     return row | {
         "draw_s": drawn - started,
         "analyse_s": analysed - drawn,
-        "anchor_s": anchoring_s,
         "all_s": time.process_time() - started,
     }
 
@@ -154,13 +161,13 @@ def compare_light(analysis: Analysis, pair: CameraPair) -> Row:
     return row | {"tone_error": light.tone - drawn.tone, "vignetting_error": light.vignetting - drawn.vignetting}
 
 
-def compare_anchor(pair: CameraPair, seed: int) -> tuple[Row, float]:
+def compare_anchor(pair: CameraPair, seed: int) -> Row:
     """Return what `anchored/1` makes of predictions of known quality, and the CPU seconds of anchoring."""
     started = time.process_time()
     try:
         anchor = find_anchor(pair.blur, pair.sharp)
     except ValueError as error:
-        return {"anchored": False, "not_anchored": str(error)}, time.process_time() - started
+        return {"anchored": False, "not_anchored": str(error), "anchor_s": time.process_time() - started}
     truth = to_float(to_pixels(anchor.draw(pair.sharp), bits=16))  # as an anchor's file holds it
     seconds = time.process_time() - started
     height, width = pair.visible.shape
@@ -174,6 +181,7 @@ def compare_anchor(pair: CameraPair, seed: int) -> tuple[Row, float]:
     row: Row = {
         "anchored": True,
         "not_anchored": "",
+        "anchor_s": seconds,
         "anchor_confidence": anchor.analysis.confidence,
         "coverage": anchor.coverage,
         "anchor_px": math.sqrt(float((weight * off_px**2).sum() / weight.sum())),
@@ -183,7 +191,7 @@ def compare_anchor(pair: CameraPair, seed: int) -> tuple[Row, float]:
     for name, prediction in known_predictions(pair, anchor.mask, seed).items():
         exact_db = psnr_db(prediction, pair.truth, anchor.mask)
         row |= {f"{name}_exact_db": exact_db, f"{name}_bias_db": psnr_db(prediction, truth, anchor.mask) - exact_db}
-    return row, seconds
+    return row
 
 
 def known_predictions(pair: CameraPair, mask: NDArray[np.bool_], seed: int) -> dict[str, FloatArray]:

@@ -112,8 +112,9 @@ def show_calibration(report: Report, rows: Sequence[Row]) -> None:
     report.table(("truth within 2 standard errors", *header), table)
     inside = within(groups["cameras"])
     wanted = f"{100 * FEW_PARAMETERS:.0f} to {100 * MANY_PARAMETERS:.0f} %"
-    met = bool(inside) and FEW_PARAMETERS <= mean(inside) <= MANY_PARAMETERS
-    report.wanted.append(("cameras: truth within two standard errors", wanted, percent(inside), verdict(met)))
+    if inside:
+        met = FEW_PARAMETERS <= mean(inside) <= MANY_PARAMETERS
+        report.wanted.append(("cameras: truth within two standard errors", wanted, percent(inside), verdict(met)))
 
     table = []
     for low, high in itertools.pairwise(BINS):
@@ -126,8 +127,9 @@ def show_calibration(report: Report, rows: Sequence[Row]) -> None:
     report.table(("confidence", *header), table)
     sure = corners_within([row for row in groups["cameras"] if float(row["confidence"]) >= BINS[3]])
     words = f"cameras: corners within {WITHIN_PX} px where confidence is at least {BINS[3]:g}"
-    met = bool(sure) and mean(sure) >= WANTED_WITHIN
-    report.wanted.append((words, f">= {100 * WANTED_WITHIN:.0f} %", percent(sure), verdict(met)))
+    if sure:
+        met = mean(sure) >= WANTED_WITHIN
+        report.wanted.append((words, f">= {100 * WANTED_WITHIN:.0f} %", percent(sure), verdict(met)))
     zooms = [
         abs(v) for row in rows if str(row["condition"]).startswith("aperture") for v in numbers([row], "zoom_error")
     ]
@@ -139,7 +141,8 @@ def show_calibration(report: Report, rows: Sequence[Row]) -> None:
 def show_time(report: Report, rows: Sequence[Row], seconds: float, jobs: int) -> None:
     """Print what the run took."""
     parts = {"drawing": "draw_s", "analysing": "analyse_s", "anchoring": "anchor_s", "all": "all_s"}
-    cells = ", ".join(f"{name} {median(numbers(rows, column)):.1f}" for name, column in parts.items())
+    medians = {name: median(numbers(rows, column)) for name, column in parts.items()}
+    cells = ", ".join(f"{name} {value:.1f}" for name, value in medians.items() if not math.isnan(value))
     total = sum(numbers(rows, "all_s"))
     report.line(f"{len(rows)} pairs, {total:.0f} s of CPU time, {seconds:.0f} s with {jobs} processes.")
     report.line(f"CPU seconds a pair, median: {cells}.")

@@ -1,6 +1,7 @@
 """What the analyser finds, and what `anchored/1` makes of it, on pairs that misbehave as real ones do.
 
-    python benchmarks/cameras.py [--out docs/cameras.md] [--jobs 2] [--quick] [--only WORD] [--rows FILE]
+    python benchmarks/cameras.py [--out docs/cameras.md] [--jobs 2] [--quick] [--rows FILE]
+        [--only WORD] [--analyser-only]
 
 Pairs of photographs of the folder that SDD_BENCH_TEST_ASSETS names, with exactly known truth: the named cameras of
 `sdd-bench synthesise --camera`, and each ingredient alone. A run that was stopped goes on where it was when the same
@@ -82,9 +83,9 @@ has parallax.
 """
 
 
-def tasks_of(chosen: list[Condition], photographs: list[Path]) -> list[Task]:
+def tasks_of(chosen: list[Condition], photographs: list[Path], *, anchors: bool) -> list[Task]:
     """Return the pairs to measure, those of a photograph one after the other."""
-    return [Task(photo, condition, 700 + n) for n, photo in enumerate(photographs) for condition in chosen]
+    return [Task(photo, condition, 700 + n, anchors) for n, photo in enumerate(photographs) for condition in chosen]
 
 
 def measure_all(tasks: list[Task], journal: Journal, jobs: int) -> list[Row]:
@@ -98,7 +99,7 @@ def measure_all(tasks: list[Task], journal: Journal, jobs: int) -> list[Row]:
         Item(
             f"{task.photo.stem}: {task.condition.name}",
             task,
-            fingerprint([code, task.condition.values, task.condition.size, task.seed], task.photo),
+            fingerprint([code, task.condition.values, task.condition.size, task.seed, task.anchors], task.photo),
         )
         for task in tasks
     ]
@@ -123,6 +124,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=default_jobs(), help="processes; all CPUs without")
     parser.add_argument("--quick", action="store_true", help="two photographs, one strength, cameras at 8 px")
     parser.add_argument("--only", default="", metavar="WORD", help="conditions whose name or group contains this")
+    parser.add_argument("--analyser-only", action="store_true", help="anchor nothing; takes half the time")
     parser.add_argument("--rows", type=Path, metavar="FILE", help="write the numbers of every pair as CSV")
     arguments = parser.parse_args()
     folder = os.environ.get(ASSETS_VARIABLE)
@@ -142,7 +144,7 @@ def main() -> None:
     count = min(QUICK_PHOTOGRAPHS if arguments.quick else PHOTOGRAPHS, len(files))
     photographs = [files[n * len(files) // count] for n in range(count)]  # neighbours come from one source
     journal = Journal(arguments.out.with_name(f".{arguments.out.name}.journal"))
-    rows = measure_all(tasks_of(chosen, photographs), journal, arguments.jobs)
+    rows = measure_all(tasks_of(chosen, photographs, anchors=not arguments.analyser_only), journal, arguments.jobs)
     report = page(rows, photographs, arguments.quick)
     show_time(report, rows, time.perf_counter() - started, arguments.jobs)
     report.end(arguments.out)
@@ -165,8 +167,9 @@ def page(rows: list[Row], photographs: list[Path], quick: bool) -> Report:
         ("What the analyser finds", ANALYSER, show_analyser),
         ("What `anchored/1` makes of predictions of known quality", ANCHORED, show_anchored),
     ):
-        heading(report, title, text)
-        by_group(report, rows, show)
+        if show is show_analyser or "anchored" in rows[0]:
+            heading(report, title, text)
+            by_group(report, rows, show)
     heading(report, "Exposure, tone and vignetting", LIGHT)
     show_light(report, rows)
     heading(report, "Are standard errors and confidence calibrated?", CALIBRATION)
