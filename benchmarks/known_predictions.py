@@ -152,31 +152,31 @@ def predictions(pair: KnownPair, other: FloatArray, mask: NDArray[np.bool_], see
     noise = rng.standard_normal(truth.shape, np.float32)
     reference = truth
     for target in TARGETS_DB:
-        image = _honest(truth, noise, target, mask)
+        image = honest(truth, noise, target, mask)
         reference = image if target == REFERENCE_DB else reference
         yield Prediction(f"honest {target:g} dB", "honest", image)
     yield Prediction("perfect", "limit", truth)
     yield Prediction("blur image", "limit", pair.blur)
     for target in (REFERENCE_DB, SMOOTHER_DB):
-        yield Prediction(f"smoother {target:g} dB", "balance", _smoother(truth, target, mask))
+        yield Prediction(f"smoother {target:g} dB", "balance", smoother(truth, target, mask))
     for target in (REFERENCE_DB, SHARPER_DB):
-        yield Prediction(f"sharper {target:g} dB", "balance", _sharper(truth, noise, target, mask))
+        yield Prediction(f"sharper {target:g} dB", "balance", sharper(truth, noise, target, mask))
     for shift in (1, 4, 8):
-        moved = _moved(reference, np.full((height, width, 2), (-shift, 0), np.float32))
+        moved = moved_by(reference, np.full((height, width, 2), (-shift, 0), np.float32))
         yield Prediction(f"shifted by {shift} px", "distorted", moved)
     smooth, wave = (_displacement(height, width, sigma, rng) for sigma in (SMOOTH_PX, WAVE_PX))
-    yield Prediction("warped smoothly, 1 px rms", "distorted", _moved(reference, smooth))
+    yield Prediction("warped smoothly, 1 px rms", "distorted", moved_by(reference, smooth))
     for rms in (0.5, 1.0):
-        yield Prediction(f"waved, {rms:g} px rms", "distorted", _moved(reference, wave * np.float32(rms)))
+        yield Prediction(f"waved, {rms:g} px rms", "distorted", moved_by(reference, wave * np.float32(rms)))
     zoomed = Similarity(zoom=1.02).inverse().flow(width, height)
-    yield Prediction("zoomed by 2 %", "distorted", _moved(reference, zoomed))
+    yield Prediction("zoomed by 2 %", "distorted", moved_by(reference, zoomed))
     tiles = _quarter_of_tiles(height, width, rng)[..., None]
     uniform = rounded(rng.random(truth.shape, np.float32))
     yield Prediction("noise in a quarter of the tiles", "garbage", np.where(tiles, uniform, reference))
     yield Prediction("other picture in a quarter", "garbage", np.where(tiles, other, reference))
 
 
-def _honest(truth: FloatArray, noise: FloatArray, target_db: float, mask: NDArray[np.bool_]) -> FloatArray:
+def honest(truth: FloatArray, noise: FloatArray, target_db: float, mask: NDArray[np.bool_]) -> FloatArray:
     """Return the truth with some blur left, slightly sharpened, and noise."""
     deviation = np.float32(math.sqrt(NOISE_SHARE * 10 ** (-target_db / 10)))
 
@@ -187,7 +187,7 @@ def _honest(truth: FloatArray, noise: FloatArray, target_db: float, mask: NDArra
     return _at(target_db, make, truth, mask)
 
 
-def _smoother(truth: FloatArray, target_db: float, mask: NDArray[np.bool_]) -> FloatArray:
+def smoother(truth: FloatArray, target_db: float, mask: NDArray[np.bool_]) -> FloatArray:
     """Return the truth with some blur left and nothing else."""
 
     def make(sigma: float) -> FloatArray:
@@ -196,7 +196,7 @@ def _smoother(truth: FloatArray, target_db: float, mask: NDArray[np.bool_]) -> F
     return _at(target_db, make, truth, mask)
 
 
-def _sharper(truth: FloatArray, noise: FloatArray, target_db: float, mask: NDArray[np.bool_]) -> FloatArray:
+def sharper(truth: FloatArray, noise: FloatArray, target_db: float, mask: NDArray[np.bool_]) -> FloatArray:
     """Return the truth sharpened too much, and noise."""
     deviation = np.float32(math.sqrt(SHARP_NOISE_SHARE * 10 ** (-target_db / 10)))
     detail = truth - cv2.GaussianBlur(truth, (0, 0), 1.0)
@@ -218,7 +218,7 @@ def _at(
     return make(math.exp(brentq(excess, math.log(0.05), math.log(50), xtol=2e-4)))
 
 
-def _moved(image: FloatArray, flow_moved_to_image: NDArray[np.floating]) -> FloatArray:
+def moved_by(image: FloatArray, flow_moved_to_image: NDArray[np.floating]) -> FloatArray:
     """Return an image drawn by Lanczos-4 where a flow says, the border repeated."""
     return rounded(remapped(image, flow_moved_to_image))
 

@@ -60,6 +60,7 @@ APART = {
     "bench_stacks.py": "the analyser on real focus stacks, [analyser.md](analyser.md)",
     "bench_scale.py": "memory and start against the number of pairs, [scale.md](scale.md)",
     "conformance.py": "what the protocols measure, [conformance.md](conformance.md)",
+    "cameras.py": "analyser and anchors on cameras with known truth, [cameras.md](cameras.md)",
     "rank_stability.py": "how sure rankings are, [stability.md](stability.md)",
     "ablation.py": "does the baseline learn, [ablation.md](ablation.md)",
 }
