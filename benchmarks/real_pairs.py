@@ -108,7 +108,11 @@ def list_pairs(folder: Path) -> list[Task]:
 
 def flow_of(analysis: Analysis, width: int, height: int) -> NDArray[np.float64]:
     """Return the motion from blur to sharp that an analysis found, (H, W, 2), (dx, dy) in pixels."""
-    return analysis.similarity.inverse().flow(width, height)
+    if analysis.motion is None:
+        return np.zeros((height, width, 2))
+    y, x = np.mgrid[0:height, 0:width].astype(np.float64)
+    # What is in focus has no parallax against itself: the radius is 0 there.
+    return analysis.motion.flow_blur_to_sharp(np.stack([x, y], axis=-1), np.zeros((height, width)), width, height)
 
 
 def measure(task: Task) -> Found:

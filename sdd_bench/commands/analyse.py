@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,12 +76,15 @@ def command(
     check_outputs([*table, *page], inputs, overwrite=overwrite)
     with written(table, inputs, overwrite=overwrite):
         rows = analyse_pairs(pairs, out, workers(jobs, scheduler), grey, fast=fast)
-    click.echo(f"{'name':24}{'zoom':>10}{'shift x':>10}{'shift y':>10}{'rot deg':>10}{'blur px':>9}{'conf.':>7}  kind")
+    click.echo(
+        f"{'name':24}{'zoom':>10}{'shift x':>10}{'shift y':>10}{'rot deg':>10}{'± px':>8}{'blur px':>9}{'conf.':>7}  kind"
+    )
     for row in rows[:SHOWN]:
         numbers = (row["zoom"], row["shift_x_px"], row["shift_y_px"], row["rotation_deg"])
+        error = math.hypot(row["shift_x_se_px"], row["shift_y_se_px"])
         click.echo(
             f"{row['name'][:23]:24}{numbers[0]:10.5f}{numbers[1]:10.3f}{numbers[2]:10.3f}{numbers[3]:10.4f}"
-            f"{row['blur_radius_px']:9.2f}{row['confidence']:7.2f}  {row['kind']}"
+            f"{error:8.3f}{row['blur_radius_px']:9.2f}{row['confidence']:7.2f}  {row['kind']}"
         )
     if len(rows) > SHOWN:
         click.echo(f"... and {len(rows) - SHOWN} more")

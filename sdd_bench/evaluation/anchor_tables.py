@@ -16,8 +16,8 @@ from sdd_bench.registration.anchor import METHOD
 from sdd_bench.version import __version__
 
 COLUMNS = (
-    "split", "name", "status", "kind", *ALIGNED_NUMBERS, "confidence", "field_px", "field_gain", "coverage", "blur_psnr_db",
-    "blur_gdi50_px", "blur_gdi95_px", "blur_forgiveness_db", "truth_sha256", "why",
+    "split", "name", "status", "kind", *ALIGNED_NUMBERS, "confidence", "field_px", "field_gain", "coverage",
+    "blur_psnr_db", "blur_gdi50_px", "blur_gdi95_px", "blur_forgiveness_db", "truth_sha256", "why",
 )  # fmt: skip
 
 EXPORT_README = """Anchors of {count} pairs, method {method}, written by sdd-bench {version}.

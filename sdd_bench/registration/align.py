@@ -100,7 +100,8 @@ def align(blur: NDArray[np.floating], sharp: NDArray[np.floating]) -> tuple[Alig
     check_sizes("the analyser", MIN_SIDE, blur=blur, sharp=sharp)
     height, width = blur.shape[:2]
     scale = work_scale(width, height)
-    found = fit_pair(*(averaged(image.astype(np.float32, copy=False), scale) for image in (blur, sharp)), ANCHORED_1)
+    small_blur, small_sharp = (averaged(image.astype(np.float32, copy=False), scale) for image in (blur, sharp))
+    found = fit_pair(small_blur, small_sharp, ANCHORED_1)
     if found is None:
         return Alignment(Similarity(), *(math.nan,) * 5, 0.0, "failed"), None
     similarity = enlarged(found.similarity, scale, width, height)
@@ -194,8 +195,8 @@ def fit_pair(blur_rgb: NDArray[np.floating], sharp_rgb: NDArray[np.floating], ef
     radius = float(np.median(np.array(LEVELS_PX)[levels[mask]]))
     best = refined.similarity if moved < MAX_REFINED_PX else similarity
     return PairFit(
-        best, match.distances, levels, linear, radius, refined.gain, refined.correlation, match.inliers, confidence, blur,
-        drawing, refined,
+        best, match.distances, levels, linear, radius, refined.gain, refined.correlation, match.inliers, confidence,
+        blur, drawing, refined,
     )  # fmt: skip
 
 

@@ -1,8 +1,8 @@
 """The misalignment analyser: the motion of a pair, what it leaves, its blur and its light, from its two images alone.
 
-(1) `align.fit_pair`: a similarity from optical flow between blur-matched images, refined on the pixels. (2) `settle`: the motion
-model that the blocks of the frame support, each weighted by how well it is known. (3) `remaining`: what that leaves, where it
-is significant. (4) `compare_light`. (5) How sure all that is.
+(1) `align.fit_pair`: a similarity from optical flow between blur-matched images, refined on the pixels. (2) `settle`:
+the motion model that the blocks of the frame support, each weighted by how well it is known. (3) `remaining`: what
+that leaves, where it is significant. (4) `compare_light`. (5) How sure all that is.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ def analyse_and_map(
 ) -> tuple[Analysis, NDArray[np.float32]]:
     """Return the analysis and, for each block of the frame, the displacement that it leaves significantly, in pixels.
 
-    Arguments and refusals as `analyse`. In the map blocks of which nothing is known are NaN; it is (0, 0) of a pair that failed.
+    Arguments and refusals as `analyse`. In the map blocks of which nothing is known are NaN; it is (0, 0) of a pair
+    that failed.
     """
     check_sizes("the analyser", MIN_SIDE, blur=blur, sharp=sharp)
     height, width = blur.shape[:2]

@@ -72,12 +72,15 @@ class Analysis:
         return numbers | {"confidence": self.confidence, "model": self.model, "kind": self.kind}
 
 
-FAILED = Analysis(None, *[math.nan] * 7, Light(*[math.nan] * 5), 0.0, "failed")
+_NAN = math.nan
+FAILED = Analysis(
+    None, _NAN, _NAN, _NAN, _NAN, _NAN, _NAN, _NAN, Light(_NAN, _NAN, _NAN, _NAN, _NAN), 0.0, "failed"
+)  # fmt: skip
 """Of two images that could not be aligned."""
 
 
 def kind_of(motion: Motion, in_one_part: bool, nonrigid: bool, width: int, height: int) -> str:
-    """Return the kind of a pair: what no motion explains first, then what a similarity does not, then what dominates it.
+    """Return the kind of a pair: what no motion explains, else what no similarity does, else what dominates it.
 
     Args:
         motion: In pixels of the images.

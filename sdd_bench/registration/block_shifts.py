@@ -1,12 +1,13 @@
 """How far each block of a drawn, blur-matched image still lies from the blurry one, with its uncertainty.
 
-The analyser's evidence: everything about motion is decided from these few hundred vectors. In a block the model moved by d
-shows model(q - d), so that the residual is minus the gradient times d; least squares with Cauchy's weights solve for d.
+The analyser's evidence: everything about motion is decided from these few hundred vectors. In a block the model moved
+by d shows model(q - d), so that the residual is minus the gradient times d; least squares with Cauchy's weights solve
+for d.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +27,8 @@ CAUCHY = 6.0
 MIN_SHARE = 0.3
 MAX_SE_PX = 0.5
 MAX_SHIFT_PX = 4.0
-"""A block takes part if this share of it is inside both frames, its displacement is known to `MAX_SE_PX` in its worst direction
-and is no longer than `MAX_SHIFT_PX`, beyond which the images are not linear in it."""
+"""A block takes part if this share of it is inside both frames, its displacement is known to `MAX_SE_PX` in its worst
+direction and is no longer than `MAX_SHIFT_PX`, beyond which the images are not linear in it."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,9 @@ class BlockShifts:
         shift_px: (N, 2) displacement of the blurry image from the drawn one, to the right and downwards.
         covariance: (N, 2, 2) of the shift, from the noise that is left in the block.
         radius_px: (N,) mean radius of the matched disks.
-        unexplained: (N,) what the shift leaves of the residual's energy beyond noise, over what it explains; 0 where nothing
-            is left. Where the blur itself was matched wrongly, as along depth edges, no shift explains the residual.
+        unexplained: (N,) what the shift leaves of the residual's energy beyond noise, over what it explains; 0 where
+            nothing is left. Where the blur itself was matched wrongly, as along depth edges, no shift explains the
+            residual.
     """
 
     size: tuple[int, int]
@@ -58,8 +60,8 @@ class BlockShifts:
 
     def some(self, chosen: NDArray[np.bool_]) -> BlockShifts:
         """Return some of the blocks."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return BlockShifts(**{k: v[chosen] if isinstance(v, np.ndarray) else v for k, v in values.items()})
+        parts = (self.at, self.shift_px, self.covariance, self.radius_px, self.unexplained)
+        return BlockShifts(self.size, self.side_px, *(part[chosen] for part in parts))
 
     def normalised(self) -> tuple[Floats, Floats]:
         """Return x and y of the centres from the frame's centre, half the diagonal being 1, each (N,)."""

@@ -1,16 +1,16 @@
 """Which motion a pair has: the simplest that predicts blocks it was not fitted to no worse than the best.
 
-A block's displacement scatters by the noise of its pixels and by what no motion explains: a little everywhere, and in proportion
-to the blur radius, in any direction or along the radius from the frame's centre, as a spread that is not round does. The three are
-estimated from the pair itself, so that a strongly blurred block counts as little as it deserves, and what is in focus decides.
-Outliers (Student's t of four degrees of freedom) hardly count. A term that changes its sign with the side of the plane in focus makes
-a displacement one of two, and its likelihood a mixture.
+A block's displacement scatters by the noise of its pixels and by what no motion explains: a little everywhere, and in
+proportion to the blur radius, in any direction or along the radius from the frame's centre, as a spread that is not
+round does. The three are estimated from the pair itself, so that a strongly blurred block counts as little as it
+deserves, and what is in focus decides. Outliers (Student's t of four degrees of freedom) hardly count. A term that
+changes its sign with the side of the plane in focus makes a displacement one of two, and its likelihood a mixture.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,11 +39,11 @@ TILE_BLOCKS = 3
 
 MARGIN_SE = 1.0
 MARGIN_NATS = 3.0, 10.0
-"""A model is not worse than the best if its held-out log likelihood is lower by no more than so many standard errors of the
-difference over tiles, which is taken as at least the one and at most the other."""
+"""A model is not worse than the best if its held-out log likelihood is lower by no more than so many standard errors
+of the difference over tiles, which is taken as at least the one and at most the other."""
 
 RELEVANT_PX = 0.03
-"""Nor is one whose displacements differ from the best's by less than this, rms over the blocks."""
+"""Nor is a similarity, or more, whose displacements differ from the best's by less than this, rms over the blocks."""
 
 DIRECTIONS = 4
 """Directions of a parallax that are tried to guess on which side of the plane in focus each block lies."""
@@ -76,7 +76,7 @@ class Fit:
 
 
 def choose_motion(blocks: BlockShifts, drawn_at: Similarity) -> tuple[Fit, Floats] | None:
-    """Return the fit of the model chosen, and the scatter: logarithms as `USUAL`; None with fewer than `MIN_BLOCKS` blocks.
+    """Return the fit of the model chosen, and the scatter as `USUAL`; None with fewer than `MIN_BLOCKS` blocks.
 
     Args:
         blocks: Measured on the sharp image as drawn by a similarity.
@@ -84,32 +84,36 @@ def choose_motion(blocks: BlockShifts, drawn_at: Similarity) -> tuple[Fit, Float
     """
     if len(blocks) < MIN_BLOCKS:
         return None
-    sides = _guess_sides(blocks)
-    scatter, sides = _scatter(blocks, sides)
+    scatter, sides = _scatter(blocks, _guess_sides(blocks))
     noise = _noise(blocks, scatter)
     tile_x, tile_y = (blocks.at // (TILE_BLOCKS * blocks.side_px)).astype(int).T
     held_out = (tile_x + tile_y) % 2 == 1
     _, tile = np.unique(tile_x * 100_000 + tile_y, return_inverse=True)
-    from_identity = drawn_at.inverse().apply(blocks.at, *blocks.size) - blocks.at
+    # A point of the sharp image, not the place where it was drawn, is what zoom and shift move from.
+    in_sharp = replace(blocks, at=drawn_at.inverse().apply(blocks.at, *blocks.size))
+    from_identity = in_sharp.at - blocks.at
     candidates: list[tuple[Fit, Floats]] = []
     for model in MODELS:
         if len(model.unknowns) * BLOCKS_AN_UNKNOWN > len(blocks):
             continue
         start = np.zeros_like(blocks.at) if model.has_similarity else from_identity
-        target, design = blocks.shift_px - start, design_of(blocks, model)
+        target = blocks.shift_px - start
+        design = design_of(blocks if model.has_similarity else in_sharp, model)
         loss = np.zeros(len(blocks))
         for out in (held_out, ~held_out):
             half = _fit(model, _some(design, ~out), target[~out], noise[~out], [sides[~out]])
             loss[out] = _mixed(_some(design, out), half.values, half.share, target[out], noise[out])[0]
         fit = _fit(model, design, target, noise, [sides])
         whole = Fit(model, fit.values, fit.covariance, fit.sides, fit.share, start + fit.predicted)
-        candidates.append((whole, np.bincount(tile, loss)))
+        candidates.append((whole, np.bincount(tile, loss).astype(np.float64)))
     best, best_losses = min(candidates, key=lambda candidate: float(candidate[1].sum()))
     for fit, losses in candidates:
         behind = losses - best_losses
         error = float(np.sqrt((behind * behind).sum()))
         apart = float(np.sqrt(((fit.predicted - best.predicted) ** 2).sum(axis=1).mean()))
-        if behind.sum() <= np.clip(MARGIN_SE * error, *MARGIN_NATS) or apart < RELEVANT_PX:
+        if behind.sum() <= np.clip(MARGIN_SE * error, *MARGIN_NATS) or (
+            fit.model.has_similarity and apart < RELEVANT_PX
+        ):
             values = (fit.model, fit.values, fit.covariance, fit.sides, fit.share, fit.predicted)
             return Fit(*values, behind=float(behind.sum())), scatter
     raise AssertionError("the best model is not worse than itself")
@@ -120,18 +124,18 @@ def _some(design: Design, chosen: NDArray[np.bool_]) -> Design:
 
 
 def _guess_sides(blocks: BlockShifts) -> list[Floats]:
-    """Return guesses of the probability that each block's sign is positive: by what a fit without signed terms leaves."""
+    """Return guesses of the probability that each block's sign is positive, from a fit without signed terms."""
     design, noise = design_of(blocks, RICHEST), _noise(blocks, USUAL)
     even = Design(design.even, design.signed[..., :0], design.precision[: design.even.shape[2]])
     off = blocks.shift_px - _fit(RICHEST, even, blocks.shift_px, noise, []).predicted
     angles = np.arange(DIRECTIONS) * np.pi / DIRECTIONS
-    along = [off @ [np.cos(angle), np.sin(angle)] for angle in angles]
+    along: list[Floats] = [off @ np.array([np.cos(angle), np.sin(angle)]) for angle in angles]
     along.append((off * np.stack(blocks.normalised(), axis=-1)).sum(axis=1))
-    return [np.asarray(expit(2 * np.sign(one))) for one in along]
+    return [np.asarray(expit(2 * np.sign(one)), np.float64) for one in along]
 
 
 def _scatter(blocks: BlockShifts, guesses: list[Floats]) -> tuple[Floats, Floats]:
-    """Return the logarithms of the three kinds of scatter about the richest model, and that model's sides of the blocks."""
+    """Return the logarithms of the three kinds of scatter about the richest model, and its sides of the blocks."""
     design = design_of(blocks, RICHEST)
     found, sides = USUAL.copy(), guesses
     for _ in range(3):
@@ -161,7 +165,7 @@ def _noise(blocks: BlockShifts, scatter: Floats) -> Floats:
 
 
 def _loss(off: Floats, noise: Floats) -> tuple[Floats, Floats]:
-    """Return the negative log likelihood of each displacement off its motion, but for a constant, and its squared distance."""
+    """Return each displacement's negative log likelihood, but for a constant, and its squared distance."""
     determinant = noise[:, 0, 0] * noise[:, 1, 1] - noise[:, 0, 1] ** 2
     across, down = off.T
     square = noise[:, 1, 1] * across**2 - 2 * noise[:, 0, 1] * across * down + noise[:, 0, 0] * down**2
@@ -172,7 +176,7 @@ def _loss(off: Floats, noise: Floats) -> tuple[Floats, Floats]:
 def _mixed(
     design: Design, values: Floats, share: float, target: Floats, noise: Floats
 ) -> tuple[Floats, Floats, tuple[Floats, Floats]]:
-    """Return each block's negative log likelihood, the probability that its sign is positive, and both squared distances."""
+    """Return each block's negative log likelihood, the probability of a positive sign, and both squared distances."""
     count = design.even.shape[2]
     even, signed = design.even @ values[:count], design.signed @ values[count:]
     (plus, near), (minus, far) = (_loss(target - even - sign * signed, noise) for sign in (1, -1))
@@ -183,9 +187,9 @@ def _mixed(
 
 
 def _fit(model: MotionModel, design: Design, target: Floats, noise: Floats, guesses: Sequence[Floats]) -> Fit:
-    """Return the unknowns that explain displacements best: of all positive signs and some guesses what leads to the likeliest."""
-    inverse = np.linalg.inv(noise)
-    positive = np.ones(len(target))
+    """Return the unknowns that explain displacements best, starting from positive signs and from some guesses."""
+    inverse = np.asarray(np.linalg.inv(noise), np.float64)
+    positive: Floats = np.ones(len(target))
     starts = [positive, *guesses] if design.signed.shape[2] else [positive]
     fits = [_from_sides(model, design, target, noise, inverse, sides) for sides in starts]
     return min(fits, key=lambda guess: guess[1])[0]
@@ -198,8 +202,9 @@ def _from_sides(
     count, mixed = design.even.shape[2], design.signed.shape[2] > 0
     unknowns = count + design.signed.shape[2]
     columns = [np.concatenate([design.even, sign * design.signed], axis=2) for sign in ((1, -1) if mixed else (1,))]
-    values, covariance, share = np.zeros(unknowns), np.zeros((unknowns, unknowns)), 1.0
-    squares = [np.zeros(len(target))] * 2
+    values: Floats = np.zeros(unknowns)
+    covariance, share = np.zeros((unknowns, unknowns)), 1.0
+    squares: tuple[Floats, Floats] = (np.zeros(len(target)), np.zeros(len(target)))
     for _ in range(FITS if unknowns else 0):
         normal, right = np.diag(design.precision + 1e-9), np.zeros(unknowns)
         for column, side, square in zip(columns, (sides, 1 - sides), squares, strict=False):
@@ -207,7 +212,7 @@ def _from_sides(
             weighted = np.einsum("nip,nij->npj", column, weight)
             normal = normal + np.einsum("npj,njq->pq", weighted, column, optimize=True)
             right = right + np.einsum("npj,nj->p", weighted, target)
-        values, covariance = np.linalg.solve(normal, right), np.linalg.inv(normal)
+        values, covariance = np.asarray(np.linalg.solve(normal, right), np.float64), np.linalg.inv(normal)
         share = float(np.clip(sides.mean(), LEAST_SHARE, 1 - LEAST_SHARE)) if mixed else 1.0
         _, sides, squares = _mixed(design, values, share, target, noise)
     loss, sides, _ = _mixed(design, values, share, target, noise)

@@ -72,7 +72,8 @@ def compare_light(
     drawn = cv2.warpAffine(light, matrix[:2], (cols, rows), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     inside = cv2.warpAffine(np.ones((rows, cols), np.float32), matrix[:2], (cols, rows)) > 0.999
     drawn = cv2.GaussianBlur(cv2.filter2D(drawn, -1, disk(radius_px / factor)), (0, 0), SMOOTH_PX)
-    blurred, expected = (encode_srgb(image) for image in (cv2.GaussianBlur(seen, (0, 0), SMOOTH_PX), drawn))
+    there = [np.asarray(image, np.float32) for image in (cv2.GaussianBlur(seen, (0, 0), SMOOTH_PX), drawn)]
+    blurred, expected = (encode_srgb(image) for image in there)
     fair = inside & np.all((np.minimum(blurred, expected) > DARKEST) & (np.maximum(blurred, expected) < BRIGHTEST), 2)
     if fair.sum() < 100:
         return Light(*[math.nan] * 5)
@@ -83,7 +84,7 @@ def compare_light(
 
     def off(values: NDArray[np.float64]) -> NDArray[np.float64]:
         lit = np.clip(there * values[:3] * (1 - (values[4] - 1) * r2), 1e-6, None)
-        return np.asarray((encode_srgb(lit) ** values[3] - wanted).ravel())
+        return np.asarray((encode_srgb(lit.astype(np.float32)) ** values[3] - wanted).ravel())
 
     believed, left = np.ones(5), float(np.abs(off(np.ones(5))).mean())
     for unknowns in (slice(0, 3), slice(0, 5)):

@@ -12,7 +12,7 @@ from sdd_bench.registration.evidence import Fit
 from sdd_bench.registration.robust import Floats
 from sdd_bench.registration.similarity import Similarity
 
-SE_FACTOR = {False: 1.0, True: 1.0}
+SE_FACTOR = {False: 1.9, True: 3.0}
 """Standard errors as fitted are multiplied by this, without and with terms that go with the blur (docs/cameras.md)."""
 
 
@@ -20,8 +20,10 @@ SE_FACTOR = {False: 1.0, True: 1.0}
 class Motion:
     """Where the sharp image's points lie in the blurry one: `p_blur = s + distortion + parallax`, s by the similarity.
 
-    Pixels are those of the frame. With rho the distance of s from the centre as a share of half the diagonal, and e the direction
-    from the centre: the distortion is `distortion_px rho^3 e`, the parallax `parallax r`, r being the blur radius, positive on
+    Pixels are those of the frame. With rho the distance of s from the centre as a share of half the diagonal, and e
+    the direction
+    from the centre: the distortion is `distortion_px rho^3 e`, the parallax `parallax r`, r being the blur radius,
+        positive on
     one side of the plane in focus and negative on the other.
 
     Attributes:
@@ -36,8 +38,8 @@ class Motion:
         parallax: To the right and downwards, pixels a pixel of blur radius.
         parallax_px: Between the 5th and the 95th percentile of the signed blur radius.
         parallax_se_px: Its standard error.
-        asymmetry: By how much of its radius a spread at the corner lies off its point, away from the centre: no motion, and not
-            drawn. Where the model has none, what the scatter of the blocks tells, which has no sign.
+        asymmetry: By how much of its radius a spread at the corner lies off its point, away from the centre: no
+            motion, and not drawn. Where the model has none, what the scatter of the blocks tells, which has no sign.
         asymmetry_se: Its standard error, 0 in the second case.
     """
 

@@ -14,16 +14,18 @@ from sdd_bench.registration.robust import Floats
 SIGNIFICANT_SE = 5.0
 SIGNIFICANT_PX = 0.25
 MAX_UNEXPLAINED = 1.0
-"""A block's displacement off its motion is significant if it is longer than both limits and explains at least half of what its
-residual has beyond noise: along depth edges, where the blur itself cannot be matched, 5 to 12 % of the blocks of pairs that are
-exact similarities were 0.25 px and more off by many standard errors; with this rule 0 to 1 % are."""
+"""A block's displacement off its motion is significant if it is longer than both limits and explains at least half of
+what its residual has beyond noise: along depth edges, where the blur itself cannot be matched, 5 to 12 % of the
+blocks of pairs that are exact similarities were 0.25 px and more off by many standard errors; with this rule 0 to 1 %
+are."""
 
 MIN_MOVED_BLOCKS = 3
 MAX_MOVED_SHARE = 0.25
 CONNECTED = 0.5
 MOVED_PX = 0.75
-"""`moved`: at least so many significant blocks, in at most this share of all, the largest group having this share of them and
-lying this far off on the whole, and further than the parallax accounts for: layers of depth that the motion missed are not it."""
+"""`moved`: at least so many significant blocks, in at most this share of all, the largest group having this share of
+them and lying this far off on the whole, and further than the parallax accounts for: layers of depth that the motion
+missed are not it."""
 
 MAX_SIGNIFICANT_SHARE = 0.1
 """`nonrigid`: a larger share of the blocks than this, and not one part of the frame."""
@@ -58,7 +60,8 @@ def remaining(blocks: BlockShifts, predicted: Floats, scatter: Floats | None, pa
     Args:
         blocks: Measured.
         predicted: (N, 2) displacement that the motion explains.
-        scatter: As `evidence.choose_motion` gives it; its third part, of a spread that is not round, is no displacement.
+        scatter: As `evidence.choose_motion` gives it; its third part, of a spread that is not round, is no
+            displacement.
         parallax_px: Across the frame.
     """
     if not len(blocks):
@@ -71,9 +74,7 @@ def remaining(blocks: BlockShifts, predicted: Floats, scatter: Floats | None, pa
         covariance = covariance + radial[:, None, None] * place[:, :, None] * place[:, None, :]
     length = np.hypot(*off.T)
     square = np.einsum("ni,nij,nj->n", off, np.linalg.inv(covariance), off)
-    significant = (
-        (square > SIGNIFICANT_SE**2) & (length > SIGNIFICANT_PX) & (blocks.unexplained < MAX_UNEXPLAINED)
-    )
+    significant = (square > SIGNIFICANT_SE**2) & (length > SIGNIFICANT_PX) & (blocks.unexplained < MAX_UNEXPLAINED)
     noise = np.trace(covariance, axis1=1, axis2=2)
     beyond = np.sqrt(np.maximum(length**2 - noise, 0))
     median, p95 = (float(np.percentile(beyond, q)) for q in (50, 95))
@@ -98,7 +99,7 @@ def _one_part(blocks: BlockShifts, off: Floats, significant: NDArray[np.bool_], 
 
 
 def remaining_map(blocks: BlockShifts, left: Remaining) -> NDArray[np.float32]:
-    """Return (rows, cols) the significant displacement of every block of a frame in pixels, 0 elsewhere, NaN where unknown."""
+    """Return (rows, cols) each block's significant displacement in pixels, 0 of the others, NaN where unknown."""
     width, height = blocks.size
     shown = np.full((height // blocks.side_px, width // blocks.side_px), np.nan, np.float32)
     cols, rows = (blocks.at // blocks.side_px).astype(int).T

@@ -1,8 +1,8 @@
 """From a similarity to the motion that the blocks of a pair support, drawn and blur-matched anew until it stays.
 
-A similarity that follows flow can be led astray: by a parallax between depths, or by a spread that is not round, which shifts what
-is blurred and leaves what is in focus. Where the evidence moves it, the sharp image is drawn where the evidence says and the
-radii are chosen again, since a misaligned edge looks blurred.
+A similarity that follows flow can be led astray: by a parallax between depths, or by a spread that is not round,
+which shifts what is blurred and leaves what is in focus. Where the evidence moves it, the sharp image is drawn where
+the evidence says and the radii are chosen again, since a misaligned edge looks blurred.
 """
 
 from __future__ import annotations
@@ -95,5 +95,8 @@ def _near(one: Similarity, other: Similarity, width: int, height: int) -> bool:
 
 def _unchosen(fit: PairFit, blocks: BlockShifts, levels: Levels) -> Settled:
     """Return the similarity as it is, of a frame too small to choose in; nothing is known of its errors."""
-    motion = Motion("similarity", fit.similarity, *[np.nan] * 4, 0.0, 0.0, (0.0, 0.0), 0.0, 0.0, 0.0, 0.0)
+    unknown = np.nan
+    motion = Motion(
+        "similarity", fit.similarity, unknown, unknown, unknown, unknown, 0.0, 0.0, (0.0, 0.0), 0.0, 0.0, 0.0, 0.0
+    )
     return Settled(motion, blocks, np.zeros_like(blocks.shift_px), None, levels, 0.0, 0.0)

@@ -26,7 +26,7 @@ PICTURED = 60
 """Pairs shown in pictures; 0.2 to 0.3 MB each."""
 
 LEAST_SCALE_PX = 1.0
-"""The residual maps' colours never span less: below that the map shows the flow estimator's own errors."""
+"""The residual maps' colours never span less."""
 
 
 def write_report(
@@ -47,8 +47,8 @@ def write_report(
     shown = list(enumerate(pairs, 1))[: max(0, limit)]
     looks = map_items(look_at_pair, [Item(pair.name, pair) for _, pair in shown], jobs=jobs, label="pictures")
     # Twice the middle pair's: one pair that does not fit at all shall not turn the other maps black.
-    p99 = [float(np.nanpercentile(look.residual_px, 99)) for look in looks if look.residual_px is not None]
-    top_px = math.ceil(max(LEAST_SCALE_PX, 2 * statistics.median(p99 or [0.0])))
+    largest = [float(np.nanmax(look.residual_px)) for look in looks if look.residual_px is not None]
+    top_px = math.ceil(max(LEAST_SCALE_PX, 2 * statistics.median(largest or [0.0])))
     tasks = [Item(pair.name, (n, pair, look, top_px)) for (n, pair), look in zip(shown, looks, strict=True)]
     maps = map_items(draw_maps, tasks, jobs=jobs, label="plots")
     overview = overview_plots(pairs)
@@ -91,8 +91,8 @@ def explain(pairs: Sequence[ReportedPair]) -> list[str]:
     corner, residual, radius = middle("corner_px"), middle("residual_median_px"), middle("blur_radius_px")
     if math.isfinite(corner) and math.isfinite(residual):
         lines.append(
-            f"In the median pair, a corner of the sharp photograph lies {corner:.1f} px off. After zoom, rotation and "
-            f"shift are undone, {residual:.2f} px remain"
+            f"In the median pair, a corner of the sharp photograph lies {corner:.1f} px off. After the motion "
+            f"is undone, {residual:.2f} px remain"
             + (f", beside a blur of {radius:.1f} px radius." if math.isfinite(radius) else ".")
         )
     sure = [pair for pair in pairs if math.isfinite(pair.numbers["confidence"])]
@@ -116,7 +116,7 @@ def overview_plots(pairs: Sequence[ReportedPair]) -> dict[str, Plot]:
         "shift": ("Histogram of the shift in x and y", shifts, "shift at the centre (px)"),
         "rotation": ("Histogram of rotation", {"rotation": columns["rotation_deg"]}, "rotation (degrees)"),
         "residual": (
-            "Histogram of the residual's median and 95th percentile", residuals, "residual after the similarity (px)"
+            "Histogram of the residual's median and 95th percentile", residuals, "residual after the motion (px)"
         ),
     }  # fmt: skip
     drawn = {f"histogram-{name}": histogram(f"histogram-{name}", *of) for name, of in histograms.items()}

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from sdd_bench.datasets.manifest import Pair
 from sdd_bench.errors import UserError
 from sdd_bench.io.images import read_image
-from sdd_bench.registration.flow import MIN_SIDE, dis_flow
+from sdd_bench.registration.align import MIN_SIDE
+from sdd_bench.registration.analyse import analyse_and_map
 from sdd_bench.registration.similarity import Similarity
 from sdd_bench.registration.warp import warp
 from sdd_bench.report.canvas import Plot
@@ -20,18 +21,24 @@ from sdd_bench.report.maps import displacement_map, residual_map
 from sdd_bench.report.pictures import jpeg, reduce, reduced_flow
 from sdd_bench.report.plots import KINDS
 
-CONSISTENT_PX = 1.0
-
 COLUMNS = {
-    "zoom": ("zoom", 4),
+    "zoom": ("zoom", 5),
+    "zoom_se": ("± zoom", 6),
     "shift_x_px": ("shift x (px)", 2),
+    "shift_x_se_px": ("± x (px)", 3),
     "shift_y_px": ("shift y (px)", 2),
+    "shift_y_se_px": ("± y (px)", 3),
     "rotation_deg": ("rotation (°)", 3),
+    "rotation_se_deg": ("± rotation (°)", 4),
     "corner_px": ("corner (px)", 2),
+    "distortion_px": ("distortion (px)", 2),
+    "parallax_px": ("parallax (px)", 2),
     "residual_median_px": ("residual median (px)", 2),
     "residual_p95_px": ("residual 95 % (px)", 2),
     "blur_radius_px": ("blur radius (px)", 1),
-    "gain": ("gain", 3),
+    "gain_g": ("gain", 3),
+    "tone": ("tone", 3),
+    "vignetting": ("vignetting", 3),
     "confidence": ("confidence", 2),
 }
 """Number of a row to its heading and decimals."""
@@ -92,8 +99,8 @@ class Look:
         blur: JPEG file.
         sharp: JPEG file.
         aligned: JPEG file, the sharp image in the blur image's frame; None without a similarity.
-        residual_px: (h, w) float32, NaN outside the sharp image and where the flow contradicts itself; None without
-            a similarity, or where the picture is too small for the flow.
+        residual_px: (rows, cols) float32, one for each block: the displacement that the motion leaves, 0 where it is
+            not significant, NaN where nothing is known; None without a motion.
     """
 
     width: int
@@ -120,25 +127,12 @@ def look_at_pair(reported: ReportedPair) -> Look:
     size = small_blur.shape[1::-1]
     aligned = residual = None
     if reported.similarity is not None:
-        drawn, valid = warp(small_sharp, reduced_flow(reported.similarity, width, height, size), "bilinear")
-        aligned = jpeg(drawn)
-        if min(size) >= MIN_SIDE:
-            remaining, trusted = consistent_flow(small_blur, drawn)
-            ratio = np.array([width / size[0], height / size[1]], dtype=np.float32)
-            residual = np.where(valid & trusted, np.linalg.norm(remaining * ratio, axis=-1), np.float32("nan"))
+        aligned = jpeg(warp(small_sharp, reduced_flow(reported.similarity, width, height, size), "bilinear")[0])
+        if min(height, width) >= MIN_SIDE:
+            residual = analyse_and_map(blur, sharp, fast=True)[1]
     known = residual is not None and bool(np.isfinite(residual).any())
     pictures = jpeg(small_blur), jpeg(small_sharp), aligned
     return Look(width, height, width / size[0], *pictures, residual if known else None)
-
-
-def consistent_flow(a: NDArray[np.floating], b: NDArray[np.floating]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Return DIS's flow_a_to_b and where the flow back leads home within `CONSISTENT_PX`.
-
-    Without the check, edges without texture show 25 px where blurred pairs are aligned exactly.
-    """
-    flow_a_to_b, flow_b_to_a = dis_flow(a, b), dis_flow(b, a)
-    back, inside = warp(flow_b_to_a, flow_a_to_b)
-    return flow_a_to_b, inside & (np.linalg.norm(flow_a_to_b + back, axis=-1) < CONSISTENT_PX)
 
 
 def draw_maps(payload: tuple[int, ReportedPair, Look, float]) -> dict[str, Plot]:
