@@ -362,3 +362,15 @@ def test_a_folder_that_cannot_be_written_names_the_way_out(data: Path) -> None:
     (data / "file").write_text("")
     with pytest.raises(UserError, match="--anchors DIR"):
         run(data, replace(evaluation(data, "aligned"), anchors=data / "file"))
+
+
+def test_anchors_of_little_confidence_say_so(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pairs, folder = open_dataset(data / "data", "test").pairs, data / "data" / "anchors"
+    ensure_anchors(pairs, folder, 1)
+    assert "confidence" not in capsys.readouterr().err
+    record = files_of(folder, pairs[0]).record
+    content = json.loads(record.read_text())
+    content["analysis"]["confidence"] = 0.3
+    record.write_text(json.dumps(content))
+    ensure_anchors(pairs, folder, 1)
+    assert f"confidence under 0.5, scores there tell little: {pairs[0].name}" in capsys.readouterr().err

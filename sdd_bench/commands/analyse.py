@@ -77,7 +77,8 @@ def command(
     with written(table, inputs, overwrite=overwrite):
         rows = analyse_pairs(pairs, out, workers(jobs, scheduler), grey, fast=fast)
     click.echo(
-        f"{'name':24}{'zoom':>10}{'shift x':>10}{'shift y':>10}{'rot deg':>10}{'± px':>8}{'blur px':>9}{'conf.':>7}  kind"
+        f"{'name':24}{'zoom':>10}{'shift x':>10}{'shift y':>10}{'rot deg':>10}{'± px':>8}{'blur px':>9}{'conf.':>7}"
+        "  kind"
     )
     for row in rows[:SHOWN]:
         numbers = (row["zoom"], row["shift_x_px"], row["shift_y_px"], row["rotation_deg"])

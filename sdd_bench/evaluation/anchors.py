@@ -23,6 +23,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import click
 import cv2
 import numpy as np
 import scipy
@@ -53,6 +54,10 @@ from sdd_bench.registration.anchor import METHOD, Anchor, find_anchor
 from sdd_bench.version import __version__
 
 FOLDER = "anchors"
+DOUBTFUL = 0.5
+NAMED = 10
+"""Anchors of a lower confidence are said to be so, up to so many by name."""
+
 CONVENTION = (
     "p_blur = c + zoom * R(rotation) * (p_sharp - c) + shift; pixel p of the truth is read in the sharp image where "
     "p + field(p) comes from; field: cubic B-splines, clamped, control points over the whole frame"
@@ -114,9 +119,19 @@ def ensure_anchors(
                 clear_leftovers(folder, deep=True)
                 if overwrite or _is_empty(folder):
                     write_request(folder / RECORD, request, {})
-            return map_items(_ensure, items, jobs=jobs, label="anchor", where="anchor")
+            records = map_items(_ensure, items, jobs=jobs, label="anchor", where="anchor")
     except CannotWriteError as error:
         raise CannotWriteError(f"{error.message}; give a folder for the anchors with --anchors DIR") from None
+    doubtful = [record.name for record in records if record.status == "anchored" and _is_doubtful(record)]
+    if doubtful:
+        named = ", ".join(doubtful[:NAMED]) + (f" and {len(doubtful) - NAMED} more" if len(doubtful) > NAMED else "")
+        click.echo(f"anchored with a confidence under {DOUBTFUL:g}, scores there tell little: {named}", err=True)
+    return list(records)
+
+
+def _is_doubtful(record: FoundAnchor) -> bool:
+    confidence = record.analysis.get("confidence")
+    return isinstance(confidence, float) and confidence < DOUBTFUL
 
 
 def _is_empty(folder: Path) -> bool:

@@ -1,8 +1,8 @@
 """The misalignment analyser: the motion of a pair, what it leaves, its blur and its light, from its two images alone.
 
 (1) `align.fit_pair`: a similarity from optical flow between blur-matched images, refined on the pixels. (2) `settle`:
-the motion model that the blocks of the frame support, each weighted by how well it is known. (3) `remaining`: what
-that leaves, where it is significant. (4) `compare_light`. (5) How sure all that is.
+the motion model that the blocks of the frame support, each weighted by how well it is known. (3) `remaining`: what that
+leaves, where it is significant. (4) `compare_light`. (5) How sure all that is.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sdd_bench.registration.align import FAST, FULL, MIN_SIDE, PairFit, enlarged, fit_pair, work_scale
-from sdd_bench.registration.analysis import FAILED, Analysis, kind_of
+from sdd_bench.registration.analysis import APPARENT_PX, FAILED, Analysis, kind_of
 from sdd_bench.registration.confidence import WITHIN_PX, confidence_of
 from sdd_bench.registration.grey import averaged, check_sizes
 from sdd_bench.registration.light import compare_light
@@ -53,6 +53,7 @@ def analyse_and_map(
     settled = settle(fit)
     left = remaining(settled.blocks, settled.predicted, settled.scatter, settled.motion.parallax_px)
     motion = settled.motion.scaled(scale, enlarged(settled.motion.similarity, scale, width, height))
+    most = MAX_SIGNIFICANT_SHARE[motion.parallax_px >= APPARENT_PX]
     analysis = Analysis(
         motion,
         motion.similarity.corner_px(width, height),
@@ -64,7 +65,7 @@ def analyse_and_map(
         fit.gain,
         compare_light(small_blur, small_sharp, settled.motion.similarity, fit.radius_px),
         confidence_of(signs_of(fit, settled, left, scale)),
-        kind_of(motion, left.in_one_part, left.share > MAX_SIGNIFICANT_SHARE, width, height),
+        kind_of(motion, left.in_one_part, left.share > most, width, height),
     )
     return analysis, remaining_map(settled.blocks, left) * scale
 

@@ -39,8 +39,8 @@ TILE_BLOCKS = 3
 
 MARGIN_SE = 1.0
 MARGIN_NATS = 3.0, 10.0
-"""A model is not worse than the best if its held-out log likelihood is lower by no more than so many standard errors
-of the difference over tiles, which is taken as at least the one and at most the other."""
+"""A model is not worse than the best if its held-out log likelihood is lower by no more than so many standard errors of
+the difference over tiles, which is taken as at least the one and at most the other."""
 
 RELEVANT_PX = 0.03
 """Nor is a similarity, or more, whose displacements differ from the best's by less than this, rms over the blocks."""

@@ -18,13 +18,11 @@ SE_FACTOR = {False: 1.9, True: 3.0}
 
 @dataclass(frozen=True)
 class Motion:
-    """Where the sharp image's points lie in the blurry one: `p_blur = s + distortion + parallax`, s by the similarity.
+    """Where the sharp image's points lie in the blurry one: `p_blur = s - distortion + parallax`, s by the similarity.
 
-    Pixels are those of the frame. With rho the distance of s from the centre as a share of half the diagonal, and e
-    the direction
-    from the centre: the distortion is `distortion_px rho^3 e`, the parallax `parallax r`, r being the blur radius,
-        positive on
-    one side of the plane in focus and negative on the other.
+    Pixels are those of the frame. With rho the distance of s from the centre as a share of half the diagonal, and e the
+    direction from the centre: the distortion is `distortion_px rho^3 e`, the parallax `parallax r`, r being the blur
+    radius, positive on one side of the plane in focus and negative on the other.
 
     Attributes:
         model: Name of the model chosen, of `motion_models.MODELS`.
@@ -33,13 +31,14 @@ class Motion:
         rotation_se_deg: Of the rotation.
         shift_x_se_px: Of the shift to the right.
         shift_y_se_px: Of the shift downwards.
-        distortion_px: At the corner, positive outwards.
+        distortion_px: At the corner, positive where the sharp image shows things further out than the blurry one, as in
+            a camera's `camera.csv`.
         distortion_se_px: Its standard error.
         parallax: To the right and downwards, pixels a pixel of blur radius.
         parallax_px: Between the 5th and the 95th percentile of the signed blur radius.
         parallax_se_px: Its standard error.
-        asymmetry: By how much of its radius a spread at the corner lies off its point, away from the centre: no
-            motion, and not drawn. Where the model has none, what the scatter of the blocks tells, which has no sign.
+        asymmetry: By how much of its radius a spread at the corner lies off its point, away from the centre: no motion,
+            and not drawn. Where the model has none, what the scatter of the blocks tells, which has no sign.
         asymmetry_se: Its standard error, 0 in the second case.
     """
 
@@ -73,7 +72,7 @@ class Motion:
         """
         centre = np.array([(width - 1) / 2, (height - 1) / 2])
         out = (points - centre) / (0.5 * math.hypot(width, height))
-        moved = self.distortion_px * out * (out * out).sum(axis=-1, keepdims=True)
+        moved = -self.distortion_px * out * (out * out).sum(axis=-1, keepdims=True)
         moved = moved + radius_px[..., None] * np.array(self.parallax)
         return np.asarray(self.similarity.inverse().apply(points - moved, width, height) - points)
 
@@ -108,7 +107,7 @@ def motion_of(fit: Fit, scatter: Floats, blocks: BlockShifts, drawn_at: Similari
         rotation_se_deg=math.degrees(error.get("rotation", 0.0) / reach),
         shift_x_se_px=float(error.get("shift_x", 0.0)),
         shift_y_se_px=float(error.get("shift_y", 0.0)),
-        distortion_px=float(value.get("distortion", 0.0)),
+        distortion_px=-float(value.get("distortion", 0.0)),
         distortion_se_px=float(error.get("distortion", 0.0)),
         parallax=parallax,
         parallax_px=float(math.hypot(*parallax) * (far - near)),

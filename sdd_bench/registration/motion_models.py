@@ -1,13 +1,13 @@
 """The motions that a pair may have, from none to one that goes with depth, and what each adds to a displacement.
 
-Displacements are those of the blurry image from the sharp one as drawn, in pixels of the blurry frame; coordinates
-are taken from the frame's centre, half the diagonal being 1, so that the values of zoom, rotation and distortion are
-pixels at a corner.
+Displacements are those of the blurry image from the sharp one as drawn, in pixels of the blurry frame; coordinates are
+taken from the frame's centre, half the diagonal being 1, so that the values of zoom, rotation and distortion are pixels
+at a corner.
 
-Parallax goes with the inverse of the depth, and so does the blur radius if it has a sign: behind the plane in focus,
-or before it. A thin lens makes the one proportional to the other. A spread that is not round, as a lens shows it near
-the corners, moves what is blurred by its radius with that sign as well, away from the centre or towards it. The sign
-of a block is not seen; both are tried.
+Parallax goes with the inverse of the depth, and so does the blur radius if it has a sign: behind the plane in focus, or
+before it. A thin lens makes the one proportional to the other. A spread that is not round, as a lens shows it near the
+corners, moves what is blurred by its radius with that sign as well, away from the centre or towards it. The sign of a
+block is not seen; both are tried.
 """
 
 from __future__ import annotations

@@ -16,8 +16,8 @@ SIGNIFICANT_PX = 0.25
 MAX_UNEXPLAINED = 1.0
 """A block's displacement off its motion is significant if it is longer than both limits and explains at least half of
 what its residual has beyond noise: along depth edges, where the blur itself cannot be matched, 5 to 12 % of the
-blocks of pairs that are exact similarities were 0.25 px and more off by many standard errors; with this rule 0 to 1 %
-are."""
+blocks of pairs that are exact similarities were 0.25 px and more off by many standard errors; with this rule 0 to 1
+% are."""
 
 MIN_MOVED_BLOCKS = 3
 MAX_MOVED_SHARE = 0.25
@@ -27,8 +27,9 @@ MOVED_PX = 0.75
 them and lying this far off on the whole, and further than the parallax accounts for: layers of depth that the motion
 missed are not it."""
 
-MAX_SIGNIFICANT_SHARE = 0.1
-"""`nonrigid`: a larger share of the blocks than this, and not one part of the frame."""
+MAX_SIGNIFICANT_SHARE = 0.1, 0.3
+"""`nonrigid`: a larger share of the blocks than this, and not one part of the frame; the second where there is parallax, of
+which the seams between depths always remain."""
 
 
 @dataclass(frozen=True)

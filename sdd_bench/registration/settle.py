@@ -1,8 +1,8 @@
 """From a similarity to the motion that the blocks of a pair support, drawn and blur-matched anew until it stays.
 
-A similarity that follows flow can be led astray: by a parallax between depths, or by a spread that is not round,
-which shifts what is blurred and leaves what is in focus. Where the evidence moves it, the sharp image is drawn where
-the evidence says and the radii are chosen again, since a misaligned edge looks blurred.
+A similarity that follows flow can be led astray: by a parallax between depths, or by a spread that is not round, which
+shifts what is blurred and leaves what is in focus. Where the evidence moves it, the sharp image is drawn where the
+evidence says and the radii are chosen again, since a misaligned edge looks blurred.
 """
 
 from __future__ import annotations

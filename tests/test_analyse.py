@@ -1,0 +1,87 @@
+"""The analyser on pairs as cameras take them: what is told apart, what is not invented, and what the light was."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from skimage import data
+
+from sdd_bench.registration.analyse import analyse, analyse_and_map
+from sdd_bench.registration.analysis import FAILED, KINDS, NUMBERS
+from sdd_bench.synthesis.camera_pair import CameraPair, draw_pair
+from sdd_bench.synthesis.cameras import read_camera
+
+SIZE = (480, 320)
+PLAIN = ("zoom=0.004", "rotation_deg=0.05", "shift_px=4", "radius_high_px=4")
+
+
+def taken(camera: str, *settings: str, seed: int = 0, radius: float = 4) -> CameraPair:
+    """Return a pair by a camera of a photograph with texture everywhere."""
+    photo = np.asarray(data.coffee(), np.float32) / 255
+    return draw_pair(photo, read_camera(camera, settings), SIZE, (0, radius), seed)
+
+
+def rounded(pair: CameraPair) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    blur, sharp = (np.round(np.clip(image, 0, 1) * 255).astype(np.float32) / 255 for image in (pair.blur, pair.sharp))
+    return blur, sharp
+
+
+@pytest.fixture(scope="module")
+def similar() -> CameraPair:
+    return taken("similarity", *PLAIN)
+
+
+def test_an_exact_similarity_is_one_and_nothing_significant_remains(similar: CameraPair) -> None:
+    found, left = analyse_and_map(*rounded(similar))
+    assert found.model in ("similarity", "zoom", "shift")
+    assert found.similarity.after(similar.drawn.similarity.inverse()).corner_px(*SIZE) < 0.06
+    assert found.residual_share < 0.02
+    assert np.nanmean(left > 0) < 0.02
+    assert found.confidence > 0.9
+    assert set(found.row()) == {*NUMBERS, "confidence", "model", "kind"}
+    light = found.light
+    assert [light.gain_r, light.gain_g, light.gain_b, light.tone] == pytest.approx([1, 1, 1, 1], abs=0.01)
+    assert light.vignetting == pytest.approx(0, abs=0.01)
+
+
+def test_two_apertures_do_not_zoom() -> None:
+    settings = ("cats_eye=0.5", "zoom=0", "rotation_deg=0", "shift_px=1", "moved_share=0", "moved_px=0", "scene=steps")
+    pair = taken("aperture", *settings, radius=6, seed=3)
+    found = analyse(*rounded(pair))
+    assert abs(found.similarity.zoom - 1) < 2e-5
+    assert found.similarity.after(pair.drawn.similarity.inverse()).corner_px(*SIZE) < 0.1
+    assert abs(found.motion.asymmetry if found.motion else 0) == pytest.approx(0.25, abs=0.08)
+
+
+def test_parallax_and_distortion_are_told_apart() -> None:
+    found = analyse(*rounded(taken("similarity", *PLAIN, "parallax_px=2", "scene=steps")))
+    assert found.motion is not None
+    assert (found.kind, "parallax" in found.model) == ("parallax", True)
+    assert found.motion.parallax_px == pytest.approx(2, abs=0.7)
+    pair = taken("similarity", *PLAIN, "distortion_px=2")
+    found = analyse(*rounded(pair))
+    assert found.motion is not None
+    assert (found.kind, "distortion" in found.model) == ("distortion", True)
+    assert found.motion.distortion_px == pytest.approx(pair.drawn.distortion_px, abs=0.3)
+
+
+def test_an_object_that_moved_is_named() -> None:
+    found = analyse(*rounded(taken("similarity", *PLAIN, "moved_share=0.08", "moved_px=3", seed=1)))
+    assert found.kind == "moved"
+    assert 0.02 < found.residual_share < 0.25
+
+
+def test_exposure_tone_and_vignetting_are_figures() -> None:
+    settings = ("gain=1.1", "gain_red=1.05", "vignetting=0.2")
+    pair = taken("similarity", *PLAIN, *settings)
+    light, drawn = analyse(*rounded(pair)).light, pair.drawn
+    gains = [drawn.gain_red, drawn.gain_green, drawn.gain_blue]
+    assert [light.gain_r, light.gain_g, light.gain_b] == pytest.approx(gains, abs=0.03)
+    assert light.vignetting == pytest.approx(0.2, abs=0.03)
+
+
+def test_kinds_of_what_failed() -> None:
+    assert FAILED.kind in KINDS
+    assert FAILED.model == ""
+    assert all(np.isnan(float(FAILED.row()[name])) for name in NUMBERS)
