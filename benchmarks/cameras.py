@@ -1,7 +1,7 @@
 """What the analyser finds, and what `anchored/1` makes of it, on pairs that misbehave as real ones do.
 
     python benchmarks/cameras.py [--out docs/cameras.md] [--jobs 2] [--quick] [--rows FILE]
-        [--only WORD] [--analyser-only]
+        [--photographs N] [--only WORD] [--analyser-only]
 
 Pairs of photographs of the folder that SDD_BENCH_TEST_ASSETS names, with exactly known truth: the named cameras of
 `sdd-bench synthesise --camera`, and each ingredient alone. A run that was stopped goes on where it was when the same
@@ -123,6 +123,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=PAGE, metavar="FILE", help="the page, docs/cameras.md without")
     parser.add_argument("--jobs", type=int, default=default_jobs(), help="processes; all CPUs without")
     parser.add_argument("--quick", action="store_true", help="two photographs, one strength, cameras at 8 px")
+    parser.add_argument("--photographs", type=int, default=PHOTOGRAPHS, help="only the first so many")
     parser.add_argument("--only", default="", metavar="WORD", help="conditions whose name or group contains this")
     parser.add_argument("--analyser-only", action="store_true", help="anchor nothing; takes half the time")
     parser.add_argument("--rows", type=Path, metavar="FILE", help="write the numbers of every pair as CSV")
@@ -143,6 +144,7 @@ def main() -> None:
     files = list_images(Path(folder) / "data" / "sharp-photos")
     count = min(QUICK_PHOTOGRAPHS if arguments.quick else PHOTOGRAPHS, len(files))
     photographs = [files[n * len(files) // count] for n in range(count)]  # neighbours come from one source
+    photographs = photographs[: arguments.photographs]
     journal = Journal(arguments.out.with_name(f".{arguments.out.name}.journal"))
     rows = measure_all(tasks_of(chosen, photographs, anchors=not arguments.analyser_only), journal, arguments.jobs)
     report = page(rows, photographs, arguments.quick)

@@ -12,7 +12,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from sdd_bench.registration.align import FAST, FULL, MIN_SIDE, PairFit, enlarged, fit_pair, work_scale
+from sdd_bench.registration.align import FAST, FULL, MIN_SIDE, enlarged, fit_pair, work_scale
 from sdd_bench.registration.analysis import APPARENT_PX, FAILED, Analysis, kind_of
 from sdd_bench.registration.confidence import WITHIN_PX, confidence_of
 from sdd_bench.registration.grey import averaged, check_sizes
@@ -64,13 +64,13 @@ def analyse_and_map(
         fit.radius_px * scale,
         fit.gain,
         compare_light(small_blur, small_sharp, settled.motion.similarity, fit.radius_px),
-        confidence_of(signs_of(fit, settled, left, scale)),
+        confidence_of(signs_of(settled, left, scale)),
         kind_of(motion, left.in_one_part, left.share > most, width, height),
     )
     return analysis, remaining_map(settled.blocks, left) * scale
 
 
-def signs_of(fit: PairFit, settled: Settled, left: Remaining, scale: int) -> dict[str, float]:
+def signs_of(settled: Settled, left: Remaining, scale: int) -> dict[str, float]:
     """Return what tells how sure an analysis is, each about 0 where all is well and growing with doubt."""
     motion, (width, height) = settled.motion, settled.blocks.size
     reach = 0.5 * math.hypot(width, height)
@@ -79,12 +79,8 @@ def signs_of(fit: PairFit, settled: Settled, left: Remaining, scale: int) -> dic
     scatter = np.zeros(3) if settled.scatter is None else np.exp(settled.scatter)
     frame = width * height / settled.blocks.side_px**2
     return {
-        "error": math.log(max(error * scale / WITHIN_PX, 1e-3) / 1e-3) if math.isfinite(error) else 3.0,
-        "unsettled": min(settled.last_step_px * scale / WITHIN_PX, 2.0),
+        "error": math.log(max(error * scale / WITHIN_PX, 1e-3) / 1e-3) if math.isfinite(error) else 7.0,
         "scatter": min(scatter[0] / 0.1, 3.0),
-        "asymmetry": min(abs(motion.asymmetry), 1.0),
-        "uncorrelated": 1 - fit.correlation,
-        "outliers": 1 - fit.inliers,
         "unseen": 1 - len(settled.blocks) / frame,
         "residual": left.share,
     }

@@ -6,8 +6,12 @@ import math
 
 WITHIN_PX = 0.25
 
-INTERCEPT = 3.0
-WEIGHTS: dict[str, float] = {}
+INTERCEPT = 7.2
+WEIGHTS = {"error": -0.63, "scatter": -1.25, "unseen": -3.2, "residual": -16.6}
+"""Logistic regression on 185 pairs of 800x600 of the five simulated cameras, thirteen photographs, radius to 4, 8 and
+16 px, 85 % of which had their corners within the limit; the intercept is 0.5 lower, to be on the safe side. With the
+pairs of each photograph judged by a fit to the others: of 129 pairs from 0.9 on 95 % were within, of 18 under 0.5
+22 %."""
 
 
 def confidence_of(signs: dict[str, float]) -> float:

@@ -28,8 +28,8 @@ them and lying this far off on the whole, and further than the parallax accounts
 missed are not it."""
 
 MAX_SIGNIFICANT_SHARE = 0.1, 0.3
-"""`nonrigid`: a larger share of the blocks than this, and not one part of the frame; the second where there is parallax, of
-which the seams between depths always remain."""
+"""`nonrigid`: a larger share of the blocks than this, and not one part of the frame; the second where there is
+parallax, of which the seams between depths always remain."""
 
 
 @dataclass(frozen=True)
