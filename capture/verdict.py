@@ -153,7 +153,8 @@ def verdict(figures: Measured, limits: Limits, width: int, tags: str = "") -> Ve
     """Return what is made of a pair's figures.
 
     Refused: gt turned or mirrored against blur, hardly sharper than blur, or swapped with it, too little texture,
-    motion that the analyser cannot follow. All else is a warning; of turned shots, nothing is said of their motion.
+    motion that the analyser cannot follow. All else is a warning; of turned shots, nothing is said of their
+    motion, and of swapped ones nothing of what it leaves: the analyser takes blur for the blurry one.
 
     Args:
         figures: Of `capture.checks.check_pair`.
@@ -166,9 +167,10 @@ def verdict(figures: Measured, limits: Limits, width: int, tags: str = "") -> Ve
     refusals, warnings = [], []
     gt_sharper, blur_sharper = found["gt_sharper"], found["blur_sharper"]
     turned = "turn" in exceeded
+    swapped = "blur_sharper" in exceeded and blur_sharper > SWAPPED_TIMES * gt_sharper
     if turned:
         refusals.append(f"gt is {figures['turn']} against blur")
-    elif "blur_sharper" in exceeded and blur_sharper > SWAPPED_TIMES * gt_sharper:
+    elif swapped:
         refusals.append(f"blur is the sharper one in {blur_sharper:.0%} of the frame: are the roles swapped?")
     else:
         if "gt_sharper" in exceeded:
@@ -179,7 +181,7 @@ def verdict(figures: Measured, limits: Limits, width: int, tags: str = "") -> Ve
         refusals.append(f"too little texture: {found['texture']:.4f}, expected {limits.texture:g}")
     if figures["kind"] == "failed" and not turned:
         refusals.append("the motion between the shots cannot be measured")
-    if not turned:
+    if not (turned or swapped):
         warnings += _of_rest(found, exceeded, str(figures["kind"]), limits)
     if tags:
         warnings.append(tags)
