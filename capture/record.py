@@ -29,7 +29,7 @@ def _with_nan(figures: dict[str, float | str | None]) -> dict[str, float | str]:
     """Return figures with NaN for the null of JSON, whole numbers staying whole; only `TEXTS` are text."""
     for name, value in figures.items():
         if isinstance(value, bool) or not isinstance(value, str if name in TEXTS else int | float | None):
-            raise ValueError(f"{name}: expected a number, null, or text as kind and turn")
+            raise ValueError(f"{name}: expected a number or null; text only for {', '.join(TEXTS)}")
     return {name: math.nan if value is None else value for name, value in figures.items()}
 
 

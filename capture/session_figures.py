@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from capture.verdict import Limits, allowed
+from capture.verdict import UNEXPLAINED, Limits, allowed
 from sdd_bench.registration.analysis import NUMBERS
 
 HEADINGS = {
@@ -19,6 +19,8 @@ HEADINGS = {
     "texture": ("texture of gt", ".4f"),
     "dead_pixels": ("dead pixels", ".0f"),
     "dust_spots": ("dust spots", ".0f"),
+    "displaced_share": ("part of the frame that lies elsewhere after alignment", ".1%"),
+    "displaced_px": ("how far it lies elsewhere (px)", ".1f"),
     "direction_db": ("lack of detail in one direction of gt (dB)", ".1f"),
     "zoom": ("zoom", ".4f"),
     "shift_x_px": ("shift x (px)", ".2f"),
@@ -26,17 +28,37 @@ HEADINGS = {
     "shift_px": ("shift, its length (px)", ".2f"),
     "rotation_deg": ("rotation (°)", ".3f"),
     "corner_px": ("largest displacement of a corner (px)", ".2f"),
+    "distortion_px": ("distortion at the corners (px)", ".2f"),
+    "parallax_px": ("parallax over the depth of the scene (px)", ".2f"),
     "residual_median_px": ("residual, median (px)", ".2f"),
-    "residual_p95_px": ("residual, 95 % (px)", ".2f"),
+    "residual_p95_px": ("residual, 95th percentile (px)", ".2f"),
+    "residual_se_px": ("residual, standard error in a block (px)", ".2f"),
+    "residual_share": ("part of the frame that is off after alignment", ".1%"),
     "blur_radius_px": ("blur radius (px)", ".1f"),
+    "asymmetry": ("asymmetry of the blur at the corners (radii)", ".2f"),
     "gain": ("contrast of blur over gt blurred alike", ".3f"),
+    "gain_r": ("red light at the centre, blur over gt", ".3f"),
+    "gain_g": ("green light at the centre, blur over gt", ".3f"),
+    "gain_b": ("blue light at the centre, blur over gt", ".3f"),
+    "tone": ("tone: power of the sRGB values, blur against gt", ".3f"),
+    "vignetting": ("corners of blur darker than those of gt", ".1%"),
     "confidence": ("confidence", ".2f"),
+    "model": ("motion model", ""),
     "kind": ("kind", ""),
     "turn": ("turned or mirrored against blur", ""),
 }
-"""Figure to its heading and format. The shift's length is what its limit is for."""
+"""Figure to its heading and format, standard errors left out. The shift's length is what its limit is for."""
 
-MOTION = (*NUMBERS, "shift_px", "confidence", "kind", "turn")
+ERRORS = {name: name.replace("_px", "_se_px").replace("_deg", "_se_deg") for name in
+          ("shift_x_px", "shift_y_px", "rotation_deg", "distortion_px", "parallax_px")
+          } | {"zoom": "zoom_se", "asymmetry": "asymmetry_se"}  # fmt: skip
+"""Figure to that of its standard error."""
+
+LIGHT = ("gain", "gain_r", "gain_g", "gain_b", "tone", "vignetting")
+MOTION = (
+    "displaced_share", "displaced_px", *(name for name in NUMBERS if name not in LIGHT), "shift_px", "confidence",
+    "model", "kind", "turn",
+)  # fmt: skip
 
 
 def limit_words(name: str, limits: Limits, width: int) -> str:
@@ -51,7 +73,7 @@ def limit_words(name: str, limits: Limits, width: int) -> str:
     '0.95 to 1.05'
     """
     if name == "kind":
-        return "not nonrigid or failed"
+        return f"not {' or '.join(UNEXPLAINED)}"
     if name == "turn":
         return "no"
     low, high = allowed(limits, width).get(name, (-math.inf, math.inf))
@@ -62,11 +84,17 @@ def limit_words(name: str, limits: Limits, width: int) -> str:
     return f"at least {least}" if math.isinf(high) else f"{least} to {most}"
 
 
-def value_text(name: str, value: float | str) -> str:
-    """Return a figure as text, `not measured` for NaN."""
+def value_text(name: str, value: float | str, error: float = 0.0) -> str:
+    """Return a figure as text with its standard error, if that is not 0; `not measured` for NaN.
+
+    >>> value_text("zoom", 1.00812, 0.00014), value_text("shift_x_px", -0.001)
+    ('1.0081 ± 0.0001', '0.00')
+    """
     if isinstance(value, str):
-        return value or "no"
+        return value or ("no" if name == "turn" else "not measured")
     if math.isnan(value):
         return "not measured"
-    text = format(value, HEADINGS[name][1])
-    return text.removeprefix("-") if not text.strip("-0.%") else text
+    form = HEADINGS[name][1]
+    text = format(value, form)
+    text = text.removeprefix("-") if not text.strip("-0.%") else text
+    return f"{text} ± {error:{form}}" if error > 0 else text

@@ -10,7 +10,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, select_autoescape
 
 from capture.record import Developed, Original, Record
-from capture.session_figures import HEADINGS, MOTION, limit_words, value_text
+from capture.session_figures import ERRORS, HEADINGS, MOTION, limit_words, value_text
 from capture.session_pictures import histogram_plots, read_pictures
 from capture.verdict import ACCEPTED, REFUSED, WARNING, Limits, beyond, with_shift
 from sdd_bench.io.files import write_text
@@ -115,16 +115,21 @@ def _entry(number: int, record: Record, limits: Mapping[str, Limits], pictures: 
 
 
 def _figure_rows(developed: Developed, limits: Limits) -> list[dict[str, object]]:
-    """Return heading, text, limit and mark of every figure; the shift's length stands behind its parts."""
+    """Return heading, text, limit and mark of every figure; the shift's length stands behind its parts.
+
+    Standard errors stand beside their figures.
+    """
+    figures = developed.figures
     return [
         {
             "name": name,
             "heading": HEADINGS[name][0],
-            "text": value_text(name, value),
+            "text": value_text(name, value, float(figures[ERRORS[name]]) if name in ERRORS else 0.0),
             "limit": limit_words(name, limits, developed.width),
             "exceeded": beyond(name, value, limits, developed.width),
         }
-        for name, value in with_shift(developed.figures).items()
+        for name, value in with_shift(figures).items()
+        if name in HEADINGS
     ]
 
 

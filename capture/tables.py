@@ -1,18 +1,25 @@
-"""pairs.csv and refused.csv: one row a pair, with everything that is known of it."""
+"""pairs.csv and refused.csv: one row a pair, with what is known of it."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 
-from capture.checks import FIGURES
 from capture.record import EXIF_NUMBERS, ROLES, Record
 from capture.verdict import REFUSED
 from sdd_bench.io.serialise import csv_text, safe_cell
 
+MEASURED = (
+    "gt_sharper", "blur_sharper", "sharpness_ratio", "exposure_ratio", "red_ratio", "blue_ratio", "clipped_blur",
+    "clipped_gt", "texture", "direction_db", "dead_pixels", "dust_spots", "displaced_share", "displaced_px", "zoom",
+    "shift_x_px", "shift_y_px", "rotation_deg", "corner_px", "distortion_px", "parallax_px", "residual_median_px",
+    "residual_p95_px", "residual_share", "blur_radius_px", "confidence", "model", "kind", "turn",
+)  # fmt: skip
+"""Figures that a limit is for, or that pairs are chosen by. Standard errors and the rest stand in the report."""
+
 COLUMNS = (
     "name", "session", "scene", "place", "camera", "lens", "motor", "aperture", "status", "reasons", "blur", "sharp",
-    "width", "height", "bits", *FIGURES, "gain_red", "gain_green", "gain_blue", "white_balance_red",
+    "width", "height", "bits", *MEASURED, "gain_red", "gain_green", "gain_blue", "white_balance_red",
     "white_balance_blue", "blur_sha256", "sharp_sha256",
     *(f"{role}_{what}" for role in ROLES for what in ("original", "original_sha256", "time", *EXIF_NUMBERS)), "notes",
 )  # fmt: skip
@@ -42,7 +49,7 @@ def row(record: Record) -> dict[str, object]:
     folder = "refused/" if record.verdict.status == REFUSED else ""
     cells |= {"blur": f"{folder}blur/{record.name}.png", "sharp": f"{folder}gt/{record.name}.png"}
     cells |= {"width": made.width, "height": made.height, "bits": made.bits}
-    cells |= {name: _figure(name, made.figures[name]) for name in FIGURES}
+    cells |= {name: _figure(name, made.figures[name]) for name in MEASURED}
     cells |= {f"gain_{c}": _number(g) for c, g in zip(("red", "green", "blue"), made.gains, strict=True)}
     if made.white_balance is not None:
         cells |= {"white_balance_red": _number(made.white_balance[0])}

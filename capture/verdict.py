@@ -30,7 +30,10 @@ AtLeast1 = Annotated[float, _at_least(1)]
 Measured = Mapping[str, float | str]
 """Figures of a pair by the names of `capture.checks.FIGURES`: numbers, NaN where not measured, and `TEXTS`."""
 
-TEXTS = ("kind", "turn")
+TEXTS = ("model", "kind", "turn")
+
+UNEXPLAINED = ("moved", "failed")
+"""Kinds of motion that a reason is given for."""
 
 ACCEPTED, WARNING, REFUSED = "accepted", "warning", "refused"
 
@@ -51,9 +54,14 @@ class Limits:
             all had 0, of real focus stacks with parallax the worst had 1.
         dust_spots: Largest number of dark spots that stand still. Of the same 84 pairs all had 0, of the focus stacks
             the worst had 2.
+        displaced_share: Largest share of the frame that lies elsewhere after alignment.
+        residual_p95_px: Largest displacement after alignment, but for the worst twentieth of the frame. A pair is not
+            warned of for its kind `nonrigid` alone, which small frames with little texture have at 0.5 px.
         zoom: Largest difference from 1 of the zoom between the shots.
         shift: Largest shift, as a share of the width.
         rotation_deg: Largest rotation, either way.
+        distortion_px: Largest displacement of the corners by distortion, inwards or outwards.
+        parallax_px: Largest displacement of near against far things.
     """
 
     gt_sharper: AtLeast0 = 0.05
@@ -65,9 +73,13 @@ class Limits:
     direction_db: AtLeast0 = SHAKEN_DB
     dead_pixels: AtLeast0 = 1
     dust_spots: AtLeast0 = 2
+    displaced_share: AtLeast0 = 0
+    residual_p95_px: AtLeast0 = 0.75
     zoom: AtLeast0 = 0.05
-    shift: AtLeast0 = 0.03
+    shift: AtLeast0 = 0.035
     rotation_deg: AtLeast0 = 1.0
+    distortion_px: AtLeast0 = 2.0
+    parallax_px: AtLeast0 = 2.0
 
 
 @dataclass(frozen=True)
@@ -109,9 +121,13 @@ def allowed(limits: Limits, width: int) -> dict[str, tuple[float, float]]:
         "direction_db": (-math.inf, limits.direction_db),
         "dead_pixels": (-math.inf, limits.dead_pixels),
         "dust_spots": (-math.inf, limits.dust_spots),
+        "displaced_share": (-math.inf, limits.displaced_share),
+        "residual_p95_px": (-math.inf, limits.residual_p95_px),
         "zoom": (1 - limits.zoom, 1 + limits.zoom),
         "shift_px": (-math.inf, limits.shift * width),
         "rotation_deg": (-limits.rotation_deg, limits.rotation_deg),
+        "distortion_px": (-limits.distortion_px, limits.distortion_px),
+        "parallax_px": (-math.inf, limits.parallax_px),
     }
 
 
@@ -128,7 +144,7 @@ def with_shift(figures: Measured) -> dict[str, float | str]:
 def beyond(name: str, value: float | str, limits: Limits, width: int) -> bool:
     """Return whether a figure is beyond its limit; what is not measured is not."""
     if isinstance(value, str):
-        return value in ("nonrigid", "failed") if name == "kind" else name == "turn" and value != ""
+        return value in UNEXPLAINED if name == "kind" else name == "turn" and value != ""
     least, most = allowed(limits, width).get(name, (-math.inf, math.inf))
     return not (math.isnan(value) or least <= value <= most)
 
@@ -137,7 +153,8 @@ def verdict(figures: Measured, limits: Limits, width: int, tags: str = "") -> Ve
     """Return what is made of a pair's figures.
 
     Refused: gt turned or mirrored against blur, hardly sharper than blur, or swapped with it, too little texture,
-    motion that the analyser cannot follow. All else is a warning; of turned shots, nothing is said of their motion.
+    motion that the analyser cannot follow. All else is a warning; of turned shots, nothing is said of their
+    motion, and of swapped ones nothing of what it leaves: the analyser takes blur for the blurry one.
 
     Args:
         figures: Of `capture.checks.check_pair`.
@@ -150,9 +167,10 @@ def verdict(figures: Measured, limits: Limits, width: int, tags: str = "") -> Ve
     refusals, warnings = [], []
     gt_sharper, blur_sharper = found["gt_sharper"], found["blur_sharper"]
     turned = "turn" in exceeded
+    swapped = "blur_sharper" in exceeded and blur_sharper > SWAPPED_TIMES * gt_sharper
     if turned:
         refusals.append(f"gt is {figures['turn']} against blur")
-    elif "blur_sharper" in exceeded and blur_sharper > SWAPPED_TIMES * gt_sharper:
+    elif swapped:
         refusals.append(f"blur is the sharper one in {blur_sharper:.0%} of the frame: are the roles swapped?")
     else:
         if "gt_sharper" in exceeded:
@@ -163,9 +181,8 @@ def verdict(figures: Measured, limits: Limits, width: int, tags: str = "") -> Ve
         refusals.append(f"too little texture: {found['texture']:.4f}, expected {limits.texture:g}")
     if figures["kind"] == "failed" and not turned:
         refusals.append("the motion between the shots cannot be measured")
-    if figures["kind"] == "nonrigid" and not turned:
-        left = f"{found['residual_median_px']:.2f} px remain after alignment, {found['residual_p95_px']:.1f} px"
-        warnings.append(f"something moved between the shots, or depths differ: {left} in one part of twenty")
+    if not (turned or swapped):
+        warnings += _of_rest(found, exceeded, str(figures["kind"]), limits)
     if tags:
         warnings.append(tags)
     if not turned:
@@ -181,8 +198,23 @@ def verdict(figures: Measured, limits: Limits, width: int, tags: str = "") -> Ve
     return Verdict(status, (*refusals, *warnings))
 
 
+def _of_rest(found: Mapping[str, float], exceeded: set[str], kind: str, limits: Limits) -> list[str]:
+    """Return what no motion of the whole frame explains."""
+    words = []
+    if "displaced_share" in exceeded:
+        share, px = f"{100 * found['displaced_share']:.1f} %", f"{found['displaced_px']:.1f} px"
+        words.append(f"something moved between the shots in {share} of the frame, by about {px}")
+    elif kind == "moved":
+        words.append(f"something moved between the shots in {100 * found['residual_share']:.1f} % of the frame")
+    if "residual_p95_px" in exceeded:
+        left = f"{found['residual_p95_px']:.2f} px in one part of twenty, expected at most {limits.residual_p95_px:g}"
+        median = f"{found['residual_median_px']:.2f} px remain in the median"
+        words.append(f"after alignment {median} and {left}: did something move, or do depths differ?")
+    return words
+
+
 def _of_motion(found: Mapping[str, float], exceeded: set[str], limits: Limits, width: int) -> list[str]:
-    """Return what is unusual about a similarity that could be measured."""
+    """Return what is unusual about a motion that could be measured."""
     words = []
     if "zoom" in exceeded:
         words.append(f"zoom {found['zoom']:.4f}, expected within {limits.zoom:g} of 1")
@@ -190,6 +222,12 @@ def _of_motion(found: Mapping[str, float], exceeded: set[str], limits: Limits, w
         words.append(f"shift {found['shift_px']:.1f} px, expected at most {limits.shift * width:.1f}")
     if "rotation_deg" in exceeded:
         words.append(f"rotation {found['rotation_deg']:.2f} degrees, expected at most {limits.rotation_deg:g}")
+    if "distortion_px" in exceeded:
+        px = f"{found['distortion_px']:.2f} px"
+        words.append(f"distortion {px} at the corners, expected at most {limits.distortion_px:g} inwards or outwards")
+    if "parallax_px" in exceeded:
+        px = f"{found['parallax_px']:.2f} px"
+        words.append(f"parallax {px} between near and far, expected at most {limits.parallax_px:g}")
     return words
 
 

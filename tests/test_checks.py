@@ -13,7 +13,7 @@ import skimage.data
 from numpy.typing import NDArray
 
 from capture.checks import FIGURES, check_pair
-from capture.verdict import ACCEPTED, REFUSED, WARNING, Limits, Verdict, verdict
+from capture.verdict import ACCEPTED, REFUSED, WARNING, Limits, Measured, Verdict, verdict
 from sdd_bench.io.images import to_pixels
 from sdd_bench.io.srgb import decode_srgb, encode_srgb
 from sdd_bench.registration.disk import disk
@@ -39,6 +39,12 @@ def defocused(light: Light, radius_px: float = 4.0) -> Light:
 def shot(light: Light, seed: int = 0) -> NDArray[Any]:
     noise = np.random.default_rng(seed).normal(0, 0.002, light.shape).astype(np.float32)
     return to_pixels((encode_srgb(light.clip(0, 1)) + noise).clip(0, 1))
+
+
+@pytest.fixture(scope="module")
+def good(linear: Light) -> Measured:
+    """Figures of a good pair."""
+    return check_pair(shot(defocused(moved(linear))), shot(linear, 1))
 
 
 def judged(blur: NDArray[Any], gt: NDArray[Any]) -> tuple[str, str]:
@@ -85,10 +91,9 @@ def test_each_fault_is_named(name: str, linear: Light) -> None:
     assert found == status
 
 
-def test_a_camera_that_shook_is_a_warning(linear: Light) -> None:
-    figures = check_pair(shot(defocused(moved(linear))), shot(linear, 1))
-    assert math.isnan(figures["direction_db"])
-    assert "did the camera shake" in verdict(figures | {"direction_db": 15.0}, Limits(), 512).reasons[0]
+def test_a_camera_that_shook_is_a_warning(good: Measured) -> None:
+    assert math.isnan(float(good["direction_db"]))
+    assert "did the camera shake" in verdict({**good, "direction_db": 15.0}, Limits(), 512).reasons[0]
 
 
 def test_a_stack_whose_frames_are_sharp_elsewhere_is_a_warning(linear: Light) -> None:
@@ -99,12 +104,44 @@ def test_a_stack_whose_frames_are_sharp_elsewhere_is_a_warning(linear: Light) ->
     assert "is gt in focus everywhere" in said
 
 
-def test_something_that_moved_is_a_warning(linear: Light) -> None:
-    blur = moved(linear)
-    blur[150:400, 150:400] = blur[156:406, 150:400]
-    status, said = judged(shot(defocused(blur, 3)), shot(linear, 1))
-    assert status == WARNING
-    assert "something moved between the shots" in said
+@pytest.mark.parametrize(("side_px", "moved_px"), [(250, 6), (150, 3), (150, 10)])
+def test_something_that_moved_is_a_warning(side_px: int, moved_px: int, linear: Light) -> None:
+    blur, end = moved(linear), 100 + side_px
+    blur[100:end, 150 : 150 + side_px] = blur[100 + moved_px : end + moved_px, 150 : 150 + side_px]
+    figures = check_pair(shot(defocused(blur, 3)), shot(linear, 1))
+    assert figures["displaced_px"] == pytest.approx(moved_px, abs=0.5)
+    assert 0.02 < float(figures["displaced_share"]) < 1.5 * side_px**2 / 512**2
+    found = verdict(figures, Limits(), 512)
+    share = 100 * float(figures["displaced_share"])
+    about = f"{float(figures['displaced_px']):.1f} px"
+    words = f"something moved between the shots in {share:.1f} % of the frame, by about {about}"
+    assert found.status == WARNING
+    assert found.reasons[0] == words
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"kind": "moved", "residual_share": 0.021}, "something moved between the shots in 2.1 % of the frame"),
+        (
+            {"kind": "nonrigid", "residual_share": 0.12, "residual_median_px": 0.3, "residual_p95_px": 1.7},
+            "after alignment 0.30 px remain in the median and 1.70 px in one part of twenty, expected at most 0.75: "
+            "did something move, or do depths differ?",
+        ),
+        ({"kind": "nonrigid", "residual_share": 0.12, "residual_p95_px": 0.5}, ""),
+        (
+            {"kind": "parallax", "parallax_px": 2.34},
+            "parallax 2.34 px between near and far, expected at most 2",
+        ),
+        (
+            {"kind": "distortion", "distortion_px": -2.5},
+            "distortion -2.50 px at the corners, expected at most 2 inwards or outwards",
+        ),
+        ({"kind": "parallax", "parallax_px": 0.5, "distortion_px": 0.5}, ""),
+    ],
+)
+def test_each_kind_of_motion_has_its_words(changed: dict[str, float | str], words: str, good: Measured) -> None:
+    assert verdict({**good, **changed}, Limits(), 512).reasons == ((words,) if words else ())
 
 
 def test_what_stands_still_is_a_warning(linear: Light) -> None:
@@ -129,13 +166,13 @@ def test_what_stands_still_is_a_warning(linear: Light) -> None:
     ],
 )
 def test_few_spots_and_unknown_ones_are_no_warning(
-    dead: float, dust: float, words: tuple[str, ...], linear: Light
+    dead: float, dust: float, words: tuple[str, ...], good: Measured
 ) -> None:
-    figures = check_pair(shot(defocused(moved(linear))), shot(linear, 1)) | {"dead_pixels": dead, "dust_spots": dust}
+    figures = {**good, "dead_pixels": dead, "dust_spots": dust}
     assert verdict(figures, Limits(), 512).reasons == words
 
 
 def test_spots_are_unknown_where_the_motion_is(linear: Light) -> None:
     figures = check_pair(shot(defocused(linear[::-1, ::-1])), shot(linear, 1))
-    assert math.isnan(figures["dead_pixels"])
-    assert math.isnan(figures["dust_spots"])
+    for name in ("dead_pixels", "dust_spots", "displaced_share", "displaced_px"):
+        assert math.isnan(float(figures[name]))

@@ -20,7 +20,7 @@ from PIL import Image
 from capture.checks import FIGURES
 from capture.record import HISTOGRAM_BINS, Developed, Original, Record
 from capture.session import Shot
-from capture.session_figures import HEADINGS, limit_words
+from capture.session_figures import ERRORS, HEADINGS, limit_words, value_text
 from capture.session_pictures import histogram, histogram_plots, write_pictures
 from capture.session_report import commonest_reasons, count_words, write_session_report
 from capture.verdict import ACCEPTED, REFUSED, WARNING, Limits, Verdict, beyond, verdict, with_shift
@@ -34,7 +34,7 @@ GOOD: dict[str, float | str] = {
     "exposure_ratio": 1.02, "red_ratio": 0.99, "blue_ratio": 1.01, "clipped_blur": 0.0123,
     "clipped_gt": 0.0, "texture": 0.08, "direction_db": 4.0, "zoom": 1.0081, "shift_x_px": 3.0, "shift_y_px": -4.0,
     "rotation_deg": 0.05, "corner_px": 20.0, "residual_median_px": 0.1, "residual_p95_px": 0.4, "blur_radius_px": 5.5,
-    "gain": 0.98, "confidence": 0.93, "kind": "mixed", "turn": "",
+    "gain": 0.98, "confidence": 0.93, "model": "similarity", "kind": "mixed", "turn": "",
 }  # fmt: skip
 NOWHERE = Path("no-such-folder")
 
@@ -159,7 +159,21 @@ def test_the_page_says_what_was_made_of_every_pair_and_why(tmp_path: Path) -> No
 
 
 def test_every_figure_has_a_heading() -> None:
-    assert set(HEADINGS) == {*FIGURES, "shift_px"}
+    assert {*HEADINGS, *ERRORS.values()} == {*FIGURES, "shift_px"}
+    assert not HEADINGS.keys() & set(ERRORS.values())
+
+
+def test_a_standard_error_stands_beside_its_figure(tmp_path: Path) -> None:
+    record = make_record("a")
+    assert record.developed is not None
+    measured = figures(zoom=1.00812, zoom_se=0.00014, parallax_px=0.512, parallax_se_px=0.03, model="parallax")
+    page = page_of(tmp_path, replace(record, developed=replace(record.developed, figures=measured)))
+    rows = [plain(row.replace("</td>", "|").replace("</th>", "|")) for row in re.findall(r"<tr.*?</tr>", page)]
+    assert "zoom|1.0081 ± 0.0001|0.95 to 1.05||" in rows
+    assert f"parallax over the depth of the scene (px)|0.51 ± 0.03|at most {Limits().parallax_px:g}||" in rows
+    assert "motion model|parallax|||" in rows
+    assert "distortion at the corners (px)|0.00|" in "".join(rows)
+    assert [value_text(name, "") for name in ("model", "turn")] == ["not measured", "no"]
 
 
 def test_figures_stand_beside_their_limits_and_how_the_shots_were_taken(tmp_path: Path) -> None:
@@ -172,11 +186,12 @@ def test_figures_stand_beside_their_limits_and_how_the_shots_were_taken(tmp_path
     for row in (
         "zoom|1.0600|0.95 to 1.05|✕ exceeded|",
         "clipped pixels of blur|1.23%|at most 5%||",
-        "shift, its length (px)|5.00|at most 122.9||",
+        "shift, its length (px)|5.00|at most 143.4||",
         "rotation (°)|0.000|-1 to 1||",
         "residual, median (px)|not measured|||",
+        "residual, 95th percentile (px)|0.40|at most 0.75||",
         "blur radius (px)|5.5|||",
-        "kind|mixed|not nonrigid or failed||",
+        "kind|mixed|not moved or failed||",
         "exposure|1/250 s|0.8 s|",
         "f-number|f/2.8|f/2.8|",
         "ISO|400|100|",
@@ -267,8 +282,9 @@ BEYOND = [
     ("gt_sharper", 0.04), ("blur_sharper", 0.2), ("dead_pixels", 2), ("dust_spots", 3),
     ("exposure_ratio", 1.4), ("exposure_ratio", 0.7),
     ("red_ratio", 1.2), ("blue_ratio", 0.8), ("clipped_blur", 0.2), ("clipped_gt", 0.06), ("texture", 0.001),
-    ("direction_db", 20.0), ("zoom", 1.06), ("zoom", 0.94), ("rotation_deg", -1.2), ("kind", "nonrigid"),
-    ("kind", "failed"), ("shift_x_px", -130.0),
+    ("direction_db", 20.0), ("zoom", 1.06), ("zoom", 0.94), ("rotation_deg", -1.2), ("residual_p95_px", 0.8),
+    ("kind", "failed"), ("kind", "moved"), ("displaced_share", 0.01),
+    ("shift_x_px", -150.0), ("parallax_px", 2.1), ("distortion_px", -2.1),
 ]  # fmt: skip
 
 

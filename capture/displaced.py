@@ -1,0 +1,108 @@
+"""Parts of the frame that fit better elsewhere once the motion of the pair is undone: objects that moved.
+
+The analyser measures displacements of up to some pixels and leaves out what it cannot follow. Here blocks of blur are
+looked for around their place in the aligned gt. Both are compared in detail that the blur leaves over. A lone block
+may be wrong, where texture repeats or the blur hides it; neighbours that agree are not.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sdd_bench.registration.grey import averaged, grey
+from sdd_bench.registration.similarity import Similarity
+
+PIXELS = 1_000_000
+"""Frames are reduced to about so many."""
+
+SIDE_PX, STEP_PX, REACH_PX = 48, 24, 16
+"""Side of a block, distance of the next, and how far each is looked for; in the reduced frame, as all below."""
+
+BAND_PX = (2.5, 10.0)
+"""Detail between these standard deviations is compared."""
+
+NEAR_PX = 1
+"""A block that fits best so near its place, in x and y, has not moved."""
+
+LEAST_CORRELATION, MORE_CORRELATION = 0.75, 0.02
+"""A block lies elsewhere if it correlates so well there, and by so much better than near its place."""
+
+AGREE_PX, AGREE_BLOCKS = 1.5, 3
+"""So many neighbours, the block itself counted, must lie this alike. Their blocks overlap or touch."""
+
+LEAST_DETAIL = 0.5
+"""A block takes part whose detail deviates by so much of the frame's median detail."""
+
+
+@dataclass(frozen=True)
+class Displaced:
+    """What lies elsewhere.
+
+    Attributes:
+        share: Of the blocks that could be compared.
+        px: Median displacement of these, in pixels of the frame given; 0 where nothing lies elsewhere.
+    """
+
+    share: float
+    px: float
+
+
+def find_displaced(blur: NDArray[np.float32], gt: NDArray[np.float32], similarity: Similarity) -> Displaced:
+    """Return what part of a frame lies elsewhere than the motion of the pair says, and how far.
+
+    Args:
+        blur: (H, W, 3) sRGB values in [0, 1].
+        gt: The same shape.
+        similarity: Maps gt to blur.
+    """
+    height, width = blur.shape[:2]
+    scale = max(1, round(math.sqrt(width * height / PIXELS)))
+    matrix = similarity.matrix(width, height)[:2]
+    drawn = cv2.warpAffine(gt, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    inside = cv2.warpAffine(np.ones((height, width), np.float32), matrix, (width, height))
+    seen, there = (_detail(averaged(image, scale)) for image in (blur, drawn))
+    blocks = _compare(seen, there, averaged(inside, scale) > 0.99)
+    moved = blocks[_in_groups(blocks)]
+    if not len(moved):
+        return Displaced(0.0, 0.0)
+    return Displaced(len(moved) / len(blocks), float(np.median(np.hypot(moved[:, 2], moved[:, 3]))) * scale)
+
+
+def _detail(image: NDArray[Any]) -> NDArray[np.float32]:
+    fine, coarse = (cv2.GaussianBlur(grey(image), (0, 0), deviation) for deviation in BAND_PX)
+    return np.asarray(fine - coarse, np.float32)
+
+
+def _compare(seen: NDArray[Any], there: NDArray[Any], inside: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return a row for each block that can be compared: row, column, displacement right and down, whether elsewhere."""
+    least = LEAST_DETAIL * float(np.median(np.abs(seen)))
+    height, width = seen.shape
+    found = []
+    for row, y in enumerate(range(REACH_PX, height - SIDE_PX - REACH_PX + 1, STEP_PX)):
+        for column, x in enumerate(range(REACH_PX, width - SIDE_PX - REACH_PX + 1, STEP_PX)):
+            block = seen[y : y + SIDE_PX, x : x + SIDE_PX]
+            around = np.s_[y - REACH_PX : y + SIDE_PX + REACH_PX, x - REACH_PX : x + SIDE_PX + REACH_PX]
+            if block.std() < max(least, 1e-4) or not inside[around].all():
+                continue
+            likeness = cv2.matchTemplate(there[around], block, cv2.TM_CCOEFF_NORMED)
+            near = np.s_[REACH_PX - NEAR_PX : REACH_PX + NEAR_PX + 1]
+            down, right = np.unravel_index(int(likeness.argmax()), likeness.shape)
+            best = float(likeness[down, right])
+            elsewhere = best > LEAST_CORRELATION and best - float(likeness[near, near].max()) > MORE_CORRELATION
+            found.append((row, column, right - REACH_PX, down - REACH_PX, elsewhere))
+    return np.array(found, np.float64).reshape(-1, 5)
+
+
+def _in_groups(blocks: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which blocks lie elsewhere and have neighbours that lie alike, (N,)."""
+    elsewhere = blocks[:, 4] > 0
+    apart = np.abs(blocks[:, None, :2] - blocks[None, :, :2]).max(axis=2)
+    differ = np.hypot(*np.moveaxis(blocks[:, None, 2:4] - blocks[None, :, 2:4], -1, 0))
+    alike = (apart <= SIDE_PX / STEP_PX + 1) & (differ <= AGREE_PX) & elsewhere
+    return np.asarray(elsewhere & (alike.sum(axis=1) >= AGREE_BLOCKS))
