@@ -40,8 +40,8 @@ TILE_BLOCKS = 3
 MARGIN_SE = {True: 1.0, False: 2.0}
 MARGIN_NATS = {True: (3.0, 10.0), False: (3.0, 60.0)}
 """A model is not worse than the best if its held-out log likelihood is lower by no more than so many standard errors of
-the difference over tiles, taken as at least the one and at most the other: with a whole similarity and more, and without,
-where a zoom that small is what colour fringes and spreads that are not round leave."""
+the difference over tiles, taken as at least the one and at most the other: with a whole similarity and more, and
+without, where a zoom that small is what colour fringes and spreads that are not round leave."""
 
 RELEVANT_PX = 0.03
 """Nor is a similarity, or more, whose displacements differ from the best's by less than this, rms over the blocks."""
@@ -112,8 +112,10 @@ def choose_motion(blocks: BlockShifts, drawn_at: Similarity) -> tuple[Fit, Float
         behind = losses - best_losses
         error = float(np.sqrt((behind * behind).sum()))
         apart = float(np.sqrt(((fit.predicted - best.predicted) ** 2).sum(axis=1).mean()))
-        whole = fit.model.has_similarity
-        if behind.sum() <= np.clip(MARGIN_SE[whole] * error, *MARGIN_NATS[whole]) or (whole and apart < RELEVANT_PX):
+        similar = fit.model.has_similarity
+        if behind.sum() <= np.clip(MARGIN_SE[similar] * error, *MARGIN_NATS[similar]) or (
+            similar and apart < RELEVANT_PX
+        ):
             values = (fit.model, fit.values, fit.covariance, fit.sides, fit.share, fit.predicted)
             return Fit(*values, behind=float(behind.sum())), scatter
     raise AssertionError("the best model is not worse than itself")

@@ -19,13 +19,16 @@ what its residual has beyond noise: along depth edges, where the blur itself can
 blocks of pairs that are exact similarities were 0.25 px and more off by many standard errors; with this rule 0 to 1
 % are."""
 
+MOVED_PX = 0.75
+CANDIDATE_PX = 0.5
+MAX_CANDIDATE_UNEXPLAINED = 8.0
 MIN_MOVED_BLOCKS = 3
 MAX_MOVED_SHARE = 0.25
-CONNECTED = 0.5
-MOVED_PX = 0.75
-"""`moved`: at least so many significant blocks, in at most this share of all, the largest group having this share of
-them and lying this far off on the whole, and further than the parallax accounts for: layers of depth that the motion
-missed are not it."""
+"""`moved`: a group of adjoining blocks, at most this share of all, of which so many lie off by nearly the same, and by
+more than the first of these and than the parallax accounts for. A block takes part with a longer displacement than a
+significant one, which may explain less of the residual: at the outline of a thing that moved, most of it is
+disocclusion. On 100 pairs of the simulated camera `motor` without motion 0 were called so, of 25 with 5 % of the
+frame moved by 3 px 88 %, of 50 with 2 % moved by 2 px 62 %; without the last allowance 1 %, 56 % and 22 %."""
 
 MAX_SIGNIFICANT_SHARE = 0.1, 0.3
 """`nonrigid`: a larger share of the blocks than this, and not one part of the frame; the second where there is
@@ -80,23 +83,29 @@ def remaining(blocks: BlockShifts, predicted: Floats, scatter: Floats | None, pa
     beyond = np.sqrt(np.maximum(length**2 - noise, 0))
     median, p95 = (float(np.percentile(beyond, q)) for q in (50, 95))
     share = float(significant.mean())
-    least_px = max(MOVED_PX, 1.5 * parallax_px)
-    in_one_part = _one_part(blocks, off, significant, least_px)
+    candidate = (square > SIGNIFICANT_SE**2) & (length > CANDIDATE_PX)
+    candidate &= blocks.unexplained < MAX_CANDIDATE_UNEXPLAINED
+    in_one_part = _one_part(blocks, off, candidate, max(MOVED_PX, 1.5 * parallax_px))
     return Remaining(off, significant, median, p95, float(np.median(np.sqrt(noise / 2))), share, in_one_part)
 
 
-def _one_part(blocks: BlockShifts, off: Floats, significant: NDArray[np.bool_], least_px: float) -> bool:
-    count = int(significant.sum())
-    if count < MIN_MOVED_BLOCKS or count > MAX_MOVED_SHARE * len(blocks):
+def _one_part(blocks: BlockShifts, off: Floats, candidate: NDArray[np.bool_], least_px: float) -> bool:
+    """Return whether a group of adjoining blocks moved together."""
+    if candidate.sum() < MIN_MOVED_BLOCKS:
         return False
-    cols, rows = (blocks.at[significant] // blocks.side_px).astype(int).T
+    cols, rows = (blocks.at[candidate] // blocks.side_px).astype(int).T
     grid = np.zeros((rows.max() + 1, cols.max() + 1), bool)
     grid[rows, cols] = True
-    labels, _ = ndimage.label(grid, np.ones((3, 3)))
+    labels, count = ndimage.label(grid, np.ones((3, 3)))
     groups = labels[rows, cols]
-    largest = groups == np.bincount(groups).argmax()
-    together = float(np.hypot(*off[significant][largest].mean(axis=0)))
-    return int(largest.sum()) >= max(MIN_MOVED_BLOCKS, CONNECTED * count) and together > least_px
+    for group in range(1, count + 1):
+        members = off[candidate][groups == group]
+        middle = np.median(members, axis=0)
+        length = float(np.hypot(*middle))
+        agreeing = int((np.hypot(*(members - middle).T) < length).sum())
+        if len(members) <= MAX_MOVED_SHARE * len(blocks) and agreeing >= MIN_MOVED_BLOCKS and length > least_px:
+            return True
+    return False
 
 
 def remaining_map(blocks: BlockShifts, left: Remaining) -> NDArray[np.float32]:
