@@ -157,11 +157,11 @@ def _joined(
     return before, after, errors
 
 
-def cells_of(found: Found) -> tuple[str, ...]:
-    """Return a pair's line of the table."""
+def cells_of(found: Found, shown_columns: list[tuple[str, str]]) -> tuple[str, ...]:
+    """Return a pair's line of the table, with these columns of the analysis."""
     numbers = (found.before_px, found.after_px, found.error_px)
     tiles = ("-" if math.isnan(value) else f"{value:.3f}" for value in numbers)
-    shown = [_cell(found.row, name, form) for name, form in columns([found])]
+    shown = [_cell(found.row, name, form) for name, form in shown_columns]
     count = f"{found.tiles} of {found.tile_px} px" if found.tiles else "0"
     return (found.name, *shown, count, *tiles, found.verdict, f"{found.seconds:.1f}")
 
@@ -176,7 +176,8 @@ def _cell(row: Mapping[str, Any], name: str, form: str) -> str:
     value = row[name]
     if isinstance(value, float) and math.isnan(value):
         return "-"
-    error = row.get(f"{name.removesuffix('_px').removesuffix('_deg')}_se", math.nan)
+    unit = next((unit for unit in ("_px", "_deg") if name.endswith(unit)), "")
+    error = row.get(f"{name.removesuffix(unit)}_se{unit}", math.nan)
     return f"{value:{form}}" + (f" ± {error:.1g}" if isinstance(error, float) and math.isfinite(error) else "")
 
 
@@ -199,9 +200,10 @@ def main() -> None:
     report.line("Motion: sharp to blur. Tiles are equally sharp in both images: median length of their displacement")
     report.line(f"in the pair as it is (up to {SEARCH_PX} px) and after the motion found, median standard error.")
     report.line()
-    names = [name.replace("_", " ") for name, _ in columns(found)]
+    shown = columns(found)
+    names = [name.replace("_", " ") for name, _ in shown]
     header = ("pair", *names, "tiles", "before px", "after px", "error px", "verdict", "CPU s")
-    report.table(header, [cells_of(one) for one in found])
+    report.table(header, [cells_of(one, shown) for one in found])
     judged = [one for one in found if one.verdict in ("met", "NOT met")]
     missed = sum(one.verdict == "NOT met" for one in judged)
     report.want(
