@@ -22,7 +22,7 @@ from sdd_bench.registration.robust import Floats
 SIMILARITY = ("shift", "zoom", "rotation")
 
 DEVIATION = {
-    "shift": np.inf, "zoom": np.inf, "rotation": np.inf, "distortion": 3.0, "parallax": 0.3, "asymmetry": 0.5,
+    "shift": np.inf, "zoom": np.inf, "rotation": np.inf, "distortion": 3.0, "parallax": 0.3, "asymmetry": 0.25,
 }  # fmt: skip
 """How large the values of a term are expected to be: pixels, or pixels a pixel of blur radius."""
 
@@ -58,22 +58,29 @@ class MotionModel:
         return tuple(name for term in self.terms for name in UNKNOWNS[term])
 
 
-MODELS = tuple(
-    MotionModel(name, (*terms, *asymmetry))
-    for name, terms in (
-        ("identity", ()),
-        ("shift", ("shift",)),
-        ("zoom", ("shift", "zoom")),
-        ("similarity", SIMILARITY),
-        ("distortion", (*SIMILARITY, "distortion")),
-        ("parallax", (*SIMILARITY, "parallax")),
-        ("distortion+parallax", (*SIMILARITY, "distortion", "parallax")),
-    )
-    for asymmetry in ((), ("asymmetry",))
-    if name != "identity" or not asymmetry
+_ROUND = (
+    ("identity", ()),
+    ("shift", ("shift",)),
+    ("zoom", ("shift", "zoom")),
+    ("similarity", SIMILARITY),
+    ("distortion", (*SIMILARITY, "distortion")),
 )
-"""From the simplest on. A smooth field of cubic polynomials was tried as well: it took what goes with the blur for
-motion, and bent pairs that are shifted only."""
+_DEEP = (("parallax", (*SIMILARITY, "parallax")), ("distortion+parallax", (*SIMILARITY, "distortion", "parallax")))
+
+
+def _models(named: tuple[tuple[str, tuple[str, ...]], ...], *more: str) -> tuple[MotionModel, ...]:
+    return tuple(MotionModel(name, (*terms, *more)) for name, terms in named)
+
+
+MODELS = (
+    *_models(_ROUND),
+    *_models(_ROUND[1:], "asymmetry"),
+    *_models(_DEEP),
+    *_models(_DEEP, "asymmetry"),
+)
+"""From the simplest on. A spread that is not round comes after every motion without one: where the blur is the same all
+over the frame, it looks like a zoom. A smooth field of cubic polynomials was tried as well: it took what goes with
+the blur for motion, and bent pairs that are shifted only."""
 
 RICHEST = MODELS[-1]
 
