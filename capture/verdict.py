@@ -55,6 +55,8 @@ class Limits:
         dust_spots: Largest number of dark spots that stand still. Of the same 84 pairs all had 0, of the focus stacks
             the worst had 2.
         displaced_share: Largest share of the frame that lies elsewhere after alignment.
+        confidence: Least confidence in the motion, which is the share of pairs like this one whose corners lie within
+            0.25 px of where they are put.
         residual_p95_px: Largest displacement after alignment, but for the worst twentieth of the frame. A pair is not
             warned of for its kind `nonrigid` alone, which small frames with little texture have at 0.5 px.
         zoom: Largest difference from 1 of the zoom between the shots.
@@ -74,6 +76,7 @@ class Limits:
     dead_pixels: AtLeast0 = 1
     dust_spots: AtLeast0 = 2
     displaced_share: AtLeast0 = 0
+    confidence: AtLeast0 = 0.5
     residual_p95_px: AtLeast0 = 0.75
     zoom: AtLeast0 = 0.05
     shift: AtLeast0 = 0.035
@@ -122,6 +125,7 @@ def allowed(limits: Limits, width: int) -> dict[str, tuple[float, float]]:
         "dead_pixels": (-math.inf, limits.dead_pixels),
         "dust_spots": (-math.inf, limits.dust_spots),
         "displaced_share": (-math.inf, limits.displaced_share),
+        "confidence": (limits.confidence, math.inf),
         "residual_p95_px": (-math.inf, limits.residual_p95_px),
         "zoom": (1 - limits.zoom, 1 + limits.zoom),
         "shift_px": (-math.inf, limits.shift * width),
@@ -201,6 +205,8 @@ def verdict(figures: Measured, limits: Limits, width: int, tags: str = "") -> Ve
 def _of_rest(found: Mapping[str, float], exceeded: set[str], kind: str, limits: Limits) -> list[str]:
     """Return what no motion of the whole frame explains."""
     words = []
+    if "confidence" in exceeded and kind != "failed":
+        words.append(f"the motion is not sure: confidence {found['confidence']:.2f}, expected {limits.confidence:g}")
     if "displaced_share" in exceeded:
         share, px = f"{100 * found['displaced_share']:.1f} %", f"{found['displaced_px']:.1f} px"
         words.append(f"something moved between the shots in {share} of the frame, by about {px}")

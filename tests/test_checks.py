@@ -176,3 +176,9 @@ def test_spots_are_unknown_where_the_motion_is(linear: Light) -> None:
     figures = check_pair(shot(defocused(linear[::-1, ::-1])), shot(linear, 1))
     for name in ("dead_pixels", "dust_spots", "displaced_share", "displaced_px"):
         assert math.isnan(float(figures[name]))
+
+
+def test_a_motion_that_is_not_sure_is_a_warning(good: Measured) -> None:
+    found = verdict({**good, "confidence": 0.31}, Limits(), 512)
+    assert found.reasons == ("the motion is not sure: confidence 0.31, expected 0.5",)
+    assert verdict({**good, "confidence": 0.31}, Limits(confidence=0.3), 512).status == ACCEPTED

@@ -113,9 +113,7 @@ def choose_motion(blocks: BlockShifts, drawn_at: Similarity) -> tuple[Fit, Float
         error = float(np.sqrt((behind * behind).sum()))
         apart = float(np.sqrt(((fit.predicted - best.predicted) ** 2).sum(axis=1).mean()))
         similar = fit.model.has_similarity
-        if behind.sum() <= np.clip(MARGIN_SE[similar] * error, *MARGIN_NATS[similar]) or (
-            similar and apart < RELEVANT_PX
-        ):
+        if behind.sum() <= np.clip(MARGIN_SE * error, *MARGIN_NATS) or (similar and apart < RELEVANT_PX):
             values = (fit.model, fit.values, fit.covariance, fit.sides, fit.share, fit.predicted)
             return Fit(*values, behind=float(behind.sum())), scatter
     raise AssertionError("the best model is not worse than itself")
