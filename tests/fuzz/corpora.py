@@ -237,7 +237,8 @@ def journal(warm: Warm, root: Path, others: Path) -> None:
     shutil.rmtree(root / "out")
     found = Journal(root / "out" / ".m.csv.journal")
     for row in rows:
-        result = {key: cell if key in ("name", "kind", "split") else float(cell or 0) for key, cell in row.items()}
+        words = ("name", "model", "kind", "split", "note")
+        result = {key: cell if key in words else float(cell or 0) for key, cell in row.items()}
         pair = [Path("in/source", role, f"{row['name']}.png") for role in ("blur", "gt")]
         with contextlib.chdir(root):
             mark = fingerprint(["refuse"], *pair)
