@@ -133,8 +133,6 @@ class PairFit:
         linear: As in `blur_match.blurred`.
         radius_px: Median radius of the matched disks where the two agree.
         gain: Contrast of the blurry image over that of the sharp one, blurred alike.
-        correlation: Of the two, where they agree.
-        inliers: Share of the flow that follows the similarity.
         confidence: 0 to 1, not calibrated.
         blur: (h, w) the blurry image in grey.
         drawing: The sharp image in grey.
@@ -147,8 +145,6 @@ class PairFit:
     linear: bool
     radius_px: float
     gain: float
-    correlation: float
-    inliers: float
     confidence: float
     blur: Grey
     drawing: Drawing
@@ -195,7 +191,7 @@ def fit_pair(blur_rgb: NDArray[np.floating], sharp_rgb: NDArray[np.floating], ef
     radius = float(np.median(np.array(LEVELS_PX)[levels[mask]]))
     best = refined.similarity if moved < MAX_REFINED_PX else similarity
     return PairFit(
-        best, match.distances, levels, linear, radius, refined.gain, refined.correlation, match.inliers, confidence,
+        best, match.distances, levels, linear, radius, refined.gain, confidence,
         blur, drawing, refined,
     )  # fmt: skip
 

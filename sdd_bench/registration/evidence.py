@@ -64,7 +64,6 @@ class Fit:
         sides: (N,) probability of each block that its sign is positive; 1 where the model has no signed terms.
         share: Of positive blocks.
         predicted: (N, 2) displacement of each block, with its likelier sign.
-        behind: Held-out log likelihood of the best model less its own, in nats.
     """
 
     model: MotionModel
@@ -73,7 +72,6 @@ class Fit:
     sides: Floats
     share: float
     predicted: Floats
-    behind: float = 0.0
 
 
 def choose_motion(blocks: BlockShifts, drawn_at: Similarity) -> tuple[Fit, Floats] | None:
@@ -114,8 +112,7 @@ def choose_motion(blocks: BlockShifts, drawn_at: Similarity) -> tuple[Fit, Float
         apart = float(np.sqrt(((fit.predicted - best.predicted) ** 2).sum(axis=1).mean()))
         similar = fit.model.has_similarity
         if behind.sum() <= np.clip(MARGIN_SE * error, *MARGIN_NATS) or (similar and apart < RELEVANT_PX):
-            values = (fit.model, fit.values, fit.covariance, fit.sides, fit.share, fit.predicted)
-            return Fit(*values, behind=float(behind.sum())), scatter
+            return fit, scatter
     raise AssertionError("the best model is not worse than itself")
 
 

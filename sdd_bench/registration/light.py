@@ -72,8 +72,8 @@ def compare_light(
     drawn = cv2.warpAffine(light, matrix[:2], (cols, rows), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     inside = cv2.warpAffine(np.ones((rows, cols), np.float32), matrix[:2], (cols, rows)) > 0.999
     drawn = cv2.GaussianBlur(cv2.filter2D(drawn, -1, disk(radius_px / factor)), (0, 0), SMOOTH_PX)
-    there = [np.asarray(image, np.float32) for image in (cv2.GaussianBlur(seen, (0, 0), SMOOTH_PX), drawn)]
-    blurred, expected = (encode_srgb(image) for image in there)
+    smoothed = [np.asarray(image, np.float32) for image in (cv2.GaussianBlur(seen, (0, 0), SMOOTH_PX), drawn)]
+    blurred, expected = (encode_srgb(image) for image in smoothed)
     fair = inside & np.all((np.minimum(blurred, expected) > DARKEST) & (np.maximum(blurred, expected) < BRIGHTEST), 2)
     if fair.sum() < 100:
         return Light(*[math.nan] * 5)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from sdd_bench.registration.align import PairFit
 from sdd_bench.registration.block_shifts import BlockShifts, measure_blocks
-from sdd_bench.registration.blur_match import Levels, choose_radii, matched
+from sdd_bench.registration.blur_match import choose_radii, matched
 from sdd_bench.registration.evidence import choose_motion
 from sdd_bench.registration.grey import high_pass
 from sdd_bench.registration.motion import Motion, motion_of
@@ -44,18 +44,12 @@ class Settled:
         blocks: The last measured.
         predicted: (N, 2) the shift of each that the motion explains, asymmetry of the spread included.
         scatter: As `evidence.choose_motion` gives it; None where the blocks were too few to choose.
-        levels: (h, w) blur levels the blocks were measured with.
-        last_step_px: How far the last turn moved a corner.
-        behind: Held-out log likelihood of the best model less that of the chosen.
     """
 
     motion: Motion
     blocks: BlockShifts
     predicted: Floats
     scatter: Floats | None
-    levels: Levels
-    last_step_px: float
-    behind: float
 
 
 def settle(fit: PairFit) -> Settled:
@@ -67,12 +61,12 @@ def settle(fit: PairFit) -> Settled:
         blocks = measure_blocks(plain, fit.blur, levels, shown(at, width, height))
         choice = choose_motion(blocks, at)
         if choice is None:
-            return _unchosen(fit, blocks, levels)
+            return _unchosen(fit, blocks)
         chosen, scatter = choice
         motion = motion_of(chosen, scatter, blocks, at)
         moved = motion.similarity.after(at.inverse())
         step_px = moved.corner_px(width, height)
-        found = Settled(motion, blocks, chosen.predicted, scatter, levels, step_px, chosen.behind)
+        found = Settled(motion, blocks, chosen.predicted, scatter)
         if turn == 0 and motion.model == "similarity" and _near(motion.similarity, fit.similarity, width, height):
             return dataclasses.replace(found, motion=dataclasses.replace(motion, similarity=fit.similarity))
         if step_px < SETTLED_PX:
@@ -93,10 +87,10 @@ def _near(one: Similarity, other: Similarity, width: int, height: int) -> bool:
     return one.after(other.inverse()).corner_px(width, height) < KEPT_PX
 
 
-def _unchosen(fit: PairFit, blocks: BlockShifts, levels: Levels) -> Settled:
+def _unchosen(fit: PairFit, blocks: BlockShifts) -> Settled:
     """Return the similarity as it is, of a frame too small to choose in; nothing is known of its errors."""
     unknown = np.nan
     motion = Motion(
         "similarity", fit.similarity, unknown, unknown, unknown, unknown, 0.0, 0.0, (0.0, 0.0), 0.0, 0.0, 0.0, 0.0
     )
-    return Settled(motion, blocks, np.zeros_like(blocks.shift_px), None, levels, 0.0, 0.0)
+    return Settled(motion, blocks, np.zeros_like(blocks.shift_px), None)
