@@ -6,7 +6,6 @@ memory) is its result and stops no other.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import threading
@@ -14,12 +13,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Future
-from multiprocessing import resource_tracker
 from typing import Any
 
 import click
 
 from sdd_bench.errors import UserError
+from sdd_bench.jobs.interrupt import interrupts_held
 from sdd_bench.jobs.outcome import Payload, Result, guarded, one_thread
 
 Workers = int | str
@@ -104,7 +103,7 @@ def _parallel(
     waiting: deque[Future[Result | UserError]] = deque()
     try:
         for name, argument in items:
-            with _interrupts_blocked():
+            with interrupts_held():
                 waiting.append(executor.submit(guarded, function, name, argument))
             if len(waiting) > AHEAD * jobs:
                 yield waiting.popleft().result()
@@ -113,23 +112,6 @@ def _parallel(
     except BaseException:
         _kill(executor)
         raise
-
-
-@contextlib.contextmanager
-def _interrupts_blocked() -> Iterator[None]:
-    """Hold Ctrl-C back while the block runs; a process that is started meanwhile never gets any.
-
-    A terminal sends it to workers as well, also to those that are still importing and would print a traceback.
-    """
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    resource_tracker.ensure_running()  # else the first worker starts it, and Python 3.11 lets interrupts in with that
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _kill(executor: Any) -> None:
