@@ -11,10 +11,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from in_focus_tiles import Tile, in_focus_tiles
 from misaligned_sets import ASSETS_VARIABLE, FloatArray
 
 from sdd_bench.io.images import list_images, read_image, to_float, to_pixels
+from sdd_bench.registration.grey import grey
+from sdd_bench.registration.in_focus import Tile, in_focus_tiles
 from sdd_bench.registration.warp import sample
 from sdd_bench.synthesis.defocus import disk
 
@@ -29,7 +30,7 @@ def check(picture: FloatArray, shift: tuple[float, float], radius_px: float, see
         picture = np.asarray(cv2.filter2D(picture, -1, disk(radius_px)), np.float32)
     noisy = (image + rng.normal(0, 1 / 255, image.shape).astype(np.float32) for image in (picture, moved))
     blur, sharp = (to_float(to_pixels(np.clip(image, 0, 1), 8))[32:-32, 32:-32] for image in noisy)
-    return in_focus_tiles(np.asarray(blur, np.float32), np.asarray(sharp, np.float32))
+    return in_focus_tiles(grey(blur), grey(sharp), np.ones(blur.shape[:2], bool))
 
 
 def main() -> None:

@@ -3,8 +3,9 @@
     python benchmarks/real_pairs.py [--out FILE] [--jobs N] [--only TEXT]
 
 The pairs are those of `data/real-pairs`, and neighbouring frames of the stacks of `data/focus-pairs`, in the folder
-that SDD_BENCH_TEST_ASSETS names. The tiles are those of in_focus_tiles.py: where blur and sharp are equally sharp,
-their displacement needs neither blur nor motion model.
+that SDD_BENCH_TEST_ASSETS names. The tiles are those of registration/in_focus.py: where blur and sharp are equally
+sharp, their displacement needs neither blur nor motion model. Where an analysis is in doubt, tiles take part in it
+(registration/doubt.py), so that they are no independent evidence then.
 """
 
 from __future__ import annotations
@@ -24,14 +25,16 @@ from typing import Any
 import cv2
 import numpy as np
 from bench_stacks import NEAR_TO_FAR
-from in_focus_tiles import SEARCH_PX, Tile, in_focus_tiles
-from misaligned_sets import ASSETS_VARIABLE
+from misaligned_sets import ASSETS_VARIABLE, FloatArray
 from numpy.typing import NDArray
 from registration_report import Report
 
 from sdd_bench.io.images import list_images, read_image
 from sdd_bench.registration.analyse import analyse
 from sdd_bench.registration.analysis import Analysis
+from sdd_bench.registration.grey import grey
+from sdd_bench.registration.in_focus import SEARCH_PX, Tile, in_focus_tiles
+from sdd_bench.registration.warp import inside, sample
 
 WANTED_PX = 0.15
 WORSE_PX = 0.05
@@ -126,13 +129,21 @@ def measure(task: Task) -> Found:
     row = analysis.row() | {"model": getattr(analysis, "model", "")}
     flow = None if analysis.kind == "failed" else flow_of(analysis, width, height)
     for tile_px in TILES_PX:
-        drawn = [] if flow is None else in_focus_tiles(blur, sharp, flow, tile_px)
-        plain = in_focus_tiles(blur, sharp, tile_px=tile_px)
+        drawn = [] if flow is None else tiles_after(blur, sharp, flow, tile_px)
+        plain = in_focus_tiles(grey(blur), grey(sharp), np.ones((height, width), bool), tile_px)
         before, after, errors = _joined(plain, drawn, np.zeros((height, width, 2)) if flow is None else flow)
         if len(before) >= MIN_TILES:
             break
     medians = (statistics.median(values) if values else math.nan for values in (before, after, errors))
     return Found(task.name, row, len(before), tile_px, *medians, seconds)
+
+
+def tiles_after(blur: FloatArray, sharp: FloatArray, flow: NDArray[np.float64], tile_px: int) -> list[Tile]:
+    """Return the tiles of a pair after a motion from blur to sharp, (H, W, 2) in pixels, was drawn band-limited."""
+    height, width = blur.shape[:2]
+    x, y = np.arange(width) + flow[..., 0], np.arange(height)[:, None] + flow[..., 1]
+    drawn = np.asarray(sample(grey(sharp)[..., None], x, y, "bandlimited")[..., 0], np.float32)
+    return in_focus_tiles(grey(blur), drawn, inside(x, y, width, height, 4), tile_px)
 
 
 def _joined(

@@ -51,10 +51,10 @@ from sdd_bench.jobs.outputs import place
 from sdd_bench.jobs.workers import Workers
 from sdd_bench.metrics.fidelity import psnr_db
 from sdd_bench.registration.anchor import METHOD, Anchor, find_anchor
+from sdd_bench.registration.confidence import DOUBTFUL
 from sdd_bench.version import __version__
 
 FOLDER = "anchors"
-DOUBTFUL = 0.5
 NAMED = 10
 """Anchors of a lower confidence are said to be so, up to so many by name."""
 

@@ -2,7 +2,8 @@
 
 (1) `align.fit_pair`: a similarity from optical flow between blur-matched images, refined on the pixels. (2) `settle`:
 the motion model that the blocks of the frame support, each weighted by how well it is known. (3) `remaining`: what that
-leaves, where it is significant. (4) `compare_light`. (5) How sure all that is.
+leaves, where it is significant. (4) `compare_light`. (5) How sure all that is. (6) `doubt`: where it is not, what is in
+focus.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from numpy.typing import NDArray
 
 from sdd_bench.registration.align import FAST, FULL, MIN_SIDE, enlarged, fit_pair, work_scale
 from sdd_bench.registration.analysis import APPARENT_PX, FAILED, Analysis, kind_of
-from sdd_bench.registration.confidence import WITHIN_PX, confidence_of
+from sdd_bench.registration.confidence import DOUBTFUL, WITHIN_PX, confidence_of
+from sdd_bench.registration.doubt import decide_in_focus
 from sdd_bench.registration.grey import averaged, check_sizes
 from sdd_bench.registration.light import compare_light
 from sdd_bench.registration.remaining import MAX_SIGNIFICANT_SHARE, Remaining, remaining, remaining_map
@@ -52,6 +54,11 @@ def analyse_and_map(
         return FAILED, np.zeros((0, 0), np.float32)
     settled = settle(fit)
     left = remaining(settled.blocks, settled.predicted, settled.scatter, settled.motion.parallax_px)
+    confidence, off_px = confidence_of(signs_of(settled, left, scale)), math.nan
+    if confidence < DOUBTFUL:
+        focused = decide_in_focus(fit, settled)
+        settled, off_px = focused.settled, focused.off_px
+        left = remaining(settled.blocks, settled.predicted, settled.scatter, settled.motion.parallax_px)
     motion = settled.motion.scaled(scale, enlarged(settled.motion.similarity, scale, width, height))
     most = MAX_SIGNIFICANT_SHARE[motion.parallax_px >= APPARENT_PX]
     analysis = Analysis(
@@ -61,10 +68,11 @@ def analyse_and_map(
         left.p95_px * scale,
         left.se_px * scale,
         left.share,
+        off_px * scale,
         fit.radius_px * scale,
         fit.gain,
         compare_light(small_blur, small_sharp, settled.motion.similarity, fit.radius_px),
-        confidence_of(signs_of(settled, left, scale)),
+        confidence,
         kind_of(motion, left.in_one_part, left.share > most, width, height),
     )
     return analysis, remaining_map(settled.blocks, left) * scale

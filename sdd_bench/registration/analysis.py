@@ -15,8 +15,8 @@ KINDS = ("aligned", "zoom", "shift", "mixed", "distortion", "parallax", "moved",
 NUMBERS = (
     "zoom", "zoom_se", "shift_x_px", "shift_x_se_px", "shift_y_px", "shift_y_se_px", "rotation_deg", "rotation_se_deg",
     "corner_px", "distortion_px", "distortion_se_px", "parallax_px", "parallax_se_px", "residual_median_px",
-    "residual_p95_px", "residual_se_px", "residual_share", "blur_radius_px", "asymmetry", "asymmetry_se", "gain",
-    "gain_r", "gain_g", "gain_b", "tone", "vignetting",
+    "residual_p95_px", "residual_se_px", "residual_share", "in_focus_px", "blur_radius_px", "asymmetry",
+    "asymmetry_se", "gain", "gain_r", "gain_g", "gain_b", "tone", "vignetting",
 )  # fmt: skip
 
 APPARENT_PX = ALIGNED_PX
@@ -34,6 +34,8 @@ class Analysis:
         residual_p95_px: Its 95th percentile.
         residual_se_px: Median standard error of a block's displacement.
         residual_share: Share of the blocks whose displacement off the motion is significant.
+        in_focus_px: Median displacement off the motion of what is equally sharp in both images; measured where the
+            confidence is under `confidence.DOUBTFUL`, NaN elsewhere and where too little is in focus.
         blur_radius_px: Median radius of the disk that blurs the sharp image as the blurry one is.
         gain: Contrast of the blurry image over that of the sharp one, blurred alike.
         light: Exposure, tone and vignetting of the blurry image against the sharp one.
@@ -47,6 +49,7 @@ class Analysis:
     residual_p95_px: float
     residual_se_px: float
     residual_share: float
+    in_focus_px: float
     blur_radius_px: float
     gain: float
     light: Light
@@ -74,7 +77,7 @@ class Analysis:
 
 _NAN = math.nan
 FAILED = Analysis(
-    None, _NAN, _NAN, _NAN, _NAN, _NAN, _NAN, _NAN, Light(_NAN, _NAN, _NAN, _NAN, _NAN), 0.0, "failed"
+    None, _NAN, _NAN, _NAN, _NAN, _NAN, _NAN, _NAN, _NAN, Light(_NAN, _NAN, _NAN, _NAN, _NAN), 0.0, "failed"
 )  # fmt: skip
 """Of two images that could not be aligned."""
 

@@ -6,6 +6,9 @@ import math
 
 WITHIN_PX = 0.25
 
+DOUBTFUL = 0.5
+"""Under this confidence what is in focus is asked, and whoever uses the pair is told."""
+
 INTERCEPT = 7.2
 WEIGHTS = {"error": -0.63, "scatter": -1.25, "unseen": -3.2, "residual": -16.6}
 """Logistic regression on 185 pairs of 800x600 of the five simulated cameras, thirteen photographs, radius to 4, 8 and

@@ -77,6 +77,14 @@ class Motion:
         return np.asarray(self.similarity.inverse().apply(points - moved, width, height) - points)
 
 
+def similarity_alone(similarity: Similarity) -> Motion:
+    """Return a similarity as a motion of whose errors nothing is known."""
+    unknown = math.nan
+    return Motion(
+        "similarity", similarity, unknown, unknown, unknown, unknown, 0.0, 0.0, (0.0, 0.0), 0.0, 0.0, 0.0, 0.0
+    )
+
+
 def motion_of(fit: Fit, scatter: Floats, blocks: BlockShifts, drawn_at: Similarity) -> Motion:
     """Return the motion of a fitted model.
 

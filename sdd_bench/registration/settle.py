@@ -18,7 +18,7 @@ from sdd_bench.registration.block_shifts import BlockShifts, measure_blocks
 from sdd_bench.registration.blur_match import choose_radii, matched
 from sdd_bench.registration.evidence import choose_motion
 from sdd_bench.registration.grey import high_pass
-from sdd_bench.registration.motion import Motion, motion_of
+from sdd_bench.registration.motion import Motion, motion_of, similarity_alone
 from sdd_bench.registration.refine import shown
 from sdd_bench.registration.robust import Floats
 from sdd_bench.registration.similarity import Similarity
@@ -44,12 +44,14 @@ class Settled:
         blocks: The last measured.
         predicted: (N, 2) the shift of each that the motion explains, asymmetry of the spread included.
         scatter: As `evidence.choose_motion` gives it; None where the blocks were too few to choose.
+        drawn_at: The similarity by which the sharp image was drawn when they were measured.
     """
 
     motion: Motion
     blocks: BlockShifts
     predicted: Floats
     scatter: Floats | None
+    drawn_at: Similarity
 
 
 def settle(fit: PairFit) -> Settled:
@@ -66,7 +68,7 @@ def settle(fit: PairFit) -> Settled:
         motion = motion_of(chosen, scatter, blocks, at)
         moved = motion.similarity.after(at.inverse())
         step_px = moved.corner_px(width, height)
-        found = Settled(motion, blocks, chosen.predicted, scatter)
+        found = Settled(motion, blocks, chosen.predicted, scatter, at)
         if turn == 0 and motion.model == "similarity" and _near(motion.similarity, fit.similarity, width, height):
             return dataclasses.replace(found, motion=dataclasses.replace(motion, similarity=fit.similarity))
         if step_px < SETTLED_PX:
@@ -88,9 +90,5 @@ def _near(one: Similarity, other: Similarity, width: int, height: int) -> bool:
 
 
 def _unchosen(fit: PairFit, blocks: BlockShifts) -> Settled:
-    """Return the similarity as it is, of a frame too small to choose in; nothing is known of its errors."""
-    unknown = np.nan
-    motion = Motion(
-        "similarity", fit.similarity, unknown, unknown, unknown, unknown, 0.0, 0.0, (0.0, 0.0), 0.0, 0.0, 0.0, 0.0
-    )
-    return Settled(motion, blocks, np.zeros_like(blocks.shift_px), None)
+    """Return the similarity as it is, of a frame too small to choose in."""
+    return Settled(similarity_alone(fit.similarity), blocks, np.zeros_like(blocks.shift_px), None, fit.refined.drawn_at)

@@ -1,6 +1,6 @@
 """Displacements of tiles that are equally sharp in both images of a pair: evidence for alignment that needs no model.
 
-How exact they are: bench_tiles.py.
+How exact they are: benchmarks/bench_tiles.py.
 """
 
 from __future__ import annotations
@@ -9,19 +9,16 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from misaligned_sets import FloatArray
 from numpy.typing import NDArray
 from scipy import fft
 
-from sdd_bench.registration.grey import gradient, grey, high_pass, smooth
+from sdd_bench.registration.grey import Grey, gradient, high_pass, smooth
 from sdd_bench.registration.robust import spread, tukey_weight
-from sdd_bench.registration.warp import inside, sample
 
 TILE_PX = 128
 """Side of a tile; the next one begins half a side further on."""
 
 SEARCH_PX = 24
-"""Largest displacement in x and in y that is looked for."""
 
 MARGIN_PX = 16
 """Pixels around a tile that are moved with it, so that its own pixels do not depend on what lies beyond."""
@@ -31,6 +28,9 @@ FINE_PX, WIDER_PX = 0.7, 1.4
 
 SHARPNESS = (0.67, 1.5)
 """Least and largest energy of the fine detail of sharp over that of blur."""
+
+NEARLY = 2.0
+"""A tile whose surroundings are less alike in sharpness by this factor is not looked at any closer."""
 
 MIN_FINE_CORRELATION = 0.5
 """Fine detail below this is noise for the most part, or shows another thing."""
@@ -72,34 +72,24 @@ class Tile:
 
 
 def in_focus_tiles(
-    blur: FloatArray,
-    sharp: FloatArray,
-    flow_blur_to_sharp: NDArray[np.floating] | None = None,
-    tile_px: int = TILE_PX,
+    blur: Grey, drawn: Grey, valid: NDArray[np.bool_], tile_px: int = TILE_PX, search_px: int = SEARCH_PX
 ) -> list[Tile]:
     """Return the tiles that are equally sharp in both images, textured in both directions and found without doubt.
 
     Args:
-        blur: (H, W, 3) float RGB in [0, 1].
-        sharp: The same shape.
-        flow_blur_to_sharp: (H, W, 2), (dx, dy) in pixels: the sharp image is drawn by it first, band-limited. None
-            takes it as it is.
+        blur: (H, W) grey in [0, 1].
+        drawn: (H, W) the sharp image, as it is or drawn into the blurry one's frame.
+        valid: (H, W) where `drawn` lies within the sharp image.
         tile_px: Side of a tile, a multiple of 16; smaller ones find narrower parts in focus, each less exactly.
+        search_px: Largest displacement in x and in y that is looked for.
     """
-    height, width = blur.shape[:2]
-    observed, drawn = grey(blur), grey(sharp)
-    valid = np.ones((height, width), bool)
-    if flow_blur_to_sharp is not None:
-        x = np.arange(width) + flow_blur_to_sharp[..., 0]
-        y = np.arange(height)[:, None] + flow_blur_to_sharp[..., 1]
-        drawn = np.asarray(sample(drawn[..., None], x, y, "bandlimited")[..., 0], np.float32)
-        valid = inside(x, y, width, height, 4)
-    details = _Details(observed), _Details(drawn)
+    height, width = blur.shape
+    details = _Details(blur), _Details(drawn)
     tiles = []
     border = MARGIN_PX + 4
     for top in range(border, height - tile_px - border + 1, tile_px // 2):
         for left in range(border, width - tile_px - border + 1, tile_px // 2):
-            tile = _tile(*details, valid, top, left, tile_px)
+            tile = _tile(*details, valid, top, left, tile_px, search_px)
             if tile is not None:
                 tiles.append(tile)
     return tiles
@@ -108,7 +98,7 @@ def in_focus_tiles(
 class _Details:
     """An image without its coarse shades, its fine detail alone, and the energy of the noise in that."""
 
-    def __init__(self, image: FloatArray) -> None:
+    def __init__(self, image: Grey) -> None:
         self.plain = high_pass(np.asarray(cv2.GaussianBlur(image, (0, 0), FINE_PX), np.float32))
         self.fine = smooth(image, FINE_PX) - smooth(image, WIDER_PX)
         squares = cv2.resize(
@@ -117,12 +107,17 @@ class _Details:
         self.noise = float(np.percentile(squares, 2))
 
 
-def _tile(blur: _Details, sharp: _Details, valid: NDArray[np.bool_], top: int, left: int, side: int) -> Tile | None:
+def _tile(
+    blur: _Details, sharp: _Details, valid: NDArray[np.bool_], top: int, left: int, side: int, search_px: int
+) -> Tile | None:
     """Return the tile whose upper left pixel is given, or None where it is no evidence."""
     rows, columns = slice(top, top + side), slice(left, left + side)
-    if not valid[rows, columns].all() or (blur.fine[rows, columns] ** 2).mean() < 2 * blur.noise:
+    if not valid[rows, columns].all():
         return None
-    offset = _whole_offset(blur.plain[rows, columns], sharp.plain, top, left)
+    energies = [float((d.fine[rows, columns] ** 2).mean()) - d.noise for d in (blur, sharp)]
+    if energies[0] < blur.noise or not SHARPNESS[0] / NEARLY < energies[1] / energies[0] < SHARPNESS[1] * NEARLY:
+        return None
+    offset = _whole_offset(blur.plain[rows, columns], sharp.plain, top, left, search_px)
     if offset is None:
         return None
     right, below = offset
@@ -148,12 +143,12 @@ def _tile(blur: _Details, sharp: _Details, valid: NDArray[np.bool_], top: int, l
     return Tile(left + centre, top + centre, right + rest[0], below + rest[1], error_px, sharpness)
 
 
-def _whole_offset(tile: FloatArray, sharp: FloatArray, top: int, left: int) -> tuple[int, int] | None:
+def _whole_offset(tile: Grey, sharp: Grey, top: int, left: int, search_px: int) -> tuple[int, int] | None:
     """Return the whole pixels to the right and downwards at which a tile fits, None where no place is the clear one."""
     (height, width), side = sharp.shape, tile.shape[0]
-    first_x, first_y = max(left - SEARCH_PX, MARGIN_PX), max(top - SEARCH_PX, MARGIN_PX)
-    last_x = min(left + SEARCH_PX, width - side - MARGIN_PX)
-    last_y = min(top + SEARCH_PX, height - side - MARGIN_PX)
+    first_x, first_y = max(left - search_px, MARGIN_PX), max(top - search_px, MARGIN_PX)
+    last_x = min(left + search_px, width - side - MARGIN_PX)
+    last_y = min(top + search_px, height - side - MARGIN_PX)
     window = sharp[first_y : last_y + side, first_x : last_x + side]
     likeness = cv2.matchTemplate(window, tile, cv2.TM_CCOEFF_NORMED)
     y, x = np.unravel_index(int(likeness.argmax()), likeness.shape)
@@ -166,7 +161,7 @@ def _whole_offset(tile: FloatArray, sharp: FloatArray, top: int, left: int) -> t
     return first_x + int(x) - left, first_y + int(y) - top
 
 
-def _moved(around: FloatArray, shift: NDArray[np.float64]) -> FloatArray:
+def _moved(around: Grey, shift: NDArray[np.float64]) -> Grey:
     """Return a tile read at a fractional shift from itself and its margin, by the phases of its spectrum."""
     side = around.shape[0]
     ramp = np.minimum(1, np.minimum(np.arange(side) + 0.5, side - np.arange(side) - 0.5) / (MARGIN_PX - 4))
@@ -177,7 +172,7 @@ def _moved(around: FloatArray, shift: NDArray[np.float64]) -> FloatArray:
     return np.asarray(moved[MARGIN_PX:-MARGIN_PX, MARGIN_PX:-MARGIN_PX], np.float32)
 
 
-def _rest(tile: FloatArray, around: FloatArray) -> tuple[NDArray[np.float64], float] | None:
+def _rest(tile: Grey, around: Grey) -> tuple[NDArray[np.float64], float] | None:
     """Return the fraction of the displacement, (dx, dy), and its standard error, by robust Gauss-Newton; None if vague.
 
     The standard error comes from the sums over blocks, so that it holds for residuals of any kind.

@@ -1,0 +1,84 @@
+"""Where an analysis is in doubt, what is in focus decides: tiles that are equally sharp in both images need no model.
+
+The motion chosen by evidence rests on how the blur is matched. In a focus stack, of which neither image is sharp
+everywhere, or where a spread is unlike any disk, that misleads it, and the plainer similarity may be nearer.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from sdd_bench.registration.align import PairFit
+from sdd_bench.registration.in_focus import in_focus_tiles
+from sdd_bench.registration.motion import Motion, similarity_alone
+from sdd_bench.registration.refine import shown
+from sdd_bench.registration.robust import Floats
+from sdd_bench.registration.settle import Settled
+from sdd_bench.registration.similarity import Similarity
+
+TILES_PX = (128, 64)
+"""With fewer than `MIN_TILES` of the first side the second is taken."""
+
+MIN_TILES = 3
+SEARCH_PX = 8
+CLEARLY_PX = 0.03
+"""The similarity is taken where the tiles' median displacement is smaller by more than this and by their error."""
+
+
+@dataclass(frozen=True)
+class InFocus:
+    """What tiles in focus say of a pair, in pixels of the reduced frames.
+
+    Attributes:
+        settled: The motion that they bear out better.
+        off_px: Median displacement of the tiles off it; NaN with fewer than `MIN_TILES`.
+    """
+
+    settled: Settled
+    off_px: float
+
+
+def decide_in_focus(fit: PairFit, settled: Settled) -> InFocus:
+    """Return the motion chosen by evidence, or the similarity that it began with where what is in focus lies there.
+
+    Args:
+        fit: Of the reduced pair.
+        settled: The motion chosen by evidence.
+    """
+    height, width = fit.blur.shape
+    alone = similarity_alone(fit.similarity)
+    for side in TILES_PX:
+        tiles = _tiles(fit, (settled.motion.similarity, fit.similarity), side)
+        if len(tiles) >= MIN_TILES:
+            break
+    else:
+        return InFocus(settled, math.nan)
+    centres, there, errors = (np.array(column) for column in zip(*tiles, strict=True))
+    off = [_median_off(motion, centres, there, width, height) for motion in (settled.motion, alone)]
+    if off[1] >= off[0] - max(CLEARLY_PX, float(np.median(errors))):
+        return InFocus(settled, off[0])
+    in_sharp = settled.drawn_at.inverse().apply(settled.blocks.at, width, height)
+    predicted = fit.similarity.apply(in_sharp, width, height) - settled.blocks.at
+    return InFocus(dataclasses.replace(settled, motion=alone, predicted=np.asarray(predicted)), off[1])
+
+
+def _tiles(fit: PairFit, drawings: tuple[Similarity, ...], side: int) -> list[tuple[Floats, Floats, float]]:
+    """Return the tiles found after any of some similarities: centre, place in the sharp image, and standard error."""
+    height, width = fit.blur.shape
+    found: dict[tuple[float, float], tuple[Floats, Floats, float]] = {}
+    for at in drawings:
+        drawn = fit.drawing.seen_by(at)
+        for tile in in_focus_tiles(fit.blur, drawn, shown(at, width, height), side, SEARCH_PX):
+            centre = np.array([tile.x_px, tile.y_px])
+            there = at.inverse().apply(centre + np.array([tile.dx_px, tile.dy_px]), width, height)
+            found.setdefault((tile.x_px, tile.y_px), (centre, np.asarray(there), tile.error_px))
+    return [found[place] for place in sorted(found)]
+
+
+def _median_off(motion: Motion, centres: Floats, there: Floats, width: int, height: int) -> float:
+    flow = motion.flow_blur_to_sharp(centres, np.zeros(len(centres)), width, height)
+    return float(np.median(np.hypot(*(there - centres - flow).T)))
