@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import math
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from skimage import data
 
+from sdd_bench.datasets.misalignment import summarise
+from sdd_bench.io.serialise import json_text
 from sdd_bench.registration.analyse import analyse, analyse_and_map
 from sdd_bench.registration.analysis import FAILED, KINDS, NUMBERS
 from sdd_bench.synthesis.camera_pair import CameraPair, draw_pair
@@ -79,6 +84,14 @@ def test_exposure_tone_and_vignetting_are_figures() -> None:
     gains = [drawn.gain_red, drawn.gain_green, drawn.gain_blue]
     assert [light.gain_r, light.gain_g, light.gain_b] == pytest.approx(gains, abs=0.03)
     assert light.vignetting == pytest.approx(0.2, abs=0.03)
+
+
+def test_a_summary_leaves_out_what_is_not_known() -> None:
+    rows = [found.row() for found in (FAILED, analyse(*rounded(taken("similarity", *PLAIN))))]
+    summary = json.loads(json_text(summarise([*rows, rows[1] | {"zoom_se": math.nan}])))
+    assert (summary["pairs"], summary["kinds"]["failed"]) == (3, 1)
+    assert summary["numbers"]["zoom_se"]["min"] == rows[1]["zoom_se"]
+    assert "in_focus_px" not in summary["numbers"]
 
 
 def test_kinds_of_what_failed() -> None:

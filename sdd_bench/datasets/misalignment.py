@@ -60,12 +60,13 @@ def analyse_pairs(
 
 
 def summarise(rows: Sequence[Mapping[str, Any]], *, fast: bool = False) -> dict[str, Any]:
-    """Return counts by kind, medians and extremes of what was measured, whether fast, and versions."""
+    """Return counts by kind, medians and extremes of what is known, whether fast, and versions."""
     kinds = Counter(row["kind"] for row in rows)
     libraries = {"numpy": np.__version__, "opencv": cv2.__version__, "scipy": scipy.__version__}
     numbers = {}
     for name in (*NUMBERS, "confidence"):
-        values = [float(row[name]) for row in rows if row["kind"] != "failed"]
+        measured = (float(row[name]) for row in rows if row["kind"] != "failed")
+        values = [value for value in measured if not math.isnan(value)]  # of small frames no errors are known
         if values:
             numbers[name] = {"median": statistics.median(values), "min": min(values), "max": max(values)}
     return {

@@ -115,7 +115,7 @@ def motion_of(fit: Fit, scatter: Floats, blocks: BlockShifts, drawn_at: Similari
         rotation_se_deg=math.degrees(error.get("rotation", 0.0) / reach),
         shift_x_se_px=float(error.get("shift_x", 0.0)),
         shift_y_se_px=float(error.get("shift_y", 0.0)),
-        distortion_px=-float(value.get("distortion", 0.0)),
+        distortion_px=0.0 - float(value.get("distortion", 0.0)),
         distortion_se_px=float(error.get("distortion", 0.0)),
         parallax=parallax,
         parallax_px=float(math.hypot(*parallax) * (far - near)),
