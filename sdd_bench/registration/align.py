@@ -263,3 +263,19 @@ def enlarged(similarity: Similarity, scale: int, width: int, height: int) -> Sim
         similarity.shift_x_px * scale + cos * off_x - sin * off_y - off_x,
         similarity.shift_y_px * scale + sin * off_x + cos * off_y - off_y,
     )
+
+
+def reduced(similarity: Similarity, scale: int, width: int, height: int) -> Similarity:
+    """Return a similarity of a frame as one of that frame reduced by a whole number: what `enlarged` undoes.
+
+    >>> whole = Similarity(1.01, 0.1, 4, -2)
+    >>> enlarged(reduced(whole, 3, 1000, 701), 3, 1000, 701).corner_px(9, 9) - whole.corner_px(9, 9) < 1e-9
+    True
+    """
+    none = enlarged(Similarity(similarity.zoom, similarity.rotation_deg), scale, width, height)
+    return Similarity(
+        similarity.zoom,
+        similarity.rotation_deg,
+        (similarity.shift_x_px - none.shift_x_px) / scale,
+        (similarity.shift_y_px - none.shift_y_px) / scale,
+    )

@@ -9,11 +9,12 @@ focus.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sdd_bench.registration.align import FAST, FULL, MIN_SIDE, enlarged, fit_pair, work_scale
+from sdd_bench.registration.align import FAST, FULL, MIN_SIDE, Effort, PairFit, enlarged, fit_pair, work_scale
 from sdd_bench.registration.analysis import APPARENT_PX, FAILED, Analysis, kind_of
 from sdd_bench.registration.confidence import DOUBTFUL, WITHIN_PX, confidence_of
 from sdd_bench.registration.doubt import decide_in_focus
@@ -45,13 +46,45 @@ def analyse_and_map(
     Arguments and refusals as `analyse`. In the map blocks of which nothing is known are NaN; it is (0, 0) of a pair
     that failed.
     """
+    found = examine(blur, sharp, fast=fast)
+    if found is None:
+        return FAILED, np.zeros((0, 0), np.float32)
+    return found.analysis, remaining_map(found.settled.blocks, found.left) * found.scale
+
+
+@dataclass(frozen=True)
+class Examined:
+    """An analysis and what it rests on.
+
+    Attributes:
+        analysis: In pixels of the images.
+        scale: The images were reduced by this whole number.
+        fit: Of the reduced images, as are the next two.
+        settled: The motion, and the blocks that it rests on.
+        left: What it leaves of their displacement.
+    """
+
+    analysis: Analysis
+    scale: int
+    fit: PairFit
+    settled: Settled
+    left: Remaining
+
+
+def examine(
+    blur: NDArray[np.floating], sharp: NDArray[np.floating], *, fast: bool = False, effort: Effort | None = None
+) -> Examined | None:
+    """Return the analysis of a pair with what it rests on, None where it failed.
+
+    Arguments and refusals as `analyse`; another effort than that of `fast` may be given.
+    """
     check_sizes("the analyser", MIN_SIDE, blur=blur, sharp=sharp)
     height, width = blur.shape[:2]
     scale = work_scale(width, height, fast=fast)
     small_blur, small_sharp = (averaged(image.astype(np.float32, copy=False), scale) for image in (blur, sharp))
-    fit = fit_pair(small_blur, small_sharp, FAST if fast else FULL)
+    fit = fit_pair(small_blur, small_sharp, effort or (FAST if fast else FULL))
     if fit is None:
-        return FAILED, np.zeros((0, 0), np.float32)
+        return None
     settled = settle(fit)
     left = remaining(settled.blocks, settled.predicted, settled.scatter, settled.motion.parallax_px)
     confidence, off_px = confidence_of(signs_of(settled, left, scale)), math.nan
@@ -75,7 +108,7 @@ def analyse_and_map(
         confidence,
         kind_of(motion, left.in_one_part, left.share > most, width, height),
     )
-    return analysis, remaining_map(settled.blocks, left) * scale
+    return Examined(analysis, scale, fit, settled, left)
 
 
 def signs_of(settled: Settled, left: Remaining, scale: int) -> dict[str, float]:

@@ -92,8 +92,8 @@ def find_anchor(blur: NDArray[np.floating], sharp: NDArray[np.floating]) -> Anch
     if match is None:
         raise ValueError("the misalignment analysis failed: the two images could not be aligned")
     small_blur, small_sharp = (grey(averaged(image, match.scale), linear=match.linear) for image in (blur, sharp))
-    field, gain = _find_field(small_blur, small_sharp, match)
-    mask = _consistent(small_blur, small_sharp, match, field)
+    field, gain = find_field(small_blur, small_sharp, match)
+    mask = find_consistent(small_blur, small_sharp, match, field)
     height, width = blur.shape[:2]
     grown = None if field is None else field.scaled(match.scale)
     whole = np.zeros((height, width), bool)
@@ -153,8 +153,14 @@ def _compare(blur: Grey, sharp: Grey, match: BlurMatch, field: SmoothField | Non
     return _Compared(seen, model, observed - model, weight)
 
 
-def _find_field(blur: Grey, sharp: Grey, match: BlurMatch) -> tuple[SmoothField | None, float]:
-    """Return the field in reduced pixels, None where it does not help on held-out tiles, and by how much it does."""
+def find_field(blur: Grey, sharp: Grey, match: BlurMatch) -> tuple[SmoothField | None, float]:
+    """Return the field in reduced pixels, None where it does not help on held-out tiles, and by how much it does.
+
+    Args:
+        blur: (h, w) grey, reduced.
+        sharp: The same shape.
+        match: The similarity of the two, and how they are blurred.
+    """
     height, width = blur.shape
     plain = _compare(blur, sharp, match, None)
     flow_blur_to_drawn = dis_byte_flow(normalised(blur), normalised(plain.matched))
@@ -225,13 +231,17 @@ def _tile_sums(image: Grey) -> NDArray[np.float64]:
     return np.add.reduceat(np.add.reduceat(image.astype(np.float64), rows, axis=0), cols, axis=1).ravel()
 
 
-def _consistent(blur: Grey, sharp: Grey, match: BlurMatch, field: SmoothField | None) -> NDArray[np.bool_]:
-    """Return where the drawn sharp image, blurred to match, looks like the blur image."""
+def find_consistent(blur: Grey, sharp: Grey, match: BlurMatch, field: SmoothField | None) -> NDArray[np.bool_]:
+    """Return where the drawn sharp image, blurred to match, looks like the blur image; arguments as `find_field`."""
     if field is not None:
         drawn, valid = _draw(sharp, match.similarity, field)
         levels = choose_radii(drawn, blur, valid, 2 if blur.size > 300_000 else 1, linear=match.linear)
         match = BlurMatch(match.scale, match.similarity, levels, match.linear)
     compared = _compare(blur, sharp, match, field)
-    off = cv2.blur(np.abs(compared.residual), (3, 3))
-    bad = cv2.dilate((off > CONSISTENT).astype(np.uint8), np.ones((5, 5), np.uint8))
-    return np.asarray((bad == 0) & (compared.weight > 0))
+    return np.asarray(is_consistent(compared.residual) & (compared.weight > 0))
+
+
+def is_consistent(residual: Grey) -> NDArray[np.bool_]:
+    """Return where a residual in sRGB values is small for all around."""
+    off = cv2.blur(np.abs(residual), (3, 3))
+    return np.asarray(cv2.dilate((off > CONSISTENT).astype(np.uint8), np.ones((5, 5), np.uint8)) == 0)

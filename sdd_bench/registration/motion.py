@@ -56,8 +56,8 @@ class Motion:
     asymmetry: float
     asymmetry_se: float
 
-    def scaled(self, scale: int, similarity: Similarity) -> Motion:
-        """Return the motion in pixels of a frame that was reduced by a whole number, with its similarity there."""
+    def scaled(self, scale: float, similarity: Similarity) -> Motion:
+        """Return the motion in pixels of a frame larger by a factor, with its similarity there."""
         grown = ("shift_x_se_px", "shift_y_se_px", "distortion_px", "distortion_se_px", "parallax_px", "parallax_se_px")
         return replace(self, similarity=similarity, **{name: getattr(self, name) * scale for name in grown})
 

@@ -41,18 +41,34 @@ class Drawing:
 
         self._splines = ndimage.spline_filter(sharp, order=3, mode="nearest", output=np.float32)
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of the image."""
+        return self._splines.shape
+
     def seen_by(self, similarity: Similarity) -> Grey:
         """Return the image drawn into the blurry one's frame, the border repeated; arguments as `draw`."""
+        height, width = self.shape
+        m = similarity.inverse().matrix(width, height)
+        return self.through(np.array([[m[1, 1], m[1, 0]], [m[0, 1], m[0, 0]]]), np.array([m[1, 2], m[0, 2]]))
+
+    def through(self, matrix: NDArray[np.float64] | float, offset: NDArray[np.float64]) -> Grey:
+        """Return the image read at `matrix @ (row, column) + offset`, or at multiples of these plus the offset."""
         from scipy import ndimage
 
-        height, width = self._splines.shape
-        m = similarity.inverse().matrix(width, height)
-        rows_first = np.array([[m[1, 1], m[1, 0]], [m[0, 1], m[0, 0]]])
-        offset = np.array([m[1, 2], m[0, 2]])
+        rows_first = np.full(2, matrix) if isinstance(matrix, float) else matrix
         return np.asarray(
             ndimage.affine_transform(
                 self._splines, rows_first, offset, order=3, mode="nearest", output=np.float32, prefilter=False
             )
+        )
+
+    def at(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> Grey:
+        """Return the image read at columns and rows in pixels, each (H, W), the border repeated."""
+        from scipy import ndimage
+
+        return np.asarray(
+            ndimage.map_coordinates(self._splines, [y, x], order=3, mode="nearest", output=np.float32, prefilter=False)
         )
 
 

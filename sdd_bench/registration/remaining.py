@@ -81,15 +81,30 @@ def remaining(blocks: BlockShifts, predicted: Floats, scatter: Floats | None, pa
         covariance = covariance + radial[:, None, None] * place[:, :, None] * place[:, None, :]
     length = np.hypot(*off.T)
     square = np.einsum("ni,nij,nj->n", off, np.linalg.inv(covariance), off)
-    significant = (square > SIGNIFICANT_SE**2) & (length > SIGNIFICANT_PX) & (blocks.unexplained < MAX_UNEXPLAINED)
+    significant = _significant(blocks, square, length)
     noise = np.trace(covariance, axis1=1, axis2=2)
     beyond = np.sqrt(np.maximum(length**2 - noise, 0))
     median, p95 = (float(np.percentile(beyond, q)) for q in (50, 95))
     share = float(significant.mean())
-    candidate = (square > SIGNIFICANT_SE**2) & (length > CANDIDATE_PX)
-    candidate &= blocks.unexplained < MAX_CANDIDATE_UNEXPLAINED
+    candidate = _candidates(blocks, square, length)
     in_one_part = _one_part(blocks, off, candidate, max(MOVED_PX, 1.5 * parallax_px))
     return Remaining(off, significant, median, p95, float(np.median(np.sqrt(noise / 2))), share, in_one_part)
+
+
+def displaced(blocks: BlockShifts) -> NDArray[np.bool_]:
+    """Return which blocks lie elsewhere than they were drawn: significantly, or as parts of a thing that moved do."""
+    length = np.hypot(*blocks.shift_px.T)
+    square = np.einsum("ni,nij,nj->n", blocks.shift_px, np.linalg.inv(blocks.covariance), blocks.shift_px)
+    return np.asarray(_significant(blocks, square, length) | _candidates(blocks, square, length))
+
+
+def _significant(blocks: BlockShifts, square: Floats, length: Floats) -> NDArray[np.bool_]:
+    return (square > SIGNIFICANT_SE**2) & (length > SIGNIFICANT_PX) & (blocks.unexplained < MAX_UNEXPLAINED)
+
+
+def _candidates(blocks: BlockShifts, square: Floats, length: Floats) -> NDArray[np.bool_]:
+    explained = blocks.unexplained < MAX_CANDIDATE_UNEXPLAINED
+    return (square > SIGNIFICANT_SE**2) & (length > CANDIDATE_PX) & explained
 
 
 def _one_part(blocks: BlockShifts, off: Floats, candidate: NDArray[np.bool_], least_px: float) -> bool:

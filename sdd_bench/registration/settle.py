@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from sdd_bench.registration.align import PairFit
 from sdd_bench.registration.block_shifts import BlockShifts, measure_blocks
-from sdd_bench.registration.blur_match import choose_radii, matched
+from sdd_bench.registration.blur_match import Levels, choose_radii, matched
 from sdd_bench.registration.evidence import choose_motion
 from sdd_bench.registration.grey import high_pass
 from sdd_bench.registration.motion import Motion, motion_of, similarity_alone
@@ -45,6 +45,7 @@ class Settled:
         predicted: (N, 2) the shift of each that the motion explains, asymmetry of the spread included.
         scatter: As `evidence.choose_motion` gives it; None where the blocks were too few to choose.
         drawn_at: The similarity by which the sharp image was drawn when they were measured.
+        levels: (H, W) blur level of every pixel then.
     """
 
     motion: Motion
@@ -52,6 +53,7 @@ class Settled:
     predicted: Floats
     scatter: Floats | None
     drawn_at: Similarity
+    levels: Levels
 
 
 def settle(fit: PairFit) -> Settled:
@@ -68,7 +70,7 @@ def settle(fit: PairFit) -> Settled:
         motion = motion_of(chosen, scatter, blocks, at)
         moved = motion.similarity.after(at.inverse())
         step_px = moved.corner_px(width, height)
-        found = Settled(motion, blocks, chosen.predicted, scatter, at)
+        found = Settled(motion, blocks, chosen.predicted, scatter, at, levels)
         if turn == 0 and motion.model == "similarity" and _near(motion.similarity, fit.similarity, width, height):
             return dataclasses.replace(found, motion=dataclasses.replace(motion, similarity=fit.similarity))
         if step_px < SETTLED_PX:
@@ -91,4 +93,5 @@ def _near(one: Similarity, other: Similarity, width: int, height: int) -> bool:
 
 def _unchosen(fit: PairFit, blocks: BlockShifts) -> Settled:
     """Return the similarity as it is, of a frame too small to choose in."""
-    return Settled(similarity_alone(fit.similarity), blocks, np.zeros_like(blocks.shift_px), None, fit.refined.drawn_at)
+    nothing = np.zeros_like(blocks.shift_px)
+    return Settled(similarity_alone(fit.similarity), blocks, nothing, None, fit.refined.drawn_at, fit.levels)

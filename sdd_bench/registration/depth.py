@@ -1,0 +1,122 @@
+"""The motion of a pair whose depths are displaced against each other, followed to the pixel.
+
+The analyser's motion is a start: (1) labels, one disk and its displacement each, are chosen for all pixels; (2) the
+sharp image drawn and blurred as they say is compared with the blurry one, and similarity, distortion, parallax and
+asymmetry of the spread improved by least squares on the pixels away from steps; again from (1).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sdd_bench.registration.blur_match import LEVELS_PX, Levels, local_gain, matched
+from sdd_bench.registration.depth_labels import choose_labels, draw_labels, signed_radii
+from sdd_bench.registration.grey import Grey, gradient, high_pass
+from sdd_bench.registration.motion import Motion
+from sdd_bench.registration.refine import Drawing
+from sdd_bench.registration.robust import spread
+from sdd_bench.registration.similarity import Similarity
+
+TURNS = 3
+CAUCHY = 4.0
+"""Residuals of so many standard deviations count half."""
+
+STEP_PX = 0.2
+STEP_REACH_PX = 4
+"""A pixel is beside a step where the displacement within so many pixels differs by more than this."""
+
+
+@dataclass(frozen=True)
+class Depth:
+    """Where each pixel of a reduced pair lies, and how blurred it is.
+
+    Attributes:
+        motion: In pixels of the reduced frame.
+        asymmetry: Of the spread at the corner, a share of its radius.
+        radius_px: (H, W) blur radius with its sign.
+        beside_step: (H, W) where the displacement changes within `STEP_REACH_PX`.
+        model: (H, W) the sharp image as drawn and blurred, high-passed, its gain that of the blurry image.
+        shown: (H, W) where it lies within the sharp image.
+    """
+
+    motion: Motion
+    asymmetry: float
+    radius_px: NDArray[np.float32]
+    beside_step: NDArray[np.bool_]
+    model: Grey
+    shown: NDArray[np.bool_]
+
+
+def follow_depth(blur: Grey, sharp: Grey, levels: Levels, start: Motion, *, linear: bool) -> Depth:
+    """Return what was found, beginning with a motion that has parallax or an asymmetric spread.
+
+    Args:
+        blur: (H, W) grey, of about 600,000 pixels at most.
+        sharp: The same shape.
+        levels: (H, W) blur level of every pixel, by that motion.
+        start: In these images' pixels.
+        linear: As in `blur_match.blurred`.
+    """
+    observed, drawing = high_pass(blur), Drawing(sharp)
+    radii = signed_radii(float(np.percentile(np.take(LEVELS_PX, levels), 99.5)) + 1)
+    motion, asymmetry = start, start.asymmetry if start.asymmetry_se else 0.0
+    labels = draw_labels(drawing, motion, asymmetry, radii, linear=linear)
+    gain = local_gain(high_pass(matched(labels.drawn, levels, linear=linear)), observed, _weight(labels.shown))
+    for turn in range(TURNS):
+        if turn:
+            labels = draw_labels(drawing, motion, asymmetry, radii, linear=linear)
+        places = choose_labels(labels, observed, gain)
+        plain, radius = labels.composed(places), labels.radius_of(places)
+        gain = local_gain(plain, observed, _weight(labels.shown))
+        beside = _beside_step(radius, motion, asymmetry)
+        if turn < TURNS - 1:
+            weight = _weight(labels.shown & ~beside)
+            motion, asymmetry = _improved(motion, asymmetry, plain * gain, observed, weight, radius)
+    return Depth(motion, asymmetry, radius, beside, plain * gain, labels.shown)
+
+
+def _weight(counted: NDArray[np.bool_]) -> Grey:
+    return counted.astype(np.float32)
+
+
+def _beside_step(radius: NDArray[np.float32], motion: Motion, asymmetry: float) -> NDArray[np.bool_]:
+    window = np.ones((2 * STEP_REACH_PX + 1,) * 2, np.uint8)
+    range_px = cv2.dilate(radius, window) - cv2.erode(radius, window)
+    return np.asarray(range_px * (math.hypot(*motion.parallax) + 0.5 * abs(asymmetry)) > STEP_PX)
+
+
+def _improved(
+    motion: Motion, asymmetry: float, model: Grey, observed: Grey, weight: Grey, radius: NDArray[np.float32]
+) -> tuple[Motion, float]:
+    """Return motion and asymmetry after one step of robust least squares on the pixels."""
+    height, width = model.shape
+    reach = 0.5 * math.hypot(width, height)
+    x = ((np.arange(width) - (width - 1) / 2) / reach).astype(np.float32)[None]
+    y = ((np.arange(height) - (height - 1) / 2) / reach).astype(np.float32)[:, None]
+    residual = observed - model
+    noise = spread(residual[weight > 0][::3]) + 1e-5 if (weight > 0).any() else 1.0
+    robust = weight / (1 + (residual / np.float32(CAUCHY * noise)) ** 2)
+    right, below = gradient(model)
+    outwards, turning = right * x + below * y, below * x - right * y
+    # A model moved by d shows model(q - d): the residual is minus the gradient times the displacement.
+    columns = (
+        right, below, outwards, turning, outwards * (x * x + y * y), right * radius, below * radius, outwards * radius,
+    )  # fmt: skip
+    design = np.stack([column.ravel() for column in columns]).astype(np.float32)
+    weighted = design * np.asarray(robust, np.float32).ravel()
+    normal = weighted @ design.T + 1e-9 * np.eye(len(columns))
+    step = np.linalg.solve(normal, -(weighted @ residual.ravel()))
+    moved = Similarity(float(1 + step[2] / reach), math.degrees(step[3] / reach), float(step[0]), float(step[1]))
+    improved = dataclasses.replace(
+        motion,
+        similarity=moved.after(motion.similarity),
+        distortion_px=motion.distortion_px - float(step[4]),
+        parallax=(motion.parallax[0] + float(step[5]), motion.parallax[1] + float(step[6])),
+    )
+    return improved, asymmetry + float(step[7])

@@ -1,0 +1,230 @@
+"""The truth of a pair: the sharp image in the blur image's frame, where it is proven to lie, from the two alone.
+
+What `anchored/2` scores against. No prediction takes part, so every method is scored against the same pixels. (1) The
+analyser's motion, chosen by evidence. (2) Where depths are displaced against each other, or a spread is not round, the
+signed blur radius of every pixel, and the motion improved with it; elsewhere a smooth field, where it proves itself on
+tiles that it was not fitted to. (3) Drawn from the sharp image's own pixels, once, band-limited. An asymmetric spread
+is no motion: the truth lies where a spread of radius 0 would put it. (4) A pixel counts inside both frames less 16 px,
+away from steps of the displacement, where the drawn sharp image, blurred as the blur image is, looks like it, and
+where no block lies significantly off.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sdd_bench.registration.align import ANCHORED_1, BlurMatch, enlarged, reduced
+from sdd_bench.registration.analyse import Examined, examine
+from sdd_bench.registration.analysis import Analysis
+from sdd_bench.registration.anchor import (
+    BORDER_PX,
+    MIN_COVERAGE,
+    find_consistent,
+    find_field,
+    is_consistent,
+)
+from sdd_bench.registration.block_shifts import measure_blocks
+from sdd_bench.registration.blur_match import LEVELS_PX
+from sdd_bench.registration.confidence import DOUBTFUL
+from sdd_bench.registration.depth import Depth, follow_depth
+from sdd_bench.registration.grey import Grey, averaged, grey, high_pass
+from sdd_bench.registration.motion import Motion, similarity_alone
+from sdd_bench.registration.remaining import displaced
+from sdd_bench.registration.smooth_field import SmoothField
+from sdd_bench.registration.warp import inside, sample
+
+DEPTH_PIXELS = 600_000
+"""Depth is followed on images of so many pixels at most."""
+
+MAX_IN_FOCUS_PX = 0.15
+"""A doubtful pair is refused where what is in focus lies further off in the median, or nothing is in focus."""
+
+STRIP_ROWS = 256
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Where the sharp image lies in the blur image's frame, in its pixels.
+
+    Attributes:
+        analysis: The misalignment.
+        motion: That the truth is drawn by.
+        radius_px: (h, w) signed blur radius, of the frame reduced by a whole number; None where no displacement
+            depends on it.
+        field: Smooth displacement added before the motion is undone; None where it would not have helped.
+        mask: (H, W) bool, True where a pixel counts.
+    """
+
+    analysis: Analysis
+    motion: Motion
+    radius_px: NDArray[np.float32] | None
+    field: SmoothField | None
+    mask: NDArray[np.bool_]
+
+    @property
+    def coverage(self) -> float:
+        """Share of pixels that count."""
+        return float(self.mask.mean())
+
+    def draw(self, sharp: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Return the sharp image in the blur image's frame, band-limited, clipped to [0, 1].
+
+        Args:
+            sharp: (H, W, 3) float in [0, 1].
+        """
+        flow = self.flow_blur_to_sharp()
+        height, width = sharp.shape[:2]
+        x, y = np.arange(width) + flow[..., 0], np.arange(height)[:, None] + flow[..., 1]
+        return np.clip(sample(sharp, x, y, "bandlimited"), 0, 1)
+
+    def flow_blur_to_sharp(self) -> NDArray[np.float64]:
+        """Return where each pixel of the blur image's frame lies in the sharp one, (H, W, 2), less its own place."""
+        height, width = self.mask.shape
+        return _flow(self, width, height)
+
+
+def find_truth(blur: NDArray[np.floating], sharp: NDArray[np.floating]) -> Truth:
+    """Return the truth of a pair.
+
+    Args:
+        blur: (H, W, 3) float RGB in [0, 1].
+        sharp: The same shape.
+
+    Raises:
+        ValueError: The images differ in size or are too small, or the pair has no truth: the analysis failed or is in
+            doubt, or too few pixels are proven.
+    """
+    blur, sharp = (image.astype(np.float32, copy=False) for image in (blur, sharp))
+    height, width = blur.shape[:2]
+    found = examine(blur, sharp, effort=ANCHORED_1)
+    if found is None:
+        raise ValueError("the misalignment analysis failed: the two images could not be aligned")
+    _refuse_doubtful(found.analysis)
+    motion = found.settled.motion
+    if any(motion.parallax) or motion.asymmetry_se:
+        truth, mask, scale = _by_depth(blur, sharp, found)
+    else:
+        truth, mask, scale = _by_field(blur, sharp, found)
+    mask = _enlarged(mask, scale, width, height) & _inside(truth, width, height)
+    if mask.mean() < MIN_COVERAGE:
+        raise ValueError(
+            f"only {mask.mean():.1%} of the pixels are proven to be aligned, at least {MIN_COVERAGE:.0%} are needed"
+        )
+    return Truth(found.analysis, truth.motion, truth.radius_px, truth.field, mask)
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """What places the truth, in pixels of the frame."""
+
+    motion: Motion
+    radius_px: NDArray[np.float32] | None
+    field: SmoothField | None
+
+
+def _refuse_doubtful(analysis: Analysis) -> None:
+    if analysis.confidence >= DOUBTFUL or analysis.in_focus_px <= MAX_IN_FOCUS_PX:
+        return
+    sure = f"the motion found has a confidence of {analysis.confidence:.2f}"
+    if np.isnan(analysis.in_focus_px):
+        raise ValueError(f"{sure}, and too little is equally sharp in both images to bear it out")
+    raise ValueError(
+        f"{sure}, and what is equally sharp in both images lies {analysis.in_focus_px:.2f} px off it, at most "
+        f"{MAX_IN_FOCUS_PX:g} px is wanted"
+    )
+
+
+def _by_depth(
+    blur: NDArray[np.float32], sharp: NDArray[np.float32], found: Examined
+) -> tuple[_Placed, NDArray[np.bool_], int]:
+    """Return how depth places the truth, which reduced pixels are proven, and by how much they are reduced."""
+    height, width = blur.shape[:2]
+    further = 1
+    while found.fit.blur.size > DEPTH_PIXELS * further**2:
+        further += 1
+    scale = found.scale * further
+    seen, shown = (grey(averaged(image, scale), linear=found.fit.linear) for image in (blur, sharp))
+    rows, columns = seen.shape
+    levels = found.settled.levels[: rows * further : further, : columns * further : further]
+    smaller = np.searchsorted(LEVELS_PX, np.array(LEVELS_PX) / further).astype(np.uint8)
+    assert found.analysis.motion is not None
+    motion = found.analysis.motion
+    start = motion.scaled(1 / scale, reduced(motion.similarity, scale, width, height))
+    depth = follow_depth(seen, shown, smaller[levels], start, linear=found.fit.linear)
+    motion = depth.motion.scaled(scale, enlarged(depth.motion.similarity, scale, width, height))
+    return _Placed(motion, depth.radius_px * scale, None), _proven(seen, depth), scale
+
+
+def _by_field(
+    blur: NDArray[np.float32], sharp: NDArray[np.float32], found: Examined
+) -> tuple[_Placed, NDArray[np.bool_], int]:
+    """Return how a similarity and, where it helps, a smooth field place the truth; else as `_by_depth`."""
+    height, width = blur.shape[:2]
+    fit, settled, scale = found.fit, found.settled, found.scale
+    small = (
+        (fit.similarity, fit.levels) if settled.motion.distortion_px else (settled.motion.similarity, settled.levels)
+    )
+    seen, shown = (grey(averaged(image, scale), linear=fit.linear) for image in (blur, sharp))
+    match = BlurMatch(scale, *small, fit.linear)
+    field, _ = find_field(seen, shown, match)
+    mask = find_consistent(seen, shown, match, field)
+    motion = similarity_alone(enlarged(small[0], scale, width, height))
+    return _Placed(motion, None, None if field is None else field.scaled(scale)), mask, scale
+
+
+def _proven(seen: Grey, depth: Depth) -> NDArray[np.bool_]:
+    """Return which pixels of a reduced pair are shown to lie where depth says."""
+    residual = high_pass(seen) - depth.model
+    levels = np.searchsorted(LEVELS_PX, np.abs(depth.radius_px)).clip(max=len(LEVELS_PX) - 1).astype(np.uint8)
+    blocks = measure_blocks(depth.model, seen, levels, depth.shown)
+    off = displaced(blocks)
+    side = blocks.side_px
+    apart = np.zeros((seen.shape[0] // side, seen.shape[1] // side), np.uint8)
+    columns, rows = (blocks.at[off] // side).astype(int).T
+    apart[rows, columns] = 1
+    wide = cv2.resize(apart, (apart.shape[1] * side, apart.shape[0] * side), interpolation=cv2.INTER_NEAREST)
+    wide = cv2.dilate(wide, np.ones((side | 1, side | 1), np.uint8))
+    proven = depth.shown & ~depth.beside_step & is_consistent(residual)
+    proven[: wide.shape[0], : wide.shape[1]] &= wide == 0
+    return proven
+
+
+def _enlarged(mask: NDArray[np.bool_], scale: int, width: int, height: int) -> NDArray[np.bool_]:
+    whole = np.zeros((height, width), bool)
+    h, w = mask.shape[0] * scale, mask.shape[1] * scale
+    whole[:h, :w] = cv2.resize(mask.astype(np.uint8), (w, h), interpolation=cv2.INTER_NEAREST) > 0
+    return whole
+
+
+def _inside(placed: _Placed, width: int, height: int) -> NDArray[np.bool_]:
+    """Return the pixels at least `BORDER_PX` inside both frames."""
+    flow = _flow(placed, width, height)
+    x, y = np.arange(width) + flow[..., 0], np.arange(height)[:, None] + flow[..., 1]
+    valid = inside(x, y, width, height, BORDER_PX)
+    valid[:BORDER_PX] = valid[-BORDER_PX:] = valid[:, :BORDER_PX] = valid[:, -BORDER_PX:] = False
+    return valid
+
+
+def _flow(placed: _Placed | Truth, width: int, height: int) -> NDArray[np.float64]:
+    """Return where each pixel of the blur image's frame lies in the sharp one, less its own place."""
+    radius = np.zeros((height, width), np.float32)
+    if placed.radius_px is not None:
+        rows, columns = placed.radius_px.shape
+        scale = height // rows
+        enlarged_px = cv2.resize(placed.radius_px, (columns * scale, rows * scale), interpolation=cv2.INTER_NEAREST)
+        beyond = (0, height - rows * scale, 0, width - columns * scale)
+        radius = np.asarray(cv2.copyMakeBorder(enlarged_px, *beyond, cv2.BORDER_REPLICATE), np.float32)
+    flow = np.empty((height, width, 2))
+    moved = None if placed.field is None else placed.field.at(width, height)
+    for top in range(0, height, STRIP_ROWS):
+        rows_here = slice(top, min(top + STRIP_ROWS, height))
+        y, x = np.mgrid[rows_here, 0:width].astype(np.float64)
+        own = np.stack([x, y], axis=-1)
+        points = own if moved is None else own + moved[rows_here]
+        there = placed.motion.flow_blur_to_sharp(points, radius[rows_here].astype(np.float64), width, height)
+        flow[rows_here] = points + there - own
+    return flow
