@@ -138,7 +138,7 @@ def choose_labels(labels: Labels, observed: Grey, gain: Grey) -> NDArray[np.floa
         costs[place] = cv2.GaussianBlur(cells, (0, 0), WINDOW_PX / CELL_PX) * (counted / (2 * noise**2))
     across, down = (_alike(resized_by_area(labels.drawn, size), axis) for axis in (1, 0))
     places = _between(aggregate(costs, across, down, SMALL, LARGE))
-    places = _without_islands(places, len(labels.radius_px) // 2)
+    places = without_islands(places, len(labels.radius_px) // 2)
     return np.asarray(cv2.resize(places, (width, height), interpolation=cv2.INTER_NEAREST), np.float32)
 
 
@@ -175,7 +175,7 @@ def _between(costs: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(least + np.clip(off, -0.5, 0.5), np.float32)
 
 
-def _without_islands(place: NDArray[np.float32], in_focus: int) -> NDArray[np.float32]:
+def without_islands(place: NDArray[np.float32], in_focus: int) -> NDArray[np.float32]:
     """Return places of which small pieces on the other side of `in_focus` than their surroundings have theirs."""
     for side in (place > in_focus + 0.5, place < in_focus - 0.5):
         count, pieces, stats, _ = cv2.connectedComponentsWithStats(side.astype(np.uint8), connectivity=4)

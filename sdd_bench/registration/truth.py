@@ -76,15 +76,14 @@ class Truth:
         Args:
             sharp: (H, W, 3) float in [0, 1].
         """
-        flow = self.flow_blur_to_sharp()
-        height, width = sharp.shape[:2]
-        x, y = np.arange(width) + flow[..., 0], np.arange(height)[:, None] + flow[..., 1]
+        x, y = _coordinates(self, sharp.shape[1], sharp.shape[0])
         return np.clip(sample(sharp, x, y, "bandlimited"), 0, 1)
 
     def flow_blur_to_sharp(self) -> NDArray[np.float64]:
         """Return where each pixel of the blur image's frame lies in the sharp one, (H, W, 2), less its own place."""
         height, width = self.mask.shape
-        return _flow(self, width, height)
+        x, y = _coordinates(self, width, height)
+        return np.stack([x - np.arange(width), y - np.arange(height)[:, None]], axis=-1)
 
 
 def find_truth(blur: NDArray[np.floating], sharp: NDArray[np.floating]) -> Truth:
@@ -202,29 +201,29 @@ def _enlarged(mask: NDArray[np.bool_], scale: int, width: int, height: int) -> N
 
 def _inside(placed: _Placed, width: int, height: int) -> NDArray[np.bool_]:
     """Return the pixels at least `BORDER_PX` inside both frames."""
-    flow = _flow(placed, width, height)
-    x, y = np.arange(width) + flow[..., 0], np.arange(height)[:, None] + flow[..., 1]
+    x, y = _coordinates(placed, width, height)
     valid = inside(x, y, width, height, BORDER_PX)
     valid[:BORDER_PX] = valid[-BORDER_PX:] = valid[:, :BORDER_PX] = valid[:, -BORDER_PX:] = False
     return valid
 
 
-def _flow(placed: _Placed | Truth, width: int, height: int) -> NDArray[np.float64]:
-    """Return where each pixel of the blur image's frame lies in the sharp one, less its own place."""
-    radius = np.zeros((height, width), np.float32)
-    if placed.radius_px is not None:
-        rows, columns = placed.radius_px.shape
-        scale = height // rows
-        enlarged_px = cv2.resize(placed.radius_px, (columns * scale, rows * scale), interpolation=cv2.INTER_NEAREST)
-        beyond = (0, height - rows * scale, 0, width - columns * scale)
-        radius = np.asarray(cv2.copyMakeBorder(enlarged_px, *beyond, cv2.BORDER_REPLICATE), np.float32)
-    flow = np.empty((height, width, 2))
-    moved = None if placed.field is None else placed.field.at(width, height)
+def _coordinates(
+    placed: _Placed | Truth, width: int, height: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return where each pixel of the blur image's frame lies in the sharp image: x and y in pixels, each (H, W)."""
+    if placed.radius_px is None:
+        moved = None if placed.field is None else placed.field.at(width, height)
+        return placed.motion.similarity.inverse().mapped(width, height, moved)
+    rows, columns = placed.radius_px.shape
+    scale = height // rows
+    enlarged_px = cv2.resize(placed.radius_px, (columns * scale, rows * scale), interpolation=cv2.INTER_NEAREST)
+    beyond = (0, height - rows * scale, 0, width - columns * scale)
+    radius = np.asarray(cv2.copyMakeBorder(enlarged_px, *beyond, cv2.BORDER_REPLICATE), np.float32)
+    at_x, at_y = np.empty((height, width)), np.empty((height, width))
     for top in range(0, height, STRIP_ROWS):
-        rows_here = slice(top, min(top + STRIP_ROWS, height))
-        y, x = np.mgrid[rows_here, 0:width].astype(np.float64)
-        own = np.stack([x, y], axis=-1)
-        points = own if moved is None else own + moved[rows_here]
-        there = placed.motion.flow_blur_to_sharp(points, radius[rows_here].astype(np.float64), width, height)
-        flow[rows_here] = points + there - own
-    return flow
+        strip = slice(top, min(top + STRIP_ROWS, height))
+        y, x = np.mgrid[strip, 0:width].astype(np.float64)
+        points = np.stack([x, y], axis=-1)
+        there = points + placed.motion.flow_blur_to_sharp(points, radius[strip].astype(np.float64), width, height)
+        at_x[strip], at_y[strip] = there[..., 0], there[..., 1]
+    return at_x, at_y
