@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import cv2
@@ -37,7 +38,7 @@ def followed(pair: CameraPair) -> tuple[Examined, Depth]:
 
 @pytest.fixture(scope="module")
 def steps() -> tuple[CameraPair, Examined, Depth]:
-    pair = taken("similarity", *PLAIN, "parallax_px=1", "scene=steps")
+    pair = taken("similarity", *PLAIN, "parallax_px=1", "scene=steps", radius=6, seed=1)
     return pair, *followed(pair)
 
 
@@ -87,7 +88,7 @@ def test_what_changes_depth_is_beside_a_step(steps: tuple[CameraPair, Examined, 
 
 def test_the_motion_is_nearer_the_truth_than_the_analysers(steps: tuple[CameraPair, Examined, Depth]) -> None:
     pair, found, depth = steps
-    assert motion_error_px(depth.motion, pair) < min(0.03, motion_error_px(found.settled.motion, pair))
+    assert motion_error_px(depth.motion, pair) < min(0.03, 0.5 * motion_error_px(found.settled.motion, pair))
 
 
 def test_the_asymmetry_of_a_spread_is_found(decentred: tuple[CameraPair, Examined, Depth]) -> None:
@@ -112,8 +113,6 @@ def test_nothing_given_is_changed_and_the_answer_is_the_same_again() -> None:
 
 
 def moving(parallax: tuple[float, float] = (0.0, 0.0), shift_px: float = 0.0) -> Motion:
-    import dataclasses
-
     return dataclasses.replace(similarity_alone(Similarity(shift_x_px=shift_px)), parallax=parallax)
 
 
@@ -136,7 +135,7 @@ def test_radius_0_is_the_image_as_drawn(photo: NDArray[np.float32]) -> None:
     assert zero == len(labels.radius_px) // 2
     np.testing.assert_array_equal(labels.models[zero], high_pass(labels.drawn))
     moved = ndimage.shift(image, (0, 0.7), order=3, mode="nearest")
-    assert labels.drawn == pytest.approx(moved, abs=1e-4)
+    assert labels.drawn[5:-5, 5:-5] == pytest.approx(moved[5:-5, 5:-5], abs=1e-4)
     assert not labels.shown[:, 0].any()
     assert labels.shown[5:-5, 5:-5].all()
 
@@ -152,7 +151,7 @@ def test_a_label_moves_by_its_radius_times_the_parallax_and_keeps_all_light() ->
         for row, column in places:
             window = np.s_[row - 12 : row + 13, column - 12 : column + 13]
             energy = float(model[window].sum()) / float(labels.models[zero][window].sum())
-            assert energy == pytest.approx(1, abs=0.06)
+            assert energy == pytest.approx(1, abs=0.1)
             top = np.maximum(model[window] - 0.3 * model[window].max(), 0)
             found = np.array([(top * around).sum(), (top * around[:, None]).sum()]) / top.sum()
             out = np.array([column + 0.7 - 149.5, row - 99.5]) / reach

@@ -11,6 +11,7 @@ where no block lies significantly off.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import cv2
@@ -27,13 +28,15 @@ from sdd_bench.registration.anchor import (
     find_field,
     is_consistent,
 )
-from sdd_bench.registration.block_shifts import measure_blocks
+from sdd_bench.registration.block_shifts import BlockShifts, measure_blocks
 from sdd_bench.registration.blur_match import LEVELS_PX
 from sdd_bench.registration.confidence import DOUBTFUL
 from sdd_bench.registration.depth import Depth, follow_depth
 from sdd_bench.registration.grey import Grey, averaged, grey, high_pass
 from sdd_bench.registration.motion import Motion, similarity_alone
 from sdd_bench.registration.remaining import displaced
+from sdd_bench.registration.settle import Settled
+from sdd_bench.registration.similarity import Similarity
 from sdd_bench.registration.smooth_field import SmoothField
 from sdd_bench.registration.warp import inside, sample
 
@@ -170,7 +173,7 @@ def _by_field(
     seen, shown = (grey(averaged(image, scale), linear=fit.linear) for image in (blur, sharp))
     match = BlurMatch(scale, *small, fit.linear)
     field, _ = find_field(seen, shown, match)
-    mask = find_consistent(seen, shown, match, field)
+    mask = find_consistent(seen, shown, match, field) & ~_around(settled.blocks, _off_truth(settled, small[0], field))
     motion = similarity_alone(enlarged(small[0], scale, width, height))
     return _Placed(motion, None, None if field is None else field.scaled(scale)), mask, scale
 
@@ -180,16 +183,29 @@ def _proven(seen: Grey, depth: Depth) -> NDArray[np.bool_]:
     residual = high_pass(seen) - depth.model
     levels = np.searchsorted(LEVELS_PX, np.abs(depth.radius_px)).clip(max=len(LEVELS_PX) - 1).astype(np.uint8)
     blocks = measure_blocks(depth.model, seen, levels, depth.shown)
-    off = displaced(blocks)
+    return depth.shown & ~depth.beside_step & is_consistent(residual) & ~_around(blocks, displaced(blocks))
+
+
+def _off_truth(settled: Settled, similarity: Similarity, field: SmoothField | None) -> NDArray[np.bool_]:
+    """Return which blocks of a reduced pair lie elsewhere than a similarity and a field have them."""
+    blocks, (width, height) = settled.blocks, settled.blocks.size
+    there = similarity.apply(settled.drawn_at.inverse().apply(blocks.at, width, height), width, height)
+    if field is not None:
+        columns, rows = np.clip(np.rint(there), 0, (width - 1, height - 1)).astype(int).T
+        there = there - field.at(width, height)[rows, columns]
+    return displaced(dataclasses.replace(blocks, shift_px=blocks.shift_px - (there - blocks.at)))
+
+
+def _around(blocks: BlockShifts, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the pixels of chosen blocks and half a block around them, (H, W)."""
+    width, height = blocks.size
     side = blocks.side_px
-    apart = np.zeros((seen.shape[0] // side, seen.shape[1] // side), np.uint8)
-    columns, rows = (blocks.at[off] // side).astype(int).T
-    apart[rows, columns] = 1
-    wide = cv2.resize(apart, (apart.shape[1] * side, apart.shape[0] * side), interpolation=cv2.INTER_NEAREST)
-    wide = cv2.dilate(wide, np.ones((side | 1, side | 1), np.uint8))
-    proven = depth.shown & ~depth.beside_step & is_consistent(residual)
-    proven[: wide.shape[0], : wide.shape[1]] &= wide == 0
-    return proven
+    cells = np.zeros((height // side, width // side), np.uint8)
+    columns, rows = (blocks.at[chosen] // side).astype(int).T
+    cells[rows, columns] = 1
+    pixels = np.zeros((height, width), np.uint8)
+    pixels[: len(cells) * side, : cells.shape[1] * side] = np.kron(cells, np.ones((side, side), np.uint8))
+    return np.asarray(cv2.dilate(pixels, np.ones((side | 1, side | 1), np.uint8)) > 0)
 
 
 def _enlarged(mask: NDArray[np.bool_], scale: int, width: int, height: int) -> NDArray[np.bool_]:
@@ -207,9 +223,7 @@ def _inside(placed: _Placed, width: int, height: int) -> NDArray[np.bool_]:
     return valid
 
 
-def _coordinates(
-    placed: _Placed | Truth, width: int, height: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _coordinates(placed: _Placed | Truth, width: int, height: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return where each pixel of the blur image's frame lies in the sharp image: x and y in pixels, each (H, W)."""
     if placed.radius_px is None:
         moved = None if placed.field is None else placed.field.at(width, height)
