@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from sdd_bench.io.srgb import decode_srgb, encode_srgb
 from sdd_bench.registration.blur_match import DRAWN_PX
 from sdd_bench.registration.disk import Spectrum
 from sdd_bench.registration.grey import Grey, high_pass, resized_by_area
@@ -107,13 +108,17 @@ def draw_labels(
     at_x, at_y = x + flow[..., 0], y + flow[..., 1]
     drawn = drawing.at(at_x, at_y)
     models = np.empty((len(radius_px), height, width), np.float32)
-    again = Drawing(drawn)
+    light = Drawing(decode_srgb(np.clip(drawn, 0, 1)) if linear else drawn)
     centre = np.array([(height - 1) / 2, (width - 1) / 2])
     for place, radius in enumerate(radius_px):
         grown = 1 + asymmetry * radius / (0.5 * math.hypot(width, height))
         shift = radius * np.array(motion.parallax)[::-1]
-        moved = again.through(1 / grown, centre - (centre + shift) / grown) if radius else drawn
-        models[place] = high_pass(Spectrum(moved, abs(radius), linear=linear).under_disk(abs(radius)))
+        seen = drawn
+        if radius:
+            moved = light.grown(1 / grown, centre - (centre + shift) / grown)
+            seen = Spectrum(moved, abs(radius), linear=False).under_disk(abs(radius))
+            seen = encode_srgb(seen) if linear else seen
+        models[place] = high_pass(seen)
     return Labels(radius_px, models, drawn, inside(at_x, at_y, width, height, 1))
 
 
