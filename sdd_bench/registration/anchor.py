@@ -134,8 +134,15 @@ def _draw(sharp: Grey, similarity: Similarity, field: SmoothField | None) -> tup
 
 
 @dataclass(frozen=True)
-class _Compared:
-    """The drawn sharp image, blurred to match, and against the blur image: high-passed, its gain taken locally."""
+class Compared:
+    """The drawn sharp image, blurred to match, against the blur image.
+
+    Attributes:
+        matched: (h, w) the drawn image, blurred to match.
+        model: High-passed, its gain taken locally.
+        residual: The blur image, high-passed, less the model.
+        weight: 1 where the drawn image lies within the sharp one, else 0.
+    """
 
     matched: Grey
     model: Grey
@@ -143,14 +150,14 @@ class _Compared:
     weight: Grey
 
 
-def _compare(blur: Grey, sharp: Grey, match: BlurMatch, field: SmoothField | None) -> _Compared:
+def _compare(blur: Grey, sharp: Grey, match: BlurMatch, field: SmoothField | None) -> Compared:
     drawn, valid = _draw(sharp, match.similarity, field)
     weight = valid.astype(np.float32)
     observed = high_pass(blur)
     seen = matched(drawn, match.levels, linear=match.linear)
     plain = high_pass(seen)
     model = plain * local_gain(plain, observed, weight)
-    return _Compared(seen, model, observed - model, weight)
+    return Compared(seen, model, observed - model, weight)
 
 
 def find_field(blur: Grey, sharp: Grey, match: BlurMatch) -> tuple[SmoothField | None, float]:
@@ -194,7 +201,7 @@ def find_field(blur: Grey, sharp: Grey, match: BlurMatch) -> tuple[SmoothField |
     return fit(np.ones_like(blur)), gain
 
 
-def _held_out_gain(plain: _Compared, fitted: list[_Compared], folds: list[Grey]) -> tuple[float, float]:
+def _held_out_gain(plain: Compared, fitted: list[Compared], folds: list[Grey]) -> tuple[float, float]:
     """Return the share by which the residual of held-out tiles fell, and the share of textured tiles where it did."""
     before: list[NDArray[np.float64]] = []
     after: list[NDArray[np.float64]] = []
@@ -209,13 +216,13 @@ def _held_out_gain(plain: _Compared, fitted: list[_Compared], folds: list[Grey])
     return gain, float((sums_after < sums_before)[textured].mean()) if textured.any() else 0.0
 
 
-def _moved(plain: _Compared, field: SmoothField) -> _Compared:
+def _moved(plain: Compared, field: SmoothField) -> Compared:
     """Return what a small field makes of a comparison, to first order."""
     height, width = plain.model.shape
     moved = field.at(width, height)
     across, down = gradient(plain.model)
     shown = np.asarray(across * moved[..., 0] + down * moved[..., 1], np.float32)
-    return _Compared(plain.matched, plain.model + shown, plain.residual - shown, plain.weight)
+    return Compared(plain.matched, plain.model + shown, plain.residual - shown, plain.weight)
 
 
 def _textured(image: Grey) -> NDArray[np.bool_]:
@@ -233,12 +240,17 @@ def _tile_sums(image: Grey) -> NDArray[np.float64]:
 
 def find_consistent(blur: Grey, sharp: Grey, match: BlurMatch, field: SmoothField | None) -> NDArray[np.bool_]:
     """Return where the drawn sharp image, blurred to match, looks like the blur image; arguments as `find_field`."""
+    compared = compare_drawn(blur, sharp, match, field)
+    return np.asarray(is_consistent(compared.residual) & (compared.weight > 0))
+
+
+def compare_drawn(blur: Grey, sharp: Grey, match: BlurMatch, field: SmoothField | None) -> Compared:
+    """Return the sharp image as the field draws it against the blur image; arguments as `find_field`."""
     if field is not None:
         drawn, valid = _draw(sharp, match.similarity, field)
         levels = choose_radii(drawn, blur, valid, 2 if blur.size > 300_000 else 1, linear=match.linear)
         match = BlurMatch(match.scale, match.similarity, levels, match.linear)
-    compared = _compare(blur, sharp, match, field)
-    return np.asarray(is_consistent(compared.residual) & (compared.weight > 0))
+    return _compare(blur, sharp, match, field)
 
 
 def is_consistent(residual: Grey) -> NDArray[np.bool_]:

@@ -92,10 +92,27 @@ def remaining(blocks: BlockShifts, predicted: Floats, scatter: Floats | None, pa
 
 
 def displaced(blocks: BlockShifts) -> NDArray[np.bool_]:
-    """Return which blocks lie elsewhere than they were drawn: significantly, or as parts of a thing that moved do."""
+    """Return which blocks lie elsewhere than they were drawn, `MIN_MOVED_BLOCKS` adjoining ones or more.
+
+    They do so significantly, or as parts of a thing that moved do. Fewer are seams between depths, of which exact
+    similarities have some.
+    """
     length = np.hypot(*blocks.shift_px.T)
     square = np.einsum("ni,nij,nj->n", blocks.shift_px, np.linalg.inv(blocks.covariance), blocks.shift_px)
-    return np.asarray(_significant(blocks, square, length) | _candidates(blocks, square, length))
+    off = _significant(blocks, square, length) | _candidates(blocks, square, length)
+    found = np.zeros(len(blocks), bool)
+    if off.any():
+        groups = _groups(blocks, off)
+        found[off] = np.bincount(groups)[groups] >= MIN_MOVED_BLOCKS
+    return found
+
+
+def _groups(blocks: BlockShifts, chosen: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Return the group of adjoining ones that each chosen block belongs to, from 1 on."""
+    columns, rows = (blocks.at[chosen] // blocks.side_px).astype(int).T
+    grid = np.zeros((rows.max() + 1, columns.max() + 1), bool)
+    grid[rows, columns] = True
+    return np.asarray(ndimage.label(grid, np.ones((3, 3)))[0][rows, columns], np.intp)
 
 
 def _significant(blocks: BlockShifts, square: Floats, length: Floats) -> NDArray[np.bool_]:
@@ -112,12 +129,8 @@ def _one_part(blocks: BlockShifts, off: Floats, candidate: NDArray[np.bool_], le
     least = max(MIN_MOVED_BLOCKS, MIN_MOVED_PX2 / blocks.side_px**2)
     if candidate.sum() < least:
         return False
-    cols, rows = (blocks.at[candidate] // blocks.side_px).astype(int).T
-    grid = np.zeros((rows.max() + 1, cols.max() + 1), bool)
-    grid[rows, cols] = True
-    labels, count = ndimage.label(grid, np.ones((3, 3)))
-    groups = labels[rows, cols]
-    for group in range(1, count + 1):
+    groups = _groups(blocks, candidate)
+    for group in range(1, groups.max() + 1):
         members = off[candidate][groups == group]
         middle = np.median(members, axis=0)
         length = float(np.hypot(*middle))

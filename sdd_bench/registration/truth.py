@@ -24,17 +24,19 @@ from sdd_bench.registration.analysis import Analysis
 from sdd_bench.registration.anchor import (
     BORDER_PX,
     MIN_COVERAGE,
-    find_consistent,
+    compare_drawn,
     find_field,
     is_consistent,
 )
 from sdd_bench.registration.block_shifts import BlockShifts, measure_blocks
-from sdd_bench.registration.blur_match import LEVELS_PX
+from sdd_bench.registration.blur_match import LEVELS_PX, Levels, matched, residual_energy
 from sdd_bench.registration.confidence import DOUBTFUL
 from sdd_bench.registration.depth import Depth, follow_depth
-from sdd_bench.registration.grey import Grey, averaged, grey, high_pass
+from sdd_bench.registration.grey import Grey, averaged, grey, high_pass, smooth
 from sdd_bench.registration.motion import Motion, similarity_alone
+from sdd_bench.registration.refine import draw
 from sdd_bench.registration.remaining import displaced
+from sdd_bench.registration.robust import spread
 from sdd_bench.registration.settle import Settled
 from sdd_bench.registration.similarity import Similarity
 from sdd_bench.registration.smooth_field import SmoothField
@@ -45,6 +47,14 @@ DEPTH_PIXELS = 600_000
 
 MAX_IN_FOCUS_PX = 0.15
 """A doubtful pair is refused where what is in focus lies further off in the median, or nothing is in focus."""
+
+EXPLAINED_PX = 6.0
+MOST_LEFT = 0.2
+"""A pixel counts where the energy of what the drawn image leaves, less noise, is at most this share of its own, both
+under a Gaussian of so many pixels: where it is not, another thing is seen, or the same elsewhere."""
+
+VALUES_GAIN = 0.1
+"""A lens blurs light. That values were blurred instead is believed where that leaves less by this share."""
 
 STRIP_ROWS = 256
 
@@ -149,16 +159,31 @@ def _by_depth(
     while found.fit.blur.size > DEPTH_PIXELS * further**2:
         further += 1
     scale = found.scale * further
-    seen, shown = (grey(averaged(image, scale), linear=found.fit.linear) for image in (blur, sharp))
-    rows, columns = seen.shape
-    levels = found.settled.levels[: rows * further : further, : columns * further : further]
-    smaller = np.searchsorted(LEVELS_PX, np.array(LEVELS_PX) / further).astype(np.uint8)
     assert found.analysis.motion is not None
     motion = found.analysis.motion
     start = motion.scaled(1 / scale, reduced(motion.similarity, scale, width, height))
-    depth = follow_depth(seen, shown, smaller[levels], start, linear=found.fit.linear)
+    smaller = np.searchsorted(LEVELS_PX, np.array(LEVELS_PX) / further).astype(np.uint8)
+    rows, columns = height // scale, width // scale
+    levels = smaller[found.settled.levels[: rows * further : further, : columns * further : further]]
+    small = [averaged(image, scale) for image in (blur, sharp)]
+    linear = found.fit.linear or _light_is_blurred(small, start.similarity, levels)
+    seen, shown = (grey(image, linear=linear) for image in small)
+    depth = follow_depth(seen, shown, levels, start, linear=linear)
     motion = depth.motion.scaled(scale, enlarged(depth.motion.similarity, scale, width, height))
-    return _Placed(motion, depth.radius_px * scale, None), _proven(seen, depth), scale
+    mask = (
+        _proven(high_pass(seen) - depth.model, depth.model, depth.shown) & ~depth.beside_step & ~_off_depth(seen, depth)
+    )
+    return _Placed(motion, depth.radius_px * scale, None), mask, scale
+
+
+def _light_is_blurred(images: list[NDArray[np.float32]], similarity: Similarity, levels: Levels) -> bool:
+    """Return whether light was blurred, of a reduced pair that looks a little more as if values were."""
+    left = []
+    for linear in (True, False):
+        seen, sharp = (grey(image, linear=linear) for image in images)
+        drawn, valid = draw(sharp, similarity)
+        left.append(residual_energy(matched(drawn, levels, linear=linear), seen, valid))
+    return left[0] * (1 - VALUES_GAIN) < left[1]
 
 
 def _by_field(
@@ -173,17 +198,26 @@ def _by_field(
     seen, shown = (grey(averaged(image, scale), linear=fit.linear) for image in (blur, sharp))
     match = BlurMatch(scale, *small, fit.linear)
     field, _ = find_field(seen, shown, match)
-    mask = find_consistent(seen, shown, match, field) & ~_around(settled.blocks, _off_truth(settled, small[0], field))
+    compared = compare_drawn(seen, shown, match, field)
+    mask = _proven(compared.residual, compared.model, compared.weight > 0)
+    mask &= ~_around(settled.blocks, _off_truth(settled, small[0], field))
     motion = similarity_alone(enlarged(small[0], scale, width, height))
     return _Placed(motion, None, None if field is None else field.scaled(scale)), mask, scale
 
 
-def _proven(seen: Grey, depth: Depth) -> NDArray[np.bool_]:
-    """Return which pixels of a reduced pair are shown to lie where depth says."""
-    residual = high_pass(seen) - depth.model
+def _proven(residual: Grey, model: Grey, shown: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return where a drawn, blur-matched image tells what is seen: it leaves little, also of its own energy."""
+    noise = spread(residual[shown][::3]) if shown.any() else 0.0
+    weight = shown.astype(np.float32)
+    left, told = (smooth(image * image * weight, EXPLAINED_PX) for image in (residual, model))
+    return np.asarray(shown & is_consistent(residual) & (left - 2 * noise**2 < MOST_LEFT * told))
+
+
+def _off_depth(seen: Grey, depth: Depth) -> NDArray[np.bool_]:
+    """Return the pixels of a reduced pair around blocks that lie elsewhere than depth has them."""
     levels = np.searchsorted(LEVELS_PX, np.abs(depth.radius_px)).clip(max=len(LEVELS_PX) - 1).astype(np.uint8)
     blocks = measure_blocks(depth.model, seen, levels, depth.shown)
-    return depth.shown & ~depth.beside_step & is_consistent(residual) & ~_around(blocks, displaced(blocks))
+    return _around(blocks, displaced(blocks))
 
 
 def _off_truth(settled: Settled, similarity: Similarity, field: SmoothField | None) -> NDArray[np.bool_]:
