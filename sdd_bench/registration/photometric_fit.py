@@ -20,11 +20,14 @@ from sdd_bench.registration.robust import spread, tukey_weight
 GAIN, TONE, CURVE, SHADING, BEND = slice(0, 3), slice(3, 6), slice(6, 9), slice(9, 13), slice(13, 16)
 """Unknowns: logarithm of the gains, tone less 1, curve, shading, and the factor of what more blur would change."""
 
-PRIOR = np.repeat([0.5, 0.3, 0.1, 0.5, 1.0], [3, 3, 3, 4, 3])
+PRIOR = np.repeat([0.5, 0.3, 0.3, 0.5, 1.0], [3, 3, 3, 4, 3])
 """Standard deviations that the unknowns are expected to have; they matter only where the picture decides little."""
 
 STEPS, FOLD_STEPS = 8, 3
 """Of Gauss-Newton, and of those that start from the solution of the whole frame."""
+
+HUBER = 1.345
+"""Huber's constant: 95 % efficiency for Gaussian residuals."""
 
 LEAST_SPREAD = 0.1
 """The spread of residuals, over what is expected, is taken to be at least this."""
@@ -34,6 +37,9 @@ MIN_FOLD_SAMPLES = 150
 
 MIN_GAIN = 0.10
 """A map is kept if it lowers the held-out residual by more than this share."""
+
+MIN_CHANGE = 0.05 / 255
+"""A map that changes values by less than this, root mean square, is not kept either."""
 
 CAP = 4.0
 """A held-out residual counts at most as this many standard deviations."""
@@ -56,8 +62,8 @@ def find_photometric_map(
 ) -> PhotometricMap:
     """Return the map that gives the drawn sharp image the light of the blur image.
 
-    It is the identity unless it lowers the residual by more than `MIN_GAIN` on tiles it was not fitted to, and where
-    too few pixels can be compared.
+    It is the identity unless it lowers the residual by more than `MIN_GAIN` on tiles that it was not fitted to, if it
+    would change next to nothing, and where too few pixels can be compared.
 
     Args:
         blur: (H, W, 3) float sRGB values in [0, 1].
@@ -106,7 +112,10 @@ def fit_map(pair: Reduced) -> PhotometricMap:
         return PhotometricMap()
     found = _fit(samples, np.zeros(len(PRIOR)), STEPS)
     gain = _held_out_gain(samples, found)
-    return _as_map(found, samples, gain) if gain > MIN_GAIN else PhotometricMap(held_out_gain=gain)
+    change = _values(found, _lit(found, samples)[1]) - _encoded(samples.light)
+    if not gain > MIN_GAIN or math.sqrt(float((change * change).mean())) < MIN_CHANGE:
+        return PhotometricMap(held_out_gain=gain)
+    return _as_map(found, samples, gain)
 
 
 def misfit_left(pair: Reduced, *, mapped: bool) -> float:
@@ -116,7 +125,7 @@ def misfit_left(pair: Reduced, *, mapped: bool) -> float:
         return math.nan
     every = all_samples(pair)
     if not mapped:
-        return _misfit([(every, every.seen - encode_srgb(every.light) - _only_bend(samples)[BEND] * every.bend)])
+        return _misfit([(every, every.seen - _encoded(every.light) - _only_bend(samples)[BEND] * every.bend)])
     found = _fit(samples, np.zeros(len(PRIOR)), STEPS)
     parts = []
     for held_out, _, fitted in _folds(samples, found):
@@ -129,11 +138,16 @@ def _lit(found: Floats, samples: Samples) -> tuple[Floats, Floats]:
     """Return light after gain and shading, and the logarithm of its values, both (N, 3)."""
     shading = shading_of(tuple(found[SHADING]), samples.x, samples.y)
     light = samples.light * np.exp(found[GAIN] + shading[:, None])
-    return light, np.log(np.maximum(encode_srgb(light), LEAST_VALUE))
+    return light, np.log(np.maximum(_encoded(light), LEAST_VALUE))
+
+
+def _encoded(light: Floats) -> Floats:
+    return encode_srgb(light.astype(np.float32)).astype(np.float64)
 
 
 def _values(found: Floats, u: Floats) -> Floats:
-    return np.asarray(np.exp(u * (1 + found[TONE] + found[CURVE] * (u + 1))))
+    lit = np.exp(u)
+    return np.asarray(np.exp(u * (1 + found[TONE]) + found[CURVE] * lit * (1 - lit)))
 
 
 def _off(found: Floats, samples: Samples) -> Floats:
@@ -142,25 +156,29 @@ def _off(found: Floats, samples: Samples) -> Floats:
 
 
 def _fit(samples: Samples, start: Floats, steps: int) -> Floats:
-    """Return the unknowns by Gauss-Newton with Tukey's weights."""
+    """Return the unknowns by Gauss-Newton: with Huber's weights from afar, with Tukey's at the end."""
     found = start
     square = samples.x**2 + samples.y**2
     places = np.stack([samples.x, samples.y, square, square**2])
-    for _ in range(steps):
+    for step in range(steps):
         light, u = _lit(found, samples)
         values = _values(found, u)
         lit = np.exp(u)
         # d value / d log light; the curve of sRGB is a straight line near black
         falls = np.where(light > 0.0031308, (lit + 0.055) / (2.4 * lit), 1.0)
-        per_light = values * (1 + found[TONE] + found[CURVE] * (2 * u + 1)) * falls
+        per_light = values * (1 + found[TONE] + found[CURVE] * lit * (1 - 2 * lit)) * falls
         off = (samples.seen - values - found[BEND] * samples.bend) / samples.deviation
         sigma = max(spread(off), LEAST_SPREAD)
-        weight = tukey_weight(off, sigma)
+        if step < steps - FOLD_STEPS:
+            weight = np.minimum(1, HUBER * sigma / np.maximum(np.abs(off), 1e-12))
+        else:
+            weight = tukey_weight(off, sigma)
         normal, right = np.diag((sigma / PRIOR) ** 2), -((sigma / PRIOR) ** 2) * found
         for colour in range(3):
             slope, logarithm = per_light[:, colour], u[:, colour]
-            per_tone = values[:, colour] * logarithm
-            columns = (slope, per_tone, per_tone * (logarithm + 1), *(slope * places), samples.bend[:, colour])
+            value, before = values[:, colour], lit[:, colour]
+            own_columns = value * logarithm, value * before * (1 - before)
+            columns = (slope, *own_columns, *(slope * places), samples.bend[:, colour])
             design = np.stack(columns) / samples.deviation[:, colour]
             own = np.array([colour, 3 + colour, 6 + colour, 9, 10, 11, 12, 13 + colour])
             weighted = design * weight[:, colour]
@@ -173,7 +191,7 @@ def _fit(samples: Samples, start: Floats, steps: int) -> Floats:
 def _only_bend(samples: Samples) -> Floats:
     """Return the unknowns of no difference but of blur."""
     found = np.zeros(len(PRIOR))
-    plain = samples.seen - encode_srgb(samples.light)
+    plain = samples.seen - _encoded(samples.light)
     for _ in range(FOLD_STEPS):
         left = (plain - found[BEND] * samples.bend) / samples.deviation
         weight = tukey_weight(left, max(spread(left), LEAST_SPREAD)) / samples.deviation**2
@@ -235,11 +253,11 @@ def _misfit(parts: list[tuple[Samples, Floats]]) -> float:
 def _as_map(found: Floats, samples: Samples, gain: float) -> PhotometricMap:
     low, high = np.percentile(np.exp(_lit(found, samples)[1]), (0.5, 99.5), axis=0)
     across, down, second, fourth = (float(value) for value in found[SHADING])
-    gains, tone, curve = np.exp(found[GAIN]), 1 + found[TONE], found[CURVE]
+    gains, tone = np.exp(found[GAIN]), 1 + found[TONE]
+    shading = across, down, second, fourth
     return PhotometricMap(
-        *(_triple(values) for values in (gains, tone, curve)),
-        (across, down, second, fourth), _triple(low), _triple(high), gain,
-    )  # fmt: skip
+        _triple(gains), _triple(tone), _triple(found[CURVE]), shading, _triple(low), _triple(high), gain
+    )
 
 
 def _triple(values: Floats) -> Triple:

@@ -1,7 +1,8 @@
 """The light of one image given to another: exposure, white balance, tone and vignetting, as a few numbers.
 
-light = gain exp(shading(x, y)) light of the image, one gain a colour; u = the logarithm of that light's sRGB value;
-value = exp(u (tone + curve (u + 1))). That is what a camera does: exposure and vignetting act on light, tone on values.
+v is the sRGB value of gain exp(shading(x, y)) times the light of the image; the result is v^tone exp(curve v (1 - v)).
+That is what a camera does: exposure and vignetting act on light, tone on values. Each colour has its own gain, tone and
+curve.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ Floats = NDArray[np.float64]
 Triple = tuple[float, float, float]
 
 LEAST_SLOPE, MOST_SLOPE = 0.5, 2.0
-"""Limits of d log(value) / du: a tone curve never falls, and never becomes much steeper or flatter than it was."""
+"""Limits of the power by which a tone curve goes on beyond the values that it was fitted to."""
 
 TABLE_VALUES, TABLE_SHADINGS = 1025, 257
 """Size of the table that images are read through; steps of it are interpolated, errors stay below 3e-5."""
@@ -33,8 +34,8 @@ class PhotometricMap:
 
     Attributes:
         gain: Factor of linear light at the centre of the frame, of red, green and blue.
-        tone: Power of the sRGB values, near the value exp(-1) = 0.37; of each colour.
-        curve: How the power changes with the logarithm of the value; of each colour.
+        tone: Power of the sRGB values, of each colour.
+        curve: How much the middle values are lifted, of each colour: by 25 % of this at a value of 0.5.
         shading: Logarithm of a factor of light, common to the colours: coefficients of x, y, r^2 and r^4, all measured
             from the centre, r = 1 at the frame's corners.
         darkest: Values (after gain and shading) that the tone was fitted to, the least of each colour; below it the
@@ -55,7 +56,7 @@ class PhotometricMap:
     @property
     def identity(self) -> bool:
         """Whether the map changes nothing."""
-        return (self.gain, self.tone, self.curve, self.shading) == ((1.0,) * 3, (1.0,) * 3, (0.0,) * 3, (0.0,) * 4)
+        return (*self.gain, *self.tone) == (1.0,) * 6 and not any((*self.curve, *self.shading))
 
     def apply(self, image: NDArray[np.floating]) -> NDArray[np.floating]:
         """Return an image of the frame with the light of the other one; the image itself if the map is the identity.
@@ -108,11 +109,11 @@ class PhotometricMap:
         light = decode_srgb(values) * (self.gain[channel] * np.exp(shadings)[:, None])
         lit = np.clip(encode_srgb(light.astype(np.float32)), 1e-9, 1)
         u = np.log(lit)
-        ends = [math.log(max(end[channel], 1e-9)) for end in (self.darkest, self.brightest)]
-        inner = np.clip(u, *ends)
-        tone, curve = self.tone[channel], self.curve[channel]
-        slope = np.clip(tone + curve * (2 * inner + 1), LEAST_SLOPE, MOST_SLOPE)
-        table = np.clip(np.exp(inner * (tone + curve * (inner + 1)) + slope * (u - inner)), 0, 1)
+        darkest, brightest = (math.log(max(end[channel], 1e-9)) for end in (self.darkest, self.brightest))
+        inner = np.clip(u, darkest, brightest)
+        tone, curve, value = self.tone[channel], self.curve[channel], np.exp(inner)
+        slope = np.clip(tone + curve * value * (1 - 2 * value), LEAST_SLOPE, MOST_SLOPE)
+        table = np.clip(np.exp(inner * tone + curve * value * (1 - value) + slope * (u - inner)), 0, 1)
         table[:, values == 0] = 0
         return np.asarray(np.maximum.accumulate(table, axis=1), np.float32)
 
@@ -132,7 +133,7 @@ def centred(width: float, height: float, cell: int, rows: range) -> tuple[Floats
     corner = math.hypot(width, height) / 2
     x = ((np.arange(int(width // cell)) + 0.5) * cell - width / 2) / corner
     y = ((np.array(rows)[:, None] + 0.5) * cell - height / 2) / corner
-    return x, y
+    return np.asarray(x, np.float64), np.asarray(y, np.float64)
 
 
 def shading_of(shading: tuple[float, ...], x: Floats, y: Floats) -> Floats:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -19,7 +20,7 @@ from sdd_bench.registration.photometric_map import Floats, centred
 PIXELS = 120_000
 """Images are reduced to about so many."""
 
-SAMPLES = 30_000
+SAMPLES = 16_000
 """Of smoothed images about so many pixels are taken: neighbours tell little that is new."""
 
 SMOOTH_PX = 3.0
@@ -39,6 +40,10 @@ NOISE = 1 / 255
 MISPLACED_PX = 0.5
 MISBLURRED = 0.3
 """Expected residual: noise, the gradient times a misplacement, and a share of what more blur would change."""
+
+FLAT_PX, FLAT_EVERY = 24, 4
+FLATTEST = 20
+"""Noise is measured on blocks of this side, in every fourth row of them, and is that of the flattest, in percent."""
 
 KNOTS_PX = (0.0, 0.75, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 12.0, 16.0, 20.0)
 """Radii of the disks drawn, in reduced pixels; those between are blends of two."""
@@ -122,10 +127,12 @@ def reduce_pair(
     factor = max(1, round(math.sqrt(levels.size / PIXELS)))
     values = [averaged(image.astype(np.float32, copy=False), scale) for image in (blur, drawn)]
     seen, sharp = (averaged(_light(image), factor) for image in values)
+    noise = _noise(values[0])
+    seen, sharp = _without_noise(seen, noise), _without_noise(sharp, np.minimum(noise, _noise(values[1])))
     clipped = np.maximum(np.maximum(values[1][..., 0], values[1][..., 1]), values[1][..., 2]) >= CLIPPED
     counted = averaged(mask.astype(np.float32), scale)
     unfit = averaged(np.where(clipped, np.float32(1), 1 - counted), factor)
-    radii = averaged(_LEVEL_RADII[levels], factor) / np.float32(factor)
+    radii = np.asarray(averaged(_LEVEL_RADII[levels], factor) / np.float32(factor), np.float32)
     model = _under_disks(np.dstack([sharp, unfit]), radii, linear=linear)
     return Reduced(seen, np.ascontiguousarray(model[..., :3]), model[..., 3], width, height, scale * factor)
 
@@ -166,9 +173,17 @@ def _samples(pair: Reduced, step: int) -> Samples:
     tiles = (row * pair.cell // TILE_PX + column * pair.cell // TILE_PX) % 2
     block = max(2, round(BLOCK_PX / pair.cell))
     blocks = row // block * (columns // block + 1) + column // block
-    places = np.broadcast_arrays(x[None, chosen[1]], y[chosen[0]], tiles, blocks, (row + column) % 2 == 0)
-    colours = (np.asarray(image[fit], np.float64) for image in (seen, light, bend, deviation))
-    return Samples(*colours, *(place[fit] for place in places))
+
+    def of(image: NDArray[Any]) -> Floats:
+        return np.asarray(image[fit], np.float64)
+
+    def at(place: NDArray[Any]) -> NDArray[Any]:
+        return np.asarray(np.broadcast_to(place, fit.shape)[fit])
+
+    return Samples(
+        of(seen), of(light), of(bend), of(deviation),
+        at(x[None, chosen[1]]), at(y[chosen[0]]), at(tiles), at(blocks), at((row + column) % 2 == 0),
+    )  # fmt: skip
 
 
 def _under_disks(image: Image, radii: Grey, *, linear: bool) -> Image:
@@ -189,6 +204,33 @@ def _under_disks(image: Image, radii: Grey, *, linear: bool) -> Image:
             blurred = cv2.filter2D(source, -1, disk(radius), borderType=cv2.BORDER_REPLICATE) if index else source
             result += share[..., None] * blurred
     return result if linear else np.dstack([decode_srgb(result[..., :3]), result[..., 3]])
+
+
+def _noise(values: Image) -> NDArray[np.float32]:
+    """Return the standard deviation of each colour's noise, (3,), from the flattest places: texture adds to it."""
+    rows, width = FLAT_PX * FLAT_EVERY, values.shape[1] // FLAT_PX * FLAT_PX
+    bands = values[: values.shape[0] // rows * rows, :width].reshape(-1, rows, width, 3)[:, : FLAT_PX + 2]
+    if not bands.size:
+        return np.zeros(3, np.float32)
+    across = bands[:, :, :-2] - 2 * bands[:, :, 1:-1] + bands[:, :, 2:]
+    rough = np.abs(across[:, :-2] - 2 * across[:, 1:-1] + across[:, 2:]).mean(axis=1)[:, : width - FLAT_PX]
+    blocks = rough.reshape(len(rough), -1, FLAT_PX, 3).mean(axis=2).reshape(-1, 3)
+    if not len(blocks):
+        return np.zeros(3, np.float32)
+    # the mean of absolute values is smaller than the deviation; the weights 1, -2, 1 twice make it six times as large
+    return np.asarray(np.percentile(blocks, FLATTEST, axis=0) * (math.sqrt(math.pi / 2) / 6), np.float32)
+
+
+def _without_noise(light: Image, noise: NDArray[np.float32]) -> Image:
+    """Return mean light less what noise of the values adds to it, since the curve of sRGB is bent.
+
+    Args:
+        light: (h, w, 3).
+        noise: (3,) standard deviation of the values.
+    """
+    # half of the second derivative of decode_srgb, at the value whose light this is
+    bent = np.where(light > 0.0031308, np.float32(1.68 / 1.055**2) * np.cbrt(np.sqrt(light)), 0)
+    return np.asarray(np.maximum(light - bent * noise * noise, 0), np.float32)
 
 
 def _light(image: Image) -> Image:
