@@ -1,6 +1,6 @@
 """What the photometric map does for scores against an anchored truth, when the light of the two images differs.
 
-    python benchmarks/photometry.py [--out docs/photometry.md] [--quick] [--rows FILE]
+    python benchmarks/photometry.py [--out docs/photometry.md] [--quick] [--photographs N] [--rows FILE]
 
 Pairs of photographs of the folder that SDD_BENCH_TEST_ASSETS names, with exactly known truth. A run that was stopped
 goes on where it was when the same command is given again and the program has not changed.
@@ -88,6 +88,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=PAGE, metavar="FILE", help="the page, docs/photometry.md without")
     parser.add_argument("--quick", action="store_true", help="two photographs")
+    parser.add_argument("--photographs", type=int, default=PHOTOGRAPHS, help="only the first so many")
     parser.add_argument("--rows", type=Path, metavar="FILE", help="write the numbers of every pair as CSV")
     arguments = parser.parse_args()
     folder = os.environ.get(ASSETS_VARIABLE)
@@ -99,7 +100,7 @@ def main() -> None:
     count = min(PHOTOGRAPHS, len(files))
     photographs = [files[n * len(files) // count] for n in range(count)]  # neighbours come from one source
     unused = [file.stem for file in files if file not in photographs]
-    photographs = photographs[: QUICK_PHOTOGRAPHS if arguments.quick else PHOTOGRAPHS]
+    photographs = photographs[: QUICK_PHOTOGRAPHS if arguments.quick else arguments.photographs]
     journal = Journal(arguments.out.with_name(f".{arguments.out.name}.journal"))
     rows = measure_all(photographs, journal)
     report = Report()

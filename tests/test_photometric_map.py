@@ -100,17 +100,10 @@ def changed(pair, what):
     return sharp, noisy(blur, 4 if what == "noise 4 of 255" else 1), levels
 
 
-@pytest.mark.parametrize(
-    "what",
-    [
-        "noise 1 of 255",
-        "noise 4 of 255",
-        "misaligned by 0.3 px",
-        "an object moved",
-        "radius too small",
-        "radius too large",
-    ],
-)
+SAME = ("noise 1 of 255", "noise 4 of 255", "misaligned by 0.3 px", "an object moved", "radius too small")
+
+
+@pytest.mark.parametrize("what", [*SAME, "radius too large"])
 def test_the_same_light_is_left_alone(pair, what):
     sharp, blur, levels = changed(pair, what)
     light_map = found(blur, sharp, levels)
@@ -129,7 +122,7 @@ def test_light_beside_other_faults(pair):
 
 
 def test_clipped_highlights_do_not_count(pair):
-    sharp, blur, levels = pair
+    sharp, _, levels = pair
     bright = under(sharp, gain=(1.9, 1.9, 1.9))  # a fifth of the pixels at white
     assert 0.05 < (bright.max(axis=2) == 1).mean() < 0.5
     scene = decode_srgb(sharp) * np.float32(1.9)
@@ -166,9 +159,9 @@ def test_nothing_to_compare_is_the_identity(pair):
 
 def test_maps_are_monotone_and_stay_within_black_and_white():
     ramp = np.repeat(np.linspace(0, 1, 4096, dtype=np.float32)[None, :, None], 3, axis=2)
-    for gain, tone, curve in itertools.product((0.3, 1.0, 3.0), (0.6, 1.0, 1.7), (-0.8, 0.0, 0.8)):
+    for gain, tone, curve in itertools.product((0.3, 3.0), (0.6, 1.7), (-0.8, 0.8)):
         light_map = PhotometricMap((gain,) * 3, (tone,) * 3, (curve,) * 3, (0.1, 0, -0.3, 0), (0.1,) * 3, (0.7,) * 3)
-        there = light_map.apply(ramp[:, :, :])[0]
+        there = light_map.apply(ramp)[0]
         level = PhotometricMap((gain,) * 3, (tone,) * 3, (curve,) * 3, (0, 0, 0, 0), (0.1,) * 3, (0.7,) * 3)
         values = level.apply(ramp)[0]
         for image in (there, values):
