@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
@@ -60,6 +60,14 @@ class Motion:
         """Return the motion in pixels of a frame larger by a factor, with its similarity there."""
         grown = ("shift_x_se_px", "shift_y_se_px", "distortion_px", "distortion_se_px", "parallax_px", "parallax_se_px")
         return replace(self, similarity=similarity, **{name: getattr(self, name) * scale for name in grown})
+
+    def row(self) -> dict[str, float | str | None]:
+        """Return its numbers by name, None of what is not known."""
+        numbers = asdict(self.similarity) | {
+            name: value for name, value in asdict(self).items() if name not in ("similarity", "parallax")
+        }
+        numbers |= {"parallax_x": self.parallax[0], "parallax_y": self.parallax[1]}
+        return {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in numbers.items()}
 
     def flow_blur_to_sharp(self, points: Floats, radius_px: Floats, width: int, height: int) -> Floats:
         """Return the displacement from points of the blur image to where they lie in the sharp one, (..., 2).

@@ -4,7 +4,8 @@ What `anchored/2` scores against. No prediction takes part, so every method is s
 analyser's motion, chosen by evidence. (2) Where depths are displaced against each other, or a spread is not round, the
 signed blur radius of every pixel, and the motion improved with it; elsewhere a smooth field, where it proves itself on
 tiles that it was not fitted to. (3) Drawn from the sharp image's own pixels, once, band-limited. An asymmetric spread
-is no motion: the truth lies where a spread of radius 0 would put it. (4) A pixel counts inside both frames less 16 px,
+is no motion: the truth lies where a spread of radius 0 would put it. (4) Given the blur image's light, where that
+proves itself on tiles that it was not fitted to. (5) A pixel counts inside both frames less 16 px,
 away from steps of the displacement, where the drawn sharp image, blurred as the blur image is, looks like it, and
 where no block lies significantly off.
 """
@@ -28,14 +29,19 @@ from sdd_bench.registration.anchor import (
     is_consistent,
 )
 from sdd_bench.registration.block_shifts import measure_blocks
-from sdd_bench.registration.blur_match import LEVELS_PX
+from sdd_bench.registration.blur_match import LEVELS_PX, Levels
 from sdd_bench.registration.confidence import DOUBTFUL
 from sdd_bench.registration.depth import Depth, follow_depth
 from sdd_bench.registration.grey import Grey, averaged, grey, high_pass
 from sdd_bench.registration.motion import Motion, similarity_alone
+from sdd_bench.registration.photometric_fit import find_photometric_map
+from sdd_bench.registration.photometric_map import PhotometricMap
 from sdd_bench.registration.remaining import displaced
 from sdd_bench.registration.smooth_field import SmoothField
 from sdd_bench.registration.warp import inside, sample
+
+METHOD = "anchor/2"
+"""Version of everything that decides the pixels of a truth; those of another one are computed anew."""
 
 DEPTH_PIXELS = 600_000
 """Depth is followed on images of so many pixels at most."""
@@ -56,30 +62,25 @@ class Truth:
         radius_px: (h, w) signed blur radius, of the frame reduced by a whole number; None where no displacement
             depends on it.
         field: Smooth displacement added before the motion is undone; None where it would not have helped.
+        field_gain: Share by which the field lowered the residual on held-out tiles; 0 where none was tried.
+        light: What gives the drawn sharp image the light of the blur image.
         mask: (H, W) bool, True where a pixel counts.
+        image: (H, W, 3) the truth itself, in [0, 1].
     """
 
     analysis: Analysis
     motion: Motion
     radius_px: NDArray[np.float32] | None
     field: SmoothField | None
+    field_gain: float
+    light: PhotometricMap
     mask: NDArray[np.bool_]
+    image: NDArray[np.float32]
 
     @property
     def coverage(self) -> float:
         """Share of pixels that count."""
         return float(self.mask.mean())
-
-    def draw(self, sharp: NDArray[np.floating]) -> NDArray[np.floating]:
-        """Return the sharp image in the blur image's frame, band-limited, clipped to [0, 1].
-
-        Args:
-            sharp: (H, W, 3) float in [0, 1].
-        """
-        flow = self.flow_blur_to_sharp()
-        height, width = sharp.shape[:2]
-        x, y = np.arange(width) + flow[..., 0], np.arange(height)[:, None] + flow[..., 1]
-        return np.clip(sample(sharp, x, y, "bandlimited"), 0, 1)
 
     def flow_blur_to_sharp(self) -> NDArray[np.float64]:
         """Return where each pixel of the blur image's frame lies in the sharp one, (H, W, 2), less its own place."""
@@ -105,25 +106,34 @@ def find_truth(blur: NDArray[np.floating], sharp: NDArray[np.floating]) -> Truth
         raise ValueError("the misalignment analysis failed: the two images could not be aligned")
     _refuse_doubtful(found.analysis)
     motion = found.settled.motion
-    if any(motion.parallax) or motion.asymmetry_se:
-        truth, mask, scale = _by_depth(blur, sharp, found)
-    else:
-        truth, mask, scale = _by_field(blur, sharp, found)
-    mask = _enlarged(mask, scale, width, height) & _inside(truth, width, height)
+    deep = any(motion.parallax) or bool(motion.asymmetry_se)
+    placed = _by_depth(blur, sharp, found) if deep else _by_field(blur, sharp, found)
+    flow = _flow(placed, width, height)
+    x, y = np.arange(width) + flow[..., 0], np.arange(height)[:, None] + flow[..., 1]
+    mask = _enlarged(placed.proven, placed.scale, width, height) & _inside(x, y, width, height)
     if mask.mean() < MIN_COVERAGE:
         raise ValueError(
             f"only {mask.mean():.1%} of the pixels are proven to be aligned, at least {MIN_COVERAGE:.0%} are needed"
         )
-    return Truth(found.analysis, truth.motion, truth.radius_px, truth.field, mask)
+    drawn = np.clip(sample(sharp, x, y, "bandlimited"), 0, 1)
+    light = find_photometric_map(blur, drawn, placed.levels, mask, linear=found.fit.linear)
+    return Truth(
+        found.analysis, placed.motion, placed.radius_px, placed.field, placed.field_gain, light, mask,
+        np.asarray(light.apply(drawn), np.float32),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class _Placed:
-    """What places the truth, in pixels of the frame."""
+    """What places the truth, in pixels of the frame; the last three on images reduced by `scale`."""
 
     motion: Motion
     radius_px: NDArray[np.float32] | None
     field: SmoothField | None
+    field_gain: float
+    scale: int
+    proven: NDArray[np.bool_]
+    levels: Levels
 
 
 def _refuse_doubtful(analysis: Analysis) -> None:
@@ -138,10 +148,8 @@ def _refuse_doubtful(analysis: Analysis) -> None:
     )
 
 
-def _by_depth(
-    blur: NDArray[np.float32], sharp: NDArray[np.float32], found: Examined
-) -> tuple[_Placed, NDArray[np.bool_], int]:
-    """Return how depth places the truth, which reduced pixels are proven, and by how much they are reduced."""
+def _by_depth(blur: NDArray[np.float32], sharp: NDArray[np.float32], found: Examined) -> _Placed:
+    """Return how depth places the truth."""
     height, width = blur.shape[:2]
     further = 1
     while found.fit.blur.size > DEPTH_PIXELS * further**2:
@@ -156,13 +164,12 @@ def _by_depth(
     start = motion.scaled(1 / scale, reduced(motion.similarity, scale, width, height))
     depth = follow_depth(seen, shown, smaller[levels], start, linear=found.fit.linear)
     motion = depth.motion.scaled(scale, enlarged(depth.motion.similarity, scale, width, height))
-    return _Placed(motion, depth.radius_px * scale, None), _proven(seen, depth), scale
+    levels = _levels_of(depth.radius_px)
+    return _Placed(motion, depth.radius_px * scale, None, 0.0, scale, _proven(seen, depth, levels), levels)
 
 
-def _by_field(
-    blur: NDArray[np.float32], sharp: NDArray[np.float32], found: Examined
-) -> tuple[_Placed, NDArray[np.bool_], int]:
-    """Return how a similarity and, where it helps, a smooth field place the truth; else as `_by_depth`."""
+def _by_field(blur: NDArray[np.float32], sharp: NDArray[np.float32], found: Examined) -> _Placed:
+    """Return how a similarity and, where it helps, a smooth field place the truth."""
     height, width = blur.shape[:2]
     fit, settled, scale = found.fit, found.settled, found.scale
     small = (
@@ -170,16 +177,20 @@ def _by_field(
     )
     seen, shown = (grey(averaged(image, scale), linear=fit.linear) for image in (blur, sharp))
     match = BlurMatch(scale, *small, fit.linear)
-    field, _ = find_field(seen, shown, match)
+    field, gain = find_field(seen, shown, match)
     mask = find_consistent(seen, shown, match, field)
     motion = similarity_alone(enlarged(small[0], scale, width, height))
-    return _Placed(motion, None, None if field is None else field.scaled(scale)), mask, scale
+    return _Placed(motion, None, None if field is None else field.scaled(scale), gain, scale, mask, small[1])
 
 
-def _proven(seen: Grey, depth: Depth) -> NDArray[np.bool_]:
+def _levels_of(radius_px: NDArray[np.float32]) -> Levels:
+    """Return the blur level of each signed radius."""
+    return np.searchsorted(LEVELS_PX, np.abs(radius_px)).clip(max=len(LEVELS_PX) - 1).astype(np.uint8)
+
+
+def _proven(seen: Grey, depth: Depth, levels: Levels) -> NDArray[np.bool_]:
     """Return which pixels of a reduced pair are shown to lie where depth says."""
     residual = high_pass(seen) - depth.model
-    levels = np.searchsorted(LEVELS_PX, np.abs(depth.radius_px)).clip(max=len(LEVELS_PX) - 1).astype(np.uint8)
     blocks = measure_blocks(depth.model, seen, levels, depth.shown)
     off = displaced(blocks)
     side = blocks.side_px
@@ -200,10 +211,8 @@ def _enlarged(mask: NDArray[np.bool_], scale: int, width: int, height: int) -> N
     return whole
 
 
-def _inside(placed: _Placed, width: int, height: int) -> NDArray[np.bool_]:
-    """Return the pixels at least `BORDER_PX` inside both frames."""
-    flow = _flow(placed, width, height)
-    x, y = np.arange(width) + flow[..., 0], np.arange(height)[:, None] + flow[..., 1]
+def _inside(x: NDArray[np.float64], y: NDArray[np.float64], width: int, height: int) -> NDArray[np.bool_]:
+    """Return the pixels at least `BORDER_PX` inside both frames, by where they lie in the sharp one."""
     valid = inside(x, y, width, height, BORDER_PX)
     valid[:BORDER_PX] = valid[-BORDER_PX:] = valid[:, :BORDER_PX] = valid[:, -BORDER_PX:] = False
     return valid
