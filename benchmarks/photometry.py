@@ -34,7 +34,7 @@ from sdd_bench.registration.photometric_fit import find_photometric_map, photome
 from sdd_bench.registration.photometric_map import PhotometricMap
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "photometry.md"
-PHOTOGRAPHS, QUICK_PHOTOGRAPHS, SAME_LIGHT_PHOTOGRAPHS = 8, 2, 2
+PHOTOGRAPHS, QUICK_PHOTOGRAPHS, SAME_LIGHT_PHOTOGRAPHS = 8, 2, 1
 LARGE = (4096, 2160)
 REPEATS = 3
 

@@ -37,7 +37,8 @@ LIGHT_TEXT = """
 Error of the light: root mean square over pixels and colours between the truth in the sharp image's light and the exact
 truth, in counts of 255, median / largest over the pairs; after the map that was kept. Misfit is what
 `photometric_misfit` says is left, from the two images alone. Held-out gain is the share by which the map lowers the
-residual on tiles that it was not fitted to; a map is kept over {gain:.0%}.
+residual on tiles that it was not fitted to; a map is kept over {gain:.0%}. The conditions after the control's four
+differences of light leave the light the same; they are measured on fewer photographs.
 """
 
 

@@ -62,8 +62,8 @@ def find_photometric_map(
 ) -> PhotometricMap:
     """Return the map that gives the drawn sharp image the light of the blur image.
 
-    It is the identity unless it lowers the residual by more than `MIN_GAIN` on tiles that it was not fitted to, if it
-    would change next to nothing, and where too few pixels can be compared.
+    It is the identity in three cases: on tiles that it was not fitted to it lowers the residual by `MIN_GAIN` or less;
+    it would change values by less than `MIN_CHANGE`; too few pixels can be compared.
 
     Args:
         blur: (H, W, 3) float sRGB values in [0, 1].
