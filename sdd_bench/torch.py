@@ -15,8 +15,9 @@ from torch.utils.data import Dataset as TorchDataset
 from sdd_bench.datasets.manifest import Dataset, Pair
 from sdd_bench.datasets.patch_pairs import Patch, list_patches, read_patch_pair
 from sdd_bench.errors import fault_report
+from sdd_bench.evaluation.anchor_making import inputs_of
 from sdd_bench.evaluation.anchor_record import FailedAnchor, files_of, read_record
-from sdd_bench.evaluation.anchors import FOLDER, inputs_of
+from sdd_bench.evaluation.anchors import FOLDER
 from sdd_bench.evaluation.protocol import DEFAULT_PROTOCOL, named_protocol
 from sdd_bench.io.images import read_image, read_pixels, to_float
 

@@ -18,7 +18,7 @@ from leaderboard.entry import read_entry
 from leaderboard.table import build_board
 from sdd_bench.datasets.catalog import open_dataset
 from sdd_bench.errors import UserError
-from sdd_bench.evaluation import anchors as module
+from sdd_bench.evaluation import anchor_making as module
 from sdd_bench.evaluation.anchor_record import files_of
 from sdd_bench.evaluation.anchor_tables import export_anchors, write_tables
 from sdd_bench.evaluation.anchors import anchors_sha256, ensure_anchors, held_anchors

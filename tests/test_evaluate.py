@@ -280,9 +280,9 @@ def test_unknown_split_lists_those_there_are(released: Path, tmp_path: Path) -> 
 def test_a_protocol_without_anchors_makes_none_to_say_what_images_show(
     released: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, protocol: str
 ) -> None:
-    from sdd_bench.evaluation import anchors
+    from sdd_bench.evaluation import anchor_making
 
-    monkeypatch.setattr(anchors, "find_anchor", lambda *_: pytest.fail("an anchor was made"))
+    monkeypatch.setattr(anchor_making, "find_anchor", lambda *_: pytest.fail("an anchor was made"))
     (released / "places.csv").write_text("name,place\na,indoor\nb,outdoor\nc,\nd,outdoor\n")
     results = evaluate(evaluation(released, released / "test" / "blur", protocol), tmp_path / "r.json", 1)
     assert [row["place"] for row in results.images] == ["indoor", "outdoor", "", "outdoor"]
