@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -44,6 +45,12 @@ def texture() -> NDArray[np.float32]:
     noise = np.random.default_rng(7).random((96, 128, 3)).astype(np.float32)
     smooth = cv2.GaussianBlur(noise, (0, 0), 2.0)
     return np.asarray((smooth - smooth.min()) / (smooth.max() - smooth.min()), dtype=np.float32)
+
+
+@pytest.fixture(scope="session")
+def image(texture: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The texture in 8 bits, as float32 in [0, 1]."""
+    return np.asarray(to_pixels(texture) / np.float32(255), np.float32)
 
 
 @pytest.fixture
@@ -87,6 +94,31 @@ def packed(rawdata: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
+def methods(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two pairs, two folders of predictions, and the results of two methods."""
+    from known_outputs import make_methods
+
+    return make_methods(tmp_path_factory.mktemp("methods"))
+
+
+@pytest.fixture
+def work(methods: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of them, as the working folder."""
+    shutil.copytree(methods, tmp_path / "work")
+    monkeypatch.chdir(tmp_path / "work")
+    return tmp_path / "work"
+
+
+@pytest.fixture(scope="session")
+def submitted(make_known: Callable[..., KnownPair], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two pairs, perfect predictions of them, and their entry, made without LPIPS weights."""
+    from known_entry import make_submission, weightless
+
+    with weightless(tmp_path_factory.mktemp("torch")):
+        return make_submission(tmp_path_factory.mktemp("submitted"), make_known)
+
+
+@pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A prepared dataset of five small pairs from as many scenes, three of them to train on."""
     from known_run import run_command  # late: it imports torch
@@ -98,6 +130,17 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run_command("prepare", folder / "photos", "--out", folder / "data", *choices)
     run_command("prepare", folder / "photos", "--out", folder / "packed", *choices, "--store", "hdf5")
     return folder / "data"
+
+
+@pytest.fixture(scope="session")
+def prepared_anchors(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Anchors of its test split, in a folder of their own."""
+    from sdd_bench.datasets.catalog import open_dataset
+    from sdd_bench.evaluation.anchors import ensure_anchors
+
+    folder = tmp_path_factory.mktemp("anchors")
+    ensure_anchors(open_dataset(prepared, "test").pairs, folder, 1)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -31,6 +31,10 @@ from sdd_bench.metrics.fidelity import psnr_db, ssim
 from sdd_bench.registration.similarity import Similarity
 
 FAST = ("psnr_db", "ssim", "mae")
+MARGIN = 100
+SIZE = (400, 200)
+"""Of the pairs, in pixels; the photograph is 600x400."""
+
 MOTIONS = {"a": Similarity(1.006, 0.1, 4.3, -2.4), "b": Similarity(0.995, -0.1, -3.2, 5.1)}
 
 
@@ -39,7 +43,7 @@ def source(make_known: Callable[..., KnownPair], tmp_path_factory: pytest.TempPa
     """A folder with data/test/{blur,gt} of two pairs, their aligned truth in aligned/, and moved truths in moved/."""
     root = tmp_path_factory.mktemp("anchored")
     for name, motion in MOTIONS.items():
-        pair = make_known(motion, 2)
+        pair = make_known(motion, 2, margin=MARGIN)
         for folder, image in (("data/test/blur", pair.blur), ("data/test/gt", pair.sharp), ("aligned", pair.aligned)):
             write_png(root / folder / f"{name}.png", to_pixels(image))
         write_png(root / "moved" / f"{name}.png", to_pixels(np.roll(pair.aligned, 2, axis=1)))
@@ -152,7 +156,7 @@ def test_images_show_what_pairs_csv_and_their_anchors_say_under_every_protocol_a
             assert not set(CONDITIONS) & set(results.summary.index)
             assert read_results(data / f"{method}.{name.replace('/', '-')}.json") == results
     for row, motion in zip(wanted, MOTIONS.values(), strict=True):
-        assert row["misalignment_px"] == pytest.approx(motion.corner_px(520, 320), abs=0.1)
+        assert row["misalignment_px"] == pytest.approx(motion.corner_px(*SIZE), abs=0.1)
         assert row["blur_radius_px"] == pytest.approx(2, abs=0.5)
     with (data / "moved.anchored-1.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -276,7 +280,7 @@ def test_anchors_are_reused_until_an_input_or_the_method_changes(data: Path, mon
     assert len(made) == 3
 
 
-@pytest.mark.parametrize("damage", ["truth", "mask", "record", "missing"])
+@pytest.mark.parametrize("damage", ["truth", pytest.param("mask", marks=pytest.mark.long), "record", "missing"])
 def test_a_damaged_anchor_is_made_anew_with_the_same_pixels(data: Path, damage: str) -> None:
     pairs, folder = open_dataset(data / "data", "test").pairs, data / "data" / "anchors"
     before = ensure_anchors(pairs, folder, 1)
@@ -301,9 +305,9 @@ def test_bytes_do_not_depend_on_workers(data: Path) -> None:
 
 def test_a_pair_without_an_anchor_is_named_refused_and_left_out_only_when_asked(data: Path) -> None:
     for role in ("blur", "gt"):
-        write_png(data / "data" / "test" / role / "c.png", np.full((320, 520, 3), 90, np.uint8))
+        write_png(data / "data" / "test" / role / "c.png", np.full((*SIZE[::-1], 3), 90, np.uint8))
     for folder in ("aligned", "moved"):
-        write_png(data / folder / "c.png", np.full((320, 520, 3), 90, np.uint8))
+        write_png(data / folder / "c.png", np.full((*SIZE[::-1], 3), 90, np.uint8))
     with pytest.raises(UserError, match=r"pairs without an anchor .*--exclude-failed.*: c: "):
         run(data, evaluation(data, "moved"))
     assert not (data / "moved.anchored-1.json").exists()
