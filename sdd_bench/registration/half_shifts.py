@@ -22,10 +22,6 @@ from sdd_bench.registration.robust import Floats, spread, tukey_weight
 CELL_PX = 16
 """Side of a cell; the halves are the two colours of a checkerboard of cells."""
 
-BLOCK_CELLS = (4, 8, 16)
-"""Cells along a block, tried in this order. Blocks of 128 px read 0.27 px of a smooth bend of 0.5 px, those of 64 px
-0.42 px, also where the blur has a radius of 8 or 16 px."""
-
 SHARPNESS_PX = (1.5, 4.0)
 """Standard deviations of the Gaussians by which the matched prediction may be too sharp or too soft."""
 
@@ -35,7 +31,7 @@ RIDGE = 1e-3
 
 LEAST_ENERGY = 1e-9
 MIN_NOISE = 1e-3
-"""Of a pixel, in values: a quarter of a count of 255. It decides what can be measured where two images agree exactly."""
+"""Of a pixel, in values: a quarter of a count of 255. It decides what can be measured where two images agree."""
 
 MIN_SHARE = 0.3
 """A block takes part if this share of each half counts."""
@@ -81,9 +77,7 @@ class HalfShifts:
         return np.asarray((self.at - [(width - 1) / 2, (height - 1) / 2]) / reach)
 
 
-def measure_halves(
-    plain: Grey, blur: Grey, levels: Levels, shown: NDArray[np.bool_], block_cells: int = BLOCK_CELLS[0]
-) -> HalfShifts:
+def measure_halves(plain: Grey, blur: Grey, levels: Levels, shown: NDArray[np.bool_], block_cells: int) -> HalfShifts:
     """Return the displacement of every block, twice.
 
     Args:
@@ -176,10 +170,10 @@ def _solve(normal: Floats) -> tuple[Floats, Floats, Floats]:
     matrix, right = normal[..., :UNKNOWNS, :UNKNOWNS], normal[..., :UNKNOWNS, UNKNOWNS]
     ridge = np.full(matrix.shape[:-1], LEAST_ENERGY)
     ridge[..., 1:MODEL] += RIDGE * np.diagonal(matrix, axis1=-2, axis2=-1)[..., 1:MODEL]
-    inverse = np.linalg.inv(matrix + ridge[..., None] * np.eye(UNKNOWNS))
-    solution = np.einsum("...ij,...j->...i", inverse, right)
+    inverse = np.asarray(np.linalg.inv(matrix + ridge[..., None] * np.eye(UNKNOWNS)), np.float64)
+    solution = np.asarray(np.einsum("...ij,...j->...i", inverse, right), np.float64)
     left = normal[..., UNKNOWNS, UNKNOWNS] - (solution * right).sum(axis=-1)
-    return solution, np.maximum(left, 0), inverse
+    return solution, np.asarray(np.maximum(left, 0), np.float64), inverse
 
 
 def _explained(columns: Sequence[Grey], factors: Floats, block_cells: int) -> Grey:
