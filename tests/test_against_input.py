@@ -21,20 +21,26 @@ Image = NDArray[np.float32]
 
 
 @pytest.fixture(scope="module")
-def blur(photo: Image) -> Image:
+def truth(photo: Image) -> Image:
+    """A part of the photograph, (300, 450, 3)."""
+    return photo[50:350, 75:525]
+
+
+@pytest.fixture(scope="module")
+def blur(truth: Image) -> Image:
     """The photograph: in focus on the left, under a disk of 5 px on the right, with noise, in 8 bits."""
-    light = decode_srgb(photo)
-    share = np.clip((np.arange(photo.shape[1], dtype=np.float32) - 200) / 200, 0, 1)[:, None]
+    light = decode_srgb(truth)
+    share = np.clip((np.arange(truth.shape[1], dtype=np.float32) - 150) / 150, 0, 1)[:, None]
     soft = cv2.filter2D(light, -1, disk(5.0), borderType=cv2.BORDER_REPLICATE)
     image = encode_srgb(np.asarray(light * (1 - share) + soft * share, np.float32))
     return stored(image + np.random.default_rng(3).normal(0, 1 / 255, image.shape))
 
 
 @pytest.fixture(scope="module")
-def honest(photo: Image) -> Image:
+def honest(truth: Image) -> Image:
     """A prediction with a little blur left and noise."""
-    noise = np.random.default_rng(4).normal(0, 0.008, photo.shape)
-    return stored(cv2.GaussianBlur(photo, (0, 0), 0.8) + noise)
+    noise = np.random.default_rng(4).normal(0, 0.008, truth.shape)
+    return stored(cv2.GaussianBlur(truth, (0, 0), 0.8) + noise)
 
 
 def stored(image: NDArray[np.floating]) -> Image:
@@ -54,7 +60,8 @@ def judged(blur: Image, honest: Image) -> InputGeometry:
 
 def test_an_honest_prediction_is_not_flagged(judged: InputGeometry) -> None:
     assert judged.verdict == judged.reason == ""
-    assert judged.gdi_px < 0.1 and judged.corner_px < 0.1
+    assert judged.gdi_px < 0.1
+    assert judged.corner_px < 0.1
     assert judged.measured_share > 0.9
     assert judged.asymmetry == 0
 
@@ -65,13 +72,16 @@ def test_the_same_numbers_twice(blur: Image, honest: Image, judged: InputGeometr
 
 def test_the_input_itself_is_not_displaced(blur: Image) -> None:
     same = geometry_against_input(blur, blur)
-    assert same.gdi_px < 1e-3 and same.blur_radius_px < 0.5 and not same.flagged
+    assert same.gdi_px < 1e-3
+    assert same.blur_radius_px < 0.5
+    assert not same.flagged
 
 
 def test_a_symmetric_filter_is_not_flagged(blur: Image) -> None:
     sharpened = stored(blur + 1.5 * (blur - cv2.GaussianBlur(blur, (0, 0), 2.0)))
     found = geometry_against_input(blur, sharpened)
-    assert found.verdict == "" and found.gdi_px < 0.1
+    assert found.verdict == ""
+    assert found.gdi_px < 0.1
 
 
 @pytest.mark.parametrize(("right", "down"), [(1.0, 0.0), (0.0, -1.0), (-4.0, 3.0)])
@@ -81,7 +91,8 @@ def test_a_shift_is_read_with_its_sign(blur: Image, honest: Image, right: float,
     assert found.shift_y_px == pytest.approx(down, abs=0.1)
     assert found.gdi_px == pytest.approx(math.hypot(right, down), abs=0.1)
     assert found.local_px < 0.15
-    assert found.verdict == "displaced" and "shift" in found.reason
+    assert found.verdict == "displaced"
+    assert "shift" in found.reason
 
 
 def test_a_zoom_is_read_with_its_sign(blur: Image, honest: Image) -> None:
@@ -89,7 +100,8 @@ def test_a_zoom_is_read_with_its_sign(blur: Image, honest: Image) -> None:
     zoomed = moved(honest, -Similarity(zoom=1.002).inverse().flow(width, height))
     found = geometry_against_input(blur, zoomed)
     assert found.zoom - 1 == pytest.approx(2e-3, abs=3e-4)
-    assert found.verdict == "displaced" and "corner" in found.reason
+    assert found.verdict == "displaced"
+    assert "corner" in found.reason
 
 
 def test_a_small_zoom_of_a_large_frame_is_flagged(blur: Image, honest: Image) -> None:
@@ -120,7 +132,8 @@ def test_half_a_frame_that_moved_is_flagged(blur: Image, honest: Image) -> None:
     half = np.zeros((*honest.shape[:2], 2))
     half[:, : honest.shape[1] // 2, 0] = 1
     found = geometry_against_input(blur, moved(honest, half))
-    assert found.flagged and found.gdi_px == pytest.approx(math.sqrt(0.5), abs=0.15)
+    assert found.flagged
+    assert found.gdi_px == pytest.approx(math.sqrt(0.5), abs=0.15)
 
 
 @pytest.mark.parametrize("noise", [0.0, 1 / 255])
@@ -128,18 +141,22 @@ def test_a_flat_picture_is_not_measurable(noise: float) -> None:
     rng = np.random.default_rng(0)
     images = (stored(np.full((200, 240, 3), 0.5) + rng.normal(0, noise, (200, 240, 3))) for _ in range(2))
     found = geometry_against_input(*images)
-    assert found.verdict == "not measurable" and not found.measurable and not found.flagged
-    assert math.isnan(found.gdi_px) and "0 %" in found.reason
+    assert found.verdict == "not measurable"
+    assert not found.measurable
+    assert not found.flagged
+    assert math.isnan(found.gdi_px)
+    assert "0 %" in found.reason
 
 
 def test_columns_are_named_as_the_attributes(judged: InputGeometry) -> None:
     row = judged.row()
-    assert row["gdi_px"] == judged.gdi_px and row["verdict"] == ""
+    assert row["gdi_px"] == judged.gdi_px
+    assert row["verdict"] == ""
     assert all(isinstance(value, str | float) for value in row.values())
 
 
 def test_other_sizes_are_rejected(blur: Image) -> None:
-    with pytest.raises(ValueError, match="600x400.*599x400"):
+    with pytest.raises(ValueError, match=r"450x300.*449x300"):
         geometry_against_input(blur, blur[:, 1:])
     with pytest.raises(ValueError, match="at least 96 px"):
         geometry_against_input(blur[:80], blur[:80])
@@ -151,4 +168,5 @@ def test_blocks_at_the_border_take_part_with_what_they_have() -> None:
     blocks = measure_halves(image - image.mean(), image, np.zeros(image.shape, np.uint8), image > -1, 4)
     assert 4 <= len(blocks) <= 12
     assert np.abs(blocks.halves_px).max() < 0.2
-    assert (blocks.area_px2 <= 64 * 64).all() and (np.linalg.eigvalsh(blocks.covariance) > 0).all()
+    assert (blocks.area_px2 <= 64 * 64).all()
+    assert (np.linalg.eigvalsh(blocks.covariance) > 0).all()

@@ -56,7 +56,8 @@ class InputGeometry:
     A standard error is one standard deviation. All numbers but the last three are NaN where nothing could be measured.
 
     Attributes:
-        gdi_px: Root mean square over the frame, 0 where noise alone explains what was seen.
+        gdi_px: Root mean square over the frame, 0 where noise alone explains what was seen. What is blurred more counts
+            less: a block by the inverse of (0.1 px)^2, plus the squares of 1/32 of its radius and of its standard error.
         gdi_se_px: Its standard error.
         local_px: The same of what the similarity below leaves.
         local_se_px: Its standard error.

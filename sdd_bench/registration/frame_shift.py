@@ -20,8 +20,10 @@ MAX_SE_PX = 0.25
 """A block counts in a direction in which its displacement is known at least so well."""
 
 MIN_DIRECTIONS = 8
-WEIGHT_PX = 0.1
-"""Blocks count the less the larger their standard error is against this."""
+WEIGHT_PX, WEIGHT_PER_RADIUS = 0.1, 1 / 32
+"""A block counts by the inverse of the sum of the squares of these, the second times its blur radius, and of its
+standard error. Where the blur is strong, what is restored may lie pixels off: without the second, 14 % of a frame at a
+radius of 14 px made an output that is in place elsewhere 0.59 px off, with it 0.08 px."""
 
 TRIMMED = 0.05
 """Share of the products of the two halves that is left out at either end."""
@@ -217,7 +219,8 @@ def _mean_square(blocks: HalfShifts, halves: Floats, covariance: Floats, scale: 
     share = float(area[known].sum() / area.sum())
     if known.sum() < MIN_DIRECTIONS:
         return MeanSquare(math.nan, math.nan, share)
-    product, weight = product[known], (area / (WEIGHT_PX**2 + error**2))[known]
+    soft = WEIGHT_PER_RADIUS * np.repeat(blocks.radius_px, 2) * scale
+    product, weight = product[known], (area / (WEIGHT_PX**2 + soft**2 + error**2))[known]
     region = np.repeat(_regions(blocks), 2)[known]
     order = np.argsort(product, kind="stable")
     rank = (np.cumsum(weight[order]) - weight[order] / 2) / weight.sum()
