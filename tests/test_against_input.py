@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from sdd_bench.io.images import to_float, to_pixels
 from sdd_bench.io.srgb import decode_srgb, encode_srgb
-from sdd_bench.registration.against_input import InputGeometry, geometry_against_input
+from sdd_bench.registration.against_input import geometry_against_input
 from sdd_bench.registration.disk import disk
 from sdd_bench.registration.half_shifts import measure_halves
+from sdd_bench.registration.input_geometry import InputGeometry
 from sdd_bench.registration.similarity import Similarity
 from sdd_bench.registration.warp import remapped
 

@@ -6,9 +6,6 @@ left between the two is the prediction's own: no misalignment of a dataset enter
 
 from __future__ import annotations
 
-import math
-from dataclasses import asdict, dataclass
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +15,7 @@ from sdd_bench.registration.blur_match import LEVELS_PX, Levels, choose_radii, m
 from sdd_bench.registration.frame_shift import MIN_DIRECTIONS, FrameShift, frame_shift
 from sdd_bench.registration.grey import Grey, averaged, check_sizes, grey, high_pass
 from sdd_bench.registration.half_shifts import CELL_PX, HalfShifts, measure_halves
+from sdd_bench.registration.input_geometry import MIN_MEASURED, InputGeometry, judge
 from sdd_bench.registration.refine import Drawing, refine, shown
 from sdd_bench.registration.robust import Floats
 from sdd_bench.registration.similarity import Similarity
@@ -38,81 +36,6 @@ BLOCKS_ACROSS, LARGE_RADIUS_PX = 12.5, 12.0
 """Blocks along the longer side of a frame; half as many over this median radius. With twice as large ones at a radius
 of 8 px, a bend over a third of the frame of 0.5 px was read as 0.27 px, with these as 0.42 px."""
 
-MIN_MEASURED = 0.3
-"""Least share of the frame's directions that has to be measured."""
-
-LEAST_PX, RADIUS_SHARE, RMS_SE = 0.25, 1 / 32, 2.0
-SHIFT_RADIUS_SHARE, SHIFT_SE = 1 / 64, 3.0
-CORNER_PX = 0.35
-"""The rule of `InputGeometry.verdict`."""
-
-NOT_MEASURABLE, DISPLACED, BENT = "not measurable", "displaced", "bent"
-
-
-@dataclass(frozen=True)
-class InputGeometry:
-    """Displacement of a prediction from its input, in pixels of the images, positive to the right and downwards.
-
-    A standard error is one standard deviation. All numbers but the last three are NaN where nothing could be measured.
-
-    Attributes:
-        gdi_px: Root mean square over the frame, 0 where noise alone explains what was seen. What is blurred more counts
-            less: a block by the inverse of (0.1 px)^2, plus the squares of 1/32 of its radius and of its standard error.
-        gdi_se_px: Its standard error.
-        local_px: The same of what the similarity below leaves.
-        local_se_px: Its standard error.
-        shift_x_px: Of the frame's centre, to the right.
-        shift_x_se_px: Its standard error.
-        shift_y_px: Of the frame's centre, downwards.
-        shift_y_se_px: Its standard error.
-        zoom: Of the prediction, over 1 where it is larger than its input.
-        rotation_deg: Of the prediction, positive from x towards y.
-        corner_px: Displacement of a corner by zoom and rotation alone.
-        corner_se_px: Its standard error.
-        asymmetry: Of the blur image's spread: how far the spread of a point at a corner lies off that point, outwards,
-            over its radius. It is not counted as displacement. 0 where none was found.
-        blur_radius_px: Median radius of the disk that makes the prediction as blurred as the input.
-        measured_share: Of the frame and both directions, weighted by area, that could be measured to 0.25 px, 0 to 1.
-        verdict: "displaced", "bent", "not measurable", or empty. Displaced: the shift, less 3 standard errors, is over
-            0.25 px and over 1/64 of the blur radius; or the corner, less 3, is over 0.35 px; or the mean square, less
-            2, is over the square of 0.25 px and of 1/32 of the radius, and the similarity explains half of it or
-            more. Bent: the same and it explains less. Not measurable: under 30 % of the frame and its directions were
-            measured.
-        reason: What the verdict rests on, in numbers; empty where the verdict is.
-    """
-
-    gdi_px: float
-    gdi_se_px: float
-    local_px: float
-    local_se_px: float
-    shift_x_px: float
-    shift_x_se_px: float
-    shift_y_px: float
-    shift_y_se_px: float
-    zoom: float
-    rotation_deg: float
-    corner_px: float
-    corner_se_px: float
-    asymmetry: float
-    blur_radius_px: float
-    measured_share: float
-    verdict: str
-    reason: str
-
-    @property
-    def measurable(self) -> bool:
-        """Whether there is evidence enough for a verdict."""
-        return self.verdict != NOT_MEASURABLE
-
-    @property
-    def flagged(self) -> bool:
-        """Whether the prediction is displaced or bent."""
-        return self.verdict in (DISPLACED, BENT)
-
-    def row(self) -> dict[str, float | str]:
-        """Return columns of a table, named as the attributes."""
-        return asdict(self)
-
 
 def geometry_against_input(blur: NDArray[np.floating], prediction: NDArray[np.floating]) -> InputGeometry:
     """Return how far a prediction lies from the blur image that it was made from.
@@ -128,8 +51,8 @@ def geometry_against_input(blur: NDArray[np.floating], prediction: NDArray[np.fl
         ValueError: Sizes differ or are too small.
 
     >>> image = np.random.default_rng(0).random((120, 160, 3))
-    >>> geometry_against_input(image, image).gdi_px
-    0.0
+    >>> geometry_against_input(image, image).gdi_px < 0.001
+    True
     """
     check_sizes("geometry against the input", MIN_SIDE, blur=blur, prediction=prediction)
     height, width = blur.shape[:2]
@@ -138,34 +61,7 @@ def geometry_against_input(blur: NDArray[np.floating], prediction: NDArray[np.fl
         grey(averaged(image.astype(np.float32, copy=False), scale), linear=True) for image in (blur, prediction)
     )
     found, radius = _measure(observed, predicted, scale)
-    if found is None:
-        return _without_evidence(0.0, radius * scale)
-    if not found.total.share >= MIN_MEASURED or math.isnan(found.total.value):
-        return _without_evidence(found.total.share, radius * scale)
-    similarity = enlarged(_similarity(found.similarity, observed), scale, width, height)
-    # The centre of a reduced frame lies up to a pixel from the whole one's; the errors are those of its centre.
-    deviation = np.sqrt(np.diag(found.covariance)) * scale
-    turn, error = _length_and_error(found.similarity[:2], found.covariance[:2, :2], scale)
-    verdict, reason = _judge(found, similarity, (turn, error), radius * scale, scale)
-    return InputGeometry(
-        gdi_px=found.total.rms_px,
-        gdi_se_px=found.total.rms_se_px,
-        local_px=found.local.rms_px,
-        local_se_px=found.local.rms_se_px,
-        shift_x_px=similarity.shift_x_px,
-        shift_x_se_px=float(deviation[2]),
-        shift_y_px=similarity.shift_y_px,
-        shift_y_se_px=float(deviation[3]),
-        zoom=similarity.zoom,
-        rotation_deg=similarity.rotation_deg,
-        corner_px=turn,
-        corner_se_px=error,
-        asymmetry=found.asymmetry,
-        blur_radius_px=radius * scale,
-        measured_share=found.total.share,
-        verdict=verdict,
-        reason=reason,
-    )
+    return judge(found, radius * scale, width, height, scale)
 
 
 def _measure(blur: Grey, prediction: Grey, scale: int) -> tuple[FrameShift | None, float]:
@@ -187,7 +83,7 @@ def _measure(blur: Grey, prediction: Grey, scale: int) -> tuple[FrameShift | Non
         found = _smallest_blocks(plain, blur, levels, valid, to_input, radius, scale)
         if found is None:
             break
-        to_input, before = _similarity(found.similarity, blur).inverse(), to_input
+        to_input, before = found.moved(width, height).inverse(), to_input
         if not again or to_input.after(before.inverse()).corner_px(width, height) < AGAIN_PX:
             break
     return found, radius
@@ -247,43 +143,3 @@ def _smallest_blocks(
 def _displacement(to_prediction: Similarity, blocks: HalfShifts) -> Floats:
     """Return where a similarity moves the blocks to, less where they are, (N, 2)."""
     return to_prediction.apply(blocks.at, *blocks.size) - blocks.at
-
-
-def _similarity(values: Floats, blur: Grey) -> Similarity:
-    """Return the similarity from input to prediction of `FrameShift.similarity`."""
-    reach = 0.5 * math.hypot(*blur.shape)
-    along, across = 1 + values[0] / reach, values[1] / reach
-    return Similarity(
-        math.hypot(along, across), math.degrees(math.atan2(across, along)), float(values[2]), float(values[3])
-    )
-
-
-def _length_and_error(vector: Floats, covariance: Floats, scale: int) -> tuple[float, float]:
-    """Return the length of a vector and its standard error along itself."""
-    length = float(np.hypot(*vector))
-    along = vector / length if length > 0 else np.array([1.0, 0.0])
-    return length * scale, math.sqrt(max(float(along @ covariance @ along), 0.0)) * scale
-
-
-def _judge(
-    found: FrameShift, similarity: Similarity, corner: tuple[float, float], radius_px: float, scale: int
-) -> tuple[str, str]:
-    """Return the verdict and the reason."""
-    shift = np.array([similarity.shift_x_px, similarity.shift_y_px])
-    _, error = _length_and_error(found.similarity[2:], found.covariance[2:, 2:], scale)
-    length, limit = float(np.hypot(*shift)), max(LEAST_PX, radius_px * SHIFT_RADIUS_SHARE)
-    if length - SHIFT_SE * error > limit:
-        return DISPLACED, f"shift {length:.2f} ± {error:.2f} px, limit {limit:.2f} px"
-    if corner[0] - SHIFT_SE * corner[1] > CORNER_PX:
-        text = f"zoom and rotation move a corner by {corner[0]:.2f} ± {corner[1]:.2f} px, limit {CORNER_PX:.2f} px"
-        return DISPLACED, text
-    limit = max(LEAST_PX, radius_px * RADIUS_SHARE)
-    if found.total.value - RMS_SE * found.total.se > limit**2:
-        name = BENT if found.local.value > found.total.value / 2 else DISPLACED
-        return name, f"{found.total.rms_px:.2f} ± {found.total.rms_se_px:.2f} px rms, limit {limit:.2f} px"
-    return "", ""
-
-
-def _without_evidence(share: float, radius_px: float) -> InputGeometry:
-    reason = f"{100 * share:.0f} % of the frame could be measured, {100 * MIN_MEASURED:.0f} % are needed"
-    return InputGeometry(*(math.nan,) * 13, radius_px, share, NOT_MEASURABLE, reason)

@@ -12,6 +12,7 @@ import numpy as np
 
 from sdd_bench.registration.half_shifts import HalfShifts
 from sdd_bench.registration.robust import Floats
+from sdd_bench.registration.similarity import Similarity
 
 REGIONS = (6, 4)
 """Regions across and down the frame."""
@@ -90,6 +91,13 @@ class FrameShift:
     asymmetry_se: float
     total: MeanSquare
     local: MeanSquare
+
+    def moved(self, width: int, height: int) -> Similarity:
+        """Return the similarity from input to prediction in a frame of this size."""
+        reach = 0.5 * math.hypot(width, height)
+        along, across = 1 + self.similarity[0] / reach, self.similarity[1] / reach
+        right, down = (float(value) for value in self.similarity[2:])
+        return Similarity(math.hypot(along, across), math.degrees(math.atan2(across, along)), right, down)
 
 
 def frame_shift(blocks: HalfShifts, drawn_px: Floats, scale: int = 1) -> FrameShift:
