@@ -7,29 +7,14 @@ import math
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
-from skimage import data
+from known_camera import PLAIN, taken
+from known_camera import TAKEN_SIZE as SIZE
 
 from sdd_bench.datasets.misalignment import summarise
 from sdd_bench.io.serialise import json_text
 from sdd_bench.registration.analyse import analyse, analyse_and_map
 from sdd_bench.registration.analysis import FAILED, KINDS, NUMBERS
-from sdd_bench.synthesis.camera_pair import CameraPair, draw_pair
-from sdd_bench.synthesis.cameras import read_camera
-
-SIZE = (480, 320)
-PLAIN = ("zoom=0.004", "rotation_deg=0.05", "shift_px=4", "radius_high_px=4")
-
-
-def taken(camera: str, *settings: str, seed: int = 0, radius: float = 4) -> CameraPair:
-    """Return a pair by a camera of a photograph with texture everywhere."""
-    photo = np.asarray(data.coffee(), np.float32) / 255
-    return draw_pair(photo, read_camera(camera, settings), SIZE, (0, radius), seed)
-
-
-def rounded(pair: CameraPair) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    blur, sharp = (np.round(np.clip(image, 0, 1) * 255).astype(np.float32) / 255 for image in (pair.blur, pair.sharp))
-    return blur, sharp
+from sdd_bench.synthesis.camera_pair import CameraPair
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +23,7 @@ def similar() -> CameraPair:
 
 
 def test_an_exact_similarity_is_one_and_nothing_significant_remains(similar: CameraPair) -> None:
-    found, left = analyse_and_map(*rounded(similar))
+    found, left = analyse_and_map(similar.blur, similar.sharp)
     assert found.model in ("similarity", "zoom", "shift")
     assert found.similarity.after(similar.drawn.similarity.inverse()).corner_px(*SIZE) < 0.06
     assert found.residual_share < 0.02
@@ -53,26 +38,28 @@ def test_an_exact_similarity_is_one_and_nothing_significant_remains(similar: Cam
 def test_two_apertures_do_not_zoom() -> None:
     settings = ("cats_eye=0.5", "zoom=0", "rotation_deg=0", "shift_px=1", "moved_share=0", "moved_px=0", "scene=steps")
     pair = taken("aperture", *settings, radius=6, seed=3)
-    found = analyse(*rounded(pair))
+    found = analyse(pair.blur, pair.sharp)
     assert abs(found.similarity.zoom - 1) < 2e-5
     assert found.similarity.after(pair.drawn.similarity.inverse()).corner_px(*SIZE) < 0.1
     assert abs(found.motion.asymmetry if found.motion else 0) == pytest.approx(0.25, abs=0.08)
 
 
 def test_parallax_and_distortion_are_told_apart() -> None:
-    found = analyse(*rounded(taken("similarity", *PLAIN, "parallax_px=2", "scene=steps")))
+    pair = taken("similarity", *PLAIN, "parallax_px=2", "scene=steps")
+    found = analyse(pair.blur, pair.sharp)
     assert found.motion is not None
     assert (found.kind, "parallax" in found.model) == ("parallax", True)
     assert found.motion.parallax_px == pytest.approx(2, abs=0.7)
     pair = taken("similarity", *PLAIN, "distortion_px=2")
-    found = analyse(*rounded(pair))
+    found = analyse(pair.blur, pair.sharp)
     assert found.motion is not None
     assert (found.kind, "distortion" in found.model) == ("distortion", True)
     assert found.motion.distortion_px == pytest.approx(pair.drawn.distortion_px, abs=0.3)
 
 
 def test_an_object_that_moved_is_named() -> None:
-    found = analyse(*rounded(taken("similarity", *PLAIN, "moved_share=0.08", "moved_px=3", seed=1)))
+    pair = taken("similarity", *PLAIN, "moved_share=0.08", "moved_px=3", seed=1)
+    found = analyse(pair.blur, pair.sharp)
     assert found.kind == "moved"
     assert 0.02 < found.residual_share < 0.25
 
@@ -80,14 +67,15 @@ def test_an_object_that_moved_is_named() -> None:
 def test_exposure_tone_and_vignetting_are_figures() -> None:
     settings = ("gain=1.1", "gain_red=1.05", "vignetting=0.2")
     pair = taken("similarity", *PLAIN, *settings)
-    light, drawn = analyse(*rounded(pair)).light, pair.drawn
+    light, drawn = analyse(pair.blur, pair.sharp).light, pair.drawn
     gains = [drawn.gain_red, drawn.gain_green, drawn.gain_blue]
     assert [light.gain_r, light.gain_g, light.gain_b] == pytest.approx(gains, abs=0.03)
     assert light.vignetting == pytest.approx(0.2, abs=0.03)
 
 
 def test_a_summary_leaves_out_what_is_not_known() -> None:
-    rows = [found.row() for found in (FAILED, analyse(*rounded(taken("similarity", *PLAIN))))]
+    pair = taken("similarity", *PLAIN)
+    rows = [found.row() for found in (FAILED, analyse(pair.blur, pair.sharp))]
     summary = json.loads(json_text(summarise([*rows, rows[1] | {"zoom_se": math.nan}])))
     assert (summary["pairs"], summary["kinds"]["failed"]) == (3, 1)
     assert summary["numbers"]["zoom_se"]["min"] == rows[1]["zoom_se"]

@@ -94,7 +94,10 @@ def _beside_step(radius: NDArray[np.float32], motion: Motion, asymmetry: float) 
 def _improved(
     motion: Motion, asymmetry: float, model: Grey, observed: Grey, weight: Grey, radius: NDArray[np.float32]
 ) -> tuple[Motion, float]:
-    """Return motion and asymmetry after one step of robust least squares on the pixels."""
+    """Return motion and asymmetry after one step of robust least squares on the pixels.
+
+    Only what the motion's model leaves free is fitted: what has no standard error stays.
+    """
     height, width = model.shape
     reach = 0.5 * math.hypot(width, height)
     x = ((np.arange(width) - (width - 1) / 2) / reach).astype(np.float32)[None]
@@ -105,18 +108,27 @@ def _improved(
     right, below = gradient(model)
     outwards, turning = right * x + below * y, below * x - right * y
     # A model moved by d shows model(q - d): the residual is minus the gradient times the displacement.
-    columns = (
-        right, below, outwards, turning, outwards * (x * x + y * y), right * radius, below * radius, outwards * radius,
-    )  # fmt: skip
-    design = np.stack([column.ravel() for column in columns]).astype(np.float32)
+    terms = {
+        "right": (motion.shift_x_se_px, right),
+        "down": (motion.shift_y_se_px, below),
+        "zoom": (motion.zoom_se, outwards),
+        "turn": (motion.rotation_se_deg, turning),
+        "distortion": (motion.distortion_se_px, outwards * (x * x + y * y)),
+        "parallax_x": (any(motion.parallax), right * radius),
+        "parallax_y": (any(motion.parallax), below * radius),
+        "asymmetry": (motion.asymmetry_se, outwards * radius),
+    }
+    free = [name for name, (unknown, _) in terms.items() if unknown]
+    design = np.stack([terms[name][1].ravel() for name in free]).astype(np.float32)
     weighted = design * np.asarray(robust, np.float32).ravel()
-    normal = weighted @ design.T + 1e-9 * np.eye(len(columns))
-    step = np.linalg.solve(normal, -(weighted @ residual.ravel()))
-    moved = Similarity(float(1 + step[2] / reach), math.degrees(step[3] / reach), float(step[0]), float(step[1]))
+    normal = weighted @ design.T + 1e-9 * np.eye(len(free))
+    step = dict.fromkeys(terms, 0.0)
+    step |= dict(zip(free, np.linalg.solve(normal, -(weighted @ residual.ravel())).tolist(), strict=True))
+    moved = Similarity(1 + step["zoom"] / reach, math.degrees(step["turn"] / reach), step["right"], step["down"])
     improved = dataclasses.replace(
         motion,
         similarity=moved.after(motion.similarity),
-        distortion_px=motion.distortion_px - float(step[4]),
-        parallax=(motion.parallax[0] + float(step[5]), motion.parallax[1] + float(step[6])),
+        distortion_px=motion.distortion_px - step["distortion"],
+        parallax=(motion.parallax[0] + step["parallax_x"], motion.parallax[1] + step["parallax_y"]),
     )
-    return improved, asymmetry + float(step[7])
+    return improved, asymmetry + step["asymmetry"]

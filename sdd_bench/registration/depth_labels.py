@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from sdd_bench.io.srgb import decode_srgb, encode_srgb
 from sdd_bench.registration.blur_match import DRAWN_PX
 from sdd_bench.registration.disk import Spectrum
 from sdd_bench.registration.grey import Grey, high_pass, resized_by_area
@@ -107,13 +108,17 @@ def draw_labels(
     at_x, at_y = x + flow[..., 0], y + flow[..., 1]
     drawn = drawing.at(at_x, at_y)
     models = np.empty((len(radius_px), height, width), np.float32)
-    again = Drawing(drawn)
+    light = Drawing(decode_srgb(np.clip(drawn, 0, 1)) if linear else drawn)
     centre = np.array([(height - 1) / 2, (width - 1) / 2])
     for place, radius in enumerate(radius_px):
         grown = 1 + asymmetry * radius / (0.5 * math.hypot(width, height))
         shift = radius * np.array(motion.parallax)[::-1]
-        moved = again.through(1 / grown, centre - (centre + shift) / grown) if radius else drawn
-        models[place] = high_pass(Spectrum(moved, abs(radius), linear=linear).under_disk(abs(radius)))
+        seen = drawn
+        if radius:
+            moved = light.grown(1 / grown, centre - (centre + shift) / grown)
+            seen = Spectrum(moved, abs(radius), linear=False).under_disk(abs(radius))
+            seen = encode_srgb(seen) if linear else seen
+        models[place] = high_pass(seen)
     return Labels(radius_px, models, drawn, inside(at_x, at_y, width, height, 1))
 
 
@@ -138,7 +143,7 @@ def choose_labels(labels: Labels, observed: Grey, gain: Grey) -> NDArray[np.floa
         costs[place] = cv2.GaussianBlur(cells, (0, 0), WINDOW_PX / CELL_PX) * (counted / (2 * noise**2))
     across, down = (_alike(resized_by_area(labels.drawn, size), axis) for axis in (1, 0))
     places = _between(aggregate(costs, across, down, SMALL, LARGE))
-    places = _without_islands(places, len(labels.radius_px) // 2)
+    places = without_islands(places, len(labels.radius_px) // 2)
     return np.asarray(cv2.resize(places, (width, height), interpolation=cv2.INTER_NEAREST), np.float32)
 
 
@@ -175,7 +180,7 @@ def _between(costs: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(least + np.clip(off, -0.5, 0.5), np.float32)
 
 
-def _without_islands(place: NDArray[np.float32], in_focus: int) -> NDArray[np.float32]:
+def without_islands(place: NDArray[np.float32], in_focus: int) -> NDArray[np.float32]:
     """Return places of which small pieces on the other side of `in_focus` than their surroundings have theirs."""
     for side in (place > in_focus + 0.5, place < in_focus - 0.5):
         count, pieces, stats, _ = cv2.connectedComponentsWithStats(side.astype(np.uint8), connectivity=4)

@@ -15,6 +15,9 @@ from sdd_bench.registration.similarity import Similarity
 SE_FACTOR = {False: 1.9, True: 3.0}
 """Standard errors as fitted are multiplied by this, without and with terms that go with the blur (docs/cameras.md)."""
 
+ZOOM_SE_FACTOR = 2.0
+"""That of the zoom once more: what is wrong with the spread acts along the radius, as a zoom does."""
+
 
 @dataclass(frozen=True)
 class Motion:
@@ -119,7 +122,7 @@ def motion_of(fit: Fit, scatter: Floats, blocks: BlockShifts, drawn_at: Similari
     return Motion(
         model=fit.model.name,
         similarity=step.after(drawn_at) if fit.model.has_similarity else step,
-        zoom_se=float(error.get("zoom", 0.0) / reach),
+        zoom_se=float(ZOOM_SE_FACTOR * error.get("zoom", 0.0) / reach),
         rotation_se_deg=math.degrees(error.get("rotation", 0.0) / reach),
         shift_x_se_px=float(error.get("shift_x", 0.0)),
         shift_y_se_px=float(error.get("shift_y", 0.0)),

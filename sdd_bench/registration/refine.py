@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,16 +53,20 @@ class Drawing:
         m = similarity.inverse().matrix(width, height)
         return self.through(np.array([[m[1, 1], m[1, 0]], [m[0, 1], m[0, 0]]]), np.array([m[1, 2], m[0, 2]]))
 
-    def through(self, matrix: NDArray[np.float64] | float, offset: NDArray[np.float64]) -> Grey:
-        """Return the image read at `matrix @ (row, column) + offset`, or at multiples of these plus the offset."""
+    def through(self, matrix: NDArray[np.float64], offset: NDArray[np.float64]) -> Grey:
+        """Return the image read at `matrix @ (row, column) + offset`."""
         from scipy import ndimage
 
-        rows_first = np.full(2, matrix) if isinstance(matrix, float) else matrix
         return np.asarray(
             ndimage.affine_transform(
-                self._splines, rows_first, offset, order=3, mode="nearest", output=np.float32, prefilter=False
+                self._splines, matrix, offset, order=3, mode="nearest", output=np.float32, prefilter=False
             )
         )
+
+    def grown(self, factor: float, offset: NDArray[np.float64]) -> Grey:
+        """Return the image read at `factor * (row, column) + offset`: as `through`, in a tenth of the time."""
+        down, across = (_taps(side, factor, float(first)) for side, first in zip(self.shape, offset, strict=True))
+        return np.ascontiguousarray((across @ (down @ self._splines).T).T)
 
     def at(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> Grey:
         """Return the image read at columns and rows in pixels, each (H, W), the border repeated."""
@@ -70,6 +75,19 @@ class Drawing:
         return np.asarray(
             ndimage.map_coordinates(self._splines, [y, x], order=3, mode="nearest", output=np.float32, prefilter=False)
         )
+
+
+def _taps(side: int, factor: float, offset: float) -> Any:
+    """Return the sparse matrix that reads cubic splines along a side at `factor * place + offset`."""
+    from scipy.sparse import csr_array
+
+    at = np.clip(factor * np.arange(side) + offset, 0, side - 1)
+    t = at - np.floor(at)
+    weights = np.stack([(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3], axis=-1) / 6
+    taps = np.abs(np.floor(at).astype(np.int32)[:, None] + np.arange(-1, 3, dtype=np.int32))
+    taps = side - 1 - np.abs(side - 1 - taps)  # splines go on mirrored beyond the border
+    starts = np.arange(0, 4 * side + 1, 4, dtype=np.int32)
+    return csr_array((weights.astype(np.float32).ravel(), taps.ravel(), starts), shape=(side, side))
 
 
 def shown(similarity: Similarity, width: int, height: int) -> NDArray[np.bool_]:

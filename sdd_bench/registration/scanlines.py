@@ -31,39 +31,51 @@ def aggregate(costs: Costs, alike_across: Costs, alike_down: Costs, small: float
     """
     total = np.zeros_like(costs)
     lying = np.ascontiguousarray(costs.transpose(0, 2, 1))
+    sideways = np.zeros_like(lying)
     for backwards in (False, True):
-        for slant in (0, 1, -1):
-            for row, line in _lines(costs, alike_down, slant, backwards, small, large):
-                total[:, row] += line
-        for column, line in _lines(lying, np.ascontiguousarray(alike_across.T), 0, backwards, small, large):
-            total[:, :, column] += line
+        for row, lines in _lines(costs, alike_down, (0, 1, -1), backwards, small, large):
+            total[:, row] += lines.sum(axis=0)
+        for column, lines in _lines(lying, np.ascontiguousarray(alike_across.T), (0,), backwards, small, large):
+            sideways[:, column] += lines[0]
+    total += sideways.transpose(0, 2, 1)
     return total
 
 
 def _lines(
-    costs: Costs, alike: Costs, slant: int, backwards: bool, small: float, large: float
+    costs: Costs, alike: Costs, slants: tuple[int, ...], backwards: bool, small: float, large: float
 ) -> Iterable[tuple[int, Costs]]:
-    """Yield the place and the summed costs of each row, from the first to the last or backwards."""
+    """Yield each row's place and its summed costs by slant, (S, L, W), from the first to the last or backwards.
+
+    A slant is how many columns further right a line goes with each row.
+    """
     rows = range(costs.shape[1])
     before: Costs | None = None
     for row in reversed(rows) if backwards else rows:
         own = costs[:, row]
         if before is None:
-            before = own
+            before = np.stack([own] * len(slants))
         else:
-            came = before if slant == 0 else np.roll(before, slant, axis=1)
-            line = _next(came, own, alike[row if backwards else row - 1], small, large)
-            if slant:
-                edge = 0 if slant > 0 else -1  # nothing comes from beyond the side
-                line[:, edge] = own[:, edge]
+            for place, slant in enumerate(slants):
+                if slant > 0:
+                    before[place, :, 1:] = before[place, :, :-1].copy()
+                elif slant < 0:
+                    before[place, :, :-1] = before[place, :, 1:].copy()
+            line = _next(before, own, alike[row if backwards else row - 1], small, large)
+            for place, slant in enumerate(slants):
+                if slant:
+                    edge = 0 if slant > 0 else -1  # nothing comes from beyond the side
+                    line[place, :, edge] = own[:, edge]
             before = line
         yield row, before
 
 
 def _next(before: Costs, own: Costs, alike: Costs, small: float, large: float) -> Costs:
-    least = before.min(axis=0)
+    """Return the costs summed up to a row, (S, L, W), from those up to the row before and its own, (L, W)."""
+    least = before.min(axis=1, keepdims=True)
     best = np.minimum(before, least + np.float32(large) * alike)
-    step = np.float32(small) * alike
-    best[1:] = np.minimum(best[1:], before[:-1] + step)
-    best[:-1] = np.minimum(best[:-1], before[1:] + step)
-    return own + best - least
+    step = before + np.float32(small) * alike
+    np.minimum(best[:, 1:], step[:, :-1], out=best[:, 1:])
+    np.minimum(best[:, :-1], step[:, 1:], out=best[:, :-1])
+    best += own
+    best -= least
+    return best

@@ -12,6 +12,7 @@ where no block lies significantly off.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import cv2
@@ -28,7 +29,7 @@ from sdd_bench.registration.anchor import (
     find_field,
     is_consistent,
 )
-from sdd_bench.registration.block_shifts import measure_blocks
+from sdd_bench.registration.block_shifts import BlockShifts, measure_blocks
 from sdd_bench.registration.blur_match import LEVELS_PX, Levels
 from sdd_bench.registration.confidence import DOUBTFUL
 from sdd_bench.registration.depth import Depth, follow_depth
@@ -37,6 +38,8 @@ from sdd_bench.registration.motion import Motion, similarity_alone
 from sdd_bench.registration.photometric_fit import find_photometric_map
 from sdd_bench.registration.photometric_map import PhotometricMap
 from sdd_bench.registration.remaining import displaced
+from sdd_bench.registration.settle import Settled
+from sdd_bench.registration.similarity import Similarity
 from sdd_bench.registration.smooth_field import SmoothField
 from sdd_bench.registration.warp import inside, sample
 
@@ -85,7 +88,8 @@ class Truth:
     def flow_blur_to_sharp(self) -> NDArray[np.float64]:
         """Return where each pixel of the blur image's frame lies in the sharp one, (H, W, 2), less its own place."""
         height, width = self.mask.shape
-        return _flow(self, width, height)
+        x, y = _coordinates(self, width, height)
+        return np.stack([x - np.arange(width), y - np.arange(height)[:, None]], axis=-1)
 
 
 def find_truth(blur: NDArray[np.floating], sharp: NDArray[np.floating]) -> Truth:
@@ -108,8 +112,7 @@ def find_truth(blur: NDArray[np.floating], sharp: NDArray[np.floating]) -> Truth
     motion = found.settled.motion
     deep = any(motion.parallax) or bool(motion.asymmetry_se)
     placed = _by_depth(blur, sharp, found) if deep else _by_field(blur, sharp, found)
-    flow = _flow(placed, width, height)
-    x, y = np.arange(width) + flow[..., 0], np.arange(height)[:, None] + flow[..., 1]
+    x, y = _coordinates(placed, width, height)
     mask = _enlarged(placed.proven, placed.scale, width, height) & _inside(x, y, width, height)
     if mask.mean() < MIN_COVERAGE:
         raise ValueError(
@@ -178,7 +181,7 @@ def _by_field(blur: NDArray[np.float32], sharp: NDArray[np.float32], found: Exam
     seen, shown = (grey(averaged(image, scale), linear=fit.linear) for image in (blur, sharp))
     match = BlurMatch(scale, *small, fit.linear)
     field, gain = find_field(seen, shown, match)
-    mask = find_consistent(seen, shown, match, field)
+    mask = find_consistent(seen, shown, match, field) & ~_around(settled.blocks, _off_truth(settled, small[0], field))
     motion = similarity_alone(enlarged(small[0], scale, width, height))
     return _Placed(motion, None, None if field is None else field.scaled(scale), gain, scale, mask, small[1])
 
@@ -192,16 +195,29 @@ def _proven(seen: Grey, depth: Depth, levels: Levels) -> NDArray[np.bool_]:
     """Return which pixels of a reduced pair are shown to lie where depth says."""
     residual = high_pass(seen) - depth.model
     blocks = measure_blocks(depth.model, seen, levels, depth.shown)
-    off = displaced(blocks)
+    return depth.shown & ~depth.beside_step & is_consistent(residual) & ~_around(blocks, displaced(blocks))
+
+
+def _off_truth(settled: Settled, similarity: Similarity, field: SmoothField | None) -> NDArray[np.bool_]:
+    """Return which blocks of a reduced pair lie elsewhere than a similarity and a field have them."""
+    blocks, (width, height) = settled.blocks, settled.blocks.size
+    there = similarity.apply(settled.drawn_at.inverse().apply(blocks.at, width, height), width, height)
+    if field is not None:
+        columns, rows = np.clip(np.rint(there), 0, (width - 1, height - 1)).astype(int).T
+        there = there - field.at(width, height)[rows, columns]
+    return displaced(dataclasses.replace(blocks, shift_px=blocks.shift_px - (there - blocks.at)))
+
+
+def _around(blocks: BlockShifts, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the pixels of chosen blocks and half a block around them, (H, W)."""
+    width, height = blocks.size
     side = blocks.side_px
-    apart = np.zeros((seen.shape[0] // side, seen.shape[1] // side), np.uint8)
-    columns, rows = (blocks.at[off] // side).astype(int).T
-    apart[rows, columns] = 1
-    wide = cv2.resize(apart, (apart.shape[1] * side, apart.shape[0] * side), interpolation=cv2.INTER_NEAREST)
-    wide = cv2.dilate(wide, np.ones((side | 1, side | 1), np.uint8))
-    proven = depth.shown & ~depth.beside_step & is_consistent(residual)
-    proven[: wide.shape[0], : wide.shape[1]] &= wide == 0
-    return proven
+    cells = np.zeros((height // side, width // side), np.uint8)
+    columns, rows = (blocks.at[chosen] // side).astype(int).T
+    cells[rows, columns] = 1
+    pixels = np.zeros((height, width), np.uint8)
+    pixels[: len(cells) * side, : cells.shape[1] * side] = np.kron(cells, np.ones((side, side), np.uint8))
+    return np.asarray(cv2.dilate(pixels, np.ones((side | 1, side | 1), np.uint8)) > 0)
 
 
 def _enlarged(mask: NDArray[np.bool_], scale: int, width: int, height: int) -> NDArray[np.bool_]:
@@ -218,22 +234,21 @@ def _inside(x: NDArray[np.float64], y: NDArray[np.float64], width: int, height: 
     return valid
 
 
-def _flow(placed: _Placed | Truth, width: int, height: int) -> NDArray[np.float64]:
-    """Return where each pixel of the blur image's frame lies in the sharp one, less its own place."""
-    radius = np.zeros((height, width), np.float32)
-    if placed.radius_px is not None:
-        rows, columns = placed.radius_px.shape
-        scale = height // rows
-        enlarged_px = cv2.resize(placed.radius_px, (columns * scale, rows * scale), interpolation=cv2.INTER_NEAREST)
-        beyond = (0, height - rows * scale, 0, width - columns * scale)
-        radius = np.asarray(cv2.copyMakeBorder(enlarged_px, *beyond, cv2.BORDER_REPLICATE), np.float32)
-    flow = np.empty((height, width, 2))
-    moved = None if placed.field is None else placed.field.at(width, height)
+def _coordinates(placed: _Placed | Truth, width: int, height: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return where each pixel of the blur image's frame lies in the sharp image: x and y in pixels, each (H, W)."""
+    if placed.radius_px is None:
+        moved = None if placed.field is None else placed.field.at(width, height)
+        return placed.motion.similarity.inverse().mapped(width, height, moved)
+    rows, columns = placed.radius_px.shape
+    scale = height // rows
+    enlarged_px = cv2.resize(placed.radius_px, (columns * scale, rows * scale), interpolation=cv2.INTER_NEAREST)
+    beyond = (0, height - rows * scale, 0, width - columns * scale)
+    radius = np.asarray(cv2.copyMakeBorder(enlarged_px, *beyond, cv2.BORDER_REPLICATE), np.float32)
+    at_x, at_y = np.empty((height, width)), np.empty((height, width))
     for top in range(0, height, STRIP_ROWS):
-        rows_here = slice(top, min(top + STRIP_ROWS, height))
-        y, x = np.mgrid[rows_here, 0:width].astype(np.float64)
-        own = np.stack([x, y], axis=-1)
-        points = own if moved is None else own + moved[rows_here]
-        there = placed.motion.flow_blur_to_sharp(points, radius[rows_here].astype(np.float64), width, height)
-        flow[rows_here] = points + there - own
-    return flow
+        strip = slice(top, min(top + STRIP_ROWS, height))
+        y, x = np.mgrid[strip, 0:width].astype(np.float64)
+        points = np.stack([x, y], axis=-1)
+        there = points + placed.motion.flow_blur_to_sharp(points, radius[strip].astype(np.float64), width, height)
+        at_x[strip], at_y[strip] = there[..., 0], there[..., 1]
+    return at_x, at_y
