@@ -116,7 +116,11 @@ def signs_of(settled: Settled, left: Remaining, scale: int) -> dict[str, float]:
     """Return what tells how sure an analysis is, each about 0 where all is well and growing with doubt."""
     motion, (width, height) = settled.motion, settled.blocks.size
     reach = 0.5 * math.hypot(width, height)
-    at_corner = (motion.zoom_se / ZOOM_SE_FACTOR * reach, math.radians(motion.rotation_se_deg) * reach, motion.distortion_se_px)
+    at_corner = (
+        motion.zoom_se / ZOOM_SE_FACTOR * reach,
+        math.radians(motion.rotation_se_deg) * reach,
+        motion.distortion_se_px,
+    )
     error = math.hypot(motion.shift_x_se_px, motion.shift_y_se_px, *at_corner)
     scatter = np.zeros(3) if settled.scatter is None else np.exp(settled.scatter)
     frame = width * height / settled.blocks.side_px**2
