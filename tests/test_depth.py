@@ -140,18 +140,15 @@ def test_radius_0_is_the_image_as_drawn(photo: NDArray[np.float32]) -> None:
     assert labels.shown[5:-5, 5:-5].all()
 
 
-def test_a_label_moves_by_its_radius_times_the_parallax_and_keeps_all_light() -> None:
+def test_a_label_moves_by_its_radius_times_the_parallax() -> None:
     image, places = dots()
     parallax, asymmetry = (0.3, -0.2), 0.25
     labels = labelled(parallax, asymmetry, image)
     reach = 0.5 * math.hypot(300, 200)
     around = np.arange(-12, 13)
-    zero = len(labels.radius_px) // 2
     for radius, model in zip(labels.radius_px, labels.models, strict=True):
         for row, column in places:
             window = np.s_[row - 12 : row + 13, column - 12 : column + 13]
-            energy = float(model[window].sum()) / float(labels.models[zero][window].sum())
-            assert energy == pytest.approx(1, abs=0.1)
             top = np.maximum(model[window] - 0.3 * model[window].max(), 0)
             found = np.array([(top * around).sum(), (top * around[:, None]).sum()]) / top.sum()
             out = np.array([column + 0.7 - 149.5, row - 99.5]) / reach
