@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 from sdd_bench.datasets.archive import write_archive
 from sdd_bench.io.images import to_pixels, write_png
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # a process for each core: more threads would only wait for one another
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 ASSETS_VARIABLE = "SDD_BENCH_TEST_ASSETS"
 
 
@@ -79,18 +82,25 @@ def make_known(photo: NDArray[np.float32]) -> Callable[..., KnownPair]:
     return functools.partial(known_pair, photo)
 
 
+@pytest.fixture(scope="session")
+def folder_and_archive(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A folder of pairs with their digests, and its archive; no test gets these, each gets copies."""
+    root = tmp_path_factory.mktemp("known")
+    folder = write_folder(root / "rawdata", ("name", "scene", "place", "notes", "blur_sha256", "sharp_sha256"))
+    write_archive(root / "pairs.h5", folder, folder / "pairs.csv", {"tool": "x"})
+    return folder, root / "pairs.h5"
+
+
 @pytest.fixture
-def rawdata(tmp_path: Path) -> Path:
+def rawdata(folder_and_archive: tuple[Path, Path], tmp_path: Path) -> Path:
     """A folder of pairs with their digests."""
-    return write_folder(tmp_path / "rawdata", ("name", "scene", "place", "notes", "blur_sha256", "sharp_sha256"))
+    return shutil.copytree(folder_and_archive[0], tmp_path / "rawdata")
 
 
 @pytest.fixture
-def packed(rawdata: Path, tmp_path: Path) -> Path:
+def packed(folder_and_archive: tuple[Path, Path], rawdata: Path, tmp_path: Path) -> Path:  # noqa: ARG001
     """Its archive."""
-    path = tmp_path / "pairs.h5"
-    write_archive(path, rawdata, rawdata / "pairs.csv", {"tool": "x"})
-    return path
+    return shutil.copy2(folder_and_archive[1], tmp_path / "pairs.h5")
 
 
 @pytest.fixture(scope="session")

@@ -79,7 +79,7 @@ def test_scores_that_cannot_be(image: NDArray[np.float32], change: dict[str, obj
 
 
 def test_a_pair_is_analysed_and_anchored_whatever_it_is_given_as(make_known: Callable[..., KnownPair]) -> None:
-    pair = make_known(Similarity(1.01, 0.05, 2.5, -1.25), radius_px=2.0)
+    pair = make_known(Similarity(1.01, 0.05, 2.5, -1.25), radius_px=2.0, margin=90)
     analysis = sb.analyse(pair.blur, pair.sharp)
     as_tensors = (torch.from_numpy(np.array(i)).permute(2, 0, 1)[None] for i in (pair.blur, pair.sharp))
     (again,) = sb.analyse(*as_tensors)
@@ -95,7 +95,7 @@ def test_a_pair_is_analysed_and_anchored_whatever_it_is_given_as(make_known: Cal
 def test_numbers_do_not_depend_on_threads_and_threads_are_left_alone(make_known: Callable[..., KnownPair]) -> None:
     from threadpoolctl import threadpool_info, threadpool_limits
 
-    pair = make_known(Similarity(1.01, 0.05, 2.5, -1.25), radius_px=2.0)
+    pair = make_known(Similarity(1.01, 0.05, 2.5, -1.25), radius_px=2.0, margin=90)
     found = []
     for threads in (1, 2):
         with threadpool_limits(threads):

@@ -109,11 +109,14 @@ def test_a_dataset_is_one_entry_point(
     assert "on stereo / test under direct/1, 2 of 2 images" in said
 
 
-def test_a_metric_is_one_entry_point(tiny: Callable[..., str], make_pairs: Callable[..., Path], tmp_path: Path) -> None:
+@pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.long)])
+def test_a_metric_is_one_entry_point(
+    tiny: Callable[..., str], make_pairs: Callable[..., Path], tmp_path: Path, jobs: int
+) -> None:
     root = make_pairs(["a", "b", "c"], folders=("test/blur", "test/gt"))
-    words = ("--data", root, "--protocol", "direct/1", "--metrics", "worst,psnr")
-    for method, folder, jobs in (("Blur", "blur", 2), ("Truth", "gt", 1)):
-        out = ("--method", method, "--out", tmp_path / f"{method}.json", "--jobs", jobs)
+    words = ("--data", root, "--protocol", "direct/1", "--metrics", "worst,psnr", "--jobs", jobs)
+    for method, folder in (("Blur", "blur"), ("Truth", "gt")):
+        out = ("--method", method, "--out", tmp_path / f"{method}.json")
         assert "worst_error" in tiny("evaluate", "--pred", root / "test" / folder, *words, *out)
     assert json.loads((tmp_path / "Truth.json").read_text())["summary"]["worst_error"] == 0
     written = (tmp_path / "Blur.json", tmp_path / "Truth.json", "--out", tmp_path / "board.csv", "--sort", "worst")

@@ -129,7 +129,9 @@ def test_a_second_run_does_only_what_changed(harbour: Path, tmp_path: Path, monk
     assert {row["place"] for row in rows(out / "pairs.csv")} == {"indoor"}
 
 
-@pytest.mark.parametrize("moment", ["developing", "settling", pytest.param("reporting", marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "moment", ["developing", *(pytest.param(moment, marks=pytest.mark.long) for moment in ("settling", "reporting"))]
+)
 def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(
     harbour: Path, ingested: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:

@@ -322,7 +322,7 @@ def test_initialisation_has_the_published_variance(layer: nn.Conv2d, he: float, 
     assert layer.weight.var().item() == pytest.approx(xavier, rel=0.07)
 
 
-@pytest.mark.parametrize("guided", [True, False])
+@pytest.mark.parametrize("guided", [True, pytest.param(False, marks=pytest.mark.long)])
 def test_training_at_full_size_starts_near_the_blur_image(guided: bool, blur: Tensor) -> None:
     with torch.no_grad():
         residual = build(DeblurringSize(blur_map=guided))(blur).image - blur
