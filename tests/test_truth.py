@@ -159,14 +159,14 @@ def test_a_pair_in_doubt_is_refused_with_the_reason_in_numbers(monkeypatch: pyte
     examined = truth.examine(pair.blur, pair.sharp)
     assert examined is not None
 
-    def doubtful(in_focus_px: float) -> None:
+    def doubtful(in_focus_px: float | None) -> None:
         analysis = dataclasses.replace(examined.analysis, confidence=0.31, in_focus_px=in_focus_px)
         monkeypatch.setattr(truth, "examine", lambda *_, **__: dataclasses.replace(examined, analysis=analysis))
 
     doubtful(0.42)
     with pytest.raises(ValueError, match=r"confidence of 0\.31.* lies 0\.42 px off it, at most 0\.15 px"):
         find_truth(pair.blur, pair.sharp)
-    doubtful(math.nan)
+    doubtful(None)
     with pytest.raises(ValueError, match=r"confidence of 0\.31.* too little is equally sharp"):
         find_truth(pair.blur, pair.sharp)
     doubtful(0.1)

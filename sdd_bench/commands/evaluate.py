@@ -98,13 +98,12 @@ def command(
     """
     from sdd_bench.errors import UserError
     from sdd_bench.evaluation.evaluate import evaluate
-    from sdd_bench.evaluation.protocol import DEFAULT_PROTOCOL, DRAFTS, PROTOCOLS, named_protocol
+    from sdd_bench.evaluation.protocol import DEFAULT_PROTOCOL, DRAFTS, SETTLED, named_protocol
     from sdd_bench.evaluation.results import Method
     from sdd_bench.io.names import unicode_name
     from sdd_bench.jobs.outputs import check_outputs, written
 
-    settled = tuple(protocol for protocol in PROTOCOLS if protocol not in DRAFTS)
-    chosen = settled if protocol_id == ALL else (named_protocol(protocol_id or DEFAULT_PROTOCOL).id,)
+    chosen = SETTLED if protocol_id == ALL else (named_protocol(protocol_id or DEFAULT_PROTOCOL).id,)
     if chosen[0] in DRAFTS:
         click.echo(f"{chosen[0]} is a draft: what it means may still change, do not publish its scores", err=True)
     flow, predictions = shared["flow"], shared["predictions"]

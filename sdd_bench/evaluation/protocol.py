@@ -149,6 +149,8 @@ PROTOCOLS: dict[str, Protocol] = {
 DRAFTS = ("anchored/2",)
 """What these mean may still change, with it their digest: not for publication."""
 
+SETTLED = tuple(protocol for protocol in PROTOCOLS if protocol not in DRAFTS)
+
 UNRANKED = ("anchored+sim/1",)
 """Reported beside the protocol that ranks, never ranked by."""
 

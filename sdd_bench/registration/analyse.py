@@ -88,7 +88,7 @@ def examine(
         return None
     settled = settle(fit)
     left = remaining(settled.blocks, settled.predicted, settled.scatter, settled.motion.parallax_px)
-    confidence, off_px = confidence_of(signs_of(settled, left, scale)), math.nan
+    confidence, off_px = confidence_of(signs_of(settled, left, scale)), None
     if confidence < DOUBTFUL:
         focused = decide_in_focus(fit, settled)
         settled, off_px = focused.settled, focused.off_px
@@ -102,7 +102,7 @@ def examine(
         left.p95_px * scale,
         left.se_px * scale,
         left.share,
-        off_px * scale,
+        None if off_px is None else off_px * scale,
         fit.radius_px * scale,
         fit.gain,
         compare_light(small_blur, small_sharp, settled.motion.similarity, fit.radius_px),

@@ -140,13 +140,14 @@ class _Placed:
 
 
 def _refuse_doubtful(analysis: Analysis) -> None:
-    if analysis.confidence >= DOUBTFUL or analysis.in_focus_px <= MAX_IN_FOCUS_PX:
+    off_px = analysis.in_focus_px
+    if analysis.confidence >= DOUBTFUL or (off_px is not None and off_px <= MAX_IN_FOCUS_PX):
         return
     sure = f"the motion found has a confidence of {analysis.confidence:.2f}"
-    if np.isnan(analysis.in_focus_px):
+    if off_px is None:
         raise ValueError(f"{sure}, and too little is equally sharp in both images to bear it out")
     raise ValueError(
-        f"{sure}, and what is equally sharp in both images lies {analysis.in_focus_px:.2f} px off it, at most "
+        f"{sure}, and what is equally sharp in both images lies {off_px:.2f} px off it, at most "
         f"{MAX_IN_FOCUS_PX:g} px is wanted"
     )
 
