@@ -141,7 +141,7 @@ def page_times(folder: str, repeats: int) -> dict[str, float]:
     root = Path(folder)
     pair = Pair("a", "test", root / "blur.png", root / "sharp.png")
     (record,) = ensure_anchors([pair], root / "anchors", 1)
-    truth, restored = files_of(root / "anchors", pair), root / "restored.png"
+    truth, restored = files_of(root / "anchors", pair, record.method), root / "restored.png"
     a, b = read_image(restored), read_image(truth.truth)
     at = [np.asarray(c, np.float32) for c in np.meshgrid(np.arange(a.shape[1]) + 0.3, np.arange(a.shape[0]) + 0.3)]
 

@@ -34,6 +34,7 @@ HEADINGS = {
     "residual_p95_px": ("residual, 95th percentile (px)", ".2f"),
     "residual_se_px": ("residual, standard error in a block (px)", ".2f"),
     "residual_share": ("part of the frame that is off after alignment", ".1%"),
+    "in_focus_px": ("off where both are equally sharp (px)", ".2f"),
     "blur_radius_px": ("blur radius (px)", ".1f"),
     "asymmetry": ("asymmetry of the blur at the corners (radii)", ".2f"),
     "gain": ("contrast of blur over gt blurred alike", ".3f"),

@@ -15,14 +15,17 @@ from torch.utils.data import Dataset as TorchDataset
 from sdd_bench.datasets.manifest import Dataset, Pair
 from sdd_bench.datasets.patch_pairs import Patch, list_patches, read_patch_pair
 from sdd_bench.errors import fault_report
+from sdd_bench.evaluation.anchor_making import inputs_of
 from sdd_bench.evaluation.anchor_record import FailedAnchor, files_of, read_record
 from sdd_bench.evaluation.anchors import FOLDER
-from sdd_bench.io.files import file_sha256
+from sdd_bench.evaluation.protocol import DEFAULT_PROTOCOL, named_protocol
 from sdd_bench.io.images import read_image, read_pixels, to_float
 
 TRUTHS = ("sharp", "anchored")
 CROP_KEY = 4
 """Keeps the crops apart from whatever else is drawn from the same seed."""
+
+ANCHOR_METHOD = named_protocol(DEFAULT_PROTOCOL).anchor_method
 
 Image = NDArray[np.float32]
 Frames = tuple[Image, Image, NDArray[np.bool_]]
@@ -138,7 +141,7 @@ class PairDataset(TorchDataset[Example]):
         return blur, sharp, np.ones(blur.shape[:2], bool)
 
     def _anchored(self, pair: Pair) -> Frames:
-        files = files_of(self._anchors, pair)
+        files = files_of(self._anchors, pair, ANCHOR_METHOD)
         mask = np.asarray(read_pixels(files.mask, grey="expand")[..., 0] > 0)
         return read_image(pair.blur, grey=self.grey), read_image(files.truth), mask
 
@@ -170,8 +173,9 @@ class PairDataset(TorchDataset[Example]):
         """Raise UserError for pairs without an anchor that was made from their files by this method."""
         faults = []
         for pair in self.dataset.pairs:
-            hashes = {"blur_sha256": file_sha256(pair.blur), "sharp_sha256": file_sha256(pair.sharp), "grey": self.grey}
-            record = read_record(files_of(self._anchors, pair), hashes)
+            record = read_record(
+                files_of(self._anchors, pair, ANCHOR_METHOD), inputs_of(pair, ANCHOR_METHOD, self.grey)
+            )
             if record is None:
                 faults.append(f"{pair.name}: no anchor")
             elif isinstance(record, FailedAnchor):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from numpy.typing import NDArray
 
 from sdd_bench.datasets.archive import write_archive
 from sdd_bench.io.images import to_pixels, write_png
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # a process for each core: more threads would only wait for one another
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 ASSETS_VARIABLE = "SDD_BENCH_TEST_ASSETS"
 
@@ -46,6 +50,12 @@ def texture() -> NDArray[np.float32]:
     return np.asarray((smooth - smooth.min()) / (smooth.max() - smooth.min()), dtype=np.float32)
 
 
+@pytest.fixture(scope="session")
+def image(texture: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The texture in 8 bits, as float32 in [0, 1]."""
+    return np.asarray(to_pixels(texture) / np.float32(255), np.float32)
+
+
 @pytest.fixture
 def make_pairs(tmp_path: Path) -> Callable[..., Path]:
     """Write blur/ and gt/ with small random images and return their folder."""
@@ -72,18 +82,50 @@ def make_known(photo: NDArray[np.float32]) -> Callable[..., KnownPair]:
     return functools.partial(known_pair, photo)
 
 
+@pytest.fixture(scope="session")
+def folder_and_archive(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A folder of pairs with their digests, and its archive; no test gets these, each gets copies."""
+    root = tmp_path_factory.mktemp("known")
+    folder = write_folder(root / "rawdata", ("name", "scene", "place", "notes", "blur_sha256", "sharp_sha256"))
+    write_archive(root / "pairs.h5", folder, folder / "pairs.csv", {"tool": "x"})
+    return folder, root / "pairs.h5"
+
+
 @pytest.fixture
-def rawdata(tmp_path: Path) -> Path:
+def rawdata(folder_and_archive: tuple[Path, Path], tmp_path: Path) -> Path:
     """A folder of pairs with their digests."""
-    return write_folder(tmp_path / "rawdata", ("name", "scene", "place", "notes", "blur_sha256", "sharp_sha256"))
+    return shutil.copytree(folder_and_archive[0], tmp_path / "rawdata")
 
 
 @pytest.fixture
-def packed(rawdata: Path, tmp_path: Path) -> Path:
+def packed(folder_and_archive: tuple[Path, Path], rawdata: Path, tmp_path: Path) -> Path:  # noqa: ARG001
     """Its archive."""
-    path = tmp_path / "pairs.h5"
-    write_archive(path, rawdata, rawdata / "pairs.csv", {"tool": "x"})
-    return path
+    return shutil.copy2(folder_and_archive[1], tmp_path / "pairs.h5")
+
+
+@pytest.fixture(scope="session")
+def methods(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two pairs, two folders of predictions, and the results of two methods."""
+    from known_outputs import make_methods
+
+    return make_methods(tmp_path_factory.mktemp("methods"))
+
+
+@pytest.fixture
+def work(methods: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of them, as the working folder."""
+    shutil.copytree(methods, tmp_path / "work")
+    monkeypatch.chdir(tmp_path / "work")
+    return tmp_path / "work"
+
+
+@pytest.fixture(scope="session")
+def submitted(make_known: Callable[..., KnownPair], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two pairs, perfect predictions of them, and their entry, made without LPIPS weights."""
+    from known_entry import make_submission, weightless
+
+    with weightless(tmp_path_factory.mktemp("torch")):
+        return make_submission(tmp_path_factory.mktemp("submitted"), make_known)
 
 
 @pytest.fixture(scope="session")
@@ -98,6 +140,17 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run_command("prepare", folder / "photos", "--out", folder / "data", *choices)
     run_command("prepare", folder / "photos", "--out", folder / "packed", *choices, "--store", "hdf5")
     return folder / "data"
+
+
+@pytest.fixture(scope="session")
+def prepared_anchors(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Anchors of its test split, in a folder of their own."""
+    from sdd_bench.datasets.catalog import open_dataset
+    from sdd_bench.evaluation.anchors import ensure_anchors
+
+    folder = tmp_path_factory.mktemp("anchors")
+    ensure_anchors(open_dataset(prepared, "test").pairs, folder, 1)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,19 +22,23 @@ MOTIONS = {"a": Similarity(1.006, 0.1, 4.3, -2.4), "b": Similarity(0.995, -0.1, 
 META = 'name = "Mine"\nparams_m = 12.5\nselection_on_test = "no"\n'
 
 
-@pytest.fixture(autouse=True, scope="module")
-def no_weights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A machine without LPIPS weights."""
+@contextmanager
+def weightless(folder: Path) -> Iterator[None]:
+    """A machine without LPIPS weights; the folder is where torch keeps its own."""
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("SDD_BENCH_LPIPS_TRUNK", raising=False)
-        patch.setenv("TORCH_HOME", str(tmp_path_factory.mktemp("torch")))
+        patch.setenv("TORCH_HOME", str(folder))
         yield
 
 
-@pytest.fixture(scope="module")
-def made(make_known: Callable[..., KnownPair], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with data/, predictions in aligned/, meta.toml and their entry in entry/."""
-    root = tmp_path_factory.mktemp("made")
+@pytest.fixture(autouse=True, scope="module")
+def no_weights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with weightless(tmp_path_factory.mktemp("torch")):
+        yield
+
+
+def make_submission(root: Path, make_known: Callable[..., KnownPair]) -> Path:
+    """Write data/, predictions in aligned/, meta.toml and their entry in entry/."""
     for name, motion in MOTIONS.items():
         pair = make_known(motion, 2, margin=110)
         for folder, image in (("data/test/blur", pair.blur), ("data/test/gt", pair.sharp), ("aligned", pair.aligned)):
@@ -47,9 +52,9 @@ def made(make_known: Callable[..., KnownPair], tmp_path_factory: pytest.TempPath
 
 
 @pytest.fixture
-def root(made: Path, tmp_path: Path) -> Path:
-    """A copy of it."""
-    shutil.copytree(made, tmp_path / "copy")
+def root(submitted: Path, tmp_path: Path) -> Path:
+    """A copy of the submission."""
+    shutil.copytree(submitted, tmp_path / "copy")
     return tmp_path / "copy"
 
 

@@ -17,10 +17,10 @@ MOVED = Similarity(1.012, 0.0, 5.3, -2.7)
 
 
 def views(count: int) -> list[NDArray[np.float32]]:
-    """Return pictures that do not look alike, (300, 400, 3) in [0, 1]."""
+    """Return pictures that do not look alike, (260, 340, 3) in [0, 1]."""
     astronaut, coffee, chelsea = skimage.data.astronaut(), skimage.data.coffee(), skimage.data.chelsea()
     cut = [astronaut, coffee[:, 200:], chelsea, coffee[100:], astronaut[212:, ::-1], chelsea[::-1, ::-1]]
-    return [np.asarray(view, np.float32) / 255 for view in (c[:300, :400] for c in cut[:count])]
+    return [np.asarray(view, np.float32) / 255 for view in (c[:260, :340] for c in cut[:count])]
 
 
 def write_pair(folder: Path, stem: str, view: NDArray[np.float32], bits: int = 8, seed: int = 3) -> None:

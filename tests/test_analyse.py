@@ -35,6 +35,7 @@ def test_an_exact_similarity_is_one_and_nothing_significant_remains(similar: Cam
     assert light.vignetting == pytest.approx(0, abs=0.01)
 
 
+@pytest.mark.long
 def test_two_apertures_do_not_zoom() -> None:
     settings = ("cats_eye=0.5", "zoom=0", "rotation_deg=0", "shift_px=1", "moved_share=0", "moved_px=0", "scene=steps")
     pair = taken("aperture", *settings, radius=6, seed=3)

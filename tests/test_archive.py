@@ -112,7 +112,9 @@ def test_what_cannot_be_archived_is_named_and_nothing_is_left(rawdata: Path, tmp
     assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "rawdata", "table.csv"]
 
 
-@pytest.mark.parametrize("share", [0.0, 0.02, 0.3, 0.9, 0.999])
+@pytest.mark.parametrize(
+    "share", [0.0, pytest.param(0.02, marks=pytest.mark.long), 0.3, pytest.param(0.9, marks=pytest.mark.long), 0.999]
+)
 def test_a_full_disk_ends_in_one_line_and_leaves_the_archive_there(packed: Path, rawdata: Path, share: float) -> None:
     before = packed.read_bytes()
     code = (

@@ -196,6 +196,7 @@ print(peak() - before)
 """
 
 
+@pytest.mark.long
 def test_sparse_files_take_no_memory(sparse: Callable[[str, bytes], Path]) -> None:
     pixels = np.random.default_rng(0).integers(0, 255, (50, 70, 3), dtype=np.uint8)
     png = encode_png(pixels)

@@ -99,8 +99,13 @@ def test_the_displacement_is_where_dots_of_the_scene_land() -> None:
     assert np.abs(np.median(errors, axis=0)).max() < 0.03
 
 
-@pytest.mark.parametrize("name", CAMERAS)
-@pytest.mark.parametrize("scene", ["random", "steps"])
+@pytest.mark.parametrize(
+    ("name", "scene"),
+    [
+        *((name, "random") for name in CAMERAS),
+        *(pytest.param(name, "steps", marks=() if name == "motor" else pytest.mark.long) for name in CAMERAS),
+    ],
+)
 def test_the_truth_redrawn_through_the_displacement_is_the_truth(photo: NDArray, name: str, scene: str) -> None:
     # Reading between pixels is exact for a picture without the very finest detail only.
     smooth = cv2.GaussianBlur(photo, (0, 0), 1.2)

@@ -62,6 +62,7 @@ def test_in_doubt_the_similarity_is_taken_where_the_focus_bears_it_out(fitted: t
     fit, settled = fitted
     decided = decide_in_focus(fit, led_astray(settled, 0.4))
     assert decided.settled.motion == similarity_alone(fit.similarity)
+    assert decided.off_px is not None
     assert decided.off_px < 0.05
     # What is left is measured against the motion taken: next to nothing.
     left = np.hypot(*(settled.blocks.shift_px - decided.settled.predicted).T)
@@ -74,6 +75,7 @@ def test_in_doubt_the_motion_is_kept_where_the_similarity_is_no_better(fitted: t
     astray = dataclasses.replace(fit, similarity=Similarity(shift_x_px=0.4).after(fit.similarity))
     decided = decide_in_focus(astray, settled)
     assert decided.settled is settled
+    assert decided.off_px is not None
     assert decided.off_px < 0.05
 
 
@@ -84,4 +86,4 @@ def test_where_nothing_is_in_focus_nothing_is_decided() -> None:
     settled = led_astray(settle(fit), 0.4)
     decided = decide_in_focus(fit, settled)
     assert decided.settled is settled
-    assert math.isnan(decided.off_px)
+    assert decided.off_px is None

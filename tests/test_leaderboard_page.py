@@ -211,7 +211,7 @@ def test_frames_are_cropped_to_what_all_methods_have(tmp_path: Path) -> None:
     assert pictures.frames[IMAGES[1]].size == (96, 64)
 
 
-@pytest.mark.parametrize("budget", [0, 30_000, 120_000])
+@pytest.mark.parametrize("budget", [0, pytest.param(30_000, marks=pytest.mark.long), 120_000])
 def test_pictures_stay_within_the_budget_and_what_is_missing_is_said(tmp_path: Path, budget: int) -> None:
     pictures = known_pictures(tmp_path, budget)
     assert sum(len(address) for address in pictures.addresses) <= budget

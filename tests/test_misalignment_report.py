@@ -230,6 +230,7 @@ def test_pairs_of_two_splits_may_share_a_name(report: Report, tmp_path: Path) ->
     assert {"001-train-0001-residual.png", "002-test-0001-residual.png"} <= beside
 
 
+@pytest.mark.long
 def test_plots_do_not_depend_on_the_persons_matplotlib_settings_and_change_none(report: Report) -> None:
     import matplotlib
 

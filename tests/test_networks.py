@@ -192,7 +192,10 @@ def test_float64_agrees_with_float32(size: DeblurringSize, blur: Tensor) -> None
     torch.testing.assert_close(network(blur).image.double(), exact.image, atol=1e-5, rtol=0)
 
 
-@pytest.mark.parametrize("size", ALL, ids=NAMES)
+@pytest.mark.parametrize(
+    "size", [TINY, *(pytest.param(size, marks=pytest.mark.long) for size in (TINY_PLAIN, TINY_UNET)), TINY_UNET_GUIDED],
+    ids=NAMES,
+)  # fmt: skip
 def test_bfloat16_autocast_trains_and_returns_float32(size: DeblurringSize, blur: Tensor) -> None:
     network = build(size).eval()
     with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -319,7 +322,7 @@ def test_initialisation_has_the_published_variance(layer: nn.Conv2d, he: float, 
     assert layer.weight.var().item() == pytest.approx(xavier, rel=0.07)
 
 
-@pytest.mark.parametrize("guided", [True, False])
+@pytest.mark.parametrize("guided", [True, pytest.param(False, marks=pytest.mark.long)])
 def test_training_at_full_size_starts_near_the_blur_image(guided: bool, blur: Tensor) -> None:
     with torch.no_grad():
         residual = build(DeblurringSize(blur_map=guided))(blur).image - blur

@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 
 from sdd_bench.errors import UserError
-from sdd_bench.evaluation.protocol import PROTOCOLS, build_protocol, named_protocol, release_grid, score, truth_for
+from sdd_bench.evaluation.protocol import (
+    DRAFTS,
+    PROTOCOLS,
+    build_protocol,
+    named_protocol,
+    release_grid,
+    score,
+    truth_for,
+)
 from sdd_bench.metrics.fidelity import psnr_db, ssim
 from sdd_bench.registration.flow import FlowEstimator, load_flow
 
@@ -106,7 +114,7 @@ def test_flow_is_no_field_of_a_protocol_without_flow() -> None:
 def test_protocol_digests_are_frozen() -> None:
     # A changed digest means that published results no longer compare: make a new version instead.
     dis = {"estimator": "dis", "preset": "medium"}
-    assert {name: build_protocol(name, dis).sha256[:16] for name in PROTOCOLS} == FROZEN
+    assert {name: build_protocol(name, dis).sha256[:16] for name in PROTOCOLS if name not in DRAFTS} == FROZEN
 
 
 FROZEN = {

@@ -10,25 +10,25 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from known_entry import META, MOTIONS, call, content, forge, made, no_weights, results_file, root, submit
+from known_entry import META, MOTIONS, call, content, forge, no_weights, results_file, root, submit
 
 from leaderboard.pack import codabench_scores
 from leaderboard.submission import read_submission, results_of
 from sdd_bench.errors import UserError
 from sdd_bench.evaluation import evaluate as scoring
-from sdd_bench.evaluation.protocol import PROTOCOLS
+from sdd_bench.evaluation.protocol import SETTLED
 from sdd_bench.evaluation.results import Method, read_results
 from sdd_bench.io.files import file_sha256
 from sdd_bench.io.images import write_png
 
-__all__ = ["made", "no_weights", "root"]  # fixtures
+__all__ = ["no_weights", "root"]  # fixtures
 
 
 def test_entries_give_a_leaderboard_for_every_protocol(root: Path) -> None:
     out = root / "boards" / "board.csv"
     assert call("leaderboard", root / "entry", "--out", out).exit_code == 0
     names = {path.name for path in out.parent.iterdir() if path.suffix == ".csv" and "pairwise" not in path.name}
-    assert names == {"board.csv", *(f"board.{p.replace('/', '-')}.csv" for p in PROTOCOLS if p != "anchored/1")}
+    assert names == {"board.csv", *(f"board.{p.replace('/', '-')}.csv" for p in SETTLED if p != "anchored/1")}
     assert "anchored/1" in out.read_text()
     forge(root, "entry.json", lambda text: text.replace('"Mine"', '"Yours"'))
     results_file(root).write_text("{}")
@@ -37,14 +37,14 @@ def test_entries_give_a_leaderboard_for_every_protocol(root: Path) -> None:
     assert results_file(root).name in refused.output
 
 
-def test_an_entry_holds_every_protocol_and_what_it_is_of(made: Path) -> None:
-    entry = made / "entry"
+def test_an_entry_holds_every_protocol_and_what_it_is_of(submitted: Path) -> None:
+    entry = submitted / "entry"
     said = read_submission(entry)
-    assert tuple(said.protocols) == tuple(PROTOCOLS)
-    assert said.predictions == {name: file_sha256(made / "aligned" / f"{name}.png") for name in MOTIONS}
+    assert tuple(said.protocols) == SETTLED
+    assert said.predictions == {name: file_sha256(submitted / "aligned" / f"{name}.png") for name in MOTIONS}
     assert sorted(content(entry)) == sorted([*said.files, "entry.json", "scores.json"])
     assert (entry / "meta.toml").read_text() == META
-    assert len(said.files) == 1 + 2 * len(PROTOCOLS)
+    assert len(said.files) == 1 + 2 * len(SETTLED)
     for name, protocol in said.protocols.items():
         results = read_results(entry / protocol.results)
         assert (results.protocol["id"], results.protocol["sha256"]) == (name, protocol.sha256)
@@ -53,16 +53,16 @@ def test_an_entry_holds_every_protocol_and_what_it_is_of(made: Path) -> None:
     assert said.tool["sdd-bench"]
 
 
-def test_scores_are_the_ranking_means_as_flat_numbers(made: Path) -> None:
-    results = read_results(results_file(made))
-    scores = json.loads((made / "entry" / "scores.json").read_text())
+def test_scores_are_the_ranking_means_as_flat_numbers(submitted: Path) -> None:
+    results = read_results(results_file(submitted))
+    scores = json.loads((submitted / "entry" / "scores.json").read_text())
     assert set(scores) == {"psnr_db", "ssim", "mae", "n_images"}
     assert scores["n_images"] == 2
     assert scores["psnr_db"] == pytest.approx(sum(row["psnr_db"] for row in results.images) / 2)
 
 
-def test_an_infinite_mean_is_left_out_of_the_scores(made: Path) -> None:
-    results = read_results(results_file(made))
+def test_an_infinite_mean_is_left_out_of_the_scores(submitted: Path) -> None:
+    results = read_results(results_file(submitted))
     identical = {**results.images[0], "psnr_db": float("inf")}
     assert "psnr_db" not in codabench_scores(replace(results, images=(identical, *results.images[1:])))
 

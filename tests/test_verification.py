@@ -9,17 +9,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from known_entry import MOTIONS, call, forge, forge_results, made, no_weights, results_file, root, submit, verify
+from known_entry import MOTIONS, call, forge, forge_results, no_weights, results_file, root, submit, verify
 
 from leaderboard.entry import read_entry
 from leaderboard.submission import results_of
 from leaderboard.verification import verify_entry
 from sdd_bench.errors import UserError
-from sdd_bench.evaluation.protocol import PROTOCOLS
+from sdd_bench.evaluation.protocol import SETTLED
 from sdd_bench.evaluation.results import Method, read_results
 from sdd_bench.io.images import read_pixels, write_png
 
-__all__ = ["made", "no_weights", "root"]  # fixtures
+__all__ = ["no_weights", "root"]  # fixtures
 
 
 def test_a_true_entry_is_what_it_says_and_is_left_alone(root: Path) -> None:
@@ -149,7 +149,7 @@ def test_a_damaged_entry_is_refused(root: Path, change: Callable[[dict], object]
 def test_results_of_an_entry_are_its_results_files(root: Path) -> None:
     files = results_of(root / "entry")
     assert files == results_of(root / "entry" / "entry.json")
-    assert [read_entry(path).table.protocol for path in files] == list(PROTOCOLS)
+    assert [read_entry(path).table.protocol for path in files] == list(SETTLED)
     assert results_of(files[0]) == (files[0],)
     (root / "entry" / "notes.txt").write_text("a note breaks no leaderboard")
     assert results_of(root / "entry") == files
@@ -163,9 +163,9 @@ def test_results_of_an_entry_are_its_results_files(root: Path) -> None:
         ("nowhere", "expected a results file"),
     ],
 )
-def test_anything_else_is_refused(made: Path, argument: str, words: str) -> None:
+def test_anything_else_is_refused(submitted: Path, argument: str, words: str) -> None:
     with pytest.raises(UserError, match=words):
-        results_of(made / argument)
+        results_of(submitted / argument)
 
 
 def test_edited_files_of_an_entry_are_refused_and_named(root: Path) -> None:

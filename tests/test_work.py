@@ -8,13 +8,22 @@ import os
 import signal
 import sys
 import threading
-import time
 import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from known_work import (
+    die_at_three,
+    double,
+    fill_memory,
+    lose_file,
+    lose_track,
+    nothing_of_even,
+    refuse_odd,
+    wait_a_little,
+)
 from PIL import Image
 
 from sdd_bench.errors import UserError
@@ -22,22 +31,6 @@ from sdd_bench.io.images import read_pixels
 from sdd_bench.jobs import items as items_module
 from sdd_bench.jobs.items import Item, Journal, fingerprint, map_items
 from sdd_bench.jobs.workers import run
-
-
-def double(number: int) -> dict[str, Any]:
-    return {"value": 2 * number}
-
-
-def refuse_odd(number: int) -> dict[str, Any]:
-    if number % 2:
-        raise UserError(f"{number}: odd, expected even")
-    return {"value": number}
-
-
-def die_at_three(number: int) -> dict[str, Any]:
-    if number == 3:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return {"value": number}
 
 
 def items(count: int) -> list[Item[int]]:
@@ -105,25 +98,6 @@ def test_an_item_whose_worker_dies_is_named_and_the_others_are_done(
     assert [bool(again.result_of(item)) for item in items(6)] == [True, True, True, False, True, True]
 
 
-def fill_memory(number: int) -> dict[str, Any]:
-    import resource
-
-    import numpy as np
-
-    if number == 1:
-        soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-        resource.setrlimit(resource.RLIMIT_AS, (4 << 30, hard))
-        try:
-            np.ones((1 << 35,))
-        finally:
-            resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
-    return {"value": number}
-
-
-def lose_file(number: int) -> dict[str, Any]:
-    return {"value": Path(f"/nowhere/{number}").read_text()} if number == 2 else {"value": number}
-
-
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_too_little_memory_and_lost_files_are_faults_of_their_items(tmp_path: Path, jobs: int) -> None:
     with pytest.raises(UserError, match=r"^x: 1: too little memory \(.*\); give the same command with --jobs 1$"):
@@ -132,20 +106,10 @@ def test_too_little_memory_and_lost_files_are_faults_of_their_items(tmp_path: Pa
         map_items(lose_file, items(3), jobs=jobs, label="x", journal=Journal(tmp_path / "k"))
 
 
-def lose_track(number: int) -> dict[str, Any]:
-    if number == 1:
-        os.close(1_000_000)
-    return {"value": number}
-
-
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_fault_of_the_program_is_no_fault_of_an_item(jobs: int) -> None:
     with pytest.raises(OSError, match="Bad file descriptor"):
         map_items(lose_track, items(3), jobs=jobs, label="x")
-
-
-def nothing_of_even(number: int) -> int | None:
-    return number if number % 2 else None
 
 
 def test_a_result_may_be_anything_also_nothing() -> None:
@@ -209,14 +173,9 @@ def test_nothing_of_the_process_is_changed(tmp_path: Path, jobs: int, failing: b
         torch.set_num_threads(own[1])
 
 
-def wait_a_little(number: int) -> dict[str, Any]:
-    time.sleep(0.01)
-    return {"value": number}
-
-
 def test_whoever_stops_asking_changes_nothing_and_leaves_no_worker() -> None:
     before = state_of_the_process()
-    for count in range(5):
+    for count in (0, 1, 4):
         outcomes = run(wait_a_little, [(str(n), n) for n in range(50)], 2, "x")
         for _ in range(count):
             next(outcomes)

@@ -50,9 +50,10 @@ def dataset_files(data: Path, table: Table, images: Iterable[str], anchors: Path
     if unknown:
         raise UserError(f"{data}: split {table.split} has no image {', '.join(unknown)}; are the results of this data?")
     blur = {name: pairs[name].blur for name in sorted(names)}
-    if not named_protocol(table.protocol).anchored:
+    method = named_protocol(table.protocol).anchor_method
+    if not method:
         return DatasetFiles({name: pairs[name].sharp for name in blur}, blur)
-    found = {name: files_of(anchors or data / FOLDER, pairs[name]) for name in blur}
+    found = {name: files_of(anchors or data / FOLDER, pairs[name], method) for name in blur}
     missing = [name for name, files in found.items() if not (files.truth.is_file() and files.mask.is_file())]
     if missing:
         raise UserError(f"{anchors or data / FOLDER}: no anchor of {', '.join(missing)}; run sdd-bench anchor")

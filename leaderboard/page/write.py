@@ -30,6 +30,8 @@ from sdd_bench.version import __version__
 ANCHORED, PAPER = "anchored/1", "paper/1"
 
 PROTOCOLS = {
+    "anchored/2": "As anchored/1, but the truth follows depths that are displaced against each other and has the blur "
+    "photograph's light. Only pixels count that are shown to lie where they are drawn.",
     ANCHORED: "The sharp photograph is drawn once into the blur photograph's frame, from these two alone, and every "
     "method is compared with the same pixels of it. A restoration that is shifted, bent or zoomed therefore loses "
     "points, and what moved between the two shots does not count.",

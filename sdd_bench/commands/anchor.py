@@ -21,12 +21,21 @@ from sdd_bench.commands.options import (
 
 
 @click.command(
-    "anchor", cls=ResumableCommand, short_help="Each sharp image in its blur image's frame, the truth of anchored/1."
+    "anchor",
+    cls=ResumableCommand,
+    short_help="Each sharp image in its blur image's frame, the truth of anchored protocols.",
 )
 @data_option
 @dataset_option
 @click.option("--split", default="test", show_default=True, help="Which split is anchored; all for every one.")
 @anchors_option
+@click.option(
+    "--protocol",
+    type=click.Choice(["anchored/1", "anchored/2"]),
+    default="anchored/1",
+    show_default=True,
+    help="Whose truths are drawn.",
+)
 @click.option(
     "--export",
     type=click.Path(path_type=Path),
@@ -41,13 +50,14 @@ def command(
     dataset_name: str | None,
     split: str,
     anchors: Path | None,
+    protocol: str,
     export: Path | None,
     grey: str,
     overwrite: bool,
     jobs: int | None,
     scheduler: str | None,
 ) -> None:
-    """Draw each sharp image into its blur image's frame, once: the truth that anchored/1 scores against.
+    """Draw each sharp image into its blur image's frame, once: what anchored protocols score against.
 
     Anchors that hold are kept; those whose images or method changed are made anew. evaluate does the same on first use.
 
@@ -59,19 +69,24 @@ def command(
     from sdd_bench.datasets.catalog import open_dataset
     from sdd_bench.evaluation.anchor_tables import export_anchors, is_table, table_files, write_tables
     from sdd_bench.evaluation.anchors import FOLDER, ensure_anchors
+    from sdd_bench.evaluation.protocol import named_protocol
     from sdd_bench.jobs.outputs import Output, check_outputs, place, written
 
     chosen = None if split == "all" else split
     dataset = open_dataset(data_folder(data), chosen, dataset_name, grey)
     pairs = dataset.split(split) if chosen else dataset.pairs
-    folder = anchors or dataset.root / FOLDER
+    folder, method = anchors or dataset.root / FOLDER, named_protocol(protocol).anchor_method
     request = {"anchors of": place(dataset.root, folder / "any")}
-    outputs = [Output(request, (path,), option="--anchors", proof=is_table) for path in table_files(pairs, folder)]
+    outputs = [
+        Output(request, (path,), option="--anchors", proof=is_table) for path in table_files(pairs, folder, method)
+    ]
     shipped = {} if export is None else {"anchors exported from": place(dataset.root, export / "any")}
     copies = [] if export is None else [Output(shipped, folders=(export,), option="--export")]
     check_outputs([*outputs, *copies], [dataset.root], overwrite=overwrite)
     who = workers(jobs, scheduler)
-    records = ensure_anchors(pairs, folder, who, grey, wait=False, owner=dataset.root, overwrite=overwrite)
+    records = ensure_anchors(
+        pairs, folder, who, grey, method=method, wait=False, owner=dataset.root, overwrite=overwrite
+    )
     good = [record for record in records if record.status == "anchored"]
     # A folder that cannot be written will do where its tables say the same already.
     changing = outputs if os.access(folder, os.W_OK) else []

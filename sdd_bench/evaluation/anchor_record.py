@@ -15,9 +15,12 @@ from sdd_bench.evaluation.diagnostics import BLUR_COLUMNS
 from sdd_bench.evaluation.rows import Number, TextTable
 from sdd_bench.io.files import file_sha256
 from sdd_bench.io.text import read_json
-from sdd_bench.registration.anchor import METHOD
+from sdd_bench.registration import anchor, truth
 
 SCHEMA = 1
+
+METHODS = (anchor.METHOD, truth.METHOD)
+"""Of anchors: that of `anchored/1`, that of `anchored/2`."""
 
 UNSPLIT = "pairs"
 
@@ -80,6 +83,9 @@ class FoundAnchor(_PairOfImages):
         field_px: Largest displacement by the field.
         field_gain: Share by which the field lowered the residual on held-out tiles.
         convention: How similarity and field are to be read.
+        motion: What the truth was drawn by, where that is more than the analysis says: numbers of
+            `registration.motion.Motion`.
+        light: What its light was changed by: numbers of `registration.photometric_map.PhotometricMap`.
         coverage: Share of pixels that count.
         blur: The blur image's own psnr_db, gdi50_px, gdi95_px and forgiveness_db.
         truth_sha256: Of the truth's samples.
@@ -89,6 +95,8 @@ class FoundAnchor(_PairOfImages):
 
     status: Literal["anchored"] = "anchored"
     why: str = ""
+    motion: dict[str, Number | str | None] = field(default_factory=dict)
+    light: dict[str, list[Number]] = field(default_factory=dict)
     analysis: Annotated[dict[str, Number | str | None], AfterValidator(_has_measured)]
     field: dict[str, list[list[float]]] | None
     field_px: Number
@@ -107,9 +115,18 @@ AnchorRecord = FoundAnchor | FailedAnchor
 _RECORD = TypeAdapter[AnchorRecord](Annotated[AnchorRecord, Field(discriminator="status")])
 
 
-def files_of(folder: Path, pair: Pair) -> AnchorFiles:
-    """Return where the anchor of a pair lies in a folder of anchors."""
-    base = folder / (pair.split or UNSPLIT)
+def folder_of(folder: Path, method: str) -> Path:
+    """Return where the anchors of a method lie in a folder of anchors.
+
+    >>> folder_of(Path("anchors"), "anchor/2").as_posix()
+    'anchors/anchor-2'
+    """
+    return folder if method == METHODS[0] else folder / method.replace("/", "-")
+
+
+def files_of(folder: Path, pair: Pair, method: str) -> AnchorFiles:
+    """Return where the anchor of a pair by a method lies in a folder of anchors."""
+    base = folder_of(folder, method) / (pair.split or UNSPLIT)
     return AnchorFiles(*(base / f"{pair.name}.{end}" for end in ("json", "mask.png", "truth.png")))
 
 
@@ -125,7 +142,7 @@ def read_record(files: AnchorFiles, of: Mapping[str, str]) -> AnchorRecord | Non
 
     Args:
         files: Where it lies.
-        of: The `blur_sha256`, `sharp_sha256` and `grey` that it must have.
+        of: The `method`, `blur_sha256`, `sharp_sha256` and `grey` that it must have.
     """
     record = stored_record(files, of)
     if record is None or record.status == "failed":
@@ -146,5 +163,5 @@ def stored_record(files: AnchorFiles, of: Mapping[str, str]) -> AnchorRecord | N
         record = _RECORD.validate_python(read_json(files.record))
     except (UserError, ValidationError):
         return None
-    wanted = {"schema": SCHEMA, "method": METHOD, "name": files.record.name.removesuffix(".json"), **of}
+    wanted = {"schema": SCHEMA, "name": files.record.name.removesuffix(".json"), **of}
     return record if all(getattr(record, key) == value for key, value in wanted.items()) else None

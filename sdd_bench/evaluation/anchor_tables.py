@@ -8,11 +8,10 @@ from pathlib import Path
 
 from sdd_bench.datasets.manifest import Pair
 from sdd_bench.errors import UserError
-from sdd_bench.evaluation.anchor_record import UNSPLIT, AnchorRecord, files_of
+from sdd_bench.evaluation.anchor_record import UNSPLIT, AnchorRecord, files_of, folder_of
 from sdd_bench.io.files import file_sha256, write_bytes, write_text
 from sdd_bench.io.serialise import csv_text
 from sdd_bench.registration.alignment import ALIGNED_NUMBERS
-from sdd_bench.registration.anchor import METHOD
 from sdd_bench.version import __version__
 
 COLUMNS = (
@@ -30,8 +29,9 @@ the pixels it gave. Score predictions against them with
 """
 
 
-def table_files(pairs: Sequence[Pair], folder: Path) -> list[Path]:
+def table_files(pairs: Sequence[Pair], folder: Path, method: str) -> list[Path]:
     """Return what `write_tables` writes for pairs."""
+    folder = folder_of(folder, method)
     return [folder / f"{split}.csv" for split in dict.fromkeys(pair.split or UNSPLIT for pair in pairs)]
 
 
@@ -49,7 +49,10 @@ def write_tables(records: Sequence[AnchorRecord], folder: Path) -> list[Path]:
     import pandas as pd
 
     rows = pd.DataFrame([_table_row(record) for record in records]).reindex(columns=COLUMNS)
-    paths = []
+    paths: list[Path] = []
+    if not records:
+        return paths
+    folder = folder_of(folder, records[0].method)
     for split, table in rows.groupby("split", sort=False):
         paths.append(folder / f"{str(split) or UNSPLIT}.csv")
         content = table.to_csv(index=False, float_format="%.7g", lineterminator="\n")
@@ -76,11 +79,12 @@ def export_anchors(pairs: Sequence[Pair], records: Sequence[AnchorRecord], folde
     if out.resolve() == folder.resolve():
         raise UserError(f"--export {out}: the anchors lie there already; give another folder")
     shipped = [(pair, record) for pair, record in zip(pairs, records, strict=True) if record.status == "anchored"]
-    for pair, _ in shipped:
-        here, there = files_of(folder, pair), files_of(out, pair)
+    for pair, record in shipped:
+        here, there = (files_of(place, pair, record.method) for place in (folder, out))
         for source, target in ((here.truth, there.truth), (here.mask, there.mask), (here.record, there.record)):
             if not (target.is_file() and file_sha256(target) == file_sha256(source)):
                 write_bytes(target, source.read_bytes())
     write_tables([record for _, record in shipped], out)
-    write_text(out / "README.txt", EXPORT_README.format(method=METHOD, version=__version__, count=len(shipped)))
+    methods = ", ".join(dict.fromkeys(record.method for _, record in shipped))
+    write_text(out / "README.txt", EXPORT_README.format(method=methods, version=__version__, count=len(shipped)))
     return len(shipped)

@@ -5,6 +5,7 @@ ANCHORS/SPLIT/NAME.json        transform, analysis, coverage, the blur image's o
 ANCHORS/SPLIT/NAME.mask.png    255 where a pixel counts, 0 elsewhere
 ANCHORS/SPLIT/NAME.truth.png   the sharp image in the blur image's frame, 16 bits
 ANCHORS/SPLIT.csv              one row a pair, see anchor_tables
+ANCHORS/anchor-2/...           the same of `anchored/2`
 ```
 
 A record is used as long as its method version, the sha256 of the pair's two files and those of its own two files hold;
@@ -16,55 +17,40 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
-import cv2
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
 from sdd_bench.datasets.manifest import Pair
 from sdd_bench.errors import CannotWriteError, UserError
+from sdd_bench.evaluation.anchor_making import AnchorTask, ensure_anchor, inputs_of
 from sdd_bench.evaluation.anchor_record import (
     AnchorFiles,
     AnchorRecord,
-    FailedAnchor,
     FoundAnchor,
     files_of,
     read_record,
 )
-from sdd_bench.evaluation.diagnostics import diagnose
-from sdd_bench.io.files import clear_leftovers, file_sha256, write_bytes, write_text
-from sdd_bench.io.images import encode_png, read_header, read_image, read_pixels, to_float, to_pixels
-from sdd_bench.io.serialise import json_text
+from sdd_bench.io.files import clear_leftovers
+from sdd_bench.io.images import read_header, read_image, read_pixels
 from sdd_bench.io.text import read_json
 from sdd_bench.jobs.items import Item, map_items
 from sdd_bench.jobs.lock import run_lock
 from sdd_bench.jobs.output_record import RECORD, record_of, write_request
 from sdd_bench.jobs.outputs import place
 from sdd_bench.jobs.workers import Workers
-from sdd_bench.metrics.fidelity import psnr_db
-from sdd_bench.registration.anchor import METHOD, Anchor, find_anchor
+from sdd_bench.registration import anchor
 from sdd_bench.registration.confidence import DOUBTFUL
-from sdd_bench.version import __version__
 
 FOLDER = "anchors"
 NAMED = 10
 """Anchors of a lower confidence are said to be so, up to so many by name."""
-
-CONVENTION = (
-    "p_blur = c + zoom * R(rotation) * (p_sharp - c) + shift; pixel p of the truth is read in the sharp image where "
-    "p + field(p) comes from; field: cubic B-splines, clamped, control points over the whole frame"
-)
-
-_Task = tuple[Pair, Path, str, str]
-"""A pair, the folder of anchors, what to do with grey, and why no anchor is made there, empty where it is."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +74,7 @@ def ensure_anchors(
     jobs: Workers,
     grey: str = "refuse",
     *,
+    method: str = anchor.METHOD,
     wait: bool = True,
     owner: Path | None = None,
     overwrite: bool = False,
@@ -99,6 +86,7 @@ def ensure_anchors(
         folder: Of the anchors; only written where one has to be made.
         jobs: Worker processes; the bytes do not depend on it.
         grey: `refuse` or `expand`.
+        method: One of `anchor_record.METHODS`.
         wait: Wait where another run makes anchors in the folder, so that none is made twice, instead of refusing.
         owner: The dataset's folder; the one that `folder` lies in if None. Anchors are made only in a new folder, or in
             one that holds this dataset's.
@@ -113,13 +101,13 @@ def ensure_anchors(
     writable = os.access(existing, os.W_OK)  # where nothing can be written, anchors that are there do
     try:
         closed = "" if overwrite else _why_closed(folder, pairs, request)
-        items = [_item(pair, folder, grey, closed) for pair in pairs]
+        items = [_item(pair, folder, method, grey, closed) for pair in pairs]
         with run_lock(folder / ".lock", folder, wait=wait) if writable else contextlib.nullcontext():
             if writable:
                 clear_leftovers(folder, deep=True)
                 if overwrite or _is_empty(folder):
                     write_request(folder / RECORD, request, {})
-            records = map_items(_ensure, items, jobs=jobs, label="anchor", where="anchor")
+            records = map_items(ensure_anchor, items, jobs=jobs, label="anchor", where="anchor")
     except CannotWriteError as error:
         raise CannotWriteError(f"{error.message}; give a folder for the anchors with --anchors DIR") from None
     doubtful = [record.name for record in records if record.status == "anchored" and _is_doubtful(record)]
@@ -150,7 +138,7 @@ def _why_closed(folder: Path, pairs: Sequence[Pair], request: Mapping[str, Any])
         return ""
     if earlier is not None:
         return f"{folder} holds anchors of another dataset or a copy made by --export, which are not changed"
-    if any(_is_record(files_of(folder, pair)) for pair in pairs):
+    if any(_is_record(files_of(folder, pair, anchor.METHOD)) for pair in pairs):
         return ""  # of a version that kept no record
     raise UserError(f"{folder}: is not empty and holds no anchors of these pairs; give another folder with --anchors")
 
@@ -164,10 +152,12 @@ def _is_record(files: AnchorFiles) -> bool:
     return isinstance(record, dict) and {"schema", "method", "blur_sha256", "sharp_sha256"} <= record.keys()
 
 
-def held_anchors(pairs: Sequence[Pair], folder: Path, jobs: Workers, grey: str = "refuse") -> list[AnchorRecord | None]:
+def held_anchors(
+    pairs: Sequence[Pair], folder: Path, jobs: Workers, grey: str = "refuse", *, method: str = anchor.METHOD
+) -> list[AnchorRecord | None]:
     """Return the records that hold in a folder, in the pairs' order, None for the others; nothing is written."""
-    found = map_items(_held, [_item(pair, folder, grey) for pair in pairs], jobs=jobs, label="anchors", where="anchors")
-    return [record for (record,) in found]
+    items = [_item(pair, folder, method, grey) for pair in pairs]
+    return [record for (record,) in map_items(_held, items, jobs=jobs, label="anchors", where="anchors")]
 
 
 def read_truth(folder: Path, pair: Pair, record: FoundAnchor) -> StoredTruth:
@@ -176,14 +166,14 @@ def read_truth(folder: Path, pair: Pair, record: FoundAnchor) -> StoredTruth:
     Raises:
         UserError: They cannot be read, or are of another size than the blur image.
     """
-    files = files_of(folder, pair)
-    truth = read_image(files.truth)
+    files = files_of(folder, pair, record.method)
+    drawn = read_image(files.truth)
     mask = np.asarray(read_pixels(files.mask, grey="expand")[..., 0] > 0)
     header = read_header(pair.blur)
-    if not truth.shape[:2] == mask.shape == (header.height, header.width):
-        sizes = f"truth is {truth.shape[1]}x{truth.shape[0]}, mask {mask.shape[1]}x{mask.shape[0]}"
+    if not drawn.shape[:2] == mask.shape == (header.height, header.width):
+        sizes = f"truth is {drawn.shape[1]}x{drawn.shape[0]}, mask {mask.shape[1]}x{mask.shape[0]}"
         raise UserError(f"{files.record}: {sizes}, the blur image {header.width}x{header.height}; delete the anchor")
-    return StoredTruth(truth, mask, record.blur)
+    return StoredTruth(drawn, mask, record.blur)
 
 
 def anchors_sha256(records: Iterable[FoundAnchor]) -> str:
@@ -192,74 +182,11 @@ def anchors_sha256(records: Iterable[FoundAnchor]) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def _item(pair: Pair, folder: Path, grey: str, closed: str = "") -> Item[_Task]:
-    return Item(f"{pair.split}/{pair.name}".lstrip("/"), (pair, folder, grey, closed))
+def _item(pair: Pair, folder: Path, method: str, grey: str, closed: str = "") -> Item[AnchorTask]:
+    return Item(f"{pair.split}/{pair.name}".lstrip("/"), (pair, folder, method, grey, closed))
 
 
-def _held(task: _Task) -> tuple[AnchorRecord | None]:
+def _held(task: AnchorTask) -> tuple[AnchorRecord | None]:
     """Return the record of a pair, None where there is none that holds."""
-    pair, folder, grey, _ = task
-    return (read_record(files_of(folder, pair), _inputs(pair, grey)),)
-
-
-def _inputs(pair: Pair, grey: str) -> dict[str, str]:
-    """Return what decides an anchor beside the method, under the names of the record."""
-    return {"blur_sha256": file_sha256(pair.blur), "sharp_sha256": file_sha256(pair.sharp), "grey": grey}
-
-
-def _ensure(task: _Task) -> AnchorRecord:
-    """Return the record of a pair, made where there is none that holds.
-
-    Raises:
-        UserError: None holds and none is to be made in this folder.
-    """
-    pair, folder, grey, closed = task
-    files, inputs = files_of(folder, pair), _inputs(pair, grey)
-    known = read_record(files, inputs)
-    if known is not None:
-        return known
-    if closed:
-        raise UserError(f"{pair.name}: no anchor of its present images; {closed}; give another folder with --anchors")
-    blur, sharp = (read_image(path, grey=grey) for path in (pair.blur, pair.sharp))
-    common: dict[str, Any] = {
-        "method": METHOD, "name": pair.name, "split": pair.split, **inputs,
-        "height": blur.shape[0], "width": blur.shape[1],
-        "versions": {
-            "sdd-bench": __version__, "numpy": np.__version__, "opencv": cv2.__version__, "scipy": scipy.__version__,
-        },
-    }  # fmt: skip
-    try:
-        anchor = find_anchor(blur, sharp)
-    except ValueError as error:
-        record: AnchorRecord = FailedAnchor(why=str(error), **common)
-    else:
-        record = _written(files, anchor, blur, sharp, common)
-    write_text(files.record, json_text(asdict(record)))
-    return record
-
-
-def _written(
-    files: AnchorFiles, anchor: Anchor, blur: NDArray[np.float32], sharp: NDArray[np.float32], common: dict[str, Any]
-) -> FoundAnchor:
-    """Write truth and mask; return the record of the anchor, with what is common to all records."""
-    truth = to_pixels(anchor.draw(sharp), bits=16)
-    contents = {"truth": encode_png(truth), "mask": encode_png(anchor.mask.astype(np.uint8) * 255)}
-    write_bytes(files.truth, contents["truth"])
-    write_bytes(files.mask, contents["mask"])
-    seen = to_float(truth)
-    own = psnr_db(blur, seen, anchor.mask)
-    field = anchor.field
-    height, width = anchor.mask.shape
-    return FoundAnchor(
-        analysis={**anchor.analysis.row()},
-        field=None if field is None else {"x_px": field.x_px.tolist(), "y_px": field.y_px.tolist()},
-        field_px=0.0 if field is None else field.largest_px(width, height),
-        field_gain=anchor.field_gain,
-        convention=CONVENTION,
-        coverage=anchor.coverage,
-        blur={"psnr_db": own if math.isfinite(own) else None, **diagnose(blur, seen, anchor.mask)},
-        truth_sha256=hashlib.sha256(truth.tobytes()).hexdigest(),
-        mask_sha256=hashlib.sha256(np.packbits(anchor.mask).tobytes()).hexdigest(),
-        files={key: hashlib.sha256(content).hexdigest() for key, content in contents.items()},
-        **common,
-    )
+    pair, folder, method, grey, _ = task
+    return (read_record(files_of(folder, pair, method), inputs_of(pair, method, grey)),)

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from sdd_bench.datasets.manifest import content_sha256
-from sdd_bench.evaluation.anchor_record import AnchorRecord, files_of, measured, stored_record
+from sdd_bench.datasets.manifest import Pair, content_sha256
+from sdd_bench.evaluation.anchor_record import METHODS, AnchorRecord, files_of, measured, stored_record
 from sdd_bench.evaluation.anchors import anchors_sha256
 from sdd_bench.evaluation.diagnostics import why_flagged
 from sdd_bench.evaluation.plan import Evaluation as Evaluation
@@ -82,8 +82,7 @@ def score_predictions(
 def _score(plan: Plan, jobs: Workers, journal: Journal | None = None) -> list[Results]:
     """Return the results of each protocol."""
     scored = map_items(score_pair, _items(plan), jobs=jobs, label="evaluate", where="evaluate", journal=journal)
-    shown = _conditions(plan, scored)
-    return [_results(plan, protocol, scored, shown) for protocol in plan.protocols]
+    return [_results(plan, protocol, scored) for protocol in plan.protocols]
 
 
 def _items(plan: Plan) -> list[Item]:
@@ -100,36 +99,45 @@ def _items(plan: Plan) -> list[Item]:
     for pair in plan.pairs:
         if pair.name not in plan.predictions:
             continue
-        restored, (record, folder) = plan.predictions[pair.name], plan.anchors.get(pair.name, (None, None))
+        restored = plan.predictions[pair.name]
+        anchors = {method: own[pair.name] for method, own in plan.anchors.items()}
         task = ScoreTask(
-            pair, restored, plan.protocols, asked.flow, plan.metrics, plan.trunk, asked.device, asked.grey, folder,
-            record, asked.diagnostics, asked.save_warped,
+            pair, restored, plan.protocols, asked.flow, plan.metrics, plan.trunk, asked.device, asked.grey, anchors,
+            asked.diagnostics, asked.save_warped,
         )  # fmt: skip
-        truth = [record.truth_sha256, record.mask_sha256, record.blur] if record else []
+        truth = [
+            part for record, _ in anchors.values() for part in (record.truth_sha256, record.mask_sha256, record.blur)
+        ]
         items.append(Item(pair.name, task, fingerprint([*common, truth], pair.blur, pair.sharp, restored)))
     return items
 
 
-def _conditions(plan: Plan, scored: Sequence[ScoredPair]) -> dict[str, dict[str, Cell]]:
-    """Return what images show, by name: of the pairs, never of the predictions.
+def _conditions(plan: Plan, scored: Sequence[ScoredPair], protocol: Protocol) -> list[dict[str, Cell]]:
+    """Return what images show: of the pairs, never of the predictions.
 
     Protocols without anchors show what anchors that lie there already say.
     """
     pairs = {pair.name: pair for pair in plan.pairs}
-    shown: dict[str, dict[str, Cell]] = {}
+    shown: list[dict[str, Cell]] = []
     for row in scored:
         pair = pairs[row["name"]]
-        record: AnchorRecord | None = plan.anchors.get(pair.name, (None, None))[0]
-        if record is None:
-            of = {"blur_sha256": row["blur_sha256"], "sharp_sha256": row["sharp_sha256"], "grey": plan.asked.grey}
-            record = stored_record(files_of(plan.asked.anchor_folder, pair), of)
-        shown[pair.name] = {"place": pair.place, **measured(record)}
+        record: AnchorRecord | None
+        if protocol.anchored:
+            record = plan.anchors[protocol.anchor_method][pair.name][0]
+        else:
+            record = _stored(plan, pair, row) or next((own[pair.name][0] for own in plan.anchors.values()), None)
+        shown.append({"place": pair.place, **measured(record)})
     return shown
 
 
-def _results(
-    plan: Plan, protocol: Protocol, scored: Sequence[ScoredPair], shown: Mapping[str, dict[str, Cell]]
-) -> Results:
+def _stored(plan: Plan, pair: Pair, row: ScoredPair) -> AnchorRecord | None:
+    """Return the record of an anchor of whatever method that lies there, None without one."""
+    of = {"blur_sha256": row["blur_sha256"], "sharp_sha256": row["sharp_sha256"], "grey": plan.asked.grey}
+    found = (stored_record(files_of(plan.asked.anchor_folder, pair, m), {**of, "method": m}) for m in METHODS)
+    return next((record for record in found if record is not None), None)
+
+
+def _results(plan: Plan, protocol: Protocol, scored: Sequence[ScoredPair]) -> Results:
     """Return the results of one protocol."""
     asked, names = plan.asked, {row["name"] for row in scored}
     missing = [pair for pair in plan.pairs if pair.name not in names]
@@ -145,7 +153,9 @@ def _results(
     }
     why_empty = dict(plan.why_empty)
     if protocol.anchored:
-        dataset["anchors_sha256"] = anchors_sha256(record for record, _ in plan.anchors.values())
+        dataset["anchors_sha256"] = anchors_sha256(
+            record for record, _ in plan.anchors[protocol.anchor_method].values()
+        )
         if not asked.diagnostics:
             why_empty["diagnostics"] = NO_DIAGNOSTICS
     results = Results(
@@ -156,12 +166,12 @@ def _results(
             {
                 "name": row["name"],
                 **row["rows"][protocol.id],
-                **shown[row["name"]],
+                **shown,
                 "restored_sha256": row["restored_sha256"],
                 "blur_sha256": row["blur_sha256"],
                 "sharp_sha256": row["sharp_sha256"],
             }
-            for row in scored
+            for row, shown in zip(scored, _conditions(plan, scored, protocol), strict=True)
         ),
         missing=tuple(pair.name for pair in missing),
         why_empty=why_empty,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sdd_bench.datasets.manifest import Dataset, Pair
 from sdd_bench.errors import UserError, fault_report
-from sdd_bench.evaluation.anchor_record import FoundAnchor
+from sdd_bench.evaluation.anchor_record import AnchorRecord, FoundAnchor
 from sdd_bench.evaluation.anchors import FOLDER, ensure_anchors, held_anchors
 from sdd_bench.evaluation.predictions import Restore, check_sizes, match_predictions, restore_pairs
 from sdd_bench.evaluation.protocol import DEFAULT_PROTOCOL, Protocol, build_protocol, named_protocol
@@ -87,7 +87,8 @@ class Plan:
         trunk: Their file.
         pairs: The pairs that count.
         predictions: Name to file; pairs without a prediction are missing.
-        anchors: Name to the record and the folder of a pair's anchor; empty where no protocol needs any.
+        anchors: Method of anchors, to name, to the record and the folder of a pair's anchor; empty where no protocol
+            needs any.
         excluded: Name to the reason of pairs left out.
     """
 
@@ -99,7 +100,7 @@ class Plan:
     trunk: Path | None = None
     pairs: tuple[Pair, ...] = ()
     predictions: Mapping[str, Path] = field(default_factory=dict)
-    anchors: Mapping[str, tuple[FoundAnchor, Path]] = field(default_factory=dict)
+    anchors: Mapping[str, Mapping[str, tuple[FoundAnchor, Path]]] = field(default_factory=dict)
     excluded: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -173,23 +174,36 @@ def _with_anchors(plan: Plan, jobs: Workers, scratch: Path | None) -> Plan:
         UserError: Pairs that cannot be anchored, all named, unless they are to be left out.
     """
     asked = plan.asked
-    if not (asked.exclude_failed or any(p.anchored for p in plan.protocols)):
+    methods = list(dict.fromkeys(p.anchor_method for p in plan.protocols if p.anchored))
+    if asked.exclude_failed and not methods:
+        methods = [named_protocol(DEFAULT_PROTOCOL).anchor_method]
+    if not methods:
         return plan
-    folder = asked.anchor_folder
-    if scratch is None:
-        records = ensure_anchors(plan.pairs, folder, jobs, asked.grey, owner=asked.dataset.root)
-        found = [(record, folder) for record in records]
-    else:
-        held = held_anchors(plan.pairs, folder, jobs, asked.grey)
-        absent = [pair for pair, record in zip(plan.pairs, held, strict=True) if record is None]
-        made = iter(ensure_anchors(absent, scratch / FOLDER, jobs, asked.grey) if absent else ())
-        found = [(next(made), scratch / FOLDER) if record is None else (record, folder) for record in held]
-    anchors = {record.name: (record, place) for record, place in found if record.status == "anchored"}
-    failed = {record.name: record.why for record, _ in found if record.status == "failed"}
+    anchors: dict[str, dict[str, tuple[FoundAnchor, Path]]] = {}
+    failed: dict[str, str] = {}
+    for method in methods:
+        found = _anchors(plan, method, jobs, scratch)
+        anchors[method] = {record.name: (record, place) for record, place in found if record.status == "anchored"}
+        failed |= {record.name: record.why for record, _ in found if record.status == "failed"}
     if failed and not asked.exclude_failed:
         hint = "--exclude-failed leaves them out for every method alike, direct/1 and paper/1 need no anchor"
         raise fault_report([f"{name}: {why}" for name, why in failed.items()], f"pairs without an anchor ({hint})")
-    if not anchors:
+    kept = tuple(pair for pair in plan.pairs if pair.name not in failed)
+    if not kept:
         raise UserError(f"{asked.dataset.name}: not one of {len(plan.pairs)} pairs could be anchored")
-    kept = tuple(pair for pair in plan.pairs if pair.name in anchors)
+    names = {pair.name for pair in kept}
+    for method, own in anchors.items():
+        anchors[method] = {name: value for name, value in own.items() if name in names}
     return replace(plan, pairs=kept, anchors=anchors, excluded=failed)
+
+
+def _anchors(plan: Plan, method: str, jobs: Workers, scratch: Path | None) -> list[tuple[AnchorRecord, Path]]:
+    """Return the record of every pair's anchor by a method, and the folder that it lies in."""
+    asked, folder = plan.asked, plan.asked.anchor_folder
+    if scratch is None:
+        records = ensure_anchors(plan.pairs, folder, jobs, asked.grey, method=method, owner=asked.dataset.root)
+        return [(record, folder) for record in records]
+    held = held_anchors(plan.pairs, folder, jobs, asked.grey, method=method)
+    absent = [pair for pair, record in zip(plan.pairs, held, strict=True) if record is None]
+    made = iter(ensure_anchors(absent, scratch / FOLDER, jobs, asked.grey, method=method) if absent else ())
+    return [(next(made), scratch / FOLDER) if record is None else (record, folder) for record in held]

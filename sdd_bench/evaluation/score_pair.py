@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import TypedDict
@@ -38,8 +39,7 @@ class ScoreTask:
 
     Attributes:
         protocols: Each gives a row.
-        anchors: Folder of anchors; needed by anchored protocols.
-        record: Of the pair's anchor, None without one.
+        anchors: Method of anchors to the record of the pair's and the folder of it; needed by anchored protocols.
         diagnostics: Whether anchored rows get their diagnostics.
         save_warped: Folder for the truths, one below it a protocol where there are several.
     """
@@ -52,8 +52,7 @@ class ScoreTask:
     lpips_trunk: Path | None
     device: str
     grey: str
-    anchors: Path | None = None
-    record: FoundAnchor | None = None
+    anchors: Mapping[str, tuple[FoundAnchor, Path]] = field(default_factory=dict)
     diagnostics: bool = True
     save_warped: Path | None = None
 
@@ -81,19 +80,19 @@ def score_pair(task: ScoreTask) -> ScoredPair:
         UserError: Files that cannot be read or do not fit together.
     """
     restored = read_image(task.restored, grey=task.grey)
-    needs_anchor = any(protocol.anchored for protocol in task.protocols)
     needs_sharp = not all(protocol.anchored for protocol in task.protocols)
     sharp = read_image(task.pair.sharp, grey=task.grey) if needs_sharp else None
-    stored = None
-    if needs_anchor and task.record is not None and task.anchors is not None:
-        stored = read_truth(task.anchors, task.pair, task.record)
+    wanted = {protocol.anchor_method for protocol in task.protocols}
     rows = {}
     try:
-        anchored = None if stored is None else _Anchored(restored, stored, task)
+        anchored = {
+            method: _Anchored(restored, read_truth(folder, task.pair, record), task)
+            for method, (record, folder) in task.anchors.items()
+            if method in wanted
+        }
         for protocol in task.protocols:
             if protocol.anchored:
-                assert anchored is not None
-                rows[protocol.id], truth = anchored.row(protocol)
+                rows[protocol.id], truth = anchored[protocol.anchor_method].row(protocol)
             else:
                 assert sharp is not None
                 rows[protocol.id], truth = _plain_row(restored, sharp, protocol, task)
@@ -102,12 +101,13 @@ def score_pair(task: ScoreTask) -> ScoredPair:
                 write_png(folder / f"{task.pair.name}.png", to_pixels(truth))
     except ValueError as error:
         raise UserError(f"{task.pair.name}: {error}") from None
+    known = next((record for record, _ in task.anchors.values()), None)
     return {
         "name": task.pair.name,
         "rows": rows,
         "restored_sha256": file_sha256(task.restored),
-        "blur_sha256": task.record.blur_sha256 if task.record else file_sha256(task.pair.blur),
-        "sharp_sha256": task.record.sharp_sha256 if task.record else file_sha256(task.pair.sharp),
+        "blur_sha256": known.blur_sha256 if known else file_sha256(task.pair.blur),
+        "sharp_sha256": known.sharp_sha256 if known else file_sha256(task.pair.sharp),
     }
 
 
@@ -120,7 +120,7 @@ def _plain_row(restored: Image, sharp: Image, protocol: Protocol, task: ScoreTas
 
 
 class _Anchored:
-    """A prediction and the stored truth of its pair; the flow between them is estimated once for all protocols."""
+    """A prediction and a stored truth of its pair; the flow between them is estimated once for all protocols."""
 
     def __init__(self, restored: Image, stored: StoredTruth, task: ScoreTask) -> None:
         self.task, self.stored = task, stored

@@ -20,6 +20,7 @@ from sdd_bench.registration.confidence import DOUBTFUL, WITHIN_PX, confidence_of
 from sdd_bench.registration.doubt import decide_in_focus
 from sdd_bench.registration.grey import averaged, check_sizes
 from sdd_bench.registration.light import compare_light
+from sdd_bench.registration.motion import ZOOM_SE_FACTOR
 from sdd_bench.registration.remaining import MAX_SIGNIFICANT_SHARE, Remaining, remaining, remaining_map
 from sdd_bench.registration.settle import Settled, settle
 
@@ -87,7 +88,7 @@ def examine(
         return None
     settled = settle(fit)
     left = remaining(settled.blocks, settled.predicted, settled.scatter, settled.motion.parallax_px)
-    confidence, off_px = confidence_of(signs_of(settled, left, scale)), math.nan
+    confidence, off_px = confidence_of(signs_of(settled, left, scale)), None
     if confidence < DOUBTFUL:
         focused = decide_in_focus(fit, settled)
         settled, off_px = focused.settled, focused.off_px
@@ -101,7 +102,7 @@ def examine(
         left.p95_px * scale,
         left.se_px * scale,
         left.share,
-        off_px * scale,
+        None if off_px is None else off_px * scale,
         fit.radius_px * scale,
         fit.gain,
         compare_light(small_blur, small_sharp, settled.motion.similarity, fit.radius_px),
@@ -115,7 +116,11 @@ def signs_of(settled: Settled, left: Remaining, scale: int) -> dict[str, float]:
     """Return what tells how sure an analysis is, each about 0 where all is well and growing with doubt."""
     motion, (width, height) = settled.motion, settled.blocks.size
     reach = 0.5 * math.hypot(width, height)
-    at_corner = (motion.zoom_se * reach, math.radians(motion.rotation_se_deg) * reach, motion.distortion_se_px)
+    at_corner = (
+        motion.zoom_se / ZOOM_SE_FACTOR * reach,
+        math.radians(motion.rotation_se_deg) * reach,
+        motion.distortion_se_px,
+    )
     error = math.hypot(motion.shift_x_se_px, motion.shift_y_se_px, *at_corner)
     scatter = np.zeros(3) if settled.scatter is None else np.exp(settled.scatter)
     frame = width * height / settled.blocks.side_px**2

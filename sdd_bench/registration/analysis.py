@@ -35,7 +35,7 @@ class Analysis:
         residual_se_px: Median standard error of a block's displacement.
         residual_share: Share of the blocks whose displacement off the motion is significant.
         in_focus_px: Median displacement off the motion of what is equally sharp in both images; measured where the
-            confidence is under `confidence.DOUBTFUL`, NaN elsewhere and where too little is in focus.
+            confidence is under `confidence.DOUBTFUL`, None elsewhere and where too little is in focus.
         blur_radius_px: Median radius of the disk that blurs the sharp image as the blurry one is.
         gain: Contrast of the blurry image over that of the sharp one, blurred alike.
         light: Exposure, tone and vignetting of the blurry image against the sharp one.
@@ -49,7 +49,7 @@ class Analysis:
     residual_p95_px: float
     residual_se_px: float
     residual_share: float
-    in_focus_px: float
+    in_focus_px: float | None
     blur_radius_px: float
     gain: float
     light: Light
@@ -71,13 +71,14 @@ class Analysis:
         found = asdict(self.similarity) | asdict(self) | asdict(self.light)
         if self.motion is not None:
             found |= {name: getattr(self.motion, name) for name in NUMBERS if hasattr(self.motion, name)}
-        numbers = {name: math.nan if self.motion is None else found[name] for name in NUMBERS}
+        known = {name: found[name] for name in NUMBERS if self.motion is not None and found[name] is not None}
+        numbers = {name: known.get(name, math.nan) for name in NUMBERS}
         return numbers | {"confidence": self.confidence, "model": self.model, "kind": self.kind}
 
 
 _NAN = math.nan
 FAILED = Analysis(
-    None, _NAN, _NAN, _NAN, _NAN, _NAN, _NAN, _NAN, _NAN, Light(_NAN, _NAN, _NAN, _NAN, _NAN), 0.0, "failed"
+    None, _NAN, _NAN, _NAN, _NAN, _NAN, None, _NAN, _NAN, Light(_NAN, _NAN, _NAN, _NAN, _NAN), 0.0, "failed"
 )  # fmt: skip
 """Of two images that could not be aligned."""
 

@@ -7,7 +7,6 @@ everywhere, or where a spread is unlike any disk, that misleads it, and the plai
 from __future__ import annotations
 
 import dataclasses
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,11 +34,11 @@ class InFocus:
 
     Attributes:
         settled: The motion that they bear out better.
-        off_px: Median displacement of the tiles off it; NaN with fewer than `MIN_TILES`.
+        off_px: Median displacement of the tiles off it; None with fewer than `MIN_TILES`.
     """
 
     settled: Settled
-    off_px: float
+    off_px: float | None
 
 
 def decide_in_focus(fit: PairFit, settled: Settled) -> InFocus:
@@ -56,7 +55,7 @@ def decide_in_focus(fit: PairFit, settled: Settled) -> InFocus:
         if len(tiles) >= MIN_TILES:
             break
     else:
-        return InFocus(settled, math.nan)
+        return InFocus(settled, None)
     centres, there, errors = (np.array(column) for column in zip(*tiles, strict=True))
     off = [_median_off(motion, centres, there, width, height) for motion in (settled.motion, alone)]
     if off[1] >= off[0] - max(CLEARLY_PX, float(np.median(errors))):

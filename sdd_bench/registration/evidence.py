@@ -101,7 +101,7 @@ def choose_motion(blocks: BlockShifts, drawn_at: Similarity) -> tuple[Fit, Float
         loss = np.zeros(len(blocks))
         for out in (held_out, ~held_out):
             half = _fit(model, _some(design, ~out), target[~out], noise[~out], [sides[~out]])
-            loss[out] = _mixed(_some(design, out), half.values, half.share, target[out], noise[out])[0]
+            loss[out] = _mixed(_whitened(_some(design, out), target[out], noise[out]), half.values, half.share)[0]
         fit = _fit(model, design, target, noise, [sides])
         whole = Fit(model, fit.values, fit.covariance, fit.sides, fit.share, start + fit.predicted)
         candidates.append((whole, np.bincount(tile, loss).astype(np.float64)))
@@ -141,7 +141,7 @@ def _scatter(blocks: BlockShifts, guesses: list[Floats]) -> tuple[Floats, Floats
 
         def loss(guess: Floats, off: Floats = off) -> float:
             prior = ((guess - USUAL) ** 2).sum() / (2 * SPREAD_OF_USUAL**2)
-            return float(_loss(off, _noise(blocks, guess))[0].sum() + prior)
+            return float(_loss(off, _noise(blocks, guess)).sum() + prior)
 
         tries = {"maxiter": 60, "xatol": 0.05, "fatol": 0.1}
         found = np.clip(minimize(loss, found, method="Nelder-Mead", options=tries).x, LEAST_SCATTER, MOST_SCATTER)
@@ -161,58 +161,95 @@ def _noise(blocks: BlockShifts, scatter: Floats) -> Floats:
     )
 
 
-def _loss(off: Floats, noise: Floats) -> tuple[Floats, Floats]:
-    """Return each displacement's negative log likelihood, but for a constant, and its squared distance."""
+@dataclass(frozen=True)
+class _White:
+    """A design and displacements in units of their noise, so that blocks only differ by a weight.
+
+    Attributes:
+        even: (N, 2, P) of the terms without a sign.
+        signed: (N, 2, Q) of those with one.
+        target: (N, 2).
+        spread: (N,) half the logarithm of the determinant of each block's covariance.
+    """
+
+    even: Floats
+    signed: Floats
+    target: Floats
+    spread: Floats
+
+
+def _whitened(design: Design, target: Floats, noise: Floats) -> _White:
+    a, b = np.sqrt(noise[:, 0, 0]), noise[:, 0, 1] / noise[:, 0, 0]
+    c = np.sqrt(noise[:, 1, 1] - noise[:, 0, 1] * b)
+
+    def white(vectors: Floats) -> Floats:
+        # The inverse of the Cholesky factor [[a, 0], [b a, c]].
+        shape = (-1, *[1] * (vectors.ndim - 2))
+        first, second = vectors[:, 0], vectors[:, 1]
+        return np.stack([first / a.reshape(shape), (second - b.reshape(shape) * first) / c.reshape(shape)], axis=1)
+
+    return _White(white(design.even), white(design.signed), white(target), np.log(a * c))
+
+
+def _loss_of(square: Floats, spread: Floats) -> Floats:
+    """Return the negative log likelihood of squared distances in units of their noise, but for a constant."""
+    return np.asarray(spread + (FREEDOM + 2) / 2 * np.log1p(square / FREEDOM))
+
+
+def _loss(off: Floats, noise: Floats) -> Floats:
+    """Return each displacement's negative log likelihood, but for a constant."""
     determinant = noise[:, 0, 0] * noise[:, 1, 1] - noise[:, 0, 1] ** 2
     across, down = off.T
     square = noise[:, 1, 1] * across**2 - 2 * noise[:, 0, 1] * across * down + noise[:, 0, 0] * down**2
-    square = square / determinant
-    return 0.5 * np.log(determinant) + (FREEDOM + 2) / 2 * np.log1p(square / FREEDOM), square
+    return _loss_of(square / determinant, 0.5 * np.log(determinant))
 
 
-def _mixed(
-    design: Design, values: Floats, share: float, target: Floats, noise: Floats
-) -> tuple[Floats, Floats, tuple[Floats, Floats]]:
+def _mixed(white: _White, values: Floats, share: float) -> tuple[Floats, Floats, tuple[Floats, Floats]]:
     """Return each block's negative log likelihood, the probability of a positive sign, and both squared distances."""
-    count = design.even.shape[2]
-    even, signed = design.even @ values[:count], design.signed @ values[count:]
-    (plus, near), (minus, far) = (_loss(target - even - sign * signed, noise) for sign in (1, -1))
-    if not design.signed.shape[2]:
-        return plus, np.ones(len(plus)), (near, far)
-    plus, minus = plus - np.log(share), minus - np.log(1 - share)
+    count = white.even.shape[2]
+    off = white.target - white.even @ values[:count]
+    if not white.signed.shape[2]:
+        near = (off * off).sum(axis=1)
+        return _loss_of(near, white.spread), np.ones(len(near)), (near, near)
+    signed = white.signed @ values[count:]
+    near, far = (((off - sign * signed) ** 2).sum(axis=1) for sign in (1, -1))
+    plus = _loss_of(near, white.spread) - np.log(share)
+    minus = _loss_of(far, white.spread) - np.log(1 - share)
     return -np.logaddexp(-plus, -minus), np.asarray(expit(minus - plus)), (near, far)
 
 
 def _fit(model: MotionModel, design: Design, target: Floats, noise: Floats, guesses: Sequence[Floats]) -> Fit:
     """Return the unknowns that explain displacements best, starting from positive signs and from some guesses."""
-    inverse = np.asarray(np.linalg.inv(noise), np.float64)
+    white = _whitened(design, target, noise)
     positive: Floats = np.ones(len(target))
     starts = [positive, *guesses] if design.signed.shape[2] else [positive]
-    fits = [_from_sides(model, design, target, noise, inverse, sides) for sides in starts]
+    fits = [_from_sides(model, design, white, sides) for sides in starts]
     return min(fits, key=lambda guess: guess[1])[0]
 
 
-def _from_sides(
-    model: MotionModel, design: Design, target: Floats, noise: Floats, inverse: Floats, sides: Floats
-) -> tuple[Fit, float]:
+def _from_sides(model: MotionModel, design: Design, white: _White, sides: Floats) -> tuple[Fit, float]:
     """Return the fit that a first guess of the signs leads to, and its negative log likelihood."""
     count, mixed = design.even.shape[2], design.signed.shape[2] > 0
     unknowns = count + design.signed.shape[2]
-    columns = [np.concatenate([design.even, sign * design.signed], axis=2) for sign in ((1, -1) if mixed else (1,))]
+    columns = [
+        np.concatenate([white.even, sign * white.signed], axis=2).reshape(2 * len(sides), unknowns)
+        for sign in ((1, -1) if mixed else (1,))
+    ]
+    target = white.target.ravel()
     values: Floats = np.zeros(unknowns)
     covariance, share = np.zeros((unknowns, unknowns)), 1.0
-    squares: tuple[Floats, Floats] = (np.zeros(len(target)), np.zeros(len(target)))
+    squares: tuple[Floats, Floats] = (np.zeros(len(sides)), np.zeros(len(sides)))
     for _ in range(FITS if unknowns else 0):
         normal, right = np.diag(design.precision + 1e-9), np.zeros(unknowns)
         for column, side, square in zip(columns, (sides, 1 - sides), squares, strict=False):
-            weight = inverse * (side * (FREEDOM + 2) / (FREEDOM + square))[:, None, None]
-            weighted = np.einsum("nip,nij->npj", column, weight)
-            normal = normal + np.einsum("npj,njq->pq", weighted, column, optimize=True)
-            right = right + np.einsum("npj,nj->p", weighted, target)
-        values, covariance = np.asarray(np.linalg.solve(normal, right), np.float64), np.linalg.inv(normal)
+            weighted = column * np.repeat(side * (FREEDOM + 2) / (FREEDOM + square), 2)[:, None]
+            normal = normal + weighted.T @ column
+            right = right + target @ weighted
+        covariance = np.linalg.inv(normal)
+        values = np.asarray(covariance @ right, np.float64)
         share = float(np.clip(sides.mean(), LEAST_SHARE, 1 - LEAST_SHARE)) if mixed else 1.0
-        _, sides, squares = _mixed(design, values, share, target, noise)
-    loss, sides, _ = _mixed(design, values, share, target, noise)
+        _, sides, squares = _mixed(white, values, share)
+    loss, sides, _ = _mixed(white, values, share)
     sign = np.where(sides > 0.5, 1.0, -1.0)[:, None]
     predicted = design.even @ values[:count] + sign * (design.signed @ values[count:])
     return Fit(model, values, covariance, sides, share, predicted), float(loss.sum())

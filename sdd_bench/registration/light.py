@@ -30,6 +30,12 @@ _LIGHT = decode_srgb(np.linspace(0, 1, 4096, dtype=np.float32))
 MIN_GAIN = 0.1
 """A difference is believed if it lowers the residual by this share: the gains first, then tone and vignetting."""
 
+CLOSE = 1e-5
+"""The search ends where a step changes values or residual by less than this share."""
+
+LINEAR_BELOW = 0.0031308
+"""Light from which on sRGB's curve is a power."""
+
 SOFT = 0.01
 """Residuals from here on count less than their square: what moved, and where the blur does not match."""
 
@@ -83,23 +89,54 @@ def compare_light(
     there, wanted = drawn[fair].astype(np.float64), blurred[fair].astype(np.float64)
 
     def off(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        lit = np.clip(there * values[:3] * (1 - (values[4] - 1) * r2), 1e-6, None)
-        return np.asarray((encode_srgb(lit.astype(np.float32)) ** values[3] - wanted).ravel())
+        return (_seen(there, r2, values) - wanted).ravel()
 
     believed, left = np.ones(5), float(np.abs(off(np.ones(5))).mean())
     for unknowns in (slice(0, 3), slice(0, 5)):
 
-        def partly(some: NDArray[np.float64], unknowns: slice = unknowns) -> NDArray[np.float64]:
+        def whole(some: NDArray[np.float64], unknowns: slice = unknowns) -> NDArray[np.float64]:
             values = np.ones(5)
             values[unknowns] = some
-            return off(values)
+            return values
 
-        found = np.ones(5)
-        found[unknowns] = least_squares(partly, found[unknowns], loss="soft_l1", f_scale=SOFT, diff_step=1e-3).x
+        found = whole(
+            least_squares(
+                lambda some, whole=whole: off(whole(some)),
+                np.ones(5)[unknowns],
+                jac=lambda some, whole=whole, unknowns=unknowns: _slopes(there, r2, whole(some))[:, unknowns],
+                loss="soft_l1",
+                f_scale=SOFT,
+                ftol=CLOSE,
+                xtol=CLOSE,
+            ).x
+        )
         if float(np.abs(off(found)).mean()) < (1 - MIN_GAIN) * left:
             believed, left = found, float(np.abs(off(found)).mean())
     gain_r, gain_g, gain_b, tone, darker = (float(value) for value in believed)
     return Light(gain_r, gain_g, gain_b, tone, darker - 1)
+
+
+def _lit(there: NDArray[np.float64], r2: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.clip(there * values[:3] * (1 - (values[4] - 1) * r2), 1e-6, None)
+
+
+def _seen(there: NDArray[np.float64], r2: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the values of light, (N, 3), by three gains, a tone and a vignetting that is 1 where there is none."""
+    return np.asarray(encode_srgb(_lit(there, r2, values).astype(np.float32)).astype(np.float64) ** values[3])
+
+
+def _slopes(there: NDArray[np.float64], r2: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the derivatives of `_seen` by its five values, (3 N, 5)."""
+    lit = _lit(there, r2, values)
+    plain = np.maximum(encode_srgb(lit.astype(np.float32)).astype(np.float64), 1e-6)
+    seen = plain ** values[3]
+    by_light = values[3] * seen / plain * np.where(lit > LINEAR_BELOW, (plain + 0.055) / (2.4 * lit), 12.92)
+    slopes = np.zeros((*there.shape, 5))
+    for colour in range(3):
+        slopes[:, colour, colour] = by_light[:, colour] * lit[:, colour] / values[colour]
+    slopes[..., 3] = seen * np.log(plain)
+    slopes[..., 4] = -by_light * there * values[:3] * r2
+    return slopes.reshape(-1, 5)
 
 
 def _light(image: NDArray[np.floating]) -> NDArray[np.float32]:

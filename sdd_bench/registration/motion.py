@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from sdd_bench.registration.similarity import Similarity
 
 SE_FACTOR = {False: 1.9, True: 3.0}
 """Standard errors as fitted are multiplied by this, without and with terms that go with the blur (docs/cameras.md)."""
+
+ZOOM_SE_FACTOR = 2.0
+"""That of the zoom once more: what is wrong with the spread acts along the radius, as a zoom does."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,14 @@ class Motion:
         """Return the motion in pixels of a frame larger by a factor, with its similarity there."""
         grown = ("shift_x_se_px", "shift_y_se_px", "distortion_px", "distortion_se_px", "parallax_px", "parallax_se_px")
         return replace(self, similarity=similarity, **{name: getattr(self, name) * scale for name in grown})
+
+    def row(self) -> dict[str, float | str | None]:
+        """Return its numbers by name, None of what is not known."""
+        numbers = asdict(self.similarity) | {
+            name: value for name, value in asdict(self).items() if name not in ("similarity", "parallax")
+        }
+        numbers |= {"parallax_x": self.parallax[0], "parallax_y": self.parallax[1]}
+        return {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in numbers.items()}
 
     def flow_blur_to_sharp(self, points: Floats, radius_px: Floats, width: int, height: int) -> Floats:
         """Return the displacement from points of the blur image to where they lie in the sharp one, (..., 2).
@@ -111,7 +122,7 @@ def motion_of(fit: Fit, scatter: Floats, blocks: BlockShifts, drawn_at: Similari
     return Motion(
         model=fit.model.name,
         similarity=step.after(drawn_at) if fit.model.has_similarity else step,
-        zoom_se=float(error.get("zoom", 0.0) / reach),
+        zoom_se=float(ZOOM_SE_FACTOR * error.get("zoom", 0.0) / reach),
         rotation_se_deg=math.degrees(error.get("rotation", 0.0) / reach),
         shift_x_se_px=float(error.get("shift_x", 0.0)),
         shift_y_se_px=float(error.get("shift_y", 0.0)),

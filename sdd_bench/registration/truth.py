@@ -4,9 +4,10 @@ What `anchored/2` scores against. No prediction takes part, so every method is s
 analyser's motion, chosen by evidence. (2) Where depths are displaced against each other, or a spread is not round, the
 signed blur radius of every pixel, and the motion improved with it; elsewhere a smooth field, where it proves itself on
 tiles that it was not fitted to. (3) Drawn from the sharp image's own pixels, once, band-limited. An asymmetric spread
-is no motion: the truth lies where a spread of radius 0 would put it. (4) A pixel counts inside both frames less 16 px,
-away from steps of the displacement, where the drawn sharp image, blurred as the blur image is, looks like it, and
-where no block lies significantly off.
+is no motion: the truth lies where a spread of radius 0 would put it. (4) Given the blur image's light, where that
+proves itself on tiles that it was not fitted to. (5) A pixel counts inside both frames less 16 px,
+away from steps of the displacement, where the drawn sharp image, blurred as the blur image is, looks like it and tells
+most of what is seen, and where no group of blocks lies significantly off.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ from sdd_bench.registration.confidence import DOUBTFUL
 from sdd_bench.registration.depth import Depth, follow_depth
 from sdd_bench.registration.grey import Grey, averaged, grey, high_pass, smooth
 from sdd_bench.registration.motion import Motion, similarity_alone
+from sdd_bench.registration.photometric_fit import find_photometric_map
+from sdd_bench.registration.photometric_map import PhotometricMap
 from sdd_bench.registration.refine import draw
 from sdd_bench.registration.remaining import displaced
 from sdd_bench.registration.robust import spread
@@ -41,6 +44,9 @@ from sdd_bench.registration.settle import Settled
 from sdd_bench.registration.similarity import Similarity
 from sdd_bench.registration.smooth_field import SmoothField
 from sdd_bench.registration.warp import inside, sample
+
+METHOD = "anchor/2"
+"""Version of everything that decides the pixels of a truth; those of another one are computed anew."""
 
 DEPTH_PIXELS = 600_000
 """Depth is followed on images of so many pixels at most."""
@@ -69,28 +75,25 @@ class Truth:
         radius_px: (h, w) signed blur radius, of the frame reduced by a whole number; None where no displacement
             depends on it.
         field: Smooth displacement added before the motion is undone; None where it would not have helped.
+        field_gain: Share by which the field lowered the residual on held-out tiles; 0 where none was tried.
+        light: What gives the drawn sharp image the light of the blur image.
         mask: (H, W) bool, True where a pixel counts.
+        image: (H, W, 3) the truth itself, in [0, 1].
     """
 
     analysis: Analysis
     motion: Motion
     radius_px: NDArray[np.float32] | None
     field: SmoothField | None
+    field_gain: float
+    light: PhotometricMap
     mask: NDArray[np.bool_]
+    image: NDArray[np.float32]
 
     @property
     def coverage(self) -> float:
         """Share of pixels that count."""
         return float(self.mask.mean())
-
-    def draw(self, sharp: NDArray[np.floating]) -> NDArray[np.floating]:
-        """Return the sharp image in the blur image's frame, band-limited, clipped to [0, 1].
-
-        Args:
-            sharp: (H, W, 3) float in [0, 1].
-        """
-        x, y = _coordinates(self, sharp.shape[1], sharp.shape[0])
-        return np.clip(sample(sharp, x, y, "bandlimited"), 0, 1)
 
     def flow_blur_to_sharp(self) -> NDArray[np.float64]:
         """Return where each pixel of the blur image's frame lies in the sharp one, (H, W, 2), less its own place."""
@@ -117,43 +120,51 @@ def find_truth(blur: NDArray[np.floating], sharp: NDArray[np.floating]) -> Truth
         raise ValueError("the misalignment analysis failed: the two images could not be aligned")
     _refuse_doubtful(found.analysis)
     motion = found.settled.motion
-    if any(motion.parallax) or motion.asymmetry_se:
-        truth, mask, scale = _by_depth(blur, sharp, found)
-    else:
-        truth, mask, scale = _by_field(blur, sharp, found)
-    mask = _enlarged(mask, scale, width, height) & _inside(truth, width, height)
+    deep = any(motion.parallax) or bool(motion.asymmetry_se)
+    placed = _by_depth(blur, sharp, found) if deep else _by_field(blur, sharp, found)
+    x, y = _coordinates(placed, width, height)
+    mask = _enlarged(placed.proven, placed.scale, width, height) & _inside(x, y, width, height)
     if mask.mean() < MIN_COVERAGE:
         raise ValueError(
             f"only {mask.mean():.1%} of the pixels are proven to be aligned, at least {MIN_COVERAGE:.0%} are needed"
         )
-    return Truth(found.analysis, truth.motion, truth.radius_px, truth.field, mask)
+    drawn = np.clip(sample(sharp, x, y, "bandlimited"), 0, 1)
+    light = find_photometric_map(blur, drawn, placed.levels, mask, linear=placed.linear)
+    return Truth(
+        found.analysis, placed.motion, placed.radius_px, placed.field, placed.field_gain, light, mask,
+        np.asarray(light.apply(drawn), np.float32),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class _Placed:
-    """What places the truth, in pixels of the frame."""
+    """What places the truth, in pixels of the frame; the last ones on images reduced by `scale`."""
 
     motion: Motion
     radius_px: NDArray[np.float32] | None
     field: SmoothField | None
+    field_gain: float
+    scale: int
+    proven: NDArray[np.bool_]
+    levels: Levels
+    linear: bool
 
 
 def _refuse_doubtful(analysis: Analysis) -> None:
-    if analysis.confidence >= DOUBTFUL or analysis.in_focus_px <= MAX_IN_FOCUS_PX:
+    off_px = analysis.in_focus_px
+    if analysis.confidence >= DOUBTFUL or (off_px is not None and off_px <= MAX_IN_FOCUS_PX):
         return
     sure = f"the motion found has a confidence of {analysis.confidence:.2f}"
-    if np.isnan(analysis.in_focus_px):
+    if off_px is None:
         raise ValueError(f"{sure}, and too little is equally sharp in both images to bear it out")
     raise ValueError(
-        f"{sure}, and what is equally sharp in both images lies {analysis.in_focus_px:.2f} px off it, at most "
+        f"{sure}, and what is equally sharp in both images lies {off_px:.2f} px off it, at most "
         f"{MAX_IN_FOCUS_PX:g} px is wanted"
     )
 
 
-def _by_depth(
-    blur: NDArray[np.float32], sharp: NDArray[np.float32], found: Examined
-) -> tuple[_Placed, NDArray[np.bool_], int]:
-    """Return how depth places the truth, which reduced pixels are proven, and by how much they are reduced."""
+def _by_depth(blur: NDArray[np.float32], sharp: NDArray[np.float32], found: Examined) -> _Placed:
+    """Return how depth places the truth."""
     height, width = blur.shape[:2]
     further = 1
     while found.fit.blur.size > DEPTH_PIXELS * further**2:
@@ -170,10 +181,10 @@ def _by_depth(
     seen, shown = (grey(image, linear=linear) for image in small)
     depth = follow_depth(seen, shown, levels, start, linear=linear)
     motion = depth.motion.scaled(scale, enlarged(depth.motion.similarity, scale, width, height))
-    mask = (
-        _proven(high_pass(seen) - depth.model, depth.model, depth.shown) & ~depth.beside_step & ~_off_depth(seen, depth)
-    )
-    return _Placed(motion, depth.radius_px * scale, None), mask, scale
+    levels = _levels_of(depth.radius_px)
+    mask = _proven(high_pass(seen) - depth.model, depth.model, depth.shown)
+    mask &= ~depth.beside_step & ~_off_depth(seen, depth, levels)
+    return _Placed(motion, depth.radius_px * scale, None, 0.0, scale, mask, levels, linear)
 
 
 def _light_is_blurred(images: list[NDArray[np.float32]], similarity: Similarity, levels: Levels) -> bool:
@@ -186,10 +197,8 @@ def _light_is_blurred(images: list[NDArray[np.float32]], similarity: Similarity,
     return left[0] * (1 - VALUES_GAIN) < left[1]
 
 
-def _by_field(
-    blur: NDArray[np.float32], sharp: NDArray[np.float32], found: Examined
-) -> tuple[_Placed, NDArray[np.bool_], int]:
-    """Return how a similarity and, where it helps, a smooth field place the truth; else as `_by_depth`."""
+def _by_field(blur: NDArray[np.float32], sharp: NDArray[np.float32], found: Examined) -> _Placed:
+    """Return how a similarity and, where it helps, a smooth field place the truth."""
     height, width = blur.shape[:2]
     fit, settled, scale = found.fit, found.settled, found.scale
     small = (
@@ -197,12 +206,19 @@ def _by_field(
     )
     seen, shown = (grey(averaged(image, scale), linear=fit.linear) for image in (blur, sharp))
     match = BlurMatch(scale, *small, fit.linear)
-    field, _ = find_field(seen, shown, match)
+    field, gain = find_field(seen, shown, match)
     compared = compare_drawn(seen, shown, match, field)
     mask = _proven(compared.residual, compared.model, compared.weight > 0)
     mask &= ~_around(settled.blocks, _off_truth(settled, small[0], field))
     motion = similarity_alone(enlarged(small[0], scale, width, height))
-    return _Placed(motion, None, None if field is None else field.scaled(scale)), mask, scale
+    return _Placed(
+        motion, None, None if field is None else field.scaled(scale), gain, scale, mask, small[1], fit.linear
+    )
+
+
+def _levels_of(radius_px: NDArray[np.float32]) -> Levels:
+    """Return the blur level of each signed radius."""
+    return np.searchsorted(LEVELS_PX, np.abs(radius_px)).clip(max=len(LEVELS_PX) - 1).astype(np.uint8)
 
 
 def _proven(residual: Grey, model: Grey, shown: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -213,9 +229,8 @@ def _proven(residual: Grey, model: Grey, shown: NDArray[np.bool_]) -> NDArray[np
     return np.asarray(shown & is_consistent(residual) & (left - 2 * noise**2 < MOST_LEFT * told))
 
 
-def _off_depth(seen: Grey, depth: Depth) -> NDArray[np.bool_]:
+def _off_depth(seen: Grey, depth: Depth, levels: Levels) -> NDArray[np.bool_]:
     """Return the pixels of a reduced pair around blocks that lie elsewhere than depth has them."""
-    levels = np.searchsorted(LEVELS_PX, np.abs(depth.radius_px)).clip(max=len(LEVELS_PX) - 1).astype(np.uint8)
     blocks = measure_blocks(depth.model, seen, levels, depth.shown)
     return _around(blocks, displaced(blocks))
 
@@ -249,9 +264,8 @@ def _enlarged(mask: NDArray[np.bool_], scale: int, width: int, height: int) -> N
     return whole
 
 
-def _inside(placed: _Placed, width: int, height: int) -> NDArray[np.bool_]:
-    """Return the pixels at least `BORDER_PX` inside both frames."""
-    x, y = _coordinates(placed, width, height)
+def _inside(x: NDArray[np.float64], y: NDArray[np.float64], width: int, height: int) -> NDArray[np.bool_]:
+    """Return the pixels at least `BORDER_PX` inside both frames, by where they lie in the sharp one."""
     valid = inside(x, y, width, height, BORDER_PX)
     valid[:BORDER_PX] = valid[-BORDER_PX:] = valid[:, :BORDER_PX] = valid[:, -BORDER_PX:] = False
     return valid

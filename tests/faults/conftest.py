@@ -27,7 +27,7 @@ SHORT = (
     "test_the_second_run_refuses_and_names_the_first[prepare",
     "test_a_lock",
     "test_a_waiting_run",
-    "test_two_processes_that_take_turns",
+    "test_two_processes_that_take_turns_never_hold_the_lock_both[folder",
     "test_a_folder_that_is_claimed",
     "test_a_request_with_a_name",
     "test_jobs_and_scheduler_are_not_given_together",

@@ -1,0 +1,126 @@
+"""One anchor: used where it holds, else made from the pair and written."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import scipy
+from numpy.typing import NDArray
+
+from sdd_bench.datasets.manifest import Pair
+from sdd_bench.errors import UserError
+from sdd_bench.evaluation.anchor_record import (
+    AnchorFiles,
+    AnchorRecord,
+    FailedAnchor,
+    FoundAnchor,
+    files_of,
+    read_record,
+)
+from sdd_bench.evaluation.diagnostics import diagnose
+from sdd_bench.io.files import file_sha256, write_bytes, write_text
+from sdd_bench.io.images import encode_png, read_image, to_float, to_pixels
+from sdd_bench.io.serialise import json_text
+from sdd_bench.metrics.fidelity import psnr_db
+from sdd_bench.registration import truth
+from sdd_bench.registration.anchor import Anchor, find_anchor
+from sdd_bench.registration.photometric_map import PhotometricMap
+from sdd_bench.registration.truth import Truth, find_truth
+from sdd_bench.version import __version__
+
+CONVENTION = (
+    "p_blur = c + zoom * R(rotation) * (p_sharp - c) + shift; pixel p of the truth is read in the sharp image where "
+    "p + field(p) comes from; field: cubic B-splines, clamped, control points over the whole frame"
+)
+CONVENTION_2 = (
+    "as that of anchor/1, by the numbers of motion: p_blur = s - distortion + parallax, s by the similarity; parallax "
+    "is proportional to each pixel's blur radius, which has the sign of its side of the plane in focus"
+)
+
+AnchorTask = tuple[Pair, Path, str, str, str]
+"""A pair, the folder of anchors, their method, what to do with grey, and why no anchor is made there, empty where it
+is."""
+
+
+def inputs_of(pair: Pair, method: str, grey: str) -> dict[str, str]:
+    """Return what decides an anchor, under the names of the record."""
+    hashes = {"blur_sha256": file_sha256(pair.blur), "sharp_sha256": file_sha256(pair.sharp)}
+    return {"method": method, **hashes, "grey": grey}
+
+
+def ensure_anchor(task: AnchorTask) -> AnchorRecord:
+    """Return the record of a pair, made where there is none that holds.
+
+    Raises:
+        UserError: None holds and none is to be made in this folder.
+    """
+    pair, folder, method, grey, closed = task
+    files, inputs = files_of(folder, pair, method), inputs_of(pair, method, grey)
+    known = read_record(files, inputs)
+    if known is not None:
+        return known
+    if closed:
+        raise UserError(f"{pair.name}: no anchor of its present images; {closed}; give another folder with --anchors")
+    blur, sharp = (read_image(path, grey=grey) for path in (pair.blur, pair.sharp))
+    common: dict[str, Any] = {
+        "name": pair.name, "split": pair.split, **inputs,
+        "height": blur.shape[0], "width": blur.shape[1],
+        "versions": {
+            "sdd-bench": __version__, "numpy": np.__version__, "opencv": cv2.__version__, "scipy": scipy.__version__,
+        },
+    }  # fmt: skip
+    try:
+        found = find_truth(blur, sharp) if method == truth.METHOD else find_anchor(blur, sharp)
+    except ValueError as error:
+        record: AnchorRecord = FailedAnchor(why=str(error), **common)
+    else:
+        record = _written(files, found, blur, sharp, common)
+    write_text(files.record, json_text(asdict(record)))
+    return record
+
+
+def _light_of(light: PhotometricMap) -> dict[str, list[float]]:
+    """Return the numbers of a photometric map; nothing of one that changes nothing."""
+    if light.identity:
+        return {}
+    return {name: list(value) for name, value in asdict(light).items() if name != "held_out_gain"}
+
+
+def _written(
+    files: AnchorFiles,
+    found: Anchor | Truth,
+    blur: NDArray[np.float32],
+    sharp: NDArray[np.float32],
+    common: dict[str, Any],
+) -> FoundAnchor:
+    """Write truth and mask; return the record of the anchor, with what is common to all records."""
+    drawn = to_pixels(found.image if isinstance(found, Truth) else found.draw(sharp), bits=16)
+    contents = {"truth": encode_png(drawn), "mask": encode_png(found.mask.astype(np.uint8) * 255)}
+    write_bytes(files.truth, contents["truth"])
+    write_bytes(files.mask, contents["mask"])
+    seen = to_float(drawn)
+    own = psnr_db(blur, seen, found.mask)
+    field = found.field
+    height, width = found.mask.shape
+    numbers = found.analysis.row().items()
+    return FoundAnchor(
+        analysis={name: None if isinstance(value, float) and math.isnan(value) else value for name, value in numbers},
+        field=None if field is None else {"x_px": field.x_px.tolist(), "y_px": field.y_px.tolist()},
+        field_px=0.0 if field is None else field.largest_px(width, height),
+        field_gain=found.field_gain,
+        convention=CONVENTION_2 if isinstance(found, Truth) else CONVENTION,
+        motion=found.motion.row() if isinstance(found, Truth) else {},
+        light=_light_of(found.light) if isinstance(found, Truth) else {},
+        coverage=found.coverage,
+        blur={"psnr_db": own if math.isfinite(own) else None, **diagnose(blur, seen, found.mask)},
+        truth_sha256=hashlib.sha256(drawn.tobytes()).hexdigest(),
+        mask_sha256=hashlib.sha256(np.packbits(found.mask).tobytes()).hexdigest(),
+        files={key: hashlib.sha256(content).hexdigest() for key, content in contents.items()},
+        **common,
+    )
