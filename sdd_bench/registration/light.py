@@ -22,6 +22,9 @@ PIXELS = 12_000
 """Images are reduced to about so many."""
 
 SMOOTH_PX = 1.5
+EVERY = 2
+"""Of the smoothed pixels, every other one in both directions is compared."""
+
 DARKEST, BRIGHTEST = 0.04, 0.95
 """Values outside, in either image, are noise or clipped and do not count."""
 
@@ -29,6 +32,8 @@ _LIGHT = decode_srgb(np.linspace(0, 1, 4096, dtype=np.float32))
 
 MIN_GAIN = 0.1
 """A difference is believed if it lowers the residual by this share: the gains first, then tone and vignetting."""
+
+MIN_PIXELS = 50
 
 CLOSE = 1e-5
 """The search ends where a step changes values or residual by less than this share."""
@@ -78,12 +83,13 @@ def compare_light(
     drawn = cv2.warpAffine(light, matrix[:2], (cols, rows), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     inside = cv2.warpAffine(np.ones((rows, cols), np.float32), matrix[:2], (cols, rows)) > 0.999
     drawn = cv2.GaussianBlur(cv2.filter2D(drawn, -1, disk(radius_px / factor)), (0, 0), SMOOTH_PX)
-    smoothed = [np.asarray(image, np.float32) for image in (cv2.GaussianBlur(seen, (0, 0), SMOOTH_PX), drawn)]
-    blurred, expected = (encode_srgb(image) for image in smoothed)
+    seen = np.asarray(cv2.GaussianBlur(seen, (0, 0), SMOOTH_PX), np.float32)
+    drawn, seen, inside = drawn[::EVERY, ::EVERY], seen[::EVERY, ::EVERY], inside[::EVERY, ::EVERY]
+    blurred, expected = encode_srgb(seen), encode_srgb(np.asarray(drawn, np.float32))
     fair = inside & np.all((np.minimum(blurred, expected) > DARKEST) & (np.maximum(blurred, expected) < BRIGHTEST), 2)
-    if fair.sum() < 100:
+    if fair.sum() < MIN_PIXELS:
         return Light(*[math.nan] * 5)
-    y, x = np.mgrid[0:rows, 0:cols]
+    y, x = np.mgrid[0:rows:EVERY, 0:cols:EVERY]
     square = ((x - (cols - 1) / 2) ** 2 + (y - (rows - 1) / 2) ** 2) / ((cols / 2) ** 2 + (rows / 2) ** 2)
     r2 = square[fair][:, None]
     there, wanted = drawn[fair].astype(np.float64), blurred[fair].astype(np.float64)

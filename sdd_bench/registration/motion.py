@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
+from sdd_bench.registration.block_fit import Fit
 from sdd_bench.registration.block_shifts import BlockShifts
-from sdd_bench.registration.evidence import Fit
 from sdd_bench.registration.robust import Floats
 from sdd_bench.registration.similarity import Similarity
 
