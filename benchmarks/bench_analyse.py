@@ -25,7 +25,7 @@ import machine
 import misaligned_sets as sets
 import numpy as np
 from misaligned_sets import CLEAN, FAR, STRESS, TRUTHS, Condition
-from registration_error import end_point_error_px, least_error_px
+from registration_error import end_point_error_px, least_error_px, motion_error_px
 from registration_peers import PEERS, run_peer
 from registration_report import OURS, Report, Row, number, show_ours, show_peers, want_best, want_errors
 from rows import Row as PageRow
@@ -68,7 +68,7 @@ def with_peers(conditions: Sequence[Condition], scenes: list[sets.Scene], width:
             result = analyse(case.blur, case.sharp)
             seconds = time.process_time() - started
             row = judged(condition.name, OURS, answer_of(result), case, seconds, bound)
-            rows.append(replace(row, confidence=result.confidence))
+            rows.append(replace(row, error_px=motion_error_px(result, case), confidence=result.confidence))
             for name in PEERS:
                 started = time.process_time()
                 found = run_peer(name, case.blur, case.sharp)
@@ -141,7 +141,7 @@ def large_set(report: Report, count: int) -> None:
                 with multiprocessing.get_context("spawn").Pool(1) as pool:
                     result, seconds, peak = pool.apply(analyse_files, (folder,))
                 row = judged(condition.name, OURS, answer_of(result), case, seconds, bound)
-                rows.append(replace(row, confidence=result.confidence))
+                rows.append(replace(row, error_px=motion_error_px(result, case), confidence=result.confidence))
                 peaks.append(peak)
     show_ours(report, conditions, rows)
     report.line(

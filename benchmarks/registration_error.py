@@ -10,6 +10,7 @@ from misaligned_sets import Case
 from numpy.typing import NDArray
 from scipy import fft
 
+from sdd_bench.registration.analysis import Analysis
 from sdd_bench.registration.similarity import Similarity
 from sdd_bench.synthesis.defocus import disk
 
@@ -24,6 +25,27 @@ def end_point_error_px(found: Similarity, truth: Similarity, width: int, height:
     """Return the mean distance over the grid between where two similarities put a point."""
     points = grid_points(width, height)
     return float(np.linalg.norm(found.apply(points, width, height) - truth.apply(points, width, height), axis=1).mean())
+
+
+def motion_error_px(found: Analysis, case: Case) -> float:
+    """Return the mean distance between where an analysis and the truth put the grid's points; infinite if it failed.
+
+    The similarity of a motion with parallax is that of what is in focus. Where nothing is, the set's one blur radius
+    tells where the larger of two layers lies, up to the side of the plane in focus, which one pair does not show.
+    """
+    height, width = case.radius_px.shape
+    if found.kind == "failed":
+        return math.inf
+    if not any(found.motion.parallax):
+        return end_point_error_px(found.motion.similarity, case.truth, width, height)
+    points = grid_points(width, height)
+    wanted = case.truth.inverse().apply(points, width, height) - points
+    radius_px = float(np.median(case.radius_px[case.radius_px >= 0]))
+    flows = [
+        found.motion.flow_blur_to_sharp(points, np.full(len(points), side * radius_px), width, height)
+        for side in (1.0, -1.0)
+    ]
+    return min(float(np.linalg.norm(flow - wanted, axis=1).mean()) for flow in flows)
 
 
 def least_error_px(case: Case) -> float:
