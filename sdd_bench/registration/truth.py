@@ -13,6 +13,7 @@ most of what is seen, and where no group of blocks lies significantly off.
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -31,12 +32,14 @@ from sdd_bench.registration.anchor import (
 )
 from sdd_bench.registration.block_shifts import BlockShifts, measure_blocks
 from sdd_bench.registration.blur_match import LEVELS_PX, Levels, matched, residual_energy
+from sdd_bench.registration.ceiling import Ceiling, misalignment_left, noise_of
 from sdd_bench.registration.confidence import DOUBTFUL
 from sdd_bench.registration.depth import Depth, follow_depth
 from sdd_bench.registration.grey import Grey, averaged, grey, high_pass, smooth
 from sdd_bench.registration.motion import Motion, similarity_alone
-from sdd_bench.registration.photometric_fit import find_photometric_map
+from sdd_bench.registration.photometric_fit import fit_map, misfit_left
 from sdd_bench.registration.photometric_map import PhotometricMap
+from sdd_bench.registration.photometric_samples import reduce_pair
 from sdd_bench.registration.refine import draw
 from sdd_bench.registration.remaining import displaced
 from sdd_bench.registration.robust import spread
@@ -79,6 +82,8 @@ class Truth:
         light: What gives the drawn sharp image the light of the blur image.
         mask: (H, W) bool, True where a pixel counts.
         image: (H, W, 3) the truth itself, in [0, 1].
+        ceiling: What is known to be wrong with it.
+        blur_radius_px: (h, w) blur radius without sign, in pixels of the frame, of the frame reduced by a whole number.
     """
 
     analysis: Analysis
@@ -89,6 +94,8 @@ class Truth:
     light: PhotometricMap
     mask: NDArray[np.bool_]
     image: NDArray[np.float32]
+    ceiling: Ceiling
+    blur_radius_px: NDArray[np.float32]
 
     @property
     def coverage(self) -> float:
@@ -129,10 +136,16 @@ def find_truth(blur: NDArray[np.floating], sharp: NDArray[np.floating]) -> Truth
             f"only {mask.mean():.1%} of the pixels are proven to be aligned, at least {MIN_COVERAGE:.0%} are needed"
         )
     drawn = np.clip(sample(sharp, x, y, "bandlimited"), 0, 1)
-    light = find_photometric_map(blur, drawn, placed.levels, mask, linear=placed.linear)
+    compared = reduce_pair(blur, drawn, placed.levels, mask, linear=placed.linear)
+    light = fit_map(compared)
+    image = np.asarray(light.apply(drawn), np.float32)
+    misfit = misfit_left(compared, mapped=not light.identity)
+    left = misalignment_left(placed.model, placed.seen, placed.levels, placed.shown, image, mask, placed.scale)
+    ceiling = Ceiling(left, noise_of(sharp), misfit**2 if math.isfinite(misfit) else 0.0)
+    radius = np.take(np.array(LEVELS_PX, np.float32), placed.levels) * placed.scale
     return Truth(
-        found.analysis, placed.motion, placed.radius_px, placed.field, placed.field_gain, light, mask,
-        np.asarray(light.apply(drawn), np.float32),
+        found.analysis, placed.motion, placed.radius_px, placed.field, placed.field_gain, light, mask, image, ceiling,
+        radius,
     )  # fmt: skip
 
 
@@ -146,6 +159,9 @@ class _Placed:
     field_gain: float
     scale: int
     proven: NDArray[np.bool_]
+    shown: NDArray[np.bool_]
+    model: Grey
+    seen: Grey
     levels: Levels
     linear: bool
 
@@ -184,7 +200,9 @@ def _by_depth(blur: NDArray[np.float32], sharp: NDArray[np.float32], found: Exam
     levels = _levels_of(depth.radius_px)
     mask = _proven(high_pass(seen) - depth.model, depth.model, depth.shown)
     mask &= ~depth.beside_step & ~_off_depth(seen, depth, levels)
-    return _Placed(motion, depth.radius_px * scale, None, 0.0, scale, mask, levels, linear)
+    return _Placed(
+        motion, depth.radius_px * scale, None, 0.0, scale, mask, depth.shown, depth.model, seen, levels, linear
+    )
 
 
 def _light_is_blurred(images: list[NDArray[np.float32]], similarity: Similarity, levels: Levels) -> bool:
@@ -212,8 +230,9 @@ def _by_field(blur: NDArray[np.float32], sharp: NDArray[np.float32], found: Exam
     mask &= ~_around(settled.blocks, _off_truth(settled, small[0], field))
     motion = similarity_alone(enlarged(small[0], scale, width, height))
     return _Placed(
-        motion, None, None if field is None else field.scaled(scale), gain, scale, mask, small[1], fit.linear
-    )
+        motion, None, None if field is None else field.scaled(scale), gain, scale, mask, compared.weight > 0,
+        compared.model, seen, small[1], fit.linear,
+    )  # fmt: skip
 
 
 def _levels_of(radius_px: NDArray[np.float32]) -> Levels:

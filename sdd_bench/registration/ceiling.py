@@ -1,0 +1,138 @@
+"""The ceiling of a truth: the highest score that it can tell, from what is known to be wrong with it.
+
+Three errors are estimated, each from the pair alone. (1) Misalignment that is left: every block is measured on two
+disjoint halves of its pixels; the product of the two displacements, weighed with the gradients of the truth, is the
+squared error that they cause, and free of noise. (2) Noise of the sharp image, which the truth carries. (3) Misfit of
+the light. An error of the truth of mean square c adds c to that of every prediction.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sdd_bench.registration.blur_match import Levels
+from sdd_bench.registration.grey import Grey, averaged, gradient
+from sdd_bench.registration.half_shifts import CELL_PX, measure_halves
+
+BLOCK_CELLS = 2
+MAX_SE_PX = 0.35
+"""Blocks whose displacement is less well known take no part."""
+
+LEAST = 1 / 12 / 255**2
+"""A sharp image of 8 bits has at least this mean squared error."""
+
+NOISE_BLOCK_PX = 16
+CALMEST = 10
+"""The noise is that of the calmest blocks, in percent."""
+
+CALMEST_FACTOR = 1.08
+"""What the noise of the calmest blocks is too small by, on pure noise."""
+
+CLIPPED = (4 / 255, 251 / 255)
+EVERY = 4
+"""Noise is measured on every fourth row of blocks."""
+
+
+@dataclass(frozen=True)
+class Ceiling:
+    """Mean squared errors of a truth in squared values of [0, 1].
+
+    Attributes:
+        misalignment: What is left of the misalignment causes, over the pixels that count.
+        noise: That of the sharp image.
+        light: Of exposure, tone and vignetting.
+    """
+
+    misalignment: float
+    noise: float
+    light: float
+
+    @property
+    def db(self) -> float:
+        """PSNR of the truth against a perfect one."""
+        return -10 * math.log10(self.misalignment + self.noise + self.light)
+
+
+def uncertainty_db(score_db: float, ceiling_db: float) -> float:
+    """Return by how much a PSNR against a truth of some ceiling is too low.
+
+    >>> round(uncertainty_db(30.0, 40.0), 2), uncertainty_db(30.0, math.inf)
+    (0.41, 0.0)
+    """
+    return 10 * math.log10(1 + 10 ** ((score_db - ceiling_db) / 10))
+
+
+def misalignment_left(
+    model: Grey,
+    seen: Grey,
+    levels: Levels,
+    shown: NDArray[np.bool_],
+    truth: NDArray[np.float32],
+    mask: NDArray[np.bool_],
+    scale: int,
+) -> float:
+    """Return the mean squared error that misalignment leaves in a truth; 0 where too little can be measured.
+
+    Args:
+        model: (h, w) the drawn sharp image, blur-matched and high-passed, reduced by `scale`.
+        seen: (h, w) the blur image, reduced.
+        levels: (h, w) blur level of every reduced pixel.
+        shown: (h, w) where the drawn image lies within the sharp one.
+        truth: (H, W, 3) in [0, 1].
+        mask: (H, W), where a pixel counts.
+        scale: The whole number.
+    """
+    halves = measure_halves(model, seen, levels, shown, BLOCK_CELLS)
+    worst = np.sqrt(np.linalg.eigvalsh(halves.covariance).max(axis=(0, -1)))
+    sure = worst < MAX_SE_PX
+    if not sure.any():
+        return 0.0
+    side = CELL_PX * BLOCK_CELLS * scale
+    right, below = gradient(np.ascontiguousarray(truth[..., 1]))
+    counted = mask.astype(np.float32)
+    sums = [averaged(product * counted, side) for product in (right * right, right * below, below * below)]
+    columns, rows = (halves.at[sure] * scale // side).astype(int).T
+    inner = (rows < sums[0].shape[0]) & (columns < sums[0].shape[1])
+    xx, xy, yy = (image[rows[inner], columns[inner]].astype(np.float64) for image in sums)
+    one, other = halves.halves_px[:, sure][:, inner] * scale
+    error = (
+        xx * one[:, 0] * other[:, 0]
+        + xy * (one[:, 0] * other[:, 1] + one[:, 1] * other[:, 0])
+        + yy * one[:, 1] * other[:, 1]
+    )
+    energy = xx + yy
+    whole = float(sums[0].sum() + sums[2].sum())
+    share = float(mask[: side * sums[0].shape[0], : side * sums[0].shape[1]].mean())
+    if energy.sum() <= 0 or share <= 0:
+        return 0.0
+    return max(0.0, float(error.sum() / energy.sum()) * whole / sums[0].size / share)
+
+
+def noise_of(image: NDArray[np.floating]) -> float:
+    """Return the variance of the noise of an image in squared values, at least that of 8 bits.
+
+    Args:
+        image: (H, W, 3) in [0, 1].
+    """
+    green = np.asarray(image[..., 1], np.float32)
+    kernel = np.outer([1, -2, 1], [1, -2, 1]).astype(np.float32) / 6
+    rows = green.shape[0] // NOISE_BLOCK_PX
+    strips = [green[i * NOISE_BLOCK_PX : (i + 1) * NOISE_BLOCK_PX] for i in range(0, rows, EVERY)]
+    variances = []
+    for strip in strips:
+        squares = averaged(np.square(cv2.filter2D(strip, -1, kernel)), NOISE_BLOCK_PX).ravel()
+        low, high = (how(strip, np.ones((NOISE_BLOCK_PX, 1), np.uint8)) for how in (cv2.erode, cv2.dilate))
+        columns = squares.size * NOISE_BLOCK_PX
+        middle = NOISE_BLOCK_PX // 2
+        darkest = low[middle, :columns].reshape(-1, NOISE_BLOCK_PX).min(axis=1)
+        brightest = high[middle, :columns].reshape(-1, NOISE_BLOCK_PX).max(axis=1)
+        variances.append(squares[(darkest > CLIPPED[0]) & (brightest < CLIPPED[1])])
+    every = np.concatenate(variances) if variances else np.zeros(0)
+    if not len(every):
+        return LEAST
+    return max(LEAST, float(np.percentile(every, CALMEST)) * CALMEST_FACTOR**2)
