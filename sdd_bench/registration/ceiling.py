@@ -1,17 +1,17 @@
 """The ceiling of a truth: the highest score that it can tell, from what is known to be wrong with it.
 
-Three errors are estimated, each from the pair alone. (1) Misalignment that is left: every block is measured on two
+Errors are estimated, from the pair alone. (1) Misalignment that is left: every block is measured on two
 disjoint halves of its pixels; the product of the two displacements, weighed with the gradients of the truth, is the
-squared error that they cause, and free of noise. (2) Noise of the sharp image, which the truth carries. (3) Misfit of
-the light. An error of the truth of mean square c adds c to that of every prediction.
+squared error that they cause, and free of noise. (2) Noise of the sharp image, and what JPEG
+did to it and sampling lost, which the truth carries. (3) Misfit of the light. An error of the truth of mean square c
+adds c to that of every prediction.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,19 +23,8 @@ BLOCK_CELLS = 2
 MAX_SE_PX = 0.35
 """Blocks whose displacement is less well known take no part."""
 
-LEAST = 1 / 12 / 255**2
-"""A sharp image of 8 bits has at least this mean squared error."""
-
-NOISE_BLOCK_PX = 16
-CALMEST = 10
-"""The noise is that of the calmest blocks, in percent."""
-
-CALMEST_FACTOR = 1.08
-"""What the noise of the calmest blocks is too small by, on pure noise."""
-
-CLIPPED = (4 / 255, 251 / 255)
-EVERY = 4
-"""Noise is measured on every fourth row of blocks."""
+Image = NDArray[np.float32]
+Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -45,17 +34,21 @@ class Ceiling:
     Attributes:
         misalignment: What is left of the misalignment causes, over the pixels that count.
         noise: That of the sharp image.
+        coding: Of JPEG in the sharp image.
+        sampling: What the sharp image's pixels do not tell of the truth's.
         light: Of exposure, tone and vignetting.
     """
 
     misalignment: float
     noise: float
+    coding: float
+    sampling: float
     light: float
 
     @property
     def db(self) -> float:
         """PSNR of the truth against a perfect one."""
-        return -10 * math.log10(self.misalignment + self.noise + self.light)
+        return -10 * math.log10(sum(asdict(self).values()))
 
 
 def uncertainty_db(score_db: float, ceiling_db: float) -> float:
@@ -71,9 +64,9 @@ def misalignment_left(
     model: Grey,
     seen: Grey,
     levels: Levels,
-    shown: NDArray[np.bool_],
-    truth: NDArray[np.float32],
-    mask: NDArray[np.bool_],
+    shown: Mask,
+    truth: Image,
+    mask: Mask,
     scale: int,
 ) -> float:
     """Return the mean squared error that misalignment leaves in a truth; 0 where too little can be measured.
@@ -111,28 +104,3 @@ def misalignment_left(
     if energy.sum() <= 0 or share <= 0:
         return 0.0
     return max(0.0, float(error.sum() / energy.sum()) * whole / sums[0].size / share)
-
-
-def noise_of(image: NDArray[np.floating]) -> float:
-    """Return the variance of the noise of an image in squared values, at least that of 8 bits.
-
-    Args:
-        image: (H, W, 3) in [0, 1].
-    """
-    green = np.asarray(image[..., 1], np.float32)
-    kernel = np.outer([1, -2, 1], [1, -2, 1]).astype(np.float32) / 6
-    rows = green.shape[0] // NOISE_BLOCK_PX
-    strips = [green[i * NOISE_BLOCK_PX : (i + 1) * NOISE_BLOCK_PX] for i in range(0, rows, EVERY)]
-    variances = []
-    for strip in strips:
-        squares = averaged(np.square(cv2.filter2D(strip, -1, kernel)), NOISE_BLOCK_PX).ravel()
-        low, high = (how(strip, np.ones((NOISE_BLOCK_PX, 1), np.uint8)) for how in (cv2.erode, cv2.dilate))
-        columns = squares.size * NOISE_BLOCK_PX
-        middle = NOISE_BLOCK_PX // 2
-        darkest = low[middle, :columns].reshape(-1, NOISE_BLOCK_PX).min(axis=1)
-        brightest = high[middle, :columns].reshape(-1, NOISE_BLOCK_PX).max(axis=1)
-        variances.append(squares[(darkest > CLIPPED[0]) & (brightest < CLIPPED[1])])
-    every = np.concatenate(variances) if variances else np.zeros(0)
-    if not len(every):
-        return LEAST
-    return max(LEAST, float(np.percentile(every, CALMEST)) * CALMEST_FACTOR**2)

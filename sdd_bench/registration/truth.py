@@ -15,6 +15,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -32,11 +33,13 @@ from sdd_bench.registration.anchor import (
 )
 from sdd_bench.registration.block_shifts import BlockShifts, measure_blocks
 from sdd_bench.registration.blur_match import LEVELS_PX, Levels, matched, residual_energy
-from sdd_bench.registration.ceiling import Ceiling, misalignment_left, noise_of
+from sdd_bench.registration.ceiling import Ceiling, misalignment_left
+from sdd_bench.registration.coding import coding_error
 from sdd_bench.registration.confidence import DOUBTFUL
 from sdd_bench.registration.depth import Depth, follow_depth
 from sdd_bench.registration.grey import Grey, averaged, grey, high_pass, smooth
 from sdd_bench.registration.motion import Motion, similarity_alone
+from sdd_bench.registration.noise import noise_and_sampling
 from sdd_bench.registration.photometric_fit import fit_map, misfit_left
 from sdd_bench.registration.photometric_map import PhotometricMap
 from sdd_bench.registration.photometric_samples import reduce_pair
@@ -130,7 +133,8 @@ def find_truth(blur: NDArray[np.floating], sharp: NDArray[np.floating]) -> Truth
     deep = any(motion.parallax) or bool(motion.asymmetry_se)
     placed = _by_depth(blur, sharp, found) if deep else _by_field(blur, sharp, found)
     x, y = _coordinates(placed, width, height)
-    mask = _enlarged(placed.proven, placed.scale, width, height) & _inside(x, y, width, height)
+    proven = _enlarged(placed.proven.astype(np.uint8), placed.scale, width, height) > 0
+    mask = proven & _inside(x, y, width, height)
     if mask.mean() < MIN_COVERAGE:
         raise ValueError(
             f"only {mask.mean():.1%} of the pixels are proven to be aligned, at least {MIN_COVERAGE:.0%} are needed"
@@ -141,8 +145,10 @@ def find_truth(blur: NDArray[np.floating], sharp: NDArray[np.floating]) -> Truth
     image = np.asarray(light.apply(drawn), np.float32)
     misfit = misfit_left(compared, mapped=not light.identity)
     left = misalignment_left(placed.model, placed.seen, placed.levels, placed.shown, image, mask, placed.scale)
-    ceiling = Ceiling(left, noise_of(sharp), misfit**2 if math.isfinite(misfit) else 0.0)
     radius = np.take(np.array(LEVELS_PX, np.float32), placed.levels) * placed.scale
+    coding = coding_error(sharp)
+    noise, sampling = noise_and_sampling(sharp, blur, image, _enlarged(radius, placed.scale, width, height), mask)
+    ceiling = Ceiling(left, noise, coding, 0.0 if coding else sampling, misfit**2 if math.isfinite(misfit) else 0.0)
     return Truth(
         found.analysis, placed.motion, placed.radius_px, placed.field, placed.field_gain, light, mask, image, ceiling,
         radius,
@@ -276,11 +282,12 @@ def _around(blocks: BlockShifts, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]
     return np.asarray(cv2.dilate(pixels, np.ones((side | 1, side | 1), np.uint8)) > 0)
 
 
-def _enlarged(mask: NDArray[np.bool_], scale: int, width: int, height: int) -> NDArray[np.bool_]:
-    whole = np.zeros((height, width), bool)
-    h, w = mask.shape[0] * scale, mask.shape[1] * scale
-    whole[:h, :w] = cv2.resize(mask.astype(np.uint8), (w, h), interpolation=cv2.INTER_NEAREST) > 0
-    return whole
+def _enlarged(image: NDArray[Any], scale: int, width: int, height: int) -> NDArray[Any]:
+    """Return a reduced image of the whole frame, what is beyond its last pixels repeated."""
+    rows, columns = image.shape
+    grown = cv2.resize(image, (columns * scale, rows * scale), interpolation=cv2.INTER_NEAREST)
+    beyond = (0, height - rows * scale, 0, width - columns * scale)
+    return np.asarray(cv2.copyMakeBorder(grown, *beyond, cv2.BORDER_REPLICATE))
 
 
 def _inside(x: NDArray[np.float64], y: NDArray[np.float64], width: int, height: int) -> NDArray[np.bool_]:
@@ -295,11 +302,7 @@ def _coordinates(placed: _Placed | Truth, width: int, height: int) -> tuple[NDAr
     if placed.radius_px is None:
         moved = None if placed.field is None else placed.field.at(width, height)
         return placed.motion.similarity.inverse().mapped(width, height, moved)
-    rows, columns = placed.radius_px.shape
-    scale = height // rows
-    enlarged_px = cv2.resize(placed.radius_px, (columns * scale, rows * scale), interpolation=cv2.INTER_NEAREST)
-    beyond = (0, height - rows * scale, 0, width - columns * scale)
-    radius = np.asarray(cv2.copyMakeBorder(enlarged_px, *beyond, cv2.BORDER_REPLICATE), np.float32)
+    radius = _enlarged(placed.radius_px, height // placed.radius_px.shape[0], width, height)
     at_x, at_y = np.empty((height, width)), np.empty((height, width))
     for top in range(0, height, STRIP_ROWS):
         strip = slice(top, min(top + STRIP_ROWS, height))
