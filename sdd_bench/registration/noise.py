@@ -35,7 +35,7 @@ IN_FOCUS_PX = 0.6
 MIN_FOCUSED = 20
 """Blocks in focus that are needed to tell anything from them."""
 
-WORST = 90
+WORST = 98
 """Of the blocks in focus, those above this percentile of the difference are left out: they show another thing."""
 
 MOST_DETAIL = 4.0
