@@ -69,7 +69,7 @@ class Task:
 
 
 @lru_cache(maxsize=1)
-def _photograph(path: Path) -> FloatArray:
+def photograph(path: Path) -> FloatArray:
     """Return a photograph; the pairs of one follow each other."""
     return read_image(path)
 
@@ -79,7 +79,7 @@ def measure(task: Task) -> Row:
     started = time.process_time()
     camera = build_camera(task.condition.values, task.condition.name)
     pair = draw_pair(
-        _photograph(task.photo), camera, task.condition.size, seed=task.seed, margin_px=MARGIN_PX
+        photograph(task.photo), camera, task.condition.size, seed=task.seed, margin_px=MARGIN_PX
     )  # stored as files would be
     pair = dataclasses.replace(pair, blur=rounded(pair.blur), sharp=rounded(pair.sharp))
     drawn = time.process_time()
