@@ -102,6 +102,8 @@ class FoundAnchor(_PairOfImages):
     why: str = ""
     motion: dict[str, Number | str | None] = field(default_factory=dict)
     light: dict[str, list[Number]] = field(default_factory=dict)
+    ceiling_db: Number | None = None
+    ceiling: dict[str, Number] = field(default_factory=dict)
     analysis: Annotated[dict[str, Number | str | None], AfterValidator(_has_measured)]
     field: dict[str, list[list[float]]] | None
     field_px: Number
@@ -109,8 +111,6 @@ class FoundAnchor(_PairOfImages):
     convention: str = ""
     coverage: Annotated[float, Field(strict=True, ge=0, le=1)]
     blur: dict[str, Number | None]
-    ceiling_db: Number | None = None
-    ceiling: dict[str, Number] = field(default_factory=dict)
     truth_sha256: str
     mask_sha256: str
     radius_sha256: str = ""

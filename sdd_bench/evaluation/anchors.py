@@ -32,6 +32,7 @@ from sdd_bench.datasets.manifest import Pair
 from sdd_bench.errors import CannotWriteError, UserError
 from sdd_bench.evaluation.anchor_making import AnchorTask, ensure_anchor, inputs_of
 from sdd_bench.evaluation.anchor_record import (
+    METHODS,
     AnchorFiles,
     AnchorRecord,
     FoundAnchor,
@@ -146,7 +147,7 @@ def _why_closed(folder: Path, pairs: Sequence[Pair], request: Mapping[str, Any])
         return ""
     if earlier is not None:
         return f"{folder} holds anchors of another dataset or a copy made by --export, which are not changed"
-    if any(_is_record(files_of(folder, pair, anchor.METHOD)) for pair in pairs):
+    if any(_is_record(files_of(folder, pair, method)) for pair in pairs for method in METHODS):
         return ""  # of a version that kept no record
     raise UserError(f"{folder}: is not empty and holds no anchors of these pairs; give another folder with --anchors")
 

@@ -32,7 +32,9 @@ FLAGGED_SHARE = 0.5
 """A method is flagged where more than this share of the images that could be measured are displaced or bent."""
 
 
-def check_against_input(blur: NDArray[np.floating], restored: NDArray[np.floating]) -> tuple[dict[str, object], str]:
+def check_against_input(
+    blur: NDArray[np.floating], restored: NDArray[np.floating]
+) -> tuple[dict[str, float | str | None], str]:
     """Return `COLUMNS` of a prediction, and why its row is flagged; empty where it is not.
 
     Args:
@@ -58,7 +60,9 @@ def _numbers(found: InputGeometry) -> dict[str, float | None]:
         found.asymmetry,
         found.measured_share,
     )
-    return {name: None if math.isnan(number) else float(number) for name, number in zip(NUMBERS, numbers, strict=True)}
+    return {
+        name: None if math.isnan(number) else float(number) + 0.0 for name, number in zip(NUMBERS, numbers, strict=True)
+    }
 
 
 def why_method_flagged(rows: Iterable[Mapping[str, object]]) -> list[str]:

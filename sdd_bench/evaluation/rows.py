@@ -11,7 +11,8 @@ from pydantic import with_config as configured
 from typing_extensions import TypedDict
 
 from sdd_bench.evaluation.input_check import VERDICT, VERDICTS
-from sdd_bench.evaluation.row_columns import AVERAGED, EXPECTED, RANGES, SPARSE
+from sdd_bench.evaluation.row_columns import AVERAGED, EXPECTED, JUDGED_BY_INPUT, SPARSE
+from sdd_bench.evaluation.row_columns import RANGES as RANGES
 from sdd_bench.evaluation.unranked import COLUMN as NOT_RANKED
 from sdd_bench.io.models import faults_in
 from sdd_bench.io.text import shown
@@ -122,6 +123,17 @@ def _row_fault(error: ValidationError, row: object, number: int) -> str:
 def columns(rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     """Return the columns that are averaged: the metrics, then those of `AVERAGED` that rows have."""
     return (*METRICS, *(name for name in AVERAGED if rows and name in rows[0]))
+
+
+def all_columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the columns of a table of rows, behind the name: those averaged, what else rows have, `CONDITIONS` last.
+
+    Rows judged by their input have their columns in an order of their own.
+    """
+    first = rows[0] if rows else {}
+    numbers = (*METRICS, *JUDGED_BY_INPUT) if NOT_RANKED in first else columns(rows)
+    more = ("flags", NOT_RANKED, *CONDITIONS)
+    return [name for name in (*numbers, *more) if name in METRICS or name in first]
 
 
 def column_mean(column: str, values: Sequence[float]) -> float:

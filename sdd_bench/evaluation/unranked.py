@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 MIN_COVERAGE = 0.4
 """Least share of the pixels that has to count."""
@@ -31,6 +32,26 @@ def why_unranked(coverage: float, ceiling_db: float) -> str:
     return "; ".join(reasons)
 
 
-def is_ranked(row: Mapping[str, object]) -> bool:
-    """Return whether the pair of a row counts in the means; every one does under protocols without this rule."""
-    return not row.get(COLUMN)
+def unranked_pairs(rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Return name to reason of the rows whose pairs are not ranked."""
+    return {str(row["name"]): str(row[COLUMN]) for row in rows if row.get(COLUMN)}
+
+
+def unranked_fault(said: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return in what results contradict the rule; empty where they do not.
+
+    Args:
+        said: Name to reason of the pairs that the results call not ranked.
+        rows: Their rows.
+    """
+    for row in rows:
+        if COLUMN in row:
+            coverage, ceiling_db = row.get("coverage"), row.get("ceiling_db")
+            if coverage is None or ceiling_db is None:
+                return f"image {row['name']!r} has no coverage or no ceiling_db"
+            expected = why_unranked(coverage, ceiling_db)
+            if row[COLUMN] != expected:
+                return f"image {row['name']!r}: {COLUMN} is {row[COLUMN]!r}, by its numbers {expected!r}"
+    if dict(said) != unranked_pairs(rows):
+        return f"the pairs called unranked are {sorted(said)}, by the rows {sorted(unranked_pairs(rows))}"
+    return ""
