@@ -12,6 +12,7 @@ FOLLOWS = {
     "protocol_sha256": {"protocol"},
     "dataset_sha256": {"dataset", "split", "excluded"},
     "anchors_sha256": {"dataset", "split", "excluded", "protocol", "dataset_sha256"},
+    "unranked": {"dataset", "split", "excluded", "protocol", "dataset_sha256", "anchors_sha256"},
 }
 """A difference that others explain, and those others."""
 

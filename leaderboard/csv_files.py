@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from leaderboard.table import COLUMNS, INTERVALS, PAIR_COLUMNS
+from leaderboard.columns import BEST, BY_INPUT, BY_TRUTH, INTERVALS, PAIR_COLUMNS
 from sdd_bench.io.serialise import safe_cell
 from sdd_bench.metrics.table import METRICS
 
@@ -16,7 +16,7 @@ REPORTED_FORMS = {"reported_psnr_db": ".2f", "reported_ssim": ".3f", "reported_l
 FORMS = {
     **{name: f".{decimals}f" for name, decimals in DECIMALS.items()},
     **{f"{first}_{end}": f".{DECIMALS[name]}f" for name, first in INTERVALS.items() for end in ("lo", "hi")},
-    **dict.fromkeys(("gdi50_px", "gdi95_px", "forgiveness_db", "coverage"), ".4f"),
+    **dict.fromkeys((*BY_TRUTH, *BY_INPUT), ".4f"),
     **dict.fromkeys(("params_m", "macs_g", "runtime_s"), "g"),
     **REPORTED_FORMS,
     **dict.fromkeys(("p", "p_holm"), ".5f"),
@@ -58,10 +58,10 @@ def csv_of(frame: pd.DataFrame) -> str:
 
 
 def leaderboard_csv(rows: pd.DataFrame) -> str:
-    """Return the rows of a board as CSV with the columns of `table.COLUMNS`."""
-    return csv_of(texts(rows[list(COLUMNS)]))
+    """Return the rows of a board as CSV with the columns of `columns.columns_of` its protocol."""
+    return csv_of(texts(rows.drop(columns=BEST)))
 
 
 def pairwise_csv(pairs: pd.DataFrame) -> str:
-    """Return the comparisons of a board as CSV with the columns of `table.PAIR_COLUMNS`."""
+    """Return the comparisons of a board as CSV with the columns of `columns.PAIR_COLUMNS`."""
     return csv_of(metric_texts(pairs[list(PAIR_COLUMNS)]))

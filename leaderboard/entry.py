@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pandas as pd
 
 from sdd_bench.errors import UserError
 from sdd_bench.evaluation.results import Method, Results, read_results
-from sdd_bench.evaluation.rows import CONDITIONS
+from sdd_bench.evaluation.rows import NOT_RANKED, RANGES
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Table:
     protocol_sha256: str
     anchors_sha256: str = ""
     excluded: str = ""
+    unranked: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,12 +38,13 @@ class Entry:
         method: The method that made the predictions.
         source: Name of the results file.
         status: `measured`, `flagged` or `partial`; partial entries are not ranked.
-        rows: One row per image, indexed and sorted by name: metrics and diagnostics as floats, NaN where not measured,
-            and those of `CONDITIONS` that the results have.
+        rows: One row per ranked image, indexed and sorted by name: metrics and diagnostics as floats, NaN where not
+            measured, and those of `CONDITIONS` that the results have.
         means: Mean over the images of every metric, and of the diagnostics of the protocol; NaN where not measured.
         predictions_sha256: Digest of the names and contents of the predictions.
         tool_version: Version of sdd-bench that scored them.
         protocol: Every field of the protocol.
+        unranked: As `rows`, of the images that were scored and do not count.
     """
 
     table: Table
@@ -54,10 +56,11 @@ class Entry:
     predictions_sha256: str
     tool_version: str
     protocol: dict[str, Any]
+    unranked: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def n_images(self) -> int:
-        """Number of images scored."""
+        """Number of images that count."""
         return len(self.rows)
 
     def has(self, metric: str) -> bool:
@@ -97,18 +100,28 @@ def entry_of(results: Results, source: str, where: str = "") -> Entry:
         digest,
         str(results.dataset.get("anchors_sha256", "")),
         ", ".join(sorted(results.dataset.get("excluded", {}))),
+        ", ".join(sorted(results.dataset.get("unranked", {}))),
     )
     rows, means = scores(results)
     version = results.environment.get("sdd-bench", "")
     predictions = _predictions_sha256(rows)
-    return Entry(table, results.method, source, results.status, rows.sort_index(), means, predictions, version, fields)
+    kept, left = parted(rows.sort_index())
+    return Entry(table, results.method, source, results.status, kept, means, predictions, version, fields, left)
+
+
+def parted(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the rows whose pairs are ranked, and the others."""
+    if NOT_RANKED not in rows:
+        return rows, rows[:0]
+    counts = rows[NOT_RANKED] == ""
+    return rows[counts], rows[~counts]
 
 
 def scores(results: Results) -> tuple[pd.DataFrame, pd.Series]:
     """Return one row per image, indexed by name in the order of the results, and the means; NaN where not measured."""
     rows = pd.DataFrame(list(results.images)).set_index("name")
     means = results.summary
-    numbers = [column for column in (*means.index, *CONDITIONS[1:]) if column in rows]
+    numbers = [column for column in rows if column in RANGES]
     rows[numbers] = rows[numbers].astype(float)
     return rows, means
 

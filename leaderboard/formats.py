@@ -7,20 +7,38 @@ from collections.abc import Collection
 
 import pandas as pd
 
+from leaderboard.columns import BEST, HIGHER_IS_BETTER, INTERVALS, judged_by_input
 from leaderboard.csv_files import DECIMALS, text, texts
-from leaderboard.table import BEST, HIGHER_IS_BETTER, INTERVALS, Board
+from leaderboard.table import Board
 from sdd_bench.metrics.table import METRICS
 
-DIGITS = {**{name: METRICS[name].decimals for name in HIGHER_IS_BETTER}, "gdi50_px": 2, "forgiveness_db": 2}
+DIGITS = {
+    **{name: METRICS[name].decimals for name in HIGHER_IS_BETTER},
+    **dict.fromkeys(("gdi50_px", "forgiveness_db", "gdi_px", "ceiling_db", "uncertainty_db"), 2),
+}
 HEADINGS = {
     **{name: METRICS[name].heading for name in HIGHER_IS_BETTER},
     "gdi50_px": "gdi50 (px)",
     "forgiveness_db": "forgiveness (dB)",
+    "gdi_px": "displacement (px)",
+    "ceiling_db": "ceiling (dB)",
+    "uncertainty_db": "uncertainty (dB)",
 }
 RULE = (
     "Intervals: 95 %, bootstrap over images, 10,000 resamples. Methods whose paired difference from the leader of a "
     "rank has an interval that contains 0 share that rank (=)."
 )
+
+RULE_BY_INPUT = (
+    "So do methods whose PSNR differs by less than the uncertainty: the truth has errors of its own, which make every "
+    "PSNR too low."
+)
+
+
+def rule_of(protocol: str) -> str:
+    """Return how ranks come about under a protocol, in sentences."""
+    return f"{RULE} {RULE_BY_INPUT}" if judged_by_input(protocol) else RULE
+
 
 _LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
@@ -30,7 +48,7 @@ _LATEX = {
 
 def shown_columns(rows: pd.DataFrame) -> list[str]:
     """Return the columns of numbers worth showing: those that any row has."""
-    return [name for name in DIGITS if rows[name].notna().any()]
+    return [name for name in DIGITS if name in rows and rows[name].notna().any()]
 
 
 def numbers(rows: pd.DataFrame, name: str) -> list[str]:
@@ -127,7 +145,9 @@ def markdown(board: Board, reported: pd.DataFrame | None = None) -> str:
         shown = pd.concat([shown, pd.DataFrame(cells)]).fillna("")
     title = _plain(f"{table.dataset} / {table.split} under {table.protocol}")
     body = markdown_table(shown, ("method", "status"))
-    return f"# {title}\n\n{body}\n{RULE} Sorted by {HEADINGS[board.sort]}.\n"
+    unranked = f"\nScored but not ranked, because the truth tells too little: {_plain(table.unranked)}.\n"
+    rule = f"{rule_of(table.protocol)} Sorted by {HEADINGS[board.sort]}.\n"
+    return f"# {title}\n\n{body}\n{rule}{unranked if table.unranked else ''}"
 
 
 def latex(board: Board) -> str:
@@ -145,7 +165,8 @@ def latex(board: Board) -> str:
             cells = [marks.get(place, "%s").replace("%s", cell) + "$^{=}$" * tie for cell, place, tie in marked]
         shown[escape(HEADINGS[name]) + arrow] = cells
     caption = f"{table.dataset} / {table.split} under {table.protocol}, {rows['n_images'].iloc[0]} images. "
-    caption += "Bold: first rank, underlined: second; = shares its rank (paired 95 % bootstrap interval contains 0)"
+    caption += "Bold: first rank, underlined: second; = shares its rank (paired 95 % bootstrap interval contains 0"
+    caption += ", or the difference is below the uncertainty)" if judged_by_input(table.protocol) else ")"
     caption += "; dagger: flagged or partial." if daggers.any() else "."
     style = shown.style.hide(axis="index")
     form = f"l{'r' * (len(shown.columns) - 1)}"

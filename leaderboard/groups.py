@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from leaderboard.columns import HIGHER_IS_BETTER
 from leaderboard.entry import Entry
 from leaderboard.statistics import intervals, paired, resampled_means, tied_ranks
-from leaderboard.table import HIGHER_IS_BETTER, score_matrix
+from leaderboard.table import least_differences, score_matrix
 from sdd_bench.errors import UserError
 
 BY = {"place": "place", "blur": "blur_radius_px", "misalignment": "misalignment_px"}
@@ -72,7 +73,8 @@ def group_rows(entries: Sequence[Entry], by: str, metric: str) -> pd.DataFrame:
         means = resampled_means(part)
         mean = part.mean(axis=1)
         order = np.argsort(sign * mean, kind="stable")
-        ranks = pd.Series(tied_ranks(order.tolist(), paired(part, means)))
+        least = least_differences(kept, metric, images.index)
+        ranks = pd.Series(tied_ranks(order.tolist(), paired(part, means, least=least)))
         low, high = intervals(part, means)[order].T
         cells = {"rank": ranks, "tie": ranks.duplicated(keep=False), "method": names[order], "mean": mean[order]}
         about = {"by": by, "group": group, "from": images["value"].min(), "to": images["value"].max()}

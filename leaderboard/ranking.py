@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from leaderboard.columns import BEST
 from leaderboard.comparable import check_comparable
 from leaderboard.entry import Entry, entry_of, read_entry
-from leaderboard.table import BEST, COLUMNS, build_board
+from leaderboard.table import build_board
 from sdd_bench.evaluation.results import Results
 from sdd_bench.metrics.table import column_of
 
@@ -47,8 +48,9 @@ def rank(results: Iterable[Results | str | os.PathLike[str]], sort: str = "psnr_
     metric = column_of(sort, "sort")
     entries = [_entry(result) for result in results]
     check_comparable(entries)
-    columns = ["rank", "tie", BEST, *(column for column in COLUMNS[2:] if column not in LEFT_OUT)]
-    return build_board(entries, metric).rows[columns]
+    rows = build_board(entries, metric).rows
+    first = ("rank", "tie", BEST)
+    return rows[[*first, *(column for column in rows if column not in (*first, *LEFT_OUT))]]
 
 
 def _entry(result: Results | str | os.PathLike[str]) -> Entry:

@@ -39,7 +39,8 @@ def reported_rows(table: Table) -> pd.DataFrame:
                 **_numbers(known),
             }
             for known in reported_for(table.dataset, table.split)
-        ]
+        ],
+        table.protocol,
     )
 
 

@@ -12,12 +12,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
+from leaderboard.columns import HIGHER_IS_BETTER
 from leaderboard.comparable import check_comparable
 from leaderboard.csv_files import texts
 from leaderboard.entry import Entry, Table
 from leaderboard.formats import markdown_table
 from leaderboard.statistics import Array, paired, resampled_means
-from leaderboard.table import HIGHER_IS_BETTER, score_matrix
+from leaderboard.table import score_matrix
 from sdd_bench.errors import UserError
 
 COLUMNS = ("changed", "protocol", "flow", "metric", "methods", "tau", "tau_lo", "swapped", "swaps")

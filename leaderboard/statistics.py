@@ -38,6 +38,7 @@ class Paired:
         high: Upper end.
         p: Of the sign-flip permutation test that the difference is 0, two-sided, (m, m).
         p_holm: The same, corrected for the number of pairs by Holm's method.
+        least: Below which the difference of two methods separates nobody, (m, m).
     """
 
     difference: Array
@@ -45,12 +46,17 @@ class Paired:
     high: Array
     p: Array
     p_holm: Array
+    least: Array
 
     @property
     def tied(self) -> NDArray[np.bool_]:
-        """Whether two methods cannot be told apart, (m, m): the interval of their difference contains 0."""
+        """Whether two methods cannot be told apart, (m, m).
+
+        The interval of their difference contains 0, or the difference is below `least`.
+        """
         alike = (self.difference == 0) | np.isnan(self.difference)
-        return np.where(np.isnan(self.low), alike, (self.low <= 0) & (self.high >= 0))
+        near = np.abs(self.difference) < self.least
+        return np.where(np.isnan(self.low), alike, (self.low <= 0) & (self.high >= 0) | near)
 
 
 def resampled_means(scores: Array, resamples: int = RESAMPLES, seed: int = SEED) -> Array:
@@ -100,7 +106,13 @@ def intervals(scores: Array, means: Array | None = None) -> Array:
     return np.asarray(ends)
 
 
-def paired(scores: Array, means: Array | None = None, resamples: int = RESAMPLES, seed: int = SEED) -> Paired:
+def paired(
+    scores: Array,
+    means: Array | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = SEED,
+    least: Array | None = None,
+) -> Paired:
     """Return every method against every other.
 
     Args:
@@ -108,6 +120,7 @@ def paired(scores: Array, means: Array | None = None, resamples: int = RESAMPLES
         means: Of `resampled_means`, where they are at hand.
         resamples: Of the intervals and of the sign flips.
         seed: Of both.
+        least: Below which the difference of two methods separates nobody, (methods, methods); 0 if None.
     """
     count = len(scores)
     means = resampled_means(scores, resamples, seed) if means is None else means
@@ -126,7 +139,7 @@ def paired(scores: Array, means: Array | None = None, resamples: int = RESAMPLES
         found = sign_flip_p(scores[first] - scores[second], resamples, seed)
         p[first, second] = p[second, first] = found
         p_holm[first, second] = p_holm[second, first] = holm(found)
-    return Paired(difference, low, high, p, p_holm)
+    return Paired(difference, low, high, p, p_holm, np.zeros((count, count)) if least is None else least)
 
 
 def sign_flip_p(differences: Array, resamples: int = RESAMPLES, seed: int = SEED) -> Array:

@@ -8,45 +8,20 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from leaderboard.columns import (
+    BEST,
+    HIGHER_IS_BETTER,
+    INTERVALS,
+    PAIR_COLUMNS,
+    TEXT_COLUMNS,
+    columns_of,
+    type_of,
+)
 from leaderboard.entry import Entry, Table
 from leaderboard.statistics import Array, Paired, best_probability, intervals, paired, resampled_means_of, tied_ranks
 from sdd_bench.errors import UserError
 from sdd_bench.evaluation.protocol import UNRANKED
-from sdd_bench.metrics.table import METRICS
-
-INTERVALS = {name: metric.interval for name, metric in METRICS.items() if metric.interval}
-"""Metric to the first part of the names of its interval's columns."""
-
-HIGHER_IS_BETTER = {
-    name: METRICS[name].higher_is_better for name in (*INTERVALS, *(name for name in METRICS if name not in INTERVALS))
-}
-"""Metrics in the order of the tables, those with intervals first, to whether higher is better."""
-
-COLUMNS = (
-    "rank", "tie", "method", "dataset", "split", "protocol", "n_images",
-    *(column for name, first in INTERVALS.items() for column in (name, f"{first}_lo", f"{first}_hi")),
-    *(name for name in HIGHER_IS_BETTER if name not in INTERVALS),
-    "gdi50_px", "gdi95_px", "forgiveness_db", "coverage", "params_m", "macs_g", "runtime_s", "status",
-    "reported_psnr_db", "reported_ssim", "reported_lpips", "source",
-    "protocol_sha256", "dataset_sha256", "predictions_sha256", "tool_version",
-)  # fmt: skip
-"""Columns of leaderboard.csv. What was not measured is empty; so are diagnostics under protocols without anchor."""
-
-BEST = "best_probability"
-TEXT_COLUMNS = (
-    "method", "dataset", "split", "protocol", "status", "source",
-    "protocol_sha256", "dataset_sha256", "predictions_sha256", "tool_version",
-)  # fmt: skip
-TYPES = {
-    column: {"rank": "Int64", "n_images": "Int64", "tie": "bool"}.get(column, "float64")
-    for column in (*COLUMNS, BEST)
-    if column not in TEXT_COLUMNS
-}
-
-PAIR_COLUMNS = (
-    "method", "other", "metric", "difference", "lo", "hi", "p", "p_holm", "tie", "n_images",
-)  # fmt: skip
-"""Columns of pairwise.csv."""
+from sdd_bench.evaluation.row_columns import UNCERTAINTY
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,9 +31,9 @@ class Board:
     Attributes:
         table: What all its rows share.
         sort: The metric that ranks.
-        rows: One row per method, best first, with `COLUMNS` and `best_probability`, the share of resamples in which a
-            ranked method is the best. Numbers are floats, NaN where not measured; `rank` is missing where there is
-            none; `tie` is True where a rank is shared.
+        rows: One row per method, best first, with the columns of `columns_of` the protocol and `best_probability`,
+            the share of resamples in which a ranked method is the best. Numbers are floats, NaN where not measured;
+            `rank` is missing where there is none; `tie` is True where a rank is shared.
         pairs: Every two ranked methods, better mean first, for every metric that both have, with `PAIR_COLUMNS`.
     """
 
@@ -90,11 +65,12 @@ def build_board(entries: Sequence[Entry], sort: str = "psnr_db") -> Board:
     common = {metric: score_matrix(found, metric) for metric, found in having.items()}
     means = iter(resampled_means_of([*own.values(), *common.values()]))  # the samples are drawn once for all of them
     ends = {key: intervals(scores, next(means))[0] for key, scores in own.items()}
-    rows = board_rows([_row(entry) | _interval_cells(i, ends) for i, entry in enumerate(order)])
+    protocol = entries[0].table.protocol
+    rows = board_rows([_row(entry) | _interval_cells(i, ends) for i, entry in enumerate(order)], protocol)
     pairs = [pd.DataFrame(columns=PAIR_COLUMNS)]
     for metric, scores in common.items():
         drawn = next(means)
-        comparison = paired(scores, drawn)
+        comparison = paired(scores, drawn, least=least_differences(having[metric], metric))
         pairs.append(_pairs(having[metric], metric, comparison))
         if metric == sort:
             rows["rank"] = pd.Series(tied_ranks(range(len(ranked)), comparison)).reindex(rows.index).astype("Int64")
@@ -103,15 +79,40 @@ def build_board(entries: Sequence[Entry], sort: str = "psnr_db") -> Board:
     return Board(entries[0].table, sort, rows, pd.concat(pairs[1:] or pairs, ignore_index=True))
 
 
-def board_rows(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
-    """Return rows with the columns and types of `Board.rows`; what a row lacks is missing, False or empty."""
+def board_rows(rows: Sequence[Mapping[str, object]], protocol: str) -> pd.DataFrame:
+    """Return rows with the columns and types of `Board.rows`; what a row lacks is missing, False or empty.
+
+    Args:
+        rows: Column to value.
+        protocol: Of the board.
+    """
     empty: dict[str, object] = {"tie": False, **dict.fromkeys(TEXT_COLUMNS, "")}
-    return pd.DataFrame([empty | dict(row) for row in rows], columns=[*COLUMNS, BEST]).astype(TYPES)
+    columns = [*columns_of(protocol), BEST]
+    types = {column: type_of(column) for column in columns if column not in TEXT_COLUMNS}
+    return pd.DataFrame([empty | dict(row) for row in rows], columns=columns).astype(types)
 
 
 def score_matrix(entries: Sequence[Entry], metric: str) -> Array:
     """Return a metric of several entries, (entries, images), images by name."""
     return np.array([entry.rows[metric].to_numpy() for entry in entries], float)
+
+
+def least_differences(entries: Sequence[Entry], metric: str, images: pd.Index | None = None) -> Array | None:
+    """Return below which difference two methods cannot be told apart, (entries, entries); None where nothing says it.
+
+    A truth with a ceiling makes every PSNR too low. By how much is the method's uncertainty, its mean over the images;
+    of two methods the larger one counts.
+
+    Args:
+        entries: Entries of one table.
+        metric: What is compared; uncertainties are those of the PSNR.
+        images: Names of those that are compared; all if None.
+    """
+    if metric != "psnr_db" or not all(UNCERTAINTY in entry.rows for entry in entries):
+        return None
+    own = [entry.rows[UNCERTAINTY] if images is None else entry.rows.loc[images, UNCERTAINTY] for entry in entries]
+    means = np.array([values.mean() for values in own], float)
+    return np.maximum.outer(means, means)
 
 
 def both_ways(board: Board) -> pd.DataFrame:
@@ -172,7 +173,7 @@ def _row(entry: Entry) -> dict[str, object]:
     table, method = entry.table, entry.method
     return {
         **{str(metric): mean for metric, mean in entry.means.items()},
-        **{column: getattr(table, column) for column in COLUMNS if hasattr(table, column)},
+        **{column: getattr(table, column) for column in columns_of(table.protocol) if hasattr(table, column)},
         **{column: getattr(method, column) for column in ("params_m", "macs_g", "runtime_s")},
         "method": method.name,
         "n_images": entry.n_images,

@@ -21,6 +21,7 @@ from sdd_bench.datasets.catalog import open_dataset
 from sdd_bench.errors import UserError
 from sdd_bench.evaluation.evaluate import Evaluation, evaluate
 from sdd_bench.evaluation.results import Results
+from sdd_bench.evaluation.row_columns import NOT_AVERAGED, WORDS
 from sdd_bench.evaluation.rows import CONDITIONS, TOLERANCE, in_words
 from sdd_bench.io.models import faults_in
 from sdd_bench.io.text import shown
@@ -28,7 +29,7 @@ from sdd_bench.jobs.workers import Workers
 from sdd_bench.metrics.table import METRICS
 
 HASHES = ("restored_sha256", "blur_sha256", "sharp_sha256")
-DATASET = ("name", "split", "n_images", "sha256", "excluded", "anchors_sha256")
+DATASET = ("name", "split", "n_images", "sha256", "excluded", "unranked", "anchors_sha256")
 
 
 def verify_entry(
@@ -114,7 +115,8 @@ def differences(claimed: Results, scored: Results) -> list[str]:
     (theirs, _), (ours, means) = scores(claimed), scores(scored)
     if list(theirs.index) != list(ours.index):
         return [*found, f"{where}: its rows are not one an image of the split in the order of their names"]
-    names = [*means.index, *HASHES, "flags", *(c for c in CONDITIONS if c in ours and c in theirs)]
+    single = (column for column in (*NOT_AVERAGED, *WORDS) if column in ours)
+    names = [*means.index, *single, *HASHES, "flags", *(c for c in CONDITIONS if c in ours and c in theirs)]
     theirs, ours = (rows.reindex(columns=names).astype({"flags": object}) for rows in (theirs, ours))
     for rows in (theirs, ours):
         rows["flags"] = rows["flags"].fillna("").map(bool)  # their words hold rounded numbers

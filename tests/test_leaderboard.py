@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
+from leaderboard.columns import COLUMNS, PAIR_COLUMNS
 from leaderboard.comparable import check_comparable
 from leaderboard.csv_files import csv_of, leaderboard_csv, metric_texts, pairwise_csv
 from leaderboard.entry import Entry, read_entry
@@ -22,7 +23,7 @@ from leaderboard.formats import escape, latex, markdown, text_table
 from leaderboard.groups import group_images, group_rows
 from leaderboard.ranking import rank
 from leaderboard.reported import add_reported, reported_rows
-from leaderboard.table import COLUMNS, PAIR_COLUMNS, Board, build_board, differences
+from leaderboard.table import Board, build_board, differences
 from sdd_bench.cli import root
 from sdd_bench.errors import UserError
 from sdd_bench.evaluation.protocol import build_protocol

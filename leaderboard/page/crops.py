@@ -23,6 +23,9 @@ MIN_COUNTED = 0.9
 NOT_COUNTED = 0.45
 """Grey of pixels in an error map that do not count."""
 
+MIN_SHARE = 0.5
+"""Least share of the pixels under one of an error map that has to count; the mask is seen by this."""
+
 TRUTH, BLUR, METHOD = "truth", "blur", "method"
 
 FloatImage = NDArray[np.float32]
@@ -54,7 +57,7 @@ class Look:
         size: Width and height of the frame.
         crops: Role to crop, (h, w, 3) uint8.
         errors: Method to mean absolute error over the channels of the whole frame, reduced, (h, w) float32; NaN where
-            no pixel counts.
+            most pixels do not count.
         full: Role to a file of the whole frame.
     """
 
@@ -146,13 +149,13 @@ def error_map(restored: FloatImage, truth: FloatImage, counted: Mask, width_px: 
     Args:
         restored: (H, W, 3) float32 in [0, 1].
         truth: As `restored`.
-        counted: (H, W), True where a pixel counts; the average is over these, NaN without any.
+        counted: (H, W), True where a pixel counts; the average is over these, NaN where less than `MIN_SHARE` count.
         width_px: Of the map.
     """
     weight = counted.astype(np.float32)
     error = np.abs(restored - truth).mean(axis=2) * weight
     total, share = reduce(error.astype(np.float32), width_px), reduce(weight, width_px)
-    return np.where(share > 0.01, total / np.maximum(share, 1e-6), np.nan).astype(np.float32)
+    return np.where(share >= MIN_SHARE, total / np.maximum(share, 1e-6), np.nan).astype(np.float32)
 
 
 def coloured(error: FloatImage, top: float) -> FloatImage:

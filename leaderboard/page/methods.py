@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from leaderboard.csv_files import texts
 from leaderboard.entry import Entry
-from sdd_bench.report.plots import image_chart
+from sdd_bench.evaluation.by_radius import COLUMNS as BY_RADIUS
+from sdd_bench.evaluation.by_radius import EDGES_PX
+from sdd_bench.report.plots import image_chart, line_chart
 
 TITLED = 200
 """Images up to which every point of a chart says its name."""
@@ -74,9 +76,42 @@ def image_charts(entries: Sequence[Entry]) -> dict[str, Chart]:
     return charts
 
 
+RADII = ("sharp", *(f"to {edge:g} px" for edge in EDGES_PX[1:]), f"over {EDGES_PX[-1]:g} px")
+"""What `BY_RADIUS` stands for on a page."""
+
+
+def radius_charts(entries: Sequence[Entry]) -> dict[str, Chart]:
+    """Return method to its mean PSNR by the blur radius of the blur image, that image's own beside."""
+    charts = {}
+    for number, entry in enumerate(entries):
+        if BY_RADIUS[0] not in entry.means:
+            continue
+        own, blur = ([float(entry.means[f"{of}{name}"]) for name in BY_RADIUS] for of in ("", "blur_"))
+        known = [place for place, value in enumerate(own) if math.isfinite(value)]
+        if not known:
+            continue
+        words = ", ".join(f"{RADII[i]} {own[i]:.2f}" + _beside(blur[i]) for i in known)
+        title = f"PSNR (dB) by the radius of the blur: {words}"
+        kept = slice(known[0], known[-1] + 1)
+        lines = {entry.method.name: own[kept], "blur image": blur[kept]}
+        headings = ("radius of the blur", "PSNR (dB)")
+        charts[entry.method.name] = Chart(line_chart(f"radius-{number}", title, RADII[kept], lines, headings), title)
+    return charts
+
+
+def _beside(value: float) -> str:
+    return f" (blur image {value:.2f})" if math.isfinite(value) else ""
+
+
 def image_table(entries: Sequence[Entry]) -> list[tuple[str, ...]]:
-    """Return the PSNR of every image as text: a row of headings, then name and scores, the hardest image first."""
+    """Return the PSNR of every image as text: a row of headings, then name and scores, the hardest image first.
+
+    Images that are not ranked come last and say so.
+    """
     scores = psnr_table(entries)
+    others = {entry.method.name: entry.unranked["psnr_db"] for entry in entries if len(entry.unranked)}
+    left = pd.DataFrame(others, dtype=float).reindex(columns=scores.columns).rename(lambda name: f"{name} (not ranked)")
+    scores = pd.concat([scores, left]) if len(left) else scores
     shown = texts(scores, dict.fromkeys(scores.columns, ".2f"))
     return [("image", *scores.columns), *shown.itertuples(name=None)] if len(shown) else []
 

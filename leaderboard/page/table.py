@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from leaderboard.columns import BEST, HIGHER_IS_BETTER, INTERVALS, judged_by_input
 from leaderboard.csv_files import FORMS, text
 from leaderboard.formats import DIGITS, HEADINGS, intervals, ranks, shown_columns
-from leaderboard.table import BEST, HIGHER_IS_BETTER, INTERVALS, Board
+from leaderboard.table import Board
 from sdd_bench.evaluation.diagnostics import FLAG_FORGIVENESS_DB, FLAG_GDI_PX, FLAG_GDI_RATIO
 from sdd_bench.report.canvas import round_ends
 
@@ -23,6 +24,10 @@ FLAG_WORDS = (
     f"Flagged: gdi50, the displacement between restoration and truth, is over {FLAG_GDI_PX} px and over "
     f"{FLAG_GDI_RATIO} times the blur image's, or warping would forgive {FLAG_FORGIVENESS_DB} dB more than for the "
     "blur image. A flagged method keeps its rank."
+)
+FLAG_WORDS_BY_INPUT = (
+    "Flagged: more than half of the images that could be measured are displaced or bent against the blur photograph "
+    "that they were restored from. A flagged method keeps its rank."
 )
 COSTS = {"params_m": "parameters (M)", "macs_g": "MACs (G)", "runtime_s": "runtime (s)"}
 MORE = {BEST: "best in (% of resamples)", **COSTS, "reported_psnr_db": "reported PSNR (dB)"}
@@ -91,6 +96,11 @@ class Line:
     status: str
     status_words: str
     cells: tuple[Cell, ...]
+
+
+def flag_words(protocol: str) -> str:
+    """Return what the flag of a method means under a protocol."""
+    return FLAG_WORDS_BY_INPUT if judged_by_input(protocol) else FLAG_WORDS
 
 
 def columns(rows: pd.DataFrame) -> list[Column]:

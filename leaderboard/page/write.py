@@ -14,23 +14,27 @@ from jinja2 import Environment, PackageLoader, Template, select_autoescape
 
 from leaderboard.csv_files import leaderboard_csv, text, texts
 from leaderboard.entry import Entry
-from leaderboard.formats import HEADINGS, RULE, signed
+from leaderboard.formats import HEADINGS, rule_of, signed
 from leaderboard.page.album import MethodPictures, Pictures
 from leaderboard.page.crops import BLUR, METHOD, TRUTH, colour_stops
-from leaderboard.page.methods import image_charts, image_table, method_facts
-from leaderboard.page.table import COSTS, FLAG_WORDS, STATUS_WORDS, columns, ends, lines
+from leaderboard.page.displacement import HEADINGS as DISPLACEMENT
+from leaderboard.page.displacement import displacements
+from leaderboard.page.methods import image_charts, image_table, method_facts, radius_charts
+from leaderboard.page.table import COSTS, STATUS_WORDS, columns, ends, flag_words, lines
 from leaderboard.table import Board, both_ways
 from sdd_bench.evaluation.protocol import PROTOCOLS as KNOWN
 from sdd_bench.evaluation.protocol import UNRANKED
+from sdd_bench.evaluation.unranked import RULE as UNRANKED_RULE
 from sdd_bench.io.files import write_text
 from sdd_bench.report.scatter import Scatter, Value, scatter
 from sdd_bench.report.svg import STYLE
 from sdd_bench.version import __version__
 
 ANCHORED, PAPER = "anchored/1", "paper/1"
+ANCHORED_2 = "anchored/2"
 
 PROTOCOLS = {
-    "anchored/2": "As anchored/1, but the truth follows depths that are displaced against each other and has the blur "
+    ANCHORED_2: "As anchored/1, but the truth follows depths that are displaced against each other and has the blur "
     "photograph's light. Only pixels count that are shown to lie where they are drawn.",
     ANCHORED: "The sharp photograph is drawn once into the blur photograph's frame, from these two alone, and every "
     "method is compared with the same pixels of it. A restoration that is shifted, bent or zoomed therefore loses "
@@ -38,6 +42,8 @@ PROTOCOLS = {
     "anchored+sim/1": "As anchored/1, but the truth follows each restoration by one small similarity, of at most half "
     "a pixel of shift. What a method gains over anchored/1 it loses there by a constant offset of its output; this "
     "table is shown beside that one and ranks nobody.",
+    "anchored+sim/2": "As anchored/2, but the truth follows each restoration by one small similarity, of at most half "
+    "a pixel of shift. This table is shown beside that one and ranks nobody.",
     PAPER: "The sharp photograph is warped by optical flow onto each method's own restoration, and every pixel counts. "
     "Each method so meets a truth of its own, which forgives displacement and favours smooth restorations: for "
     "comparison with the papers.",
@@ -81,13 +87,13 @@ def write_page(
         table=table,
         images=sorted(set(board.rows["n_images"])),
         explanation=PROTOCOLS.get(table.protocol, ""),
-        rule="" if table.protocol in UNRANKED else RULE,
+        rule="" if table.protocol in UNRANKED else rule_of(table.protocol),
         sort=HEADINGS[board.sort],
         columns=shown,
         lines=rows,
         style=STYLE,
         ties=any(line.tied for line in rows),
-        flag_words=FLAG_WORDS,
+        flag_words=flag_words(table.protocol),
         statuses={s: sum(line.status == s for line in rows) for s in STATUS_WORDS},
         csv="data:text/csv;base64,"
         + base64.b64encode(leaderboard_csv(pd.concat([board.rows, papers])).encode()).decode(),
@@ -97,6 +103,11 @@ def write_page(
         entries=by_name,
         facts={name: method_facts(entry) for name, entry in by_name.items()},
         charts=image_charts(entries),
+        radii=radius_charts(entries),
+        moves={name: found for name, entry in by_name.items() if (found := displacements(entry))},
+        move_headings=DISPLACEMENT,
+        unranked=max((len(entry.unranked) for entry in entries), default=0),
+        unranked_rule=UNRANKED_RULE,
         image_table=image_table([by_name[line.method] for line in rows if line.method in by_name]),
         pictures=pictures,
         warped=table.protocol in KNOWN and KNOWN[table.protocol].uses_flow,
@@ -133,13 +144,14 @@ def _plots(board: Board, boards: Mapping[str, Board]) -> tuple[list[Scatter], li
         else:
             lacking.append(what)
     missing = [f"Not plotted, because no method says it: PSNR against {', '.join(lacking)}."] if lacking else []
-    absent = [name for name in (ANCHORED, PAPER) if name not in boards]
+    anchored = ANCHORED_2 if ANCHORED_2 in boards and board.table.protocol != ANCHORED else ANCHORED
+    absent = [name for name in (anchored, PAPER) if name not in boards]
     if absent:
         missing.append(f"What warping forgives is not plotted: it needs results under {' and '.join(absent)} too.")
         return found, missing
-    values = _values(boards[ANCHORED], "psnr_db", boards[PAPER], "psnr_db")
+    values = _values(boards[anchored], "psnr_db", boards[PAPER], "psnr_db")
     if any(across and up for _, across, up in values):
-        title, headings = "What warping forgives", (f"PSNR under {ANCHORED} (dB)", f"PSNR under {PAPER} (dB)")
+        title, headings = "What warping forgives", (f"PSNR under {anchored} (dB)", f"PSNR under {PAPER} (dB)")
         found.append(scatter(title, headings, values, key="plot-forgiven", digits=(2, 2), diagonal=True, status=status))
     else:
         missing.append("What warping forgives is not plotted: no method has a finite PSNR under both protocols.")

@@ -30,14 +30,14 @@ if TYPE_CHECKING:
     "--protocol",
     "protocol_id",
     default=None,
-    help="anchored/1, anchored+sim/1, paper/1, jdrl-ref/1, direct/1, all of these, or anchored/2, a draft.  "
-    "[default: anchored/1]",
+    help="anchored/1, anchored+sim/1, paper/1, jdrl-ref/1, direct/1, all of these, or the drafts anchored/2 and "
+    "anchored+sim/2.  [default: anchored/1]",
 )
 @click.option(
     "--diagnostics/--no-diagnostics",
     default=True,
     show_default=True,
-    help="Geometric distortion and forgiveness of each prediction, under anchored protocols.",
+    help="Displacement and forgiveness of each prediction, under anchored protocols.",
 )
 @click.option("--method", default=None, help="Name in the tables.  [default: the folder's name]")
 @click.option(

@@ -101,32 +101,45 @@ def summary_text(results: Results) -> str:
     """Return the means, the worst and the best image, and what is to be said of the run, as lines for a terminal."""
     from sdd_bench.metrics.table import METRICS
 
-    dataset = results.dataset
+    dataset, rows = results.dataset, results.ranked_rows
     lines = [
         f"{results.method.name} on {dataset['name']} / {dataset['split']} under {results.protocol['id']}, "
         f"{len(results.images)} of {dataset['n_images']} images" + (" (partial)" if results.missing else "")
     ]
-    lines.append(f"{'':15}{'mean':>10}{'worst':>10}{'best':>10}")
     summary = results.summary
-    for metric, value in zip(map(str, summary.index), summary, strict=True):
-        if math.isnan(value) or metric.startswith("blur_"):
-            continue
-        worst, best = results.rows[metric].min(), results.rows[metric].max()
-        if not (METRICS[metric].higher_is_better if metric in METRICS else metric == "coverage"):
+    means = {str(name): value for name, value in summary.items() if not math.isnan(value)}
+    shown = [name for name in means if not name.startswith("blur_")]
+    width = max([15, *(len(name) + 1 for name in shown)])
+    lines.append(f"{'':{width}}{'mean':>10}{'worst':>10}{'best':>10}")
+    for metric in shown:
+        value, worst, best = means[metric], rows[metric].min(), rows[metric].max()
+        if not (METRICS[metric].higher_is_better if metric in METRICS else _more_is_better(metric)):
             worst, best = best, worst
         digits = 2 if metric.endswith("_db") else 4
         own = summary.get(f"blur_{metric}", math.nan)
         beside = "" if math.isnan(own) else f"   blur image {own:.{digits}f}"
-        lines.append(f"{metric:15}" + "".join(f"{v:>10.{digits}f}" for v in (value, worst, best)) + beside)
+        known = rows[metric].notna().sum()
+        beside += f"   of {known} images" if known < len(rows) else ""
+        lines.append(f"{metric:{width}}" + "".join(f"{v:>10.{digits}f}" for v in (value, worst, best)) + beside)
     if len(lines) == 2:
-        lines[1] = f"nothing measured of {', '.join(METRICS)}"
+        lines[1] = (
+            f"nothing measured of {', '.join(METRICS)}" if len(rows) else "no image is ranked, so there is no mean"
+        )
     lines += [f"flagged: {reason}" for reason in results.flags]
     single = sum(bool(row.get("flags")) for row in results.images)
     if single:
         lines.append(f"{single} of {len(results.images)} images flagged, see the CSV")
+    unranked = dataset.get("unranked") or {}
+    if unranked:
+        reasons = ", ".join(f"{name} ({reason})" for name, reason in unranked.items())
+        lines.append(f"{len(unranked)} of {len(results.images)} images scored but not ranked: {reasons}")
     if dataset["excluded"]:
         lines.append(f"left out, could not be anchored: {', '.join(dataset['excluded'])}")
     return "\n".join(lines)
+
+
+def _more_is_better(column: str) -> bool:
+    return column in ("coverage", "ceiling_db", "no_harm_db") or column.startswith("psnr_")
 
 
 def warn_of_empty_lpips(results: Results) -> None:

@@ -22,11 +22,14 @@ from sdd_bench.evaluation.anchor_record import (
     FoundAnchor,
     files_of,
     read_record,
+    record_text,
 )
-from sdd_bench.evaluation.diagnostics import diagnose
+from sdd_bench.evaluation.by_radius import psnr_by_radius, radius_bins, radius_of, radius_pixels
+from sdd_bench.evaluation.diagnostics import diagnose, flow_between, forgiveness_db
+from sdd_bench.evaluation.forgiveness import excess_db
+from sdd_bench.evaluation.row_columns import FORGIVENESS
 from sdd_bench.io.files import file_sha256, write_bytes, write_text
 from sdd_bench.io.images import encode_png, read_image, to_float, to_pixels
-from sdd_bench.io.serialise import json_text
 from sdd_bench.metrics.fidelity import psnr_db
 from sdd_bench.registration import truth
 from sdd_bench.registration.anchor import Anchor, find_anchor
@@ -81,7 +84,7 @@ def ensure_anchor(task: AnchorTask) -> AnchorRecord:
         record: AnchorRecord = FailedAnchor(why=str(error), **common)
     else:
         record = _written(files, found, blur, sharp, common)
-    write_text(files.record, json_text(asdict(record)))
+    write_text(files.record, record_text(record))
     return record
 
 
@@ -99,13 +102,31 @@ def _written(
     sharp: NDArray[np.float32],
     common: dict[str, Any],
 ) -> FoundAnchor:
-    """Write truth and mask; return the record of the anchor, with what is common to all records."""
+    """Write truth, mask and blur radius; return the record of the anchor, with what is common to all records."""
     drawn = to_pixels(found.image if isinstance(found, Truth) else found.draw(sharp), bits=16)
     contents = {"truth": encode_png(drawn), "mask": encode_png(found.mask.astype(np.uint8) * 255)}
-    write_bytes(files.truth, contents["truth"])
-    write_bytes(files.mask, contents["mask"])
+    more: dict[str, Any] = {}
     seen = to_float(drawn)
     own = psnr_db(blur, seen, found.mask)
+    blur_own: dict[str, float | None] = {"psnr_db": own if math.isfinite(own) else None}
+    if isinstance(found, Truth):
+        radius = radius_pixels(found.blur_radius_px)
+        contents["radius"] = encode_png(radius)
+        more = {
+            "motion": found.motion.row(),
+            "light": _light_of(found.light),
+            "ceiling_db": found.ceiling.db,
+            "ceiling": asdict(found.ceiling),
+            "radius_sha256": hashlib.sha256(radius.tobytes()).hexdigest(),
+        }
+        forgiven = forgiveness_db(blur, seen, found.mask, flow_between(blur, seen))
+        blur_own[FORGIVENESS] = excess_db(forgiven, own, found.ceiling.misalignment)
+        parts = psnr_by_radius(blur, seen, radius_bins(radius_of(radius), found.mask))
+        blur_own |= {name: part if part is None or math.isfinite(part) else None for name, part in parts.items()}
+    else:
+        blur_own |= diagnose(blur, seen, found.mask)
+    for name, path in files.pictures.items():
+        write_bytes(path, contents[name])
     field = found.field
     height, width = found.mask.shape
     numbers = found.analysis.row().items()
@@ -115,12 +136,11 @@ def _written(
         field_px=0.0 if field is None else field.largest_px(width, height),
         field_gain=found.field_gain,
         convention=CONVENTION_2 if isinstance(found, Truth) else CONVENTION,
-        motion=found.motion.row() if isinstance(found, Truth) else {},
-        light=_light_of(found.light) if isinstance(found, Truth) else {},
         coverage=found.coverage,
-        blur={"psnr_db": own if math.isfinite(own) else None, **diagnose(blur, seen, found.mask)},
+        blur=blur_own,
         truth_sha256=hashlib.sha256(drawn.tobytes()).hexdigest(),
         mask_sha256=hashlib.sha256(np.packbits(found.mask).tobytes()).hexdigest(),
         files={key: hashlib.sha256(content).hexdigest() for key, content in contents.items()},
+        **more,
         **common,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal, cast
 
@@ -11,9 +11,10 @@ from pydantic import AfterValidator, Field, StringConstraints, TypeAdapter, Vali
 
 from sdd_bench.datasets.manifest import Pair
 from sdd_bench.errors import UserError
-from sdd_bench.evaluation.diagnostics import BLUR_COLUMNS
+from sdd_bench.evaluation.row_columns import BLUR_OWN
 from sdd_bench.evaluation.rows import Number, TextTable
 from sdd_bench.io.files import file_sha256
+from sdd_bench.io.serialise import json_text
 from sdd_bench.io.text import read_json
 from sdd_bench.registration import anchor, truth
 
@@ -30,23 +31,24 @@ MEASURED = {"blur_radius_px": "blur_radius_px", "misalignment_px": "corner_px"}
 
 @dataclass(frozen=True)
 class AnchorFiles:
-    """The files of one pair's anchor."""
+    """The files of one pair's anchor; those of `anchored/1` have no radius."""
 
     record: Path
     mask: Path
     truth: Path
+    radius: Path | None = None
+
+    @property
+    def pictures(self) -> dict[str, Path]:
+        """All but the record, by the names that this has for them."""
+        found = {"truth": self.truth, "mask": self.mask}
+        return found if self.radius is None else {**found, "radius": self.radius}
 
 
 def _has_measured(analysis: dict[str, float | str | None]) -> dict[str, float | str | None]:
     if not all(isinstance(analysis.get(name), float) for name in MEASURED.values()):
         raise ValueError(f"expected numbers under {', '.join(MEASURED.values())}")
     return analysis
-
-
-def _has_scores(blur: dict[str, float | None]) -> dict[str, float | None]:
-    if blur.keys() != {name.removeprefix("blur_") for name in BLUR_COLUMNS}:
-        raise ValueError(f"expected {', '.join(BLUR_COLUMNS)} without their first part")
-    return blur
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,32 +89,61 @@ class FoundAnchor(_PairOfImages):
             `registration.motion.Motion`.
         light: What its light was changed by: numbers of `registration.photometric_map.PhotometricMap`.
         coverage: Share of pixels that count.
-        blur: The blur image's own psnr_db, gdi50_px, gdi95_px and forgiveness_db.
+        blur: The blur image's own values: the columns of `BLUR_OWN`, less the first part of their names.
+        ceiling_db: PSNR of the truth against a perfect one; None for `anchored/1`.
+        ceiling: The mean squared errors that it is made of, see `registration.ceiling.Ceiling`.
         truth_sha256: Of the truth's samples.
         mask_sha256: Of the mask, 8 pixels a byte.
-        files: sha256 of the files `truth` and `mask`.
+        radius_sha256: Of the blur radius's samples; empty for `anchored/1`.
+        files: sha256 of the files `truth` and `mask`, and of `radius` where there is one.
     """
 
     status: Literal["anchored"] = "anchored"
     why: str = ""
     motion: dict[str, Number | str | None] = field(default_factory=dict)
     light: dict[str, list[Number]] = field(default_factory=dict)
+    ceiling_db: Number | None = None
+    ceiling: dict[str, Number] = field(default_factory=dict)
     analysis: Annotated[dict[str, Number | str | None], AfterValidator(_has_measured)]
     field: dict[str, list[list[float]]] | None
     field_px: Number
     field_gain: float = 0.0
     convention: str = ""
     coverage: Annotated[float, Field(strict=True, ge=0, le=1)]
-    blur: Annotated[dict[str, Number | None], AfterValidator(_has_scores)]
+    blur: dict[str, Number | None]
     truth_sha256: str
     mask_sha256: str
+    radius_sha256: str = ""
     files: TextTable
     versions: TextTable
+
+    def __post_init__(self) -> None:
+        """Check what depends on the method.
+
+        Raises:
+            ValueError: Numbers of the blur image, or of the ceiling, that records of this method have are missing.
+        """
+        own = BLUR_OWN.get(self.method, ())
+        if self.blur.keys() != {name.removeprefix("blur_") for name in own}:
+            raise ValueError(f"expected {', '.join(own)} without their first part")
+        if self.method == truth.METHOD and (self.ceiling_db is None or not self.ceiling or not self.radius_sha256):
+            raise ValueError("expected a ceiling and a blur radius")
 
 
 AnchorRecord = FoundAnchor | FailedAnchor
 
 _RECORD = TypeAdapter[AnchorRecord](Annotated[AnchorRecord, Field(discriminator="status")])
+
+SINCE_2 = ("ceiling_db", "ceiling", "radius_sha256")
+"""Keys that records of `anchored/1` lack."""
+
+
+def record_text(record: AnchorRecord) -> str:
+    """Return a record as its file has it."""
+    content = asdict(record)
+    if record.method != truth.METHOD:
+        content = {key: value for key, value in content.items() if key not in SINCE_2}
+    return json_text(content)
 
 
 def folder_of(folder: Path, method: str) -> Path:
@@ -127,7 +158,8 @@ def folder_of(folder: Path, method: str) -> Path:
 def files_of(folder: Path, pair: Pair, method: str) -> AnchorFiles:
     """Return where the anchor of a pair by a method lies in a folder of anchors."""
     base = folder_of(folder, method) / (pair.split or UNSPLIT)
-    return AnchorFiles(*(base / f"{pair.name}.{end}" for end in ("json", "mask.png", "truth.png")))
+    ends = ("json", "mask.png", "truth.png", *(("radius.png",) if method == truth.METHOD else ()))
+    return AnchorFiles(*(base / f"{pair.name}.{end}" for end in ends))
 
 
 def measured(record: AnchorRecord | None) -> dict[str, float | None]:
@@ -148,7 +180,7 @@ def read_record(files: AnchorFiles, of: Mapping[str, str]) -> AnchorRecord | Non
     if record is None or record.status == "failed":
         return record
     try:
-        whole = {"truth": file_sha256(files.truth), "mask": file_sha256(files.mask)}
+        whole = {name: file_sha256(path) for name, path in files.pictures.items()}
     except (OSError, UserError):
         return None
     return record if record.files == whole else None

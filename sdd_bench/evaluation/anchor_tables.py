@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 
 from sdd_bench.datasets.manifest import Pair
 from sdd_bench.errors import UserError
 from sdd_bench.evaluation.anchor_record import UNSPLIT, AnchorRecord, files_of, folder_of
+from sdd_bench.evaluation.row_columns import BLUR_OWN
 from sdd_bench.io.files import file_sha256, write_bytes, write_text
 from sdd_bench.io.serialise import csv_text
+from sdd_bench.registration import truth
 from sdd_bench.registration.alignment import ALIGNED_NUMBERS
+from sdd_bench.registration.ceiling import Ceiling
 from sdd_bench.version import __version__
 
 COLUMNS = (
@@ -19,14 +22,28 @@ COLUMNS = (
     "blur_psnr_db", "blur_gdi50_px", "blur_gdi95_px", "blur_forgiveness_db", "truth_sha256", "why",
 )  # fmt: skip
 
+CEILING_PARTS = tuple(f"ceiling_{item.name}" for item in fields(Ceiling))
+"""Mean squared errors that a ceiling is made of."""
+
+COLUMNS_2 = (
+    *COLUMNS[: COLUMNS.index("blur_psnr_db")], "ceiling_db", *CEILING_PARTS, *BLUR_OWN[truth.METHOD],
+    *COLUMNS[COLUMNS.index("truth_sha256") :],
+)  # fmt: skip
+"""Columns of anchors of `anchored/2`."""
+
 EXPORT_README = """Anchors of {count} pairs, method {method}, written by sdd-bench {version}.
 
 SPLIT/NAME.truth.png is the sharp image of a pair drawn into the frame of its blur image, 16 bits; SPLIT/NAME.mask.png
 is 255 where a pixel counts; SPLIT/NAME.json holds the transform and the sha256 of the images it was made from and of
-the pixels it gave. Score predictions against them with
+the pixels it gave.{more} Score predictions against them with
 
     sdd-bench evaluate --pred PREDICTIONS --data DATA --anchors THIS_FOLDER
 """
+
+
+README_MORE = """
+SPLIT/NAME.radius.png is the blur radius of the blur image, 16 bits, 1/256 px a step, of the frame reduced by a whole
+number. SPLIT lies in {folder}/."""
 
 
 def table_files(pairs: Sequence[Pair], folder: Path, method: str) -> list[Path]:
@@ -39,7 +56,7 @@ def is_table(path: Path) -> bool:
     """Return whether a file is a table that `write_tables` wrote, by its columns."""
     try:
         with path.open(encoding="utf-8") as file:
-            return file.readline() == csv_text(COLUMNS, ())
+            return file.readline() in (csv_text(COLUMNS, ()), csv_text(COLUMNS_2, ()))
     except (OSError, UnicodeDecodeError):
         return False
 
@@ -48,10 +65,11 @@ def write_tables(records: Sequence[AnchorRecord], folder: Path) -> list[Path]:
     """Write a CSV with one row a record for each split; return the paths. One that says the same is left alone."""
     import pandas as pd
 
-    rows = pd.DataFrame([_table_row(record) for record in records]).reindex(columns=COLUMNS)
     paths: list[Path] = []
     if not records:
         return paths
+    names = COLUMNS_2 if records[0].method == truth.METHOD else COLUMNS
+    rows = pd.DataFrame([_table_row(record) for record in records]).reindex(columns=names)
     folder = folder_of(folder, records[0].method)
     for split, table in rows.groupby("split", sort=False):
         paths.append(folder / f"{str(split) or UNSPLIT}.csv")
@@ -65,7 +83,9 @@ def _table_row(record: AnchorRecord) -> dict[str, object]:
     """Return a record's numbers under the names of the table."""
     if record.status == "failed":
         return asdict(record)
-    return {**asdict(record), **record.analysis, **{f"blur_{name}": value for name, value in record.blur.items()}}
+    parts = {f"ceiling_{name}": value for name, value in record.ceiling.items()}
+    own = {f"blur_{name}": value for name, value in record.blur.items()}
+    return {**asdict(record), **record.analysis, **parts, **own}
 
 
 def export_anchors(pairs: Sequence[Pair], records: Sequence[AnchorRecord], folder: Path, out: Path) -> int:
@@ -81,10 +101,14 @@ def export_anchors(pairs: Sequence[Pair], records: Sequence[AnchorRecord], folde
     shipped = [(pair, record) for pair, record in zip(pairs, records, strict=True) if record.status == "anchored"]
     for pair, record in shipped:
         here, there = (files_of(place, pair, record.method) for place in (folder, out))
-        for source, target in ((here.truth, there.truth), (here.mask, there.mask), (here.record, there.record)):
+        sources, targets = ([*files.pictures.values(), files.record] for files in (here, there))
+        for source, target in zip(sources, targets, strict=True):
             if not (target.is_file() and file_sha256(target) == file_sha256(source)):
                 write_bytes(target, source.read_bytes())
     write_tables([record for _, record in shipped], out)
     methods = ", ".join(dict.fromkeys(record.method for _, record in shipped))
-    write_text(out / "README.txt", EXPORT_README.format(method=methods, version=__version__, count=len(shipped)))
+    second = any(record.method == truth.METHOD for _, record in shipped)
+    more = README_MORE.format(folder=folder_of(Path(), truth.METHOD)) if second else ""
+    words = EXPORT_README.format(method=methods, version=__version__, count=len(shipped), more=more)
+    write_text(out / "README.txt", words)
     return len(shipped)

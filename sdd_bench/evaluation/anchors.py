@@ -5,10 +5,11 @@ ANCHORS/SPLIT/NAME.json        transform, analysis, coverage, the blur image's o
 ANCHORS/SPLIT/NAME.mask.png    255 where a pixel counts, 0 elsewhere
 ANCHORS/SPLIT/NAME.truth.png   the sharp image in the blur image's frame, 16 bits
 ANCHORS/SPLIT.csv              one row a pair, see anchor_tables
-ANCHORS/anchor-2/...           the same of `anchored/2`
+ANCHORS/anchor-2/...           the same of `anchored/2`, and of each pair
+.../SPLIT/NAME.radius.png      blur radius, 1/256 px, 16 bits, of the frame reduced by a whole number
 ```
 
-A record is used as long as its method version, the sha256 of the pair's two files and those of its own two files hold;
+A record is used as long as its method version, the sha256 of the pair's two files and those of its own files hold;
 else it is made anew, as is one that lacks a number that results take from it. A pair that cannot be anchored has a
 record too, which says why.
 """
@@ -19,7 +20,7 @@ import contextlib
 import hashlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +32,14 @@ from sdd_bench.datasets.manifest import Pair
 from sdd_bench.errors import CannotWriteError, UserError
 from sdd_bench.evaluation.anchor_making import AnchorTask, ensure_anchor, inputs_of
 from sdd_bench.evaluation.anchor_record import (
+    METHODS,
     AnchorFiles,
     AnchorRecord,
     FoundAnchor,
     files_of,
     read_record,
 )
+from sdd_bench.evaluation.by_radius import radius_of
 from sdd_bench.io.files import clear_leftovers
 from sdd_bench.io.images import read_header, read_image, read_pixels
 from sdd_bench.io.text import read_json
@@ -60,12 +63,18 @@ class StoredTruth:
     Attributes:
         truth: (H, W, 3) float32 in [0, 1].
         mask: (H, W) bool.
-        blur: The blur image's own psnr_db, gdi50_px, gdi95_px and forgiveness_db.
+        blur: The blur image's own values, under the names of `row_columns.BLUR_OWN` less their first part.
+        radius_px: (h, w) blur radius of the frame reduced by a whole number; None under `anchored/1`.
+        ceiling_db: PSNR of the truth against a perfect one; None under `anchored/1`.
+        ceiling: The mean squared errors that it is made of.
     """
 
     truth: NDArray[np.float32]
     mask: NDArray[np.bool_]
     blur: dict[str, float | None]
+    radius_px: NDArray[np.float32] | None = None
+    ceiling_db: float | None = None
+    ceiling: Mapping[str, float] = field(default_factory=dict)
 
 
 def ensure_anchors(
@@ -138,7 +147,7 @@ def _why_closed(folder: Path, pairs: Sequence[Pair], request: Mapping[str, Any])
         return ""
     if earlier is not None:
         return f"{folder} holds anchors of another dataset or a copy made by --export, which are not changed"
-    if any(_is_record(files_of(folder, pair, anchor.METHOD)) for pair in pairs):
+    if any(_is_record(files_of(folder, pair, method)) for pair in pairs for method in METHODS):
         return ""  # of a version that kept no record
     raise UserError(f"{folder}: is not empty and holds no anchors of these pairs; give another folder with --anchors")
 
@@ -161,7 +170,7 @@ def held_anchors(
 
 
 def read_truth(folder: Path, pair: Pair, record: FoundAnchor) -> StoredTruth:
-    """Return the truth and the mask of a pair whose record `ensure_anchors` gave.
+    """Return the truth, the mask and what else is stored of a pair whose record `ensure_anchors` gave.
 
     Raises:
         UserError: They cannot be read, or are of another size than the blur image.
@@ -173,13 +182,21 @@ def read_truth(folder: Path, pair: Pair, record: FoundAnchor) -> StoredTruth:
     if not drawn.shape[:2] == mask.shape == (header.height, header.width):
         sizes = f"truth is {drawn.shape[1]}x{drawn.shape[0]}, mask {mask.shape[1]}x{mask.shape[0]}"
         raise UserError(f"{files.record}: {sizes}, the blur image {header.width}x{header.height}; delete the anchor")
-    return StoredTruth(drawn, mask, record.blur)
+    radius = None if files.radius is None else radius_of(read_pixels(files.radius, grey="expand")[..., 0])
+    return StoredTruth(drawn, mask, record.blur, radius, record.ceiling_db, record.ceiling)
 
 
 def anchors_sha256(records: Iterable[FoundAnchor]) -> str:
-    """Return a digest of the pixels that records stand for, independent of their order and of file compression."""
-    lines = sorted(f"{r.name}\t{r.truth_sha256}\t{r.mask_sha256}\n" for r in records)
+    """Return a digest of the pixels that records stand for, independent of their order and of file compression.
+
+    A blur radius is part of it where there is one.
+    """
+    lines = sorted("\t".join((r.name, r.truth_sha256, r.mask_sha256, *_radius_sha256(r))) + "\n" for r in records)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _radius_sha256(record: FoundAnchor) -> tuple[str, ...]:
+    return (record.radius_sha256,) if record.radius_sha256 else ()
 
 
 def _item(pair: Pair, folder: Path, method: str, grey: str, closed: str = "") -> Item[AnchorTask]:

@@ -88,11 +88,16 @@ def diagnose(
     vectors = flow_between(restored, truth) if flow is None else flow
     length = np.linalg.norm(block_displacement(vectors, truth, mask).displacement, axis=1)
     gdi50, gdi95 = (float(np.percentile(length, q)) if len(length) else None for q in (50, 95))
+    return {"gdi50_px": gdi50, "gdi95_px": gdi95, "forgiveness_db": forgiveness_db(restored, truth, mask, vectors)}
+
+
+def forgiveness_db(restored: FloatImage, truth: FloatImage, mask: Mask, flow: NDArray[np.floating]) -> float | None:
+    """Return forgiveness_db of a prediction, see `diagnose`; None where the drawn truth is the prediction itself."""
     anchored = psnr_db(restored, truth, mask)
     forgiven = 0.0
     if math.isfinite(anchored):
-        forgiven = psnr_db(restored, np.clip(remapped(truth, vectors), 0, 1), mask) - anchored
-    return {"gdi50_px": gdi50, "gdi95_px": gdi95, "forgiveness_db": forgiven if math.isfinite(forgiven) else None}
+        forgiven = psnr_db(restored, np.clip(remapped(truth, flow), 0, 1), mask) - anchored
+    return forgiven if math.isfinite(forgiven) else None
 
 
 def flow_between(restored: FloatImage, truth: FloatImage) -> NDArray[np.floating]:

@@ -11,13 +11,15 @@ from sdd_bench.datasets.manifest import Pair, content_sha256
 from sdd_bench.evaluation.anchor_record import METHODS, AnchorRecord, files_of, measured, stored_record
 from sdd_bench.evaluation.anchors import anchors_sha256
 from sdd_bench.evaluation.diagnostics import why_flagged
+from sdd_bench.evaluation.input_check import why_method_flagged
 from sdd_bench.evaluation.plan import Evaluation as Evaluation
 from sdd_bench.evaluation.plan import Plan, plan_scoring
 from sdd_bench.evaluation.predictions import Restore
 from sdd_bench.evaluation.protocol import Protocol
 from sdd_bench.evaluation.results import DatasetBlock, Results, environment, protocol_block
-from sdd_bench.evaluation.rows import Cell
+from sdd_bench.evaluation.rows import NOT_RANKED, Cell
 from sdd_bench.evaluation.score_pair import ScoredPair, ScoreTask, score_pair
+from sdd_bench.evaluation.unranked import unranked_pairs
 from sdd_bench.io.files import file_sha256
 from sdd_bench.jobs.items import Item, Journal, fingerprint, map_items
 from sdd_bench.jobs.run_folder import journal_of
@@ -106,7 +108,9 @@ def _items(plan: Plan) -> list[Item]:
             asked.diagnostics, asked.save_warped,
         )  # fmt: skip
         truth = [
-            part for record, _ in anchors.values() for part in (record.truth_sha256, record.mask_sha256, record.blur)
+            part
+            for record, _ in anchors.values()
+            for part in (record.truth_sha256, record.mask_sha256, record.radius_sha256, record.blur, record.ceiling)
         ]
         items.append(Item(pair.name, task, fingerprint([*common, truth], pair.blur, pair.sharp, restored)))
     return items
@@ -158,6 +162,8 @@ def _results(plan: Plan, protocol: Protocol, scored: Sequence[ScoredPair]) -> Re
         )
         if not asked.diagnostics:
             why_empty["diagnostics"] = NO_DIAGNOSTICS
+    if protocol.judged_by_input:
+        dataset["unranked"] = unranked_pairs({"name": row["name"], **row["rows"][protocol.id]} for row in scored)
     results = Results(
         method=asked.method,
         dataset=dataset,
@@ -183,5 +189,8 @@ def _results(plan: Plan, protocol: Protocol, scored: Sequence[ScoredPair]) -> Re
         },
         environment=environment(),
     )
-    flags = tuple(why_flagged(dict(results.summary)))
+    if protocol.judged_by_input:
+        flags = tuple(why_method_flagged(row for row in results.images if not row[NOT_RANKED]))
+    else:
+        flags = tuple(why_flagged(dict(results.summary)))
     return replace(results, flags=flags, status="partial" if missing else "flagged" if flags else "measured")

@@ -18,17 +18,20 @@ from sdd_bench.errors import UserError
 from sdd_bench.evaluation.method import Method as Method
 from sdd_bench.evaluation.protocol import Protocol
 from sdd_bench.evaluation.rows import (
-    CONDITIONS,
+    NOT_RANKED,
+    RANGES,
     Line,
     Row,
     Texts,
     TextTable,
+    all_columns,
     check_rows,
+    column_mean,
     columns,
     in_words,
-    mean,
     same,
 )
+from sdd_bench.evaluation.unranked import unranked_fault
 from sdd_bench.io.files import write_text
 from sdd_bench.io.models import faults_in
 from sdd_bench.io.serialise import json_text
@@ -47,7 +50,8 @@ class DatasetBlock(TypedDict, total=False):
     """What was scored.
 
     `sha256` is the digest of the split's names and images, `excluded` the name and the reason of pairs that could not
-    be anchored and were left out, `anchors_sha256` the digest of the truths under anchored protocols.
+    be anchored and were left out, `unranked` those of pairs that were scored and do not count in the means (only under
+    protocols that have such), `anchors_sha256` the digest of the truths under anchored protocols.
     """
 
     __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
@@ -58,6 +62,7 @@ class DatasetBlock(TypedDict, total=False):
     sha256: Required[Line]
     dataset_json_sha256: str
     excluded: TextTable
+    unranked: TextTable
     anchors_sha256: Line
 
 
@@ -80,8 +85,9 @@ class Results:
         dataset: What was scored.
         protocol: Every field of the protocol.
         images: One mapping an image, as in the file: name, the metrics (None where not measured), sha256 of the files
-            scored; under anchored protocols the diagnostics, the blur image's own, and `flags`, the reasons to distrust
-            the row; `CONDITIONS`, which files of older versions lack.
+            scored; under anchored protocols the diagnostics, the blur image's own, `flags`, the reasons to distrust
+            the row, and `not_ranked`, why the pair does not count in the means; `CONDITIONS`, which files of older
+            versions lack.
         status: `measured`; `partial` where predictions were missing; `flagged` where the means are to be distrusted.
         flags: Why it is flagged.
         missing: Names without a prediction.
@@ -108,20 +114,24 @@ class Results:
         """One row an image, as in the CSV: name, metrics, diagnostics, flags, conditions; NaN where not measured."""
         import pandas as pd
 
-        first = self.images[0] if self.images else {}
-        more = [column for column in ("flags", *CONDITIONS) if column in first]
-        rows = pd.DataFrame.from_records(self.images, columns=["name", *columns(self.images), *more])
-        rows = rows.astype({column: float for column in rows if column not in ("name", "flags", "place")})
+        rows = pd.DataFrame.from_records(self.images, columns=["name", *all_columns(self.images)])
+        rows = rows.astype({column: float for column in rows if column in RANGES})
         if "flags" in rows:
             rows["flags"] = rows["flags"].str.join("; ")
         return rows
 
+    @property
+    def ranked_rows(self) -> pd.DataFrame:
+        """The rows that count in the means: all of them but those of pairs that are not ranked."""
+        return self.rows[self.rows[NOT_RANKED] == ""] if NOT_RANKED in self.rows else self.rows
+
     @cached_property
     def summary(self) -> pd.Series[float]:
-        """Mean over the images of each metric and diagnostic; NaN where an image lacks it."""
+        """Mean over the ranked images of each metric and diagnostic; NaN where an image lacks it, see `column_mean`."""
         import pandas as pd
 
-        return pd.Series({name: mean(self.rows[name].tolist()) for name in columns(self.images)}, dtype=float)
+        rows = self.ranked_rows
+        return pd.Series({name: column_mean(name, rows[name].tolist()) for name in columns(self.images)}, dtype=float)
 
     def save(self, path: str | Path) -> Path:
         """Write PATH and the CSV beside it; return the CSV's path. Each appears whole or not at all.
@@ -179,7 +189,8 @@ def read_results(path: Path) -> Results:
     except ValueError as error:
         words = faults_in(error, METHOD_KEYS, LINES)[0] if isinstance(error, ValidationError) else error
         raise UserError(f"{path}: damaged results file ({words})") from None
-    fault = _summary_fault(content.get("summary"), results)
+    said = results.dataset.get("unranked") or {}
+    fault = unranked_fault(said, results.images) or _summary_fault(content.get("summary"), results)
     if fault:
         raise UserError(f"{path}: {fault}")
     return results

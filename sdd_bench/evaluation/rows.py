@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Any, NotRequired
+from typing import Annotated, Any, Literal, NotRequired
 
 from pydantic import BeforeValidator, ConfigDict, Field, PlainValidator, StringConstraints, TypeAdapter, ValidationError
 from pydantic import with_config as configured
 from typing_extensions import TypedDict
 
-from sdd_bench.evaluation.diagnostics import BLUR_COLUMNS
-from sdd_bench.evaluation.diagnostics import COLUMNS as DIAGNOSTICS
+from sdd_bench.evaluation.input_check import VERDICT, VERDICTS
+from sdd_bench.evaluation.row_columns import AVERAGED, EXPECTED, JUDGED_BY_INPUT, SPARSE
+from sdd_bench.evaluation.row_columns import RANGES as RANGES
+from sdd_bench.evaluation.unranked import COLUMN as NOT_RANKED
 from sdd_bench.io.models import faults_in
 from sdd_bench.io.text import shown
 from sdd_bench.metrics.table import METRICS
@@ -33,20 +35,6 @@ TOLERANCE = 1e-6
 
 ROUNDING = 1e-9
 """By which the arithmetic of a metric may pass its range."""
-
-RANGES: dict[str, tuple[float, float]] = {
-    **{name: (metric.lowest, metric.highest) for name, metric in METRICS.items()},
-    "gdi50_px": (0.0, 1e6), "gdi95_px": (0.0, 1e6), "forgiveness_db": (-1e3, 1e3), "coverage": (0.0, 1.0),
-    "blur_psnr_db": (0.0, math.inf), "blur_gdi50_px": (0.0, 1e6), "blur_gdi95_px": (0.0, 1e6),
-    "blur_forgiveness_db": (-1e3, 1e3), "blur_radius_px": (0.0, 1e6), "misalignment_px": (0.0, 1e6),
-}  # fmt: skip
-"""Column to the least and the greatest value that it can have; only a PSNR, of identical images, is infinite."""
-
-EXPECTED = {
-    "name": "a line of text",
-    **{column: f"{low:g} or more" if high >= 1e6 else f"{low:g} to {high:g}" for column, (low, high) in RANGES.items()},
-}
-"""Column to what it can hold, in words."""
 
 
 def _texts(value: object) -> tuple[str, ...]:
@@ -87,7 +75,10 @@ _ROW = TypeAdapter[Row](
                     for column, ends in RANGES.items()
                 },
                 "flags": NotRequired[Annotated[list[str], PlainValidator(lambda value: list(_texts(value)))]],
-                **dict.fromkeys(("place", "restored_sha256", "blur_sha256", "sharp_sha256"), NotRequired[str]),
+                VERDICT: NotRequired[Literal[VERDICTS]],
+                **dict.fromkeys(
+                    (NOT_RANKED, "place", "restored_sha256", "blur_sha256", "sharp_sha256"), NotRequired[str]
+                ),
             },
         )
     )
@@ -130,8 +121,24 @@ def _row_fault(error: ValidationError, row: object, number: int) -> str:
 
 
 def columns(rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    """Return the columns that are averaged: the metrics, then those diagnostics that rows have; no `CONDITIONS`."""
-    return (*METRICS, *(name for name in (*DIAGNOSTICS, *BLUR_COLUMNS) if rows and name in rows[0]))
+    """Return the columns that are averaged: the metrics, then those of `AVERAGED` that rows have."""
+    return (*METRICS, *(name for name in AVERAGED if rows and name in rows[0]))
+
+
+def all_columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the columns of a table of rows, behind the name: those averaged, what else rows have, `CONDITIONS` last.
+
+    Rows judged by their input have their columns in an order of their own.
+    """
+    first = rows[0] if rows else {}
+    numbers = (*METRICS, *JUDGED_BY_INPUT) if NOT_RANKED in first else columns(rows)
+    more = ("flags", NOT_RANKED, *CONDITIONS)
+    return [name for name in (*numbers, *more) if name in METRICS or name in first]
+
+
+def column_mean(column: str, values: Sequence[float]) -> float:
+    """Return the mean of a column: of the values that there are for one of `SPARSE`, else NaN where one is NaN."""
+    return mean([value for value in values if not math.isnan(value)] if column in SPARSE else values)
 
 
 def mean(values: Sequence[float]) -> float:

@@ -125,6 +125,39 @@ def image_chart(
         return svg_of(figure, key, title, marks={"d": Mark({"class": "dots"}, shown)})
 
 
+def line_chart(
+    key: str, title: str, places: Sequence[str], lines: Mapping[str, Sequence[float]], headings: tuple[str, str]
+) -> str:
+    """Return, as SVG, one line over named places, and a second one, dashed, beside it.
+
+    Args:
+        key: Unique among the plots of a page, see `page_svg`.
+        title: What it shows.
+        places: Of the horizontal axis, evenly apart.
+        lines: Name to one value a place, at most two; what is not finite is a gap, and some value has to be finite.
+        headings: Of the horizontal and of the vertical axis.
+    """
+    known = [value for values in lines.values() for value in values if math.isfinite(value)]
+    with figure_of(400, 190, letter_px=12) as figure:
+        axes = figure.add_axes((44 / 400, 40 / 190, 344 / 400, 128 / 190), xlabel=headings[0], ylabel=headings[1])
+        axes.spines[:].set_visible(False)
+        scale_axis(axes, "y", known)
+        axes.set_xlim(-0.3, len(places) - 0.7)
+        axes.set_xticks(range(len(places)), places)
+        looks = ((LIGHT["accent"], "-", "o", "dots"), (LIGHT["soft"], "--", "s", "beside"))
+        marks = {}
+        for (name, values), (colour, style, marker, part) in zip(lines.items(), looks, strict=False):
+            shown = [value if math.isfinite(value) else math.nan for value in values]
+            axes.plot(shown, style, color=colour, lw=1.6)
+            there = [place for place, value in enumerate(shown) if not math.isnan(value)]
+            heights = [shown[place] for place in there]
+            axes.plot(there, heights, marker, color=colour, ms=5.2, clip_on=False, gid=part, label=name)
+            titles = [f"{name}, {places[place]}: {shown[place]:.2f}" for place in there]
+            marks[part] = Mark({"class": part}, titles)
+        figure.legend(loc="upper right", ncols=2, columnspacing=1.2, handletextpad=0.2)
+        return svg_of(figure, key, title, marks=marks)
+
+
 def level_histogram(key: str, title: str, shares: Sequence[Sequence[float]], top: float) -> str:
     """Return, as SVG, how a photograph's red, green and blue are distributed.
 

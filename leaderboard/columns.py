@@ -1,0 +1,63 @@
+"""The columns of ranked tables, which depend on how a protocol judges geometry, and of comparisons."""
+
+from __future__ import annotations
+
+from sdd_bench.evaluation.protocol import PROTOCOLS
+from sdd_bench.evaluation.row_columns import CEILING, FORGIVENESS, UNCERTAINTY
+from sdd_bench.metrics.table import METRICS
+
+INTERVALS = {name: metric.interval for name, metric in METRICS.items() if metric.interval}
+"""Metric to the first part of the names of its interval's columns."""
+
+HIGHER_IS_BETTER = {
+    name: METRICS[name].higher_is_better for name in (*INTERVALS, *(name for name in METRICS if name not in INTERVALS))
+}
+"""Metrics in the order of the tables, those with intervals first, to whether higher is better."""
+
+BY_TRUTH = ("gdi50_px", "gdi95_px", "forgiveness_db", "coverage")
+BY_INPUT = ("gdi_px", FORGIVENESS, "no_harm_db", "coverage", CEILING, UNCERTAINTY)
+"""Means of diagnostics: of rows whose geometry is judged by the truth, and by the input."""
+
+
+def _columns(diagnostics: tuple[str, ...]) -> tuple[str, ...]:
+    return (
+        "rank", "tie", "method", "dataset", "split", "protocol", "n_images",
+        *(column for name, first in INTERVALS.items() for column in (name, f"{first}_lo", f"{first}_hi")),
+        *(name for name in HIGHER_IS_BETTER if name not in INTERVALS),
+        *diagnostics, "params_m", "macs_g", "runtime_s", "status",
+        "reported_psnr_db", "reported_ssim", "reported_lpips", "source",
+        "protocol_sha256", "dataset_sha256", "predictions_sha256", "tool_version",
+    )  # fmt: skip
+
+
+COLUMNS = _columns(BY_TRUTH)
+"""Columns of leaderboard.csv. What was not measured is empty; so are diagnostics under protocols without anchor."""
+
+COLUMNS_BY_INPUT = _columns(BY_INPUT)
+"""The same under protocols that judge geometry by the input."""
+
+BEST = "best_probability"
+TEXT_COLUMNS = (
+    "method", "dataset", "split", "protocol", "status", "source",
+    "protocol_sha256", "dataset_sha256", "predictions_sha256", "tool_version",
+)  # fmt: skip
+
+PAIR_COLUMNS = (
+    "method", "other", "metric", "difference", "lo", "hi", "p", "p_holm", "tie", "n_images",
+)  # fmt: skip
+"""Columns of pairwise.csv."""
+
+
+def judged_by_input(protocol: str) -> bool:
+    """Return whether a protocol, of whatever name, is a known one that judges geometry by the input."""
+    return protocol in PROTOCOLS and PROTOCOLS[protocol].judged_by_input
+
+
+def columns_of(protocol: str) -> tuple[str, ...]:
+    """Return the columns of the leaderboard of a protocol."""
+    return COLUMNS_BY_INPUT if judged_by_input(protocol) else COLUMNS
+
+
+def type_of(column: str) -> str:
+    """Return the type of a column that is not of `TEXT_COLUMNS`."""
+    return {"rank": "Int64", "n_images": "Int64", "tie": "bool"}.get(column, "float64")
