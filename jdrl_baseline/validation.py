@@ -1,4 +1,4 @@
-"""How good F is on pairs that it is not trained on: the mean anchored/1 PSNR."""
+"""How good F is on pairs that it is not trained on: the mean anchored/2 PSNR."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from sdd_bench.datasets.manifest import Pair
 from sdd_bench.errors import UserError
 from sdd_bench.evaluation.anchor_record import FoundAnchor
 from sdd_bench.evaluation.anchors import FOLDER, ensure_anchors, read_truth
+from sdd_bench.evaluation.protocol import DEFAULT_PROTOCOL, named_protocol
 from sdd_bench.io.headers import read_header
 from sdd_bench.io.images import read_image
 from sdd_bench.metrics.fidelity import psnr_db
@@ -53,7 +54,8 @@ def prepare_validation(data: TrainingData, anchors: Path | None, device: str, ti
     if not data.validation:
         return None
     folder = anchors or data.root / FOLDER
-    records = ensure_anchors(data.validation, folder, 1, owner=data.root)
+    method = named_protocol(DEFAULT_PROTOCOL).anchor_method
+    records = ensure_anchors(data.validation, folder, 1, method=method, owner=data.root)
     both = zip(data.validation, records, strict=True)
     pairs = [(pair, record) for pair, record in both if isinstance(record, FoundAnchor)]
     if not pairs:

@@ -55,7 +55,7 @@ class Ranking:
         return np.asarray(self.scores.mean(axis=1))
 
 
-def stability(entries: Sequence[Entry], reference: str = "anchored/1") -> pd.DataFrame:
+def stability(entries: Sequence[Entry], reference: str = "anchored/2") -> pd.DataFrame:
     """Return one row per ranking that is compared with the reference, with `COLUMNS`.
 
     Kendall's tau-b between the means of the two rankings, over the methods that both have; `swaps` names the pairs

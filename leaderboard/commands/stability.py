@@ -18,7 +18,7 @@ from sdd_bench.commands.options import overwrite_option
     show_default=True,
     help="The CSV to write; a Markdown table lies beside it.",
 )
-@click.option("--reference", default="anchored/1", show_default=True, help="Protocol whose ranking is compared.")
+@click.option("--reference", default="anchored/2", show_default=True, help="Protocol whose ranking is compared.")
 @overwrite_option
 def command(results: tuple[Path, ...], out: Path, reference: str, overwrite: bool) -> None:
     """Say how a ranking changes with protocol, flow, metric and the images drawn.

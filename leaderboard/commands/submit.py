@@ -35,9 +35,9 @@ def command(meta: Path, out: Path, codabench: bool, jobs: int | None, scheduler:
     """
     from leaderboard.meta import read_meta
     from leaderboard.pack import write_entry
-    from sdd_bench.evaluation.protocol import SETTLED
+    from sdd_bench.evaluation.protocol import PROTOCOLS
 
-    evaluation = evaluation_of(read_meta(meta), SETTLED, **shared)
+    evaluation = evaluation_of(read_meta(meta), tuple(PROTOCOLS), **shared)
     names = {protocol: results_name(evaluation, protocol) for protocol in evaluation.protocols}
     found = write_entry(evaluation, meta, out, names, workers(jobs, scheduler), codabench=codabench)
     if not found:

@@ -30,15 +30,16 @@ from sdd_bench.report.scatter import Scatter, Value, scatter
 from sdd_bench.report.svg import STYLE
 from sdd_bench.version import __version__
 
-ANCHORED, PAPER = "anchored/1", "paper/1"
-ANCHORED_2 = "anchored/2"
+ANCHORED_1, PAPER = "anchored/1", "paper/1"
+ANCHORED = "anchored/2"
 
 PROTOCOLS = {
-    ANCHORED_2: "As anchored/1, but the truth follows depths that are displaced against each other and has the blur "
-    "photograph's light. Only pixels count that are shown to lie where they are drawn.",
-    ANCHORED: "The sharp photograph is drawn once into the blur photograph's frame, from these two alone, and every "
-    "method is compared with the same pixels of it. A restoration that is shifted, bent or zoomed therefore loses "
-    "points, and what moved between the two shots does not count.",
+    ANCHORED: "The sharp photograph is drawn once into the blur photograph's frame and given its light, from these two "
+    "alone, and every method is compared with the same pixels of it: those that are shown to lie where they are drawn. "
+    "A restoration that is shifted, bent or zoomed therefore loses points, and what moved between the two shots does "
+    "not count.",
+    ANCHORED_1: "As anchored/2, but the truth follows a similarity and a smooth field only and keeps its own light: "
+    "exact where nothing lies nearer than the rest, for results of before.",
     "anchored+sim/1": "As anchored/1, but the truth follows each restoration by one small similarity, of at most half "
     "a pixel of shift. What a method gains over anchored/1 it loses there by a constant offset of its output; this "
     "table is shown beside that one and ranks nobody.",
@@ -144,7 +145,7 @@ def _plots(board: Board, boards: Mapping[str, Board]) -> tuple[list[Scatter], li
         else:
             lacking.append(what)
     missing = [f"Not plotted, because no method says it: PSNR against {', '.join(lacking)}."] if lacking else []
-    anchored = ANCHORED_2 if ANCHORED_2 in boards and board.table.protocol != ANCHORED else ANCHORED
+    anchored = ANCHORED_1 if ANCHORED_1 in boards and ANCHORED not in boards else ANCHORED
     absent = [name for name in (anchored, PAPER) if name not in boards]
     if absent:
         missing.append(f"What warping forgives is not plotted: it needs results under {' and '.join(absent)} too.")

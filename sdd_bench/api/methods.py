@@ -61,7 +61,8 @@ def evaluate(
             float32 in [0, 1], and returns an image of the same size, see `sdd_bench.api.arrays`. It is called in this
             process.
         dataset: From `open_dataset`, or its folder.
-        protocol: One of `anchored/1`, `anchored+sim/1`, `paper/1`, `jdrl-ref/1`, `direct/1`, and `anchored/2`, a draft.
+        protocol: One of `anchored/2`, `anchored+sim/2`, `anchored/1`, `anchored+sim/1`, `paper/1`, `jdrl-ref/1` and
+            `direct/1`.
         split: The split to score; if None the only one that the dataset has, else `test`.
         method: Its name in tables, or all that is known of it; if None the name of the folder or of the function.
         metrics: As of `score`. If None all of them, without LPIPS where its weights are not on this machine

@@ -17,9 +17,8 @@ from sdd_bench.jobs.outcome import one_thread
 from sdd_bench.metrics.lpips import load_perceptual
 from sdd_bench.metrics.table import METRICS, column_of
 from sdd_bench.registration import analyse as analyser
-from sdd_bench.registration.alignment import Alignment
 from sdd_bench.registration.analysis import Analysis
-from sdd_bench.registration.anchor import find_anchor
+from sdd_bench.registration.truth import find_truth
 
 
 def read_image(path: str | Path, *, grey: str = "refuse") -> NDArray[np.float32]:
@@ -123,12 +122,14 @@ class Truth:
         mask: (H, W) bool, True where a pixel counts.
         analysis: The misalignment of the pair.
         coverage: Share of pixels that count.
+        ceiling_db: The highest PSNR that this truth can tell, from what is known to be wrong with it.
     """
 
     truth: NDArray[np.float32]
     mask: NDArray[np.bool_]
-    analysis: Alignment
+    analysis: Analysis
     coverage: float
+    ceiling_db: float
 
 
 @overload
@@ -138,7 +139,7 @@ def anchor(blur: ImageLike, sharp: ImageLike) -> Any: ...
 def anchor(blur: ImageLike, sharp: ImageLike) -> Truth | list[Truth]:
     """Return the truth of a misaligned pair: the sharp image warped into the blur image's frame, and the valid pixels.
 
-    `score(restored, t.truth, t.mask)` is the score of `evaluate` under `anchored/1`.
+    `score(restored, t.truth, t.mask)` is the score of `evaluate` under `anchored/2`.
 
     Args:
         blur: A path or an array, see `sdd_bench.api.arrays`.
@@ -157,9 +158,9 @@ def anchor(blur: ImageLike, sharp: ImageLike) -> Truth | list[Truth]:
     found = []
     with one_thread():
         for a, b in zip(one.images, other.images, strict=True):
-            anchored = find_anchor(a, b)
-            truth = files.to_float(files.to_pixels(anchored.draw(b), bits=16))
-            found.append(Truth(truth, anchored.mask, anchored.analysis, anchored.coverage))
+            anchored = find_truth(a, b)
+            truth = files.to_float(files.to_pixels(anchored.image, bits=16))
+            found.append(Truth(truth, anchored.mask, anchored.analysis, anchored.coverage, anchored.ceiling.db))
     return found if one.batch else found[0]
 
 

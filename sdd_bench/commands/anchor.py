@@ -31,8 +31,8 @@ from sdd_bench.commands.options import (
 @anchors_option
 @click.option(
     "--protocol",
-    type=click.Choice(["anchored/1", "anchored/2"]),
-    default="anchored/1",
+    type=click.Choice(["anchored/2", "anchored/1"]),
+    default="anchored/2",
     show_default=True,
     help="Whose truths are drawn.",
 )

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     "--protocol",
     "protocol_id",
     default=None,
-    help="anchored/1, anchored+sim/1, paper/1, jdrl-ref/1, direct/1, all of these, or the drafts anchored/2 and "
-    "anchored+sim/2.  [default: anchored/1]",
+    help="anchored/2, anchored+sim/2, anchored/1, anchored+sim/1, paper/1, jdrl-ref/1, direct/1, or all of these.  "
+    "[default: anchored/2]",
 )
 @click.option(
     "--diagnostics/--no-diagnostics",
@@ -98,14 +98,12 @@ def command(
     """
     from sdd_bench.errors import UserError
     from sdd_bench.evaluation.evaluate import evaluate
-    from sdd_bench.evaluation.protocol import DEFAULT_PROTOCOL, DRAFTS, SETTLED, named_protocol
+    from sdd_bench.evaluation.protocol import DEFAULT_PROTOCOL, PROTOCOLS, named_protocol
     from sdd_bench.evaluation.results import Method
     from sdd_bench.io.names import unicode_name
     from sdd_bench.jobs.outputs import check_outputs, written
 
-    chosen = SETTLED if protocol_id == ALL else (named_protocol(protocol_id or DEFAULT_PROTOCOL).id,)
-    if chosen[0] in DRAFTS:
-        click.echo(f"{chosen[0]} is a draft: what it means may still change, do not publish its scores", err=True)
+    chosen = tuple(PROTOCOLS) if protocol_id == ALL else (named_protocol(protocol_id or DEFAULT_PROTOCOL).id,)
     flow, predictions = shared["flow"], shared["predictions"]
     if flow != "dis" and not any(named_protocol(protocol).uses_flow for protocol in chosen):
         raise UserError(

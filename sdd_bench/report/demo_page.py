@@ -16,41 +16,45 @@ from sdd_bench.version import __version__
 
 CROP_PX = 144
 PICTURED = 3
-COLUMNS = ("rank", "method", "psnr_db", "ssim", "lpips", "mae", "gdi50_px", "forgiveness_db", "status")
+COLUMNS = ("rank", "method", "psnr_db", "ssim", "lpips", "mae", "status")
+JUDGED = ("gdi_px", "ceiling_db", "uncertainty_db")
+"""What the table of the ranking protocol has besides."""
+
+RANKING = "anchored/2"
 
 
 def explain(tables: Mapping[str, Path], truth: str, moved: str) -> list[str]:
     """Return what the rankings show, in sentences with their own numbers.
 
     Args:
-        tables: Protocol to leaderboard CSV; `direct/1`, `paper/1` and `anchored/1`.
+        tables: Protocol to leaderboard CSV; `direct/1`, `paper/1` and `anchored/2`.
         truth: Method that is the aligned truth.
         moved: Method that is the same, out of place.
     """
-    rows = {name: {row["method"]: row for row in read_csv(path, COLUMNS)} for name, path in tables.items()}
+    rows = {name: {row["method"]: row for row in read_csv(path, _columns(name))} for name, path in tables.items()}
     direct, paper, anchored = (
         {method: float(row["psnr_db"]) for method, row in rows[name].items()}
-        for name in ("direct/1", "paper/1", "anchored/1")
+        for name in ("direct/1", "paper/1", RANKING)
     )
     spread = max(direct.values()) - min(direct.values())
     others = [method for method in anchored if method not in (truth, moved)]
     best = max(others, key=lambda method: anchored[method])
-    status = rows["anchored/1"][moved]["status"]
-    beside, forgiven = (float(rows["anchored/1"][moved][column]) for column in ("gdi50_px", "forgiveness_db"))
+    status, displaced = (rows[RANKING][moved][column] for column in ("status", "gdi_px"))
+    ceiling, best_db = float(rows[RANKING][truth]["ceiling_db"]), anchored[best]
     lines = [
-        "direct/1 compares with the sharp photograph as it was taken. That is zoomed and shifted, so even the exact "
-        f"truth gets only {direct[truth]:.2f} dB and all predictions lie within {spread:.2f} dB: the score is about "
-        "the misalignment, not about the restoration.",
+        "direct/1 compares with the sharp photograph as it was taken. Refocusing zoomed and shifted it, so even the "
+        f"exact truth gets only {direct[truth]:.2f} dB and all predictions lie within {spread:.2f} dB: the score is "
+        "about the misalignment, not about the restoration.",
         "paper/1 warps the sharp photograph onto each prediction by optical flow, as the papers do. The truth "
         f"now leads, but the same picture {moved.rsplit(', ', 1)[-1]} gets {paper[moved]:.2f} against "
         f"{paper[truth]:.2f} dB: a truth that follows each prediction forgives its geometric errors, and bilinear "
         "interpolation and errors of the flow limit what a perfect restoration can reach.",
-        "anchored/1 warps the sharp photograph once onto the blur image, from the pair alone, so that every "
-        f"method meets the same pixels. The truth gets {anchored[truth]:.2f} dB, the moved one {anchored[moved]:.2f}, "
-        f"{'below' if anchored[moved] < anchored[best] else 'above'} the {anchored[best]:.2f} dB of '{best}', and it "
-        f"is {status}: it lies {beside:.1f} px beside the truth (gdi50), and warping would have forgiven "
-        f"{forgiven:.1f} dB.",
-        "That is why the rankings differ, and why anchored/1 ranks.",
+        "anchored/2 draws the sharp photograph once into the blur image's frame, from the pair alone, so that every "
+        f"method meets the same pixels. The truth gets {anchored[truth]:.2f} dB, near the {ceiling:.1f} dB that these "
+        f"pairs can tell at most, the moved one {anchored[moved]:.2f}, "
+        f"{'below' if anchored[moved] < best_db else 'above'} the {best_db:.2f} dB of '{best}', and it is {status}: it "
+        f"lies {float(displaced):.1f} px beside its own input.",
+        "That is why the rankings differ, and why anchored/2 ranks.",
         "The deconvolution undoes one fixed disk. Where the blur is smaller it rings, where it is larger too little is "
         "undone, and noise grows everywhere: that is why blur that varies over the frame has to be learnt.",
     ]
@@ -77,11 +81,11 @@ def write_page(
         loader=PackageLoader("sdd_bench.report"), autoescape=select_autoescape(["html"]), trim_blocks=True
     )
     environment.filters["shown"] = _shown
-    rows = {protocol: read_csv(file, COLUMNS) for protocol, file in tables.items()}
+    rows = {protocol: read_csv(file, _columns(protocol)) for protocol, file in tables.items()}
     scenes = {pair.scene: pair for pair in reversed(pairs)}
     page = environment.get_template("demo.html").render(
         version=__version__,
-        columns={name: [c for c in COLUMNS if any(row[c] for row in table)] for name, table in rows.items()},
+        columns={name: [c for c in _columns(name) if any(row[c] for row in table)] for name, table in rows.items()},
         tables=rows,
         words=words,
         methods=list(predictions),
@@ -91,9 +95,15 @@ def write_page(
     return path
 
 
+def _columns(protocol: str) -> tuple[str, ...]:
+    return (*COLUMNS[:-1], *(JUDGED if protocol == RANKING else ()), COLUMNS[-1])
+
+
 def _shown(cell: str, column: str) -> str:
     """Return a cell with as many decimals as a person compares; the CSV has them all."""
-    digits = {"psnr_db": 2, "ssim": 4, "lpips": 4, "mae": 4, "gdi50_px": 2, "forgiveness_db": 2}.get(column)
+    digits = {"psnr_db": 2, "ssim": 4, "lpips": 4, "mae": 4, "gdi_px": 2, "ceiling_db": 1, "uncertainty_db": 2}.get(
+        column
+    )
     return cell if digits is None or not cell else f"{float(cell):.{digits}f}"
 
 
