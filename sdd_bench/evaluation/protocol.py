@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sdd_bench.errors import UserError
+from sdd_bench.evaluation.unranked import RULE
 from sdd_bench.metrics.metric import Distance, Mask
 from sdd_bench.metrics.metric import Image as FloatImage
 from sdd_bench.metrics.table import METRICS
