@@ -18,7 +18,7 @@ from leaderboard.csv_files import texts
 from leaderboard.entry import Entry, Table
 from leaderboard.formats import markdown_table
 from leaderboard.statistics import Array, paired, resampled_means
-from leaderboard.table import score_matrix
+from leaderboard.table import least_differences, score_matrix
 from sdd_bench.errors import UserError
 
 COLUMNS = ("changed", "protocol", "flow", "metric", "methods", "tau", "tau_lo", "swapped", "swaps")
@@ -42,6 +42,7 @@ class Ranking:
         metric: What ranks.
         methods: By name.
         scores: (methods, images), turned so that higher is better.
+        least: Below which a difference separates nobody, see `least_differences`.
     """
 
     table: Table
@@ -49,6 +50,7 @@ class Ranking:
     metric: str
     methods: tuple[str, ...]
     scores: Array
+    least: Array | None = None
 
     def means(self) -> Array:
         """Return the methods' means."""
@@ -75,7 +77,7 @@ def stability(entries: Sequence[Entry], reference: str = "anchored/2") -> pd.Dat
     first = next((r for r in rankings if r.table.protocol == reference and r.metric == REFERENCE_METRIC), None)
     if first is None or len(first.methods) < 2:
         raise UserError(f"stability: expected results of at least two methods under {reference}")
-    tied = paired(first.scores).tied
+    tied = paired(first.scores, least=first.least).tied
     rows = [_images_row(first)]
     for ranking in rankings:
         if ranking is first or len(set(ranking.methods) & set(first.methods)) < 2:
@@ -124,7 +126,8 @@ def _ranking(entries: Sequence[Entry], metric: str) -> Ranking | None:
     scores = score_matrix(kept, metric) * (1 if HIGHER_IS_BETTER[metric] else -1)
     flow = kept[0].protocol.get("flow") or {}
     words = " ".join(str(v) for k, v in sorted(flow.items()) if k in ("estimator", "model", "checkpoint"))
-    return Ranking(kept[0].table, words, metric, tuple(entry.method.name for entry in kept), scores)
+    names, least = tuple(entry.method.name for entry in kept), least_differences(kept, metric)
+    return Ranking(kept[0].table, words, metric, names, scores, least)
 
 
 def _compare(first: Ranking, other: Ranking, tied: NDArray[np.bool_], changed: str) -> tuple[object, ...]:

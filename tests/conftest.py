@@ -15,6 +15,7 @@ from known_rawdata import write_folder
 from numpy.typing import NDArray
 
 from sdd_bench.datasets.archive import write_archive
+from sdd_bench.evaluation.results import Results
 from sdd_bench.io.images import to_pixels, write_png
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # a process for each core: more threads would only wait for one another
@@ -126,6 +127,28 @@ def submitted(make_known: Callable[..., KnownPair], tmp_path_factory: pytest.Tem
 
     with weightless(tmp_path_factory.mktemp("torch")):
         return make_submission(tmp_path_factory.mktemp("submitted"), make_known)
+
+
+@pytest.fixture(scope="session")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two pairs with anchors of anchored/2, and folders of predictions, see `known_judged`."""
+    from known_judged import make_judged
+
+    return make_judged(tmp_path_factory.mktemp("judged"))
+
+
+@pytest.fixture(scope="session")
+def scored(judged: Path) -> dict[str, Results]:
+    """What each of these folders scores under anchored/2."""
+    from known_judged import PROTOCOL, WHAT, run
+
+    return {what: run(judged, what)[PROTOCOL] for what in WHAT}
+
+
+@pytest.fixture
+def judged_data(judged: Path, tmp_path: Path) -> Path:
+    """A copy of them, anchors included."""
+    return shutil.copytree(judged, tmp_path / "copy")
 
 
 @pytest.fixture(scope="session")
