@@ -49,7 +49,9 @@ PARTS = {
 """Where each part's function is, in the order in which they run."""
 
 MEASURED = "Measured on one {gpu}."
-NOT_MEASURED = "**Nothing on this page was measured on a GPU**: there was none, and everything ran at toy size on the CPU."
+NOT_MEASURED = (
+    "**Nothing on this page was measured on a GPU**: there was none, and everything ran at toy size on the CPU."
+)
 
 
 LOST = 3

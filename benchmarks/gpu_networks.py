@@ -63,7 +63,10 @@ def reblurring(setting: Setting) -> list[Section]:
     """Return whether reblurring equals that on the CPU, and its time beside an unfolding of every tap."""
     equal = Section("Reblurring on the device against the CPU")
     with exact_products():
-        own, there = reblur_inputs(2, setting.size(200, 40), "cpu"), reblur_inputs(2, setting.size(200, 40), setting.device)
+        own, there = (
+            reblur_inputs(2, setting.size(200, 40), "cpu"),
+            reblur_inputs(2, setting.size(200, 40), setting.device),
+        )
         ours, far = reblur(*own), reblur(*there)
         gradients = [torch.autograd.grad(out.square().mean(), given) for out, given in ((ours, own), (far, there))]
         scales = [float(gradient.abs().max()) for gradient in gradients[0]]
@@ -151,7 +154,7 @@ def networks(setting: Setting) -> list[Section]:
         for mode, (bf16, channels_last) in MODES.items():
             row: dict[str, Cell] = {"network": name, "images": count, "mode": mode}
 
-            def measure(name=name, config=config, count=count, bf16=bf16, channels_last=channels_last):  # noqa: ANN202
+            def measure(name=name, config=config, count=count, bf16=bf16, channels_last=channels_last):
                 network = build(name, config, setting.device)
                 layout = torch.channels_last if channels_last else torch.contiguous_format
                 network.to(memory_format=layout)
@@ -181,7 +184,7 @@ def compiled(setting: Setting) -> list[Section]:
         config, count = known[name]
         row: dict[str, Cell] = {"network": name, "images": count}
 
-        def measure(name=name, config=config, count=count):  # noqa: ANN202
+        def measure(name=name, config=config, count=count):
             if setting.left_s < (120 if "restormer" in name else 40):
                 raise LeftOutError("no time left")
             network = build(name, config, setting.device)

@@ -38,7 +38,7 @@ def prediction(setting: Setting) -> list[Section]:
                     "network": preset, "precision": name, "frame": f"tiles of {tiles} px" if tiles else "whole",
                 }  # fmt: skip
 
-                def measure(preset=preset, tiny=tiny, dtype=dtype, tiles=tiles):  # noqa: ANN202
+                def measure(preset=preset, tiny=tiny, dtype=dtype, tiles=tiles):
                     network = image_of(build_deblurring(load_config(preset, tiny)).to(setting.device).eval())
                     repeats = max(1, setting.repeats // 4)
                     milliseconds, peak_gb = timed(
@@ -82,7 +82,17 @@ def commands(setting: Setting) -> list[Section]:
     settings = [*tiny, "--set", f"crop={crop}", "--set", f"steps={setting.size(60, 2)}", "--set", "warmup_epochs=2"]
     train = ["train-baseline", "--data", work / "data", "--preset", "smoke", *settings, "--accelerator", device]
     bf16 = ["--precision", "bf16-mixed" if setting.on_gpu else "32"]
-    scores = ["evaluate", "--data", work / "data", "--pred", work / "predictions", "--method", "toy", "--protocol", "paper/1"]
+    scores = [
+        "evaluate",
+        "--data",
+        work / "data",
+        "--pred",
+        work / "predictions",
+        "--method",
+        "toy",
+        "--protocol",
+        "paper/1",
+    ]
     trunk = None if setting.weights is None else setting.weights / TRUNK
     lpips_options = ["--lpips-trunk", trunk] if trunk is not None and trunk.is_file() else []
     steps: dict[str, list[object]] = {

@@ -69,7 +69,9 @@ def write_piece(photo: Path, out: Path, index: int, blurs: int, side: int, seed:
     piece = cut_piece(read_image(photo), (side + 2 * margin, side + 2 * margin), rng)
     for number in range(blurs):
         radius_px = rng.uniform(0.5, 2) if rng.random() < NEARLY_SHARP else rng.uniform(2.5, 6.5)
-        pair = draw_pair(piece, camera_of(round(radius_px, 2)), (side, side), seed=[seed, index, number], margin_px=margin)
+        pair = draw_pair(
+            piece, camera_of(round(radius_px, 2)), (side, side), seed=[seed, index, number], margin_px=margin
+        )
         write_bytes(out / f"{name}.blur{number}.webp", packed(pair.blur_clean))
     write_bytes(target, packed(pair.truth))
 

@@ -374,7 +374,7 @@ def test_he_keeps_the_unet_off_the_ends_of_its_sigmoid(blur: Tensor) -> None:
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
-        ({"network": "resnet"}, "'restormer' or 'unet'"),
+        ({"network": "resnet"}, "'restormer', 'unet' or 'small'"),
         ({"width": 0}, r"width\s+Input should be greater than 0"),
         ({"width": 7}, "width 7.*even"),
         ({"dropout": 1.0}, r"dropout\s+Input should be less than 1"),
