@@ -90,7 +90,7 @@ class Pieces:
 
 
 def read_pieces(folder: Path, words: Sequence[str], *, held_out: bool, device: str) -> Pieces | None:
-    """Return the pieces whose name holds one of the words, or those whose name holds none; None where there are none."""
+    """Return the pieces whose name holds one of the words, or those whose name does not; None if there are none."""
     names = [p.name.removesuffix(".truth.webp") for p in sorted(folder.glob("*.truth.webp"))]
     names = [name for name in names if any(word in name for word in words) == held_out]
     if not names:

@@ -14,8 +14,9 @@ from torch.utils.data._utils import signal_handling
 
 @contextlib.contextmanager
 def process_state_kept() -> Iterator[None]:
-    """Put thread counts, deterministic mode, cuDNN's benchmark mode, signal handler and thread hook back when the block has ended.
+    """Put thread counts, library modes, signal handler and thread hook back when the block has ended.
 
+    Modes: PyTorch's deterministic algorithms and cuDNN's benchmark mode.
     Random numbers are not covered: who seeds torch's generators forks them.
     """
     threads = torch.get_num_threads(), cv2.getNumThreads()

@@ -12,10 +12,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
 from lightning.fabric import Fabric
+from torch import nn
 from tqdm import tqdm
 
 from jdrl_baseline import checkpoint
@@ -127,8 +129,7 @@ def _loop(run: Run, hardware: Hardware, anchors: Path | None) -> None:
 
 def _steps(run: Run, hardware: Hardware, records: Records, *, is_late: bool) -> None:
     fabric, config = run.fabric, run.config
-    compiled = torch.compile(run.deblurring) if hardware.compiled else run.deblurring
-    deblurring, optimiser = fabric.setup(compiled, run.optimiser)
+    deblurring, optimiser = fabric.setup(_compiled(run.deblurring, hardware), run.optimiser)
     reblurring = None if run.reblurring is None else fabric.setup_module(run.reblurring)
     on_gpu = fabric.device.type == "cuda"
     if is_late:
@@ -179,6 +180,11 @@ def _steps(run: Run, hardware: Hardware, records: Records, *, is_late: bool) -> 
             line = f"epoch {epoch + 1} of {config.epochs}, step {run.step} of {run.total_steps}: {said}{scored}"
             print(line, file=sys.stderr, flush=True)
     bar.close()
+
+
+def _compiled(network: nn.Module, hardware: Hardware) -> nn.Module:
+    """Return the network as it is to be set up; Fabric asks for compiling before its set-up."""
+    return cast(nn.Module, torch.compile(network)) if hardware.compiled else network
 
 
 def _progress(losses: Losses, rate: float, images_per_s: float) -> str:

@@ -113,8 +113,8 @@ class DeblurringNetwork(nn.Module):
 
     Args:
         size: Its shape; the default size where none is given.
-        initialisation: `he` or `xavier`, for all of F; `he` takes slope 0 for F_B, the channel attention, the UNet and the
-            small network, RESTORMER_SLOPE for the Restormer.
+        initialisation: `he` or `xavier`, for all of F; `he` takes RESTORMER_SLOPE for the Restormer, slope 0 for the
+            rest.
         checkpointing: Whether transformer blocks are computed again for their gradients: less memory for a second
             forward pass through them, the same result; no effect on other networks. Also an attribute, to be set at
             any time.
