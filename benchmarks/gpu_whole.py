@@ -113,7 +113,7 @@ def commands(setting: Setting) -> list[Section]:
         section.rows.append(row)
     section.notes.append(
         "Training is of a UNet, eq. (1), half of it warm-up, with DIS; its rate is the median of the last half of the "
-        "steps, validation and reading left out."
+        "steps, reading included, validation left out."
     )
     return [section]
 
