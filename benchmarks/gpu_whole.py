@@ -79,7 +79,7 @@ def commands(setting: Setting) -> list[Section]:
     crop = setting.size(256, 64)
     size = "320x288" if setting.on_gpu else "128x96"
     tiny = ["--set", "width=64", "--set", "batch=4"] if setting.on_gpu else ["--set", "width=8", "--set", "batch=2"]
-    settings = [*tiny, "--set", f"crop={crop}", "--set", f"steps={setting.size(60, 2)}", "--set", "warmup_epochs=2"]
+    settings = [*tiny, "--set", f"crop={crop}", "--set", f"steps={setting.size(24, 2)}", "--set", "warmup_epochs=2"]
     train = ["train-baseline", "--data", work / "data", "--preset", "smoke", *settings, "--accelerator", device]
     bf16 = ["--precision", "bf16-mixed" if setting.on_gpu else "32"]
     scores = [

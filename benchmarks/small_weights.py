@@ -1,12 +1,15 @@
 """Train jdrl-small, the weights that come with sdd-bench, on the pairs of `small_pairs.py`; minutes on a GPU.
 
-    python benchmarks/small_weights.py --pairs DIR --out jdrl-small.pt [--steps 20000] [--device cuda]
+    python benchmarks/small_weights.py --pairs DIR --out jdrl-small.pt [--steps 20000] [--seconds 250] [--device cuda]
         [--precision bf16] [--compile] [--hold-out WORD ...] [--log FILE]
 
 A step sees crops of random pieces at random places, mirrored and transposed: the blurred piece with Gaussian noise of 0
 to 2 counts of 255, rounded to 8 bits, against the truth; and a share of pieces that are not blurred at all, against
-themselves with their noise, so that the network learns to leave alone what is sharp. Charbonnier loss with epsilon
-0.001, Adam, a short rise of the rate and a cosine to zero; the weights written are a running mean. What is written is a
+themselves with their noise, so that the network learns to leave alone what is sharp. The loss is the mean squared
+error plus a small multiple of its logarithm, crop by crop, which counts what is done to a sharp crop about as much as
+what is done to a blurred one. (With Charbonnier's loss and a small epsilon the network learnt next to nothing in the
+same time: most pixels hardly differ, and it is they that such a loss counts.) Adam, a short rise of the rate and a
+cosine to zero; the last tenth is done in float32; the weights written are a running mean. What is written is a
 checkpoint of sdd-bench that holds the deblurring network alone.
 
 `--hold-out` keeps the pieces whose name contains a word out of the training and reports their PSNR in dB at the end and
@@ -32,11 +35,16 @@ from torch import Tensor
 
 from jdrl_baseline import checkpoint
 from jdrl_baseline.config import Config
-from jdrl_baseline.losses import charbonnier
 from jdrl_baseline.models import build_deblurring
 from jdrl_baseline.networks.deblurring import DeblurringNetwork, parameter_count
 
 REPORTS = 10
+EXACT_FROM = 0.9
+"""Share of the training after which nothing is done in bf16 any more."""
+
+LEVEL = 1 / 255
+"""Errors of this root mean square hardly count in the logarithm of the loss."""
+
 BORDER_PX = 16
 """Left out on each side of a piece in the PSNR of held-out pieces."""
 
@@ -48,12 +56,14 @@ class Recipe:
     Attributes:
         width: Channels of the network.
         blocks: Residual blocks of the network.
-        steps: Steps of the optimiser.
+        steps: Steps of the optimiser, at most.
+        seconds: Time that the training may take; the rate follows the larger share of steps and time. 0 for no limit.
         batch: Crops of a step.
         crop: Side of a crop in pixels.
         learning_rate: Highest rate of Adam.
         rise: Share of the steps in which the rate rises.
         sharp_share: Share of the crops that are not blurred.
+        log_weight: Of the logarithm in the loss.
         noise: Largest standard deviation of the noise, in counts of 255; drawn uniformly from 0 for each crop.
         mean_of: Steps over which the weights are averaged, by an exponential window.
         seed: Of weights and data.
@@ -62,11 +72,13 @@ class Recipe:
     width: int = 48
     blocks: int = 12
     steps: int = 20000
+    seconds: float = 0.0
     batch: int = 32
     crop: int = 128
     learning_rate: float = 1e-3
     rise: float = 0.02
     sharp_share: float = 0.2
+    log_weight: float = 2e-4
     noise: float = 2.0
     mean_of: int = 1000
     seed: int = 0
@@ -141,12 +153,17 @@ def draw_batch(pieces: Pieces, recipe: Recipe, generator: torch.Generator) -> tu
     return next(both), next(both)
 
 
-def rate(recipe: Recipe, step: int) -> float:
-    """Return the learning rate of a step: a linear rise, then a cosine to zero."""
-    rise = max(1, round(recipe.rise * recipe.steps))
-    if step < rise:
-        return recipe.learning_rate * (step + 1) / rise
-    return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, recipe.steps - rise)))
+def rate(recipe: Recipe, progress: float) -> float:
+    """Return the learning rate at a share of the training: a linear rise, then a cosine to zero."""
+    if progress < recipe.rise:
+        return recipe.learning_rate * (progress / recipe.rise + 1 / recipe.steps)
+    return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * (progress - recipe.rise) / (1 - recipe.rise)))
+
+
+def loss_of(restored: Tensor, target: Tensor, log_weight: float) -> Tensor:
+    """Return the mean squared error plus a multiple of the mean over crops of its logarithm; (N, 3, H, W) both."""
+    errors = (restored - target).square().mean(dim=(1, 2, 3))
+    return errors.mean() + log_weight * (errors + LEVEL**2).log().mean()
 
 
 def config_of(recipe: Recipe) -> Config:
@@ -194,22 +211,28 @@ def train(
     generator = torch.Generator(device).manual_seed(recipe.seed)
     own, averaged = list(network.parameters()), list(mean.parameters())
     records, started, losses = [], time.perf_counter(), torch.zeros((), device=device)
-    every = max(1, recipe.steps // REPORTS)
-    for step in range(recipe.steps):
+    reported = progress = 0.0
+    step = reported_step = 0
+    while progress < 1:
         for group in optimiser.param_groups:
-            group["lr"] = rate(recipe, step)
+            group["lr"] = rate(recipe, progress)
         seen, target = draw_batch(pieces, recipe, generator)
-        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
+        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16" and progress < EXACT_FROM):
             restored = forward(seen.contiguous(memory_format=torch.channels_last)).image
-        loss = charbonnier(restored.float(), target)
+        loss = loss_of(restored.float(), target, recipe.log_weight)
         loss.backward()
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
         with torch.no_grad():
             torch._foreach_lerp_(averaged, own, max(1 / recipe.mean_of, 1 / (step + 1)))
         losses += loss.detach()
-        if (step + 1) % every == 0:
-            record = {"step": step + 1, "seconds": time.perf_counter() - started, "loss": float(losses) / every}
+        step += 1
+        seconds = time.perf_counter() - started
+        progress = max(step / recipe.steps, seconds / recipe.seconds if recipe.seconds else 0)
+        if progress >= min(1, reported + 1 / REPORTS):
+            reported = progress
+            record = {"step": step, "seconds": seconds, "loss": float(losses) / (step - reported_step)}
+            reported_step = step
             if held_out is not None:
                 names = ("blur_db", "restored_db", "sharp_db")
                 record |= dict(zip(names, gains(mean, held_out), strict=True))
@@ -240,7 +263,7 @@ def main() -> None:
     state: checkpoint.State = {
         **checkpoint.describe(config_of(recipe), pieces.sha256, {}),
         "kind": checkpoint.DEBLURRING,
-        "step": recipe.steps,
+        "step": int(records[-1]["step"]),
         "epoch": 0,
         "validation_psnr_db": records[-1].get("restored_db", math.nan),
         "deblurring": {name: value.cpu().contiguous() for name, value in network.state_dict().items()},
