@@ -157,7 +157,7 @@ def read_earlier(path: Path, asked: Sequence[str]) -> dict[str, Any]:
 
 
 def write(out: Path, about: Mapping[str, Any], found: list[Found], earlier: Mapping[str, Any]) -> None:
-    """Write the page and all figures, those of an earlier run too where it was on the same GPU with the same versions."""
+    """Write the page and all figures, those of an earlier run too if GPU and versions are the same."""
     same = all(earlier.get(key) == about.get(key) for key in ("gpu", "machine", "version"))
     parts = [*(earlier["parts"] if same and earlier else []), *found]
     parts.sort(key=lambda part: list(PARTS).index(part["part"]))
