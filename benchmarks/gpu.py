@@ -187,6 +187,8 @@ def page(about: Mapping[str, Any], found: list[Found]) -> str:
         for section in part["sections"]:
             lines += Section(**section).markdown()
         lines += [f"This part took {part['seconds']:.0f} s.", ""]
+    missing = [name for name in PARTS if name not in [part["part"] for part in found]]
+    lines += [f"Parts that were not run: {', '.join(missing)}."] if missing else []
     return "\n".join(lines).rstrip() + "\n"
 
 
