@@ -65,6 +65,7 @@ class Recipe:
         sharp_share: Share of the crops that are not blurred.
         log_weight: Of the logarithm in the loss.
         noise: Largest standard deviation of the noise, in counts of 255; drawn uniformly from 0 for each crop.
+        clip: Largest norm of the gradient, of all weights together; 0 for no limit.
         mean_of: Steps over which the weights are averaged, by an exponential window.
         seed: Of weights and data.
     """
@@ -80,6 +81,7 @@ class Recipe:
     sharp_share: float = 0.2
     log_weight: float = 2e-4
     noise: float = 2.0
+    clip: float = 0.0
     mean_of: int = 1000
     seed: int = 0
 
@@ -221,6 +223,8 @@ def train(
             restored = forward(seen.contiguous(memory_format=torch.channels_last)).image
         loss = loss_of(restored.float(), target, recipe.log_weight)
         loss.backward()
+        if recipe.clip:
+            torch.nn.utils.clip_grad_norm_(network.parameters(), recipe.clip)
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
         with torch.no_grad():
