@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-all lint docs bench faults fuzz format clean
+.PHONY: help demo test test-all lint docs bench gpu faults fuzz format clean
 
 help:
 	@echo "make demo    the whole loop on embedded data, ends with a leaderboard and demo/report.html"
@@ -13,6 +13,7 @@ help:
 	@echo "make lint    style and types"
 	@echo "make docs    the generated pages of docs/"
 	@echo "make bench   the benchmarks against their peers, ends with docs/performance.md"
+	@echo "make gpu     what runs on a GPU and how fast, ends with docs/gpu.md; at toy size without one"
 	@echo "make faults  30 kills of every long job, full disks, lost inputs, clusters"
 	@echo "make fuzz    2,000 damaged and hostile files"
 
@@ -40,6 +41,9 @@ docs: $(READY)
 
 bench: $(READY)
 	$(BIN)/python benchmarks/performance.py
+
+gpu: $(READY)
+	$(BIN)/python benchmarks/gpu.py --out docs
 
 faults: $(READY)
 	SDD_BENCH_KILLS=30 $(BIN)/python -m pytest -n 2 -q -rP --no-header tests/faults

@@ -32,7 +32,13 @@ class Seen(NamedTuple):
     mask: Tensor | None
     flow: Tensor | None
     reblurred: Tensor | None
-    radius: Tensor | None
+    predicted: Predicted | None
+
+    def radius(self, *, truncate: bool) -> Tensor | None:
+        """Return the effective radius of R's kernels, (N, 1, H, W) in pixels; None unless R has both branches."""
+        if self.predicted is None or self.predicted.seeds is None or self.predicted.weights is None:
+            return None
+        return effective_radius(self.predicted.seeds, self.predicted.weights, truncate=truncate)
 
 
 def warm_up(
@@ -52,14 +58,13 @@ def warm_up(
         found = flow(batch.blur, batch.sharp)
         mask = inside(found) if config.inside else None
         truth = warp(batch.sharp, found, release_grid=config.release_grid)
-    reblurred = radius = term = None
+    reblurred = predicted = term = None
     if config.warmup_terms == "aligned+reblur" and reblurring is not None:
-        predicted: Predicted = reblurring(truth, batch.blur)
+        predicted = reblurring(truth, batch.blur)
         reblurred = reblur_as(truth, predicted, config)
-        radius = _radius(predicted, config)
         term = charbonnier(reblurred, batch.blur, mask, over=config.mask_mean)
     losses = combined(_pixel_loss(restored, truth, mask, config), None, term, None, config.alpha, config.beta)
-    return losses, Seen(restored.detach(), truth, mask, found, _detached(reblurred), radius)
+    return losses, Seen(restored.detach(), truth, mask, found, _detached(reblurred), _detached_maps(predicted))
 
 
 def joint(
@@ -89,23 +94,20 @@ def _all_terms(
             warped = warp(restored, back, release_grid=config.release_grid)
             cycle = _pixel_loss(warped, batch.sharp, _mask(back, config), config)
     aligned = _pixel_loss(restored, truth, mask, config)
-    reblurred = radius = reblurring_term = map_term = None
+    reblurred = predicted = reblurring_term = map_term = None
     if reblurring is not None and config.alpha > 0:
-        predicted: Predicted = reblurring(restored, batch.blur)
+        predicted = reblurring(restored, batch.blur)
         reblurred = reblur_as(restored, predicted, config)
         reblurring_term = reblurring_loss(reblurred, batch.blur)
-        radius = _radius(predicted, config)
         if output.blur_map is not None and predicted.seeds is not None and predicted.weights is not None:
             map_term = blur_map_loss(output.blur_map, blur_map(predicted.seeds, predicted.weights))
     losses = combined(aligned, cycle, reblurring_term, map_term, config.alpha, config.beta)
-    return losses, Seen(restored.detach(), truth.detach(), mask, found, _detached(reblurred), radius)
+    maps = _detached_maps(predicted)
+    return losses, Seen(restored.detach(), truth.detach(), mask, found, _detached(reblurred), maps)
 
 
-def _radius(predicted: Predicted, config: Config) -> Tensor | None:
-    """Return the effective radius, where R has both branches."""
-    if predicted.seeds is None or predicted.weights is None:
-        return None
-    return effective_radius(predicted.seeds, predicted.weights, truncate=config.truncate)
+def _detached_maps(predicted: Predicted | None) -> Predicted | None:
+    return None if predicted is None else Predicted(_detached(predicted.seeds), _detached(predicted.weights))
 
 
 def _detached(image: Tensor | None) -> Tensor | None:

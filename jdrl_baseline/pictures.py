@@ -18,7 +18,7 @@ LARGEST_RADIUS_PX = 7.0
 GAP_PX = 4
 
 
-def write_sample(path: Path, batch: Batch, seen: Seen) -> None:
+def write_sample(path: Path, batch: Batch, seen: Seen, *, truncate: bool = False) -> None:
     """Write blur image, prediction, reblurred prediction and truth above mask, flow, blur radius and sharp image.
 
     Of the first pair of a batch. White is 1 for the mask and 7 px for the radius; the flow's hue is its direction,
@@ -26,7 +26,8 @@ def write_sample(path: Path, batch: Batch, seen: Seen) -> None:
     """
     first = [batch.blur, seen.restored, seen.reblurred, seen.truth]
     flow = None if seen.flow is None else flow_colours(seen.flow[:1].float()) / 255
-    radius = None if seen.radius is None else seen.radius / LARGEST_RADIUS_PX
+    radius = seen.radius(truncate=truncate)
+    radius = None if radius is None else radius / LARGEST_RADIUS_PX
     second = [seen.mask, flow, radius, batch.sharp]
     rows = [np.concatenate([_tile(t, batch.blur) for t in row], axis=1) for row in (first, second)]
     write_png(path, to_pixels(np.concatenate(rows, axis=0)))

@@ -14,13 +14,15 @@ from torch.utils.data._utils import signal_handling
 
 @contextlib.contextmanager
 def process_state_kept() -> Iterator[None]:
-    """Put thread counts, deterministic mode, signal handler and thread hook back when the block has ended.
+    """Put thread counts, library modes, signal handler and thread hook back when the block has ended.
 
+    Modes: PyTorch's deterministic algorithms and cuDNN's benchmark mode.
     Random numbers are not covered: who seeds torch's generators forks them.
     """
     threads = torch.get_num_threads(), cv2.getNumThreads()
     deterministic = torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    benchmark = torch.backends.cudnn.benchmark
     hook = threading.excepthook
     watched, on_child = signal_handling._SIGCHLD_handler_set, signal.getsignal(signal.SIGCHLD)
     try:
@@ -29,6 +31,7 @@ def process_state_kept() -> Iterator[None]:
         torch.set_num_threads(threads[0])
         cv2.setNumThreads(threads[1])
         torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
+        torch.backends.cudnn.benchmark = benchmark
         threading.excepthook = hook
         if signal_handling._SIGCHLD_handler_set and not watched:  # by a DataLoader with workers
             signal.signal(signal.SIGCHLD, on_child)

@@ -1,4 +1,4 @@
-"""What a run writes down of every step: log.csv and TensorBoard, cut back to the step it goes on from."""
+"""What a run writes down: log.csv of every step, and TensorBoard, cut back to the step it goes on from."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 COLUMNS = ("step", "epoch", *Losses._fields, "learning_rate", "images_per_s")
 FILES = {"log.csv": COLUMNS, "validation.csv": ("step", "psnr_db")}
+
+BOARD_EVERY = 10
+"""Steps between two that TensorBoard gets; log.csv has every step."""
 
 
 class Records:
@@ -49,6 +52,8 @@ class Records:
         with self._kept():
             csv.writer(self.log, lineterminator="\n").writerow(cells)
             self.log.flush()
+            if step % BOARD_EVERY:
+                return
             for name, term in zip(Losses._fields, losses, strict=True):
                 self.board.add_scalar(f"loss/{name}", float(term), step)
             self.board.add_scalar("learning_rate", learning_rate, step)

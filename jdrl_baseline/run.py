@@ -169,6 +169,26 @@ def summary(run: Run) -> str:
     )
 
 
+def slow_flow(config: Config, device_type: str) -> str | None:
+    """Return a sentence where flow by DIS, on the CPU, will hold up a GPU; None where it will not.
+
+    Args:
+        config: Settings of the run.
+        device_type: `cpu` or `cuda`.
+
+    >>> str(slow_flow(Config(), "cuda")).partition(";")[0]
+    'flow = "dis" works on the CPU, and the GPU waits for it in every step'
+    >>> slow_flow(Config(), "cpu"), slow_flow(Config(flow="ptlflow:raft_small"), "cuda")
+    (None, None)
+    """
+    if device_type != "cuda" or not config.deform or config.flow != "dis":
+        return None
+    return (
+        'flow = "dis" works on the CPU, and the GPU waits for it in every step; a model of ptlflow works on the GPU: '
+        "--set flow=ptlflow:MODEL=WEIGHTS"
+    )
+
+
 def settings_text(run: Run) -> dict[str, object]:
     """Return what config.json says of a run."""
     return {

@@ -12,10 +12,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
 from lightning.fabric import Fabric
+from torch import nn
 from tqdm import tqdm
 
 from jdrl_baseline import checkpoint
@@ -26,7 +28,7 @@ from jdrl_baseline.phases import Batch, Seen, joint, warm_up
 from jdrl_baseline.pictures import write_sample
 from jdrl_baseline.process_state import process_state_kept, seed_torch
 from jdrl_baseline.records import Records
-from jdrl_baseline.run import Hardware, Run, check_same_settings, settings_text, summary
+from jdrl_baseline.run import Hardware, Run, check_same_settings, settings_text, slow_flow, summary
 from jdrl_baseline.spread import alone_in
 from jdrl_baseline.validation import prepare_validation, validate
 from sdd_bench.errors import UserError
@@ -75,6 +77,7 @@ def train(
         if hardware.processes > 1:
             fabric.launch()
         torch.use_deterministic_algorithms(fabric.device.type == "cpu")
+        torch.backends.cudnn.benchmark = True  # crops have one size; validation switches it off
         with torch.random.fork_rng([fabric.device] if fabric.device.type == "cuda" else []):
             return _train(Run(fabric, data, config, out, hardware), hardware, state, anchors)
 
@@ -83,6 +86,9 @@ def _train(run: Run, hardware: Hardware, state: checkpoint.State | None, anchors
     """Train to the end and export the best network."""
     fabric, out = run.fabric, run.out
     fabric.print(summary(run))
+    held_up = slow_flow(run.config, fabric.device.type)
+    if held_up:
+        fabric.print(f"warning: {held_up}", file=sys.stderr)
     if state is not None:
         run.restore(state, out / LAST)
         fabric.print(f"going on from step {run.step} of {run.total_steps}")
@@ -123,10 +129,9 @@ def _loop(run: Run, hardware: Hardware, anchors: Path | None) -> None:
 
 def _steps(run: Run, hardware: Hardware, records: Records, *, is_late: bool) -> None:
     fabric, config = run.fabric, run.config
-    deblurring, optimiser = fabric.setup(run.deblurring, run.optimiser)
+    deblurring, optimiser = fabric.setup(_compiled(run.deblurring, hardware), run.optimiser)
     reblurring = None if run.reblurring is None else fabric.setup_module(run.reblurring)
-    if hardware.compiled:
-        deblurring = torch.compile(deblurring)
+    on_gpu = fabric.device.type == "cuda"
     if is_late:
         _validate(run, records)
     saved = run.step
@@ -136,8 +141,8 @@ def _steps(run: Run, hardware: Hardware, records: Records, *, is_late: bool) -> 
         epoch = run.step // run.per_epoch
         for group in optimiser.param_groups:
             group["lr"] = config.learning_rate * 0.5 ** (epoch // config.halve_every)
+        started = time.perf_counter()
         for number, batch in _batches(run, epoch):
-            started = time.perf_counter()
             seed_torch(step_seed(config.seed, run.step, fabric.global_rank), fabric.device)
             deblurring.train()
             together = run.group(number)
@@ -149,14 +154,18 @@ def _steps(run: Run, hardware: Hardware, records: Records, *, is_late: bool) -> 
                     losses, seen = joint(batch, deblurring, reblurring, run.flow, config)
                 own = torch.stack([term.detach().float() for term in losses])
                 terms = torch.as_tensor(fabric.all_reduce(own, reduce_op="mean"))
-                _check_finite(run, terms, batch)
+                if not on_gpu:  # backward through a warp by a flow that is not finite can end the process on a CPU
+                    _check_finite(run, terms, batch)
                 fabric.backward(losses.total / len(together))
+            if on_gpu:  # waits for the GPU, which has its work by now
+                _check_finite(run, terms, batch)
             if last:
                 optimiser.step()
                 optimiser.zero_grad(set_to_none=True)
             run.step += 1
-            images = config.batch * fabric.world_size / (time.perf_counter() - started)
             named, rate = Losses(*terms.tolist()), optimiser.param_groups[0]["lr"]
+            ended = time.perf_counter()
+            images, started = config.batch * fabric.world_size / (ended - started), ended
             records.write(run.step, epoch, named, rate, images)
             said = _progress(named, rate, images)
             bar.set_postfix_str(said, refresh=False)
@@ -173,6 +182,11 @@ def _steps(run: Run, hardware: Hardware, records: Records, *, is_late: bool) -> 
     bar.close()
 
 
+def _compiled(network: nn.Module, hardware: Hardware) -> nn.Module:
+    """Return the network as it is to be set up; Fabric asks for compiling before its set-up."""
+    return cast(nn.Module, torch.compile(network)) if hardware.compiled else network
+
+
 def _progress(losses: Losses, rate: float, images_per_s: float) -> str:
     """Return a step in words; terms that a variant or phase does not have are left out."""
     terms = " ".join(f"{name} {value:.4f}" for name, value in losses._asdict().items() if value)
@@ -186,8 +200,8 @@ def _batches(run: Run, epoch: int) -> Iterator[tuple[int, Batch]]:
     for number, batch in enumerate(loader, done):
         if isinstance(batch, UserError):
             raise batch
-        device = run.fabric.device
-        yield number, Batch(batch.blur.to(device), batch.sharp.to(device), batch.names)
+        blur, sharp = (part.to(run.fabric.device, non_blocking=True) for part in (batch.blur, batch.sharp))
+        yield number, Batch(blur, sharp, batch.names)
 
 
 def _end_epoch(run: Run, epoch: int, batch: Batch, seen: Seen, records: Records) -> str:
@@ -198,7 +212,8 @@ def _end_epoch(run: Run, epoch: int, batch: Batch, seen: Seen, records: Records)
     """
     finished = run.step >= run.total_steps
     if run.fabric.is_global_zero and ((epoch + 1) % run.config.sample_every == 0 or finished):
-        write_sample(run.out / "samples" / f"{run.step:07d}.png", batch, seen)
+        path = run.out / "samples" / f"{run.step:07d}.png"
+        write_sample(path, batch, seen, truncate=run.config.truncate)
     run.save(LAST)
     return f", validation {_validate(run, records):.2f} dB" if run.is_validation_due else ""
 

@@ -75,6 +75,8 @@ def validate(network: DeblurringNetwork, validation: Validation, device: str) ->
         UserError: An image or an anchor cannot be read.
     """
     network.eval()
+    cudnn, benchmark = torch.backends.cudnn, torch.backends.cudnn.benchmark
+    cudnn.benchmark = False  # frames differ in size, and what it tries takes memory
     try:
         return _mean_psnr_db(network, validation, device)
     except torch.OutOfMemoryError:
@@ -84,6 +86,7 @@ def validate(network: DeblurringNetwork, validation: Validation, device: str) ->
         validation.tile_px = TILE_PX
         return _mean_psnr_db(network, validation, device)
     finally:
+        cudnn.benchmark = benchmark
         network.train()
 
 

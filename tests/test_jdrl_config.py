@@ -13,7 +13,7 @@ from sdd_bench.errors import UserError
 
 EXPECTED = {
     "eq2", "eq1", "restormer-like", "unet-l1", "unet-no-cycle", "unet-no-mask", "unet-no-reblur", "unet-no-kpn",
-    "unet-no-wpn", "unet-eq1", "release-2023", "ded", "dpdd", "smoke",
+    "unet-no-wpn", "unet-eq1", "small-eq1", "release-2023", "ded", "dpdd", "smoke",
 }  # fmt: skip
 
 
@@ -70,6 +70,12 @@ def test_rows_of_the_ablation_differ_from_ours_in_what_the_paper_says(
     preset: str, difference: dict[str, object]
 ) -> None:
     assert changed(preset) == {**changed("unet-eq1"), **difference}
+
+
+def test_the_small_network_takes_one_number_of_blocks() -> None:
+    assert changed("small-eq1") == {"network": "small", "width": 24, "blocks": (4,), "blur_map": False}
+    with pytest.raises(UserError, match=r"blocks: network = 'small' expects one number.*such as \[4\]"):
+        load_config("eq1", ["network=small"])
 
 
 def test_settings_are_read_as_their_type() -> None:

@@ -17,12 +17,16 @@ from jdrl_baseline.networks.blur_map import BlurMapNetwork
 from jdrl_baseline.networks.deblurring import DeblurringNetwork, DeblurringSize, pad_to_multiple, parameter_count
 from jdrl_baseline.networks.reblurring import ReblurringNetwork
 from jdrl_baseline.networks.restormer import ChannelSelfAttention, Restormer
+from jdrl_baseline.networks.small import SmallNetwork
 from jdrl_baseline.networks.unet import UNet
+from jdrl_baseline.restore import restore
 
 TINY = DeblurringSize(width=8, blocks=(1, 1, 1, 1), heads=(1, 2, 2, 2), refinement=1)
 TINY_PLAIN = DeblurringSize(width=8, blocks=(1, 1, 1, 1), heads=(1, 2, 2, 2), refinement=1, blur_map=False)
 TINY_UNET = DeblurringSize("unet", width=4, blur_map=False)
 TINY_UNET_GUIDED = DeblurringSize("unet", width=4)
+SMALL = DeblurringSize("small", width=24, blocks=(4,), blur_map=False)
+SMALL_GUIDED = DeblurringSize("small", width=8, blocks=(2,))
 ALL = [TINY, TINY_PLAIN, TINY_UNET, TINY_UNET_GUIDED]
 NAMES = ["restormer-map", "restormer", "unet", "unet-map"]
 
@@ -54,7 +58,7 @@ def gradients(module: nn.Module) -> dict[str, Tensor]:
     return {name: p.grad for name, p in module.named_parameters() if p.grad is not None}
 
 
-@pytest.mark.parametrize("size", ALL, ids=NAMES)
+@pytest.mark.parametrize("size", [*ALL, SMALL, SMALL_GUIDED], ids=[*NAMES, "small", "small-map"])
 @pytest.mark.parametrize("shape", [(37, 53), (64, 64), (16, 130), (9, 5)])
 def test_any_size_comes_back_as_it_was(size: DeblurringSize, shape: tuple[int, int]) -> None:
     with torch.no_grad():
@@ -84,6 +88,7 @@ def test_parameters_at_full_size() -> None:
         assert parameter_count(full) == 26_371_074
         assert parameter_count(BlurMapNetwork()) == 243_555
         assert parameter_count(DeblurringNetwork(DeblurringSize("unet", width=64, blur_map=False))) == 31_031_875
+        assert parameter_count(DeblurringNetwork(SMALL)) == 46_884
         assert parameter_count(ReblurringNetwork()) == 474_987
         assert parameter_count(ReblurringNetwork(weight_branch=False)) == 229_704
 
@@ -132,6 +137,38 @@ def test_without_its_last_layer_the_restormer_returns_the_blur_image(blur: Tenso
     assert isinstance(network.body, Restormer)
     nn.init.zeros_(network.body.restore.weight)
     assert torch.equal(network(blur).image, blur)
+
+
+@pytest.mark.parametrize("initialisation", ["he", "xavier"])
+def test_the_small_network_starts_at_the_blur_image(initialisation: str, blur: Tensor) -> None:
+    torch.manual_seed(0)
+    network = DeblurringNetwork(SMALL, initialisation=initialisation)
+    assert torch.equal(network(blur).image, blur)
+    assert isinstance(network.body, SmallNetwork)
+    nn.init.normal_(network.body.last.weight)
+    (network(blur).image - 0.5).square().mean().backward()
+    assert without_gradient(network) == []
+
+
+def test_residual_blocks_of_the_small_network_start_weak() -> None:
+    network = build(SMALL)
+    assert isinstance(network.body, SmallNetwork)
+    stds = [(block.first.weight.std().item(), block.second.weight.std().item()) for block in network.body.blocks]
+    he = math.sqrt(2 / (24 * 9))
+    assert all(first / he == pytest.approx(1, abs=0.05) for first, _ in stds)
+    assert all(second / he == pytest.approx(0.3, abs=0.02) for _, second in stds)
+
+
+@pytest.mark.parametrize("blocks", [4, 26])
+def test_tiles_of_the_small_network_equal_the_whole_frame(blocks: int) -> None:
+    torch.manual_seed(0)
+    network = DeblurringNetwork(DeblurringSize("small", width=4, blocks=(blocks,), blur_map=False)).eval()
+    assert isinstance(network.body, SmallNetwork)
+    nn.init.normal_(network.body.last.weight, std=0.1)
+    image = np.random.default_rng(0).random((700, 1001, 3), dtype=np.float32)
+    whole, tiled = restore(network, image), restore(network, image, tile_px=688)
+    assert not np.allclose(whole, image, atol=0.05)
+    np.testing.assert_allclose(tiled, whole, rtol=0, atol=1e-6)
 
 
 def test_the_unet_returns_the_image_itself_through_a_sigmoid(blur: Tensor) -> None:
@@ -337,7 +374,7 @@ def test_he_keeps_the_unet_off_the_ends_of_its_sigmoid(blur: Tensor) -> None:
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
-        ({"network": "resnet"}, "'restormer' or 'unet'"),
+        ({"network": "resnet"}, "'restormer', 'unet' or 'small'"),
         ({"width": 0}, r"width\s+Input should be greater than 0"),
         ({"width": 7}, "width 7.*even"),
         ({"dropout": 1.0}, r"dropout\s+Input should be less than 1"),

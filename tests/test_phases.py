@@ -94,7 +94,7 @@ def test_warm_up_can_teach_the_reblurring_network_with_the_warped_sharp_image(ba
     losses.reblurring.backward()
     assert reached(reblurring)
     assert not reached(deblurring)
-    assert seen.radius is not None
+    assert seen.radius(truncate=False) is not None
 
 
 def test_joint_flow_goes_from_the_image_to_be_matched_into_the_other(batch: Batch) -> None:
@@ -120,8 +120,10 @@ def test_equation_two_adds_up_and_trains_both_networks(batch: Batch) -> None:
     assert reached(deblurring)
     assert reblurring is not None
     assert reached(reblurring)
-    assert seen.radius is not None
-    assert not any(t.requires_grad for t in seen if t is not None)
+    assert seen.radius(truncate=False) is not None
+    assert seen.predicted is not None
+    kept = [*seen.predicted, *(t for t in seen if isinstance(t, torch.Tensor))]
+    assert not any(t.requires_grad for t in kept)
 
 
 def test_the_blur_map_loss_does_not_reach_the_reblurring_network(batch: Batch) -> None:

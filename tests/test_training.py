@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 import torch
 from known_run import CPU, tiny
-from known_training import EPOCHS, losses
+from known_training import EPOCHS, losses, weights
 
 from jdrl_baseline import checkpoint, training, validation
 from jdrl_baseline.restore import TILE_PX
+from jdrl_baseline.run import Hardware
 from jdrl_baseline.training import LAST, step_seed, train
 from sdd_bench.errors import UserError
 from sdd_bench.io.images import read_pixels
@@ -71,6 +72,19 @@ def test_a_run_leaves_the_process_as_it_was(prepared: Path, tmp_path: Path) -> N
     finally:
         torch.set_num_threads(threads[0])
         cv2.setNumThreads(threads[1])
+
+
+@pytest.mark.long
+def test_a_compiled_network_learns_the_same(prepared: Path, tmp_path: Path) -> None:
+    config = tiny(network="small", width=8, blocks=(1,), steps=3, val_scenes=0)
+    for name, compiled in (("eager", False), ("compiled", True)):
+        train(prepared, config, tmp_path / name, Hardware(accelerator="cpu", compiled=compiled), resume=False)
+    eager, compiled_rows = (
+        np.array([row[2:] for row in losses(tmp_path / name)[1:]], float) for name in ("eager", "compiled")
+    )
+    np.testing.assert_allclose(compiled_rows, eager, rtol=1e-4)
+    one, other = weights(tmp_path / "eager" / "last.pt"), weights(tmp_path / "compiled" / "last.pt")
+    assert one.keys() == other.keys()
 
 
 @pytest.mark.long

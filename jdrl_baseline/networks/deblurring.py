@@ -14,6 +14,7 @@ from torch.nn import functional
 from jdrl_baseline.networks.blocks import ChannelAttention, at_least_float32, init_he, initialisation_named
 from jdrl_baseline.networks.blur_map import BLUR_MAP_CHANNELS, BlurMapNetwork
 from jdrl_baseline.networks.restormer import Restormer
+from jdrl_baseline.networks.small import SmallNetwork
 from jdrl_baseline.networks.unet import UNet
 
 RESTORMER_SLOPE = math.sqrt(5)
@@ -35,21 +36,21 @@ class DeblurringSize:
 
     Attributes:
         network: Architecture of F_D.
-        width: Channels of the first level; DPDNet's UNet has 64.
-        blocks: Transformer blocks of each level; this and the next three settings are for the Restormer only.
-        heads: Attention heads of each level.
+        width: Channels of the first level; DPDNet's UNet has 64, the small network of the testbed 24.
+        blocks: Transformer blocks of each level; one number, the residual blocks, for the small network.
+        heads: Attention heads of each level; this and the next two settings are for the Restormer only.
         refinement: Transformer blocks after the decoder.
         expansion: Width of the feed-forward layers relative to that of their level.
         dropout: Dropout rate in the UNet's two deepest stages, in training.
         residual: Whether the UNet's output is added to the blur image and starts at zero; the Restormer's always is
-            added.
+            added, and the small network's always is added and starts at zero.
         blur_map: Whether F predicts a blur map and F_D is given it: eq. (2); without, eq. (1).
 
     Raises:
         pydantic.ValidationError: A value out of range, or heads that do not divide the channels of their level.
     """
 
-    network: Literal["restormer", "unet"] = "restormer"
+    network: Literal["restormer", "unet", "small"] = "restormer"
     width: Annotated[int, Field(gt=0, le=1024)] = 48
     blocks: Levels = (4, 6, 6, 8)
     heads: Levels = (1, 2, 4, 8)
@@ -70,6 +71,9 @@ class DeblurringSize:
         """Return why the numbers do not fit together."""
         if self.network == "unet":
             return []
+        if self.network == "small":
+            one = len(self.blocks) == 1
+            return [] if one else ["blocks: network = 'small' expects one number, the residual blocks, such as [4]"]
         faults = [
             f"width {self.width}: {self.width << level} channels (level {level + 1}) do not divide by {heads} heads"
             for level, heads in enumerate(self.heads)
@@ -100,17 +104,20 @@ class DeblurringNetwork(nn.Module):
     """F: blur map (F_B), channel attention over map and blur image, and the deblurring body (F_D).
 
     With a blur map, the map and the blur image are concatenated, re-weighted by channel attention of reduction 4 and
-    given to F_D; without, F_D is given the blur image. The Restormer's residual is added to the blur image, the UNet's
-    output is the image unless it is to be a residual as well. Results are float32 at least, also under autocast.
+    given to F_D; without, F_D is given the blur image. The residual of the Restormer and of the small network is added
+    to the blur image, the UNet's output is the image unless it is to be a residual as well. Results are float32 at
+    least, also under autocast.
 
-    26,371,074 parameters with the default size, 31,031,875 as a UNet of width 64 without blur map.
+    26,371,074 parameters with the default size, 31,031,875 as a UNet of width 64 without blur map, 46,884 as a small
+    network of width 24 with four blocks, without blur map.
 
     Args:
         size: Its shape; the default size where none is given.
-        initialisation: `he` or `xavier`, for all of F; `he` takes slope 0 for F_B, the channel attention and the UNet,
-            RESTORMER_SLOPE for the Restormer.
+        initialisation: `he` or `xavier`, for all of F; `he` takes RESTORMER_SLOPE for the Restormer, slope 0 for the
+            rest.
         checkpointing: Whether transformer blocks are computed again for their gradients: less memory for a second
-            forward pass through them, the same result; no effect on a UNet. Also an attribute, to be set at any time.
+            forward pass through them, the same result; no effect on other networks. Also an attribute, to be set at
+            any time.
 
     Raises:
         ValueError: Unknown initialisation.
@@ -125,9 +132,11 @@ class DeblurringNetwork(nn.Module):
         channels = 3 + (BLUR_MAP_CHANNELS if size.blur_map else 0)
         self.blur_map = BlurMapNetwork() if size.blur_map else None
         self.attention = ChannelAttention(channels, reduction=4) if size.blur_map else None
-        self.body: Restormer | UNet
+        self.body: Restormer | UNet | SmallNetwork
         if size.network == "unet":
             self.body = UNet(channels, size.width, size.dropout, residual=size.residual)
+        elif size.network == "small":
+            self.body = SmallNetwork(channels, size.width, size.blocks[0])
         else:
             self.body = Restormer(channels, size.width, size.blocks, size.heads, size.refinement, size.expansion)
         self.checkpointing = checkpointing
@@ -136,6 +145,8 @@ class DeblurringNetwork(nn.Module):
             init_he(self.body, RESTORMER_SLOPE)
         if isinstance(self.body, UNet) and size.residual:
             nn.init.zeros_(self.body.last.weight)
+        if isinstance(self.body, SmallNetwork):
+            self.body.start_at_zero()
 
     @property
     def checkpointing(self) -> bool:
@@ -165,7 +176,7 @@ class DeblurringNetwork(nn.Module):
             guided = self.attention(torch.cat([blur_map, padded], dim=1))
             blur_map = blur_map[..., :height, :width]
         image = at_least_float32(self.body(guided))
-        if self.size.network == "restormer" or self.size.residual:
+        if self.size.network != "unet" or self.size.residual:
             image = padded + image
         return Deblurred(image[..., :height, :width], blur_map)
 

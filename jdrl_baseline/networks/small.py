@@ -1,0 +1,52 @@
+"""F_D as a stack of residual blocks at half size: small enough to train in minutes on a CPU."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from jdrl_baseline.networks.blocks import ResidualBlock
+
+SCALE = 2
+"""Pixels of this many columns and rows become channels."""
+
+BLOCK_SCALE = 0.3
+"""Of the second convolution of each block at the start: many blocks in a row then still add little to their input."""
+
+
+class SmallNetwork(nn.Module):
+    """Residual blocks between pixel-unshuffle and pixel-shuffle, (N, in_channels, H, W) to (N, 3, H, W), without bound.
+
+    The output is what is to be added to the blur image; `start_at_zero` makes it zero. It sees 2 * blocks + 2 pixels
+    of half size to each side, 20 px with four blocks, so that tiles equal the whole frame up to 26 blocks; see
+    `restore.OVERLAP_PX`. A shift of the image by a multiple of 2 px shifts the output alike, except near the borders.
+
+    Attributes:
+        multiple: H and W must be multiples of it: 2.
+    """
+
+    multiple = SCALE
+
+    def __init__(self, in_channels: int = 3, width: int = 24, blocks: int = 4) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(SCALE**2 * in_channels, width, 3, padding=1)
+        self.blocks = nn.Sequential(*(ResidualBlock(width) for _ in range(blocks)))
+        self.last = nn.Conv2d(width, SCALE**2 * 3, 3, padding=1)
+
+    def start_at_zero(self) -> None:
+        """Scale each block's second convolution by `BLOCK_SCALE` and set the last one to zero."""
+        with torch.no_grad():
+            for block in self.blocks:
+                cast(ResidualBlock, block).second.weight.mul_(BLOCK_SCALE)
+        nn.init.zeros_(self.last.weight)
+        if self.last.bias is not None:
+            nn.init.zeros_(self.last.bias)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return the residual to be added to the blur image."""
+        features = self.blocks(self.first(functional.pixel_unshuffle(image, SCALE)))
+        residual: Tensor = functional.pixel_shuffle(self.last(features), SCALE)
+        return residual
