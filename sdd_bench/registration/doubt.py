@@ -10,8 +10,10 @@ import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sdd_bench.registration.align import PairFit
+from sdd_bench.registration.grey import Grey
 from sdd_bench.registration.in_focus import in_focus_tiles
 from sdd_bench.registration.motion import Motion, similarity_alone
 from sdd_bench.registration.refine import shown
@@ -63,6 +65,21 @@ def decide_in_focus(fit: PairFit, settled: Settled) -> InFocus:
     in_sharp = settled.drawn_at.inverse().apply(settled.blocks.at, width, height)
     predicted = fit.similarity.apply(in_sharp, width, height) - settled.blocks.at
     return InFocus(dataclasses.replace(settled, motion=alone, predicted=np.asarray(predicted)), off[1])
+
+
+def off_in_focus_px(blur: Grey, truth: Grey, counted: NDArray[np.bool_]) -> float | None:
+    """Return how far what is in focus lies off a truth, median of the tiles; None with fewer than `MIN_TILES`.
+
+    Args:
+        blur: (H, W), reduced.
+        truth: (H, W), in the blurry image's frame.
+        counted: (H, W), where the truth lies within the sharp image.
+    """
+    for side in TILES_PX:
+        tiles = in_focus_tiles(blur, truth, counted, side, SEARCH_PX)
+        if len(tiles) >= MIN_TILES:
+            return float(np.median([np.hypot(tile.dx_px, tile.dy_px) for tile in tiles]))
+    return None
 
 
 def _tiles(fit: PairFit, drawings: tuple[Similarity, ...], side: int) -> list[tuple[Floats, Floats, float]]:

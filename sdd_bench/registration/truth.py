@@ -12,63 +12,36 @@ most of what is seen, and where no group of blocks lies significantly off.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sdd_bench.registration.align import ANCHORED_1, BlurMatch, enlarged, reduced
-from sdd_bench.registration.analyse import Examined, examine
+from sdd_bench.registration.align import ANCHORED_1
+from sdd_bench.registration.analyse import examine
 from sdd_bench.registration.analysis import Analysis
-from sdd_bench.registration.anchor import (
-    BORDER_PX,
-    MIN_COVERAGE,
-    compare_drawn,
-    find_field,
-    is_consistent,
-)
-from sdd_bench.registration.block_shifts import BlockShifts, measure_blocks
-from sdd_bench.registration.blur_match import LEVELS_PX, Levels, matched, residual_energy
-from sdd_bench.registration.ceiling import Ceiling, misalignment_left
+from sdd_bench.registration.anchor import MIN_COVERAGE
+from sdd_bench.registration.blur_match import LEVELS_PX
+from sdd_bench.registration.ceiling import DOUBT_PX, Ceiling, misalignment_left, misplaced
 from sdd_bench.registration.coding import coding_error
 from sdd_bench.registration.confidence import DOUBTFUL
-from sdd_bench.registration.depth import Depth, follow_depth
-from sdd_bench.registration.grey import Grey, averaged, grey, high_pass, smooth
-from sdd_bench.registration.motion import Motion, similarity_alone
+from sdd_bench.registration.doubt import off_in_focus_px
+from sdd_bench.registration.grey import averaged, grey
+from sdd_bench.registration.motion import Motion
 from sdd_bench.registration.noise import noise_and_sampling
 from sdd_bench.registration.photometric_fit import fit_map, misfit_left
 from sdd_bench.registration.photometric_map import PhotometricMap
 from sdd_bench.registration.photometric_samples import reduce_pair
-from sdd_bench.registration.refine import draw
-from sdd_bench.registration.remaining import displaced
-from sdd_bench.registration.robust import spread
-from sdd_bench.registration.settle import Settled
-from sdd_bench.registration.similarity import Similarity
+from sdd_bench.registration.placing import by_depth, by_field, coordinates, enlarged_frame, inside_both
 from sdd_bench.registration.smooth_field import SmoothField
-from sdd_bench.registration.warp import inside, sample
+from sdd_bench.registration.warp import sample
 
 METHOD = "anchor/2"
 """Version of everything that decides the pixels of a truth; those of another one are computed anew."""
 
-DEPTH_PIXELS = 600_000
-"""Depth is followed on images of so many pixels at most."""
-
 MAX_IN_FOCUS_PX = 0.15
-"""A doubtful pair is refused where what is in focus lies further off in the median, or nothing is in focus."""
-
-EXPLAINED_PX = 6.0
-MOST_LEFT = 0.2
-"""A pixel counts where the energy of what the drawn image leaves, less noise, is at most this share of its own, both
-under a Gaussian of so many pixels: where it is not, another thing is seen, or the same elsewhere."""
-
-VALUES_GAIN = 0.1
-"""A lens blurs light. That values were blurred instead is believed where that leaves less by this share."""
-
-STRIP_ROWS = 256
+"""A doubtful pair is refused where what is in focus lies further off its truth in the median."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +81,7 @@ class Truth:
     def flow_blur_to_sharp(self) -> NDArray[np.float64]:
         """Return where each pixel of the blur image's frame lies in the sharp one, (H, W, 2), less its own place."""
         height, width = self.mask.shape
-        x, y = _coordinates(self, width, height)
+        x, y = coordinates(self, width, height)
         return np.stack([x - np.arange(width), y - np.arange(height)[:, None]], axis=-1)
 
 
@@ -120,21 +93,20 @@ def find_truth(blur: NDArray[np.floating], sharp: NDArray[np.floating]) -> Truth
         sharp: The same shape.
 
     Raises:
-        ValueError: The images differ in size or are too small, or the pair has no truth: the analysis failed or is in
-            doubt, or too few pixels are proven.
+        ValueError: The images differ in size or are too small, or the pair has no truth: the analysis failed, or is in
+            doubt and what is in focus lies elsewhere, or too few pixels are proven.
     """
     blur, sharp = (image.astype(np.float32, copy=False) for image in (blur, sharp))
     height, width = blur.shape[:2]
     found = examine(blur, sharp, effort=ANCHORED_1)
     if found is None:
         raise ValueError("the misalignment analysis failed: the two images could not be aligned")
-    _refuse_doubtful(found.analysis)
     motion = found.settled.motion
     deep = any(motion.parallax) or bool(motion.asymmetry_se)
-    placed = _by_depth(blur, sharp, found) if deep else _by_field(blur, sharp, found)
-    x, y = _coordinates(placed, width, height)
-    proven = _enlarged(placed.proven.astype(np.uint8), placed.scale, width, height) > 0
-    mask = proven & _inside(x, y, width, height)
+    placed = by_depth(blur, sharp, found) if deep else by_field(blur, sharp, found)
+    x, y = coordinates(placed, width, height)
+    proven = enlarged_frame(placed.proven.astype(np.uint8), placed.scale, width, height) > 0
+    mask = proven & inside_both(x, y, width, height)
     if mask.mean() < MIN_COVERAGE:
         raise ValueError(
             f"only {mask.mean():.1%} of the pixels are proven to be aligned, at least {MIN_COVERAGE:.0%} are needed"
@@ -144,170 +116,35 @@ def find_truth(blur: NDArray[np.floating], sharp: NDArray[np.floating]) -> Truth
     light = fit_map(compared)
     image = np.asarray(light.apply(drawn), np.float32)
     misfit = misfit_left(compared, mapped=not light.identity)
-    left = misalignment_left(placed.model, placed.seen, placed.levels, placed.shown, image, mask, placed.scale)
     radius = np.take(np.array(LEVELS_PX, np.float32), placed.levels) * placed.scale
     coding = coding_error(sharp)
-    noise, sampling = noise_and_sampling(sharp, blur, image, _enlarged(radius, placed.scale, width, height), mask)
-    ceiling = Ceiling(left, noise, coding, 0.0 if coding else sampling, misfit**2 if math.isfinite(misfit) else 0.0)
+    noise, sampling = noise_and_sampling(sharp, blur, image, enlarged_frame(radius, placed.scale, width, height), mask)
+    borne_out = found.analysis.confidence >= DOUBTFUL or _borne_out(blur, image, mask, placed.scale)
+    ceiling = Ceiling(
+        misalignment_left(placed.model, placed.seen, placed.levels, placed.shown, image, mask, placed.scale),
+        noise,
+        coding,
+        0.0 if coding else sampling,
+        misfit**2 if math.isfinite(misfit) else 0.0,
+        0.0 if borne_out else misplaced(image, mask, DOUBT_PX),
+    )
     return Truth(
         found.analysis, placed.motion, placed.radius_px, placed.field, placed.field_gain, light, mask, image, ceiling,
         radius,
     )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class _Placed:
-    """What places the truth, in pixels of the frame; the last ones on images reduced by `scale`."""
+def _borne_out(blur: NDArray[np.float32], truth: NDArray[np.float32], mask: NDArray[np.bool_], scale: int) -> bool:
+    """Return whether what is in focus bears a truth out; False where too little is.
 
-    motion: Motion
-    radius_px: NDArray[np.float32] | None
-    field: SmoothField | None
-    field_gain: float
-    scale: int
-    proven: NDArray[np.bool_]
-    shown: NDArray[np.bool_]
-    model: Grey
-    seen: Grey
-    levels: Levels
-    linear: bool
-
-
-def _refuse_doubtful(analysis: Analysis) -> None:
-    off_px = analysis.in_focus_px
-    if analysis.confidence >= DOUBTFUL or (off_px is not None and off_px <= MAX_IN_FOCUS_PX):
-        return
-    sure = f"the motion found has a confidence of {analysis.confidence:.2f}"
-    if off_px is None:
-        raise ValueError(f"{sure}, and too little is equally sharp in both images to bear it out")
-    raise ValueError(
-        f"{sure}, and what is equally sharp in both images lies {off_px:.2f} px off it, at most "
-        f"{MAX_IN_FOCUS_PX:g} px is wanted"
-    )
-
-
-def _by_depth(blur: NDArray[np.float32], sharp: NDArray[np.float32], found: Examined) -> _Placed:
-    """Return how depth places the truth."""
-    height, width = blur.shape[:2]
-    further = 1
-    while found.fit.blur.size > DEPTH_PIXELS * further**2:
-        further += 1
-    scale = found.scale * further
-    assert found.analysis.motion is not None
-    motion = found.analysis.motion
-    start = motion.scaled(1 / scale, reduced(motion.similarity, scale, width, height))
-    smaller = np.searchsorted(LEVELS_PX, np.array(LEVELS_PX) / further).astype(np.uint8)
-    rows, columns = height // scale, width // scale
-    levels = smaller[found.settled.levels[: rows * further : further, : columns * further : further]]
-    small = [averaged(image, scale) for image in (blur, sharp)]
-    linear = found.fit.linear or _light_is_blurred(small, start.similarity, levels)
-    seen, shown = (grey(image, linear=linear) for image in small)
-    depth = follow_depth(seen, shown, levels, start, linear=linear)
-    motion = depth.motion.scaled(scale, enlarged(depth.motion.similarity, scale, width, height))
-    levels = _levels_of(depth.radius_px)
-    mask = _proven(high_pass(seen) - depth.model, depth.model, depth.shown)
-    mask &= ~depth.beside_step & ~_off_depth(seen, depth, levels)
-    return _Placed(
-        motion, depth.radius_px * scale, None, 0.0, scale, mask, depth.shown, depth.model, seen, levels, linear
-    )
-
-
-def _light_is_blurred(images: list[NDArray[np.float32]], similarity: Similarity, levels: Levels) -> bool:
-    """Return whether light was blurred, of a reduced pair that looks a little more as if values were."""
-    left = []
-    for linear in (True, False):
-        seen, sharp = (grey(image, linear=linear) for image in images)
-        drawn, valid = draw(sharp, similarity)
-        left.append(residual_energy(matched(drawn, levels, linear=linear), seen, valid))
-    return left[0] * (1 - VALUES_GAIN) < left[1]
-
-
-def _by_field(blur: NDArray[np.float32], sharp: NDArray[np.float32], found: Examined) -> _Placed:
-    """Return how a similarity and, where it helps, a smooth field place the truth."""
-    height, width = blur.shape[:2]
-    fit, settled, scale = found.fit, found.settled, found.scale
-    small = (
-        (fit.similarity, fit.levels) if settled.motion.distortion_px else (settled.motion.similarity, settled.levels)
-    )
-    seen, shown = (grey(averaged(image, scale), linear=fit.linear) for image in (blur, sharp))
-    match = BlurMatch(scale, *small, fit.linear)
-    field, gain = find_field(seen, shown, match)
-    compared = compare_drawn(seen, shown, match, field)
-    mask = _proven(compared.residual, compared.model, compared.weight > 0)
-    mask &= ~_around(settled.blocks, _off_truth(settled, small[0], field))
-    motion = similarity_alone(enlarged(small[0], scale, width, height))
-    return _Placed(
-        motion, None, None if field is None else field.scaled(scale), gain, scale, mask, compared.weight > 0,
-        compared.model, seen, small[1], fit.linear,
-    )  # fmt: skip
-
-
-def _levels_of(radius_px: NDArray[np.float32]) -> Levels:
-    """Return the blur level of each signed radius."""
-    return np.searchsorted(LEVELS_PX, np.abs(radius_px)).clip(max=len(LEVELS_PX) - 1).astype(np.uint8)
-
-
-def _proven(residual: Grey, model: Grey, shown: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return where a drawn, blur-matched image tells what is seen: it leaves little, also of its own energy."""
-    noise = spread(residual[shown][::3]) if shown.any() else 0.0
-    weight = shown.astype(np.float32)
-    left, told = (smooth(image * image * weight, EXPLAINED_PX) for image in (residual, model))
-    return np.asarray(shown & is_consistent(residual) & (left - 2 * noise**2 < MOST_LEFT * told))
-
-
-def _off_depth(seen: Grey, depth: Depth, levels: Levels) -> NDArray[np.bool_]:
-    """Return the pixels of a reduced pair around blocks that lie elsewhere than depth has them."""
-    blocks = measure_blocks(depth.model, seen, levels, depth.shown)
-    return _around(blocks, displaced(blocks))
-
-
-def _off_truth(settled: Settled, similarity: Similarity, field: SmoothField | None) -> NDArray[np.bool_]:
-    """Return which blocks of a reduced pair lie elsewhere than a similarity and a field have them."""
-    blocks, (width, height) = settled.blocks, settled.blocks.size
-    there = similarity.apply(settled.drawn_at.inverse().apply(blocks.at, width, height), width, height)
-    if field is not None:
-        columns, rows = np.clip(np.rint(there), 0, (width - 1, height - 1)).astype(int).T
-        there = there - field.at(width, height)[rows, columns]
-    return displaced(dataclasses.replace(blocks, shift_px=blocks.shift_px - (there - blocks.at)))
-
-
-def _around(blocks: BlockShifts, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return the pixels of chosen blocks and half a block around them, (H, W)."""
-    width, height = blocks.size
-    side = blocks.side_px
-    cells = np.zeros((height // side, width // side), np.uint8)
-    columns, rows = (blocks.at[chosen] // side).astype(int).T
-    cells[rows, columns] = 1
-    pixels = np.zeros((height, width), np.uint8)
-    pixels[: len(cells) * side, : cells.shape[1] * side] = np.kron(cells, np.ones((side, side), np.uint8))
-    return np.asarray(cv2.dilate(pixels, np.ones((side | 1, side | 1), np.uint8)) > 0)
-
-
-def _enlarged(image: NDArray[Any], scale: int, width: int, height: int) -> NDArray[Any]:
-    """Return a reduced image of the whole frame, what is beyond its last pixels repeated."""
-    rows, columns = image.shape
-    grown = cv2.resize(image, (columns * scale, rows * scale), interpolation=cv2.INTER_NEAREST)
-    beyond = (0, height - rows * scale, 0, width - columns * scale)
-    return np.asarray(cv2.copyMakeBorder(grown, *beyond, cv2.BORDER_REPLICATE))
-
-
-def _inside(x: NDArray[np.float64], y: NDArray[np.float64], width: int, height: int) -> NDArray[np.bool_]:
-    """Return the pixels at least `BORDER_PX` inside both frames, by where they lie in the sharp one."""
-    valid = inside(x, y, width, height, BORDER_PX)
-    valid[:BORDER_PX] = valid[-BORDER_PX:] = valid[:, :BORDER_PX] = valid[:, -BORDER_PX:] = False
-    return valid
-
-
-def _coordinates(placed: _Placed | Truth, width: int, height: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return where each pixel of the blur image's frame lies in the sharp image: x and y in pixels, each (H, W)."""
-    if placed.radius_px is None:
-        moved = None if placed.field is None else placed.field.at(width, height)
-        return placed.motion.similarity.inverse().mapped(width, height, moved)
-    radius = _enlarged(placed.radius_px, height // placed.radius_px.shape[0], width, height)
-    at_x, at_y = np.empty((height, width)), np.empty((height, width))
-    for top in range(0, height, STRIP_ROWS):
-        strip = slice(top, min(top + STRIP_ROWS, height))
-        y, x = np.mgrid[strip, 0:width].astype(np.float64)
-        points = np.stack([x, y], axis=-1)
-        there = points + placed.motion.flow_blur_to_sharp(points, radius[strip].astype(np.float64), width, height)
-        at_x[strip], at_y[strip] = there[..., 0], there[..., 1]
-    return at_x, at_y
+    Raises:
+        ValueError: It lies elsewhere.
+    """
+    seen, drawn = (grey(averaged(image, scale)) for image in (blur, truth))
+    off_px = off_in_focus_px(seen, drawn, averaged(mask.astype(np.float32), scale) > 0)
+    if off_px is not None and off_px * scale > MAX_IN_FOCUS_PX:
+        raise ValueError(
+            f"the motion found is in doubt, and what is equally sharp in both images lies {off_px * scale:.2f} px off "
+            f"it, at most {MAX_IN_FOCUS_PX:g} px is wanted"
+        )
+    return off_px is not None
