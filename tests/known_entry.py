@@ -47,7 +47,7 @@ def make_submission(root: Path, make_known: Callable[..., KnownPair]) -> Path:
     result = submit(root, "--codabench")
     assert result.exit_code == 0, result.output
     assert "LPIPS left empty: no weights" in result.output
-    assert "entry/, 2 images, 5 protocols" in result.output
+    assert "entry/, 2 images, 7 protocols" in result.output
     return root
 
 

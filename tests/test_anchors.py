@@ -7,6 +7,7 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,9 @@ from sdd_bench.errors import UserError
 from sdd_bench.evaluation import anchor_making as module
 from sdd_bench.evaluation.anchor_record import files_of
 from sdd_bench.evaluation.anchor_tables import export_anchors, write_tables
-from sdd_bench.evaluation.anchors import anchors_sha256, ensure_anchors, held_anchors
+from sdd_bench.evaluation.anchors import anchors_sha256
+from sdd_bench.evaluation.anchors import ensure_anchors as ensure_any
+from sdd_bench.evaluation.anchors import held_anchors as held_any
 from sdd_bench.evaluation.evaluate import Evaluation, evaluate, score_predictions
 from sdd_bench.evaluation.protocol import PROTOCOLS, named_protocol
 from sdd_bench.evaluation.results import Method, Results, read_results
@@ -29,6 +32,8 @@ from sdd_bench.evaluation.rows import CONDITIONS
 from sdd_bench.io.images import read_image, read_pixels, to_pixels, write_png
 from sdd_bench.metrics.fidelity import psnr_db, ssim
 from sdd_bench.registration.similarity import Similarity
+
+ensure_anchors, held_anchors = (partial(function, method="anchor/1") for function in (ensure_any, held_any))
 
 FAST = ("psnr_db", "ssim", "mae")
 MARGIN = 100

@@ -47,7 +47,7 @@ def test_a_folder_a_function_and_the_command_get_the_same_scores(known: tuple[Pa
     tensors = sb.evaluate(torch_identity, dataset, **choices)
     assert folder.method.name == written.method.name == "blur"
     assert function.method.name == "identity"
-    numbers = ["psnr_db", "ssim", "gdi50_px", "forgiveness_db", "coverage"]
+    numbers = ["psnr_db", "ssim", "gdi_px", "ceiling_db", "coverage"]
     for results in (folder, function, tensors):
         assert results.rows["name"].tolist() == [pair.name for pair in dataset]
         np.testing.assert_array_equal(results.rows[numbers], written.rows[numbers])
@@ -92,7 +92,7 @@ def test_a_function_that_returns_no_image_is_named_with_its_pair(known: tuple[Pa
     for restore, words in wrong:
         with pytest.raises(ValueError, match=words):
             sb.evaluate(restore, root, anchors=anchors, metrics="psnr")
-    with pytest.raises(ValueError, match="protocol='anchored', expected one of anchored/1"):
+    with pytest.raises(ValueError, match="protocol='anchored', expected one of anchored/2"):
         sb.evaluate(root / "test/blur", root, protocol="anchored")
 
 

@@ -40,7 +40,7 @@ from sdd_bench.errors import UserError
         (("analyse", "--data", "data", "--jobs", 1, "--out", "m.csv"), "m.json"),
         (("analyse", "--data", "data", "--jobs", 1, "--html", "m.html"), "m.html"),
         (("analyse", "--data", "data", "--jobs", 1, "--html", "m.html"), "m-plots/mine.png"),
-        (("anchor", "--data", "data", "--jobs", 1, "--anchors", "folder"), "folder/test.csv"),
+        (("anchor", "--data", "data", "--jobs", 1, "--anchors", "folder"), "folder/anchor-2/test.csv"),
         (("anchor", "--data", "data", "--jobs", 1, "--export", "folder"), "folder/README.txt"),
         (("demo", "--out", "d"), "d/report.html"),
         (("demo", "--out", "d"), "d/predictions/blur/mine.png"),

@@ -37,7 +37,7 @@ def four(folder: Path) -> list[Path]:
     """Return results in which paper/1 swaps a and b, and the SSIM turns everything round."""
     found = []
     for name, gain, ssim in (("a", 1.0, 0.6), ("b", 0.5, 0.7), ("c", 0.0, 0.8), ("d", -0.01, 0.9)):
-        found.append(write(folder, name, "anchored/1", IMAGES + gain + NOISE * (name == "d"), ssim))
+        found.append(write(folder, name, "anchored/2", IMAGES + gain + NOISE * (name == "d"), ssim))
         swapped = {"a": 0.5, "b": 1.0}.get(name, gain)
         found.append(write(folder, name, "paper/1", IMAGES + swapped, ssim))
     return found
@@ -48,10 +48,10 @@ def test_known_swaps_are_named(tmp_path: Path) -> None:
     found = {(row["changed"], row["protocol"], row["metric"]): row for row in rows.to_dict("records")}
     paper = found["protocol", "paper/1", "psnr_db"]
     assert (paper["tau"], paper["swaps"], paper["flow"]) == (pytest.approx(4 / 6), "a / b", "dis")
-    ssim = found["metric", "anchored/1", "ssim"]
+    ssim = found["metric", "anchored/2", "ssim"]
     assert (ssim["tau"], ssim["swapped"]) == (-1, 6)
     assert "c / d (tied)" in ssim["swaps"]
-    images = found["images", "anchored/1", "psnr_db"]
+    images = found["images", "anchored/2", "psnr_db"]
     assert images["swapped"] == 1
     assert images["swaps"].startswith("c / d (")
     assert 4 / 6 < images["tau"] < 1
@@ -60,7 +60,7 @@ def test_known_swaps_are_named(tmp_path: Path) -> None:
 
 
 def test_identical_images_are_the_best_and_no_matter_of_chance(tmp_path: Path) -> None:
-    paths = [*four(tmp_path), write(tmp_path, "perfect", "anchored/1", np.full(30, np.inf), 1.0)]
+    paths = [*four(tmp_path), write(tmp_path, "perfect", "anchored/2", np.full(30, np.inf), 1.0)]
     paths.append(write(tmp_path, "perfect", "paper/1", IMAGES - 1, 0.5))
     rows = stability([read_entry(path) for path in paths])
     assert rows.loc[0, ["changed", "methods", "swapped"]].tolist() == ["images", 4, 1]
@@ -70,7 +70,7 @@ def test_identical_images_are_the_best_and_no_matter_of_chance(tmp_path: Path) -
 
 def test_what_cannot_be_compared_is_refused(tmp_path: Path) -> None:
     entries = [read_entry(path) for path in four(tmp_path)]
-    with pytest.raises(UserError, match="expected results of at least two methods under anchored/1"):
+    with pytest.raises(UserError, match="expected results of at least two methods under anchored/2"):
         stability(entries[:2])
     other = read_entry(write(tmp_path, "e", "paper/1", IMAGES, 0.5, "e" * 64))
     with pytest.raises(UserError, match="results of 2 datasets or splits"):

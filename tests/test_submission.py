@@ -16,7 +16,7 @@ from leaderboard.pack import codabench_scores
 from leaderboard.submission import read_submission, results_of
 from sdd_bench.errors import UserError
 from sdd_bench.evaluation import evaluate as scoring
-from sdd_bench.evaluation.protocol import SETTLED
+from sdd_bench.evaluation.protocol import PROTOCOLS
 from sdd_bench.evaluation.results import Method, read_results
 from sdd_bench.io.files import file_sha256
 from sdd_bench.io.images import write_png
@@ -28,7 +28,7 @@ def test_entries_give_a_leaderboard_for_every_protocol(root: Path) -> None:
     out = root / "boards" / "board.csv"
     assert call("leaderboard", root / "entry", "--out", out).exit_code == 0
     names = {path.name for path in out.parent.iterdir() if path.suffix == ".csv" and "pairwise" not in path.name}
-    assert names == {"board.csv", *(f"board.{p.replace('/', '-')}.csv" for p in SETTLED if p != "anchored/1")}
+    assert names == {"board.csv", *(f"board.{p.replace('/', '-')}.csv" for p in PROTOCOLS if p != "anchored/2")}
     assert "anchored/1" in out.read_text()
     forge(root, "entry.json", lambda text: text.replace('"Mine"', '"Yours"'))
     results_file(root).write_text("{}")
@@ -40,11 +40,11 @@ def test_entries_give_a_leaderboard_for_every_protocol(root: Path) -> None:
 def test_an_entry_holds_every_protocol_and_what_it_is_of(submitted: Path) -> None:
     entry = submitted / "entry"
     said = read_submission(entry)
-    assert tuple(said.protocols) == SETTLED
+    assert tuple(said.protocols) == tuple(PROTOCOLS)
     assert said.predictions == {name: file_sha256(submitted / "aligned" / f"{name}.png") for name in MOTIONS}
     assert sorted(content(entry)) == sorted([*said.files, "entry.json", "scores.json"])
     assert (entry / "meta.toml").read_text() == META
-    assert len(said.files) == 1 + 2 * len(SETTLED)
+    assert len(said.files) == 1 + 2 * len(PROTOCOLS)
     for name, protocol in said.protocols.items():
         results = read_results(entry / protocol.results)
         assert (results.protocol["id"], results.protocol["sha256"]) == (name, protocol.sha256)

@@ -69,8 +69,8 @@ def test_anchors_are_made_before_the_first_step_and_where_they_are_asked_for(
     monkeypatch.setattr(training, "joint", stop)
     with pytest.raises(KeyboardInterrupt):
         train(data, tiny(), tmp_path / "run", CPU, resume=False, anchors=tmp_path / "anchors")
-    assert [path.suffixes for path in sorted((tmp_path / "anchors" / "train").iterdir())] == [
-        [".json"], [".mask", ".png"], [".truth", ".png"],
+    assert [path.suffixes for path in sorted((tmp_path / "anchors/anchor-2/train").iterdir())] == [
+        [".json"], [".mask", ".png"], [".radius", ".png"], [".truth", ".png"],
     ]  # fmt: skip
     assert not (data / "anchors").exists()
 

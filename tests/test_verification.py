@@ -15,7 +15,7 @@ from leaderboard.entry import read_entry
 from leaderboard.submission import results_of
 from leaderboard.verification import verify_entry
 from sdd_bench.errors import UserError
-from sdd_bench.evaluation.protocol import SETTLED
+from sdd_bench.evaluation.protocol import PROTOCOLS
 from sdd_bench.evaluation.results import Method, read_results
 from sdd_bench.io.images import read_pixels, write_png
 
@@ -149,7 +149,7 @@ def test_a_damaged_entry_is_refused(root: Path, change: Callable[[dict], object]
 def test_results_of_an_entry_are_its_results_files(root: Path) -> None:
     files = results_of(root / "entry")
     assert files == results_of(root / "entry" / "entry.json")
-    assert [read_entry(path).table.protocol for path in files] == list(SETTLED)
+    assert [read_entry(path).table.protocol for path in files] == list(PROTOCOLS)
     assert results_of(files[0]) == (files[0],)
     (root / "entry" / "notes.txt").write_text("a note breaks no leaderboard")
     assert results_of(root / "entry") == files

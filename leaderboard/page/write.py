@@ -38,8 +38,8 @@ PROTOCOLS = {
     "alone, and every method is compared with the same pixels of it: those that are shown to lie where they are drawn. "
     "A restoration that is shifted, bent or zoomed therefore loses points, and what moved between the two shots does "
     "not count.",
-    ANCHORED_1: "As anchored/2, but the truth follows a similarity and a smooth field only and keeps its own light: "
-    "exact where nothing lies nearer than the rest, for results of before.",
+    ANCHORED_1: "As anchored/2, but the truth follows a similarity and a smooth field only and keeps its own light. "
+    "That is exact where nothing is displaced against the rest, and serves to compare with results of before.",
     "anchored+sim/1": "As anchored/1, but the truth follows each restoration by one small similarity, of at most half "
     "a pixel of shift. What a method gains over anchored/1 it loses there by a constant offset of its output; this "
     "table is shown beside that one and ranks nobody.",

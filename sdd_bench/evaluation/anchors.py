@@ -48,7 +48,7 @@ from sdd_bench.jobs.lock import run_lock
 from sdd_bench.jobs.output_record import RECORD, record_of, write_request
 from sdd_bench.jobs.outputs import place
 from sdd_bench.jobs.workers import Workers
-from sdd_bench.registration import anchor
+from sdd_bench.registration import truth
 from sdd_bench.registration.confidence import DOUBTFUL
 
 FOLDER = "anchors"
@@ -83,7 +83,7 @@ def ensure_anchors(
     jobs: Workers,
     grey: str = "refuse",
     *,
-    method: str = anchor.METHOD,
+    method: str = truth.METHOD,
     wait: bool = True,
     owner: Path | None = None,
     overwrite: bool = False,
@@ -162,7 +162,7 @@ def _is_record(files: AnchorFiles) -> bool:
 
 
 def held_anchors(
-    pairs: Sequence[Pair], folder: Path, jobs: Workers, grey: str = "refuse", *, method: str = anchor.METHOD
+    pairs: Sequence[Pair], folder: Path, jobs: Workers, grey: str = "refuse", *, method: str = truth.METHOD
 ) -> list[AnchorRecord | None]:
     """Return the records that hold in a folder, in the pairs' order, None for the others; nothing is written."""
     items = [_item(pair, folder, method, grey) for pair in pairs]
