@@ -17,11 +17,12 @@ from scipy.optimize import brentq
 
 from sdd_bench.io.images import list_images, read_image
 from sdd_bench.metrics.fidelity import psnr_db
-from sdd_bench.registration import align, truth
+from sdd_bench.registration import align, placing, truth
 from sdd_bench.registration.analysis import FAILED
 from sdd_bench.registration.anchor import BORDER_PX, Anchor, find_anchor
 from sdd_bench.registration.grey import gradient, grey
-from sdd_bench.registration.truth import DEPTH_PIXELS, Truth, find_truth
+from sdd_bench.registration.placing import DEPTH_PIXELS
+from sdd_bench.registration.truth import Truth, find_truth
 from sdd_bench.synthesis.camera_pair import CameraPair, draw_pair
 from sdd_bench.synthesis.cameras import read_camera
 
@@ -154,30 +155,34 @@ def test_what_moved_does_not_count(settings: tuple[str, ...]) -> None:
     assert drawn.coverage > 0.5
 
 
-def test_a_pair_in_doubt_is_refused_with_the_reason_in_numbers(monkeypatch: pytest.MonkeyPatch, similar: Found) -> None:
+def test_a_pair_in_doubt_is_borne_out_by_what_is_in_focus_or_has_a_lower_ceiling(
+    monkeypatch: pytest.MonkeyPatch, similar: Found
+) -> None:
     pair = similar.pair
     examined = truth.examine(pair.blur, pair.sharp)
     assert examined is not None
+    analysis = dataclasses.replace(examined.analysis, confidence=0.31)
+    monkeypatch.setattr(truth, "examine", lambda *_, **__: dataclasses.replace(examined, analysis=analysis))
 
-    def doubtful(in_focus_px: float | None) -> None:
-        analysis = dataclasses.replace(examined.analysis, confidence=0.31, in_focus_px=in_focus_px)
-        monkeypatch.setattr(truth, "examine", lambda *_, **__: dataclasses.replace(examined, analysis=analysis))
+    def drawn_with(in_focus_px: float | None) -> Truth:
+        monkeypatch.setattr(truth, "off_in_focus_px", lambda *_: in_focus_px)
+        return find_truth(pair.blur, pair.sharp)
 
-    doubtful(0.42)
-    with pytest.raises(ValueError, match=r"confidence of 0\.31.* lies 0\.42 px off it, at most 0\.15 px"):
-        find_truth(pair.blur, pair.sharp)
-    doubtful(None)
-    with pytest.raises(ValueError, match=r"confidence of 0\.31.* too little is equally sharp"):
-        find_truth(pair.blur, pair.sharp)
-    doubtful(0.1)
-    assert find_truth(pair.blur, pair.sharp).coverage > 0.6
+    with pytest.raises(ValueError, match=r"in doubt.* lies 0\.42 px off it, at most 0\.15 px"):
+        drawn_with(0.42)
+    assert drawn_with(0.1).ceiling == similar.truth.ceiling
+    unknown = drawn_with(None).ceiling
+    moved = np.roll(similar.truth.image, 1, axis=1)
+    by_a_pixel = float(np.square(moved - similar.truth.image)[similar.truth.mask].mean())
+    assert 0.3 * 0.08 * by_a_pixel < unknown.doubt < 3 * 0.08 * by_a_pixel
+    assert unknown.db < similar.truth.ceiling.db - 3
 
 
 def test_what_shows_another_scene_has_no_truth(photo: NDArray[np.float32], texture: NDArray[np.float32]) -> None:
     scene = photo[:192, :256]
     other = cv2.resize(texture, (256, 192), interpolation=cv2.INTER_CUBIC).clip(0, 1)
     for image in (np.zeros_like(scene), other):
-        with pytest.raises(ValueError, match=r"analysis failed|confidence of 0\.\d+|% of the pixels are proven"):
+        with pytest.raises(ValueError, match=r"analysis failed|in doubt|% of the pixels are proven"):
             find_truth(image, scene)
     with pytest.raises(ValueError, match="expected one size"):
         find_truth(scene, scene[1:])
@@ -190,7 +195,7 @@ def test_sides_that_are_no_multiple_of_the_reduction(
 ) -> None:
     pair = taken("similarity", *settings, radius=6, seed=1, size=(481, 323))
     monkeypatch.setattr(align, "WORK_PIXELS", 100_000)
-    monkeypatch.setattr(truth, "DEPTH_PIXELS", 30_000)
+    monkeypatch.setattr(placing, "DEPTH_PIXELS", 30_000)
     drawn = find_truth(pair.blur, pair.sharp)
     assert drawn.mask.shape == (323, 481)
     if drawn.radius_px is not None:
