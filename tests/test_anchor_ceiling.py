@@ -15,7 +15,7 @@ from known_judged import METHOD, NAMES, PROTOCOL, SIZE, run
 
 from sdd_bench.datasets.catalog import open_dataset
 from sdd_bench.evaluation import anchor_making
-from sdd_bench.evaluation.anchor_record import files_of
+from sdd_bench.evaluation.anchor_record import CEILING_PARTS, files_of
 from sdd_bench.evaluation.anchor_tables import COLUMNS_2, export_anchors, is_table, write_tables
 from sdd_bench.evaluation.anchors import anchors_sha256, ensure_anchors, held_anchors
 from sdd_bench.evaluation.by_radius import SHARP_PX
@@ -61,12 +61,15 @@ def test_the_radius_file_is_small_and_a_changed_one_does_not_hold(judged_data: P
     assert anchors_sha256([before[0], other]) != anchors_sha256(before)  # type: ignore[list-item]
 
 
-@pytest.mark.parametrize("part", ["ceiling_db", "ceiling", "radius_sha256", "blur"])
+@pytest.mark.parametrize("part", ["ceiling_db", "ceiling", "doubt", "radius_sha256", "blur"])
 def test_a_record_without_what_the_method_has_does_not_hold(judged_data: Path, part: str) -> None:
     pairs, folder = open_dataset(judged_data / "data", "test").pairs[:1], judged_data / "data" / "anchors"
     path = files_of(folder, pairs[0], METHOD).record
     content = json.loads(path.read_text())
-    del content[part]
+    if part == "doubt":
+        del content["ceiling"][part]
+    else:
+        del content[part]
     path.write_text(json.dumps(content))
     assert held_anchors(pairs, folder, 1, method=METHOD) == [None]
 
@@ -79,5 +82,5 @@ def test_the_table_of_anchors_tells_the_ceiling_and_its_parts(judged_data: Path)
         rows = list(csv.DictReader(file))
     assert is_table(path)
     assert tuple(rows[0]) == COLUMNS_2
-    parts = [float(rows[0][f"ceiling_{name}"]) for name in ("misalignment", "noise", "light")]
+    parts = [float(rows[0][f"ceiling_{name}"]) for name in CEILING_PARTS]
     assert float(rows[0]["ceiling_db"]) == pytest.approx(-10 * math.log10(sum(parts)), abs=1e-3)

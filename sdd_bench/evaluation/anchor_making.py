@@ -120,7 +120,7 @@ def _written(
             "radius_sha256": hashlib.sha256(radius.tobytes()).hexdigest(),
         }
         forgiven = forgiveness_db(blur, seen, found.mask, flow_between(blur, seen))
-        blur_own[FORGIVENESS] = excess_db(forgiven, own, found.ceiling.misalignment)
+        blur_own[FORGIVENESS] = excess_db(forgiven, own, asdict(found.ceiling))
         parts = psnr_by_radius(blur, seen, radius_bins(radius_of(radius), found.mask))
         blur_own |= {name: part if part is None or math.isfinite(part) else None for name, part in parts.items()}
     else:

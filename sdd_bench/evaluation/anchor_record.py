@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Literal, cast
 
@@ -17,6 +17,7 @@ from sdd_bench.io.files import file_sha256
 from sdd_bench.io.serialise import json_text
 from sdd_bench.io.text import read_json
 from sdd_bench.registration import anchor, truth
+from sdd_bench.registration.ceiling import Ceiling
 
 SCHEMA = 1
 
@@ -24,6 +25,9 @@ METHODS = (anchor.METHOD, truth.METHOD)
 """Of anchors: that of `anchored/1`, that of `anchored/2`."""
 
 UNSPLIT = "pairs"
+
+CEILING_PARTS = tuple(item.name for item in fields(Ceiling))
+"""Mean squared errors that a ceiling is made of."""
 
 MEASURED = {"blur_radius_px": "blur_radius_px", "misalignment_px": "corner_px"}
 """Column of results to the number of a record's analysis that it shows."""
@@ -126,8 +130,9 @@ class FoundAnchor(_PairOfImages):
         own = BLUR_OWN.get(self.method, ())
         if self.blur.keys() != {name.removeprefix("blur_") for name in own}:
             raise ValueError(f"expected {', '.join(own)} without their first part")
-        if self.method == truth.METHOD and (self.ceiling_db is None or not self.ceiling or not self.radius_sha256):
-            raise ValueError("expected a ceiling and a blur radius")
+        whole = self.ceiling_db is not None and self.ceiling.keys() == set(CEILING_PARTS) and self.radius_sha256
+        if self.method == truth.METHOD and not whole:
+            raise ValueError(f"expected a ceiling of {', '.join(CEILING_PARTS)}, and a blur radius")
 
 
 AnchorRecord = FoundAnchor | FailedAnchor

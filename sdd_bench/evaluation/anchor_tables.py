@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 
 from sdd_bench.datasets.manifest import Pair
 from sdd_bench.errors import UserError
-from sdd_bench.evaluation.anchor_record import UNSPLIT, AnchorRecord, files_of, folder_of
+from sdd_bench.evaluation.anchor_record import CEILING_PARTS, UNSPLIT, AnchorRecord, files_of, folder_of
 from sdd_bench.evaluation.row_columns import BLUR_OWN
 from sdd_bench.io.files import file_sha256, write_bytes, write_text
 from sdd_bench.io.serialise import csv_text
 from sdd_bench.registration import truth
 from sdd_bench.registration.alignment import ALIGNED_NUMBERS
-from sdd_bench.registration.ceiling import Ceiling
 from sdd_bench.version import __version__
 
 COLUMNS = (
@@ -22,11 +21,9 @@ COLUMNS = (
     "blur_psnr_db", "blur_gdi50_px", "blur_gdi95_px", "blur_forgiveness_db", "truth_sha256", "why",
 )  # fmt: skip
 
-CEILING_PARTS = tuple(f"ceiling_{item.name}" for item in fields(Ceiling))
-"""Mean squared errors that a ceiling is made of."""
-
 COLUMNS_2 = (
-    *COLUMNS[: COLUMNS.index("blur_psnr_db")], "ceiling_db", *CEILING_PARTS, *BLUR_OWN[truth.METHOD],
+    *COLUMNS[: COLUMNS.index("blur_psnr_db")], "ceiling_db",
+    *(f"ceiling_{part}" for part in CEILING_PARTS), *BLUR_OWN[truth.METHOD],
     *COLUMNS[COLUMNS.index("truth_sha256") :],
 )  # fmt: skip
 """Columns of anchors of `anchored/2`."""

@@ -101,7 +101,7 @@ class AnchoredPrediction:
             plain = scores["psnr_db"] if target is truth else None
             plain = psnr_db(restored, truth, mask) if plain is None else plain
             row |= numbers
-            row[FORGIVENESS] = excess_db(forgiven, plain, self.stored.ceiling["misalignment"])
+            row[FORGIVENESS] = excess_db(forgiven, plain, self.stored.ceiling)
         row |= {"coverage": coverage, CEILING: ceiling_db}
         row[UNCERTAINTY] = row_uncertainty_db(scores["psnr_db"], ceiling_db)
         row |= parts

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from sdd_bench.registration.ceiling import uncertainty_db
+
+MISPLACED = ("misalignment", "doubt")
+"""Errors of a truth that warping it would undo; noise, coding and light stay."""
 
 MOST_DB = 60.0
 """A higher score is taken for this one: 8 bits cannot show more."""
@@ -19,19 +23,20 @@ def row_uncertainty_db(score_db: float | None, ceiling_db: float) -> float | Non
     return None if score_db is None else uncertainty_db(min(score_db, MOST_DB), ceiling_db)
 
 
-def excess_db(forgiven_db: float | None, score_db: float, misalignment: float) -> float | None:
-    """Return a forgiveness less what the misalignment left in the truth explains of it.
+def excess_db(forgiven_db: float | None, score_db: float, ceiling: Mapping[str, float]) -> float | None:
+    """Return a forgiveness less what the truth's own misplacement explains of it.
 
     Args:
         forgiven_db: PSNR after warping less the one before; None gives None.
         score_db: The one before.
-        misalignment: Mean squared error that misalignment left in the truth. Were it alone the reason, warping would
+        ceiling: Mean squared errors of the truth; those of `MISPLACED` count. Were they alone the reason, warping would
             gain the uncertainty of a truth of that ceiling.
 
-    >>> round(excess_db(0.5, 30.0, 1e-4), 2), excess_db(0.5, 30.0, 0.0)
+    >>> round(excess_db(0.5, 30.0, {"misalignment": 1e-4, "noise": 1e-3}), 2), excess_db(0.5, 30.0, {"misalignment": 0})
     (0.09, 0.5)
     """
     if forgiven_db is None:
         return None
+    misalignment = sum(ceiling.get(part, 0.0) for part in MISPLACED)
     ceiling_db = -10 * math.log10(misalignment) if misalignment > 0 else math.inf
     return forgiven_db - uncertainty_db(min(score_db, MOST_DB), ceiling_db)
