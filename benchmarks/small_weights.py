@@ -1,14 +1,13 @@
-"""Train jdrl-small, the weights that come with sdd-bench, on the pairs of `small_pairs.py`; minutes on a GPU.
+"""Train the small network, plainly supervised, on the pairs of `small_pairs.py`.
 
-    python benchmarks/small_weights.py --pairs DIR --out jdrl-small.pt [--steps 20000] [--seconds 250] [--device cuda]
+    python benchmarks/small_weights.py --pairs DIR --out small.pt [--steps 20000] [--seconds 250] [--device cuda]
         [--precision bf16] [--compile] [--hold-out WORD ...] [--log FILE]
 
 A step sees crops of random pieces at random places, mirrored and transposed: the blurred piece with Gaussian noise of 0
 to 2 counts of 255, rounded to 8 bits, against the truth; and a share of pieces that are not blurred at all, against
 themselves with their noise, so that the network learns to leave alone what is sharp. The loss is the mean squared
 error plus a small multiple of its logarithm, crop by crop, which counts what is done to a sharp crop about as much as
-what is done to a blurred one. (With Charbonnier's loss and a small epsilon the network learnt next to nothing in the
-same time: most pixels hardly differ, and it is they that such a loss counts.) Adam, a short rise of the rate and a
+what is done to a blurred one. Adam, a short rise of the rate and a
 cosine to zero; the last tenth is done in float32; the weights written are a running mean. What is written is a
 checkpoint of sdd-bench that holds the deblurring network alone.
 
