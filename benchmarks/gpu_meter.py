@@ -103,7 +103,7 @@ def timed(
 ) -> tuple[float, float | None]:
     """Return the median time of a call in ms, and the peak of the memory that torch took on the GPU in GB, else None.
 
-    Between two events on a GPU, so that what the processor does in the meantime counts where the GPU waits for it.
+    The GPU is waited for after each call, so that what the processor does counts where the GPU waits for it.
     """
     times = []
     if setting.on_gpu:

@@ -1,4 +1,4 @@
-"""Aligned pairs of the camera `motor`, packed small, for the training of jdrl-small.
+"""Aligned pairs of the camera `motor`, packed small, for `small_weights.py`.
 
     python benchmarks/small_pairs.py PHOTO_OR_FOLDER ... --out DIR [--count 60] [--blurs 2] [--size 512] [--seed 1]
 

@@ -1,6 +1,6 @@
 """What a trained network is worth on pairs with known truth, and what it does to photographs that are sharp.
 
-    python benchmarks/small_scores.py --checkpoint jdrl-small.pt --pairs DIR [DIR ...] [--photos FILE ...]
+    python benchmarks/small_scores.py --checkpoint small.pt --pairs DIR [DIR ...] [--photos FILE ...]
         [--out FILE.json] [--device cuda]
 
 DIR is what `sdd-bench synthesise` wrote. PSNR in dB against truth/aligned, 8 bits, 16 px of border left out, of the

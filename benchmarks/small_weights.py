@@ -1,14 +1,13 @@
-"""Train jdrl-small, the weights that come with sdd-bench, on the pairs of `small_pairs.py`; minutes on a GPU.
+"""Train the small network, plainly supervised, on the pairs of `small_pairs.py`.
 
-    python benchmarks/small_weights.py --pairs DIR --out jdrl-small.pt [--steps 20000] [--seconds 250] [--device cuda]
+    python benchmarks/small_weights.py --pairs DIR --out small.pt [--steps 20000] [--seconds 250] [--device cuda]
         [--precision bf16] [--compile] [--hold-out WORD ...] [--log FILE]
 
 A step sees crops of random pieces at random places, mirrored and transposed: the blurred piece with Gaussian noise of 0
 to 2 counts of 255, rounded to 8 bits, against the truth; and a share of pieces that are not blurred at all, against
 themselves with their noise, so that the network learns to leave alone what is sharp. The loss is the mean squared
 error plus a small multiple of its logarithm, crop by crop, which counts what is done to a sharp crop about as much as
-what is done to a blurred one. (With Charbonnier's loss and a small epsilon the network learnt next to nothing in the
-same time: most pixels hardly differ, and it is they that such a loss counts.) Adam, a short rise of the rate and a
+what is done to a blurred one. Adam, a short rise of the rate and a
 cosine to zero; the last tenth is done in float32; the weights written are a running mean. What is written is a
 checkpoint of sdd-bench that holds the deblurring network alone.
 
@@ -63,6 +62,9 @@ class Recipe:
         learning_rate: Highest rate of Adam.
         rise: Share of the steps in which the rate rises.
         sharp_share: Share of the crops that are not blurred.
+        sharp_from: Share of the training before which there are no such crops and no logarithm in the loss. They ask for
+            the identity, and a network that meets them first reaches it by rectifiers that are shut for good: with 0,
+            18 to 20 of 24 channels of every block were, after 5,545 steps, and the gain was 0.11 dB.
         log_weight: Of the logarithm in the loss.
         noise: Largest standard deviation of the noise, in counts of 255; drawn uniformly from 0 for each crop.
         clip: Largest norm of the gradient, of all weights together; 0 for no limit.
@@ -79,6 +81,7 @@ class Recipe:
     learning_rate: float = 1e-3
     rise: float = 0.02
     sharp_share: float = 0.2
+    sharp_from: float = 0.0
     log_weight: float = 2e-4
     noise: float = 2.0
     clip: float = 0.0
@@ -124,7 +127,9 @@ def _read(path: Path, digest: hashlib._Hash) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
 
 
-def draw_batch(pieces: Pieces, recipe: Recipe, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def draw_batch(
+    pieces: Pieces, recipe: Recipe, generator: torch.Generator, *, with_sharp: bool = True
+) -> tuple[Tensor, Tensor]:
     """Return a step's input and target, (N, 3, crop, crop) float32 in [0, 1]."""
     device, count, crop = pieces.truth.device, recipe.batch, recipe.crop
     height, width = pieces.truth.shape[-2:]
@@ -145,7 +150,7 @@ def draw_batch(pieces: Pieces, recipe: Recipe, generator: torch.Generator) -> tu
     place = channel, rows[:, None, :, None], columns[:, None, None, :]
     truth = pieces.truth[piece, *place].float()
     blurred = pieces.blurs[piece, blur, *place].float()
-    is_sharp = uniform() < recipe.sharp_share
+    is_sharp = uniform() < (recipe.sharp_share if with_sharp else 0.0)
     clean = torch.where(is_sharp, truth, blurred)
     noise = torch.randn(clean.shape, generator=generator, device=device) * uniform() * recipe.noise
     seen = (clean + noise).round().clamp(0, 255)
@@ -218,10 +223,11 @@ def train(
     while progress < 1:
         for group in optimiser.param_groups:
             group["lr"] = rate(recipe, progress)
-        seen, target = draw_batch(pieces, recipe, generator)
+        with_sharp = progress >= recipe.sharp_from
+        seen, target = draw_batch(pieces, recipe, generator, with_sharp=with_sharp)
         with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16" and progress < EXACT_FROM):
             restored = forward(seen.contiguous(memory_format=torch.channels_last)).image
-        loss = loss_of(restored.float(), target, recipe.log_weight)
+        loss = loss_of(restored.float(), target, recipe.log_weight if with_sharp else 0.0)
         loss.backward()
         if recipe.clip:
             torch.nn.utils.clip_grad_norm_(network.parameters(), recipe.clip)
