@@ -20,8 +20,13 @@ from sdd_bench.registration.grey import Grey, averaged, gradient
 from sdd_bench.registration.half_shifts import CELL_PX, measure_halves
 
 BLOCK_CELLS = 2
-MAX_SE_PX = 0.35
-"""Blocks whose displacement is less well known take no part."""
+SURE_SE_PX, MAX_SE_PX = 0.08, 0.35
+LEAST_SHARE = 0.4
+"""Blocks whose displacement is known to the first take part, and others up to the second until this share of all does:
+vague ones share what is wrong with the blur in both halves."""
+
+TRIMMED = 0.05
+"""Blocks of this share of the gradient energy are left out at both ends: what the blur was matched wrongly for."""
 
 DOUBT_PX = 0.4
 """How far off a truth is taken to be whose analysis has a confidence under `confidence.DOUBTFUL`, where nothing in
@@ -99,8 +104,10 @@ def misalignment_left(
         scale: The whole number.
     """
     halves = measure_halves(model, seen, levels, shown, BLOCK_CELLS)
+    if not len(halves):
+        return 0.0
     worst = np.sqrt(np.linalg.eigvalsh(halves.covariance).max(axis=(0, -1)))
-    sure = worst < MAX_SE_PX
+    sure = worst <= np.clip(np.quantile(worst, LEAST_SHARE), SURE_SE_PX, MAX_SE_PX)
     if not sure.any():
         return 0.0
     side = CELL_PX * BLOCK_CELLS * scale
@@ -121,4 +128,12 @@ def misalignment_left(
     share = float(mask[: side * sums[0].shape[0], : side * sums[0].shape[1]].mean())
     if energy.sum() <= 0 or share <= 0:
         return 0.0
-    return max(0.0, float(error.sum() / energy.sum()) * whole / sums[0].size / share)
+    return max(0.0, _trimmed_ratio(error, energy)) * whole / sums[0].size / share
+
+
+def _trimmed_ratio(error: NDArray[np.float64], energy: NDArray[np.float64]) -> float:
+    """Return the error of blocks over their energy, without those of the largest and the smallest ratio."""
+    order = np.argsort(error / np.maximum(energy, 1e-12))
+    place = (np.cumsum(energy[order]) - energy[order] / 2) / energy.sum()
+    kept = order[(place >= TRIMMED) & (place <= 1 - TRIMMED)]
+    return float(error[kept].sum() / energy[kept].sum()) if energy[kept].sum() > 0 else 0.0
