@@ -62,9 +62,9 @@ class Recipe:
         learning_rate: Highest rate of Adam.
         rise: Share of the steps in which the rate rises.
         sharp_share: Share of the crops that are not blurred.
-        sharp_from: Share of the training before which there are no such crops and no logarithm in the loss. They ask
-            for the identity, and a network that meets them first reaches it by rectifiers that are shut: with 0,
-            18 to 20 of 24 channels of every block were, after 5,545 steps, and the gain was 0.11 dB.
+        sharp_from: Share of the training before which there are no such crops and no logarithm in the loss. Both ask
+            for the identity, which shut rectifiers give as well: in a run with 0, 18 to 20 of the 24 channels of every
+            block were shut after 5,545 steps, and the gain was 0.11 dB.
         log_weight: Of the logarithm in the loss.
         noise: Largest standard deviation of the noise, in counts of 255; drawn uniformly from 0 for each crop.
         clip: Largest norm of the gradient, of all weights together; 0 for no limit.
