@@ -17,7 +17,7 @@ from sdd_bench.version import __version__
 CROP_PX = 144
 PICTURED = 3
 COLUMNS = ("rank", "method", "psnr_db", "ssim", "lpips", "mae", "status")
-JUDGED = ("gdi_px", "ceiling_db", "uncertainty_db")
+JUDGED = ("gdi_px", "ceiling_db")
 """What the table of the ranking protocol has besides."""
 
 RANKING = "anchored/2"
@@ -101,7 +101,7 @@ def _columns(protocol: str) -> tuple[str, ...]:
 
 def _shown(cell: str, column: str) -> str:
     """Return a cell with as many decimals as a person compares; the CSV has them all."""
-    digits = {"psnr_db": 2, "ssim": 4, "lpips": 4, "mae": 4, "gdi_px": 2, "ceiling_db": 1, "uncertainty_db": 2}.get(
+    digits = {"psnr_db": 2, "ssim": 4, "lpips": 4, "mae": 4, "gdi_px": 2, "ceiling_db": 1}.get(
         column
     )
     return cell if digits is None or not cell else f"{float(cell):.{digits}f}"
