@@ -76,7 +76,9 @@ def stability(entries: Sequence[Entry], reference: str = "anchored/2") -> pd.Dat
     rankings = [r for group in _by_table(entries) for metric in HIGHER_IS_BETTER if (r := _ranking(group, metric))]
     first = next((r for r in rankings if r.table.protocol == reference and r.metric == REFERENCE_METRIC), None)
     if first is None or len(first.methods) < 2:
-        raise UserError(f"stability: expected results of at least two methods under {reference}")
+        raise UserError(
+            f"stability: expected results of at least two methods under {reference}; --reference names another protocol"
+        )
     tied = paired(first.scores, least=first.least).tied
     rows = [_images_row(first)]
     for ranking in rankings:

@@ -101,9 +101,7 @@ def _columns(protocol: str) -> tuple[str, ...]:
 
 def _shown(cell: str, column: str) -> str:
     """Return a cell with as many decimals as a person compares; the CSV has them all."""
-    digits = {"psnr_db": 2, "ssim": 4, "lpips": 4, "mae": 4, "gdi_px": 2, "ceiling_db": 1}.get(
-        column
-    )
+    digits = {"psnr_db": 2, "ssim": 4, "lpips": 4, "mae": 4, "gdi_px": 2, "ceiling_db": 1}.get(column)
     return cell if digits is None or not cell else f"{float(cell):.{digits}f}"
 
 

@@ -349,7 +349,7 @@ KINDS: dict[str, Kind] = {
         BOARD,
         (*BOARD, "--html", "out/page.html"),
         (*BOARD, "--by", "place", "--by", "blur"),
-        ("stability", *RESULTS, "--out", "out/stability.csv"),
+        ("stability", *RESULTS, "--reference", "anchored/1", "--out", "out/stability.csv"),
         share=2.5,
     ),
     "entry.json": _kind(
