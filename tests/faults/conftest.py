@@ -94,7 +94,7 @@ def jobs(inputs: Path) -> Mapping[str, Job]:
             "anchor",
             lambda out: ("anchor", *data, "--split", "all", "--anchors", out),
             files_of,
-            lambda out: any(out.glob("*/*.json")),
+            lambda out: any(out.glob("*/*/*.json")),
             tested,
         ),
         Job(
