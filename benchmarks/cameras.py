@@ -13,21 +13,18 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
-import sys
 import time
 from pathlib import Path
 
 import camera_rows
-from camera_conditions import MARGIN_PX, SIZE, Condition, conditions
+from camera_conditions import MARGIN_PX, SIZE, Condition
 from camera_rows import Row, Task, measure
 from camera_tables import by_group, show_analyser, show_anchored, show_calibration, show_light, show_time
 from misaligned_sets import ASSETS_VARIABLE
+from pair_pages import chosen_conditions, spread_photographs, write_rows
 from registration_report import Report
 
 import sdd_bench
-from sdd_bench.io.files import write_text
-from sdd_bench.io.images import list_images
-from sdd_bench.io.serialise import csv_text
 from sdd_bench.jobs.items import Item, Journal, fingerprint, map_items
 from sdd_bench.jobs.workers import default_jobs
 
@@ -133,26 +130,15 @@ def main() -> None:
         print(f"Skipped: set {ASSETS_VARIABLE} to a folder that has photographs in data/sharp-photos.")
         return
     started = time.perf_counter()
-    chosen = [
-        condition
-        for condition in conditions()
-        if (condition.quick or not arguments.quick)
-        and arguments.only.lower() in f"{condition.group}: {condition.name}".lower()
-    ]
-    if not chosen:
-        sys.exit(f"--only {arguments.only}: no condition has this in its name")
-    files = list_images(Path(folder) / "data" / "sharp-photos")
-    count = min(QUICK_PHOTOGRAPHS if arguments.quick else PHOTOGRAPHS, len(files))
-    photographs = [files[n * len(files) // count] for n in range(count)]  # neighbours come from one source
+    chosen = chosen_conditions(arguments.only, quick=arguments.quick)
+    photographs = spread_photographs(folder, QUICK_PHOTOGRAPHS if arguments.quick else PHOTOGRAPHS)
     photographs = photographs[: arguments.photographs]
     journal = Journal(arguments.out.with_name(f".{arguments.out.name}.journal"))
     rows = measure_all(tasks_of(chosen, photographs, anchors=not arguments.analyser_only), journal, arguments.jobs)
     report = page(rows, photographs, arguments.quick)
     show_time(report, rows, time.perf_counter() - started, arguments.jobs)
     report.end(arguments.out)
-    if arguments.rows:
-        columns = list(dict.fromkeys(name for row in rows for name in row))
-        write_text(arguments.rows, csv_text(columns, [[row.get(name, "") for name in columns] for row in rows]))
+    write_rows(arguments.rows, rows)
     journal.remove()
 
 
@@ -160,9 +146,7 @@ def page(rows: list[Row], photographs: list[Path], quick: bool) -> Report:
     """Return the page but for its last lines, and print it."""
     report = Report()
     report.begin("Cameras with known truth", quick)
-    for line in INTRODUCTION.strip().splitlines():
-        report.line(line)
-    report.line()
+    report.text(INTRODUCTION)
     report.line(f"{len(photographs)} photographs: {', '.join(photo.stem for photo in photographs)}.")
     report.line()
     for title, text, show in (
@@ -181,8 +165,7 @@ def page(rows: list[Row], photographs: list[Path], quick: bool) -> Report:
 
 def heading(report: Report, title: str, text: str) -> None:
     """Print a heading and what stands under it."""
-    for line in (f"## {title}", "", *text.strip().splitlines(), ""):
-        report.line(line)
+    report.text(f"## {title}\n\n{text.strip()}")
 
 
 if __name__ == "__main__":

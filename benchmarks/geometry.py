@@ -296,9 +296,7 @@ def main() -> None:
     photographs = files[: arguments.photographs]
     report = Report()
     report.begin("Geometry of predictions against their input", arguments.quick)
-    for line in INTRODUCTION.strip().splitlines():
-        report.line(line)
-    report.line()
+    report.text(INTRODUCTION)
     report.line(f"{len(photographs)} photographs: {', '.join(photo.stem for photo in photographs)}.")
     report.line(f"The constants of the rule were chosen on others: those that begin with {', '.join(TUNED)}.")
     report.line(

@@ -21,13 +21,12 @@ from camera_rows import Row
 from cameras import code_digest
 from frames import mosaic
 from misaligned_sets import ASSETS_VARIABLE
+from pair_pages import spread_photographs, write_rows
 from photometry_rows import CONDITIONS, CONTROL, LIGHT, Task, measure
 from photometry_tables import INTRODUCTION, show
 from registration_report import Report
 
-from sdd_bench.io.files import write_text
 from sdd_bench.io.images import list_images, to_float
-from sdd_bench.io.serialise import csv_text
 from sdd_bench.jobs.items import Item, Journal, fingerprint, map_items
 from sdd_bench.registration.blur_match import LEVELS_PX
 from sdd_bench.registration.photometric_fit import find_photometric_map, photometric_misfit
@@ -96,26 +95,21 @@ def main() -> None:
         print(f"Skipped: set {ASSETS_VARIABLE} to a folder that has photographs in data/sharp-photos.")
         return
     cv2.setNumThreads(1)
+    photographs = spread_photographs(folder, PHOTOGRAPHS)
     files = list_images(Path(folder) / "data" / "sharp-photos")
-    count = min(PHOTOGRAPHS, len(files))
-    photographs = [files[n * len(files) // count] for n in range(count)]  # neighbours come from one source
     unused = [file.stem for file in files if file not in photographs]
     photographs = photographs[: QUICK_PHOTOGRAPHS if arguments.quick else arguments.photographs]
     journal = Journal(arguments.out.with_name(f".{arguments.out.name}.journal"))
     rows = measure_all(photographs, journal)
     report = Report()
     report.begin("Exposure, tone and vignetting undone", arguments.quick)
-    for line in INTRODUCTION.strip().splitlines():
-        report.line(line)
-    report.line()
+    report.text(INTRODUCTION)
     report.line(f"{len(photographs)} photographs: {', '.join(photo.stem for photo in photographs)}.")
     report.line(f"The constants were chosen on others: {', '.join(unused)}.")
     report.line()
     show(report, rows, cost(), LARGE)
     report.end(arguments.out)
-    if arguments.rows:
-        columns = list(dict.fromkeys(name for row in rows for name in row))
-        write_text(arguments.rows, csv_text(columns, [[row.get(name, "") for name in columns] for row in rows]))
+    write_rows(arguments.rows, rows)
     journal.remove()
 
 

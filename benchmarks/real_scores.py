@@ -26,16 +26,16 @@ from sdd_bench.evaluation.anchors import ensure_anchors, read_truth
 from sdd_bench.evaluation.evaluate import Evaluation, score_predictions
 from sdd_bench.evaluation.protocol import PROTOCOLS
 from sdd_bench.evaluation.results import Results
+from sdd_bench.evaluation.unranked import why_unranked
 from sdd_bench.io.images import read_image
 from sdd_bench.jobs.workers import default_jobs
 from sdd_bench.registration.confidence import DOUBTFUL
-from sdd_bench.registration.doubt import TILES_PX
+from sdd_bench.registration.doubt import MIN_TILES, SEARCH_PX, TILES_PX
 from sdd_bench.registration.grey import grey
 from sdd_bench.registration.in_focus import in_focus_tiles
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "real-pairs.md"
 DATASETS = ("DPDD", "RealDOF")
-SEARCH_PX = 8
 BLUR = "blur image"
 
 INTRODUCTION = """
@@ -73,7 +73,7 @@ def tiles_off(blur: np.ndarray, truth: np.ndarray) -> str:
     everywhere = np.ones(blur.shape[:2], np.bool_)
     for side in TILES_PX:
         tiles = in_focus_tiles(grey(blur), grey(truth), everywhere, side, SEARCH_PX)
-        if len(tiles) >= 3:
+        if len(tiles) >= MIN_TILES:
             return f"{np.median([math.hypot(t.dx_px, t.dy_px) for t in tiles]):.2f} px, {len(tiles)} tiles"
     return "too few"
 
@@ -85,11 +85,11 @@ def show_pairs(report: Report, dataset: Any, anchors: Path, jobs: int) -> None:
         method: ensure_anchors(pairs, anchors, jobs, method=method, owner=dataset.root)
         for method in ("anchor/1", "anchor/2")
     }
-    report.line(
-        "| pair | blur radius px | model | confidence | coverage | ceiling dB | ranked | in focus: as taken | "
-        "anchored/1 | anchored/2 |"
-    )
-    report.line(f"|{'---|' * 10}")
+    heads = (
+        "pair", "blur radius px", "model", "confidence", "coverage", "ceiling dB", "ranked", "in focus: as taken",
+        "anchored/1", "anchored/2",
+    )  # fmt: skip
+    table = []
     for place, pair in enumerate(pairs):
         blur, sharp = read_image(pair.blur), read_image(pair.sharp)
         record = found["anchor/2"][place]
@@ -102,36 +102,34 @@ def show_pairs(report: Report, dataset: Any, anchors: Path, jobs: int) -> None:
             cells += [
                 f"{float(known['blur_radius_px'] or 0):.1f}", str(known["model"]),
                 f"{float(known['confidence'] or 0):.2f}", f"{record.coverage:.2f}", f"{ceiling:.1f}",
-                "yes" if record.coverage >= 0.4 and ceiling >= 25 else "no",
+                "no" if why_unranked(record.coverage, ceiling) else "yes",
             ]  # fmt: skip
         cells.append(tiles_off(blur, sharp))
         for method in ("anchor/1", "anchor/2"):
             one = found[method][place]
             cells.append("" if one.status == "failed" else tiles_off(blur, read_truth(anchors, pair, one).truth))
-        report.line(f"| {' | '.join(cells)} |")
-    report.line()
+        table.append(cells)
+    report.table(heads, table)
 
 
 def show_scores(report: Report, results: dict[str, dict[str, Results]]) -> None:
     """Print the mean PSNR of each method under each protocol."""
     names = list(PROTOCOLS)
-    report.line(f"| PSNR in dB | {' | '.join(names)} |")
-    report.line(f"|{'---|' * (len(names) + 1)}")
+    table = []
     for method, by_protocol in results.items():
         cells = []
         for name in names:
             rows = by_protocol[name].images
             cells.append(mean_with_interval([float(r["psnr_db"] or math.nan) for r in rows if not r.get("not_ranked")]))
-        report.line(f"| {method} | {' | '.join(cells)} |")
-    report.line()
+        table.append([method, *cells])
+    report.table(("PSNR in dB", *names), table)
 
 
 def show_displacements(report: Report, results: dict[str, dict[str, Results]]) -> None:
     """Print where each method puts each picture against its input, and what is flagged under either protocol."""
     images = [str(row["name"]) for row in next(iter(results.values()))["anchored/2"].images]
     heads = [f"{name}: right, down ± px; rms px; verdict" for name in images]
-    report.line(f"| method | {' | '.join(heads)} | flagged, anchored/2 | flagged, anchored/1 |")
-    report.line(f"|{'---|' * (len(heads) + 3)}")
+    table = []
     for method, by_protocol in results.items():
         cells = []
         for row in by_protocol["anchored/2"].images:
@@ -145,8 +143,8 @@ def show_displacements(report: Report, results: dict[str, dict[str, Results]]) -
             f"{sum(bool(row.get('flags')) for row in by_protocol[name].images)} of {len(images)}"
             for name in ("anchored/2", "anchored/1")
         ]
-        report.line(f"| {method} | {' | '.join([*cells, *flagged])} |")
-    report.line()
+        table.append([method, *cells, *flagged])
+    report.table(("method", *heads, "flagged, anchored/2", "flagged, anchored/1"), table)
 
 
 def main() -> None:
@@ -161,8 +159,8 @@ def main() -> None:
         return
     report = Report()
     report.begin("Six networks on five real pairs", False)
-    for line in (*INTRODUCTION.strip().splitlines(), "", *MEANING.strip().splitlines(), ""):
-        report.line(line)
+    report.text(INTRODUCTION)
+    report.text(MEANING)
     with tempfile.TemporaryDirectory(prefix="sdd-bench-") as scratch:
         for name in DATASETS:
             root = Path(folder) / "data" / "real-pairs" / name

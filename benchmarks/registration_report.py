@@ -45,6 +45,12 @@ class Report:
         self.lines.append(text)
         print(text, flush=True)
 
+    def text(self, text: str) -> None:
+        """Print and keep the lines of a text, and an empty one."""
+        for line in text.strip().splitlines():
+            self.line(line)
+        self.line()
+
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print and keep a Markdown table."""
         widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
@@ -64,10 +70,11 @@ class Report:
         self.line()
 
     def end(self, markdown: Path | None) -> None:
-        """Print what was wanted beside what was obtained, and write all lines to a file where one is given."""
-        self.line("## Wanted and obtained")
-        self.line()
-        self.table(("what", "wanted", "obtained", ""), self.wanted)
+        """Print what was wanted, if anything, beside what was obtained; write all lines to a file if one is given."""
+        if self.wanted:
+            self.line("## Wanted and obtained")
+            self.line()
+            self.table(("what", "wanted", "obtained", ""), self.wanted)
         if markdown:
             write_text(markdown, "\n".join(self.lines).rstrip() + "\n")
 

@@ -107,7 +107,7 @@ def show_lines(report: Report, rows: list[Row], names: Sequence[str]) -> None:
             "within 3 dB on 90 % of the pairs",
             f"{(off_db <= CEILING_DB).mean():.1%} of {len(off_db)}; median {np.median(off_db):.1f} dB off",
         )
-    _print(report, ("line", "wanted", "obtained"), table)
+    report.table(("line", "wanted", "obtained"), table)
 
 
 def show_conditions(report: Report, rows: list[Row], names: Sequence[str]) -> None:
@@ -136,8 +136,7 @@ def show_conditions(report: Report, rows: list[Row], names: Sequence[str]) -> No
                 f"{np.median(_numbers(own, 'coverage')):.2f}", f"{np.median(_numbers(own, 'truth_s')):.1f}",
             )
         )  # fmt: skip
-    _print(
-        report,
+    report.table(
         (
             "condition", "pairs", "bias of anchored/1, smooth / sharp, dB", "of anchored/2", "of the exact field",
             "order right, before / now", "misalignment px, median / largest", "coverage", "CPU s",
@@ -170,8 +169,7 @@ def show_ceilings(report: Report, rows: list[Row], _: Sequence[str]) -> None:
                 *parts,
             )
         )
-    _print(
-        report,
+    report.table(
         (
             "group", "pairs", "ceiling dB", "actual dB", "within 3 dB", "misalignment", "noise", "coding", "sampling",
             "light",
@@ -191,11 +189,3 @@ def show_refused(report: Report, rows: list[Row], _: Sequence[str]) -> None:
         report.line(f"- {row['condition']}, {row['photograph']}: {row['why']}")
     if refused:
         report.line()
-
-
-def _print(report: Report, heads: Sequence[str], table: Sequence[Sequence[str]]) -> None:
-    report.line(f"| {' | '.join(heads)} |")
-    report.line(f"|{'---|' * len(heads)}")
-    for cells in table:
-        report.line(f"| {' | '.join(cells)} |")
-    report.line()

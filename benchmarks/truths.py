@@ -11,21 +11,17 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 import time
 from pathlib import Path
 
-from camera_conditions import conditions
 from camera_rows import Row
 from cameras import PHOTOGRAPHS, QUICK_PHOTOGRAPHS, code_digest, tasks_of
 from misaligned_sets import ASSETS_VARIABLE
+from pair_pages import chosen_conditions, spread_photographs, write_rows
 from registration_report import Report
 from truth_rows import measure
 from truth_tables import show_ceilings, show_conditions, show_lines, show_refused
 
-from sdd_bench.io.files import write_text
-from sdd_bench.io.images import list_images
-from sdd_bench.io.serialise import csv_text
 from sdd_bench.jobs.items import Item, Journal, fingerprint, map_items
 from sdd_bench.jobs.workers import default_jobs
 
@@ -57,16 +53,9 @@ def main() -> None:
         print(f"Skipped: set {ASSETS_VARIABLE} to a folder that has photographs in data/sharp-photos.")
         return
     started = time.perf_counter()
-    chosen = [
-        c
-        for c in conditions()
-        if (c.quick or not arguments.quick) and arguments.only.lower() in f"{c.group}: {c.name}".lower()
-    ]
-    if not chosen:
-        sys.exit(f"--only {arguments.only}: no condition has this in its name")
-    files = list_images(Path(folder) / "data" / "sharp-photos")
-    count = min(arguments.photographs or (QUICK_PHOTOGRAPHS if arguments.quick else PHOTOGRAPHS), len(files))
-    photographs = [files[n * len(files) // count] for n in range(count)]
+    chosen = chosen_conditions(arguments.only, quick=arguments.quick)
+    count = arguments.photographs or (QUICK_PHOTOGRAPHS if arguments.quick else PHOTOGRAPHS)
+    photographs = spread_photographs(folder, count)
     journal = Journal(arguments.out.with_name(f".{arguments.out.name}.journal"))
     code = code_digest()
     items = [
@@ -81,9 +70,7 @@ def main() -> None:
     rows: list[Row] = map_items(measure, items, jobs=arguments.jobs, label="pairs", journal=journal)
     report = Report()
     report.begin("The truth of anchored/2 on simulated cameras", arguments.quick)
-    for line in INTRODUCTION.strip().splitlines():
-        report.line(line)
-    report.line()
+    report.text(INTRODUCTION)
     report.line(f"{len(photographs)} photographs: {', '.join(photo.stem for photo in photographs)}.")
     report.line()
     for title, show in (
@@ -99,9 +86,7 @@ def main() -> None:
     report.line(f"{len(rows)} pairs, {seconds:.0f} s with {arguments.jobs} processes.")
     report.line()
     report.end(arguments.out)
-    if arguments.rows:
-        columns = list(dict.fromkeys(name for row in rows for name in row))
-        write_text(arguments.rows, csv_text(columns, [[row.get(name, "") for name in columns] for row in rows]))
+    write_rows(arguments.rows, rows)
     journal.remove()
 
 

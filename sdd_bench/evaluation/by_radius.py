@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import math
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from sdd_bench.registration.grey import enlarged_frame
 
 SHARP_PX = 0.75
 """The blur image is already sharp where its radius is at most this: the smallest disk that images are blurred by when
@@ -65,11 +66,8 @@ def radius_bins(radius_px: NDArray[np.floating], mask: NDArray[np.bool_]) -> NDA
         mask: (H, W), True where a pixel counts.
     """
     height, width = mask.shape
-    scale = height // radius_px.shape[0]
     small = np.searchsorted(EDGES_PX, radius_px).astype(np.uint8)
-    rows, columns = (size * scale for size in small.shape)
-    large = cv2.resize(small, (columns, rows), interpolation=cv2.INTER_NEAREST)
-    large = cv2.copyMakeBorder(large, 0, height - rows, 0, width - columns, cv2.BORDER_REPLICATE)
+    large = enlarged_frame(small, height // small.shape[0], width, height)
     return np.where(mask, large, np.uint8(NOT_COUNTED))
 
 

@@ -6,7 +6,6 @@ left between the two is the prediction's own: no misalignment of a dataset enter
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,7 +13,7 @@ from sdd_bench.io.srgb import decode_srgb, encode_srgb
 from sdd_bench.registration.align import enlarged, work_scale
 from sdd_bench.registration.blur_match import LEVELS_PX, Levels, choose_radii, matched
 from sdd_bench.registration.frame_shift import MIN_DIRECTIONS, FrameShift, frame_shift
-from sdd_bench.registration.grey import LUMINANCE, Grey, averaged, check_sizes, high_pass
+from sdd_bench.registration.grey import LUMINANCE, Grey, averaged, check_sizes, enlarged_frame, high_pass
 from sdd_bench.registration.half_shifts import CELL_PX, HalfShifts, measure_halves
 from sdd_bench.registration.input_geometry import MIN_MEASURED, InputGeometry, judge
 from sdd_bench.registration.refine import Drawing, refine, shown
@@ -119,9 +118,7 @@ def _radii(drawn: Grey, blur: Grey, valid: NDArray[np.bool_]) -> Levels:
     small, small_blur = averaged(drawn, 2), averaged(blur, 2)
     levels = choose_radii(small, small_blur, valid[1::2, 1::2], 2)
     twice = np.interp(2 * np.array(LEVELS_PX), LEVELS_PX, np.arange(len(LEVELS_PX))).round().astype(np.uint8)
-    large = cv2.resize(twice[levels], None, fx=2, fy=2, interpolation=cv2.INTER_NEAREST)
-    below, right = blur.shape[0] - large.shape[0], blur.shape[1] - large.shape[1]
-    return np.asarray(cv2.copyMakeBorder(large, 0, below, 0, right, cv2.BORDER_REPLICATE), np.uint8)
+    return enlarged_frame(twice[levels], 2, blur.shape[1], blur.shape[0])
 
 
 def _smallest_blocks(

@@ -74,6 +74,27 @@ def averaged(image: NDArray[Any], factor: int) -> NDArray[Any]:
     return resized_by_area(image[: height * factor, : width * factor], (width, height))
 
 
+def enlarged_frame(
+    image: NDArray[Any], factor: int, width: int, height: int, how: int = cv2.INTER_NEAREST
+) -> NDArray[Any]:
+    """Return an image enlarged by a whole number and brought to a size: cut, or its last pixels repeated.
+
+    Args:
+        image: (h, w), such as `averaged` gives.
+        factor: At least 1.
+        width: Of the frame.
+        height: Of the frame.
+        how: OpenCV's interpolation.
+
+    >>> enlarged_frame(np.float32([[1, 2]]), 2, 5, 2).tolist()
+    [[1.0, 1.0, 2.0, 2.0, 2.0], [1.0, 1.0, 2.0, 2.0, 2.0]]
+    """
+    rows, columns = image.shape
+    large = cv2.resize(image, (columns * factor, rows * factor), interpolation=how)
+    below, right = max(0, height - rows * factor), max(0, width - columns * factor)
+    return np.asarray(cv2.copyMakeBorder(large, 0, below, 0, right, cv2.BORDER_REPLICATE)[:height, :width])
+
+
 def resized_by_area(image: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
     """Return an image reduced to (width, height), each pixel the mean of the area it stands for."""
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA))

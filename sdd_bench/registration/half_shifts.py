@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from sdd_bench.registration.blur_match import LEVELS_PX, Levels, local_gain
-from sdd_bench.registration.grey import Grey, averaged, gradient, high_pass
+from sdd_bench.registration.grey import Grey, averaged, enlarged_frame, gradient, high_pass
 from sdd_bench.registration.robust import Floats, spread, tukey_weight
 
 CELL_PX = 16
@@ -123,16 +122,7 @@ def _local_spread(residual: Grey, weight: Grey, block_cells: int) -> Grey:
     cells = averaged(np.abs(residual) * weight, CELL_PX)
     around = cv2.blur(cells, (block_cells + 1, block_cells + 1)) * np.float32(MEAN_TO_SIGMA)
     height, width = residual.shape
-    return np.maximum(_enlarged(around, CELL_PX, (height, width), cv2.INTER_LINEAR), np.float32(least))
-
-
-def _enlarged(image: NDArray[Any], factor: int, shape: tuple[int, int], how: int) -> Grey:
-    """Return an image enlarged by a factor and cut, or continued, to a shape."""
-    rows, columns = image.shape
-    large = cv2.resize(image.astype(np.float32), (columns * factor, rows * factor), interpolation=how)
-    missing = max(0, shape[0] - large.shape[0]), max(0, shape[1] - large.shape[1])
-    large = cv2.copyMakeBorder(large, 0, missing[0], 0, missing[1], cv2.BORDER_REPLICATE)
-    return np.asarray(large[: shape[0], : shape[1]], np.float32)
+    return np.maximum(enlarged_frame(around, CELL_PX, width, height, cv2.INTER_LINEAR), np.float32(least))
 
 
 def _products(columns: Sequence[Grey], weight: Grey) -> Floats:
@@ -182,8 +172,8 @@ def _explained(columns: Sequence[Grey], factors: Floats, block_cells: int) -> Gr
     rows, across = -(-(height // CELL_PX) // block_cells), -(-(width // CELL_PX) // block_cells)
     result = np.zeros((height, width), np.float32)
     for column, factor in zip(columns, factors.T, strict=True):
-        image = factor.reshape(rows, across)
-        result += _enlarged(image, block_cells * CELL_PX, (height, width), cv2.INTER_NEAREST) * column
+        image = factor.reshape(rows, across).astype(np.float32)
+        result += enlarged_frame(image, block_cells * CELL_PX, width, height) * column
     return result
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -16,7 +15,7 @@ from sdd_bench.registration.anchor import BORDER_PX, compare_drawn, find_field, 
 from sdd_bench.registration.block_shifts import BlockShifts, measure_blocks
 from sdd_bench.registration.blur_match import LEVELS_PX, Levels, matched, residual_energy
 from sdd_bench.registration.depth import Depth, follow_depth
-from sdd_bench.registration.grey import Grey, averaged, grey, high_pass, smooth
+from sdd_bench.registration.grey import Grey, averaged, enlarged_frame, grey, high_pass, smooth
 from sdd_bench.registration.motion import Motion, similarity_alone
 from sdd_bench.registration.refine import draw
 from sdd_bench.registration.remaining import displaced
@@ -40,30 +39,38 @@ VALUES_GAIN = 0.1
 STRIP_ROWS = 256
 
 
-class HasPlace(Protocol):
-    """What coordinates follow from."""
+@dataclass(frozen=True, kw_only=True)
+class Placement:
+    """Where the sharp image lies in the blur image's frame, in its pixels.
 
-    @property
-    def motion(self) -> Motion:
-        """In pixels of the frame."""
-
-    @property
-    def radius_px(self) -> NDArray[np.float32] | None:
-        """(h, w) signed blur radius, reduced by a whole number; None where no displacement depends on it."""
-
-    @property
-    def field(self) -> SmoothField | None:
-        """Smooth displacement added before the motion is undone."""
-
-
-@dataclass(frozen=True)
-class Placed:
-    """What places the truth, in pixels of the frame; the last ones on images reduced by `scale`."""
+    Attributes:
+        motion: That the truth is drawn by.
+        radius_px: (h, w) signed blur radius, of the frame reduced by a whole number; None where no displacement
+            depends on it.
+        field: Smooth displacement added before the motion is undone; None where it would not have helped.
+        field_gain: Share by which the field lowered the residual on held-out tiles; 0 where none was tried.
+    """
 
     motion: Motion
     radius_px: NDArray[np.float32] | None
     field: SmoothField | None
     field_gain: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placed(Placement):
+    """A placement, and what is proven of it on images reduced by `scale`.
+
+    Attributes:
+        scale: A whole number.
+        proven: (h, w) where a pixel may count.
+        shown: (h, w) where the drawn image lies within the sharp one.
+        model: (h, w) the drawn image, blur-matched and high-passed.
+        seen: (h, w) the blur image.
+        levels: (h, w) blur level of every pixel.
+        linear: Whether light was blurred, or values.
+    """
+
     scale: int
     proven: NDArray[np.bool_]
     shown: NDArray[np.bool_]
@@ -95,8 +102,9 @@ def by_depth(blur: NDArray[np.float32], sharp: NDArray[np.float32], found: Exami
     mask = _proven(high_pass(seen) - depth.model, depth.model, depth.shown)
     mask &= ~depth.beside_step & ~_off_depth(seen, depth, levels)
     return Placed(
-        motion, depth.radius_px * scale, None, 0.0, scale, mask, depth.shown, depth.model, seen, levels, linear
-    )
+        motion=motion, radius_px=depth.radius_px * scale, field=None, field_gain=0.0, scale=scale, proven=mask,
+        shown=depth.shown, model=depth.model, seen=seen, levels=levels, linear=linear,
+    )  # fmt: skip
 
 
 def _light_is_blurred(images: list[NDArray[np.float32]], similarity: Similarity, levels: Levels) -> bool:
@@ -124,8 +132,9 @@ def by_field(blur: NDArray[np.float32], sharp: NDArray[np.float32], found: Exami
     mask &= ~_around(settled.blocks, _off_truth(settled, small[0], field))
     motion = similarity_alone(enlarged(small[0], scale, width, height))
     return Placed(
-        motion, None, None if field is None else field.scaled(scale), gain, scale, mask, compared.weight > 0,
-        compared.model, seen, small[1], fit.linear,
+        motion=motion, radius_px=None, field=None if field is None else field.scaled(scale), field_gain=gain,
+        scale=scale, proven=mask, shown=compared.weight > 0, model=compared.model, seen=seen, levels=small[1],
+        linear=fit.linear,
     )  # fmt: skip
 
 
@@ -170,14 +179,6 @@ def _around(blocks: BlockShifts, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]
     return np.asarray(cv2.dilate(pixels, np.ones((side | 1, side | 1), np.uint8)) > 0)
 
 
-def enlarged_frame(image: NDArray[Any], scale: int, width: int, height: int) -> NDArray[Any]:
-    """Return a reduced image of the whole frame, what is beyond its last pixels repeated."""
-    rows, columns = image.shape
-    grown = cv2.resize(image, (columns * scale, rows * scale), interpolation=cv2.INTER_NEAREST)
-    beyond = (0, height - rows * scale, 0, width - columns * scale)
-    return np.asarray(cv2.copyMakeBorder(grown, *beyond, cv2.BORDER_REPLICATE))
-
-
 def inside_both(x: NDArray[np.float64], y: NDArray[np.float64], width: int, height: int) -> NDArray[np.bool_]:
     """Return the pixels at least `BORDER_PX` inside both frames, by where they lie in the sharp one."""
     valid = inside(x, y, width, height, BORDER_PX)
@@ -185,7 +186,7 @@ def inside_both(x: NDArray[np.float64], y: NDArray[np.float64], width: int, heig
     return valid
 
 
-def coordinates(placed: HasPlace, width: int, height: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def coordinates(placed: Placement, width: int, height: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return where each pixel of the blur image's frame lies in the sharp image: x and y in pixels, each (H, W)."""
     if placed.radius_px is None:
         moved = None if placed.field is None else placed.field.at(width, height)

@@ -27,14 +27,12 @@ from sdd_bench.registration.ceiling import DOUBT_PX, Ceiling, misalignment_left,
 from sdd_bench.registration.coding import coding_error
 from sdd_bench.registration.confidence import DOUBTFUL
 from sdd_bench.registration.doubt import off_in_focus_px
-from sdd_bench.registration.grey import averaged, grey
-from sdd_bench.registration.motion import Motion
+from sdd_bench.registration.grey import averaged, enlarged_frame, grey
 from sdd_bench.registration.noise import noise_and_sampling
 from sdd_bench.registration.photometric_fit import fit_map, misfit_left
 from sdd_bench.registration.photometric_map import PhotometricMap
 from sdd_bench.registration.photometric_samples import reduce_pair
-from sdd_bench.registration.placing import by_depth, by_field, coordinates, enlarged_frame, inside_both
-from sdd_bench.registration.smooth_field import SmoothField
+from sdd_bench.registration.placing import Placement, by_depth, by_field, coordinates, inside_both
 from sdd_bench.registration.warp import sample
 
 METHOD = "anchor/2"
@@ -44,17 +42,12 @@ MAX_IN_FOCUS_PX = 0.15
 """A doubtful pair is refused where what is in focus lies further off its truth in the median."""
 
 
-@dataclass(frozen=True)
-class Truth:
-    """Where the sharp image lies in the blur image's frame, in its pixels.
+@dataclass(frozen=True, kw_only=True)
+class Truth(Placement):
+    """The sharp image in the blur image's frame, in its pixels.
 
     Attributes:
         analysis: The misalignment.
-        motion: That the truth is drawn by.
-        radius_px: (h, w) signed blur radius, of the frame reduced by a whole number; None where no displacement
-            depends on it.
-        field: Smooth displacement added before the motion is undone; None where it would not have helped.
-        field_gain: Share by which the field lowered the residual on held-out tiles; 0 where none was tried.
         light: What gives the drawn sharp image the light of the blur image.
         mask: (H, W) bool, True where a pixel counts.
         image: (H, W, 3) the truth itself, in [0, 1].
@@ -63,10 +56,6 @@ class Truth:
     """
 
     analysis: Analysis
-    motion: Motion
-    radius_px: NDArray[np.float32] | None
-    field: SmoothField | None
-    field_gain: float
     light: PhotometricMap
     mask: NDArray[np.bool_]
     image: NDArray[np.float32]
@@ -129,8 +118,8 @@ def find_truth(blur: NDArray[np.floating], sharp: NDArray[np.floating]) -> Truth
         0.0 if borne_out else misplaced(image, mask, DOUBT_PX),
     )
     return Truth(
-        found.analysis, placed.motion, placed.radius_px, placed.field, placed.field_gain, light, mask, image, ceiling,
-        radius,
+        motion=placed.motion, radius_px=placed.radius_px, field=placed.field, field_gain=placed.field_gain,
+        analysis=found.analysis, light=light, mask=mask, image=image, ceiling=ceiling, blur_radius_px=radius,
     )  # fmt: skip
 
 
