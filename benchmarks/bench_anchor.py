@@ -1,4 +1,4 @@
-"""Where the time of an anchor goes: one pair, read from PNG, anchored and written.
+"""Where the time of an anchor of `anchored/1` goes: one pair, read from PNG, anchored and written.
 
 python benchmarks/bench_anchor.py [--size 4096x2160] [--repeats 2]
 """
@@ -23,7 +23,7 @@ from sdd_bench.evaluation.diagnostics import diagnose
 from sdd_bench.io.images import encode_png, read_image, to_float, to_pixels, write_png
 from sdd_bench.registration.align import work_scale
 from sdd_bench.registration.analyse import analyse
-from sdd_bench.registration.anchor import find_anchor
+from sdd_bench.registration.anchor import METHOD, find_anchor
 from sdd_bench.registration.flow import dis_byte_flow, dis_flow
 from sdd_bench.registration.flow_match import normalised
 from sdd_bench.registration.grey import grey
@@ -75,7 +75,7 @@ def rows(width: int = 4096, height: int = 2160, repeats: int = 2) -> list[Row]:
 
         seconds = machine.alternating(
             {
-                "whole": lambda: ensure_anchors([pair], root / str(next(fresh)), 1),
+                "whole": lambda: ensure_anchors([pair], root / str(next(fresh)), 1, method=METHOD),
                 "files": files,
                 "find": lambda: find_anchor(blur, sharp),
                 "analysis": lambda: analyse(blur, sharp),

@@ -18,7 +18,7 @@ import machine
 from frames import misaligned_pair, parse_size
 from rows import Row
 
-ANCHORED = "anchored/1"
+ANCHORED = "anchored/2"
 PLAIN = ("direct/1", "paper/1")
 FLOOR = "Scoring an image: the files it needs decoded, the prediction's hashed."
 FLOOR_FLOW = "With flow: the same, one DIS flow, and one drawing by OpenCV's remap."
@@ -91,7 +91,7 @@ def anchored_worker(folder: str, repeats: int, answers: multiprocessing.Queue) -
     for diagnostics in (False, True):
         task = ScoreTask(
             pair, root / "restored.png", (build_protocol(ANCHORED, None),), "dis", ("psnr_db", "ssim", "mae"), None,
-            "cpu", "refuse", root / "anchors", record, diagnostics,
+            "cpu", "refuse", {record.method: (record, root / "anchors")}, diagnostics,
         )  # fmt: skip
         machine.reset_peak()
         seconds.append(machine.seconds_of(lambda task=task: score_pair(task), repeats))
@@ -149,8 +149,8 @@ def page_times(folder: str, repeats: int) -> dict[str, float]:
         identity = {"estimator": "dis", "preset": "medium"} if protocol == "paper/1" else None
         return ScoreTask(
             pair=pair, restored=restored, protocols=(build_protocol(protocol, identity),), flow="dis",
-            metrics=("psnr_db", "ssim", "mae"), lpips_trunk=None, device="cpu", grey="refuse", anchors=root / "anchors",
-            record=record, diagnostics=diagnostics,
+            metrics=("psnr_db", "ssim", "mae"), lpips_trunk=None, device="cpu", grey="refuse",
+            anchors={record.method: (record, root / "anchors")}, diagnostics=diagnostics,
         )  # fmt: skip
 
     def files(*images: Path) -> None:
