@@ -1,0 +1,25 @@
+"""The command line called in this process, and the tables that it writes."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+from click.testing import CliRunner, Result
+
+from sdd_bench.cli import root
+
+
+def call(*arguments: object) -> Result:
+    return CliRunner().invoke(root, [str(a) for a in arguments])
+
+
+def ok(*arguments: object) -> str:
+    result = call(*arguments)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open() as file:
+        return list(csv.DictReader(file))
