@@ -105,12 +105,19 @@ class AnchoredPrediction:
         row |= {"coverage": coverage, CEILING: ceiling_db}
         row[UNCERTAINTY] = row_uncertainty_db(scores["psnr_db"], ceiling_db)
         row |= parts
-        row[NO_HARM] = no_harm_db(parts[SHARP], blur[f"blur_{SHARP}"])
+        row[NO_HARM] = no_harm_db(parts[SHARP], self._blur_where_sharp(truth, bins))
         row |= blur
         if self.diagnostics:
             row["flags"] = [why] if why else []
         row[NOT_RANKED] = why_unranked(coverage, ceiling_db)
         return row
+
+    def _blur_where_sharp(self, truth: Image, bins: NDArray[np.uint8]) -> float | None:
+        """Return `SHARP` of the blur image over the pixels that are scored: stored, but where the frame is cropped."""
+        if bins.shape == self.stored.mask.shape:
+            return self.stored.blur[SHARP]
+        height, width = bins.shape
+        return psnr_by_radius(self.read_blur()[:height, :width], truth, bins)[SHARP]
 
     def _known_flow(self) -> NDArray[np.floating]:
         assert self._flow is not None
