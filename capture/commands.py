@@ -92,7 +92,8 @@ def command(
       sdd-bench ingest cards/harbour --out data/raw
       sdd-bench prepare data/raw --dataset sdd --out data/mine
     """
-    from capture.develop import DEMOSAICS, Development, Dump
+    from capture.develop import DEMOSAICS, Development
+    from capture.dump import Dump
     from capture.ingest import Settings, ingest
     from sdd_bench.datasets.archive import check_target
     from sdd_bench.errors import UserError
