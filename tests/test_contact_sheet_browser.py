@@ -155,7 +155,7 @@ def test_what_ingest_would_refuse_is_named_and_not_saved(page: webdriver.Chrome)
     write(scene(page, "scene005").find_element(By.CLASS_NAME, "name"), "no/way")
     assert faults(page) == {
         "scene001": "no sharp shot",
-        "SCENE003-1": "its pair scene003-1 is called as one of scene003",
+        "scene003": "its pair scene003-1 is called as one of SCENE003-1",
         "no/way": "expected a name of letters, digits, '.', '-' and '_'",
     }
     assert page.find_element(By.ID, "faults").text == "3 scenes to correct"

@@ -46,6 +46,13 @@ SOURCE_VARIABLE = "SDD_BENCH_SOURCE"
 )
 @click.option("--store", type=click.Choice(["png", "hdf5"]), default="png", show_default=True)
 @click.option("--skip-faulty", is_flag=True, help="Leave faulty pairs out, and say so in dataset.json.")
+@click.option(
+    "--only",
+    type=click.Choice(["accepted", "warning"]),
+    default=None,
+    help="Take pairs of one verdict of `ingest` alone: accepted without a warning, or with one; dataset.json says so.",
+)
+@click.option("--without-warned", is_flag=True, help="The same as --only accepted.")
 @grey_option
 @workers_options
 def command(
@@ -61,6 +68,8 @@ def command(
     window_px: int | None,
     store: str,
     skip_faulty: bool,
+    only: str | None,
+    without_warned: bool,
     grey: str,
     jobs: int | None,
     scheduler: str | None,
@@ -88,7 +97,11 @@ def command(
     if source is None or not (source.is_dir() or is_archive(source)):
         found = "no SOURCE folder given" if source is None else f"{source}: no such folder, nor an archive (.h5)"
         raise UserError(f"{found}. {missing_data_message()}")
-    choices = Choices(dataset, name, fraction, split_file, group_by, seed, recipe, window_px, store, grey, skip_faulty)
+    if without_warned and only == "warning":
+        raise UserError("--without-warned and --only warning: expected one of them")
+    only = "accepted" if without_warned else only
+    split = (fraction, split_file, group_by, seed)
+    choices = Choices(dataset, name, *split, recipe, window_px, store, grey, skip_faulty, only)
     preparation, target, summary = prepare_source(source, choices, out, workers(jobs, scheduler))
     for note in summary.notes:
         click.echo(f"note: {note}", err=True)
