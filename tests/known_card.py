@@ -21,7 +21,6 @@ TIMES = 0x9003
 
 def write_card(folder: Path) -> Path:
     """Write five scenes: two shots each of two, three of the third, one alone, RAW and JPEG of the fifth."""
-    folder.mkdir(parents=True)
     one, two, three, alone, raw = views(5)
     write_shot(folder / EVIL, one, 0)
     write_shot(folder / "= far.jpg", blurred(one), 4)
@@ -46,4 +45,5 @@ def write_shot(path: Path, view: np.ndarray, after_s: int | None = None) -> None
     if after_s is not None:
         minutes, seconds = divmod(after_s, 60)
         exif.get_ifd(0x8769)[TIMES] = f"2026:03:01 10:{minutes:02d}:{seconds:02d}"
+    path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(to_pixels(view)).save(path, quality=92, exif=exif)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import tomllib
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-from known_card import EVIL, write_card
+from known_card import EVIL, write_card, write_shot
+from known_session import views
 
 from capture.contact_sheet import SHEET, write_sheet
 from capture.draft import draft
@@ -149,3 +151,33 @@ def test_the_next_command_can_be_typed_where_it_is_printed(
     ingested = CliRunner().invoke(root, typed)
     assert f"written: {place} with pairs.csv" in ingested.output
     assert (tmp_path / "card-pairs" / "ingest.json").is_file()
+
+
+def test_the_next_command_repeats_the_options_that_were_given(tmp_path: Path) -> None:
+    write_shot(tmp_path / "card" / "a.png", views(1)[0])
+    options = [
+        "--raw-shape",
+        "8",
+        "9",
+        "--raw-white-balance",
+        "2",
+        "1.5",
+        "--half-size",
+        "--against",
+        "x",
+        "--against",
+        "y",
+    ]
+    called = ["ingest", "--init", str(tmp_path / "card"), "--out", str(tmp_path / "a b"), *options, "--jobs", "1"]
+    result = CliRunner().invoke(root, [*called, "--session-name", "pier"])
+    said = result.output.splitlines()
+    assert said[-3:-1] == [
+        "  no pair: a scene needs two shots that look alike, one of them sharper",
+        f"look at {tmp_path / 'card' / SHEET}: correct scenes and roles there and save it, or edit session.toml",
+    ]
+    typed = shlex.split(said[-1].removeprefix("next: "))
+    assert typed[:3] == ["sdd-bench", "ingest", str(tmp_path / "card")]
+    assert typed[-2:] == ["--out", str(tmp_path / "a b")]
+    of_raw = ["--raw-shape", "8", "9", "--raw-white-balance", "2.0", "1.5"]
+    against = ["--against", "x", "--against", "y"]
+    assert typed[3:-2] == ["--session-name", "pier", "--half-size", *against, *of_raw, "--jobs", "1"]
