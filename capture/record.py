@@ -54,7 +54,7 @@ class Original:
         iso: Sensitivity.
         focal_length_mm: As it is, not converted.
         focus_distance_m: As the camera thinks.
-        orientation: EXIF's tag by which the shot is laid, see `capture.exif.Taken`.
+        orientation: Tag of the file, see `capture.exif.Taken`.
     """
 
     file: str
