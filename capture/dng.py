@@ -92,7 +92,7 @@ def temperature_k(x: float, y: float) -> float:
         McCamy, "Correlated color temperature as an explicit function of chromaticity coordinates", 1992.
 
     >>> round(temperature_k(0.4476, 0.4074)), round(temperature_k(0.3127, 0.3290))
-    (2857, 6505)
+    (2856, 6505)
     """
     n = (x - 0.3320) / (0.1858 - y)
     return ((449 * n + 3525) * n + 6823.3) * n + 5520.33

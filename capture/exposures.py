@@ -28,8 +28,8 @@ SETTINGS = ("exposure_s", "f_number", "iso", "focal_length_mm")
 def second_files(seen: Sequence[Seen]) -> dict[str, str]:
     """Return those files that show an exposure again, each with the file of that exposure that is taken.
 
-    RAW is taken before a DNG made of it, then PNG, TIFF and the like, then JPEG; only what can be developed counts. Two files
-    are of one exposure where they are of different formats and
+    RAW is taken before a DNG made of it, then PNG, TIFF and the like, then JPEG; only what can be developed counts. Two
+    files are of one exposure where they are of different formats and
 
     - have one name, whatever the case, in one folder, and their tags do not contradict that; or
     - have one name in different folders, and were taken in the same second with the same exposure time; or
