@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -188,6 +189,20 @@ def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
     assert found.exit_code == 1
     assert "cannot be read as parquet, truncated or damaged" in found.output
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_file_with_any_bytes_wrong_is_unpacked_or_refused(tmp_path: Path, seed: int) -> None:
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    content = write(tmp_path / "good.parquet", [pair(f"{n}.png", f"{n}.png") | {"name": f"n{n}"} for n in range(3)])
+    good, rng = content.read_bytes(), np.random.default_rng(seed)
+    for turn in range(40):
+        spoilt = bytearray(good)
+        for place in rng.integers(0, len(good), rng.integers(1, 6)):
+            spoilt[place] = rng.integers(256)
+        (tmp_path / "test-0.parquet").write_bytes(spoilt[: rng.integers(len(good))] if turn % 10 == 0 else spoilt)
+        with contextlib.suppress(UserError):
+            unpack_parquet(tmp_path / "test-0.parquet", tmp_path / f"out{turn}", "pairs")
 
 
 def test_without_pyarrow_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

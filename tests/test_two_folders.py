@@ -139,7 +139,7 @@ def test_every_option_that_names_an_output_file_takes_a_folder() -> None:
         ("analyse", "--out"): "misalignment.csv", ("analyse", "--html"): "misalignment.html",
         ("evaluate", "--html"): "page.html", ("ingest", "--archive"): "pairs.h5",
         ("leaderboard", "--out"): "leaderboard.csv", ("leaderboard", "--html"): "leaderboard.html",
-        ("profile", "--json"): "profile.json", ("stability", "--out"): "stability.csv",
+        ("page", "--html"): "page.html", ("profile", "--json"): "profile.json", ("stability", "--out"): "stability.csv",
     }  # fmt: skip
 
 

@@ -191,7 +191,7 @@ def _write_lists(folder: Path, rows: Sequence[Row]) -> None:
 
 
 def _unpack_file(task: _Task) -> None:
-    """Write the images of a parquet file unless they are there, one column after the other: it takes half the memory."""
+    """Write the images of a parquet file unless they are there; one column after the other, in half the memory."""
     for role, column in enumerate(task.columns):
         for index, content in enumerate(read_images(task.file, column)):
             suffix = next((suffix for magic, suffix in MAGIC.items() if content.startswith(magic)), None)

@@ -58,8 +58,8 @@ def row_names(path: Path, columns: tuple[str, str]) -> list[tuple[str, str, str]
         named = next((name for name in NAME_COLUMNS if name in file.schema_arrow.names), None)
         names = [None] * count if named is None else file.read([named])[named].to_pylist()
         blur, sharp = (_paths(file, column, count) for column in columns)
-    cells = zip(names, blur, sharp, strict=True)
-    return [("" if name is None else str(name), one or "", other or "") for name, one, other in cells]
+        cells = zip(range(count), names, blur, sharp, strict=True)  # a damaged file may have others than it says
+        return [("" if name is None else str(name), one or "", other or "") for _, name, one, other in cells]
 
 
 def read_images(path: Path, column: str) -> Iterator[bytes]:
@@ -72,7 +72,8 @@ def read_images(path: Path, column: str) -> Iterator[bytes]:
     """
     with _opened(path) as file:
         batches = file.iter_batches(batch_size=1, columns=[column], use_threads=False)
-        for index, row in enumerate(row for batch in batches for row in batch.to_pylist()):
+        rows = (row for batch in batches for row in batch.to_pylist())
+        for index, row in zip(range(file.metadata.num_rows), rows, strict=True):
             yield _content(row[column], f"{path}: row {index}, {column}")
 
 
