@@ -1,4 +1,4 @@
-"""Image files of every format that is read, with an orientation tag or an ICC profile, and profiles to put into them."""
+"""Image files of every format that is read, with an orientation tag or an ICC profile, and such profiles."""
 
 from __future__ import annotations
 

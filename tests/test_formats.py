@@ -210,7 +210,7 @@ def test_a_heic_of_a_phone_is_read(tmp_path: Path) -> None:
 
 def test_an_avif_needs_a_pillow_that_reads_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.avif").write_bytes(b"\0\0\0\x1cftypavif\0\0\0\0mif1avifmiaf" + b"\0" * 100)
-    monkeypatch.setattr(features, "check", lambda name: False)
+    monkeypatch.setattr(features, "check", lambda _: False)
     with pytest.raises(
         UserError, match=r"a\.avif: an AVIF file, which this Pillow does not read: pip install -U pillow"
     ):
@@ -237,7 +237,7 @@ def with_scans(content: bytes, scans: int) -> bytes:
     return content[:-2] + empty * scans + content[-2:]
 
 
-def test_scans_are_counted_but_not_those_of_previews(tmp_path: Path) -> None:
+def test_scans_are_counted_but_not_those_of_previews() -> None:
     assert count_scans(saved("JPEG")) == 1
     progressive = saved("JPEG", progressive=True)
     assert 3 <= count_scans(progressive) <= 10
@@ -268,7 +268,7 @@ def test_a_picture_of_another_size_than_its_header_says_is_refused(
     from sdd_bench.io import images
 
     write_png(tmp_path / "a.png", RGB)
-    monkeypatch.setitem(images.DECODERS, "PNG", lambda path, most: RGB[:-1])
+    monkeypatch.setitem(images.DECODERS, "PNG", lambda *_: RGB[:-1])
     with pytest.raises(UserError, match=r"a\.png: the picture is 24x15, its header says 24x16"):
         read_pixels(tmp_path / "a.png")
 

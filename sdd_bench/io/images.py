@@ -133,7 +133,7 @@ def list_images(folder: Path) -> list[Path]:
     """
     try:
         with os.scandir(folder) as entries:
-            names = [e.name for e in entries if not e.name.startswith(".") and not e.is_dir()]
+            names = [e.name for e in entries if not e.name.startswith(".") and not _is_folder(e)]
     except OSError as error:
         raise UserError(f"{folder}: cannot be listed ({error.strerror or error})") from None
     read = {Path(name).stem for name in names if name.lower().endswith(IMAGE_SUFFIXES)}
@@ -142,6 +142,13 @@ def list_images(folder: Path) -> list[Path]:
         if not name.isprintable() and any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in name):
             raise UserError(f"{folder}: an image file is called {name!r}, expected plain text; rename it")
     return [folder / name for name in images]
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link in a circle
+        return False
 
 
 def _is_image(name: str, read: Collection[str]) -> bool:
