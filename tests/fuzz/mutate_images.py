@@ -1,4 +1,4 @@
-"""Seeded mutations of what image files say of themselves: TIFF's tags, chunks of PNG, segments of JPEG, ICC profiles."""
+"""Seeded mutations of what image files say of themselves: tags of TIFF, chunks of PNG, segments of JPEG, profiles."""
 
 from __future__ import annotations
 
