@@ -12,6 +12,7 @@ from sdd_bench.datasets.layouts import Listing, describe_folder, list_two_folder
 from sdd_bench.datasets.manifest import Dataset, Pair, read_prepared
 from sdd_bench.errors import UserError, fault_report
 from sdd_bench.io.headers import ImageHeader, headers_or_faults, orientations_apart
+from sdd_bench.io.names import one_form
 from sdd_bench.io.reading_notes import reading_notes
 from sdd_bench.io.text import read_rows, short, shown
 from sdd_bench.jobs.run_folder import WORK_FOLDER
@@ -142,7 +143,7 @@ def _add_places(listing: Listing) -> Listing:
     given: dict[str, tuple[str, str]] = {}
     wrong: set[str] = set()
     for line, row in rows:
-        name, place = row["name"], row.get("place", "").strip()
+        name, place = one_form(row["name"]), row.get("place", "").strip()
         if name in given:
             faults.append(f"{path.name} line {line}: {short(name)} stands twice")
             wrong.add(name)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from corpora import KINDS
 from harness import Warm, scratch, tree
 from mutants import fill
@@ -70,6 +71,15 @@ def test_a_sparse_file_is_read_no_further_than_its_kind_needs(tmp_path: Path, sp
     for read in (read_pixels, read_json, read_toml, lambda p: read_bytes(p, 1000)):
         with pytest.raises(UserError, match=words):
             read(path)
+
+
+def test_a_sparse_end_of_a_tiff_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.zeros((4, 4, 3), np.uint8), photometric="rgb")
+    assert read_pixels(path).shape == (4, 4, 3)
+    SPECIALS["sparse end"](path)
+    with pytest.raises(UserError, match="holds more than the 50 MB that are read of such a file"):
+        read_pixels(path)
 
 
 def test_what_is_called_an_image_and_is_none_is_listed(tmp_path: Path) -> None:
