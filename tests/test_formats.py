@@ -6,6 +6,7 @@ import io
 import os
 import struct
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import imagecodecs
@@ -16,6 +17,7 @@ from known_images import write_heic, write_jpeg, write_png
 from PIL import Image, features
 
 from sdd_bench.errors import UserError
+from sdd_bench.io import heif
 from sdd_bench.io.headers import headers_or_faults, read_header
 from sdd_bench.io.images import list_images, read_image, read_pixels
 from sdd_bench.io.jpeg_scans import MAX_SCANS, count_scans
@@ -215,6 +217,18 @@ def test_an_avif_needs_a_pillow_that_reads_it(tmp_path: Path, monkeypatch: pytes
         UserError, match=r"a\.avif: an AVIF file, which this Pillow does not read: pip install -U pillow"
     ):
         read_header(tmp_path / "a.avif")
+
+
+def test_doctor_says_what_reads_images_of_phones(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert set(heif.libraries()) == {"HEIC", "AVIF"}
+
+    def missing(name: str) -> str:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(heif.metadata, "version", missing)
+    monkeypatch.setattr(features, "check", lambda _: False)
+    expected = {"HEIC": "not read: pip install 'sdd-bench[heif]'", "AVIF": "not read: pip install -U pillow"}
+    assert heif.libraries() == expected
 
 
 def test_images_of_other_formats_are_listed_and_not_passed_over(tmp_path: Path) -> None:

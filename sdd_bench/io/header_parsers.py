@@ -48,7 +48,7 @@ SAMPLE_BITS = {1: (8, 10, 12, 14, 16), 3: (16, 32, 64)}
 """TIFF's sample format, unsigned or floating point, to the bits that are read."""
 
 DNG_VERSION, ICC_PROFILE = 0xC612, 0x8773
-TAIL_BYTES = 65536
+TAIL_BYTES = 8192
 """Of a PNG, in which EXIF is looked for that was put behind the picture."""
 
 
@@ -83,9 +83,10 @@ def _png_header(path: Path, file: BinaryIO) -> ImageHeader:
 
 def _png_tail_exif(file: BinaryIO) -> Exif:
     """Return the EXIF that lies between the picture and the end of a PNG file, where some programs put it."""
+    exif = Exif()
     size = file.seek(0, os.SEEK_END)
     file.seek(max(0, size - TAIL_BYTES))
-    tail, exif = file.read(TAIL_BYTES), Exif()
+    tail = file.read(TAIL_BYTES)
     at = tail.rfind(b"eXIf")
     length = int.from_bytes(tail[at - 4 : at], "big") if at >= 4 else 0
     body = tail[at : at + 4 + length]

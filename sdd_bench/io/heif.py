@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import struct
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,16 @@ if TYPE_CHECKING:
 CHANNELS = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
 META_BYTES = 65536
 """Where the boxes that say how the picture is coded begin in a file that a phone wrote."""
+
+
+def libraries() -> dict[str, str]:
+    """Return format to the library that reads it, with its version, or to what to install."""
+    try:
+        heic = f"pillow-heif {metadata.version('pillow-heif')}"
+    except metadata.PackageNotFoundError:
+        heic = "not read: pip install 'sdd-bench[heif]'"
+    avif = f"pillow {metadata.version('pillow')}" if features.check("avif") else "not read: pip install -U pillow"
+    return {"HEIC": heic, "AVIF": avif}
 
 
 def open_heic(path: Path, data: bytes) -> Any:
