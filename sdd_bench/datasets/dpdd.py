@@ -21,6 +21,7 @@ from sdd_bench.datasets.layouts import SPLITS, Draft, Listing, find_duplicates, 
 from sdd_bench.datasets.manifest import Pair, is_plain
 from sdd_bench.errors import UserError
 from sdd_bench.io.images import list_images
+from sdd_bench.io.names import one_form, stem_of
 from sdd_bench.io.text import short, shown
 
 MAX_NAMES = 500_000
@@ -56,8 +57,8 @@ def _images(draft: Draft, folder: Path, doubled: set[Path]) -> dict[str, Path]:
     """
     paths = sorted(list_images(folder), key=lambda p: _order(p.stem))
     stems = find_duplicates(draft, paths)
-    files = {p.stem: p for p in paths}
-    doubled.update(p for stem, p in files.items() if stem in stems)
+    files = {stem_of(p): p for p in paths}
+    doubled.update(p for p in files.values() if p.stem in stems)
     return files
 
 
@@ -113,7 +114,7 @@ def _pair_by_lists(
 ) -> None:
     listed = []
     for path, files, role in zip(lists, (sources, targets), ("source", "target"), strict=True):
-        stems = [name if name in files else Path(name).stem for name in _read_list(path)]
+        stems = [name if name in files else Path(name).stem for name in map(one_form, _read_list(path))]
         uses = Counter(stems)
         draft.faults += [f"{path.name}: {stem} is listed twice" for stem in sorted(uses) if uses[stem] > 1]
         draft.faults += [

@@ -14,6 +14,7 @@ from pathlib import Path
 from sdd_bench.datasets.manifest import Pair
 from sdd_bench.errors import UserError
 from sdd_bench.io.images import list_images
+from sdd_bench.io.names import one_form, stem_of
 
 Key = str | int
 SPLITS = ("train", "val", "test")
@@ -134,25 +135,25 @@ def list_lfdof(root: Path) -> Listing | None:
     draft = Draft(root)
     for split in parts:
         inputs, truths = need_folders(root / f"{split}_data", "input", "ground_truth")
-        sharp, spoilt = _index(draft, truths, _stem)
+        sharp, spoilt = _index(draft, truths, stem_of)
         for stray in list_images(inputs):
             draft.faults.append(f"{draft.short(stray)}: not in the folder of a scene, input/IMG_x/IMG_x_ap*_kk.png")
         scenes = sorted(p for p in inputs.iterdir() if p.is_dir() and not p.name.startswith("."))
         for folder in scenes:
-            blur, _ = _index(draft, folder, _stem)
-            if folder.name not in sharp:
-                if blur and folder.name not in spoilt:
+            blur, _ = _index(draft, folder, stem_of)
+            scene = one_form(folder.name)
+            if scene not in sharp:
+                if blur and scene not in spoilt:
                     draft.faults.append(
-                        f"{draft.short(folder)}: {len(blur)} images without a partner "
-                        f"{folder.name} in {draft.short(truths)}"
+                        f"{draft.short(folder)}: {len(blur)} images without a partner {scene} in {draft.short(truths)}"
                     )
                 continue
             for stem, path in blur.items():
-                if not str(stem).startswith(f"{folder.name}_"):
-                    draft.faults.append(f"{draft.short(path)}: named otherwise than its scene {folder.name}")
+                if not str(stem).startswith(f"{scene}_"):
+                    draft.faults.append(f"{draft.short(path)}: named otherwise than its scene {scene}")
                     continue
-                draft.pairs.append(Pair(str(stem), split, path, sharp[folder.name], scene=folder.name))
-        used = {folder.name for folder in scenes}
+                draft.pairs.append(Pair(str(stem), split, path, sharp[scene], scene=scene))
+        used = {one_form(folder.name) for folder in scenes}
         draft.notes += [f"{draft.short(path)}: has no inputs" for stem, path in sharp.items() if stem not in used]
     return draft.close("lfdof", "released")
 
@@ -177,16 +178,15 @@ def describe_folder(folder: Path, most: int = 12) -> str:
 
 
 def find_duplicates(draft: Draft, paths: Iterable[Path]) -> set[str]:
-    """Return the stems that several files share, in whatever case, and add a fault for each such group."""
+    """Return the stems that several files share, in whatever case and form, and add a fault for each such group."""
     groups: dict[str, list[Path]] = {}
     for path in paths:
-        groups.setdefault(path.stem.casefold(), []).append(path)
+        groups.setdefault(one_form(stem_of(path).casefold()), []).append(path)
     doubled: set[str] = set()
     for group in groups.values():
         if len(group) > 1:
             names = ", ".join(p.name for p in group)
-            same = "share one name" if len({p.stem for p in group}) == 1 else "differ only in case"
-            draft.faults.append(f"{draft.short(group[0].parent)}: {names} {same}")
+            draft.faults.append(f"{draft.short(group[0].parent)}: {names} {_what_they_share(group)}")
             doubled |= {p.stem for p in group}
     return doubled
 
@@ -215,8 +215,13 @@ def _any_folder(root: Path, names: Iterable[str]) -> bool:
     return any((root / name).is_dir() for name in names)
 
 
-def _stem(path: Path) -> str:
-    return path.stem
+def _what_they_share(group: list[Path]) -> str:
+    """Return in words how several names are one."""
+    if len({path.stem for path in group}) == 1:
+        return "share one name"
+    if len({stem_of(path) for path in group}) == 1:
+        return "are one name, its letters composed in one and decomposed in the other (Unicode's NFC and NFD)"
+    return "differ only in case"
 
 
 def _index(draft: Draft, folder: Path, key_of: Callable[[Path], Key | None]) -> tuple[dict[Key, Path], set[Key]]:
@@ -258,7 +263,7 @@ def _pair_up(draft: Draft, split: str, folders: Mapping[str, Path], patterns: Ma
     files: dict[str, dict[Key, Path]] = {}
     spoilt: set[Key] = set()
     for role, folder in folders.items():
-        key_of = _number_key(draft, patterns[role]) if role in patterns else _stem
+        key_of = _number_key(draft, patterns[role]) if role in patterns else stem_of
         files[role], bad = _index(draft, folder, key_of)
         spoilt |= bad
     keys = {key for by_key in files.values() for key in by_key} - spoilt
@@ -268,4 +273,4 @@ def _pair_up(draft: Draft, split: str, folders: Mapping[str, Path], patterns: Ma
         if missing:
             draft.faults.append(f"{draft.short(next(iter(found.values())))}: no partner in {', '.join(missing)}")
             continue
-        draft.pairs.append(Pair(found["blur"].stem, split, found["blur"], found["sharp"], found.get("defocus_map")))
+        draft.pairs.append(Pair(stem_of(found["blur"]), split, found["blur"], found["sharp"], found.get("defocus_map")))
