@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sdd_bench.io.images import to_float
+from sdd_bench.io.orientation import upright
 from sdd_bench.registration.mix_ups import find_turn
 
 BACK = {6: 8, 8: 6}
@@ -30,23 +31,13 @@ def lay_alike(
     """
     if blur_orientation == gt_orientation:
         return blur, False
-    laid = laid_by(laid_by(blur, BACK.get(blur_orientation, blur_orientation)), gt_orientation)
+    stored = upright(blur, BACK.get(blur_orientation, blur_orientation))
+    laid = np.ascontiguousarray(upright(stored, gt_orientation))
     if laid.shape != gt.shape:
         return blur, False
     if blur.shape == gt.shape and _is_turned(laid, gt) and not _is_turned(blur, gt):
         return blur, False
     return laid, True
-
-
-def laid_by(stored: NDArray[Any], orientation: int) -> NDArray[Any]:
-    """Return stored pixels as an EXIF orientation says that they are to be seen.
-
-    >>> laid_by(np.array([[1, 2], [3, 4]]), 6).tolist()
-    [[3, 1], [4, 2]]
-    """
-    turned = stored.swapaxes(0, 1) if orientation >= 5 else stored
-    down, across = orientation in (3, 4, 7, 8), orientation in (2, 3, 6, 7)
-    return np.ascontiguousarray(turned[:: -1 if down else 1, :: -1 if across else 1])
 
 
 def _is_turned(blur: NDArray[Any], gt: NDArray[Any]) -> bool:

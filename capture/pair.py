@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capture.checks import check_pair
-from capture.develop import Development, develop, file_format, orientation_of, white_balance_of
+from capture.develop import Development, develop, file_format, is_raw, orientation_of, white_balance_of
 from capture.dump import WhiteBalance
 from capture.exif import read_taken
 from capture.figures import light_ratios
@@ -25,6 +25,7 @@ from sdd_bench.errors import UserError
 from sdd_bench.io.files import file_sha256, write_bytes
 from sdd_bench.io.headers import orientations_apart
 from sdd_bench.io.images import encode_png, to_float, to_pixels
+from sdd_bench.io.reading_notes import read_words
 from sdd_bench.io.srgb import decode_srgb, encode_srgb
 from sdd_bench.registration.mix_ups import find_turn
 from sdd_bench.registration.similarity import Similarity
@@ -133,7 +134,8 @@ def _original(session: Path, file: str, how: Development) -> Original:
         orientation = orientation_of(path, how)
     time = taken.time.isoformat() if taken.time else ""
     numbers = {name: getattr(taken, name) for name in EXIF_NUMBERS}
-    return Original(file, digest, size, time, **numbers, orientation=orientation)
+    read_as = "" if is_raw(path) else read_words(path)
+    return Original(file, digest, size, time, **numbers, orientation=orientation, read_as=read_as)
 
 
 def _develop_both(task: PairTask) -> tuple[dict[Role, NDArray[Any]], WhiteBalance | None]:

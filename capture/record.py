@@ -55,6 +55,7 @@ class Original:
         focal_length_mm: As it is, not converted.
         focus_distance_m: As the camera thinks.
         orientation: Tag of the file, see `capture.exif.Taken`.
+        read_as: What reading changed of its numbers, as `ImageHeader.conversions`; empty for RAW and most photographs.
     """
 
     file: str
@@ -67,6 +68,7 @@ class Original:
     focal_length_mm: Number | None = None
     focus_distance_m: Number | None = None
     orientation: Count = 1
+    read_as: str = ""
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from capture.develop import Development, camera_white_balance, develop, is_raw, orientation_of
 from capture.dump import PATTERNS, Dump
-from capture.orientation import laid_by
 from sdd_bench.errors import UserError
 from sdd_bench.io.images import write_png
+from sdd_bench.io.orientation import upright
 from sdd_bench.io.srgb import decode_srgb, encode_srgb
 
 INNER = (slice(8, -8), slice(8, -8))
@@ -65,7 +65,7 @@ def test_a_turned_camera_gives_an_upright_picture(
 ) -> None:
     path = write_dng(tmp_path / "a.dng", linear, orientation=orientation, demosaiced=True)
     pixels = develop(path, Development())
-    assert error_of(pixels, laid_by(linear, orientation))[0] < 0.002
+    assert error_of(pixels, upright(linear, orientation))[0] < 0.002
     assert orientation_of(path, Development()) == orientation
 
 

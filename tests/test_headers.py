@@ -88,12 +88,12 @@ def test_a_chunk_of_gigabytes_is_not_read(png: Path) -> None:
         read_header(png)
 
 
-def test_the_size_of_a_tiff_is_that_of_its_samples(tmp_path: Path) -> None:
+def test_the_size_of_a_tiff_is_that_of_the_upright_picture(tmp_path: Path) -> None:
     path = tmp_path / "turned.tif"
     pixels = np.zeros((20, 30, 3), np.uint8)
     tifffile.imwrite(path, pixels, photometric="rgb", extratags=[(274, "H", 1, 6, True)])
-    assert read_header(path) == ImageHeader(30, 20, 8, 3, "TIFF", orientation=6)
-    assert read_pixels(path).shape == (20, 30, 3)
+    assert read_header(path) == ImageHeader(20, 30, 8, 3, "TIFF", orientation=6)
+    assert read_pixels(path).shape == (30, 20, 3)
 
 
 def test_each_of_many_files_is_read_once(png: Path, monkeypatch: pytest.MonkeyPatch) -> None:

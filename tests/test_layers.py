@@ -43,6 +43,7 @@ ONE_FILE = {
     "joblib": ("sdd_bench/jobs/workers.py",),
     "rawpy": ("capture/develop.py",),
     "exifread": ("capture/exif.py",),
+    "pillow_heif": ("sdd_bench/io/heif.py",),
 }
 Node = TypeVar("Node", bound=Hashable)
 

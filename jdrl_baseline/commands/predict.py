@@ -88,13 +88,14 @@ def command(
     from sdd_bench.datasets.catalog import open_dataset
     from sdd_bench.errors import UserError
     from sdd_bench.io.images import list_images
+    from sdd_bench.io.names import stem_of
 
     if images is not None:
         if data is not None:
             raise UserError("give --data or --images, not both")
         found = list_images(images)
-        files = {path.stem: path for path in found}
-        alike = sorted(path.name for path in found if files[path.stem] != path)
+        files = {stem_of(path): path for path in found}
+        alike = sorted(path.name for path in found if files[stem_of(path)] != path)
         if alike:
             raise UserError(
                 f"{images}: {', '.join(alike)}: another image of that name, whose prediction would be the same file"

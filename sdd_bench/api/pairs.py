@@ -25,7 +25,8 @@ def read_image(path: str | Path, *, grey: str = "refuse") -> NDArray[np.float32]
     """Return an image file as (H, W, 3) float32 RGB in [0, 1], upright.
 
     Args:
-        path: PNG, TIFF or JPEG of 8 or 16 bits. The EXIF orientation is applied; an opaque alpha channel is dropped.
+        path: PNG, TIFF (also floating point in [0, 1]), JPEG, AVIF or HEIC. The orientation is applied, an ICC profile
+            converted to sRGB, an opaque alpha channel dropped.
         grey: `refuse`, or `expand` to repeat a grey channel three times.
 
     Raises:

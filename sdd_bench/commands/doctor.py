@@ -30,6 +30,7 @@ def command(flow_models: tuple[str, ...]) -> None:
     """
     for title, lines in (
         ("versions", _versions()),
+        ("images of phones", _phones()),
         ("devices", _devices()),
         ("flow", _flow(flow_models)),
         ("LPIPS backbones", _lpips()),
@@ -46,6 +47,13 @@ def _versions() -> Iterator[str]:
     yield f"{platform.platform()}, {os.cpu_count()} CPUs"
     for name, version in environment().items():
         yield f"{name} {version}"
+
+
+def _phones() -> Iterator[str]:
+    from sdd_bench.io.heif import libraries
+
+    for name, how in libraries().items():
+        yield f"{name}: {how}"
 
 
 def _devices() -> Iterator[str]:

@@ -26,7 +26,8 @@ from sdd_bench.errors import UserError
 from sdd_bench.io.files import check_regular, file_sha256, write_text
 from sdd_bench.io.hdf5_file import PatientFile, created_hdf5
 from sdd_bench.io.hdf5_members import check_frame, own_member, read_column
-from sdd_bench.io.images import Pixels, check_expansion, read_pixels, write_png
+from sdd_bench.io.headers import check_expansion
+from sdd_bench.io.images import Pixels, read_pixels, write_png
 from sdd_bench.io.serialise import csv_text, read_csv
 from sdd_bench.io.text import shown
 from sdd_bench.jobs.items import Item, map_items

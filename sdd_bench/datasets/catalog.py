@@ -15,6 +15,8 @@ from sdd_bench.datasets.manifest import Dataset, Pair, read_prepared
 from sdd_bench.datasets.parquet_source import is_parquet
 from sdd_bench.errors import UserError, fault_report
 from sdd_bench.io.headers import ImageHeader, headers_or_faults, orientations_apart
+from sdd_bench.io.names import one_form
+from sdd_bench.io.reading_notes import reading_notes
 from sdd_bench.io.text import read_rows, short, shown
 from sdd_bench.jobs.run_folder import WORK_FOLDER
 
@@ -80,7 +82,9 @@ def check_listing(listing: Listing, *, skip_faulty: bool = False, grey: str = "r
     kept = tuple(pair for pair, of_pair in found if not of_pair)
     if faults and (not skip_faulty or not kept):
         raise fault_report(faults, f"{listing.root} ({listing.name}, {listing.layout})")
-    return replace(listing, pairs=kept, faults=(), notes=(*listing.notes, *(f"left out: {f}" for f in faults)))
+    read = reading_notes(headers[path] for path in {path for pair in kept for path in _files_of(pair).values()})
+    notes = (*listing.notes, *read, *(f"left out: {f}" for f in faults))
+    return replace(listing, pairs=kept, faults=(), notes=notes)
 
 
 def open_dataset(path: Path, split: str | None = None, name: str | None = None, grey: str = "refuse") -> Dataset:
@@ -182,7 +186,7 @@ def _add_places(listing: Listing) -> Listing:
     given: dict[str, tuple[str, str]] = {}
     wrong: set[str] = set()
     for line, row in rows:
-        name, place = row["name"], row.get("place", "").strip()
+        name, place = one_form(row["name"]), row.get("place", "").strip()
         if name in given:
             faults.append(f"{path.name} line {line}: {short(name)} stands twice")
             wrong.add(name)
@@ -215,8 +219,6 @@ def _pair_faults(pair: Pair, headers: Mapping[Path, ImageHeader | str], grey: st
             faults.append(header)
             continue
         sizes[role] = f"{header.width}x{header.height}"
-        if header.bits not in (8, 16):
-            faults.append(f"{path}: {header.bits} bits a sample, expected 8 or 16")
         if header.channels <= 2 and grey != "expand" and role != "defocus map":
             faults.append(f"{path}: a grey image, expected RGB (convert it, or allow it with --grey expand)")
     if len(set(sizes.values())) > 1:

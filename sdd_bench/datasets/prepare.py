@@ -31,7 +31,7 @@ from sdd_bench.version import __version__
 
 PATCH_COLUMNS = Patch._fields[:-1]
 CONVENTIONS = {
-    "image": "8- or 16-bit RGB files; 0..1 means 0..255 or 0..65535; EXIF orientation applied on reading",
+    "image": "8- or 16-bit sRGB; 0..1 means 0..255 or 0..65535; upright by the orientation tag, from the ICC profile",
     "pixel": "(0, 0) is the centre of the upper left pixel, x right, y down",
     "patch": "x, y in pixels of the frame resized by scale (width of the resized frame over the frame's)",
 }

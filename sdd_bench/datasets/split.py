@@ -15,6 +15,7 @@ from pathlib import Path
 
 from sdd_bench.datasets.manifest import Pair
 from sdd_bench.errors import UserError, fault_report
+from sdd_bench.io.names import one_form
 from sdd_bench.io.text import read_rows, short, shown
 
 SPLIT_NAMES = ("train", "val", "test")
@@ -112,7 +113,7 @@ def read_split_file(path: Path, names: Iterable[str]) -> dict[str, str]:
     assignment: dict[str, str] = {}
     faults = []
     for line, row in rows:
-        name, split = row["name"], row["split"]
+        name, split = one_form(row["name"]), row["split"]
         if name not in known:
             faults.append(f"line {line}: there is no pair {shown(name)}")
         if name in assignment:

@@ -18,7 +18,8 @@ from sdd_bench.errors import UserError
 from sdd_bench.io.files import check_regular
 from sdd_bench.io.hdf5_file import created_hdf5
 from sdd_bench.io.hdf5_members import own_member
-from sdd_bench.io.images import Pixels, check_expansion, write_png
+from sdd_bench.io.headers import check_expansion
+from sdd_bench.io.images import Pixels, write_png
 from sdd_bench.io.text import short
 
 STORES = ("png", "hdf5")

@@ -13,6 +13,7 @@ from sdd_bench.datasets.manifest import Pair
 from sdd_bench.errors import UserError, fault_report
 from sdd_bench.io.headers import ImageHeader, headers_or_faults
 from sdd_bench.io.images import IMAGE_SUFFIXES, OVERSHOOT, list_images, read_image, to_pixels, write_png
+from sdd_bench.io.names import stem_of
 
 Restore = Callable[[NDArray[np.float32]], NDArray[np.floating]]
 """A blur image to a restored one, both (H, W, 3) in [0, 1]."""
@@ -53,7 +54,7 @@ def match_predictions(
     found: dict[str, list[Path]] = defaultdict(list)
     faults = []
     for file in files:
-        stem = file.stem
+        stem = stem_of(file)
         fits = stem.startswith(before) and stem.endswith(after) and len(stem) > len(before) + len(after)
         name = stem[len(before) : len(stem) - len(after)] if fits else None
         if name is None:

@@ -1,32 +1,32 @@
 """Image files to arrays and back.
 
 An image in memory is (H, W, 3) float32 RGB in [0, 1]; the samples as a file holds them are (H, W, 3) uint8 or
-uint16 RGB ("pixels"). Every reader checks the header before it decodes, so a decompression bomb is refused
-without memory being taken for it; reads no more than samples of that size can take in a file; and every decoder used
-here refuses a truncated file instead of filling the rest with grey.
+uint16 RGB ("pixels"), upright and in the colours of sRGB. Every reader checks the header before it decodes, so a
+decompression bomb is refused without memory being taken for it; reads no more than samples of that size can take in a
+file; and every decoder used here refuses a truncated file instead of filling the rest with grey.
 """
 
 from __future__ import annotations
 
 import os
 import unicodedata
-import warnings
-from collections.abc import Callable
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import imagecodecs
 import numpy as np
-import tifffile
 from numpy.typing import NDArray
-from PIL import ImageOps
-from PIL.JpegImagePlugin import JpegImageFile
 
-from sdd_bench.errors import UserError, silent
-from sdd_bench.io.files import open_file, read_bytes, write_bytes
-from sdd_bench.io.headers import HEADER_BYTES, check_expansion, read_header, reason
+from sdd_bench.errors import UserError
+from sdd_bench.io.colour import to_srgb
+from sdd_bench.io.decoders import DECODERS
+from sdd_bench.io.files import write_bytes
+from sdd_bench.io.formats import IMAGE_SUFFIXES as IMAGE_SUFFIXES
+from sdd_bench.io.formats import OTHER_SUFFIXES
+from sdd_bench.io.headers import HEADER_BYTES, ImageHeader, read_header, reason
+from sdd_bench.io.orientation import upright
 
-IMAGE_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
 PNG_LEVEL = 3
 """zlib level of written grey PNG, masks mostly: 6 takes three times as long."""
 
@@ -38,25 +38,37 @@ FloatImage = NDArray[np.float32]
 
 
 def read_pixels(path: Path, *, grey: str = "refuse") -> Pixels:
-    """Return the samples of an image file, (H, W, 3) uint8 or uint16 RGB, EXIF orientation applied.
+    """Return the samples of an image file, (H, W, 3) uint8 or uint16 sRGB, upright by its orientation tag.
+
+    8 and 16 bits of a file without a profile, or with one of sRGB, are returned as they are stored. Floating point
+    that holds [0, 1] is rounded to 16 bits, 10 to 14 bits are scaled to 16, and the colours of another ICC profile are
+    converted; `ImageHeader.conversions` says which of these a file undergoes.
 
     Args:
-        path: PNG, TIFF or JPEG, 8 or 16 bits a sample. An alpha channel is dropped if it is opaque.
+        path: PNG, TIFF, JPEG, AVIF, or HEIC where pillow-heif is installed. Opaque alpha channels are dropped.
         grey: `refuse`, or `expand` to repeat a grey channel three times.
 
     Raises:
-        UserError: Unreadable, truncated, grey (unless expanded), not opaque, or neither 8- nor 16-bit.
+        UserError: Unreadable, truncated, grey (unless expanded), not opaque, of another kind or depth, or floating
+            point that holds NaN, infinity or more than [0, 1].
     """
     header = read_header(path)
     if header.channels <= 2 and grey != "expand":
         raise UserError(f"{path}: a grey image, expected RGB (convert it, or allow it with --grey expand)")
     try:
-        samples = _DECODERS[header.format](path, HEADER_BYTES + header.sample_bytes * 5 // 4)
+        samples = DECODERS[header.format](path, HEADER_BYTES + header.sample_bytes * 5 // 4)
     except UserError:
         raise
     except Exception as error:  # each decoder has its own exception types; all mean the same to the reader
         raise UserError(f"{path}: cannot be decoded, truncated or damaged ({reason(error)})") from None
-    return _as_rgb(path, samples)
+    pixels = _as_rgb(path, _as_integers(path, header, samples))
+    if header.profile is not None:
+        pixels = to_srgb(pixels, header.profile)
+    pixels = np.ascontiguousarray(upright(pixels, header.orientation))
+    if pixels.shape[:2] != (header.height, header.width):
+        found, said = f"{pixels.shape[1]}x{pixels.shape[0]}", f"{header.width}x{header.height}"
+        raise UserError(f"{path}: the picture is {found}, its header says {said}")
+    return pixels
 
 
 def read_image(path: Path, *, grey: str = "refuse") -> FloatImage:
@@ -112,48 +124,72 @@ def write_png(path: Path, pixels: NDArray[Any]) -> None:
 def list_images(folder: Path) -> list[Path]:
     """Return the image files directly in a folder, sorted by name; hidden files are passed over.
 
+    Files of image formats that are not read (WebP, camera RAW and others) are among them, as are links that lead
+    nowhere and named pipes of such a name: reading their header says what is wrong. A file of such a format whose stem
+    a file that is read has too is passed over: cameras write a JPEG beside the RAW file.
+
     Raises:
         UserError: The folder does not exist, or a name in it is no plain text.
     """
     try:
         with os.scandir(folder) as entries:
-            names = [e.name for e in entries if not e.name.startswith(".") and e.is_file()]
+            names = [e.name for e in entries if not e.name.startswith(".") and not _is_folder(e)]
     except OSError as error:
         raise UserError(f"{folder}: cannot be listed ({error.strerror or error})") from None
-    images = [name for name in sorted(names) if name.lower().endswith(IMAGE_SUFFIXES)]
+    read = {Path(name).stem for name in names if name.lower().endswith(IMAGE_SUFFIXES)}
+    images = [name for name in sorted(names) if _is_image(name, read)]
     for name in images:
         if not name.isprintable() and any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in name):
             raise UserError(f"{folder}: an image file is called {name!r}, expected plain text; rename it")
     return [folder / name for name in images]
 
 
-def _decode_png(path: Path, most: int) -> NDArray[Any]:
-    return np.asarray(imagecodecs.png_decode(read_bytes(path, most)))
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link in a circle
+        return False
 
 
-def _decode_tiff(path: Path, most: int) -> NDArray[Any]:
-    with open_file(path, most) as file, silent("tifffile"), tifffile.TiffFile(file) as tiff:
-        page = tiff.pages.first
-        if page.photometric not in (tifffile.PHOTOMETRIC.RGB, tifffile.PHOTOMETRIC.MINISBLACK):
-            raise UserError(f"{path}: a TIFF of photometric type {page.photometric!s}, expected RGB")
-        check_expansion(str(path), page.nbytes, os.fstat(file.fileno()).st_size)
-        samples = page.asarray()
-        if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE and samples.ndim == 3:
-            samples = np.moveaxis(samples, 0, -1)
-    return np.asarray(samples)
+def _is_image(name: str, read: Collection[str]) -> bool:
+    """Return whether a file is an image by its name; one that is not read is none beside one of its stem that is."""
+    lower = name.lower()
+    return lower.endswith(IMAGE_SUFFIXES) or (lower.endswith(OTHER_SUFFIXES) and Path(name).stem not in read)
 
 
-def _decode_jpeg(path: Path, most: int) -> NDArray[Any]:
-    with open_file(path, most) as file, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # EXIF that is damaged is left out
-        return np.asarray(ImageOps.exif_transpose(JpegImageFile(file)))
+def _as_integers(path: Path, header: ImageHeader, samples: NDArray[Any]) -> NDArray[Any]:
+    """Return samples of 8 or 16 bits that use the whole range."""
+    if header.floating:
+        return _from_floating(path, samples)
+    if header.stored_bits and samples.dtype == np.uint16:
+        top = 2**header.stored_bits - 1
+        if int(samples.max(initial=0)) > top:
+            raise UserError(f"{path}: holds {int(samples.max())}, more than {header.stored_bits} bits do")
+        return ((samples.astype(np.uint32) * 65535 + top // 2) // top).astype(np.uint16)
+    return samples
 
 
-_DECODERS: dict[str, Callable[[Path, int], NDArray[Any]]] = {
-    "PNG": _decode_png,
-    "TIFF": _decode_tiff,
-    "JPEG": _decode_jpeg,
-}
+def _from_floating(path: Path, samples: NDArray[Any]) -> Pixels:
+    """Return floating-point samples in [0, 1], give or take `OVERSHOOT`, clipped and rounded to 16 bits."""
+    finite = np.isfinite(samples)
+    if not finite.all():
+        what = "NaN" if np.isnan(samples).any() else "infinity"
+        where = np.argwhere(~finite)[0]
+        wrong = f"{int((~finite).sum())} of its samples are no numbers, the first at x {where[1]}, y {where[0]}"
+        raise UserError(f"{path}: holds {what}: {wrong}")
+    low, high = float(samples.min(initial=0)), float(samples.max(initial=0))
+    if low < -OVERSHOOT or high > 1 + OVERSHOOT:
+        remedy = _range_remedy(low, high)
+        raise UserError(f"{path}: floating point from {low:.4g} to {high:.4g}, expected 0 to 1{remedy}")
+    return to_pixels(samples, bits=16)
+
+
+def _range_remedy(low: float, high: float) -> str:
+    """Return what to do about a range, in words; nothing where no usual one is recognised."""
+    if low >= -1 - OVERSHOOT and high <= 1 + OVERSHOOT:
+        return ": take (x + 1) / 2"
+    tops = [top for top in (255, 1023, 4095, 65535) if -OVERSHOOT * top <= low and high <= top * 1.01]
+    return f": divide by {tops[0]}" if tops else ""
 
 
 def _as_rgb(path: Path, samples: NDArray[Any]) -> Pixels:
@@ -167,4 +203,4 @@ def _as_rgb(path: Path, samples: NDArray[Any]) -> Pixels:
     if samples.shape[2] in (2, 4) and int(samples[:, :, alpha].min()) != np.iinfo(samples.dtype).max:
         raise UserError(f"{path}: has transparent pixels, expected an opaque image")
     rgb = np.repeat(samples[:, :, :1], 3, axis=2) if colours == 1 else samples[:, :, :3]
-    return np.ascontiguousarray(rgb)
+    return rgb

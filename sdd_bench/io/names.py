@@ -1,5 +1,6 @@
 """Names from the command line and the file system as Unicode, and Unicode names as the file system takes them.
 
+Unicode writes a letter with an accent as one character or as two, and file systems keep either: both are one name.
 Where the locale cannot decode a name (`LC_ALL=C`, or bytes that are not UTF-8), Python gives it with lone surrogates,
 and no UTF-8 file can hold those.
 """
@@ -7,8 +8,24 @@ and no UTF-8 file can hold those.
 from __future__ import annotations
 
 import os
+import unicodedata
+from pathlib import Path
 
 from sdd_bench.errors import UserError
+
+
+def one_form(name: str) -> str:
+    """Return a name in Unicode's composed form, NFC; macOS and its zip files have many in the decomposed one, NFD.
+
+    >>> len("e\u0301te\u0301"), len(one_form("e\u0301te\u0301"))
+    (5, 3)
+    """
+    return unicodedata.normalize("NFC", name)
+
+
+def stem_of(path: Path) -> str:
+    """Return a file's name without its suffix in `one_form`: what files of several folders are matched by."""
+    return one_form(path.stem)
 
 
 def unicode_name(name: str, what: str) -> str:

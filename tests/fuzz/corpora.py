@@ -9,14 +9,18 @@ import os
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
+import known_images
 import numpy as np
 import tifffile
 from harness import Warm
+from known_images import profile
 from known_raw import write_dng
 from mutate import BYTES, CSV, JSON, JSON_LINES, TOML, Mutation
+from mutate_images import MORE, icc, tiff_tag
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -94,13 +98,36 @@ def _jpeg(path: Path, pixels: NDArray[np.uint8]) -> None:
     Image.fromarray(pixels).save(path, quality=90, exif=exif)
 
 
+def _profiled(write: Callable[..., None], kind: type = np.uint8) -> Callable[[Path, NDArray[np.uint8]], None]:
+    """Return what writes an image with an orientation and the profile of another colour space."""
+
+    def write_one(path: Path, pixels: NDArray[np.uint8]) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        samples = pixels if kind == np.uint8 else (pixels / 255).astype(kind)
+        write(path, samples, 6, profile())
+
+    return write_one
+
+
+def _progressive(path: Path, pixels: NDArray[np.uint8]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path, quality=90, progressive=True, icc_profile=profile())
+
+
 IMAGES: dict[str, tuple[str, Callable[[Path, NDArray[np.uint8]], None]]] = {
     "png8": ("png", _png(8)),
     "png16": ("png", _png(16)),
     "tiff8": ("tif", _tiff(8, None)),
     "tiff16": ("tif", _tiff(16, "zlib")),
     "jpeg": ("jpg", _jpeg),
+    "png of P3": ("png", _profiled(known_images.write_png)),
+    "tiff of floats": ("tif", _profiled(known_images.write_tiff, np.float32)),
+    "progressive": ("jpg", _progressive),
+    "avif": ("avif", _profiled(known_images.write_avif)),
 }
+if find_spec("pillow_heif"):
+    IMAGES["heic"] = ("heic", _profiled(known_images.write_heic))
+PROFILED = ("png of P3", "tiff of floats", "progressive")
 
 
 def images(kind: str) -> Callable[[Warm, Path, Path], None]:
@@ -324,7 +351,8 @@ def _image_kind(name: str) -> Kind:
         Reader(frame, (*scored, "--out", "out/r.json")),
         Reader(f"in/source/blur/a.{suffix}", ("synthesise", "in/source/blur", "--out", "out/s", *ONE)),
     )
-    return Kind(name, BYTES, readers)
+    mutations = (*MORE.get(suffix, BYTES), *([icc] * 6 if name in PROFILED else []))
+    return Kind(name, mutations, readers)
 
 
 def _kind(corpus: str, mutations: Sequence[Mutation], target: str, *commands: Words, share: float = 1) -> Kind:
@@ -333,7 +361,9 @@ def _kind(corpus: str, mutations: Sequence[Mutation], target: str, *commands: Wo
 
 KINDS: dict[str, Kind] = {
     **{name: _image_kind(name) for name in IMAGES},
-    "raw": Kind("raw", BYTES, (Reader("in/card/*.dng", INGEST), Reader("out/shots/*.dng", INIT)), 2),
+    "raw": Kind(
+        "raw", (*BYTES, *[tiff_tag] * 6), (Reader("in/card/*.dng", INGEST), Reader("out/shots/*.dng", INIT)), 2
+    ),
     "session.toml": _kind("card", TOML, "in/toml/session.toml", ("ingest", "in/toml", *INGEST[2:]), share=1.5),
     "session.csv": _kind("card", CSV, "in/card/session.csv", INGEST),
     "sessions.json": _kind("card", JSON, "out/raw/sessions/card.json", INGEST, share=1.5),

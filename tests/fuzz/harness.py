@@ -125,9 +125,19 @@ def tree(folder: Path, without: str = "out") -> dict[str, str]:
             folders[:] = [name for name in folders if name != without]
         for name in names:
             path = Path(place, name)
-            content = str(path.readlink()).encode() if path.is_symlink() else path.read_bytes()
+            content = _content(path)
             found[str(path.relative_to(folder))] = hashlib.sha256(content).hexdigest()
     return found
+
+
+def _content(path: Path) -> bytes:
+    """Return what a file holds; where a link leads; the kind of what is neither; the size of what is too large."""
+    if path.is_symlink():
+        return str(path.readlink()).encode()
+    found = path.stat()
+    if not path.is_file() or found.st_size > INPUT_LIMIT_BYTES:
+        return f"{found.st_mode} {found.st_size} {found.st_mtime_ns}".encode()
+    return path.read_bytes()
 
 
 def scratch(base: Path, corpus: Path) -> Path:

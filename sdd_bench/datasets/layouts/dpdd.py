@@ -17,6 +17,7 @@ from sdd_bench.datasets.layouts.dpdd_pairs import Sides, order_of, pair_by_lists
 from sdd_bench.datasets.layouts.listing import SPLITS, Draft, Listing, need_folders
 from sdd_bench.datasets.layouts.pairing import find_duplicates
 from sdd_bench.io.images import list_images
+from sdd_bench.io.names import stem_of
 
 FRAMES, CROPS = ("inputC", "target"), ("inputC_crops", "target_crops")
 """Folders of Restormer: whole images, and the patches that its script cuts of them."""
@@ -101,8 +102,8 @@ def _images(draft: Draft, folder: Path, doubled: set[Path]) -> dict[str, Path]:
     """
     paths = sorted(list_images(folder), key=lambda p: order_of(p.stem))
     stems = find_duplicates(draft, paths)
-    files = {p.stem: p for p in paths}
-    doubled.update(p for stem, p in files.items() if stem in stems)
+    files = {stem_of(p): p for p in paths}
+    doubled.update(p for p in files.values() if p.stem in stems)
     return files
 
 

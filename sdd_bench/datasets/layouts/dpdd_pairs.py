@@ -11,6 +11,7 @@ from pathlib import Path
 from sdd_bench.datasets.layouts.dpdd_lists import read_names
 from sdd_bench.datasets.layouts.listing import Draft
 from sdd_bench.datasets.manifest import Pair
+from sdd_bench.io.names import one_form
 
 MAX_STEP = 2
 """Names further apart than this are no pair; two apart only where no other file is left that fits better."""
@@ -53,7 +54,7 @@ def pair_by_lists(draft: Draft, sides: Sides, lists: tuple[Path, Path]) -> None:
     listed = []
     sources, targets = sides.sources, sides.targets
     for path, files, role in zip(lists, (sources, targets), sides.roles, strict=True):
-        stems = [name if name in files else Path(name).stem for name in read_names(path)]
+        stems = [name if name in files else Path(name).stem for name in map(one_form, read_names(path))]
         uses, where = Counter(stems), f"{sides.place}/{role}"
         draft.faults += [f"{path.name}: {stem} is listed twice" for stem in sorted(uses) if uses[stem] > 1]
         draft.faults += [f"{where}: {stem} is listed in {path.name} and missing" for stem in stems if stem not in files]

@@ -9,6 +9,7 @@ from pathlib import Path
 from sdd_bench.datasets.layouts.listing import Draft
 from sdd_bench.datasets.manifest import Pair
 from sdd_bench.io.images import list_images
+from sdd_bench.io.names import one_form, stem_of
 
 Key = str | int
 KeyOf = Callable[[Path], Key | None]
@@ -28,7 +29,7 @@ def pair_up(draft: Draft, split: str, folders: Mapping[str, Path], patterns: Map
     files: dict[str, dict[Key, Path]] = {}
     spoilt: set[Key] = set()
     for role, folder in folders.items():
-        key_of = _number_key(draft, patterns[role]) if role in patterns else stem
+        key_of = _number_key(draft, patterns[role]) if role in patterns else stem_of
         files[role], bad = index_images(draft, folder, key_of)
         spoilt |= bad
     pair_indexed(draft, split, files, spoilt, {role: draft.short(folder) for role, folder in folders.items()})
@@ -53,7 +54,7 @@ def pair_indexed(
         if missing:
             draft.faults.append(f"{draft.short(next(iter(found.values())))}: no partner in {', '.join(missing)}")
             continue
-        draft.pairs.append(Pair(found["blur"].stem, split, found["blur"], found["sharp"], found.get("defocus_map")))
+        draft.pairs.append(Pair(stem_of(found["blur"]), split, found["blur"], found["sharp"], found.get("defocus_map")))
 
 
 def index_images(draft: Draft, folder: Path, key_of: KeyOf) -> tuple[dict[Key, Path], set[Key]]:
@@ -88,23 +89,26 @@ def index_files(draft: Draft, folder: Path, paths: list[Path], key_of: KeyOf) ->
 
 
 def find_duplicates(draft: Draft, paths: Iterable[Path]) -> set[str]:
-    """Return the stems that several files share, in whatever case, and add a fault for each such group."""
+    """Return the stems that several files share, in whatever case and form, and add a fault for each such group."""
     groups: dict[str, list[Path]] = {}
     for path in paths:
-        groups.setdefault(path.stem.casefold(), []).append(path)
+        groups.setdefault(one_form(stem_of(path).casefold()), []).append(path)
     doubled: set[str] = set()
     for group in groups.values():
         if len(group) > 1:
             names = ", ".join(p.name for p in group)
-            same = "share one name" if len({p.stem for p in group}) == 1 else "differ only in case"
-            draft.faults.append(f"{draft.short(group[0].parent)}: {names} {same}")
+            draft.faults.append(f"{draft.short(group[0].parent)}: {names} {_what_they_share(group)}")
             doubled |= {p.stem for p in group}
     return doubled
 
 
-def stem(path: Path) -> str:
-    """Return a file's name without its suffix, as a key."""
-    return path.stem
+def _what_they_share(group: list[Path]) -> str:
+    """Return in words how several names are one."""
+    if len({path.stem for path in group}) == 1:
+        return "share one name"
+    if len({stem_of(path) for path in group}) == 1:
+        return "are one name, its letters composed in one and decomposed in the other (Unicode's NFC and NFD)"
+    return "differ only in case"
 
 
 def _number_key(draft: Draft, pattern: str) -> KeyOf:

@@ -6,9 +6,10 @@ import re
 from pathlib import Path
 
 from sdd_bench.datasets.layouts.listing import SPLITS, Draft, Listing, need_folders
-from sdd_bench.datasets.layouts.pairing import Key, index_images, stem
+from sdd_bench.datasets.layouts.pairing import Key, index_images
 from sdd_bench.datasets.manifest import Pair
 from sdd_bench.io.images import list_images
+from sdd_bench.io.names import one_form, stem_of
 
 REALBOKEH_SPLITS = {"train": "train", "validation": "val", "test": "test"}
 """Folder to split."""
@@ -25,7 +26,7 @@ def list_lfdof(root: Path) -> Listing | None:
     draft = Draft(root)
     for split in parts:
         inputs, truths = need_folders(root / f"{split}_data", "input", "ground_truth")
-        sharp, spoilt = index_images(draft, truths, stem)
+        sharp, spoilt = index_images(draft, truths, stem_of)
         _pair_scenes(draft, split, inputs, truths, sharp, spoilt, "input/IMG_x/IMG_x_ap*_kk.png")
     return draft.close("lfdof", "released")
 
@@ -55,7 +56,7 @@ def _narrow_apertures(draft: Draft, folder: Path) -> tuple[dict[Key, Path], set[
         if match is None:
             draft.faults.append(f"{draft.short(path)}: not named ID_fN, scene and aperture")
             return None
-        return match[1]
+        return one_form(match[1])
 
     return index_images(draft, folder, scene_of)
 
@@ -78,16 +79,17 @@ def _pair_scenes(
         draft.faults.append(f"{draft.short(stray)}: not in the folder of a scene, {form}")
     scenes = sorted(p for p in inputs.iterdir() if p.is_dir() and not p.name.startswith("."))
     for folder in scenes:
-        blur, _ = index_images(draft, folder, stem)
-        if folder.name not in sharp:
-            if blur and folder.name not in spoilt:
-                partner = f"{folder.name} in {draft.short(truths)}"
+        blur, _ = index_images(draft, folder, stem_of)
+        scene = one_form(folder.name)
+        if scene not in sharp:
+            if blur and scene not in spoilt:
+                partner = f"{scene} in {draft.short(truths)}"
                 draft.faults.append(f"{draft.short(folder)}: {len(blur)} images without a partner {partner}")
             continue
         for name, path in blur.items():
-            if not str(name).startswith(f"{folder.name}_"):
-                draft.faults.append(f"{draft.short(path)}: named otherwise than its scene {folder.name}")
+            if not str(name).startswith(f"{scene}_"):
+                draft.faults.append(f"{draft.short(path)}: named otherwise than its scene {scene}")
                 continue
-            draft.pairs.append(Pair(str(name), split, path, sharp[folder.name], scene=folder.name))
-    used = {folder.name for folder in scenes}
+            draft.pairs.append(Pair(str(name), split, path, sharp[scene], scene=scene))
+    used = {one_form(folder.name) for folder in scenes}
     draft.notes += [f"{draft.short(path)}: has no inputs" for scene, path in sharp.items() if scene not in used]
