@@ -64,7 +64,7 @@ def match_predictions(
     if not found.files:
         raise UserError(f"{where}: not one prediction for {len(pairs)} images")
     if not found.checked:
-        check_contents(found.files, [pair for pair in pairs if pair.name in found.files], jobs)
+        found = replace(found, remarks=check_contents(found.files, pairs, jobs))
     return replace(found, partly=partly)
 
 
@@ -93,27 +93,34 @@ def _settled(
         UserError: Neither names nor content say which file is whose.
     """
     chosen, checked = proposal, False
+    remarks: tuple[str, ...] = ()
     if proposal.rule == "order" and proposal.settled and not ways.by_order:
         try:
-            check_contents({pair: keys[stem][0] for pair, stem in proposal.stems.items()}, pairs, jobs)
-            checked = True
+            files = {pair: keys[stem][0] for pair, stem in proposal.stems.items()}
+            checked, remarks = True, check_contents(files, pairs, jobs)
         except UserError as error:
-            return _by_content(proposal, keys, pairs, jobs, error)
+            return _by_content(proposal, keys, pairs, ways, jobs, error)
     elif not proposal.settled:
         try:
-            return _by_content(proposal, keys, pairs, jobs)
+            return _by_content(proposal, keys, pairs, ways, jobs)
         except UserError as error:
             if proposal.otherwise is None:
                 raise UserError(f"{where}: {_unsaid(proposal, pairs)}, and {error.message}") from None
             chosen = proposal.otherwise
     found = {pair: keys[stem][0] for pair, stem in chosen.stems.items()}
-    template = ways.pattern if ways.pattern != ANY else chosen.template.text
-    matching = Matching(found, chosen.rule, template, companions=chosen.companions, checked=checked)
+    matching = Matching(
+        found, chosen.rule, _called(chosen, ways), companions=chosen.companions, checked=checked, remarks=remarks
+    )
     return matching, _problems(chosen, keys, pairs, ways, where)
 
 
 def _by_content(
-    proposal: Proposal, keys: Files, pairs: Sequence[Pair], jobs: Workers, before: UserError | None = None
+    proposal: Proposal,
+    keys: Files,
+    pairs: Sequence[Pair],
+    ways: Ways,
+    jobs: Workers,
+    before: UserError | None = None,
 ) -> tuple[Matching, list[Problem]]:
     """Return the match by content of what names say are predictions.
 
@@ -129,7 +136,15 @@ def _by_content(
         if before is not None:
             raise before from None
         raise
+    proposed = {pair: keys[stem][0] for pair, stem in proposal.stems.items()}
+    if found == proposed:
+        return Matching(found, proposal.rule, _called(proposal, ways), companions=proposal.companions, checked=True), []
     return Matching(found, "content", companions=proposal.companions, checked=True), []
+
+
+def _called(chosen: Proposal, ways: Ways) -> str:
+    """Return what the files are called."""
+    return ways.pattern if ways.pattern != ANY else chosen.template.text
 
 
 def _unsaid(proposal: Proposal, pairs: Sequence[Pair]) -> str:
