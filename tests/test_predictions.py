@@ -130,6 +130,16 @@ def test_a_companions_word_within_a_name_is_a_name() -> None:
     assert (found.stems, found.companions) == ({"cat_gt": "cat_gt", "dog_i": "dog_i"}, {})
 
 
+@pytest.mark.parametrize("stem", ["{}_gt", "input_{}", "{}_g"])
+@pytest.mark.parametrize("names", [("a", "b"), ("7", "8")])
+def test_a_folder_of_companions_only_is_refused(stem: str, names: tuple[str, str]) -> None:
+    with pytest.raises(
+        UserError, match=r"as ground truths and inputs are; --pred-pattern '.*' takes them for predictio"
+    ):
+        proposed([stem.format(name) for name in names], "a", "b")
+    assert proposed(["a", "b"], "a", "b", affixes=False).stems == {"a": "a", "b": "b"}
+
+
 def test_a_companion_of_no_image_is_extra() -> None:
     assert proposed(["a", "b", "z_gt"], "a", "b").extra == ("z_gt",)
 

@@ -96,7 +96,7 @@ def propose(stems: Collection[str], sides: Sequence[Side], *, affixes: bool = Tr
         first: A rule that goes before the others: `sharp names`, `order` or `content`.
 
     Raises:
-        UserError: Several files for each image, any of which may be the prediction.
+        UserError: Several files for each image, any of which may be the prediction; or companions only.
     """
     pairs = list(sides[0].names.values())
     if first == "order" and (found := _by_number(stems, sides)):
@@ -109,6 +109,11 @@ def propose(stems: Collection[str], sides: Sequence[Side], *, affixes: bool = Tr
         template = choose([t for t, count in counts[side.rule].items() if count == len(pairs)])
         if template is not None:
             return _by_name(stems, side, template)
+    beside = [t for count in counts.values() for t, found in count.items() if found == len(pairs)]
+    beside += [t for t, numbers in number_templates(stems).items() if t.is_companion and len(numbers) == len(stems)]
+    if beside:
+        words = f"the files are called {beside[0].text}, as ground truths and inputs are"
+        raise UserError(f"{words}; --pred-pattern {beside[0].text!r} takes them for predictions")
     side = max(ordered, key=lambda side: best_of(counts[side.rule])[1])
     template, count = best_of(counts[side.rule])
     if 2 * count < len(pairs) and template != EXACT:
