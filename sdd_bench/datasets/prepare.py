@@ -51,6 +51,7 @@ class Preparation:
         grey: `refuse` or `expand`.
         notes: Differences from the published counts, pairs left out.
         skip_faulty: Leave pairs that cannot be decoded out instead of refusing.
+        only: The verdict of `ingest` that all pairs have, where others were left out; None where none was asked for.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Preparation:
     grey: str = "refuse"
     notes: tuple[str, ...] = ()
     skip_faulty: bool = False
+    only: str | None = None
 
     def __post_init__(self) -> None:
         if self.store not in store.STORES:
@@ -84,6 +86,7 @@ class Preparation:
             "grey": self.grey,
             "skip_faulty": self.skip_faulty,
             "source_listing_sha256": listing.hexdigest(),
+            **({} if self.only is None else {"only": self.only}),
         }
 
 
