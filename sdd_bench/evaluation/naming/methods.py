@@ -50,7 +50,7 @@ METHODS: dict[str, Naming] = {
         "DID-ANet", "<blur image>deblur.png, <blur image>defest.png", "names", "{name}deblur",
         code="xytmhy/DID-ANet-Defocus-Deblurring",
     ),
-    "nafnet": Naming("NAFNet", "visualization/DATASET/<blur image>.png, <blur image>_gt.png", code="megvii-research/NAFNet"),
+    "nafnet": Naming("NAFNet", "visualization/DATASET/<blur image>{,_gt}.png", code="megvii-research/NAFNet"),
     "lakdnet": Naming("LaKDNet", "output/<blur image>", code="lingyanruan/LaKDNet"),
     "sfnet": Naming("SFNet, FSNet, ConvIR", "<blur image>", code="c-yn/SFNet"),
     "uformer": Naming("Uformer", "<blur image>.PNG", code="ZhendongWang6/Uformer"),
