@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from sdd_bench.datasets.known import LAYOUTS, missing_data_message
+from sdd_bench.datasets.known import LAYOUTS, WHERE_DATA
 from sdd_bench.datasets.layouts.listing import Listing, describe_folder
 from sdd_bench.datasets.layouts.same_name import list_two_folders
 from sdd_bench.datasets.manifest import Dataset, Pair, read_prepared
@@ -16,6 +16,7 @@ from sdd_bench.datasets.parquet_source import is_parquet
 from sdd_bench.errors import UserError, fault_report
 from sdd_bench.io.headers import ImageHeader, headers_or_faults, orientations_apart
 from sdd_bench.io.names import one_form
+from sdd_bench.io.nearest import missing_folder
 from sdd_bench.io.reading_notes import reading_notes
 from sdd_bench.io.text import read_rows, short, shown
 from sdd_bench.jobs.run_folder import WORK_FOLDER
@@ -39,7 +40,7 @@ def list_dataset(root: Path, name: str | None = None) -> Listing:
             no image in them.
     """
     if not root.is_dir():
-        raise UserError(f"{root}: no such folder\n{missing_data_message()}")
+        raise UserError(f"{missing_folder(root)}. {WHERE_DATA}")
     if (root / WORK_FOLDER).is_dir():
         raise UserError(f"{root}: an unfinished run of ingest, prepare or synthesise; give its command again")
     if name is not None and name not in LAYOUTS:

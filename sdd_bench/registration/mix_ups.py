@@ -81,10 +81,10 @@ def find_mix_up(blur: NDArray[Any], sharp: NDArray[Any], analysis: Analysis | No
     of_blur, of_sharp = _reduced(blur), _reduced(sharp)
     thumbnails = _thumbnail(of_blur), _thumbnail(of_sharp)
     if not sure:
-        turn = _turn(*thumbnails)
+        turn = turn_of(*thumbnails)
         if turn:
             return MixUp(turn)
-    if blur.shape != sharp.shape or not (sure or _likeness(*thumbnails) >= ALIKE):
+    if blur.shape != sharp.shape or not (sure or likeness(*thumbnails) >= ALIKE):
         return None
     similarity = analysis.similarity if analysis is not None and sure else Similarity()
     scale = work_scale(blur.shape[1], blur.shape[0])
@@ -113,16 +113,16 @@ def find_turn(blur: NDArray[Any], sharp: NDArray[Any]) -> str:
     >>> find_turn(picture, np.rot90(picture))
     'turned by 270 degrees clockwise'
     """
-    return _turn(*(_thumbnail(_reduced(image)) for image in (blur, sharp)))
+    return turn_of(*(_thumbnail(_reduced(image)) for image in (blur, sharp)))
 
 
-def _turn(of_blur: Grey, of_sharp: Grey) -> str:
-    """Return the turn of two thumbnails as `find_turn` does that of their images."""
+def turn_of(of_blur: Grey, of_sharp: Grey) -> str:
+    """Return the turn of two thumbnails of `middle_detail` as `find_turn` does that of their images."""
     found = {}
     for mirrored, quarters in itertools.product((False, True), range(4)):
         laid = np.rot90(of_blur[:, ::-1] if mirrored else of_blur, -quarters)
         if laid.shape == of_sharp.shape:
-            found[mirrored, quarters] = _likeness(np.ascontiguousarray(laid), of_sharp)
+            found[mirrored, quarters] = likeness(np.ascontiguousarray(laid), of_sharp)
     if not found:
         return ""
     upright = found.get((False, 0), 0.0)
@@ -154,15 +154,25 @@ def _thumbnail(image: Grey) -> Grey:
     """Return the middle detail of a small picture of an image."""
     height, width = image.shape
     scale = THUMBNAIL_PX / max(height, width)
-    small = resized_by_area(image, (max(1, round(width * scale)), max(1, round(height * scale))))
-    fine, coarse = (cv2.GaussianBlur(small, (0, 0), deviation) for deviation in BAND_PX)
+    return middle_detail(resized_by_area(image, (max(1, round(width * scale)), max(1, round(height * scale)))))
+
+
+def middle_detail(thumbnail: Grey) -> Grey:
+    """Return the detail between `BAND_PX` of a grey thumbnail whose longer side is about `THUMBNAIL_PX`."""
+    fine, coarse = (cv2.GaussianBlur(thumbnail, (0, 0), deviation) for deviation in BAND_PX)
     return np.asarray(fine - coarse, np.float32)
 
 
-def _likeness(one: Grey, other: Grey) -> float:
-    """Return the correlation of the middle of a thumbnail with the other where it fits best; 0 without detail."""
+def likeness(one: Grey, other: Grey, moved_share: float = MOVED_SHARE) -> float:
+    """Return the correlation of the middle of a thumbnail with the other where it fits best; 0 without detail.
+
+    Args:
+        one: (h, w) of `middle_detail`.
+        other: The same shape, or larger.
+        moved_share: Share of the sides by which the one's middle may lie elsewhere in the other.
+    """
     height, width = one.shape
-    y, x = round(MOVED_SHARE * height), round(MOVED_SHARE * width)
+    y, x = round(moved_share * height), round(moved_share * width)
     middle = one[y : height - y, x : width - x]
     if min(middle.std(), other.std()) < 1e-4:
         return 0.0

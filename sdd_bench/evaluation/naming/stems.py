@@ -1,0 +1,17 @@
+"""Files by their names without suffix, in one spelling."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+
+from sdd_bench.io.names import stem_of
+
+
+def by_stem(files: Iterable[Path]) -> dict[str, list[Path]]:
+    """Return name without suffix, in one spelling, to the files that have it."""
+    found: dict[str, list[Path]] = defaultdict(list)
+    for file in files:
+        found[stem_of(file)].append(file)
+    return dict(found)
