@@ -9,7 +9,7 @@ from pathlib import Path
 from sdd_bench.datasets.manifest import Pair
 from sdd_bench.errors import fault_report
 from sdd_bench.evaluation.likenesses import NOT_COMPARABLE, Table, apart_table, laid, likeness_table, told_apart
-from sdd_bench.evaluation.looks import Look, cut, detail, look_at_files
+from sdd_bench.datasets.looks import Look, cut, detail, look_at_files
 from sdd_bench.jobs.workers import Workers
 from sdd_bench.registration.mix_ups import turn_of
 

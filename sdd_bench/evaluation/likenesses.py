@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from sdd_bench.evaluation.looks import THUMBNAIL_PX, Look, cut, detail
+from sdd_bench.datasets.looks import THUMBNAIL_PX, Look, cut, detail
 
 MAX_BORDER_PX = 128
 """A prediction may differ from its input by this in width and height: methods crop and pad to multiples."""
