@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from sdd_bench.errors import UserError
+from sdd_bench.evaluation.naming.cut import CROPS
 from sdd_bench.evaluation.results import Method, Results, read_results
 from sdd_bench.evaluation.rows import NOT_RANKED, RANGES
 
@@ -45,6 +46,8 @@ class Entry:
         tool_version: Version of sdd-bench that scored them.
         protocol: Every field of the protocol.
         unranked: As `rows`, of the images that were scored and do not count.
+        matched: By which rule predictions were matched to images, in words; empty where the results do not say.
+        pred_crop: Where predictions were cropped or padded, one of `evaluation.naming.cut.CROPS`, or empty.
     """
 
     table: Table
@@ -57,6 +60,8 @@ class Entry:
     tool_version: str
     protocol: dict[str, Any]
     unranked: pd.DataFrame = field(default_factory=pd.DataFrame)
+    matched: str = ""
+    pred_crop: str = ""
 
     @property
     def n_images(self) -> int:
@@ -106,7 +111,12 @@ def entry_of(results: Results, source: str, where: str = "") -> Entry:
     version = results.environment.get("sdd-bench", "")
     predictions = _predictions_sha256(rows)
     kept, left = parted(rows.sort_index())
-    return Entry(table, results.method, source, results.status, kept, means, predictions, version, fields, left)
+    told = results.configuration
+    matched = told["matching"]["words"] if "matching" in told else ""
+    crop = told.get("pred_crop", "") if told.get("pred_crop", "") in CROPS else ""
+    return Entry(
+        table, results.method, source, results.status, kept, means, predictions, version, fields, left, matched, crop
+    )
 
 
 def parted(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -48,7 +48,7 @@ def write_entry(
         UserError: As `evaluate`; `out` holds something else, or an entry that was changed; predictions that changed
             while they were scored.
     """
-    predictions = prediction_digests(evaluation)
+    predictions = prediction_digests(evaluation, jobs)
     content = _read_bytes(meta)
     request = _request(evaluation, content, predictions)
     run = RunFolder(out, out / ENTRY, request)
@@ -98,17 +98,17 @@ def _write_scores(path: Path, found: Sequence[Results]) -> None:
     write_text(path, text)
 
 
-def prediction_digests(evaluation: Evaluation) -> dict[str, str]:
+def prediction_digests(evaluation: Evaluation, jobs: Workers) -> dict[str, str]:
     """Return name to sha256 of each prediction's file.
 
     Raises:
-        UserError: Missing, extra or doubly present predictions.
+        UserError: Predictions that do not fit the split.
     """
-    from sdd_bench.evaluation.predictions import match_predictions
+    from sdd_bench.evaluation.plan import find_predictions, opened_predictions
 
-    pairs = evaluation.dataset.split(evaluation.split)
-    matched = match_predictions(evaluation.predictions, pairs, pattern=evaluation.pattern, by_order=evaluation.by_order)
-    return {name: file_sha256(path) for name, path in matched.items()}
+    with opened_predictions(evaluation, jobs) as folder:
+        matched = find_predictions(evaluation, folder, jobs).files
+        return {name: file_sha256(path) for name, path in matched.items()}
 
 
 def pairs_sha256(pairs: Sequence[Pair]) -> str:
@@ -132,6 +132,7 @@ def _request(evaluation: Evaluation, meta: bytes, predictions: Mapping[str, str]
         "protocols": _digest(protocols),
         "metrics": ", ".join(m for m in evaluation.metrics if m != "lpips" or not unmeasured),
         "exclude failed": evaluation.exclude_failed,
+        **({"prediction crop": crop} if (crop := evaluation.ways.pred_crop) else {}),
     }
 
 

@@ -20,6 +20,7 @@ from leaderboard.submission import ENTRY, Submission, read_submission
 from sdd_bench.datasets.catalog import open_dataset
 from sdd_bench.errors import UserError
 from sdd_bench.evaluation.evaluate import Evaluation, evaluate
+from sdd_bench.evaluation.naming.cut import CROPS
 from sdd_bench.evaluation.results import Results
 from sdd_bench.evaluation.row_columns import NOT_AVERAGED, WORDS
 from sdd_bench.evaluation.rows import CONDITIONS, TOLERANCE, in_words
@@ -82,11 +83,13 @@ def verify_entry(
         lpips_asked="lpips" in said.metrics,
         pattern=said.pred_pattern or "{name}",
         by_order=said.by_order,
+        naming=said.naming,
+        pred_crop=said.pred_crop,
         exclude_failed=said.exclude_failed,
         diagnostics=said.diagnostics,
         grey=said.grey,
     )
-    other = [*_prediction_faults(evaluation, submission), *_dataset_faults(evaluation, submission)]
+    other = [*_prediction_faults(evaluation, submission, jobs), *_dataset_faults(evaluation, submission)]
     if other:
         return [*found, *other]
     with tempfile.TemporaryDirectory(prefix="sdd-bench-") as folder:
@@ -146,6 +149,8 @@ class Configuration(BaseModel):
     exclude_failed: bool
     diagnostics: bool
     grey: Literal["refuse", "expand"]
+    naming: str = ""
+    pred_crop: Literal["", *CROPS] = ""  # type: ignore[valid-type]
 
 
 def _configuration(entry: Path, submission: Submission) -> Configuration:
@@ -174,8 +179,8 @@ def _flow_of(claims: Mapping[str, Results]) -> str:
     return f"ptlflow:{model}" if model else "dis"
 
 
-def _prediction_faults(evaluation: Evaluation, submission: Submission) -> list[str]:
-    digests = prediction_digests(evaluation)
+def _prediction_faults(evaluation: Evaluation, submission: Submission, jobs: Workers) -> list[str]:
+    digests = prediction_digests(evaluation, jobs)
     names = sorted({*digests, *submission.predictions})
     unlike = [name for name in names if digests.get(name) != submission.predictions.get(name)]
     return [f"{name}: the prediction is not the one {ENTRY} names; not scored again" for name in unlike]

@@ -25,8 +25,8 @@ METHOD, PROTOCOL = "anchor/2", "anchored/2"
 NAMES = ("a", "b")
 SIZE = (320, 224)
 BORDER_PX = 16
-WHAT = ("honest", "moved", "bent", "filtered", "copied", "garbage", "blur")
-"""Folders of predictions."""
+WHAT = ("honest", "moved", "bent", "filtered", "copied", "garbage", "blur", "generated", "single")
+"""Folders of predictions; in `single`, one image of an honest method is displaced."""
 
 
 def moved(image: Image, right: Image | float, down: Image | float = 0.0) -> Image:
@@ -51,7 +51,18 @@ def made_of(blur: Image, truth: Image) -> dict[str, Image]:
         "copied": truth,
         "garbage": garbage,
         "blur": blur,
+        "generated": np.clip(cv2.GaussianBlur(truth, (0, 0), 0.6) + invented_detail(truth), 0, 1),
+        "single": honest,
     }
+
+
+def invented_detail(truth: Image) -> Image:
+    """Detail as a generative network invents it: as strong as the picture's own, and nowhere the same."""
+    own = truth - cv2.GaussianBlur(truth, (0, 0), 1.5)
+    drawn = np.random.default_rng(4).normal(0, 1, truth.shape[:2])
+    drawn = cv2.GaussianBlur(drawn, (0, 0), 0.7) - cv2.GaussianBlur(drawn, (0, 0), 1.5)
+    strength = cv2.GaussianBlur(np.abs(own).mean(axis=2), (0, 0), 3.0)
+    return (drawn / np.abs(drawn).mean() * strength)[..., None]
 
 
 def make_judged(root: Path) -> Path:
@@ -67,7 +78,8 @@ def make_judged(root: Path) -> Path:
         for role, image in (("blur", blur), ("gt", pair.sharp)):
             write_png(root / "data" / "test" / role / f"{name}.png", to_pixels(image))
         for what, image in made_of(blur, pair.truth).items():
-            write_png(root / what / f"{name}.png", to_pixels(np.clip(image, 0, 1)))
+            drawn = moved(image, 0.6) if (what, name) == ("single", "b") else image
+            write_png(root / what / f"{name}.png", to_pixels(np.clip(drawn, 0, 1)))
     ensure_anchors(open_dataset(root / "data", "test").pairs, root / "data" / "anchors", 1, method=METHOD)
     return root
 

@@ -28,7 +28,7 @@ from sdd_bench.metrics.fidelity import psnr_db
     ("what", "word"),
     [
         ("honest", "in place"), ("moved", "displaced"), ("bent", "bent"), ("filtered", "in place"),
-        ("copied", "in place"), ("blur", "in place"),
+        ("copied", "in place"), ("blur", "in place"), ("generated", "in place"),
     ],
 )  # fmt: skip
 def test_each_prediction_gets_the_right_word(scored: dict[str, Results], what: str, word: str) -> None:
@@ -39,6 +39,14 @@ def test_each_prediction_gets_the_right_word(scored: dict[str, Results], what: s
     flagged = word in ("displaced", "bent")
     assert scored[what].status == ("flagged" if flagged else "measured")
     assert scored[what].flags == (("2 of 2 images are displaced or bent against the blur image",) if flagged else ())
+
+
+def test_a_single_displaced_image_is_named_and_does_not_flag_its_method(scored: dict[str, Results]) -> None:
+    assert [row["geometry"] for row in scored["single"].images] == ["in place", "displaced"]
+    assert (scored["single"].status, scored["single"].flags) == ("measured", ())
+    row = row_of(scored["single"], "b")
+    assert row["displaced_x_px"] == pytest.approx(0.6, abs=0.06)
+    assert row["flags"][0].startswith("displaced: shift 0.")
 
 
 def test_a_displacement_is_read_in_its_parts(scored: dict[str, Results]) -> None:
@@ -159,6 +167,12 @@ def test_a_crop_is_judged_as_far_as_it_is_scored(judged_data: Path, scored: dict
     assert row["geometry"] == "displaced"
     assert row["displaced_x_px"] == pytest.approx(0.5, abs=0.1)
     assert row["gdi_px"] != row_of(scored["moved"])["gdi_px"]
+
+
+def test_harm_within_a_crop_is_told_against_the_blur_image_within_it(judged_data: Path) -> None:
+    row = row_of(run(judged_data, "blur", crop_multiple=150)[PROTOCOL], "b")
+    assert row["psnr_sharp_db"] != row["blur_psnr_sharp_db"]  # of the whole frame
+    assert row[NO_HARM] == 0
 
 
 def test_what_cannot_be_measured_is_said_to_be_so_and_flags_nothing() -> None:

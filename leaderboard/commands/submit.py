@@ -8,7 +8,14 @@ from typing import Any
 import click
 
 from sdd_bench.commands.options import ResumableCommand, workers
-from sdd_bench.commands.scoring import evaluation_of, results_name, scoring_options, summary_text, warn_of_empty_lpips
+from sdd_bench.commands.scoring import (
+    evaluation_of,
+    matching_text,
+    results_name,
+    scoring_options,
+    summary_text,
+    warn_of_empty_lpips,
+)
 
 
 @click.command("submit", cls=ResumableCommand, short_help="A folder of predictions to an entry for a leaderboard.")
@@ -43,6 +50,7 @@ def command(meta: Path, out: Path, codabench: bool, jobs: int | None, scheduler:
     if not found:
         click.echo(f"{out}/: already there, nothing to do")
         return
+    click.echo(matching_text(found[0]))
     for results in found:
         click.echo(summary_text(results))
     if shared["metrics"] is None:

@@ -35,6 +35,7 @@ class Shot:
         restored: Crop of the prediction.
         truth: The same crop of the truth.
         error: Absolute error of the whole frame, reduced.
+        blur: The same crop of the blur image; None where it is not known.
     """
 
     places: tuple[str, ...]
@@ -43,6 +44,7 @@ class Shot:
     restored: int
     truth: int
     error: int
+    blur: int | None = None
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,7 @@ def pack(
     def show(place: str) -> None:
         for method in methods:
             for choice in chosen[method]:
-                keys = [(choice[0], role) for role in _roles(method)]
+                keys = [(choice[0], role) for role in (*_roles(method), *_blur_of(looks[choice[0]]))]
                 if choice[2][0] == place and album.keep(keys):
                     shots[method].append(choice)
 
@@ -179,12 +181,17 @@ def pack(
 def _shots(method: str, choices: Sequence[Choice], numbers: Mapping[tuple[str, Role], int]) -> Iterator[Shot]:
     for image, psnr_db, places in choices:
         restored, truth, error = (numbers[image, role] for role in _roles(method))
-        yield Shot(places, image, psnr_db, restored, truth, error)
+        yield Shot(places, image, psnr_db, restored, truth, error, numbers.get((image, (BLUR, ""))))
 
 
 def _roles(method: str) -> tuple[Role, Role, Role]:
     """Return what a shot consists of."""
     return (METHOD, method), (TRUTH, ""), (ERROR, method)
+
+
+def _blur_of(found: Look) -> list[Role]:
+    """Return what stands beside a shot: the blur image, where it is known."""
+    return [(BLUR, "")] if (BLUR, "") in found.crops else []
 
 
 def _frame(found: Look) -> Frame:

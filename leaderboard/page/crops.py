@@ -7,12 +7,14 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sdd_bench.io.images import list_images, read_header, read_image, to_pixels, write_png
+from sdd_bench.evaluation.naming.cut import cut_of
+from sdd_bench.io.images import read_header, read_image, to_pixels, write_png
 from sdd_bench.io.names import file_name
 from sdd_bench.report.pictures import reduce
 
@@ -76,10 +78,12 @@ def look(
     predictions: Mapping[str, Path],
     measured: Collection[str],
     images: Path | None = None,
+    crops: Mapping[str, str] = MappingProxyType({}),
 ) -> Look:
     """Return the crops of one image, and the error maps of some methods.
 
-    Frames of different sizes are cropped from the top left to what all have, as protocols that crop do.
+    Frames of different sizes are cropped from the top left to what all have, as protocols that crop do; the predictions
+    of `crops` are laid where they belong in the frame instead, with grey where they show nothing.
 
     Args:
         name: The image's.
@@ -89,13 +93,15 @@ def look(
         predictions: Method to its file.
         measured: Methods that get an error map.
         images: Folder to write whole frames into as PNG; None writes none.
+        crops: Method to where its predictions were cropped or padded, one of `evaluation.naming.cut.CROPS`.
 
     Raises:
         UserError: A file cannot be read, or a frame not written.
     """
     files: dict[Role, Path] = {(TRUTH, ""): truth} | ({} if blur is None else {(BLUR, ""): blur})
     files |= {(METHOD, method): path for method, path in predictions.items()}
-    headers = [read_header(path) for path in files.values()]
+    whole = read_header(truth)
+    headers = [read_header(path) for role, path in files.items() if role[1] not in crops]
     width, height = min(header.width for header in headers), min(header.height for header in headers)
     frames = {role: read_image(path)[:height, :width] for role, path in files.items() if role[0] != METHOD}
     reference = frames[TRUTH, ""]
@@ -104,15 +110,29 @@ def look(
         counted = read_image(mask, grey="expand")[:height, :width, 0] > 0.5
     found = Look(telling_window(reference, counted, frames.get((BLUR, ""))), (width, height))
     for role, path in files.items():
-        frame = frames[role] if role in frames else read_image(path)[:height, :width]
+        frame, shown = frames.get(role), counted
+        if frame is None:
+            frame, seen = _placed(read_image(path), (whole.width, whole.height), crops.get(role[1], ""))
+            frame, shown = frame[:height, :width], counted & seen[:height, :width]
         found.crops[role] = np.asarray(to_pixels(found.window.cut(frame)), np.uint8)
         if role[0] == METHOD and role[1] in measured:
-            found.errors[role[1]] = error_map(frame, reference, counted)
+            found.errors[role[1]] = error_map(frame, reference, shown)
         if images is not None:
             parts = "-".join(plain(part) for part in role if part)
             found.full[role] = images / file_name(f"{plain(name)}.{parts}.png")
             write_png(found.full[role], to_pixels(frame))
     return found
+
+
+def _placed(restored: FloatImage, size: tuple[int, int], crop: str) -> tuple[FloatImage, Mask]:
+    """Return a prediction where it lies in its frame of a width and height, and where it shows anything there."""
+    if not crop:
+        return restored, np.ones(restored.shape[:2], np.bool_)
+    cut = cut_of((restored.shape[1], restored.shape[0]), size, crop)
+    frame, shown = np.full((size[1], size[0], 3), NOT_COUNTED, np.float32), np.zeros((size[1], size[0]), np.bool_)
+    cut.of_frame(frame)[:] = cut.of_prediction(restored)
+    cut.of_frame(shown)[:] = True
+    return frame, shown
 
 
 def telling_window(truth: FloatImage, counted: Mask, blur: FloatImage | None = None, size_px: int = CROP_PX) -> Window:
@@ -173,11 +193,6 @@ def colour_stops(count: int = 9) -> list[str]:
     """
     row = coloured(np.linspace(0, 1, count, dtype=np.float32)[None], 1.0)
     return [f"rgb({r} {g} {b})" for r, g, b in to_pixels(row)[0].tolist()]
-
-
-def by_name(folder: Path) -> dict[str, Path]:
-    """Return image name, without its suffix, to file."""
-    return {path.stem: path for path in list_images(folder)}
 
 
 def plain(name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,8 +20,10 @@ from sdd_bench.datasets.catalog import open_dataset
 from sdd_bench.errors import UserError
 from sdd_bench.evaluation.anchor_record import files_of
 from sdd_bench.evaluation.anchors import FOLDER
+from sdd_bench.evaluation.naming.folders import opened
 from sdd_bench.evaluation.protocol import named_protocol
 from sdd_bench.io.names import file_name
+from sdd_bench.io.nearest import missing_folder
 
 
 @dataclass(frozen=True)
@@ -78,8 +81,8 @@ def method_folders(texts: Sequence[str], methods: Iterable[str]) -> dict[str, Pa
         if method in found:
             raise UserError(f"--pred {text!r}: the folder of {method!r} is given twice")
         folder = Path(text.removeprefix(f"{method}=").removeprefix(f"{file_name(method)}="))
-        if not folder.is_dir():
-            raise UserError(f"--pred {text!r}: no such folder")
+        if not folder.exists():
+            raise UserError(f"--pred {missing_folder(folder)}")
         found[method] = folder
     return found
 
@@ -129,7 +132,7 @@ class PictureSources:
 
     Attributes:
         data: Folder of the dataset.
-        folders: Method to its predictions, called NAME.suffix.
+        folders: Method to the folder, or zip file, of its predictions, whatever their names.
         anchors: Folder of the anchors, `anchors` in `data` if None.
         images: Folder for whole frames, or None.
     """
@@ -166,5 +169,7 @@ def build_page(
         names = {name for entry in shown for name in entry.rows.index}
         files = dataset_files(sources.data, board.table, names, sources.anchors)
         truths, blur, masks = files.truths, files.blur, files.masks
-        pictures = method_pictures(shown, sources.folders, truths, blur, masks=masks, images=sources.images)
+        with ExitStack() as stack:
+            folders = {name: stack.enter_context(opened(folder)) for name, folder in sources.folders.items()}
+            pictures = method_pictures(shown, folders, truths, blur, masks=masks, images=sources.images)
     return write_page(path, board, reported, others, shown, pictures)

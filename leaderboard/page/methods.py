@@ -44,6 +44,7 @@ def method_facts(entry: Entry) -> list[tuple[str, str, str]]:
         ("selected on test images", method.selection_on_test),
         ("licence", method.licence),
         ("results file", entry.source),
+        ("predictions", entry.matched),
         ("predictions sha256", entry.predictions_sha256),
         ("scored by", f"sdd-bench {entry.tool_version}" if entry.tool_version else ""),
     ]

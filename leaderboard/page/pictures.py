@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,8 @@ import pandas as pd
 
 from leaderboard.entry import Entry
 from leaderboard.page.album import PLACES, Choice, Pictures, pack
-from leaderboard.page.crops import by_name, look
+from leaderboard.page.crops import look
+from leaderboard.page.predictions import prediction_files
 
 BUDGET_BYTES = 8_000_000
 COMPARED = 6
@@ -35,7 +37,7 @@ def method_pictures(
 
     Args:
         entries: Of one table.
-        predictions: Method to its folder; files are called as the images are.
+        predictions: Method to its folder, whatever the files in it are called.
         truths: Image name to the file that the protocol compares with: the anchor's truth, or the sharp image.
         blur: Image name to the blur image.
         budget_bytes: For all pictures as they stand in the page.
@@ -47,7 +49,7 @@ def method_pictures(
     """
     best_first = sorted(entries, key=lambda e: (-e.means.fillna(-math.inf)["psnr_db"], e.method.name))
     known = [entry for entry in best_first if entry.method.name in predictions]
-    files = {e.method.name: by_name(Path(predictions[e.method.name])) for e in known}
+    files = {e.method.name: prediction_files(predictions[e.method.name], e) for e in known}
     compared = _compared_images(known, files, truths)
     chosen = {e.method.name: _places(e, files[e.method.name], truths) for e in known}
     wanted: dict[str, set[str]] = {name: set() for name in compared}
@@ -65,8 +67,19 @@ def method_pictures(
             {method: files[method][image] for method in shown},
             measured,
             images if image in compared else None,
+            {e.method.name: e.pred_crop for e in known if e.pred_crop},
         )
-    return pack([e.method.name for e in known], compared, chosen, looks, budget_bytes)
+    found = pack([e.method.name for e in known], compared, chosen, looks, budget_bytes)
+    return replace(found, notes=(*found.notes, *_absent(known, files)))
+
+
+def _absent(entries: Sequence[Entry], files: Mapping[str, Mapping[str, Path]]) -> Iterator[str]:
+    """Yield what predictions are not in the folders that were given for the pictures."""
+    for entry in entries:
+        absent = entry.n_images - len(files[entry.method.name])
+        if absent:
+            what = f"{absent} of {entry.n_images} predictions of {entry.method.name}"
+            yield f"{what} are not shown: the folder given holds no file with the sha256 of the one that was scored."
 
 
 def _compared_images(

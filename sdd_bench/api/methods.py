@@ -15,6 +15,8 @@ from sdd_bench.api.datasets import open_dataset
 from sdd_bench.api.pairs import columns
 from sdd_bench.datasets.manifest import Dataset
 from sdd_bench.evaluation.evaluate import score_predictions
+from sdd_bench.evaluation.naming.cut import CROPS
+from sdd_bench.evaluation.naming.folders import name_of
 from sdd_bench.evaluation.plan import Evaluation
 from sdd_bench.evaluation.protocol import DEFAULT_PROTOCOL, PROTOCOLS
 from sdd_bench.evaluation.results import Method, Results, read_results
@@ -42,6 +44,8 @@ def evaluate(
     crop_multiple: int | None = None,
     pred_pattern: str = "{name}",
     by_order: bool = False,
+    naming: str = "",
+    pred_crop: str = "",
     allow_missing: bool = False,
     exclude_failed: bool = False,
     diagnostics: bool = True,
@@ -57,9 +61,9 @@ def evaluate(
     used; missing ones are made in a temporary folder and lost, so that `sdd-bench anchor` saves time.
 
     Args:
-        predictions: A folder of restored images, or a function that restores one: it gets the blur image, (H, W, 3)
-            float32 in [0, 1], and returns an image of the same size, see `sdd_bench.api.arrays`. It is called in this
-            process.
+        predictions: A folder of restored images, a zip file of one, or a function that restores an image: it gets the
+            blur image, (H, W, 3) float32 in [0, 1], and returns one of the same size, see `sdd_bench.api.arrays`. It is
+            called in this process.
         dataset: From `open_dataset`, or its folder.
         protocol: One of `anchored/2`, `anchored+sim/2`, `anchored/1`, `anchored+sim/1`, `paper/1`, `jdrl-ref/1` and
             `direct/1`.
@@ -71,8 +75,11 @@ def evaluate(
         lpips_net: `alex` or `squeeze`.
         lpips_trunk: Weights of the LPIPS backbone; looked for if None.
         crop_multiple: Crop truth and input from the top left to multiples of this.
-        pred_pattern: Names of the prediction files, such as `{name}_restored.png`.
-        by_order: Match files to pairs by order.
+        pred_pattern: Names of the prediction files, such as `{name}_restored.png`; others are passed over. By itself
+            the rule is found that fits, see `docs/predictions.md`.
+        by_order: Match files to pairs by the natural order of names.
+        naming: The method whose released code named the files, such as `restormer`.
+        pred_crop: `top-left` or `centre`, where predictions of another size were cropped or padded.
         allow_missing: Score what is there; the result is `partial`.
         exclude_failed: Leave out pairs that cannot be anchored.
         diagnostics: Measure geometric distortion and forgiveness under anchored protocols.
@@ -92,10 +99,12 @@ def evaluate(
     """
     if protocol not in PROTOCOLS:
         raise ValueError(f"protocol={protocol!r}, expected one of {', '.join(PROTOCOLS)}")
+    if pred_crop not in ("", *CROPS):
+        raise ValueError(f"pred_crop={pred_crop!r}, expected one of {', '.join(CROPS)}")
     opened = dataset if isinstance(dataset, Dataset) else open_dataset(dataset, grey=grey)
     wanted = tuple(METRICS) if metrics is None else tuple(columns(metrics))
     folder = None if callable(predictions) else Path(predictions)
-    name = getattr(predictions, "__name__", type(predictions).__name__) if folder is None else folder.resolve().name
+    name = getattr(predictions, "__name__", type(predictions).__name__) if folder is None else name_of(folder)
     splits = {pair.split for pair in opened.pairs}
     evaluation = Evaluation(
         opened,
@@ -111,6 +120,8 @@ def evaluate(
         device=device,
         pattern=pred_pattern,
         by_order=by_order,
+        naming=naming,
+        pred_crop=pred_crop,
         allow_missing=allow_missing,
         grey=grey,
         anchors=None if anchors is None else Path(anchors),

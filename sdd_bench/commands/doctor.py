@@ -22,7 +22,7 @@ from sdd_bench.commands.options import DATA_VARIABLE, DEFAULT_DATA, devices
     help="A ptlflow model to look for weights of; may be repeated.",
 )
 def command(flow_models: tuple[str, ...]) -> None:
-    """Say what is installed, which weights and data are there, and where missing ones go.
+    """Say what is installed, which weights and data are there, where missing ones go, and where datasets come from.
 
     \b
     Example:
@@ -34,6 +34,7 @@ def command(flow_models: tuple[str, ...]) -> None:
         ("flow", _flow(flow_models)),
         ("LPIPS backbones", _lpips()),
         ("data", _data()),
+        ("datasets", _datasets()),
     ):
         click.echo(f"{title}:")
         for line in lines:
@@ -108,3 +109,9 @@ def _data() -> Iterator[str]:
                 yield f"{label}: {folder}, {listing.name} ({listing.layout}), {len(listing.pairs)} pairs"
             except UserError as error:
                 yield f"{label}: {folder}: {error.message.splitlines()[0]}"
+
+
+def _datasets() -> Iterator[str]:
+    from sdd_bench.datasets.known import datasets_message
+
+    yield from datasets_message().splitlines()

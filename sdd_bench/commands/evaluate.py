@@ -12,6 +12,7 @@ from sdd_bench.commands.options import ResumableCommand, overwrite_option, worke
 from sdd_bench.commands.scoring import (
     evaluation_of,
     inputs_of,
+    matching_text,
     page_output,
     results_name,
     results_outputs,
@@ -54,7 +55,6 @@ if TYPE_CHECKING:
     default=None,
     help="Crop truth and input from the top left to multiples of this, for methods that do.",
 )
-@click.option("--by-order", is_flag=True, help="Match sorted files to sorted names; counts must be equal.")
 @click.option("--allow-missing", is_flag=True, help="Score what is there; the result is partial and never ranked.")
 @click.option(
     "--save-warped",
@@ -76,7 +76,6 @@ def command(
     out: Path | None,
     lpips_net: str,
     crop_multiple: int | None,
-    by_order: bool,
     allow_missing: bool,
     save_warped: Path | None,
     html: Path | None,
@@ -87,17 +86,21 @@ def command(
 ) -> None:
     """Score a folder of predictions under a named protocol, or all of them in one pass.
 
-    Every image is scored from its file. Missing, extra and wrong-sized predictions are refused, all named. Anchors
-    that the dataset lacks are made first, once, and kept. A results file is only replaced where it is of the same
-    method, predictions, dataset, split and protocol.
+    Every image is scored from its file. Which file is whose is found by the names of the blur or the sharp images,
+    with one prefix or suffix, by numbers in their natural order, else by content; ground truths and inputs beside the
+    predictions are passed over, and one line says which rule it was. Missing, extra and wrong-sized predictions are
+    refused, all named. Anchors that the dataset lacks are made first, once, and kept. A results file is only replaced
+    where it is of the same method, predictions, dataset, split and protocol.
 
     \b
     Example:
       sdd-bench evaluate --pred restored/ --data data/sdd --method "My method"
       sdd-bench evaluate --pred restored/ --data data/sdd --protocol all
+      sdd-bench evaluate --pred results.zip --data data/dpdd --naming restormer
     """
     from sdd_bench.errors import UserError
     from sdd_bench.evaluation.evaluate import evaluate
+    from sdd_bench.evaluation.naming.folders import name_of
     from sdd_bench.evaluation.protocol import DEFAULT_PROTOCOL, PROTOCOLS, named_protocol
     from sdd_bench.evaluation.results import Method
     from sdd_bench.io.names import unicode_name
@@ -110,12 +113,11 @@ def command(
             f"--flow {flow}: {chosen[0]} takes no flow estimator; add --protocol paper/1, jdrl-ref/1 or all"
         )
     evaluation = evaluation_of(
-        Method(unicode_name(method or predictions.resolve().name, "give the name in the tables with --method")),
+        Method(unicode_name(method or name_of(predictions), "give the name in the tables with --method")),
         chosen,
         **shared,
         lpips_net=lpips_net,
         crop_multiple=crop_multiple,
-        by_order=by_order,
         allow_missing=allow_missing,
         save_warped=save_warped,
         diagnostics=diagnostics,
@@ -129,6 +131,7 @@ def command(
     check_outputs([*outputs, *page], inputs, overwrite=overwrite)
     with written(outputs, inputs, overwrite=overwrite):
         found = evaluate(evaluation, targets, workers(jobs, scheduler))
+    click.echo(matching_text(found[0]))
     for results in found:
         click.echo(summary_text(results))
     if shared["metrics"] is None:
@@ -150,13 +153,9 @@ def _write_html(path: Path, evaluation: Evaluation, files: Sequence[Path], *, ov
     """
     from sdd_bench.commands.options import run_command
 
-    words: list[object] = ["page", *files, "--html", path, *(["--overwrite"] if overwrite else [])]
-    if evaluation.pattern == "{name}" and not evaluation.by_order and not evaluation.allow_missing:
-        words += ["--data", evaluation.dataset.root, "--pred", evaluation.predictions]
-        words += [] if evaluation.anchors is None else ["--anchors", evaluation.anchors]
-    else:
-        click.echo("page without pictures: they need predictions called as the inputs, all of them", err=True)
-    run_command(*words)
+    words: list[object] = ["page", *files, "--html", path, "--data", evaluation.dataset.root]
+    words += ["--pred", evaluation.predictions, *(["--overwrite"] if overwrite else [])]
+    run_command(*words, *([] if evaluation.anchors is None else ["--anchors", evaluation.anchors]))
 
 
 def _targets(out: Path | None, evaluation: Evaluation) -> dict[str, Path]:

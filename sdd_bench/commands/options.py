@@ -72,7 +72,7 @@ def predictions_option(function: F) -> F:
         "predictions",
         required=True,
         type=click.Path(path_type=Path),
-        help="Folder of predictions: PNG, TIFF or JPEG, matched to the images by name.",
+        help="Folder of predictions (PNG, TIFF or JPEG), or a zip file of it; matched by name, else by content.",
     )(function)
 
 
@@ -90,15 +90,50 @@ def exclude_failed_option(function: F) -> F:
     )(function)
 
 
-def pattern_option(function: F) -> F:
-    """Add --pred-pattern, as `pattern`."""
-    return click.option(
-        "--pred-pattern",
-        "pattern",
-        default="{name}",
-        show_default=True,
-        help="What prediction files are called, e.g. '{name}_restored.png'.",
-    )(function)
+def naming_options(function: F) -> F:
+    """Add --pred-pattern, as `pattern`, --naming, --by-order and --pred-crop."""
+    for option in reversed(
+        (
+            click.option(
+                "--pred-pattern",
+                "pattern",
+                default="{name}",
+                help="Only files called so count, e.g. '{name}_restored.png'; {name} is the name of the blur or the "
+                "sharp image, or a number.  [default: found by itself]",
+            ),
+            click.option(
+                "--naming",
+                default="",
+                metavar="METHOD",
+                is_eager=True,
+                callback=_show_namings,
+                help="Files are called as METHOD's released code calls them; 'list' shows all of them.",
+            ),
+            click.option(
+                "--by-order",
+                is_flag=True,
+                help="Match files to images by the natural order of both; counts must be equal.",
+            ),
+            click.option(
+                "--pred-crop",
+                type=click.Choice(["top-left", "centre"]),
+                default=None,
+                help="Predictions were cropped or padded from there: score the part that they share with their images.",
+            ),
+        )
+    ):
+        function = option(function)
+    return function
+
+
+def _show_namings(context: click.Context, _: click.Parameter, value: str) -> str:
+    """Return the method's name; with `list`, print the table of methods and end."""
+    if value == "list" and not context.resilient_parsing:
+        from sdd_bench.evaluation.naming.methods import naming_table
+
+        click.echo(naming_table())
+        context.exit()
+    return value
 
 
 def flow_option(function: F) -> F:
@@ -173,13 +208,19 @@ def data_folder(data: Path | None) -> Path:
     """Return the dataset's folder from the option, the environment, or the default.
 
     Raises:
-        UserError: It does not exist; the message says where data come from.
+        UserError: It does not exist; the message says where the name came from, and which folder is nearest to it.
     """
-    chosen = data or Path(os.environ.get(DATA_VARIABLE) or DEFAULT_DATA)
+    named = data or os.environ.get(DATA_VARIABLE)
+    chosen = Path(named or DEFAULT_DATA)
     if not chosen.is_dir():
-        from sdd_bench.datasets.catalog import missing_data_message
+        from sdd_bench.datasets.known import WHERE_DATA
+        from sdd_bench.io.nearest import missing_folder
 
-        raise UserError(f"{chosen}: no such folder. {missing_data_message()}")
+        if not named:
+            option = f"give the dataset's folder with --data DIR or the environment variable {DATA_VARIABLE}"
+            raise UserError(f"{chosen}: no such folder; {option}. {WHERE_DATA}")
+        source = "--data" if data else f"${DATA_VARIABLE}"
+        raise UserError(f"{source} {missing_folder(chosen)}. {WHERE_DATA}")
     return chosen
 
 

@@ -76,18 +76,24 @@ def command(
       sdd-bench prepare downloads/SDD --dataset sdd --out data/sdd
     """
     from sdd_bench.datasets.archive import is_archive
-    from sdd_bench.datasets.catalog import missing_data_message
+    from sdd_bench.datasets.known import WHERE_DATA
     from sdd_bench.datasets.plan import Choices
     from sdd_bench.datasets.prepare_source import prepare_source
     from sdd_bench.errors import UserError
     from sdd_bench.io.names import unicode_name
+    from sdd_bench.io.nearest import nearest_folder
 
     name = None if name is None else unicode_name(name, "give another --name")
     if source is None and os.environ.get(SOURCE_VARIABLE):
         source = Path(os.environ[SOURCE_VARIABLE])
     if source is None or not (source.is_dir() or is_archive(source)):
-        found = "no SOURCE folder given" if source is None else f"{source}: no such folder, nor an archive (.h5)"
-        raise UserError(f"{found}. {missing_data_message()}")
+        found = f"no SOURCE folder given, nor the environment variable {SOURCE_VARIABLE}"
+        if source is not None:
+            near = nearest_folder(source)
+            found = f"{source}: no such folder, nor an archive (.h5)" + (
+                "" if near is None else f"; the nearest is {near}"
+            )
+        raise UserError(f"{found}. {WHERE_DATA}")
     choices = Choices(dataset, name, fraction, split_file, group_by, seed, recipe, window_px, store, grey, skip_faulty)
     preparation, target, summary = prepare_source(source, choices, out, workers(jobs, scheduler))
     for note in summary.notes:

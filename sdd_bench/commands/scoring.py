@@ -22,7 +22,7 @@ from sdd_bench.commands.options import (
     grey_option,
     metric_names,
     metrics_option,
-    pattern_option,
+    naming_options,
     predictions_option,
     scoring_device_option,
     split_option,
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 SHARED = (
     predictions_option, data_option, dataset_option, split_option, anchors_option, exclude_failed_option, flow_option,
-    metrics_option, trunk_option, pattern_option, scoring_device_option, grey_option,
+    metrics_option, trunk_option, naming_options, scoring_device_option, grey_option,
 )  # fmt: skip
 
 
@@ -64,6 +64,9 @@ def evaluation_of(
     metrics: str | None,
     lpips_trunk: Path | None,
     pattern: str,
+    naming: str,
+    by_order: bool,
+    pred_crop: str | None,
     device: str,
     grey: str,
     **more: Any,
@@ -89,6 +92,9 @@ def evaluation_of(
         lpips_trunk=lpips_trunk,
         device=torch_device(device),
         pattern=pattern,
+        naming=naming,
+        by_order=by_order,
+        pred_crop=pred_crop or "",
         grey=grey,
         anchors=anchors,
         exclude_failed=exclude_failed,
@@ -140,6 +146,11 @@ def summary_text(results: Results) -> str:
 
 def _more_is_better(column: str) -> bool:
     return column in ("coverage", "ceiling_db", "no_harm_db") or column.startswith("psnr_")
+
+
+def matching_text(results: Results) -> str:
+    """Return by which rule the predictions were matched to the images, as a line for a terminal."""
+    return f"predictions: {results.configuration['matching']['words']}"
 
 
 def warn_of_empty_lpips(results: Results) -> None:
@@ -201,6 +212,7 @@ def _protocol_words(evaluation: Evaluation, protocol: str) -> dict[str, object]:
         "flow": evaluation.flow if named_protocol(protocol).uses_flow else None,
         "crop multiple": evaluation.crop_multiple,
         "LPIPS network": evaluation.lpips_net,
+        **({"prediction crop": crop} if (crop := evaluation.ways.pred_crop) else {}),
     }
 
 
@@ -242,6 +254,8 @@ def results_name(evaluation: Evaluation, protocol: str) -> str:
         parts[-1] += "-" + evaluation.flow.removeprefix("ptlflow:").partition("=")[0]
     if evaluation.crop_multiple is not None:
         parts[-1] += f"-crop{evaluation.crop_multiple}"
+    if evaluation.ways.pred_crop:
+        parts[-1] += f"-pred-{evaluation.ways.pred_crop}"
     if evaluation.lpips_net != "alex":
         parts[-1] += f"-{evaluation.lpips_net}"
     return file_name(f"{'.'.join(map(_slug, parts))}.json")

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from sdd_bench.datasets.known import LAYOUTS, missing_data_message
+from sdd_bench.datasets.known import LAYOUTS, WHERE_DATA
 from sdd_bench.datasets.layouts import Listing, describe_folder, list_two_folders
 from sdd_bench.datasets.manifest import Dataset, Pair, read_prepared
 from sdd_bench.errors import UserError, fault_report
 from sdd_bench.io.headers import ImageHeader, headers_or_faults, orientations_apart
+from sdd_bench.io.nearest import missing_folder
 from sdd_bench.io.text import read_rows, short, shown
 from sdd_bench.jobs.run_folder import WORK_FOLDER
 
@@ -31,7 +32,7 @@ def list_dataset(root: Path, name: str | None = None) -> Listing:
             no image in them.
     """
     if not root.is_dir():
-        raise UserError(f"{root}: no such folder\n{missing_data_message()}")
+        raise UserError(f"{missing_folder(root)}. {WHERE_DATA}")
     if (root / WORK_FOLDER).is_dir():
         raise UserError(f"{root}: an unfinished run of ingest, prepare or synthesise; give its command again")
     if name is not None and name not in LAYOUTS:

@@ -72,9 +72,13 @@ LAYOUTS: dict[str, Layout] = {
 """Dataset name to its layout, in the order in which a folder is recognised."""
 
 
-def missing_data_message() -> str:
-    """Return what to tell a person who has no data yet: each dataset, where it comes from and how it must lie."""
-    lines = ["No dataset there. The toolkit downloads none; these layouts are taken as they are:"]
+WHERE_DATA = "'sdd-bench doctor' says where datasets come from and how they lie; 'sdd-bench demo' needs none."
+"""What to tell a person whose dataset is not where it was looked for."""
+
+
+def datasets_message() -> str:
+    """Return what there is to know for a person who has no data yet: where each dataset comes from and how it lies."""
+    lines = ["The toolkit downloads no dataset; these layouts are taken as they are:"]
     for name, layout in LAYOUTS.items():
         lines += [f"  {layout.title} (--dataset {name}): {layout.source}", *(f"      {line}" for line in layout.tree)]
-    return "\n".join([*lines, "  `sdd-bench demo` runs without any of them."])
+    return "\n".join([*lines, "  'sdd-bench demo' runs without any of them."])

@@ -20,6 +20,7 @@ from sdd_bench.evaluation.diagnostics import (
 )
 from sdd_bench.evaluation.forgiveness import excess_db, row_uncertainty_db
 from sdd_bench.evaluation.input_check import check_against_input
+from sdd_bench.evaluation.naming.cut import Array, Cut
 from sdd_bench.evaluation.protocol import Distance, Protocol, score
 from sdd_bench.evaluation.row_columns import CEILING, FORGIVENESS, UNCERTAINTY
 from sdd_bench.evaluation.rows import Row
@@ -44,6 +45,7 @@ class AnchoredPrediction:
         metrics: Those that are measured.
         diagnostics: Whether rows get their diagnostics.
         read_blur: Gives the blur image; asked only where the geometry against it is measured.
+        cut: Where the prediction lies in its frame, if it shows part of it only or was padded.
     """
 
     restored: Image
@@ -51,6 +53,7 @@ class AnchoredPrediction:
     metrics: Sequence[str]
     diagnostics: bool
     read_blur: Callable[[], Image]
+    cut: Cut | None = None
     _flow: NDArray[np.floating] | None = field(default=None, init=False)
     _geometry: tuple[dict[str, float | str | None], str] | None = field(default=None, init=False)
 
@@ -61,8 +64,8 @@ class AnchoredPrediction:
             protocol: One of the anchors' method.
             distance: LPIPS, where it is measured.
         """
-        restored, truth = cropped(self.restored, self.stored.truth, protocol)
-        mask = np.ascontiguousarray(self.stored.mask[: truth.shape[0], : truth.shape[1]])
+        restored, truth = cropped(self.restored, self._within(self.stored.truth), protocol)
+        mask = np.ascontiguousarray(self._within(self.stored.mask)[: truth.shape[0], : truth.shape[1]])
         if not mask.any():
             raise ValueError("no pixel of the anchor's mask lies within the crop")
         if (self.diagnostics or protocol.follows) and (self._flow is None or self._flow.shape[:2] != mask.shape):
@@ -91,7 +94,7 @@ class AnchoredPrediction:
         assert ceiling_db is not None
         assert radius_px is not None
         coverage = float(mask.mean())
-        bins = radius_bins(radius_px, self.stored.mask)[: mask.shape[0], : mask.shape[1]]
+        bins = self._within(radius_bins(radius_px, self.stored.mask))[: mask.shape[0], : mask.shape[1]]
         parts = psnr_by_radius(restored, target, bins)
         blur = {f"blur_{key}": value for key, value in self.stored.blur.items()}
         row: Row = dict(scores)
@@ -105,12 +108,23 @@ class AnchoredPrediction:
         row |= {"coverage": coverage, CEILING: ceiling_db}
         row[UNCERTAINTY] = row_uncertainty_db(scores["psnr_db"], ceiling_db)
         row |= parts
-        row[NO_HARM] = no_harm_db(parts[SHARP], blur[f"blur_{SHARP}"])
+        row[NO_HARM] = no_harm_db(parts[SHARP], self._blur_where_sharp(truth, bins))
         row |= blur
         if self.diagnostics:
             row["flags"] = [why] if why else []
         row[NOT_RANKED] = why_unranked(coverage, ceiling_db)
         return row
+
+    def _blur_where_sharp(self, truth: Image, bins: NDArray[np.uint8]) -> float | None:
+        """Return `SHARP` of the blur image over the pixels that are scored: stored, but where the frame is cropped."""
+        if bins.shape == self.stored.mask.shape:
+            return self.stored.blur[SHARP]
+        height, width = bins.shape
+        return psnr_by_radius(self._within(self.read_blur())[:height, :width], truth, bins)[SHARP]
+
+    def _within(self, frame: Array) -> Array:
+        """Return the part of a frame that the prediction shows."""
+        return frame if self.cut is None else self.cut.of_frame(frame)
 
     def _known_flow(self) -> NDArray[np.floating]:
         assert self._flow is not None
@@ -119,7 +133,7 @@ class AnchoredPrediction:
     def _against_input(self, restored: Image) -> tuple[dict[str, float | str | None], str]:
         """Return the geometry of a prediction, as far as it is scored, and why it is flagged."""
         if self._geometry is None:
-            blur = self.read_blur()[: restored.shape[0], : restored.shape[1]]
+            blur = self._within(self.read_blur())[: restored.shape[0], : restored.shape[1]]
             self._geometry = check_against_input(blur, restored)
         return self._geometry
 

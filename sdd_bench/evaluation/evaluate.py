@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 from sdd_bench.datasets.manifest import Pair, content_sha256
 from sdd_bench.evaluation.anchor_record import METHODS, AnchorRecord, files_of, measured, stored_record
@@ -13,10 +15,10 @@ from sdd_bench.evaluation.anchors import anchors_sha256
 from sdd_bench.evaluation.diagnostics import why_flagged
 from sdd_bench.evaluation.input_check import why_method_flagged
 from sdd_bench.evaluation.plan import Evaluation as Evaluation
-from sdd_bench.evaluation.plan import Plan, plan_scoring
-from sdd_bench.evaluation.predictions import Restore
+from sdd_bench.evaluation.plan import Plan, opened_predictions, plan_scoring
 from sdd_bench.evaluation.protocol import Protocol
-from sdd_bench.evaluation.results import DatasetBlock, Results, environment, protocol_block
+from sdd_bench.evaluation.restored import Restore
+from sdd_bench.evaluation.results import ConfigurationBlock, DatasetBlock, Results, environment, protocol_block
 from sdd_bench.evaluation.rows import NOT_RANKED, Cell
 from sdd_bench.evaluation.score_pair import ScoredPair, ScoreTask, score_pair
 from sdd_bench.evaluation.unranked import unranked_pairs
@@ -27,7 +29,7 @@ from sdd_bench.jobs.workers import Workers
 
 NO_DIAGNOSTICS = "left out by --no-diagnostics"
 
-CONFIGURATION = ("by_order", "allow_missing", "exclude_failed", "diagnostics", "grey", "device")
+CONFIGURATION = ("by_order", "naming", "pred_crop", "allow_missing", "exclude_failed", "diagnostics", "grey", "device")
 """Fields of an evaluation that results state."""
 
 
@@ -46,14 +48,15 @@ def evaluate(evaluation: Evaluation, targets: Mapping[str, Path], jobs: Workers)
         UserError: Predictions that do not fit the split, pairs that cannot be anchored (all named), weights that
             cannot be had, bad images.
     """
-    plan = plan_scoring(evaluation, jobs)
     first, *others = (targets[protocol] for protocol in evaluation.protocols)
     tables = [path.with_suffix(".csv") for path in (first, *others)]
-    with journal_of(first, *others, *tables) as journal:
-        found = _score(plan, jobs, journal)
-        for results in found:
-            results.save(targets[results.protocol["id"]])
-        journal.remove()
+    with opened_predictions(evaluation, jobs) as folder:
+        plan = plan_scoring(evaluation, jobs, folder)
+        with journal_of(first, *others, *tables) as journal:
+            found = _score(plan, jobs, journal)
+            for results in found:
+                results.save(targets[results.protocol["id"]])
+            journal.remove()
     return found
 
 
@@ -77,8 +80,10 @@ def score_predictions(
         UserError: As `evaluate`.
         ValueError: `restore` returns another shape, NaN, or values far outside [0, 1]; the pair is named.
     """
-    with tempfile.TemporaryDirectory(prefix="sdd-bench-") as folder:
-        return _score(plan_scoring(evaluation, jobs, Path(folder), restore, bits), jobs)
+    with ExitStack() as stack:
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sdd-bench-")))
+        folder = None if restore is not None else stack.enter_context(opened_predictions(evaluation, jobs))
+        return _score(plan_scoring(evaluation, jobs, folder, scratch=scratch, restore=restore, bits=bits), jobs)
 
 
 def _score(plan: Plan, jobs: Workers, journal: Journal | None = None) -> list[Results]:
@@ -97,6 +102,8 @@ def _items(plan: Plan) -> list[Item]:
     digests = [protocol.sha256 for protocol in plan.protocols]
     settings = [str(asked.save_warped), asked.grey, asked.diagnostics, asked.device]
     common = [digests, plan.metrics, dict(plan.weights), settings, environment()]
+    common += [asked.ways.pred_crop] if asked.ways.pred_crop else []
+    zipped = asked.predictions if asked.predictions.is_file() else None
     items = []
     for pair in plan.pairs:
         if pair.name not in plan.predictions:
@@ -105,14 +112,18 @@ def _items(plan: Plan) -> list[Item]:
         anchors = {method: own[pair.name] for method, own in plan.anchors.items()}
         task = ScoreTask(
             pair, restored, plan.protocols, asked.flow, plan.metrics, plan.trunk, asked.device, asked.grey, anchors,
-            asked.diagnostics, asked.save_warped,
+            asked.diagnostics, asked.save_warped, asked.ways.pred_crop,
         )  # fmt: skip
         truth = [
             part
             for record, _ in anchors.values()
             for part in (record.truth_sha256, record.mask_sha256, record.radius_sha256, record.blur, record.ceiling)
         ]
-        items.append(Item(pair.name, task, fingerprint([*common, truth], pair.blur, pair.sharp, restored)))
+        if zipped is None:
+            known = fingerprint([*common, truth], pair.blur, pair.sharp, restored)
+        else:  # it lies elsewhere in every run
+            known = fingerprint([*common, truth, restored.name], pair.blur, pair.sharp, zipped)
+        items.append(Item(pair.name, task, known))
     return items
 
 
@@ -182,11 +193,7 @@ def _results(plan: Plan, protocol: Protocol, scored: Sequence[ScoredPair]) -> Re
         missing=tuple(pair.name for pair in missing),
         why_empty=why_empty,
         weights=dict(plan.weights),
-        configuration={
-            "metrics": list(plan.metrics),
-            "pred_pattern": None if asked.by_order else asked.pattern,
-            **{name: getattr(asked, name) for name in CONFIGURATION},
-        },
+        configuration=_configuration(plan),
         environment=environment(),
     )
     if protocol.judged_by_input:
@@ -194,3 +201,16 @@ def _results(plan: Plan, protocol: Protocol, scored: Sequence[ScoredPair]) -> Re
     else:
         flags = tuple(why_flagged(dict(results.summary)))
     return replace(results, flags=flags, status="partial" if missing else "flagged" if flags else "measured")
+
+
+def _configuration(plan: Plan) -> ConfigurationBlock:
+    """Return what a run was told, and how it matched predictions to images."""
+    asked = plan.asked
+    told: dict[str, object] = {
+        "metrics": list(plan.metrics),
+        "pred_pattern": None if asked.by_order else asked.pattern,
+        **{name: getattr(asked, name) for name in CONFIGURATION},
+    }
+    if plan.matching is not None:
+        told["matching"] = plan.matching.block()
+    return cast(ConfigurationBlock, told)

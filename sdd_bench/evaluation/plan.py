@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -10,8 +11,12 @@ from sdd_bench.datasets.manifest import Dataset, Pair
 from sdd_bench.errors import UserError, fault_report
 from sdd_bench.evaluation.anchor_record import AnchorRecord, FoundAnchor
 from sdd_bench.evaluation.anchors import FOLDER, ensure_anchors, held_anchors
-from sdd_bench.evaluation.predictions import Restore, check_sizes, match_predictions, restore_pairs
-from sdd_bench.evaluation.protocol import DEFAULT_PROTOCOL, Protocol, build_protocol, named_protocol
+from sdd_bench.evaluation.naming.find import match_predictions
+from sdd_bench.evaluation.naming.folders import opened
+from sdd_bench.evaluation.naming.matching import Matching
+from sdd_bench.evaluation.naming.ways import ANY, Ways
+from sdd_bench.evaluation.protocol import DEFAULT_PROTOCOL, Protocol, build_protocol, cut_protocol, named_protocol
+from sdd_bench.evaluation.restored import Restore, restore_pairs
 from sdd_bench.evaluation.results import Method
 from sdd_bench.evaluation.score_pair import perceptual
 from sdd_bench.jobs.workers import Workers
@@ -27,7 +32,7 @@ class Evaluation:
     Attributes:
         dataset: With the split in it.
         split: Its name.
-        predictions: Folder of predictions.
+        predictions: Folder of predictions, or a zip file of one.
         protocols: Keys of `PROTOCOLS`, each once.
         flow: `dis` or `ptlflow:MODEL[=CHECKPOINT]`, for the protocols that warp the truth to the prediction.
         metrics: Some of `METRICS`.
@@ -36,8 +41,11 @@ class Evaluation:
         lpips_trunk: Weights of its backbone, or None to look for them.
         crop_multiple: Instead of the protocol's own.
         device: Where flow models and LPIPS run.
-        pattern: Naming of the predictions.
-        by_order: Match by sorted order.
+        pattern: Naming of the predictions; others are passed over.
+        by_order: Match by the natural order of names.
+        naming: The method whose code named the predictions, see `naming.methods.METHODS`; empty where it is not said.
+        pred_crop: Where predictions of another size than their inputs were cropped or padded, one of
+            `naming.cut.CROPS`; empty where there are none.
         allow_missing: Score what is there.
         save_warped: Folder for the truths the predictions were scored against.
         grey: `refuse` or `expand`.
@@ -58,8 +66,10 @@ class Evaluation:
     lpips_trunk: Path | None = None
     crop_multiple: int | None = None
     device: str = "cpu"
-    pattern: str = "{name}"
+    pattern: str = ANY
     by_order: bool = False
+    naming: str = ""
+    pred_crop: str = ""
     allow_missing: bool = False
     save_warped: Path | None = None
     grey: str = "refuse"
@@ -72,6 +82,15 @@ class Evaluation:
     def anchor_folder(self) -> Path:
         """Where the anchors lie."""
         return self.anchors or self.dataset.root / FOLDER
+
+    @property
+    def ways(self) -> Ways:
+        """What is asked for of the naming and the sizes of predictions, with what the method's code does.
+
+        Raises:
+            UserError: An unknown method, or a pattern that has no `{name}`.
+        """
+        return Ways(self.pattern, self.by_order, self.naming, self.pred_crop, self.allow_missing, self.grey).resolved()
 
 
 @dataclass(frozen=True)
@@ -87,6 +106,7 @@ class Plan:
         trunk: Their file.
         pairs: The pairs that count.
         predictions: Name to file; pairs without a prediction are missing.
+        matching: How they were found; None where a function made them.
         anchors: Method of anchors, to name, to the record and the folder of a pair's anchor; empty where no protocol
             needs any.
         excluded: Name to the reason of pairs left out.
@@ -100,18 +120,50 @@ class Plan:
     trunk: Path | None = None
     pairs: tuple[Pair, ...] = ()
     predictions: Mapping[str, Path] = field(default_factory=dict)
+    matching: Matching | None = None
     anchors: Mapping[str, Mapping[str, tuple[FoundAnchor, Path]]] = field(default_factory=dict)
     excluded: Mapping[str, str] = field(default_factory=dict)
 
 
+@contextmanager
+def opened_predictions(asked: Evaluation, jobs: Workers) -> Iterator[Path]:
+    """Give the folder of an evaluation's predictions for as long as the block runs, see `naming.folders.opened`.
+
+    Raises:
+        UserError: There is none, or it is a zip file that workers of a cluster cannot see.
+    """
+    if isinstance(jobs, str) and asked.predictions.is_file():
+        raise UserError(f"{asked.predictions}: a zip file is unpacked on this machine; with --scheduler give a folder")
+    with opened(asked.predictions) as folder:
+        yield folder
+
+
+def find_predictions(asked: Evaluation, folder: Path, jobs: Workers) -> Matching:
+    """Return the predictions of an evaluation in their opened folder.
+
+    Raises:
+        UserError: They do not fit the split, see `naming.find.match_predictions`.
+    """
+    crop = min(asked.crop_multiple or named_protocol(name).crop_multiple for name in asked.protocols)
+    pairs = asked.dataset.split(asked.split)
+    return match_predictions(folder, pairs, asked.ways, jobs, where=str(asked.predictions), crop_multiple=crop)
+
+
 def plan_scoring(
-    asked: Evaluation, jobs: Workers, scratch: Path | None = None, restore: Restore | None = None, bits: int = 8
+    asked: Evaluation,
+    jobs: Workers,
+    folder: Path | None = None,
+    *,
+    scratch: Path | None = None,
+    restore: Restore | None = None,
+    bits: int = 8,
 ) -> Plan:
     """Return the plan of an evaluation; missing anchors are made on the way.
 
     Args:
         asked: What and how.
         jobs: Worker processes.
+        folder: The predictions, from `opened_predictions`; needed where `restore` does not make them.
         scratch: Folder for what has to be made, anchors and restored images, so that nothing else is written; anchors
             are made where they are looked for if None.
         restore: Makes the predictions, in `scratch`, instead of the folder.
@@ -124,19 +176,23 @@ def plan_scoring(
     """
     pairs = asked.dataset.split(asked.split)
     plan = Plan(asked, _protocols(asked), pairs=pairs)
-    crop = min(protocol.crop_multiple for protocol in plan.protocols)
     if restore is None:
-        naming = {"by_order": asked.by_order, "allow_missing": asked.allow_missing}
-        predictions = match_predictions(asked.predictions, pairs, pattern=asked.pattern, **naming)
-        check_sizes(predictions, pairs, crop)
-        plan = replace(plan, predictions=predictions)
+        assert folder is not None
+        plan = _with_predictions(plan, find_predictions(asked, folder, jobs))
     plan = _with_anchors(_with_metrics(plan), jobs, scratch)
     if restore is not None:
         assert scratch is not None
         predictions = restore_pairs(restore, plan.pairs, scratch / "restored", bits=bits, grey=asked.grey)
-        check_sizes(predictions, plan.pairs, crop)
         plan = replace(plan, predictions=predictions)
     return plan
+
+
+def _with_predictions(plan: Plan, found: Matching) -> Plan:
+    """Return the plan with the predictions; where they leave out part of their frames, the protocols say so."""
+    protocols = plan.protocols
+    if found.partly:
+        protocols = tuple(cut_protocol(protocol, plan.asked.ways.pred_crop) for protocol in protocols)
+    return replace(plan, protocols=protocols, predictions=found.files, matching=found)
 
 
 def _protocols(asked: Evaluation) -> tuple[Protocol, ...]:

@@ -190,6 +190,17 @@ def build_protocol(
     return replace(base, flow=flow, crop_multiple=crop, lpips={"net": lpips_net, "version": "0.1"})
 
 
+def cut_protocol(protocol: Protocol, crop: str) -> Protocol:
+    """Return a protocol under which only what predictions show of their frames is scored.
+
+    Args:
+        protocol: Whole.
+        crop: Where the predictions were cropped, one of `evaluation.naming.cut.CROPS`.
+    """
+    words = {"top-left": "from the top left", "centre": "around the centre"}[crop]
+    return replace(protocol, mask=f"{protocol.mask}; only where predictions reach that were cropped {words}")
+
+
 def named_protocol(protocol_id: str) -> Protocol:
     """Return the protocol of that id.
 

@@ -16,6 +16,7 @@ from typing_extensions import TypedDict
 
 from sdd_bench.errors import UserError
 from sdd_bench.evaluation.method import Method as Method
+from sdd_bench.evaluation.naming.matching import MatchingBlock
 from sdd_bench.evaluation.protocol import Protocol
 from sdd_bench.evaluation.rows import (
     NOT_RANKED,
@@ -76,6 +77,18 @@ class ProtocolBlock(TypedDict):
     sha256: Line
 
 
+class ConfigurationBlock(TypedDict, total=False):
+    """What else a run was told, and how it matched predictions to images; older files lack what came later."""
+
+    __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
+
+    metrics: SkipValidation[list[str]]
+    pred_pattern: SkipValidation[str | None]
+    naming: Line
+    pred_crop: Line
+    matching: MatchingBlock
+
+
 @dataclass(frozen=True)
 class Results:
     """Scores of one method on one split under one protocol.
@@ -93,7 +106,7 @@ class Results:
         missing: Names without a prediction.
         why_empty: Metric to the reason it was not measured.
         weights: What LPIPS weights were used.
-        configuration: What else the run was told: metrics, naming, grey, device.
+        configuration: What else the run was told: metrics, naming, grey, device; how predictions were matched.
         environment: Versions and machine kind.
     """
 
@@ -106,7 +119,7 @@ class Results:
     missing: Texts = ()
     why_empty: TextTable = field(default_factory=dict)
     weights: TextTable = field(default_factory=dict)
-    configuration: dict[str, object] = field(default_factory=dict)
+    configuration: ConfigurationBlock = field(default_factory=lambda: ConfigurationBlock())
     environment: TextTable = field(default_factory=dict)
 
     @cached_property
@@ -185,7 +198,8 @@ def read_results(path: Path) -> Results:
             count = f"{len(rows):,} images" if isinstance(rows, list) else shown(rows)
             raise ValueError(f"images: {count}, expected a list of 1 to {MAX_IMAGES:,}")
         results = _RESULTS.validate_python({**content, "images": check_rows(rows)})
-        results = replace(results, dataset=content["dataset"], protocol=content["protocol"])  # in the file's order
+        ordered = {key: content[key] for key in ("dataset", "protocol", "configuration") if key in content}
+        results = replace(results, **ordered)  # in the file's order
     except ValueError as error:
         words = faults_in(error, METHOD_KEYS, LINES)[0] if isinstance(error, ValidationError) else error
         raise UserError(f"{path}: damaged results file ({words})") from None

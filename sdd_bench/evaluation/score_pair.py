@@ -16,9 +16,11 @@ from sdd_bench.errors import UserError
 from sdd_bench.evaluation.anchor_record import FoundAnchor
 from sdd_bench.evaluation.anchored_rows import AnchoredPrediction, cropped
 from sdd_bench.evaluation.anchors import read_truth
+from sdd_bench.evaluation.naming.cut import Cut, cut_of
 from sdd_bench.evaluation.protocol import Distance, Protocol, score, truth_for
 from sdd_bench.evaluation.rows import Row
 from sdd_bench.io.files import file_sha256
+from sdd_bench.io.headers import read_header
 from sdd_bench.io.images import read_image, to_pixels, write_png
 from sdd_bench.metrics.lpips import Perceptual, load_perceptual
 from sdd_bench.registration.flow import FlowEstimator, load_flow
@@ -35,6 +37,8 @@ class ScoreTask:
         anchors: Method of anchors to the record of the pair's and the folder of it; needed by anchored protocols.
         diagnostics: Whether anchored rows get their diagnostics.
         save_warped: Folder for the truths, one below it a protocol where there are several.
+        pred_crop: Where a prediction of another size was cropped or padded, one of `naming.cut.CROPS`; empty where
+            predictions are as the protocols have them.
     """
 
     pair: Pair
@@ -48,6 +52,7 @@ class ScoreTask:
     anchors: Mapping[str, tuple[FoundAnchor, Path]] = field(default_factory=dict)
     diagnostics: bool = True
     save_warped: Path | None = None
+    pred_crop: str = ""
 
 
 class ScoredPair(TypedDict):
@@ -72,16 +77,17 @@ def score_pair(task: ScoreTask) -> ScoredPair:
     Raises:
         UserError: Files that cannot be read or do not fit together.
     """
-    restored = read_image(task.restored, grey=task.grey)
+    restored, cut = _read_restored(task)
     needs_sharp = not all(protocol.anchored for protocol in task.protocols)
     sharp = read_image(task.pair.sharp, grey=task.grey) if needs_sharp else None
+    sharp = sharp if sharp is None or cut is None else cut.of_frame(sharp)
     read_blur = partial(read_image, task.pair.blur, grey=task.grey)
     wanted = {protocol.anchor_method for protocol in task.protocols}
     rows = {}
     try:
         anchored = {
             method: AnchoredPrediction(
-                restored, read_truth(folder, task.pair, record), task.metrics, task.diagnostics, read_blur
+                restored, read_truth(folder, task.pair, record), task.metrics, task.diagnostics, read_blur, cut
             )
             for method, (record, folder) in task.anchors.items()
             if method in wanted
@@ -106,6 +112,16 @@ def score_pair(task: ScoreTask) -> ScoredPair:
         "blur_sha256": known.blur_sha256 if known else file_sha256(task.pair.blur),
         "sharp_sha256": known.sharp_sha256 if known else file_sha256(task.pair.sharp),
     }
+
+
+def _read_restored(task: ScoreTask) -> tuple[Image, Cut | None]:
+    """Return the prediction, and where what it shares with its frame lies, if it is cut to that."""
+    restored = read_image(task.restored, grey=task.grey)
+    if not task.pred_crop:
+        return restored, None
+    frame, (height, width) = read_header(task.pair.blur), restored.shape[:2]
+    cut = cut_of((width, height), (frame.width, frame.height), task.pred_crop)
+    return cut.of_prediction(restored), cut
 
 
 def _plain_row(restored: Image, sharp: Image, protocol: Protocol, task: ScoreTask) -> tuple[Row, Image]:

@@ -1,0 +1,45 @@
+"""Which file of a folder is the prediction that a row was scored from: by its sha256, so whatever it is called."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from leaderboard.entry import Entry
+from sdd_bench.evaluation.naming.folders import every_image
+from sdd_bench.evaluation.naming.stems import nfc
+from sdd_bench.io.files import file_sha256
+
+DIGEST = "restored_sha256"
+
+
+def prediction_files(folder: Path, entry: Entry) -> dict[str, Path]:
+    """Return image name to the file in a folder that it was scored from; images whose file is not there are left out.
+
+    Rows of results that hold no sha256 have the file that is called as the image is.
+
+    Args:
+        folder: Of predictions, from `naming.folders.opened`.
+        entry: Its rows are looked for.
+
+    Raises:
+        UserError: The folder or a file cannot be read.
+    """
+    files = every_image(folder)
+    named = {nfc(file.stem): file for file in files}
+    if DIGEST not in entry.rows:
+        return {name: named[nfc(name)] for name in entry.rows.index if nfc(name) in named}
+    return _by_digest(entry.rows[DIGEST].dropna().to_dict(), named, files)
+
+
+def _by_digest(wanted: Mapping[str, str], named: Mapping[str, Path], files: list[Path]) -> dict[str, Path]:
+    """Return name to file by the files' sha256; those called as the images are come first, so that most are enough."""
+    found: dict[str, Path] = {}
+    for name, digest in wanted.items():
+        file = named.get(nfc(name))
+        if file is not None and file_sha256(file) == digest:
+            found[name] = file
+    if len(found) < len(wanted):
+        tried = {file_sha256(file): file for file in reversed(files)}
+        found |= {name: tried[digest] for name, digest in wanted.items() if name not in found and digest in tried}
+    return {name: found[name] for name in wanted if name in found}

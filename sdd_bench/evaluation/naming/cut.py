@@ -1,0 +1,70 @@
+"""What a prediction that was padded or cropped shares with its input, and where that lies in both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+from numpy.typing import NDArray
+
+Crop = Literal["top-left", "centre"]
+CROPS: tuple[Crop, ...] = ("top-left", "centre")
+"""Where a prediction was cropped, or padded, from: padding is right and below, or on all sides."""
+
+MAX_CUT_PX = 128
+"""Predictions differ from their inputs by less than this in width and height: by a network's multiple at most."""
+
+Array = TypeVar("Array", bound=NDArray[Any])
+
+
+@dataclass(frozen=True)
+class Cut:
+    """The part that a frame and a prediction share.
+
+    Attributes:
+        x: Of its left edge in the frame, in pixels.
+        y: Of its upper edge in the frame.
+        left: Of its left edge in the prediction.
+        top: Of its upper edge in the prediction.
+        width: Of the part.
+        height: Of the part.
+    """
+
+    x: int
+    y: int
+    left: int
+    top: int
+    width: int
+    height: int
+
+    def of_frame(self, frame: Array) -> Array:
+        """Return the part of a frame, (H, W) or (H, W, 3)."""
+        return frame[self.y : self.y + self.height, self.x : self.x + self.width]  # type: ignore[return-value]
+
+    def of_prediction(self, restored: Array) -> Array:
+        """Return the part of a prediction, (H, W, 3)."""
+        return restored[self.top : self.top + self.height, self.left : self.left + self.width]  # type: ignore[return-value]
+
+
+def cut_of(prediction: tuple[int, int], frame: tuple[int, int], crop: str) -> Cut:
+    """Return what a prediction shares with the frame that it was made from.
+
+    Around the centre, half of the difference is rounded as torchvision's `center_crop` does: to the even number.
+
+    Args:
+        prediction: Width and height.
+        frame: Width and height.
+        crop: One of `CROPS`.
+
+    >>> cut_of((96, 80), (100, 70), "centre")
+    Cut(x=2, y=0, left=0, top=5, width=96, height=70)
+    >>> cut_of((96, 80), (100, 70), "top-left")
+    Cut(x=0, y=0, left=0, top=0, width=96, height=70)
+    """
+    width, height = (min(a, b) for a, b in zip(prediction, frame, strict=True))
+    if crop == "top-left":
+        return Cut(0, 0, 0, 0, width, height)
+    if crop != "centre":
+        raise ValueError(f"crop must be one of {', '.join(CROPS)}, not {crop!r}")
+    x, y = round((frame[0] - width) / 2), round((frame[1] - height) / 2)
+    return Cut(x, y, round((prediction[0] - width) / 2), round((prediction[1] - height) / 2), width, height)

@@ -1,0 +1,173 @@
+"""The predictions of a split in a folder: names first, content where they say nothing, and everything that is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from sdd_bench.datasets.manifest import Pair
+from sdd_bench.errors import UserError
+from sdd_bench.evaluation.by_content import check_contents, match_by_content
+from sdd_bench.evaluation.naming.folders import images_in
+from sdd_bench.evaluation.naming.matching import Matching
+from sdd_bench.evaluation.naming.natural import natural_order
+from sdd_bench.evaluation.naming.problems import Problem, problem_report
+from sdd_bench.evaluation.naming.rules import Proposal, Rule, by_order, propose, sides_of
+from sdd_bench.evaluation.naming.sizes import size_problems
+from sdd_bench.evaluation.naming.stems import by_stem
+from sdd_bench.evaluation.naming.ways import ANY, Ways, filtered
+from sdd_bench.jobs.workers import Workers
+
+LISTED = 3
+"""Names that a message gives as examples."""
+
+Files = Mapping[str, Sequence[Path]]
+"""What a pattern leaves of files' names to the files, all but suffixes alike."""
+
+
+def match_predictions(
+    folder: Path, pairs: Sequence[Pair], ways: Ways, jobs: Workers, *, where: str = "", crop_multiple: int = 1
+) -> Matching:
+    """Return the prediction of each pair, every one checked by its size and its content.
+
+    Args:
+        folder: PNG, TIFF or JPEG files, directly in it or in its one sub-folder.
+        pairs: The split that is scored.
+        ways: What was asked for.
+        jobs: Worker processes.
+        where: What the folder is called in messages; its path if empty.
+        crop_multiple: As in the protocol.
+
+    Raises:
+        UserError: Missing, extra, doubly present and wrong-sized predictions and files that are no images, all named,
+            counted by kind; names that say nothing of files whose content does not tell either; a prediction that
+            looks more like another image than its own.
+    """
+    ways, where = ways.resolved(), where or str(folder)
+    files, below = images_in(folder, where)
+    keys, passed_over = filtered(by_stem(files), ways.pattern)
+    if not keys:
+        raise UserError(
+            f"{where}: none of {len(files)} files is called {ways.pattern} ({_some([f.name for f in files])})"
+        )
+    proposal = _proposal(keys, pairs, ways, where)
+    found, problems = _settled(proposal, keys, pairs, ways, jobs, where)
+    found = replace(found, folder=below, passed_over=passed_over)
+    sizes, partly = size_problems(found.files, pairs, crop_multiple, ways.pred_crop, grey=ways.grey)
+    problems = [*problems, *sizes]
+    if problems:
+        missing = any(problem.kind == "missing" for problem in problems)
+        called = [] if found.template in (ANY, ways.pattern) else [f"files taken to be called {found.template}"]
+        hints = [*called, *(["--allow-missing scores what is there"] if missing else [])]
+        raise problem_report(problems, where, "; ".join(hints))
+    if not found.files:
+        raise UserError(f"{where}: not one prediction for {len(pairs)} images")
+    if not found.checked:
+        check_contents(found.files, [pair for pair in pairs if pair.name in found.files], jobs)
+    return replace(found, partly=partly)
+
+
+def _proposal(keys: Files, pairs: Sequence[Pair], ways: Ways, where: str) -> Proposal:
+    """Return what names say.
+
+    Raises:
+        UserError: Several files for each image, or other numbers of files than of images where order is to count.
+    """
+    sides = sides_of(pairs)
+    first: Rule = "names" if ways.naming is None else ways.naming.rule
+    try:
+        if ways.by_order:
+            return by_order(keys, sides)
+        return propose(keys, sides, affixes=ways.pattern == ANY, first=first)
+    except UserError as error:
+        raise UserError(f"{where}: {error.message}") from None
+
+
+def _settled(
+    proposal: Proposal, keys: Files, pairs: Sequence[Pair], ways: Ways, jobs: Workers, where: str
+) -> tuple[Matching, list[Problem]]:
+    """Return the match that names propose, proven by content where they leave it open, and what is wrong with it.
+
+    Raises:
+        UserError: Neither names nor content say which file is whose.
+    """
+    chosen, checked = proposal, False
+    if proposal.rule == "order" and proposal.settled and not ways.by_order:
+        try:
+            check_contents({pair: keys[stem][0] for pair, stem in proposal.stems.items()}, pairs, jobs)
+            checked = True
+        except UserError as error:
+            return _by_content(proposal, keys, pairs, jobs, error)
+    elif not proposal.settled:
+        try:
+            return _by_content(proposal, keys, pairs, jobs)
+        except UserError as error:
+            if proposal.otherwise is None:
+                raise UserError(f"{where}: {_unsaid(proposal, pairs)}, and {error.message}") from None
+            chosen = proposal.otherwise
+    found = {pair: keys[stem][0] for pair, stem in chosen.stems.items()}
+    template = ways.pattern if ways.pattern != ANY else chosen.template.text
+    matching = Matching(found, chosen.rule, template, companions=chosen.companions, checked=checked)
+    return matching, _problems(chosen, keys, pairs, ways, where)
+
+
+def _by_content(
+    proposal: Proposal, keys: Files, pairs: Sequence[Pair], jobs: Workers, before: UserError | None = None
+) -> tuple[Matching, list[Problem]]:
+    """Return the match by content of what names say are predictions.
+
+    Raises:
+        UserError: Content does not tell; or `before`, what was wrong with the match that names propose.
+    """
+    twice = _twice(proposal.candidates, keys)
+    if twice:
+        return Matching({}, "content"), twice
+    try:
+        found = match_by_content([keys[stem][0] for stem in proposal.candidates], pairs, jobs)
+    except UserError:
+        if before is not None:
+            raise before from None
+        raise
+    return Matching(found, "content", companions=proposal.companions, checked=True), []
+
+
+def _unsaid(proposal: Proposal, pairs: Sequence[Pair]) -> str:
+    """Return that names do not say which file is whose, with some of them."""
+    files, images = _some(proposal.candidates), _some(natural_order(pair.name for pair in pairs))
+    if proposal.rule == "order":
+        return f"files ({files}) and images ({images}) are in another order as text than by their numbers"
+    return f"the names do not say which file is whose (files: {files}; images: {images})"
+
+
+def _problems(chosen: Proposal, keys: Files, pairs: Sequence[Pair], ways: Ways, where: str) -> list[Problem]:
+    """Return what is wrong with a match by names.
+
+    Raises:
+        UserError: Not one file is called as an image is.
+    """
+    if not chosen.stems and not ways.allow_missing:
+        files, images = _some(natural_order(keys)), _some(natural_order(pair.name for pair in pairs))
+        counts = f"{len(keys)} files for {len(pairs)} images"
+        what = f"not one of the files ({files}) is called as an image is ({images}), and there are {counts}"
+        raise UserError(f"{where}: {what}; is this the right split, and does --pred-pattern choose the predictions?")
+    problems = [] if ways.allow_missing else [Problem("missing", f"{name}: no prediction") for name in chosen.missing]
+    problems += [
+        Problem("extra", f"{file.name}: no such image in the split") for stem in chosen.extra for file in keys[stem]
+    ]
+    return [*problems, *_twice(chosen.stems.values(), keys, {stem: pair for pair, stem in chosen.stems.items()})]
+
+
+def _twice(stems: Iterable[str], keys: Files, pairs: Mapping[str, str] | None = None) -> list[Problem]:
+    """Return the names that several files share."""
+    return [
+        Problem("there twice", f"{', '.join(f.name for f in keys[stem])}: {len(keys[stem])} predictions for {name}")
+        for stem in stems
+        if len(keys[stem]) > 1
+        for name in [(pairs or {}).get(stem, stem)]
+    ]
+
+
+def _some(names: Sequence[str]) -> str:
+    """Return the first names as examples."""
+    return ", ".join(names[:LISTED]) + (", ..." if len(names) > LISTED else "")

@@ -1,0 +1,79 @@
+"""Each image's prediction, and how it was found, as results say it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from typing_extensions import TypedDict
+
+from sdd_bench.evaluation.naming.rules import RULES, Rule
+from sdd_bench.evaluation.naming.ways import ANY
+from sdd_bench.evaluation.rows import Line
+
+
+class MatchingBlock(TypedDict):
+    """How predictions were matched, as results say it.
+
+    `rule` is a key of `rules.RULES`, `template` what the files are called, `folder` the sub-folder that they lie in,
+    `companions` what files beside them are called to their number, `passed_over` the number of files that the
+    pattern left out, and `words` all of it in one line.
+    """
+
+    rule: Rule
+    template: Line
+    folder: Line
+    companions: dict[Line, int]
+    passed_over: int
+    words: Line
+
+
+@dataclass(frozen=True)
+class Matching:
+    """Each image's prediction, and how it was found.
+
+    Attributes:
+        files: Pair's name to file; pairs without a prediction are missing.
+        rule: That found them.
+        template: What the files are called.
+        folder: Sub-folder that they lie in; empty where they lie directly in the one named.
+        companions: What files beside them are called, `*` for the name, to their number.
+        passed_over: Number of files that the pattern left out.
+        checked: Whether the content of the files was looked at already.
+        partly: Whether a crop leaves out part of any frame.
+    """
+
+    files: Mapping[str, Path]
+    rule: Rule = "names"
+    template: str = ANY
+    folder: str = ""
+    companions: Mapping[str, int] = field(default_factory=dict)
+    passed_over: int = 0
+    checked: bool = False
+    partly: bool = False
+
+    @property
+    def words(self) -> str:
+        """How they were matched, in one line.
+
+        >>> Matching({}, "sharp names", companions={"*_gt": 35}).words
+        'matched by the names of the sharp images; 35 companions *_gt passed over'
+        """
+        called = f", as {self.template}" if self.template != ANY and self.rule != "content" else ""
+        parts = [f"matched {RULES[self.rule]}{called}"]
+        parts += [f"in {self.folder}/"] if self.folder else []
+        parts += [f"{count} companions {word} passed over" for word, count in sorted(self.companions.items())]
+        parts += [f"{self.passed_over} files of other names passed over"] if self.passed_over else []
+        return "; ".join(parts)
+
+    def block(self) -> MatchingBlock:
+        """Return it as results say it."""
+        return {
+            "rule": self.rule,
+            "template": self.template,
+            "folder": self.folder,
+            "companions": dict(sorted(self.companions.items())),
+            "passed_over": self.passed_over,
+            "words": self.words,
+        }

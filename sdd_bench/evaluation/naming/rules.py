@@ -1,0 +1,213 @@
+"""The rules by which files are matched to images, by their names alone: no file is read here."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from sdd_bench.datasets.manifest import Pair
+from sdd_bench.errors import UserError
+from sdd_bench.evaluation.naming.companions import companion_of
+from sdd_bench.evaluation.naming.natural import is_settled, natural_order
+from sdd_bench.evaluation.naming.stems import nfc
+from sdd_bench.evaluation.naming.templates import (
+    EXACT,
+    Template,
+    best_of,
+    choose,
+    name_templates,
+    number_templates,
+)
+
+Rule = Literal["names", "blur names", "sharp names", "order", "content"]
+
+RULES: dict[Rule, str] = {
+    "names": "by name",
+    "blur names": "by the names of the blur images",
+    "sharp names": "by the names of the sharp images",
+    "order": "by the natural order of their names",
+    "content": "by content: each to the blur image that it looks most like",
+}
+"""Rule to what it does, in words that follow 'matched'."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """What files may be called after: the names of one side of the pairs, each with its pair's name."""
+
+    rule: Rule
+    names: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """Which file is whose, as far as names say.
+
+    Attributes:
+        rule: That gives it.
+        template: What the files are called.
+        stems: Pair's name to the file's, without suffix; under the rule `content` empty.
+        candidates: Names of the files that are predictions, where only their content says whose.
+        companions: What files that are no predictions are called, to their number.
+        extra: Names of the files that belong to no image.
+        missing: Names of the pairs without a file.
+        settled: Whether nothing else need prove it.
+        otherwise: What holds where the content of the files does not prove it.
+    """
+
+    rule: Rule
+    template: Template = EXACT
+    stems: Mapping[str, str] = field(default_factory=dict)
+    candidates: tuple[str, ...] = ()
+    companions: Mapping[str, int] = field(default_factory=dict)
+    extra: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    settled: bool = True
+    otherwise: Proposal | None = None
+
+
+def sides_of(pairs: Sequence[Pair]) -> list[Side]:
+    """Return what predictions may be called after; a side that several pairs share names nothing."""
+    named: list[tuple[Rule, list[str]]] = [
+        ("names", [pair.name for pair in pairs]),
+        ("blur names", [pair.blur.stem for pair in pairs]),
+        ("sharp names", [pair.sharp.stem for pair in pairs]),
+    ]
+    sides: list[Side] = []
+    for rule, stems in named:
+        names = {nfc(stem): pair.name for stem, pair in zip(stems, pairs, strict=True)}
+        if len(names) == len(pairs) and all(names != side.names for side in sides):
+            sides.append(Side(rule, names))
+    return sides
+
+
+def propose(stems: Collection[str], sides: Sequence[Side], *, affixes: bool = True, first: Rule = "names") -> Proposal:
+    """Return which file is whose by the first rule that fits, else by the one that fits best, with what is wrong.
+
+    The order of the rules: a file for every image, called as one side of the pairs is, with one constant prefix or
+    suffix; as many numbered files as images; as many files as images, to be told by their content.
+
+    Args:
+        stems: Names of the files without suffix, or what a pattern left of them.
+        sides: From `sides_of`.
+        affixes: Whether a prefix or suffix may be found.
+        first: A rule that goes before the others: `sharp names`, `order` or `content`.
+
+    Raises:
+        UserError: Several files for each image, any of which may be the prediction.
+    """
+    pairs = list(sides[0].names.values())
+    numbered = _by_number(stems, sides)
+    if first == "order" and numbered:
+        return numbered
+    if first == "content" and (found := numbered or _by_content(stems, pairs)):
+        return replace(found, rule="content", stems={}, settled=False)
+    ordered = sorted(sides, key=lambda side: side.rule != first)
+    counts = {side.rule: _templates(stems, side, affixes=affixes) for side in ordered}
+    for side in ordered:
+        template = choose([t for t, count in counts[side.rule].items() if count == len(pairs)])
+        if template is not None:
+            return _by_name(stems, side, template)
+    side = max(ordered, key=lambda side: best_of(counts[side.rule])[1])
+    template, count = best_of(counts[side.rule])
+    if 2 * count < len(pairs) and template != EXACT:
+        template, count = EXACT, counts[side.rule].get(EXACT, 0)
+    partial = _by_name(stems, side, template)
+    if count and numbered and not _same_numbers(numbered):
+        return replace(numbered, settled=False, otherwise=partial)
+    if numbered:
+        return numbered
+    if count:
+        return partial
+    return _by_content(stems, pairs) or partial
+
+
+def by_order(stems: Collection[str], sides: Sequence[Side]) -> Proposal:
+    """Return the files in their natural order for the images in theirs, companions passed over.
+
+    Raises:
+        UserError: There are more or fewer files than images.
+    """
+    found = _by_number(stems, sides)
+    if found is None:
+        companions = {stem: word for stem in stems if (word := companion_of(stem, set(stems)))}
+        files = natural_order(stem for stem in stems if stem not in companions)
+        pairs = natural_order(sides[0].names.values())
+        if len(files) != len(pairs):
+            raise UserError(f"{len(files)} files for {len(pairs)} images; --by-order needs equal counts")
+        found = Proposal("order", stems=dict(zip(pairs, files, strict=True)), companions=Counter(companions.values()))
+    return replace(found, settled=True)
+
+
+def _templates(stems: Collection[str], side: Side, *, affixes: bool) -> dict[Template, int]:
+    if affixes:
+        return name_templates(stems, side.names)
+    return {EXACT: count} if (count := sum(name in stems for name in side.names)) else {}
+
+
+def _by_name(stems: Collection[str], side: Side, template: Template) -> Proposal:
+    """Return the match by one template around one side's names, with what is left over and what is missing."""
+    known = set(stems)
+    matched = {pair: stem for name, pair in side.names.items() if (stem := template.stem(name)) in known}
+    companions, extra = _left_over(known - set(matched.values()), {*side.names, *matched.values()})
+    missing = tuple(natural_order(pair for pair in side.names.values() if pair not in matched))
+    return Proposal(side.rule, template, matched, (), companions, extra, missing)
+
+
+def _by_number(stems: Collection[str], sides: Sequence[Side]) -> Proposal | None:
+    """Return the match of numbered files in the order of the numbers; None unless there are as many as images."""
+    pairs = list(sides[0].names.values())
+    series = {
+        template: numbers
+        for template, numbers in number_templates(stems).items()
+        if len(numbers) == len(pairs) == len({int(number) for number in numbers})
+    }
+    template = choose(series)
+    if template is None:
+        return None
+    numbers = series[template]
+    files = [numbers[number] for number in natural_order(numbers)]
+    matched = dict(zip(natural_order(pairs), files, strict=True))
+    companions, extra = _left_over(set(stems) - set(files), {*numbers, *files})
+    if extra:
+        return None
+    found = Proposal("order", template, matched, tuple(files), companions)
+    return replace(found, settled=_same_numbers(found) or (is_settled(numbers) and _one_order(sides)))
+
+
+def _same_numbers(numbered: Proposal) -> bool:
+    """Return whether images and files are called by the same numbers, with more or fewer zeros in front."""
+    keys = {pair: numbered.template.key(stem) or "" for pair, stem in numbered.stems.items()}
+    return all(pair.isdecimal() and key.isdecimal() and int(pair) == int(key) for pair, key in keys.items())
+
+
+def _one_order(sides: Sequence[Side]) -> bool:
+    """Return whether all sides of the pairs, as text and by their numbers, have the pairs in one order."""
+    orders = {tuple(side.names[name] for name in natural_order(side.names)) for side in sides}
+    return len(orders) == 1 and all(is_settled(side.names) for side in sides)
+
+
+def _by_content(stems: Collection[str], pairs: Sequence[str]) -> Proposal | None:
+    """Return that only the content of the files says whose they are; None unless there are as many as images."""
+    files = set(stems)
+    companions = {stem: word for stem in files if (word := companion_of(stem, files))}
+    if len(files) > len(pairs):
+        files -= set(companions)
+    if len(files) != len(pairs):
+        return None
+    beside = Counter(word for stem, word in companions.items() if stem not in files)
+    return Proposal("content", candidates=tuple(natural_order(files)), companions=beside, settled=False)
+
+
+def _left_over(stems: Collection[str], known: Collection[str]) -> tuple[Counter[str], tuple[str, ...]]:
+    """Return the companions of known names among files, counted by what they are called, and the others."""
+    names, companions, extra = set(known), Counter[str](), []
+    for stem in natural_order(stems):
+        word = "*" if stem in names else companion_of(stem, names)
+        if word is None:
+            extra.append(stem)
+        else:
+            companions[word] += 1
+    return companions, tuple(extra)

@@ -1,0 +1,80 @@
+"""What was asked for of the naming and the sizes of predictions, and the pattern that filters their names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from sdd_bench.errors import UserError
+from sdd_bench.evaluation.naming.methods import Naming, naming_of
+from sdd_bench.evaluation.naming.stems import nfc
+from sdd_bench.evaluation.naming.templates import Template
+from sdd_bench.io.images import IMAGE_SUFFIXES
+
+ANY = "{name}"
+"""The pattern that leaves the naming to the rules."""
+
+
+@dataclass(frozen=True)
+class Ways:
+    """What was asked for of the naming and the sizes of predictions.
+
+    Attributes:
+        pattern: What prediction files are called; others are passed over. `ANY` leaves it to the rules.
+        by_order: Match by the natural order of the names.
+        method: Whose code called the files, see `methods.METHODS`; empty where nobody says.
+        pred_crop: One of `cut.CROPS`, or empty where predictions are as large as their inputs.
+        allow_missing: Leave out pairs without a prediction instead of refusing.
+        grey: `refuse` or `expand`.
+    """
+
+    pattern: str = ANY
+    by_order: bool = False
+    method: str = ""
+    pred_crop: str = ""
+    allow_missing: bool = False
+    grey: str = "refuse"
+
+    @property
+    def naming(self) -> Naming | None:
+        """What the method's code writes; None where nobody says whose it is.
+
+        Raises:
+            UserError: An unknown method.
+        """
+        return naming_of(self.method) if self.method else None
+
+    def resolved(self) -> Ways:
+        """Return the same with what the method's code does, where nothing else was asked for.
+
+        Raises:
+            UserError: An unknown method, or a pattern that has no `{name}`.
+        """
+        found = self
+        if self.naming is not None:
+            pattern = self.naming.pattern if self.pattern == ANY else self.pattern
+            found = replace(self, pattern=pattern, pred_crop=self.pred_crop or self.naming.crop)
+        if found.pattern.count(ANY) != 1:
+            raise UserError(f"--pred-pattern {found.pattern!r}: expected '{{name}}' in it exactly once")
+        return found
+
+
+def filtered(stems: Mapping[str, Sequence[Path]], pattern: str) -> tuple[dict[str, list[Path]], int]:
+    """Return what a pattern leaves of the files' names to the files, and the number of files that it passes over.
+
+    A suffix in it chooses among files whose names differ in nothing else.
+    """
+    suffix = Path(pattern).suffix.lower()
+    suffix = suffix if suffix in IMAGE_SUFFIXES else ""
+    prefix, _, behind = nfc(pattern[: len(pattern) - len(suffix)]).partition(ANY)
+    template, keys, passed = Template(prefix, behind), dict[str, list[Path]](), 0
+    for stem, files in stems.items():
+        key = template.key(stem)
+        if key is None:
+            passed += len(files)
+            continue
+        chosen = [file for file in files if file.suffix.lower() == suffix] if suffix and len(files) > 1 else []
+        keys[key] = chosen or list(files)
+        passed += len(files) - len(keys[key])
+    return keys, passed
