@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from sdd_bench.commands.options import ResumableCommand, grey_option, workers, workers_options
+from sdd_bench.commands.options import ResumableCommand, grey_option, values_option, workers, workers_options
 
 SOURCE_VARIABLE = "SDD_BENCH_SOURCE"
 
@@ -47,6 +47,7 @@ SOURCE_VARIABLE = "SDD_BENCH_SOURCE"
 @click.option("--store", type=click.Choice(["png", "hdf5"]), default="png", show_default=True)
 @click.option("--skip-faulty", is_flag=True, help="Leave faulty pairs out, and say so in dataset.json.")
 @grey_option
+@values_option("the source")
 @workers_options
 def command(
     source: Path | None,
@@ -62,6 +63,7 @@ def command(
     store: str,
     skip_faulty: bool,
     grey: str,
+    values_as: str,
     jobs: int | None,
     scheduler: str | None,
 ) -> None:
@@ -94,7 +96,9 @@ def command(
                 "" if near is None else f"; the nearest is {near}"
             )
         raise UserError(f"{found}. {WHERE_DATA}")
-    choices = Choices(dataset, name, fraction, split_file, group_by, seed, recipe, window_px, store, grey, skip_faulty)
+    choices = Choices(
+        dataset, name, fraction, split_file, group_by, seed, recipe, window_px, store, grey, skip_faulty, values_as
+    )
     preparation, target, summary = prepare_source(source, choices, out, workers(jobs, scheduler))
     for note in summary.notes:
         click.echo(f"note: {note}", err=True)

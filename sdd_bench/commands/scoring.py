@@ -149,8 +149,9 @@ def _more_is_better(column: str) -> bool:
 
 
 def matching_text(results: Results) -> str:
-    """Return by which rule the predictions were matched to the images, as a line for a terminal."""
-    return f"predictions: {results.configuration['matching']['words']}"
+    """Return by which rule the predictions were matched to the images, and what is worth knowing of their content."""
+    matching = results.configuration["matching"]
+    return "\n".join([f"predictions: {matching['words']}", *(f"note: {remark}" for remark in matching["remarks"])])
 
 
 def warn_of_empty_lpips(results: Results) -> None:

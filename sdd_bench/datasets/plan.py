@@ -13,6 +13,7 @@ from sdd_bench.datasets.prepare import Preparation
 from sdd_bench.datasets.split import read_split_file, sdd_note, split_fraction, split_sdd
 from sdd_bench.errors import UserError
 from sdd_bench.io.files import file_sha256
+from sdd_bench.io.values_as import parse_values_as
 from sdd_bench.jobs.workers import Workers
 
 DEFAULT_FRACTION = 0.8
@@ -34,6 +35,7 @@ class Choices:
         store: `png` or `hdf5`.
         grey: `refuse` or `expand`.
         skip_faulty: Leave faulty pairs out instead of refusing.
+        values_as: What the values of the source mean, see `io.values_as`; empty for what files usually mean.
     """
 
     dataset: str | None = None
@@ -47,6 +49,7 @@ class Choices:
     store: str = "png"
     grey: str = "refuse"
     skip_faulty: bool = False
+    values_as: str = ""
 
 
 def plan(source: Path, choices: Choices, jobs: Workers) -> Preparation:
@@ -70,6 +73,7 @@ def plan(source: Path, choices: Choices, jobs: Workers) -> Preparation:
         grey=choices.grey,
         notes=(*listing.notes, *notes),
         skip_faulty=choices.skip_faulty,
+        values=parse_values_as(choices.values_as),
     )
 
 

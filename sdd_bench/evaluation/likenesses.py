@@ -127,3 +127,8 @@ def _normalised(values: NDArray[np.float32]) -> NDArray[np.float32]:
     centred = values - values.mean()
     norm = float(np.linalg.norm(centred))
     return centred / np.float32(norm) if norm > 1e-4 * np.sqrt(values.size) else np.zeros_like(centred)
+
+
+def some(words: Sequence[str], most: int = 6) -> str:
+    """Return the first of many words, and how many more there are."""
+    return ", ".join(words[:most]) + (f" and {len(words) - most} more" if len(words) > most else "")

@@ -19,6 +19,7 @@ from sdd_bench.evaluation.protocol import DEFAULT_PROTOCOL, Protocol, build_prot
 from sdd_bench.evaluation.restored import Restore, restore_pairs
 from sdd_bench.evaluation.results import Method
 from sdd_bench.evaluation.score_pair import perceptual
+from sdd_bench.io.values_as import parse_values_as
 from sdd_bench.jobs.workers import Workers
 from sdd_bench.metrics.backbone import find_trunk
 from sdd_bench.metrics.table import METRICS
@@ -53,6 +54,7 @@ class Evaluation:
         exclude_failed: Leave out pairs that cannot be anchored, under every protocol, instead of refusing.
         diagnostics: Whether anchored rows get their diagnostics.
         method: What made the predictions.
+        values_as: What the values of predictions mean, see `io.values_as`; empty for what files usually mean.
     """
 
     dataset: Dataset
@@ -77,6 +79,7 @@ class Evaluation:
     exclude_failed: bool = False
     diagnostics: bool = True
     method: Method = field(default_factory=lambda: Method("unnamed"))
+    values_as: str = ""
 
     @property
     def anchor_folder(self) -> Path:
@@ -88,9 +91,10 @@ class Evaluation:
         """What is asked for of the naming and the sizes of predictions, with what the method's code does.
 
         Raises:
-            UserError: An unknown method, or a pattern that has no `{name}`.
+            UserError: An unknown method, or a pattern that has no `{name}`; values that are none of those known.
         """
-        return Ways(self.pattern, self.by_order, self.naming, self.pred_crop, self.allow_missing, self.grey).resolved()
+        asked = (self.pattern, self.by_order, self.naming, self.pred_crop, self.allow_missing, self.grey)
+        return Ways(*asked, parse_values_as(self.values_as)).resolved()
 
 
 @dataclass(frozen=True)

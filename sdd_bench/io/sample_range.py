@@ -29,6 +29,11 @@ class Samples:
     largest: int
     used_bits: int
 
+    @property
+    def white_share(self) -> float:
+        """The largest sample as a share of white."""
+        return self.largest / (2**self.bits - 1)
+
 
 @dataclass(frozen=True)
 class RangeFound:

@@ -55,6 +55,10 @@ class ValuesAs:
         return not (self.bits < 16 or self.linear or self.bgr)
 
 
+USUAL = ValuesAs()
+"""What files usually mean."""
+
+
 def parse_values_as(text: str | None, option: str = "--values-as") -> ValuesAs:
     """Return what values mean by words with commas between them.
 
@@ -92,7 +96,7 @@ def read_pixels_as(path: Path, values: ValuesAs, *, grey: str = "refuse") -> Pix
     if values.bits < 16:
         pixels = _over_all(path, pixels, values)
     if values.bgr:
-        pixels = np.ascontiguousarray(pixels[..., ::-1])
+        pixels = _reversed(pixels)
     return to_pixels(encode_srgb(to_float(pixels)), bits=16) if values.linear else pixels
 
 
@@ -101,12 +105,17 @@ def read_image_as(path: Path, values: ValuesAs, *, grey: str = "refuse") -> Floa
     return to_float(read_pixels_as(path, values, grey=grey))
 
 
+def _reversed(pixels: Pixels) -> Pixels:
+    """Return samples with red and blue exchanged."""
+    return np.ascontiguousarray(pixels[..., ::-1])  # type: ignore[return-value]  # numpy forgets which of the two
+
+
 def _over_all(path: Path, pixels: Pixels, values: ValuesAs) -> Pixels:
     """Return samples of fewer bits over the range of 16, 65535 for their white."""
     if pixels.dtype == np.uint8:
         raise UserError(f"{path}: a file of 8 bits, expected 16 for --values-as {values.text}")
     white = 2**values.bits - 1
-    low = pixels >> (16 - values.bits) if values.high else pixels
+    low = np.right_shift(pixels, 16 - values.bits) if values.high else pixels
     if int(low.max()) > white:
         raise UserError(f"{path}: a sample of {int(low.max())}, at most {white} for --values-as {values.text}")
     table = np.rint(np.arange(white + 1) * (65535 / white)).astype(np.uint16)

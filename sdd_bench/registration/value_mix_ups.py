@@ -1,4 +1,4 @@
-"""Values that are mixed up between two small pictures of one scene: colours exchanged, light not encoded, wrong range."""
+"""Values mixed up between two small pictures of one scene: colours exchanged, light not encoded, wrong range."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sdd_bench.io.sample_range import FEWER_BITS, Samples
 from sdd_bench.io.srgb import decode_srgb, encode_srgb
 
 Picture = NDArray[np.float32]
@@ -35,9 +36,6 @@ of the values as they are: 3 dB."""
 GAIN_WITHIN = 0.15
 """By which share the best factor may differ from that of a range."""
 
-BITS = (8, 10, 12, 14)
-"""Bits of values that lie in files of 16 bits."""
-
 
 @dataclass(frozen=True)
 class ValueMixUp:
@@ -61,22 +59,26 @@ ORDERS = {
 }
 
 
+def _upper_half(values: Picture) -> Picture:
+    return np.asarray(np.maximum(2 * values - 1, 0), np.float32)
+
+
 CURVES: dict[ValueMixUp, Callable[[Picture], Picture]] = {
     ValueMixUp("linear light, expected values with the curve of sRGB", "linear"): decode_srgb,
     ValueMixUp("encoded with the curve of sRGB twice"): encode_srgb,
-    ValueMixUp("a negative: white is 0"): lambda values: 1 - values,
-    ValueMixUp("the upper half of the levels alone: [-1, 1] written as [0, 1]"): lambda v: np.maximum(2 * v - 1, 0),
-    ValueMixUp("grey where black should be: [0, 1] written as [-1, 1]"): lambda values: (values + 1) / 2,
+    ValueMixUp("a negative: white is 0"): lambda values: np.float32(1) - values,
+    ValueMixUp("the upper half of the levels alone: [-1, 1] written as [0, 1]"): _upper_half,
+    ValueMixUp("grey where black should be: [0, 1] written as [-1, 1]"): lambda values: (values + 1) / np.float32(2),
 }
 
 
-def find_value_mix_up(picture: Picture, other: Picture, bits: int = 8) -> ValueMixUp | None:
+def find_value_mix_up(picture: Picture, other: Picture, samples: Samples | None = None) -> ValueMixUp | None:
     """Return how the values of a picture differ from those of another of the same scene; None where they do not.
 
     Args:
         picture: (h, w, 3) RGB in [0, 1] with sides of about 100 px, the one that may be wrong.
         other: The same shape, showing the same at the same place within a pixel or two.
-        bits: Of the samples of the picture's file; a wrong range is looked for in files of 16.
+        samples: Of the picture's file; fewer bits are looked for in files of 16.
 
     >>> scene = np.random.default_rng(0).random((6, 9, 3), np.float32).repeat(16, 0).repeat(16, 1)
     >>> find_value_mix_up(scene[..., ::-1], scene).option, find_value_mix_up(scene, scene)
@@ -92,11 +94,11 @@ def find_value_mix_up(picture: Picture, other: Picture, bits: int = 8) -> ValueM
     if as_is < min(LEVELS, SHARE * level) or level < 1e-4:
         return None
     gain = float((shown * expected).sum() / (expected * expected).sum())
-    if bits == 16:
-        for within in BITS:
-            factor = (2**within - 1) / 65535
-            if abs(gain / factor - 1) <= GAIN_WITHIN:
-                return ValueMixUp(f"{within}-bit values in 16-bit files", f"{within}bit")
+    if samples is not None and samples.bits == 16:
+        for bits in FEWER_BITS:
+            factor = (2**bits - 1) / 65535
+            if samples.largest < 2**bits and abs(gain / factor - 1) <= GAIN_WITHIN:
+                return ValueMixUp(f"{bits}-bit values in 16-bit files", f"{bits}bit")
     left = {mix_up: _rms(shown - curve(expected)) for mix_up, curve in CURVES.items()}
     least, of_gain = min(left.values()), _rms(shown - np.float32(gain) * expected)
     if as_is < LEVELS or least > min(CERTAIN * as_is, OVER_GAIN * of_gain):

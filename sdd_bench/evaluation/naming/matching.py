@@ -18,7 +18,7 @@ class MatchingBlock(TypedDict):
 
     `rule` is a key of `rules.RULES`, `template` what the files are called, `folder` the sub-folder that they lie in,
     `companions` what files beside them are called to their number, `passed_over` the number of files that the
-    pattern left out, and `words` all of it in one line.
+    pattern left out, `words` all of it in one line, and `remarks` what is worth knowing of their content.
     """
 
     rule: Rule
@@ -27,6 +27,7 @@ class MatchingBlock(TypedDict):
     companions: dict[Line, int]
     passed_over: int
     words: Line
+    remarks: list[Line]
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class Matching:
         companions: What files beside them are called, `*` for the name, to their number.
         passed_over: Number of files that the pattern left out.
         checked: Whether the content of the files was looked at already.
+        remarks: What is worth knowing of their content, and no fault.
         partly: Whether a crop leaves out part of any frame.
     """
 
@@ -51,6 +53,7 @@ class Matching:
     companions: Mapping[str, int] = field(default_factory=dict)
     passed_over: int = 0
     checked: bool = False
+    remarks: tuple[str, ...] = ()
     partly: bool = False
 
     @property
@@ -58,12 +61,13 @@ class Matching:
         """How they were matched, in one line.
 
         >>> Matching({}, "sharp names", companions={"*_gt": 35}).words
-        'matched by the names of the sharp images; 35 companions *_gt passed over'
+        'matched by the names of the sharp images; companions passed over: 35 *_gt'
         """
         called = f", as {self.template}" if self.template != ANY and self.rule != "content" else ""
         parts = [f"matched {RULES[self.rule]}{called}"]
         parts += [f"in {self.folder}/"] if self.folder else []
-        parts += [f"{count} companions {word} passed over" for word, count in sorted(self.companions.items())]
+        beside = ", ".join(f"{count} {word}" for word, count in sorted(self.companions.items()))
+        parts += [f"companions passed over: {beside}"] if beside else []
         parts += [f"{self.passed_over} files of other names passed over"] if self.passed_over else []
         return "; ".join(parts)
 
@@ -76,4 +80,5 @@ class Matching:
             "companions": dict(sorted(self.companions.items())),
             "passed_over": self.passed_over,
             "words": self.words,
+            "remarks": list(self.remarks),
         }
