@@ -12,7 +12,7 @@ from PIL import Image
 from sdd_bench.datasets import catalog
 from sdd_bench.datasets.catalog import check_listing, list_dataset, open_dataset
 from sdd_bench.errors import UserError
-from sdd_bench.evaluation.predictions import check_sizes
+from sdd_bench.evaluation.naming.sizes import size_problems
 from sdd_bench.io import headers
 from sdd_bench.io.headers import ImageHeader
 
@@ -215,7 +215,7 @@ def test_each_file_is_opened_once_before_the_work_starts(tmp_path: Path, monkeyp
     assert len(pairs) == 6
     assert len(opened) == len(set(opened)) == 8
     opened.clear()
-    check_sizes({pair.name: pair.blur for pair in pairs}, pairs, 1)
+    assert size_problems({pair.name: pair.blur for pair in pairs}, pairs, 1) == ([], False)
     assert len(opened) == len(set(opened)) == 8
 
 
@@ -265,9 +265,11 @@ def test_empty_and_absent_folders(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no PNG, TIFF or JPEG image in it"):
         list_dataset(tmp_path)
     with pytest.raises(UserError) as caught:
-        open_dataset(tmp_path / "nowhere")
-    assert "no such folder" in caught.value.message
-    assert "https://github.com/xytmhy/DID-ANet-Defocus-Deblurring" in caught.value.message
+        open_dataset(tmp_path / "blurr")
+    assert caught.value.message.startswith(
+        f"{tmp_path}/blurr: no such folder; the nearest is {tmp_path}/blur. 'sdd-bench"
+    )
+    assert "https://" not in caught.value.message
 
 
 # --- places and opening

@@ -194,14 +194,29 @@ def test_mistakes_end_in_one_message_without_a_traceback(
     assert "Traceback" not in result.output
 
 
-def test_missing_data_message_says_where_data_come_from_and_that_demo_needs_none(
+def test_data_that_is_not_there_is_told_with_option_variable_and_nearest_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("SDD_BENCH_SOURCE", raising=False)
-    output = call("prepare").output
+    (tmp_path / "data" / "dpdd").mkdir(parents=True)
+    for variable in ("SDD_BENCH_SOURCE", "SDD_BENCH_DATA"):
+        monkeypatch.delenv(variable, raising=False)
+    told = "'sdd-bench doctor' says where datasets come from and how they lie; 'sdd-bench demo' needs none."
+    source = "no SOURCE folder given, nor the environment variable SDD_BENCH_SOURCE."
+    assert call("prepare").output == f"Error: {source} {told}\n"
+    nearest = "date/dpd: no such folder; the nearest is data/dpdd."
+    assert call("evaluate", "--pred", "x", "--data", "date/dpd").output == f"Error: --data {nearest} {told}\n"
+    option = "give the dataset's folder with --data DIR or the environment variable SDD_BENCH_DATA."
+    assert call("evaluate", "--pred", "x").output == f"Error: data/sdd: no such folder; {option} {told}\n"
+    monkeypatch.setenv("SDD_BENCH_DATA", "date/dpd")
+    assert call("evaluate", "--pred", "x").output == f"Error: $SDD_BENCH_DATA {nearest} {told}\n"
+
+
+def test_doctor_says_where_datasets_come_from() -> None:
+    output = ok("doctor", "--flow", "no_such")
     for words in ("SDD", "DPDD", "RealDOF", "DED", "train_patches", "sdd-bench demo"):
         assert words in output
+    assert "https://github.com/xytmhy/DID-ANet-Defocus-Deblurring" in output
 
 
 def test_doctor_names_versions_weights_and_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,7 +29,8 @@ def prediction_files(folder: Path, entry: Entry) -> dict[str, Path]:
     named = {nfc(file.stem): file for file in files}
     if DIGEST not in entry.rows:
         return {name: named[nfc(name)] for name in entry.rows.index if nfc(name) in named}
-    return _by_digest(entry.rows[DIGEST].dropna().to_dict(), named, files)
+    digests = {str(name): str(digest) for name, digest in entry.rows[DIGEST].dropna().items()}
+    return _by_digest(digests, named, files)
 
 
 def _by_digest(wanted: Mapping[str, str], named: Mapping[str, Path], files: list[Path]) -> dict[str, Path]:

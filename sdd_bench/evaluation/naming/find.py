@@ -120,8 +120,9 @@ def _settled(
                 raise UserError(f"{where}: {_unsaid(proposal, pairs)}, and {error.message}") from None
             chosen = proposal.otherwise
     found = {pair: keys[stem][0] for pair, stem in chosen.stems.items()}
-    template = ways.pattern if ways.pattern != ANY else chosen.template.text
-    matching = Matching(found, chosen.rule, template, companions=chosen.companions, checked=checked, remarks=remarks)
+    matching = Matching(
+        found, chosen.rule, _called(chosen, ways), companions=chosen.companions, checked=checked, remarks=remarks
+    )
     return matching, _problems(chosen, keys, pairs, ways, where)
 
 
@@ -147,7 +148,15 @@ def _by_content(
         if before is not None:
             raise before from None
         raise
+    proposed = {pair: keys[stem][0] for pair, stem in proposal.stems.items()}
+    if found == proposed:
+        return Matching(found, proposal.rule, _called(proposal, ways), companions=proposal.companions, checked=True), []
     return Matching(found, "content", companions=proposal.companions, checked=True), []
+
+
+def _called(chosen: Proposal, ways: Ways) -> str:
+    """Return what the files are called."""
+    return ways.pattern if ways.pattern != ANY else chosen.template.text
 
 
 def _unsaid(proposal: Proposal, pairs: Sequence[Pair]) -> str:
