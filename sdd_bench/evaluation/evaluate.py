@@ -31,16 +31,8 @@ from sdd_bench.jobs.workers import Workers
 NO_DIAGNOSTICS = "left out by --no-diagnostics"
 
 CONFIGURATION = (
-    "by_order",
-    "naming",
-    "pred_crop",
-    "allow_missing",
-    "exclude_failed",
-    "diagnostics",
-    "grey",
-    "device",
-    "values_as",
-)
+    "by_order", "naming", "pred_crop", "allow_missing", "exclude_failed", "diagnostics", "grey", "device", "values_as",
+)  # fmt: skip
 """Fields of an evaluation that results state."""
 
 
@@ -204,8 +196,8 @@ def _results(plan: Plan, protocol: Protocol, scored: Sequence[ScoredPair]) -> Re
         flags = why_flagged(dict(results.summary))
     flags = [*flags, *why_copies_flagged(results.images)]
     remarks = (*plan.remarks, *far_below(results.images))
-    status = "partial" if missing else "flagged" if flags else "measured"
-    return replace(results, flags=tuple(flags), remarks=remarks, status=status)
+    results = replace(results, flags=tuple(flags), remarks=remarks)
+    return replace(results, status="partial" if missing else "flagged" if flags else "measured")
 
 
 def _images(plan: Plan, protocol: Protocol, scored: Sequence[ScoredPair]) -> tuple[Row, ...]:

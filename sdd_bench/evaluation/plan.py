@@ -160,8 +160,8 @@ def find_predictions(asked: Evaluation, folder: Path, jobs: Workers, looks: Look
     """
     crop = min(asked.crop_multiple or named_protocol(name).crop_multiple for name in asked.protocols)
     pairs = asked.dataset.split(asked.split)
-    said = {"where": str(asked.predictions), "crop_multiple": crop}
-    return match_predictions(folder, pairs, asked.ways, jobs, **said, looks=looks)
+    where = str(asked.predictions)
+    return match_predictions(folder, pairs, asked.ways, jobs, where=where, crop_multiple=crop, looks=looks)
 
 
 def plan_scoring(

@@ -1,4 +1,4 @@
-"""What scores say of predictions that no method makes: copies of the sharp image or the truth, and far below the blur."""
+"""What scores show that no method makes: copies of the sharp image or the truth, all far below the blur image."""
 
 from __future__ import annotations
 
