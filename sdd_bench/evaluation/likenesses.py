@@ -16,6 +16,9 @@ MAX_BORDER_PX = 128
 NOT_COMPARABLE = -1.0
 """Likeness of two images whose sizes differ by more than that."""
 
+FLAT = 1e-5
+"""Standard deviation of the detail, of 1, below which an image shows nothing: 8-bit values in 16-bit files still do."""
+
 Table = NDArray[np.float64]
 
 
@@ -126,7 +129,7 @@ def _normalised(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return values less their mean, of length 1; zeros where there is no detail."""
     centred = values - values.mean()
     norm = float(np.linalg.norm(centred))
-    return centred / np.float32(norm) if norm > 1e-4 * np.sqrt(values.size) else np.zeros_like(centred)
+    return centred / np.float32(norm) if norm > FLAT * np.sqrt(values.size) else np.zeros_like(centred)
 
 
 def some(words: Sequence[str], most: int = 6) -> str:
