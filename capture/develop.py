@@ -18,8 +18,9 @@ import rawpy
 from numpy.typing import NDArray
 
 from sdd_bench.errors import UserError
-from sdd_bench.io.images import IMAGE_SUFFIXES, read_pixels, to_pixels
+from sdd_bench.io.images import IMAGE_SUFFIXES, to_pixels
 from sdd_bench.io.srgb import encode_srgb
+from sdd_bench.io.values_as import parse_values_as, read_pixels_as
 from sdd_bench.registration.grey import averaged
 
 RAW_SUFFIXES = (
@@ -74,6 +75,7 @@ class Development:
         half_size: One pixel of every 2x2 samples, without demosaicing, or of every 2x2 pixels: for a quick look.
         dump: Layout of headerless dumps.
         grey: `refuse` grey photographs, or `expand` them to three equal channels.
+        values_as: What the values of photographs mean, see `sdd_bench.io.values_as`; empty for what files usually mean.
     """
 
     bits: int = 16
@@ -81,6 +83,7 @@ class Development:
     half_size: bool = False
     dump: Dump | None = None
     grey: str = "refuse"
+    values_as: str = ""
 
 
 def is_raw(path: Path) -> bool:
@@ -137,7 +140,7 @@ def develop(path: Path, how: Development, white_balance: WhiteBalance | None = N
     if how.dump is not None and is_dump(path, how):
         return _develop_dump(path, how, white_balance or (how.dump.red_gain, 1.0, how.dump.blue_gain, 1.0))
     if not is_raw(path):
-        pixels = read_pixels(path, grey=how.grey)
+        pixels = read_pixels_as(path, parse_values_as(how.values_as), grey=how.grey)
         return _halved(pixels) if how.half_size else pixels
     balance = white_balance or camera_white_balance(path)
     with _opened(path) as raw:

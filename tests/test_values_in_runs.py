@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from known_cli import call, ok
 from known_scenes import Write, bits_of, eight, pairs_in, predictions_in, scenes
+from known_session import describe, views, write_pair
 
 from sdd_bench.datasets.catalog import open_dataset
 from sdd_bench.datasets.looks import Looks
@@ -226,3 +227,18 @@ def test_images_that_cannot_be_decoded_are_left_to_who_reads_them(tmp_path: Path
     pairs = pairs_in(tmp_path / "data")
     pairs[0].blur.write_bytes(pairs[0].blur.read_bytes()[:3000])
     assert check_values(pairs, Looks(1)) == ()
+
+
+def test_a_session_of_twelve_bits_is_refused_until_it_is_said(tmp_path: Path) -> None:
+    session = tmp_path / "session"
+    write_pair(session, "cup", views(2)[1], bits=16)
+    describe(session, ["cup"])
+    for file in session.glob("*.png"):
+        write_png(file, bits_of(12)(read_image(file)))
+    refused = call("ingest", session, "--out", tmp_path / "raw")
+    assert refused.exit_code == 1
+    assert "the sharp images are 12-bit values in 16-bit files: the largest sample is " in refused.output
+    assert "ingest the session with --values-as 12bit" in refused.output
+    assert not (tmp_path / "raw").exists()
+    ok("ingest", session, "--out", tmp_path / "raw", "--values-as", "12bit")
+    assert read_pixels(next((tmp_path / "raw" / "gt").iterdir())).max() > 40000

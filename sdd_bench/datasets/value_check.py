@@ -18,7 +18,14 @@ SAMPLED = 6
 """Pairs that are looked at, evenly spread over a dataset: what is wrong with values is wrong with most of them."""
 
 
-def check_values(pairs: Sequence[Pair], looks: Looks, values: ValuesAs = USUAL, *, where: str = "") -> tuple[str, ...]:
+def check_values(
+    pairs: Sequence[Pair],
+    looks: Looks,
+    values: ValuesAs = USUAL,
+    *,
+    where: str = "",
+    remedy: str = "prepare the dataset",
+) -> tuple[str, ...]:
     """Refuse a dataset whose values are not what they should be; return what is worth knowing of them.
 
     `SAMPLED` pairs are looked at, and every image only where none of these has a bright sample. Images that cannot be
@@ -29,6 +36,7 @@ def check_values(pairs: Sequence[Pair], looks: Looks, values: ValuesAs = USUAL, 
         looks: Takes the looks; those taken already count as well.
         values: What its values are said to mean.
         where: Named in front of what is wrong.
+        remedy: What --values-as is an option of, in words.
 
     Raises:
         UserError: Fewer bits in files of 16, 0 and 1 alone, or sides of a pair that differ in their values; with the
@@ -42,7 +50,7 @@ def check_values(pairs: Sequence[Pair], looks: Looks, values: ValuesAs = USUAL, 
     for role in ("blur", "sharp"):
         found = _range_of([getattr(pair, role) for pair in pairs], [getattr(p, role) for p in chosen], looks, values)
         if found is not None:
-            line = f"the {role} images are {found.words}; {_advice(found)}"
+            line = f"the {role} images are {found.words}; {_advice(found, remedy)}"
             (faults if found.certain and not found.harmless else notes).append(line)
     if not faults:
         more, others = _unlike(chosen, looks, values)
@@ -104,10 +112,10 @@ def _words(role: str, found: ValueMixUp) -> str:
     return f"beside the {other} image, the {role} image is {found.words}; {hint}"
 
 
-def _advice(found: RangeFound) -> str:
+def _advice(found: RangeFound, remedy: str) -> str:
     """Return what can be done about values of another range."""
     if not found.option:
         return "write them again"
     if found.harmless:
-        return f"prepare --values-as {found.option} writes them over the whole range"
-    return f"prepare the dataset with --values-as {found.option}, or with --values-as {AS_STORED} if they are this dark"
+        return f"{remedy} with --values-as {found.option} to have them over the whole range"
+    return f"{remedy} with --values-as {found.option}, or with --values-as {AS_STORED} if they are this dark"
