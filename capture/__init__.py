@@ -1,6 +1,7 @@
 """Camera sessions to checked pairs: `sdd-bench ingest`.
 
-From below: exif, develop (files); figures, shake, still (of dead_pixels and dust), checks (what is measured);
-verdict (what is made of it); session_text, session, draft (the description); record, pair (one pair); duplicates,
-tables, session_report (all of them); rawdata (the folder); ingest (the run).
+From below: exif, dump, dng, develop (files); figures, shake, still (of dead_pixels and dust), checks (what is
+measured); verdict (what is made of it); session_text, session, session_writing (the description); look, exposures,
+draft, contact_sheet, first_look (its first version); orientation, record, pair (one pair); duplicates, tables,
+session_report (all of them); rawdata (the folder); ingest (the run); next_command.
 """

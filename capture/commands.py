@@ -18,6 +18,7 @@ from sdd_bench.commands.options import (
 
 if TYPE_CHECKING:
     from capture.develop import Development
+    from capture.first_look import FirstLook
     from capture.ingest import Outcome
     from capture.session import Session
     from sdd_bench.jobs.workers import Workers
@@ -28,7 +29,9 @@ SHOWN = 20
 @click.command("ingest", cls=ResumableCommand, short_help="A camera session to checked pairs.")
 @click.argument("sessions", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), default=None, help="Folder of the pairs, new or ingested into.")
-@click.option("--init", "init", is_flag=True, help="Write each session's first session.toml from its files, no more.")
+@click.option(
+    "--init", "init", is_flag=True, help="Write each session's first session.toml and contact sheet, no more."
+)
 @click.option("--session-name", default=None, help="First part of the pairs' names.  [default: the folder's name]")
 @click.option("--bits", type=click.Choice(["8", "16"]), default="16", show_default=True, help="Of developed RAW.")
 @click.option("--demosaic", default="AHD", show_default=True, help="As LibRaw calls them: AHD, DCB, VNG, PPG, ...")
@@ -92,8 +95,8 @@ def command(
     """Develop, check and pair the shots of camera sessions.
 
     Each of SESSIONS is a folder of RAW, PNG, TIFF or JPEG files with a description, session.toml or session.csv, that
-    says which shots show one scene and which is sharp; --init writes a first one. Originals are only read. Given again,
-    the command does what changed.
+    says which shots show one scene and which is sharp; --init writes a first one, and contact-sheet.html to correct it.
+    Originals are only read. Given again, the command does what changed.
 
     \b
     Example:
@@ -101,7 +104,8 @@ def command(
       sdd-bench ingest cards/harbour --out data/raw
       sdd-bench prepare data/raw --dataset sdd --out data/mine
     """
-    from capture.develop import DEMOSAICS, Development, Dump
+    from capture.develop import DEMOSAICS, Development
+    from capture.dump import Dump
     from capture.ingest import Settings, ingest
     from sdd_bench.datasets.archive import check_target
     from sdd_bench.errors import UserError
@@ -115,7 +119,7 @@ def command(
     dump = Dump(*raw_shape, raw_pattern, raw_bits, raw_black, *raw_white_balance) if raw_shape else None
     how = Development(int(bits), demosaic, half_size, dump, grey, parse_values_as(values_as).text)
     if init:
-        _init(sessions, how, workers(jobs, scheduler))
+        _init(sessions, out, how, workers(jobs, scheduler))
         return
     if out is None:
         raise UserError("no --out: expected the folder to write the pairs to, or --init for a first description")
@@ -134,25 +138,42 @@ def command(
         raise UserError(f"{out}: no pair was accepted; the reasons stand in refused.csv and session-report.html")
 
 
-def _init(folders: tuple[Path, ...], how: Development, jobs: Workers) -> None:
-    """Write and print the first descriptions."""
-    from capture.draft import write_draft
-    from capture.session import refuse_existing
+def _init(folders: tuple[Path, ...], out: Path | None, how: Development, jobs: Workers) -> None:
+    """Write the first descriptions and contact sheets, and print what is to be checked and typed."""
+    from capture.first_look import check_target, write_first_look
+    from capture.next_command import next_command
 
+    command = next_command(folders, out)
     for folder in folders:
-        refuse_existing(folder)
+        check_target(folder)
     for folder in folders:
-        path, shots = write_draft(folder, how, jobs)
-        roles = [(shot.scene, shot.role) for shot in shots]
-        scenes = len({scene for scene, role in roles if role == "gt"})
-        pairs = sum(role == "blur" for _, role in roles)
-        rest = sum(role == "extra" for _, role in roles)
-        click.echo(f"{path}: {len(shots)} shots, {scenes} scenes, {pairs} pairs, {rest} shots left alone")
-        for shot in [shot for shot in shots if shot.scene == "faulty"][:SHOWN]:
-            click.echo(f"  cannot be developed: {shot.file} ({shot.notes})")
-        if not pairs:
-            click.echo("  no pair: a scene needs two shots that look alike, one of them sharper; correct the file")
-    click.echo("correct what is wrong there, then: sdd-bench ingest SESSION --out RAWDATA")
+        _print_first_look(write_first_look(folder, how, jobs, command))
+    click.echo(f"next: {command}")
+
+
+def _print_first_look(found: FirstLook) -> None:
+    """Print what a first description holds and what is uncertain about it."""
+    draft = found.draft
+    roles = [(shot.scene, shot.role) for shot in draft.shots]
+    scenes = len({scene for scene, role in roles if role == "gt"})
+    pairs = sum(role == "blur" for _, role in roles)
+    rest = sum(role == "extra" for _, role in roles)
+    click.echo(
+        f"{found.description}: {len(draft.shots)} shots, {scenes} scenes, {pairs} pairs, {rest} shots left alone"
+    )
+    if draft.seconds:
+        (file, taken), count = next(iter(draft.seconds.items())), len(draft.seconds)
+        words = f"the exposure of another, which is taken ({file}: {taken})"
+        click.echo(f"  {count} file{' shows' if count == 1 else 's show'} {words}")
+    for shot in [shot for shot in draft.shots if shot.scene == "faulty"][:SHOWN]:
+        click.echo(f"  cannot be developed: {shot.file} ({shot.notes})")
+    for scene, files in list(draft.equal.items())[:SHOWN]:
+        click.echo(f"  equally sharp: {scene}: {', '.join(files)}; which of them is gt?")
+    if len(draft.equal) > SHOWN:
+        click.echo(f"  ... and {len(draft.equal) - SHOWN} scenes more, see the contact sheet")
+    if not pairs:
+        click.echo("  no pair: a scene needs two shots that look alike, one of them sharper")
+    click.echo(f"look at {found.sheet}: correct scenes and roles there and save it, or edit {found.description.name}")
 
 
 def _read_sessions(folders: tuple[Path, ...], name: str | None) -> dict[str, Session]:

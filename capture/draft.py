@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from datetime import datetime
 
-from capture.develop import SHOT_SUFFIXES, Development, develop
-from capture.exif import Taken, read_taken
-from capture.figures import measure
-from capture.session import Shot, refuse_existing, write_session
-from sdd_bench.datasets.similar import hash_text
-from sdd_bench.errors import UserError, fault_report
-from sdd_bench.io.images import to_float
-from sdd_bench.jobs.items import Item, map_items
-from sdd_bench.jobs.workers import Workers
+from capture.exposures import second_files
+from capture.look import Seen, natural_key
+from capture.session import Shot
 
 MAX_GAP_S = 300.0
 """Shots further apart are of different scenes, alike or not: the tripod may have come back."""
@@ -29,107 +20,98 @@ More than for pictures from anywhere, since few are compared. Of 150 synthesised
 up to 3 % and blurred) 146 are within it, 111 within the 10 of `sdd_bench.datasets.similar`; of two different ones of
 these crops 14 in 11,175, five of which overlap. Neighbours in four focus stacks differ in at most 6."""
 
-REMARK = """First version, from the files alone; correct it, then: sdd-bench ingest SESSION --out RAWDATA
-A scene is one view of the camera: one shot of role "gt" (in focus), one or more of role "blur"; "extra" is left alone.
-Here shots are one scene where they look alike and follow each other within five minutes; the sharpest is "gt".
-For blur made by the focus motor write  motor = POSITION , for blur made by the aperture  aperture = F-NUMBER ."""
+Timed = tuple[Seen, datetime | None]
+"""A shot and when it was taken."""
+
+EQUALLY_SHARP = 0.95
+"""Shots of a scene at least so many times as sharp as its sharpest are equally sharp: which of them is gt is open."""
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What a file shows and says.
+class Draft:
+    """A first description, and what is uncertain about it.
 
     Attributes:
-        file: Relative to the session's folder, with forward slashes.
-        taken: Its EXIF.
-        sharpness: See `capture.figures.Figures`.
-        hash: Perceptual, 64 characters of 0 and 1; empty where the file cannot be developed.
-        fault: Why it cannot, or empty.
+        shots: In the order of the description.
+        equal: Scene to those of its files that are equally sharp, where these are two or more.
+        seconds: File to the file of the same exposure that is taken instead.
     """
 
-    file: str
-    taken: Taken
-    sharpness: float = 0.0
-    hash: str = ""
-    fault: str = ""
+    shots: tuple[Shot, ...]
+    equal: Mapping[str, tuple[str, ...]]
+    seconds: Mapping[str, str]
 
 
-def write_draft(folder: Path, how: Development, jobs: Workers) -> tuple[Path, tuple[Shot, ...]]:
-    """Write a session's first session.toml; return its path and what stands in it.
-
-    Raises:
-        UserError: There is a description already, there are no shots, or none that can be developed.
-    """
-    refuse_existing(folder)
-    files = list_shots(folder)
-    if not files:
-        raise UserError(f"{folder}: no photographs; expected {', '.join(SHOT_SUFFIXES)}")
-    items = [Item(str(path), (path, how)) for path in files]
-    results = map_items(_look, items, jobs=jobs, label="look")
-    seen = [
-        Seen(path.relative_to(folder).as_posix(), read_taken(path), **result)
-        for path, result in zip(files, results, strict=True)
-    ]
-    if all(shot.fault for shot in seen):
-        raise fault_report([f"{shot.file}: {shot.fault}" for shot in seen], str(folder))
-    shots = draft(seen)
-    cameras = {shot.camera for shot in shots}
-    lenses = {shot.lens for shot in shots}
-    shared = {"camera": cameras.pop() if len(cameras) == 1 else "", "lens": lenses.pop() if len(lenses) == 1 else ""}
-    return write_session(folder, shots, shared, REMARK), shots
-
-
-def list_shots(folder: Path) -> list[Path]:
-    """Return the photographs and RAW files below a folder in natural order: IMG_9 before IMG_10.
-
-    Hidden files and folders are left out.
-
-    Raises:
-        UserError: No such folder, or it cannot be read.
-    """
-    if not folder.is_dir():
-        raise UserError(f"{folder}: no such folder")
-    faults: list[str] = []
-    found = []
-    for here, folders, names in os.walk(folder, onerror=lambda error: faults.append(str(error))):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [Path(here, n) for n in names if n.lower().endswith(SHOT_SUFFIXES) and not n.startswith(".")]
-    if faults:
-        raise fault_report(faults, str(folder))
-    return sorted(found, key=lambda path: natural_key(str(path.relative_to(folder))))
-
-
-def natural_key(name: str) -> list[tuple[int, int, str]]:
-    """Return what orders names as people do.
-
-    >>> sorted(["b10", "b9", "B2"], key=natural_key)
-    ['B2', 'b9', 'b10']
-    """
-    parts = re.findall(r"[0-9]+|[^0-9]+", name)
-    return [(0, int(p), p) if p[0] in "0123456789" else (1, 0, p.lower()) for p in parts] + [(2, 0, name)]
-
-
-def draft(seen: Sequence[Seen]) -> tuple[Shot, ...]:
+def draft(seen: Sequence[Seen]) -> Draft:
     """Return shots with scenes and roles.
 
-    In the order of their times where all have one, else of their names, a shot belongs to the scene of the one before
-    it if both look alike (hash within `MAX_NEIGHBOUR_DISTANCE` bits) and are at most `MAX_GAP_S` apart. The sharpest
-    shot of a scene is its `gt`; a shot that is alone in its scene, or cannot be developed, is `extra`. Where apertures
-    differ within a scene, the blur is taken to be made by them.
+    Of several files of one exposure, RAW and JPEG, one is a shot and the others are `extra`. In the order of their
+    times where all have one, else of their names, a shot belongs to the scene of the one that the same camera took
+    before it if both look alike (hash within `MAX_NEIGHBOUR_DISTANCE` bits) and are at most `MAX_GAP_S` apart. The
+    sharpest shot of a scene is its `gt`; a shot that is alone in its scene, or cannot be developed, is `extra`. Where
+    apertures differ within a scene, the blur is taken to be made by them.
     """
-    ordered = [shot for shot in seen if not shot.fault]
-    if all(shot.taken.time is not None for shot in ordered):
-        ordered.sort(key=lambda shot: (shot.taken.time, natural_key(shot.file)))
-    scenes: list[list[Seen]] = []
-    for shot in ordered:
-        if scenes and _one_scene(scenes[-1][-1], shot):
-            scenes[-1].append(shot)
-        else:
-            scenes.append([shot])
+    seconds = second_files(seen)
+    second = {shot.file: shot for shot in seen if shot.file in seconds}
+    scenes = _scenes([shot for shot in seen if not shot.fault and shot.file not in seconds])
     digits = max(3, len(str(len(scenes))))
-    drafted = [s for n, members in enumerate(scenes, 1) for s in _roles(members, f"scene{n:0{digits}d}")]
-    drafted += [Shot(shot.file, "faulty", "extra", notes=shot.fault) for shot in seen if shot.fault]
-    return tuple(drafted)
+    shots: list[Shot] = []
+    equal: dict[str, tuple[str, ...]] = {}
+    for number, members in enumerate(scenes, 1):
+        scene = f"scene{number:0{digits}d}"
+        for shot in _roles(members, scene):
+            again = [file for file, taken in seconds.items() if taken == shot.file]
+            words = f"the exposure of {shot.file}, which is taken"
+            shots += [shot, *(_shot(second[file], scene, "extra", words) for file in again)]
+        least = EQUALLY_SHARP * max(shot.sharpness for shot in members)
+        sharp = tuple(shot.file for shot in members if shot.sharpness >= least)
+        if len(sharp) > 1:
+            equal[scene] = sharp
+    shots += [Shot(shot.file, "faulty", "extra", notes=shot.fault) for shot in seen if shot.fault]
+    return Draft(tuple(shots), equal, seconds)
+
+
+def _scenes(shots: Sequence[Seen]) -> list[list[Seen]]:
+    """Return the shots of every scene, in the order of their first ones, one camera after the other.
+
+    Clocks of several cameras need not agree: a scene is of one camera. Where only one camera says its name, the files
+    that say none are taken for its own.
+    """
+    cameras = list(dict.fromkeys(shot.taken.camera for shot in shots))
+    groups = [[shot for shot in shots if shot.taken.camera == camera] for camera in cameras]
+    scenes: list[list[Seen]] = []
+    for group in groups if sum(map(bool, cameras)) > 1 else [list(shots)]:
+        before: Timed | None = None
+        for timed in _in_order(group):
+            if before is None or not _one_scene(before, timed):
+                scenes.append([])
+            scenes[-1].append(timed[0])
+            before = timed
+    return scenes
+
+
+def _in_order(shots: Sequence[Seen]) -> list[Timed]:
+    """Return the shots of a camera by time and name where all have a time, else as they are.
+
+    Times are those of UTC where all shots say how the clock was set, since that may have been changed in between.
+    """
+    told = all(shot.taken.ahead_of_utc is not None for shot in shots)
+    timed: list[Timed] = []
+    for shot in shots:
+        time, ahead = shot.taken.time, shot.taken.ahead_of_utc
+        timed.append((shot, time - ahead if told and time and ahead is not None else time))
+    if any(time is None for _, time in timed):
+        return timed
+    return sorted(timed, key=lambda one: (one[1], natural_key(one[0].file)))
+
+
+def _one_scene(before: Timed, after: Timed) -> bool:
+    (first, first_time), (second, second_time) = before, after
+    if (int(first.hash, 2) ^ int(second.hash, 2)).bit_count() > MAX_NEIGHBOUR_DISTANCE:
+        return False
+    if first_time is None or second_time is None:
+        return True
+    return abs((second_time - first_time).total_seconds()) <= MAX_GAP_S
 
 
 def _roles(members: Sequence[Seen], scene: str) -> list[Shot]:
@@ -139,9 +121,12 @@ def _roles(members: Sequence[Seen], scene: str) -> list[Shot]:
     for shot in members:
         role = "extra" if len(members) == 1 else "gt" if shot is sharpest else "blur"
         aperture = shot.taken.f_number if by_aperture and role == "blur" else None
-        camera, lens = shot.taken.camera, shot.taken.lens
-        shots.append(Shot(shot.file, scene, role, None, aperture, "", camera, lens, _notes(shot)))
+        shots.append(_shot(shot, scene, role, _notes(shot), aperture))
     return shots
+
+
+def _shot(seen: Seen, scene: str, role: str, notes: str, aperture: float | None = None) -> Shot:
+    return Shot(seen.file, scene, role, None, aperture, "", seen.taken.camera, seen.taken.lens, notes)
 
 
 def _notes(shot: Seen) -> str:
@@ -156,22 +141,3 @@ def _notes(shot: Seen) -> str:
     if shot.taken.focus_distance_m is not None:
         said.append(f"focus {shot.taken.focus_distance_m:g} m")
     return ", ".join(said)
-
-
-def _one_scene(before: Seen, shot: Seen) -> bool:
-    if (int(before.hash, 2) ^ int(shot.hash, 2)).bit_count() > MAX_NEIGHBOUR_DISTANCE:
-        return False
-    times = before.taken.time, shot.taken.time
-    if times[0] is None or times[1] is None:
-        return True
-    return abs((times[1] - times[0]).total_seconds()) <= MAX_GAP_S
-
-
-def _look(payload: tuple[Path, Development]) -> dict[str, Any]:
-    """Return a file's sharpness and hash, or why there is none."""
-    path, how = payload
-    try:
-        image = to_float(develop(path, Development(bits=8, half_size=True, dump=how.dump)))
-    except UserError as error:
-        return {"fault": error.message.removeprefix(f"{path}: ")}
-    return {"sharpness": measure(image).sharpness, "hash": hash_text(image)}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
@@ -32,6 +33,7 @@ class Taken:
         camera: Make and model.
         lens: Model.
         orientation: 1 upright, 3, 6 and 8 turned, the others mirrored; 1 where it is not said.
+        ahead_of_utc: What the camera's clock is set to, where its file says so.
     """
 
     time: datetime | None = None
@@ -43,6 +45,7 @@ class Taken:
     camera: str = ""
     lens: str = ""
     orientation: int = 1
+    ahead_of_utc: timedelta | None = None
 
 
 def read_taken(path: Path) -> Taken:
@@ -54,8 +57,9 @@ def read_taken(path: Path) -> Taken:
     with contextlib.suppress(Exception), path.open("rb") as file:
         tags = exifread.process_file(file, details=False)
     make, model = _text(tags, "Image Make"), _text(tags, "Image Model")
+    time, ahead = _time(tags)
     return Taken(
-        time=_time(tags),
+        time=time,
         exposure_s=_positive(tags, "EXIF ExposureTime", 1e5),
         f_number=_positive(tags, "EXIF FNumber", 200),
         iso=_positive(tags, "EXIF ISOSpeedRatings", 1e8),
@@ -64,6 +68,7 @@ def read_taken(path: Path) -> Taken:
         camera=model if model.lower().startswith(make.lower()) else f"{make} {model}".strip(),
         lens=_text(tags, "EXIF LensModel"),
         orientation=int(_positive(tags, "Image Orientation", 9) or 1),
+        ahead_of_utc=ahead,
     )
 
 
@@ -84,17 +89,33 @@ def _positive(tags: dict[str, object], name: str, limit: float) -> float | None:
     return None
 
 
-def _time(tags: dict[str, object]) -> datetime | None:
-    """Return when the shutter opened; years before digital cameras are a clock that was never set."""
-    for name, fraction in (
-        ("EXIF DateTimeOriginal", "EXIF SubSecTimeOriginal"),
-        ("EXIF DateTimeDigitized", "EXIF SubSecTimeDigitized"),
-        ("Image DateTime", "EXIF SubSecTime"),
+def _time(tags: dict[str, object]) -> tuple[datetime | None, timedelta | None]:
+    """Return when the shutter opened by the camera's clock, and how far that is ahead of UTC.
+
+    Years before digital cameras are a clock that was never set.
+    """
+    for name, fraction, offset in (
+        ("EXIF DateTimeOriginal", "EXIF SubSecTimeOriginal", "EXIF OffsetTimeOriginal"),
+        ("EXIF DateTimeDigitized", "EXIF SubSecTimeDigitized", "EXIF OffsetTimeDigitized"),
+        ("Image DateTime", "EXIF SubSecTime", "EXIF OffsetTime"),
     ):
         with contextlib.suppress(ValueError):
             time = datetime.strptime(_text(tags, name), "%Y:%m:%d %H:%M:%S")
             digits = _text(tags, fraction)
             part = float(f"0.{digits}") if digits.isdecimal() and digits.isascii() else 0.0
             if time.year >= 1990:
-                return time + timedelta(seconds=part)
-    return None
+                return time + timedelta(seconds=part), _ahead_of_utc(_text(tags, offset))
+    return None, None
+
+
+def _ahead_of_utc(text: str) -> timedelta | None:
+    """Return what an offset says, None for what is no offset of a place on earth.
+
+    >>> _ahead_of_utc("+05:30"), _ahead_of_utc("-03:00").total_seconds(), _ahead_of_utc("+99:00")
+    (datetime.timedelta(seconds=19800), -10800.0, None)
+    """
+    found = re.fullmatch(r"([+-])([01][0-9]):([0-5][0-9])", text)
+    if found is None:
+        return None
+    ahead = timedelta(hours=int(found[2]), minutes=int(found[3]))
+    return ahead if found[1] == "+" else -ahead

@@ -18,7 +18,7 @@ import imagecodecs
 import numpy as np
 
 from capture.checks import FIGURES
-from capture.develop import Development, libraries
+from capture.develop import VERSION, Development, libraries
 from capture.duplicates import Known, find_duplicates, known_views
 from capture.pair import PairTask, ingest_pair
 from capture.rawdata import MARK, RawData
@@ -208,7 +208,7 @@ def _develop_session(
 def _fingerprint(folder: Path, files: Sequence[str], settings: Settings) -> str:
     """Return what changes when a pair must be developed again; not with the place of the session's folder."""
     stats = [[file, stat.st_size, stat.st_mtime_ns] for file in files if (stat := (folder / file).stat())]
-    return fingerprint([libraries(), FIGURES, asdict(settings.how), settings.match_exposure, stats])
+    return fingerprint([libraries(), VERSION, FIGURES, asdict(settings.how), settings.match_exposure, stats])
 
 
 def _check(sessions: Mapping[str, Session], folder: RawData) -> None:

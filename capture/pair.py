@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capture.checks import check_pair
-from capture.develop import Development, WhiteBalance, develop, white_balance_of
+from capture.develop import Development, develop, file_format, orientation_of, white_balance_of
+from capture.dump import WhiteBalance
 from capture.exif import read_taken
 from capture.figures import light_ratios
+from capture.orientation import lay_alike
 from capture.record import EXIF_NUMBERS, INGESTED, ROLES, Developed, Ingested, Original, Role
 from capture.session_pictures import histogram, write_pictures
 from capture.verdict import Measured
@@ -66,9 +69,11 @@ def ingest_pair(task: PairTask) -> dict[str, object]:
     Raises:
         UserError: The output cannot be written. What is wrong with the pair itself is a fault, not an error.
     """
-    blur, gt = (_original(task.session, file) for file in (task.blur, task.gt))
+    blur, gt = (_original(task.session, file, task.how) for file in (task.blur, task.gt))
     try:
         pixels, balance = _develop_both(task)
+        pixels["blur"], laid = lay_alike(pixels["blur"], pixels["gt"], blur.orientation, gt.orientation)
+        _check_alike(pixels, blur, gt)
         gains = (1.0, 1.0, 1.0)
         if task.match_exposure:
             pixels["blur"], gains = match_light(pixels["blur"], pixels["gt"])
@@ -96,6 +101,7 @@ def ingest_pair(task: PairTask) -> dict[str, object]:
         digests["blur"],
         digests["gt"],
         {role: histogram(pixels[role]) for role in ROLES},
+        laid_as_gt=laid,
     )
     return INGESTED.dump_python(Ingested(blur, gt, developed, bytes=sizes))
 
@@ -115,49 +121,44 @@ def match_light(blur: NDArray[Any], gt: NDArray[Any]) -> tuple[NDArray[Any], tup
     return to_pixels(encode_srgb(light.clip(0, 1)), blur.itemsize * 8), (red, green, blue)
 
 
-def _original(session: Path, file: str) -> Original:
+def _original(session: Path, file: str, how: Development) -> Original:
     path = session / file
     try:
         digest, size = file_sha256(path), path.stat().st_size
     except (UserError, OSError):
         return Original(file)
     taken = read_taken(path)
+    orientation = taken.orientation
+    with contextlib.suppress(UserError):  # why it cannot be developed is said later
+        orientation = orientation_of(path, how)
     time = taken.time.isoformat() if taken.time else ""
     numbers = {name: getattr(taken, name) for name in EXIF_NUMBERS}
-    return Original(file, digest, size, time, **numbers, orientation=taken.orientation)
+    return Original(file, digest, size, time, **numbers, orientation=orientation)
 
 
 def _develop_both(task: PairTask) -> tuple[dict[Role, NDArray[Any]], WhiteBalance | None]:
     """Return the pixels by role and the white balance that both were given.
 
     Raises:
-        UserError: Files that cannot be developed, of different formats, sizes or depths.
+        UserError: Files that cannot be developed, or of different formats.
     """
     files: dict[Role, str] = {"blur": task.blur, "gt": task.gt}
-    formats = {role: _format(file) for role, file in files.items()}
+    formats = {role: file_format(file) for role, file in files.items()}
     if formats["blur"] != formats["gt"]:
         raise UserError(f"blur is a {formats['blur']} file, gt a {formats['gt']} file, expected one format")
     balance = white_balance_of(task.session / task.gt, task.how)
     pixels = {role: develop(task.session / file, task.how, balance) for role, file in files.items()}
-    kinds = {role: f"{p.shape[1]}x{p.shape[0]}, {p.itemsize * 8} bits" for role, p in pixels.items()}
-    if kinds["blur"] != kinds["gt"]:
-        raise UserError(f"blur is {kinds['blur']}, gt is {kinds['gt']}{_turned_words(task, pixels)}")
     return pixels, balance
 
 
-def _turned_words(task: PairTask, pixels: dict[Role, NDArray[Any]]) -> str:
-    """Return what to add to two sizes where one picture is the other on its side."""
-    turn = find_turn(*(to_float(pixels[role]) for role in ROLES))
-    if not turn:
-        return ""
-    blur, gt = (read_taken(task.session / file).orientation for file in (task.blur, task.gt))
-    tags = orientations_apart(blur, gt, "gt")
-    return f": gt is {turn} against blur" + (f"; {tags}" if tags else "")
-
-
-def _format(file: str) -> str:
-    suffix = Path(file).suffix.lower().removeprefix(".")
-    return {"jpg": "jpeg", "tif": "tiff"}.get(suffix, suffix).upper()
+def _check_alike(pixels: dict[Role, NDArray[Any]], blur: Original, gt: Original) -> None:
+    """Raise UserError for two sizes or depths; where one picture is the other on its side, the turn is named."""
+    kinds = {role: f"{p.shape[1]}x{p.shape[0]}, {p.itemsize * 8} bits" for role, p in pixels.items()}
+    if kinds["blur"] != kinds["gt"]:
+        turn = find_turn(*(to_float(pixels[role]) for role in ROLES))
+        tags = orientations_apart(blur.orientation, gt.orientation, "gt")
+        words = f": gt is {turn} against blur" + (f"; {tags}" if tags else "") if turn else ""
+        raise UserError(f"blur is {kinds['blur']}, gt is {kinds['gt']}{words}")
 
 
 def _measure(blur: NDArray[Any], gt: NDArray[Any]) -> dict[str, float | str]:

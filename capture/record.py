@@ -79,12 +79,13 @@ class Developed:
         bits: 8 or 16.
         figures: By the names of `capture.checks.FIGURES`; NaN where a number could not be measured.
         gains: Of red, green and blue, in linear light, that the blur shot was multiplied by; 1 unless asked for.
-        white_balance: Given to both shots, see `capture.develop.WhiteBalance`; None for photographs.
+        white_balance: Given to both shots, see `capture.dump.WhiteBalance`; None for photographs.
         gt_hash: Perceptual hash of the gt shot, 64 characters of 0 and 1.
         blur_sha256: Of the PNG written.
         gt_sha256: Of the PNG written.
         histograms: Of `blur` and `gt`: for red, green and blue the share of pixels in each of `HISTOGRAM_BINS` equal
             parts of the sRGB values [0, 1].
+        laid_as_gt: Whether the blur shot was laid by gt's orientation tag, which differs from its own.
     """
 
     width: Count
@@ -97,6 +98,7 @@ class Developed:
     blur_sha256: str
     gt_sha256: str
     histograms: Annotated[dict[Annotated[str, only(ROLES.__contains__)], Colours], Field(min_length=2)]
+    laid_as_gt: Annotated[bool, Field(strict=True)] = False
 
 
 @dataclass(frozen=True)
@@ -147,8 +149,9 @@ class Record:
 
     @property
     def tags(self) -> str:
-        """That the orientation tags of its files differ, in words; empty where they do not."""
-        return orientations_apart(self.blur.orientation, self.gt.orientation, "gt")
+        """That the orientation tags of its files differ, and what was made of it; empty where they do not."""
+        words = orientations_apart(self.blur.orientation, self.gt.orientation, "gt")
+        return f"{words}; both are shown as gt's says" if self.developed and self.developed.laid_as_gt else words
 
     @property
     def scene_name(self) -> str:

@@ -6,22 +6,21 @@ and named with its line.
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path, PurePosixPath
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter
 from pydantic_core import PydanticCustomError
 
-from capture.session_text import LIMITS, SHARED_KEYS, TABLE, csv_rows, read_table, toml_rows
+from capture.session_text import csv_rows, read_table, toml_rows
 from capture.verdict import Limits
 from sdd_bench.errors import UserError, fault_report
-from sdd_bench.io.files import write_text
-from sdd_bench.io.text import short
+from sdd_bench.io.files import spelt_out
+from sdd_bench.io.text import control_in, short
 
 TOML, CSV = "session.toml", "session.csv"
 ROLES = ("blur", "gt", "extra")
@@ -42,6 +41,15 @@ def only(allowed: Callable[[str], object]) -> AfterValidator:
 def _inside(file: str) -> bool:
     path = PurePosixPath(file)
     return file != "" and not path.is_absolute() and ".." not in path.parts and "\\" not in file
+
+
+def can_stand(file: str) -> bool:
+    r"""Return whether a description can name a file so that it is read as it was written.
+
+    >>> can_stand("day 1/a 'b'.jpg"), can_stand("a\\b.jpg"), can_stand(b"s\xe9.jpg".decode("utf-8", "surrogateescape"))
+    (True, False, False)
+    """
+    return _inside(file) and control_in(file) is None and spelt_out(file) == file
 
 
 def _no_bool(value: object) -> object:
@@ -148,47 +156,6 @@ def read_session(folder: Path) -> Session:
     if faults:
         raise fault_report(faults, str(path))
     return Session(folder, tuple(shots), path, limits)
-
-
-def write_session(folder: Path, shots: tuple[Shot, ...], shared: Mapping[str, str], remark: str = "") -> Path:
-    """Write session.toml, the limits of the checks as comments at its end, and return its path.
-
-    Args:
-        folder: Of the session.
-        shots: What shall stand in it; empty cells and what is shared are left out.
-        shared: Values of `SHARED_KEYS` for all shots.
-        remark: Lines of explanation at the top.
-
-    Raises:
-        UserError: There is a description already, or the folder cannot be written.
-    """
-    refuse_existing(folder)
-    lines = [f"# {line}".rstrip() for line in remark.splitlines()]
-    lines += [f"{key} = {_toml_value(shared[key])}" for key in SHARED_KEYS if shared.get(key)]
-    for shot in shots:
-        lines += ["", f"[[{TABLE}]]"]
-        for key in SHOT_KEYS:
-            value = getattr(shot, key)
-            if value not in ("", None, shared.get(key)):
-                lines.append(f"{key} = {_toml_value(value)}")
-    lines += ["", "# Limits of the checks; those to be changed without the #.", f"# [{LIMITS}]"]
-    lines += [f"# {name} = {_toml_value(value)}" for name, value in asdict(Limits()).items()]
-    write_text(folder / TOML, "\n".join(lines) + "\n")
-    return folder / TOML
-
-
-def refuse_existing(folder: Path) -> None:
-    """Raise UserError where a folder has a description."""
-    for name in (TOML, CSV):
-        if (folder / name).exists():
-            raise UserError(f"{folder / name}: exists already and is not written over")
-
-
-def _toml_value(value: str | float) -> str:
-    """Return a value as TOML has it: JSON's escapes are TOML's, but for the one control character JSON leaves alone."""
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    return str(int(value)) if float(value).is_integer() else repr(float(value))
 
 
 def _shot(row: Mapping[str, object], line: int, faults: list[str]) -> Shot | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,14 @@ XYZ_TO_SRGB = (
 )
 """Linear sRGB of XYZ under D65, IEC 61966-2-1."""
 
-D65 = 21
+TUNGSTEN, D65 = 17, 21
+"""EXIF's numbers of standard illuminants A and D65."""
+
 CODES = {"R": 0, "G": 1, "B": 2}
+MOSAIC, LINEAR = 32803, 34892
+"""Photometric interpretations of DNG: one colour of every pixel, or all."""
+
+Matrix = Sequence[Sequence[float]]
 
 
 def mosaic(linear: NDArray[np.floating], pattern: str = "RGGB") -> NDArray[np.float64]:
@@ -36,25 +43,47 @@ def write_dng(
     bits: int = 12,
     orientation: int = 1,
     pattern: str = "RGGB",
+    demosaiced: bool = False,
+    white_xy: tuple[float, float] | None = None,
+    calibrations: Sequence[tuple[int, Matrix]] = ((D65, XYZ_TO_SRGB),),
 ) -> Path:
-    """Write linear sRGB light in [0, 1], (H, W, 3) with even sides, seen under a light that makes grey `neutral`."""
+    """Write linear sRGB light in [0, 1], (H, W, 3) with even sides, seen under a light that makes grey `neutral`.
+
+    (H, W) is what a monochrome sensor sees. `white_xy` says the light as a chromaticity instead of as `neutral`;
+    `calibrations` are illuminants and the camera's colours of XYZ under them.
+    """
     white = 2**bits - 1
-    samples = np.round(mosaic(linear * np.asarray(neutral), pattern).clip(0, 1) * white).astype(np.uint16)
-    matrix = [(round(value * 10_000), 10_000) for row in XYZ_TO_SRGB for value in row]
-    rational = [part for pair in matrix for part in pair]
+    colours = 1 if linear.ndim == 2 or not demosaiced else 3
+    seen = linear if linear.ndim == 2 else linear * np.asarray(neutral)
+    samples = seen if demosaiced or linear.ndim == 2 else mosaic(seen, pattern)
+    samples = np.round(samples.clip(0, 1) * white).astype(np.uint16)
     tags = [
-        (33421, "H", 2, (2, 2), True),  # CFARepeatPatternDim
-        (33422, "B", 4, bytes(CODES[colour] for colour in pattern), True),
         (50706, "B", 4, b"\x01\x04\x00\x00", True),  # DNGVersion
         (50708, "s", 0, "known camera", True),  # UniqueCameraModel
-        (50714, "H", 1, 0, True),  # BlackLevel
-        (50717, "H", 1, white, True),  # WhiteLevel
-        (50721, "2i", 9, rational, True),  # ColorMatrix1
-        (50728, "2I", 3, [part for n in neutral for part in (round(n * 10_000), 10_000)], True),  # AsShotNeutral
-        (50778, "H", 1, D65, True),  # CalibrationIlluminant1
+        (50714, "H", colours, (0,) * colours if colours > 1 else 0, True),  # BlackLevel
+        (50717, "H", colours, (white,) * colours if colours > 1 else white, True),  # WhiteLevel
         (274, "H", 1, orientation, True),
         (271, "s", 0, "Known", True),
         (272, "s", 0, "Known camera", True),
     ]
-    tifffile.imwrite(path, samples, photometric=32803, extratags=tags, metadata=None)
+    if linear.ndim == 3:
+        for number, (illuminant, matrix) in enumerate(calibrations):
+            tags.append((50721 + number, "2i", 9, rational(matrix), True))  # ColorMatrix
+            tags.append((50778 + number, "H", 1, illuminant, True))  # CalibrationIlluminant
+        if white_xy is None:
+            tags.append((50728, "2I", 3, rational(neutral), True))  # AsShotNeutral
+        else:
+            tags.append((50729, "2I", 2, rational(white_xy), True))  # AsShotWhiteXY
+        if not demosaiced:
+            codes = bytes(CODES[colour] for colour in pattern)
+            tags += [(33421, "H", 2, (2, 2), True), (33422, "B", 4, codes, True)]  # CFARepeatPatternDim, CFAPattern
+    photometric = {1: MOSAIC, 3: LINEAR}[colours] if linear.ndim == 3 else tifffile.PHOTOMETRIC.MINISBLACK
+    tifffile.imwrite(path, samples, photometric=photometric, planarconfig=1, extratags=tags, metadata=None)
+    if linear.ndim == 2:
+        with tifffile.TiffFile(path, mode="r+") as tiff:  # which writes no linear picture of one channel
+            tiff.pages.first.tags["PhotometricInterpretation"].overwrite(LINEAR)
     return path
+
+
+def rational(values: object) -> list[int]:
+    return [part for value in np.ravel(values) for part in (round(value * 10_000), 10_000)]

@@ -8,10 +8,12 @@ import cv2
 import numpy as np
 import pytest
 import skimage.data
-from known_raw import mosaic, write_dng
+from known_raw import D65, TUNGSTEN, XYZ_TO_SRGB, mosaic, write_dng
 from numpy.typing import NDArray
 
-from capture.develop import PATTERNS, Development, Dump, camera_white_balance, develop, is_raw
+from capture.develop import Development, camera_white_balance, develop, is_raw, orientation_of
+from capture.dump import PATTERNS, Dump
+from capture.orientation import laid_by
 from sdd_bench.errors import UserError
 from sdd_bench.io.images import write_png
 from sdd_bench.io.srgb import decode_srgb, encode_srgb
@@ -57,10 +59,14 @@ def test_both_shots_of_a_pair_are_given_one_white_balance(tmp_path: Path, linear
     assert warm[0] / warm[2] > 1.1 * neutral[0] / neutral[2]
 
 
-def test_a_turned_camera_gives_an_upright_picture(tmp_path: Path, linear: NDArray[np.float32]) -> None:
-    pixels = develop(write_dng(tmp_path / "a.dng", linear, orientation=6), Development())
-    assert pixels.shape == (300, 200, 3)
-    assert error_of(pixels, np.rot90(linear, -1))[0] < 0.004
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_turned_camera_gives_an_upright_picture(
+    tmp_path: Path, linear: NDArray[np.float32], orientation: int
+) -> None:
+    path = write_dng(tmp_path / "a.dng", linear, orientation=orientation, demosaiced=True)
+    pixels = develop(path, Development())
+    assert error_of(pixels, laid_by(linear, orientation))[0] < 0.002
+    assert orientation_of(path, Development()) == orientation
 
 
 def test_half_size_is_for_a_quick_look(tmp_path: Path, linear: NDArray[np.float32]) -> None:
@@ -68,6 +74,66 @@ def test_half_size_is_for_a_quick_look(tmp_path: Path, linear: NDArray[np.float3
     pixels = develop(write_dng(tmp_path / "a.dng", linear), Development(half_size=True))
     assert pixels.shape == small.shape
     assert error_of(pixels, small)[0] < 0.01
+
+
+def test_half_size_is_half_where_there_is_no_mosaic(tmp_path: Path, linear: NDArray[np.float32]) -> None:
+    path = write_dng(tmp_path / "a.dng", linear[:, :-2], neutral=(0.5, 1, 0.7), demosaiced=True, orientation=6)
+    whole, half = develop(path, Development()), develop(path, Development(half_size=True))
+    assert (whole.shape, half.shape) == ((298, 200, 3), (149, 100, 3))
+    small = whole.reshape(149, 2, 100, 2, 3).mean((1, 3))
+    assert np.abs(half - small).max() <= 1
+    assert error_of(whole, np.rot90(linear[:, :-2], -1))[0] < 0.002
+
+
+def test_a_monochrome_raw_is_refused_or_expanded(tmp_path: Path, linear: NDArray[np.float32]) -> None:
+    light = linear.mean(axis=2)
+    path = write_dng(tmp_path / "a.dng", light)
+    with pytest.raises(UserError, match=r"a\.dng: a RAW of one channel, expected colours \(allow .* --grey expand"):
+        develop(path, Development())
+    how = Development(grey="expand")
+    pixels = develop(path, how)
+    assert error_of(pixels, light[..., None].repeat(3, axis=2))[0] < 0.002
+    assert camera_white_balance(path) == (1, 1, 1, 1)
+    assert develop(path, Development(bits=8, grey="expand", half_size=True)).shape == (100, 150, 3)
+
+
+def white_of(matrix: object, x: float, y: float) -> tuple[float, float, float]:
+    """What a camera sees of white under a light, the largest value 1."""
+    seen = np.asarray(matrix) @ (x / y, 1, (1 - x - y) / y)
+    return tuple((seen / seen.max()).tolist())
+
+
+WARM = np.diag([1.1, 1.0, 0.8]) @ XYZ_TO_SRGB
+"""Under tungsten light the known camera has other colours."""
+
+
+@pytest.mark.parametrize(
+    ("white_xy", "calibrations", "matrix"),
+    [
+        ((0.30, 0.36), ((D65, XYZ_TO_SRGB),), XYZ_TO_SRGB),
+        ((0.4476, 0.4074), ((TUNGSTEN, WARM), (D65, XYZ_TO_SRGB)), WARM),
+        ((0.3127, 0.3290), ((TUNGSTEN, WARM), (D65, XYZ_TO_SRGB)), XYZ_TO_SRGB),
+        ((0.3823, 0.3796), ((TUNGSTEN, WARM), (D65, XYZ_TO_SRGB)), (WARM + XYZ_TO_SRGB) / 2),  # 3962 K, halfway
+    ],
+)
+def test_the_white_of_a_chromaticity_is_the_white_of_the_picture(
+    tmp_path: Path, linear: NDArray[np.float32], white_xy: tuple[float, float], calibrations: object, matrix: object
+) -> None:
+    neutral = white_of(matrix, *white_xy)
+    told = write_dng(tmp_path / "a.dng", linear, neutral=neutral, calibrations=calibrations)
+    path = write_dng(tmp_path / "b.dng", linear, neutral=neutral, white_xy=white_xy, calibrations=calibrations)
+    before = path.read_bytes()
+    assert camera_white_balance(path) == pytest.approx(camera_white_balance(told), rel=0.01)
+    pixels = develop(path, Development())
+    np.testing.assert_allclose(pixels.mean((0, 1)), develop(told, Development()).mean((0, 1)), rtol=0.01)
+    assert error_of(pixels, linear)[0] < 0.006
+    assert path.read_bytes() == before
+
+
+def test_a_chromaticity_that_cannot_be_is_left_to_libraw(tmp_path: Path, linear: NDArray[np.float32]) -> None:
+    for white_xy in ((0.0, 0.0), (0.9, 0.9)):
+        path = write_dng(tmp_path / "a.dng", linear, white_xy=white_xy)
+        assert develop(path, Development(half_size=True)).shape == (100, 150, 3)
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from PIL import Image, TiffImagePlugin
 from capture.exif import Taken, read_taken
 
 MAKE, MODEL, DATE_TIME, EXIF = 0x010F, 0x0110, 0x0132, 0x8769
-EXPOSURE, F_NUMBER, ISO, ORIGINAL, SUBSECOND = 0x829A, 0x829D, 0x8827, 0x9003, 0x9291
+EXPOSURE, F_NUMBER, ISO, ORIGINAL, OFFSET, SUBSECOND = 0x829A, 0x829D, 0x8827, 0x9003, 0x9011, 0x9291
 DISTANCE, FOCAL_LENGTH, LENS = 0x9206, 0x920A, 0xA434
 
 
@@ -39,6 +39,15 @@ def test_what_the_camera_wrote_is_read(tmp_path: Path, suffix: str) -> None:
     path = photograph(tmp_path / f"a.{suffix}", {MAKE: "Acme", MODEL: "Acme X1"}, said)
     time = datetime(2026, 3, 1, 10, 20, 30, 250_000)
     assert read_taken(path) == Taken(time, pytest.approx(1 / 60), 2.8, 200, 50, 1.5, "Acme X1", "F 50")
+
+
+@pytest.mark.parametrize(
+    ("offset", "hours"), [("+01:00", 1), ("-03:30", -3.5), ("+00:00", 0), ("", None), ("Z", None), ("+1:0", None)]
+)
+def test_what_the_clock_was_set_to_is_read_and_changes_no_time(tmp_path: Path, offset: str, hours: float) -> None:
+    path = photograph(tmp_path / "a.jpg", {}, {ORIGINAL: "2026:03:01 10:20:30", OFFSET: offset})
+    ahead = None if hours is None else timedelta(hours=hours)
+    assert read_taken(path) == Taken(datetime(2026, 3, 1, 10, 20, 30), ahead_of_utc=ahead)
 
 
 def test_a_maker_that_the_model_does_not_name_is_put_before_it(tmp_path: Path) -> None:

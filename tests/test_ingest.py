@@ -210,25 +210,70 @@ def test_refused_pairs_are_set_aside_and_come_back_when_the_limits_let_them(harb
     assert {f for f in tree(out) if f.endswith(".png")} == {f"{role}/harbour_pier.png" for role in ("blur", "gt")}
 
 
-def test_turned_shots_are_named_with_their_orientation_tags(harbour: Path, tmp_path: Path) -> None:
+def tagged(card: Path, stem: str, orientations: dict[str, int]) -> None:
+    """Replace a pair of PNG by JPEG that are stored in the same way and have these tags."""
+    for role, orientation in orientations.items():
+        tags = Image.Exif()
+        tags[0x0112] = orientation
+        Image.fromarray(read_pixels(card / f"{stem}-{role}.png")).save(
+            card / f"{stem}-{role}.jpg", quality=95, exif=tags
+        )
+    described = (card / "session.csv").read_text(encoding="utf-8")
+    text = re.sub(rf"{stem}-(far|near)\.png", rf"{stem}-\1.jpg", described)
+    (card / "session.csv").write_text(text, encoding="utf-8")
+
+
+def test_turned_shots_are_named(harbour: Path, tmp_path: Path) -> None:
     card, out = copy(harbour, tmp_path / "harbour"), tmp_path / "raw"
     write_png(card / "crane-near.png", np.rot90(read_pixels(card / "crane-near.png")))
     write_png(card / "pier-near.png", read_pixels(card / "pier-near.png")[:, ::-1])
-    for role, orientation in (("far", 1), ("near", 3)):
-        tags = Image.Exif()
-        tags[0x0112] = orientation
-        picture = Image.fromarray(read_pixels(card / f"boat-{role}.png"))
-        picture.save(card / f"boat-{role}.jpg", quality=95, exif=tags)
-    described = (card / "session.csv").read_text(encoding="utf-8")
-    (card / "session.csv").write_text(re.sub(r"boat-(far|near)\.png", r"boat-\1.jpg", described), encoding="utf-8")
+    write_png(card / "boat-near.png", read_pixels(card / "boat-near.png")[::-1, ::-1])
+    tagged(card, "boat", {"far": 1, "near": 1})
     assert call(card, "--out", out, "--jobs", 1).exit_code == 1
     reasons = {row["name"]: row["reasons"] for row in rows(out / "refused.csv")}
     sizes = "blur is 260x180, 8 bits, gt is 180x260, 8 bits"
     assert reasons == {
-        "harbour_boat": "gt is turned by 180 degrees against blur; EXIF orientation differs: blur 1, gt 3",
+        "harbour_boat": "gt is turned by 180 degrees against blur",
         "harbour_crane": f"{sizes}: gt is turned by 270 degrees clockwise against blur",
         "harbour_pier": "gt is mirrored left to right against blur",
     }
+
+
+def test_the_sharp_shot_says_how_both_are_held_where_the_sensor_wavered(harbour: Path, tmp_path: Path) -> None:
+    card, out = copy(harbour, tmp_path / "harbour"), tmp_path / "raw"
+    upside_down = read_pixels(card / "pier-far.png")[::-1, ::-1]
+    write_png(card / "pier-far.png", upside_down)
+    stored = {stem: read_pixels(card / f"{stem}-near.png") for stem in HARBOUR}
+    tagged(card, "boat", {"far": 1, "near": 3})
+    tagged(card, "crane", {"far": 1, "near": 6})
+    tagged(card, "pier", {"far": 3, "near": 1})  # here somebody turned the camera, and the tag is right
+    result = call(card, "--out", out, "--jobs", 1)
+    assert result.exit_code == 0, result.output
+    found = {row["scene"]: row for row in rows(out / "pairs.csv")}
+    assert {scene: row["reasons"] for scene, row in found.items()} == {
+        "harbour_boat": "EXIF orientation differs: blur 1, gt 3; both are shown as gt's says",
+        "harbour_crane": "EXIF orientation differs: blur 1, gt 6; both are shown as gt's says",
+        "harbour_pier": "EXIF orientation differs: blur 3, gt 1",
+    }
+    for stem, quarters in (("boat", 2), ("crane", -1), ("pier", 0)):
+        sharp = read_pixels(out / "gt" / f"harbour_{stem}.png").astype(float)
+        assert np.abs(sharp - np.rot90(stored[stem], quarters)).mean() < 3
+        assert float(found[f"harbour_{stem}"]["zoom"]) == pytest.approx(MOVED.zoom, abs=2e-3)
+    assert "both are shown as gt&#39;s says" in (out / "session-report.html").read_text(encoding="utf-8")
+
+
+def test_raw_shots_of_one_tripod_are_laid_alike(harbour: Path, tmp_path: Path) -> None:
+    card, out = tmp_path / "card", tmp_path / "raw"
+    card.mkdir()
+    for role, orientation in (("far", 6), ("near", 1)):
+        linear = decode_srgb(read_pixels(harbour / f"pier-{role}.png").astype(np.float32) / 255)
+        write_dng(card / f"a-{role}.dng", linear, orientation=orientation)
+    (card / "session.csv").write_text("file,scene,role\na-far.dng,a,blur\na-near.dng,a,gt\n", encoding="utf-8")
+    result = call(card, "--out", out, "--jobs", 1)
+    assert "EXIF orientation differs: blur 6, gt 1; both are shown as gt's says" in result.output
+    (row,) = rows(out / "pairs.csv")
+    assert (row["width"], row["height"]) == ("260", "180")
+    assert float(row["zoom"]) == pytest.approx(MOVED.zoom, abs=2e-3)
 
 
 def test_copies_are_found(harbour: Path, tmp_path: Path) -> None:

@@ -155,6 +155,17 @@ def test_every_method_of_the_table_has_a_folder_here() -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
+def test_the_page_on_folders_has_every_method(method: str) -> None:
+    own = METHODS[method]
+    lines = (Path(__file__).parent.parent / "docs" / "predictions.md").read_text().splitlines()
+    (row,) = [line for line in lines if line.startswith("|") and f"`{method}`" in line.split("|")[1]]
+    words = {"names": "blur image", "sharp names": "sharp image", "order": "order", "content": "content"}[own.rule]
+    assert row.split("|")[4].startswith(f" {words}")
+    assert own.pattern == "{name}" or f"`{own.pattern}`" in row
+    assert str(own.multiple) in row if own.multiple > 1 else " to " not in row.split("|")[5]
+
+
+@pytest.mark.parametrize("method", METHODS)
 def test_a_methods_folder_is_matched_as_it_lies(method: str, tmp_path: Path, pairs: list[Pair]) -> None:
     own = FOLDERS[method]
     folder = write(tmp_path / "p", own)

@@ -19,7 +19,7 @@ from sdd_bench.evaluation.naming.ways import Ways
 from sdd_bench.io.images import to_pixels, write_png
 from sdd_bench.io.nearest import missing_folder
 
-NUMBERS = {number: f"{number:02d}" for number in range(COUNT)}
+NUMBERS_PNG = {number: f"{number:02d}.png" for number in range(COUNT)}
 
 
 def pairs_of(*names: str, sharp: dict[str, str] | None = None) -> list[Pair]:
@@ -82,6 +82,12 @@ def test_the_same_numbers_need_no_proof() -> None:
     assert (found.rule, found.settled, found.stems["10"]) == ("order", True, "0010")
 
 
+def test_one_image_may_have_several_numbers_in_its_name() -> None:
+    assert proposed(["1P0A1983_x2"], "1P0A1983").template.text == "{name}_x2"
+    found = proposed(["img2_0007"], "1P0A1983")
+    assert (found.rule, found.template.text) == ("order", "img2_{name}")
+
+
 def test_names_in_two_orders_need_proof() -> None:
     found = proposed([f"{number:02d}" for number in range(12)], *(f"s{number}" for number in range(12)))
     assert not found.settled
@@ -122,6 +128,16 @@ def test_companions_are_passed_over_and_counted(
 def test_a_companions_word_within_a_name_is_a_name() -> None:
     found = proposed(["cat_gt", "dog_i"], "cat_gt", "dog_i")
     assert (found.stems, found.companions) == ({"cat_gt": "cat_gt", "dog_i": "dog_i"}, {})
+
+
+@pytest.mark.parametrize("stem", ["{}_gt", "input_{}", "{}_g"])
+@pytest.mark.parametrize("names", [("a", "b"), ("7", "8")])
+def test_a_folder_of_companions_only_is_refused(stem: str, names: tuple[str, str]) -> None:
+    with pytest.raises(
+        UserError, match=r"as ground truths and inputs are; --pred-pattern '.*' takes them for predictio"
+    ):
+        proposed([stem.format(name) for name in names], "a", "b")
+    assert proposed(["a", "b"], "a", "b", affixes=False).stems == {"a": "a", "b": "b"}
 
 
 def test_a_companion_of_no_image_is_extra() -> None:
@@ -277,6 +293,17 @@ def test_order_that_neither_names_nor_content_tell_is_refused(tmp_path: Path) ->
     folder = write_predictions(tmp_path / "p", {n: f"{n + 1}.png" for n in range(COUNT)}, lambda i: 0 * i + 0.5)
     with pytest.raises(UserError, match=r"files \(1, 2, 3, ...\) and images .* in another order as text than by their"):
         match(folder, pairs)
+
+
+def test_order_is_not_enough_where_predictions_look_like_no_input(tmp_path: Path, pairs: list[Pair]) -> None:
+    folder = write_predictions(tmp_path / "p", NUMBERS_PNG, lambda i: 0 * i + 0.5)
+    words = r"p: nothing but the order of their numbers says which file is whose, and 12 of 12 predictions look like no"
+    with pytest.raises(UserError, match=words) as caught:
+        match(folder, pairs)
+    assert caught.value.message.endswith("; --by-order scores them all the same")
+    found = match(folder, pairs, by_order=True)
+    assert found.remarks[0].startswith("12 of 12 predictions look like no input")
+    assert found.block()["remarks"] == list(found.remarks)
 
 
 def test_predictions_under_each_others_names_are_refused(tmp_path: Path, pairs: list[Pair]) -> None:

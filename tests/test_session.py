@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from capture.session import Shot, read_session, write_session
+from capture.session import Shot, read_session
+from capture.session_writing import described, write_session
 from capture.verdict import Limits
 from sdd_bench.errors import UserError
 
@@ -185,12 +186,12 @@ def test_what_is_written_is_read_and_never_written_over(folder: Path) -> None:
         Shot("sub/c d.jpg", "desk", "blur", motor=-12.5, camera="X1", place="outdoor", line=10),
         Shot("b.jpg", "desk", "blur", aperture=8.0, camera="X1", line=16),
     )
-    write_session(folder, shots, {"camera": "X1"}, "written by --init\ncorrect it")
+    write_session(folder, described(shots, {"camera": "X1"}, "written by --init\ncorrect it"))
     session = read_session(folder)
     assert [s.line for s in session.shots] == [5, 11, 18]
     unplaced = [Shot(**{**vars(s), "line": 0}) for s in session.shots]
     assert unplaced == [Shot(**{**vars(s), "line": 0}) for s in shots]
     before = (folder / "session.toml").read_bytes()
     with pytest.raises(UserError, match="exists already and is not written over"):
-        write_session(folder, shots, {})
+        write_session(folder, described(shots, {}))
     assert (folder / "session.toml").read_bytes() == before

@@ -46,6 +46,13 @@ SOURCE_VARIABLE = "SDD_BENCH_SOURCE"
 )
 @click.option("--store", type=click.Choice(["png", "hdf5"]), default="png", show_default=True)
 @click.option("--skip-faulty", is_flag=True, help="Leave faulty pairs out, and say so in dataset.json.")
+@click.option(
+    "--only",
+    type=click.Choice(["accepted", "warning"]),
+    default=None,
+    help="Take pairs of one verdict of `ingest` alone: accepted without a warning, or with one; dataset.json says so.",
+)
+@click.option("--without-warned", is_flag=True, help="The same as --only accepted.")
 @grey_option
 @values_option("the source")
 @workers_options
@@ -62,6 +69,8 @@ def command(
     window_px: int | None,
     store: str,
     skip_faulty: bool,
+    only: str | None,
+    without_warned: bool,
     grey: str,
     values_as: str,
     jobs: int | None,
@@ -92,13 +101,14 @@ def command(
         found = f"no SOURCE folder given, nor the environment variable {SOURCE_VARIABLE}"
         if source is not None:
             near = nearest_folder(source)
-            found = f"{source}: no such folder, nor an archive (.h5)" + (
-                "" if near is None else f"; the nearest is {near}"
-            )
+            found = f"{source}: no such folder, nor an archive (.h5)"
+            found += "" if near is None else f"; the nearest is {near}"
         raise UserError(f"{found}. {WHERE_DATA}")
-    choices = Choices(
-        dataset, name, fraction, split_file, group_by, seed, recipe, window_px, store, grey, skip_faulty, values_as
-    )
+    if without_warned and only == "warning":
+        raise UserError("--without-warned and --only warning: expected one of them")
+    only = "accepted" if without_warned else only
+    split = (fraction, split_file, group_by, seed)
+    choices = Choices(dataset, name, *split, recipe, window_px, store, grey, skip_faulty, only, values_as)
     preparation, target, summary = prepare_source(source, choices, out, workers(jobs, scheduler))
     for note in summary.notes:
         click.echo(f"note: {note}", err=True)

@@ -11,6 +11,7 @@ from sdd_bench.datasets.manifest import Pair
 from sdd_bench.datasets.patches import DEFAULT_RECIPES, RECIPES, Recipe
 from sdd_bench.datasets.prepare import Preparation
 from sdd_bench.datasets.split import read_split_file, sdd_note, split_fraction, split_sdd
+from sdd_bench.datasets.verdicts import keep_only
 from sdd_bench.errors import UserError
 from sdd_bench.io.files import file_sha256
 from sdd_bench.io.values_as import parse_values_as
@@ -35,6 +36,7 @@ class Choices:
         store: `png` or `hdf5`.
         grey: `refuse` or `expand`.
         skip_faulty: Leave faulty pairs out instead of refusing.
+        only: Take the pairs of this verdict of `ingest` alone, see `datasets.verdicts`.
         values_as: What the values of the source mean, see `io.values_as`; empty for what files usually mean.
     """
 
@@ -49,6 +51,7 @@ class Choices:
     store: str = "png"
     grey: str = "refuse"
     skip_faulty: bool = False
+    only: str | None = None
     values_as: str = ""
 
 
@@ -56,9 +59,12 @@ def plan(source: Path, choices: Choices, jobs: Workers) -> Preparation:
     """Return what is to be prepared from a source folder.
 
     Raises:
-        UserError: Unknown layout or recipe, faulty pairs (all named), a split that does not apply.
+        UserError: Unknown layout or recipe, faulty pairs (all named), a split that does not apply, no verdicts where
+            one is asked for.
     """
     found = list_dataset(source, choices.dataset)
+    if choices.only is not None:
+        found = keep_only(found, choices.only)
     listing = check_listing(found, skip_faulty=choices.skip_faulty, grey=choices.grey)
     if not listing.pairs:
         raise UserError(f"{source}: no pairs in layout {listing.name} ({listing.layout})")
@@ -73,6 +79,7 @@ def plan(source: Path, choices: Choices, jobs: Workers) -> Preparation:
         grey=choices.grey,
         notes=(*listing.notes, *notes),
         skip_faulty=choices.skip_faulty,
+        only=choices.only,
         values=parse_values_as(choices.values_as),
     )
 

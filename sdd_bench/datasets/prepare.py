@@ -54,6 +54,7 @@ class Preparation:
         grey: `refuse` or `expand`.
         notes: Differences from the published counts, pairs left out.
         skip_faulty: Leave pairs that cannot be decoded out instead of refusing.
+        only: The verdict of `ingest` that all pairs have, where others were left out; None where none was asked for.
         values: What the values of the source's frames mean; those of the dataset mean what they usually do.
     """
 
@@ -66,6 +67,7 @@ class Preparation:
     grey: str = "refuse"
     notes: tuple[str, ...] = ()
     skip_faulty: bool = False
+    only: str | None = None
     values: ValuesAs = USUAL
 
     def __post_init__(self) -> None:
@@ -89,6 +91,7 @@ class Preparation:
             "grey": self.grey,
             "skip_faulty": self.skip_faulty,
             "source_listing_sha256": listing.hexdigest(),
+            **({} if self.only is None else {"only": self.only}),
             **self.values_block(),
         }
 

@@ -14,7 +14,8 @@ import numpy as np
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from capture.session import ROLES, Shot, read_session, write_session
+from capture.session import ROLES, Shot, read_session
+from capture.session_writing import described, write_session
 from jdrl_baseline.config import Config, build_config, load_config
 from leaderboard.meta import KEYS, read_meta
 from leaderboard.submission import read_submission
@@ -201,6 +202,6 @@ def test_a_session_is_read_as_it_was_written(names: list[str], notes: str, motor
     with tempfile.TemporaryDirectory() as name:
         for shot in shots:
             write_png(Path(name) / shot.file, np.zeros((4, 4, 3), np.uint8))
-        write_session(Path(name), shots, {"camera": "Known"})
+        write_session(Path(name), described(shots, {"camera": "Known"}))
         found = read_session(Path(name)).shots
     assert [Shot(**{**vars(shot), "line": 0}) for shot in found] == list(shots)

@@ -33,6 +33,15 @@ def word_of(affix: str) -> str:
     return affix.strip(_SEPARATORS).lower()
 
 
+def words_in(affix: str) -> list[str]:
+    """Return the words of an affix, in lower case.
+
+    >>> words_in("_test_Net-x")
+    ['test', 'net', 'x']
+    """
+    return [part.lower() for part in re.split(rf"[{_SEPARATORS}]", affix) if part]
+
+
 def is_companion(prefix: str, suffix: str) -> bool:
     """Return whether what stands before and behind a name says that a file is no prediction.
 

@@ -112,6 +112,9 @@ def _settled(
             checked, remarks = True, check_contents(files, pairs, looks, ways.values)
         except UserError as error:
             return _by_content(proposal, keys, pairs, ways, looks, error)
+        if remarks:
+            told = "nothing but the order of their numbers says which file is whose"
+            raise UserError(f"{where}: {told}, and {remarks[0]}; --by-order scores them all the same")
     elif not proposal.settled:
         try:
             return _by_content(proposal, keys, pairs, ways, looks)

@@ -34,14 +34,14 @@ class Naming:
 
 
 METHODS: dict[str, Naming] = {
-    "jnb": Naming("JNB", "%02d.png", "order"),
-    "ebdb": Naming("EBDB", "%02d.png", "order", code="alikaraali/edge-based-dfe-tip2018"),
-    "dmenet": Naming("DMENet", "output/DPDD/%02d.png", "order", code="codeslake/DMENet"),
-    "dpdnet": Naming("DPDNet", "N_i.png, N_p.png, N_g.png", "order", "{name}_p"),
-    "ifan": Naming("IFAN", "output/png/%02d.png", "order", "{name}", "top-left", 8, "codeslake/IFAN"),
+    "jnb": Naming("JNB", "01.png, 02.png, ...", "order"),
+    "ebdb": Naming("EBDB", "01.png, 02.png, ...", "order", code="alikaraali/edge-based-dfe-tip2018"),
+    "dmenet": Naming("DMENet", "output/DPDD/01.png, ...", "order", code="codeslake/DMENet"),
+    "dpdnet": Naming("DPDNet", "0_i.png, 0_p.png, 0_g.png, ...", "order", "{name}_p"),
+    "ifan": Naming("IFAN", "output/png/00.png, ...", "order", "{name}", "top-left", 8, "codeslake/IFAN"),
     "drbnet": Naming("DRBNet", "output/<blur image>", "names", "{name}", "top-left", 16, "lingyanruan/DRBNet"),
-    "nrknet": Naming("NRKNet", "%04d.png", "order", "{name}", "top-left", 16, "csZcWu/NRKNet"),
-    "iniknet": Naming("INIKNet", "%04d.png", "order", "{name}", "top-left", 16, "xinyao240/INIKNet"),
+    "nrknet": Naming("NRKNet", "0000.png, 0001.png, ...", "order", "{name}", "top-left", 16, "csZcWu/NRKNet"),
+    "iniknet": Naming("INIKNet", "0000.png, 0001.png, ...", "order", "{name}", "top-left", 16, "xinyao240/INIKNet"),
     "mprnet": Naming("MPRNet", "<blur image>.png", code="swz30/MPRNet"),
     "restormer": Naming("Restormer", "<sharp image>", "sharp names", code="swz30/Restormer"),
     "loformer": Naming("LoFormer", "<blur image>.png", code="INVOKERer/LoFormer"),
@@ -50,7 +50,7 @@ METHODS: dict[str, Naming] = {
         "DID-ANet", "<blur image>deblur.png, <blur image>defest.png", "names", "{name}deblur",
         code="xytmhy/DID-ANet-Defocus-Deblurring",
     ),
-    "nafnet": Naming("NAFNet", "visualization/DATASET/N.png, N_gt.png", code="megvii-research/NAFNet"),
+    "nafnet": Naming("NAFNet", "visualization/DATASET/<blur image>{,_gt}.png", code="megvii-research/NAFNet"),
     "lakdnet": Naming("LaKDNet", "output/<blur image>", code="lingyanruan/LaKDNet"),
     "sfnet": Naming("SFNet, FSNet, ConvIR", "<blur image>", code="c-yn/SFNet"),
     "uformer": Naming("Uformer", "<blur image>.PNG", code="ZhendongWang6/Uformer"),
@@ -61,7 +61,7 @@ METHODS: dict[str, Naming] = {
         "DefocusGAN", "<sharp image>_recover.png", "sharp names", "{name}_recover", code="qylen/DefocusGAN"
     ),
     "jdrl": Naming(
-        "JDRL, release of 2023", "j.png, j_wgt.png, j_gt.png, j_output.png in the order of the disk", "content",
+        "JDRL, release of 2023", "0.png, 0_wgt.png, 0_gt.png, 0_output.png, ... in the order of the disk", "content",
         "{name}_output", "top-left", 16, "liyucs/JDRL",
     ),
     "jdrl-mprnet": Naming(

@@ -96,13 +96,12 @@ def propose(stems: Collection[str], sides: Sequence[Side], *, affixes: bool = Tr
         first: A rule that goes before the others: `sharp names`, `order` or `content`.
 
     Raises:
-        UserError: Several files for each image, any of which may be the prediction.
+        UserError: Several files for each image, any of which may be the prediction; or companions only.
     """
     pairs = list(sides[0].names.values())
-    numbered = _by_number(stems, sides)
-    if first == "order" and numbered:
-        return numbered
-    if first == "content" and (found := numbered or _by_content(stems, pairs)):
+    if first == "order" and (found := _by_number(stems, sides)):
+        return found
+    if first == "content" and (found := _by_number(stems, sides) or _by_content(stems, pairs)):
         return replace(found, rule="content", stems={}, settled=False)
     ordered = sorted(sides, key=lambda side: side.rule != first)
     counts = {side.rule: _templates(stems, side, affixes=affixes) for side in ordered}
@@ -110,11 +109,16 @@ def propose(stems: Collection[str], sides: Sequence[Side], *, affixes: bool = Tr
         template = choose([t for t, count in counts[side.rule].items() if count == len(pairs)])
         if template is not None:
             return _by_name(stems, side, template)
+    beside = [t for count in counts.values() for t, found in count.items() if found == len(pairs)]
+    beside += [t for t, numbers in number_templates(stems).items() if t.is_companion and len(numbers) == len(stems)]
+    if beside:
+        words = f"the files are called {beside[0].text}, as ground truths and inputs are"
+        raise UserError(f"{words}; --pred-pattern {beside[0].text!r} takes them for predictions")
     side = max(ordered, key=lambda side: best_of(counts[side.rule])[1])
     template, count = best_of(counts[side.rule])
     if 2 * count < len(pairs) and template != EXACT:
         template, count = EXACT, counts[side.rule].get(EXACT, 0)
-    partial = _by_name(stems, side, template)
+    partial, numbered = _by_name(stems, side, template), _by_number(stems, sides)
     if count and numbered and not _same_numbers(numbered):
         return replace(numbered, settled=False, otherwise=partial)
     if numbered:
@@ -159,11 +163,13 @@ def _by_name(stems: Collection[str], side: Side, template: Template) -> Proposal
 def _by_number(stems: Collection[str], sides: Sequence[Side]) -> Proposal | None:
     """Return the match of numbered files in the order of the numbers; None unless there are as many as images."""
     pairs = list(sides[0].names.values())
-    series = {
+    complete = {
         template: numbers
-        for template, numbers in number_templates(stems).items()
+        for template, numbers in sorted(number_templates(stems).items(), key=lambda found: len(found[0].prefix))
         if len(numbers) == len(pairs) == len({int(number) for number in numbers})
     }
+    last = {frozenset(numbers.values()): template for template, numbers in complete.items()}
+    series = {template: complete[template] for template in last.values()}  # of several numbers in a name the last
     template = choose(series)
     if template is None:
         return None

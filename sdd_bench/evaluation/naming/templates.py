@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from sdd_bench.errors import UserError
-from sdd_bench.evaluation.naming.companions import is_companion, is_output
+from sdd_bench.evaluation.naming.companions import is_companion, is_output, words_in
 from sdd_bench.evaluation.naming.natural import DIGITS
 
 PROBES = 40
@@ -37,6 +37,11 @@ class Template:
     def is_companion(self) -> bool:
         """Whether its words say that the files are no predictions."""
         return is_companion(self.prefix, self.suffix)
+
+    @property
+    def has_words(self) -> bool:
+        """Whether more than one word stands around the name."""
+        return len(words_in(self.prefix) + words_in(self.suffix)) > 1
 
     @property
     def is_output(self) -> bool:
@@ -108,6 +113,8 @@ def choose(complete: Collection[Template]) -> Template | None:
     (True, '{name}_output')
     """
     own = [template for template in complete if not template.is_companion]
+    if not own:  # the last of several words, as in the name of an experiment, says little where nothing else is there
+        own = [template for template in complete if len(complete) == 1 and template.has_words]
     if len(own) > 1:
         named = [template for template in own if template.is_output]
         own = named if len(named) == 1 else own

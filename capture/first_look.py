@@ -1,0 +1,68 @@
+"""A session's first description and contact sheet, written from its files alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from capture.contact_sheet import SHEET, refuse_foreign_sheet, write_sheet
+from capture.develop import Development
+from capture.draft import Draft, draft
+from capture.look import look
+from capture.session import Shot
+from capture.session_writing import described, refuse_existing, write_session
+from sdd_bench.jobs.workers import Workers
+
+REMARK = f"""First version, from the files alone; correct it, then: sdd-bench ingest SESSION --out RAWDATA
+{SHEET} shows all shots; scenes and roles can be changed there, and saved as a new session.toml.
+A scene is one view of the camera: one shot of role "gt" (in focus), one or more of role "blur"; "extra" is left alone.
+Here shots are one scene where they look alike and follow each other within five minutes; the sharpest is "gt".
+For blur made by the focus motor write  motor = POSITION , for blur made by the aperture  aperture = F-NUMBER ."""
+
+
+@dataclass(frozen=True)
+class FirstLook:
+    """What was written of a session.
+
+    Attributes:
+        description: session.toml.
+        sheet: The contact sheet.
+        draft: What stands there.
+    """
+
+    description: Path
+    sheet: Path
+    draft: Draft
+
+
+def check_target(folder: Path) -> None:
+    """Raise UserError where a folder has a description, or another file in the place of the contact sheet."""
+    refuse_existing(folder)
+    refuse_foreign_sheet(folder)
+
+
+def write_first_look(folder: Path, how: Development, jobs: Workers, command: str) -> FirstLook:
+    """Write a session's first session.toml and contact-sheet.html beside it.
+
+    Args:
+        folder: Of the session.
+        how: How its files are to be developed.
+        jobs: Worker processes; the bytes written do not depend on it.
+        command: What is to be typed next, for the contact sheet.
+
+    Raises:
+        UserError: As `check_target`; there are no shots, or none that can be developed; the folder cannot be written.
+    """
+    check_target(folder)
+    seen = look(folder, how, jobs)
+    found = draft(seen)
+    description = described(found.shots, _shared(found.shots), REMARK)
+    sheet = write_sheet(folder, seen, found, description, command)
+    return FirstLook(write_session(folder, description), sheet, found)
+
+
+def _shared(shots: Sequence[Shot]) -> Mapping[str, str]:
+    """Return the camera and the lens that all shots have."""
+    found = {key: {getattr(shot, key) for shot in shots} for key in ("camera", "lens")}
+    return {key: values.pop() for key, values in found.items() if len(values) == 1}
