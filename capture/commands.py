@@ -12,6 +12,7 @@ from sdd_bench.commands.options import (
     ResumableCommand,
     grey_option,
     overwrite_option,
+    values_option,
     workers,
     workers_options,
 )
@@ -67,6 +68,7 @@ SHOWN = 20
     help="Dumps: factors against green.",
 )
 @grey_option
+@values_option("photographs")
 @overwrite_option
 @workers_options
 def command(
@@ -86,6 +88,7 @@ def command(
     raw_black: int,
     raw_white_balance: tuple[float, float],
     grey: str,
+    values_as: str,
     overwrite: bool,
     jobs: int | None,
     scheduler: str | None,
@@ -107,6 +110,7 @@ def command(
     from capture.ingest import Settings, ingest
     from sdd_bench.datasets.archive import check_target
     from sdd_bench.errors import UserError
+    from sdd_bench.io.values_as import parse_values_as
     from sdd_bench.jobs.outputs import Output, place, written
 
     if demosaic not in DEMOSAICS:
@@ -114,7 +118,7 @@ def command(
     if raw_shape and raw_black >= 2**raw_bits - 1:
         raise UserError(f"--raw-black {raw_black}: expected less than white, {2**raw_bits - 1}")
     dump = Dump(*raw_shape, raw_pattern, raw_bits, raw_black, *raw_white_balance) if raw_shape else None
-    how = Development(int(bits), demosaic, half_size, dump, grey)
+    how = Development(int(bits), demosaic, half_size, dump, grey, parse_values_as(values_as).text)
     if init:
         _init(sessions, out, how, workers(jobs, scheduler))
         return

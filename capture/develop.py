@@ -21,7 +21,8 @@ from capture.dng import with_neutral
 from capture.dump import DUMP_SUFFIXES, Dump, WhiteBalance, develop_dump
 from sdd_bench.errors import UserError
 from sdd_bench.io.headers import read_header
-from sdd_bench.io.images import IMAGE_SUFFIXES, read_pixels
+from sdd_bench.io.images import IMAGE_SUFFIXES
+from sdd_bench.io.values_as import parse_values_as, read_pixels_as
 from sdd_bench.registration.grey import averaged
 
 VERSION = 2
@@ -52,6 +53,7 @@ class Development:
             for a quick look.
         dump: Layout of headerless dumps.
         grey: `refuse` grey photographs and RAW of one channel, or `expand` them to three equal channels.
+        values_as: What the values of photographs mean, see `sdd_bench.io.values_as`; empty for what files usually mean.
     """
 
     bits: int = 16
@@ -59,6 +61,7 @@ class Development:
     half_size: bool = False
     dump: Dump | None = None
     grey: str = "refuse"
+    values_as: str = ""
 
 
 def file_format(file: str) -> str:
@@ -144,7 +147,7 @@ def develop(path: Path, how: Development, white_balance: WhiteBalance | None = N
     if how.dump is not None and is_dump(path, how):
         return develop_dump(path, how.dump, white_balance or how.dump.white_balance, how.bits, how.half_size)
     if not is_raw(path):
-        pixels = read_pixels(path, grey=how.grey)
+        pixels = read_pixels_as(path, parse_values_as(how.values_as), grey=how.grey)
         return _halved(pixels) if how.half_size else pixels
     balance = white_balance or camera_white_balance(path)
     with _opened(path) as raw:

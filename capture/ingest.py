@@ -23,6 +23,7 @@ from capture.duplicates import Known, find_duplicates, known_views
 from capture.pair import PairTask, ingest_pair
 from capture.rawdata import MARK, RawData
 from capture.record import INGESTED, Record
+from capture.sample_values import check_session_values
 from capture.session import Session, Shot
 from capture.session_report import write_session_report
 from capture.session_state import SCHEMA, Entry, SessionState
@@ -99,11 +100,13 @@ def ingest(sessions: Mapping[str, Session], out: Path, settings: Settings, jobs:
         jobs: Worker processes; the bytes written do not depend on it.
 
     Raises:
-        UserError: The folder is not fit, a session without a pair, one of an earlier session's name. What is wrong with
-            a single pair refuses that pair and nothing else.
+        UserError: The folder is not fit, a session without a pair, one of an earlier session's name, or one whose
+            values are not what they should be. What is wrong with a single pair refuses that pair and nothing else.
     """
     folder = RawData(out)
     _check(sessions, folder)
+    for session in sessions.values():
+        check_session_values(session, settings.how, jobs)
     if settings.archive is not None:
         check_target(settings.archive)
     known = tuple(known_views(data, jobs) for data in settings.against)

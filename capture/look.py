@@ -112,7 +112,9 @@ def _look(payload: tuple[Path, Development]) -> dict[str, Any]:
     """Return a file's sharpness, hash and pictures, or why there are none."""
     path, how = payload
     try:
-        image = to_float(develop(path, Development(bits=8, half_size=True, dump=how.dump, grey=how.grey)))
+        image = to_float(
+            develop(path, Development(8, half_size=True, dump=how.dump, grey=how.grey, values_as=how.values_as))
+        )
     except UserError as error:
         return {"fault": error.message.removeprefix(f"{path}: ")}
     parts = list(_parts(image))

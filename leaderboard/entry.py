@@ -14,6 +14,7 @@ from sdd_bench.errors import UserError
 from sdd_bench.evaluation.naming.cut import CROPS
 from sdd_bench.evaluation.results import Method, Results, read_results
 from sdd_bench.evaluation.rows import NOT_RANKED, RANGES
+from sdd_bench.io.values_as import parse_values_as
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class Entry:
         unranked: As `rows`, of the images that were scored and do not count.
         matched: By which rule predictions were matched to images, in words; empty where the results do not say.
         pred_crop: Where predictions were cropped or padded, one of `evaluation.naming.cut.CROPS`, or empty.
+        values_as: What the values of predictions mean, see `io.values_as`.
     """
 
     table: Table
@@ -62,6 +64,7 @@ class Entry:
     unranked: pd.DataFrame = field(default_factory=pd.DataFrame)
     matched: str = ""
     pred_crop: str = ""
+    values_as: str = ""
 
     @property
     def n_images(self) -> int:
@@ -114,9 +117,11 @@ def entry_of(results: Results, source: str, where: str = "") -> Entry:
     told = results.configuration
     matched = told["matching"]["words"] if "matching" in told else ""
     crop = told.get("pred_crop", "") if told.get("pred_crop", "") in CROPS else ""
+    values = parse_values_as(told.get("values_as"), f"{where}: values_as").text
     return Entry(
-        table, results.method, source, results.status, kept, means, predictions, version, fields, left, matched, crop
-    )
+        table, results.method, source, results.status, kept, means, predictions, version, fields, left, matched, crop,
+        values,
+    )  # fmt: skip
 
 
 def parted(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -133,6 +133,7 @@ def _request(evaluation: Evaluation, meta: bytes, predictions: Mapping[str, str]
         "metrics": ", ".join(m for m in evaluation.metrics if m != "lpips" or not unmeasured),
         "exclude failed": evaluation.exclude_failed,
         **({"prediction crop": crop} if (crop := evaluation.ways.pred_crop) else {}),
+        **({"values as": evaluation.values_as} if evaluation.values_as else {}),
     }
 
 

@@ -85,6 +85,7 @@ def verify_entry(
         by_order=said.by_order,
         naming=said.naming,
         pred_crop=said.pred_crop,
+        values_as=said.values_as,
         exclude_failed=said.exclude_failed,
         diagnostics=said.diagnostics,
         grey=said.grey,
@@ -151,6 +152,7 @@ class Configuration(BaseModel):
     grey: Literal["refuse", "expand"]
     naming: str = ""
     pred_crop: Literal["", *CROPS] = ""  # type: ignore[valid-type]
+    values_as: str = ""
 
 
 def _configuration(entry: Path, submission: Submission) -> Configuration:

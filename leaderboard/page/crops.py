@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from sdd_bench.evaluation.naming.cut import cut_of
 from sdd_bench.io.images import read_header, read_image, to_pixels, write_png
 from sdd_bench.io.names import file_name
+from sdd_bench.io.values_as import USUAL, ValuesAs, read_image_as
 from sdd_bench.report.pictures import reduce
 
 CROP_PX = 256
@@ -79,6 +80,7 @@ def look(
     measured: Collection[str],
     images: Path | None = None,
     crops: Mapping[str, str] = MappingProxyType({}),
+    values: Mapping[str, ValuesAs] = MappingProxyType({}),
 ) -> Look:
     """Return the crops of one image, and the error maps of some methods.
 
@@ -94,6 +96,7 @@ def look(
         measured: Methods that get an error map.
         images: Folder to write whole frames into as PNG; None writes none.
         crops: Method to where its predictions were cropped or padded, one of `evaluation.naming.cut.CROPS`.
+        values: Method to what the values of its predictions mean, where that is not what files usually mean.
 
     Raises:
         UserError: A file cannot be read, or a frame not written.
@@ -112,7 +115,8 @@ def look(
     for role, path in files.items():
         frame, shown = frames.get(role), counted
         if frame is None:
-            frame, seen = _placed(read_image(path), (whole.width, whole.height), crops.get(role[1], ""))
+            restored = read_image_as(path, values.get(role[1], USUAL))
+            frame, seen = _placed(restored, (whole.width, whole.height), crops.get(role[1], ""))
             frame, shown = frame[:height, :width], counted & seen[:height, :width]
         found.crops[role] = np.asarray(to_pixels(found.window.cut(frame)), np.uint8)
         if role[0] == METHOD and role[1] in measured:

@@ -15,6 +15,7 @@ from leaderboard.entry import Entry
 from leaderboard.page.album import PLACES, Choice, Pictures, pack
 from leaderboard.page.crops import look
 from leaderboard.page.predictions import prediction_files
+from sdd_bench.io.values_as import parse_values_as
 
 BUDGET_BYTES = 8_000_000
 COMPARED = 6
@@ -68,6 +69,7 @@ def method_pictures(
             measured,
             images if image in compared else None,
             {e.method.name: e.pred_crop for e in known if e.pred_crop},
+            {e.method.name: parse_values_as(e.values_as) for e in known if e.values_as},
         )
     found = pack([e.method.name for e in known], compared, chosen, looks, budget_bytes)
     return replace(found, notes=(*found.notes, *_absent(known, files)))

@@ -52,6 +52,7 @@ def evaluate(
     diagnostics: bool = True,
     anchors: str | Path | None = None,
     grey: str = "refuse",
+    values_as: str = "",
     device: str = "cpu",
     bits: int = 8,
     jobs: int = 1,
@@ -86,6 +87,8 @@ def evaluate(
         diagnostics: Measure geometric distortion and forgiveness under anchored protocols.
         anchors: Folder of anchors; `anchors` in the dataset's folder if None.
         grey: `refuse` or `expand`.
+        values_as: What the values of predictions mean where that is not what files usually mean, such as `12bit`, see
+            `sdd_bench.io.values_as`.
         device: Where flow models and LPIPS run.
         bits: 8 or 16, to which the images of a function are rounded, as a file would be.
         jobs: Worker processes; the numbers do not depend on it.
@@ -125,6 +128,7 @@ def evaluate(
         pred_crop=pred_crop,
         allow_missing=allow_missing,
         grey=grey,
+        values_as=values_as,
         anchors=None if anchors is None else Path(anchors),
         exclude_failed=exclude_failed,
         diagnostics=diagnostics,

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sdd_bench.api.arrays import ImageLike, same_count, to_images, to_masks
 from sdd_bench.errors import UserError
 from sdd_bench.io import images as files
+from sdd_bench.io.values_as import parse_values_as, read_image_as
 from sdd_bench.jobs.outcome import one_thread
 from sdd_bench.metrics.lpips import load_perceptual
 from sdd_bench.metrics.table import METRICS, column_of
@@ -21,18 +22,20 @@ from sdd_bench.registration.analysis import Analysis
 from sdd_bench.registration.truth import find_truth
 
 
-def read_image(path: str | Path, *, grey: str = "refuse") -> NDArray[np.float32]:
+def read_image(path: str | Path, *, grey: str = "refuse", values_as: str = "") -> NDArray[np.float32]:
     """Return an image file as (H, W, 3) float32 RGB in [0, 1], upright.
 
     Args:
         path: PNG, TIFF (also floating point in [0, 1]), JPEG, AVIF or HEIC. The orientation is applied, an ICC profile
             converted to sRGB, an opaque alpha channel dropped.
         grey: `refuse`, or `expand` to repeat a grey channel three times.
+        values_as: What the values mean where that is not what files usually mean, such as `12bit` or `linear,bgr`, see
+            `sdd_bench.io.values_as`.
 
     Raises:
         UserError: The file is missing, damaged, grey (unless expanded), or has transparent pixels.
     """
-    return files.read_image(Path(path), grey=grey)
+    return read_image_as(Path(path), parse_values_as(values_as, "values_as"), grey=grey)
 
 
 def score(

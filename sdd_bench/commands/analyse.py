@@ -15,6 +15,7 @@ from sdd_bench.commands.options import (
     data_option,
     grey_option,
     overwrite_option,
+    values_option,
     workers,
     workers_options,
 )
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 @click.option("--html", type=OutputFile("misalignment.html"), default=None, help="A report with pictures, in one file.")
 @click.option("--fast", is_flag=True, help="Smaller frames, fewer steps: a third of the time, hundredths of a pixel.")
 @grey_option
+@values_option("the images")
 @overwrite_option
 @workers_options
 def command(
@@ -50,6 +52,7 @@ def command(
     html: Path | None,
     fast: bool,
     grey: str,
+    values_as: str,
     overwrite: bool,
     jobs: int | None,
     scheduler: str | None,
@@ -65,18 +68,23 @@ def command(
       sdd-bench analyse --data data/sdd --out misalignment.csv --html misalignment.html
       sdd-bench analyse --blur blurry.png --sharp sharp.png
     """
+    from sdd_bench.datasets.looks import Looks
     from sdd_bench.datasets.misalignment import analyse_pairs, summarise
+    from sdd_bench.datasets.value_check import check_values
     from sdd_bench.errors import UserError
+    from sdd_bench.io.values_as import AS_STORED, parse_values_as
     from sdd_bench.jobs.outputs import check_outputs, written
 
     if out.suffix != ".csv":
         raise UserError(f"--out {out}: expected a name ending in .csv")
-    pairs, title = _pairs(data, split, blur, sharp, grey)
+    pairs, title, prepared_as = _pairs(data, split, blur, sharp, grey)
+    values = parse_values_as(values_as or (prepared_as if prepared_as == AS_STORED else ""))
     inputs = [blur, sharp] if blur is not None and sharp is not None else [data_folder(data)]
     table, page = _outputs(out, html, inputs, split)
     check_outputs([*table, *page], inputs, overwrite=overwrite)
     with written(table, inputs, overwrite=overwrite):
-        rows = analyse_pairs(pairs, out, workers(jobs, scheduler), grey, fast=fast)
+        notes = check_values(pairs, Looks(workers(jobs, scheduler)), values, where=title)
+        rows = analyse_pairs(pairs, out, workers(jobs, scheduler), grey, fast=fast, values=values)
     click.echo(
         f"{'name':24}{'zoom':>10}{'shift x':>10}{'shift y':>10}{'rot deg':>10}{'± px':>8}{'blur px':>9}{'conf.':>7}"
         "  kind"
@@ -92,6 +100,8 @@ def command(
         click.echo(f"... and {len(rows) - SHOWN} more")
     kinds = ", ".join(f"{count} {kind}" for kind, count in summarise(rows)["kinds"].items())
     click.echo(f"{len(rows)} pairs: {kinds}")
+    for note in notes:
+        click.echo(f"note: {note}")
     for row in rows:
         if row["note"]:
             name = f"{row['split']}/{row['name']}".lstrip("/")
@@ -125,8 +135,8 @@ def _outputs(out: Path, html: Path | None, inputs: list[Path], split: str | None
 
 def _pairs(
     data: Path | None, split: str | None, blur: Path | None, sharp: Path | None, grey: str
-) -> tuple[tuple[Pair, ...], str]:
-    """Return the pairs asked for and what to call them."""
+) -> tuple[tuple[Pair, ...], str, str]:
+    """Return the pairs asked for, what to call them, and what was said of their values when they were prepared."""
     from sdd_bench.datasets.catalog import open_dataset, pair_folders
     from sdd_bench.datasets.manifest import Pair
     from sdd_bench.errors import UserError
@@ -134,12 +144,12 @@ def _pairs(
 
     if blur is None and sharp is None:
         dataset = open_dataset(data_folder(data), split, grey=grey)
-        return dataset.pairs, f"{dataset.name} {split or ''}".strip()
+        return dataset.pairs, f"{dataset.name} {split or ''}".strip(), dataset.values_as
     if blur is None or sharp is None or data is not None:
         raise UserError("give --blur and --sharp together, or --data alone")
     if blur.is_dir() and sharp.is_dir():
-        return pair_folders(blur, sharp, grey), f"{blur} and {sharp}"
+        return pair_folders(blur, sharp, grey), f"{blur} and {sharp}", ""
     if blur.is_dir() or sharp.is_dir():
         raise UserError(f"--blur {blur} and --sharp {sharp}: expected two folders or two files")
     name = unicode_name(blur.stem, "rename the file")
-    return (Pair(name, "", blur, sharp),), f"{blur.name} and {sharp.name}"
+    return (Pair(name, "", blur, sharp),), f"{blur.name} and {sharp.name}", ""

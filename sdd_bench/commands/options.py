@@ -224,6 +224,22 @@ def grey_option(function: F) -> F:
     )(function)
 
 
+def values_option(whose: str) -> Callable[[F], F]:
+    """Add --values-as, as `values_as`.
+
+    Args:
+        whose: Of which files the values are.
+    """
+    return click.option(
+        "--values-as",
+        default="",
+        metavar="WORDS",
+        help=f"What the values of {whose} mean where it is not what files usually mean, comma-separated: 8bit, 10bit, "
+        "12bit or 14bit in 16-bit files (12bit-high where moved to the left), linear (light), bgr; or as-stored, to "
+        "leave them unchecked.",
+    )
+
+
 def overwrite_option(function: F) -> F:
     """Add --overwrite, for `jobs.outputs`."""
     return click.option(

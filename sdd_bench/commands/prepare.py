@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from sdd_bench.commands.options import ResumableCommand, grey_option, workers, workers_options
+from sdd_bench.commands.options import ResumableCommand, grey_option, values_option, workers, workers_options
 
 SOURCE_VARIABLE = "SDD_BENCH_SOURCE"
 
@@ -54,6 +54,7 @@ SOURCE_VARIABLE = "SDD_BENCH_SOURCE"
 )
 @click.option("--without-warned", is_flag=True, help="The same as --only accepted.")
 @grey_option
+@values_option("the source")
 @workers_options
 def command(
     source: Path | None,
@@ -71,6 +72,7 @@ def command(
     only: str | None,
     without_warned: bool,
     grey: str,
+    values_as: str,
     jobs: int | None,
     scheduler: str | None,
 ) -> None:
@@ -105,7 +107,7 @@ def command(
         raise UserError("--without-warned and --only warning: expected one of them")
     only = "accepted" if without_warned else only
     split = (fraction, split_file, group_by, seed)
-    choices = Choices(dataset, name, *split, recipe, window_px, store, grey, skip_faulty, only)
+    choices = Choices(dataset, name, *split, recipe, window_px, store, grey, skip_faulty, only, values_as)
     preparation, target, summary = prepare_source(source, choices, out, workers(jobs, scheduler))
     for note in summary.notes:
         click.echo(f"note: {note}", err=True)

@@ -28,6 +28,7 @@ from sdd_bench.commands.options import (
     split_option,
     torch_device,
     trunk_option,
+    values_option,
     workers_options,
 )
 from sdd_bench.io.names import file_name, unicode_name
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 SHARED = (
     predictions_option, data_option, dataset_option, split_option, anchors_option, exclude_failed_option, flow_option,
     metrics_option, trunk_option, naming_options, scoring_device_option, grey_option,
+    values_option("the predictions"),
 )  # fmt: skip
 
 
@@ -69,6 +71,7 @@ def evaluation_of(
     pred_crop: str | None,
     device: str,
     grey: str,
+    values_as: str,
     blur: Path | None = None,
     sharp: Path | None = None,
     **more: Any,
@@ -81,6 +84,7 @@ def evaluation_of(
     from sdd_bench.datasets.catalog import open_dataset, open_two_folders
     from sdd_bench.errors import UserError
     from sdd_bench.evaluation.evaluate import Evaluation
+    from sdd_bench.io.values_as import parse_values_as
 
     if blur is not None and sharp is not None and data is None:
         dataset = open_two_folders(blur, sharp, split, dataset_name, grey)
@@ -104,6 +108,7 @@ def evaluation_of(
         by_order=by_order,
         pred_crop=pred_crop or "",
         grey=grey,
+        values_as=parse_values_as(values_as).text,
         anchors=anchors,
         exclude_failed=exclude_failed,
         method=method,
@@ -140,6 +145,7 @@ def summary_text(results: Results) -> str:
             f"nothing measured of {', '.join(METRICS)}" if len(rows) else "no image is ranked, so there is no mean"
         )
     lines += [f"flagged: {reason}" for reason in results.flags]
+    lines += [f"note: {remark}" for remark in results.remarks]
     single = sum(bool(row.get("flags")) for row in results.images)
     if single:
         lines.append(f"{single} of {len(results.images)} images flagged, see the CSV")
@@ -224,6 +230,7 @@ def _protocol_words(evaluation: Evaluation, protocol: str) -> dict[str, object]:
         "crop multiple": evaluation.crop_multiple,
         "LPIPS network": evaluation.lpips_net,
         **({"prediction crop": crop} if (crop := evaluation.ways.pred_crop) else {}),
+        **({"values as": evaluation.values_as} if evaluation.values_as else {}),
     }
 
 

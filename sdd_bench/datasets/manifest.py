@@ -88,6 +88,7 @@ class Manifest:
         pairs: Their number by split.
         patches: Their number.
         notes: Differences from the published counts, pairs left out.
+        values_as: What was said of the values of its source, see `io.values_as`.
     """
 
     name: str
@@ -95,6 +96,7 @@ class Manifest:
     pairs: dict[str, Count] = field(default_factory=dict)
     patches: Patches = field(default_factory=lambda: Patches(0))
     notes: tuple[str, ...] = ()
+    values_as: str = ""
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,7 @@ class Dataset:
         pairs: Sorted by split and name.
         sha256: Of its frames, as dataset.json has it; empty for a dataset read as it was released.
         sharp_root: The folder of the sharp images where two folders were given.
+        values_as: What was said of its values when it was prepared, see `io.values_as`.
     """
 
     name: str
@@ -114,6 +117,7 @@ class Dataset:
     pairs: tuple[Pair, ...]
     sha256: str = ""
     sharp_root: Path | None = None
+    values_as: str = ""
 
     def __len__(self) -> int:
         """Return the number of pairs."""
@@ -195,7 +199,8 @@ def read_prepared(root: Path) -> Dataset:
             pairs.append(Pair(name, split, blur, sharp, third, row["scene"], row["place"]))
     if faults:
         raise fault_report(faults, str(root / "pairs.csv"))
-    return Dataset(manifest.name, root, tuple(sorted(pairs, key=lambda p: (p.split, p.name))), manifest.sha256)
+    ordered = tuple(sorted(pairs, key=lambda p: (p.split, p.name)))
+    return Dataset(manifest.name, root, ordered, manifest.sha256, values_as=manifest.values_as)
 
 
 def read_manifest(path: Path) -> Manifest:

@@ -18,14 +18,16 @@ from sdd_bench.datasets.manifest import Pair
 from sdd_bench.errors import UserError
 from sdd_bench.io.files import write_text
 from sdd_bench.io.headers import orientations_apart, read_header
-from sdd_bench.io.images import read_image
 from sdd_bench.io.serialise import csv_text, json_text
+from sdd_bench.io.values_as import USUAL, ValuesAs, read_image_as
 from sdd_bench.jobs.items import Item, fingerprint, map_items
 from sdd_bench.jobs.run_folder import journal_of
 from sdd_bench.jobs.workers import Workers
 from sdd_bench.registration.analyse import analyse
 from sdd_bench.registration.analysis import KINDS, NUMBERS, Analysis
-from sdd_bench.registration.mix_ups import find_mix_up, find_turn
+from sdd_bench.registration.grey import resized_by_area
+from sdd_bench.registration.mix_ups import THUMBNAIL_PX, find_mix_up, find_turn
+from sdd_bench.registration.value_mix_ups import find_value_mix_up
 from sdd_bench.version import __version__
 
 COLUMNS = ("name", *NUMBERS, "confidence", "model", "kind", "split", "note")
@@ -34,7 +36,13 @@ DIGITS = {"zoom": 7, "zoom_se": 8, "rotation_deg": 5, "rotation_se_deg": 6, "con
 
 
 def analyse_pairs(
-    pairs: Sequence[Pair], out: Path, jobs: Workers, grey: str = "refuse", *, fast: bool = False
+    pairs: Sequence[Pair],
+    out: Path,
+    jobs: Workers,
+    grey: str = "refuse",
+    *,
+    fast: bool = False,
+    values: ValuesAs = USUAL,
 ) -> Sequence[dict[str, Any]]:
     """Write the analysis of pairs to `out` and a summary beside it; return the rows.
 
@@ -44,34 +52,39 @@ def analyse_pairs(
         jobs: Worker processes; the numbers do not depend on it.
         grey: `refuse` or `expand`.
         fast: As in `analyse`; the summary says so.
+        values: What the values of the images mean; the summary says so.
 
     Raises:
         UserError: Images that cannot be read, or of two sizes in a pair; all named.
     """
-    how = [grey, *COLUMNS, *(["fast"] if fast else [])]
-    items = [Item(f"{p.split}/{p.name}".lstrip("/"), (p, grey, fast), fingerprint(how, p.blur, p.sharp)) for p in pairs]
+    how = [grey, *COLUMNS, *(["fast"] if fast else []), *([values.text] if values.text else [])]
+    items = [
+        Item(f"{p.split}/{p.name}".lstrip("/"), (p, grey, fast, values), fingerprint(how, p.blur, p.sharp))
+        for p in pairs
+    ]
     with journal_of(out, out.with_suffix(".json")) as journal:
         results = map_items(_analyse_files, items, jobs=jobs, label="analyse", where="analyse", journal=journal)
         rows = [{k: math.nan if v is None else v for k, v in row.items()} for row in results]
         write_text(out, csv_text(COLUMNS, ([_cell(column, row[column]) for column in COLUMNS] for row in rows)))
-        write_text(out.with_suffix(".json"), json_text(summarise(rows, fast=fast)))
+        write_text(out.with_suffix(".json"), json_text(summarise(rows, fast=fast, values=values)))
         journal.remove()
     return rows
 
 
-def summarise(rows: Sequence[Mapping[str, Any]], *, fast: bool = False) -> dict[str, Any]:
+def summarise(rows: Sequence[Mapping[str, Any]], *, fast: bool = False, values: ValuesAs = USUAL) -> dict[str, Any]:
     """Return counts by kind, medians and extremes of what is known, whether fast, and versions."""
     kinds = Counter(row["kind"] for row in rows)
     libraries = {"numpy": np.__version__, "opencv": cv2.__version__, "scipy": scipy.__version__}
     numbers = {}
     for name in (*NUMBERS, "confidence"):
         measured = (float(row[name]) for row in rows if row["kind"] != "failed")
-        values = [value for value in measured if not math.isnan(value)]  # of small frames no errors are known
-        if values:
-            numbers[name] = {"median": statistics.median(values), "min": min(values), "max": max(values)}
+        known = [value for value in measured if not math.isnan(value)]  # of small frames no errors are known
+        if known:
+            numbers[name] = {"median": statistics.median(known), "min": min(known), "max": max(known)}
     return {
         "pairs": len(rows),
         "fast": fast,
+        **({"values_as": values.text} if values.text else {}),
         "kinds": {kind: kinds[kind] for kind in KINDS if kinds[kind]},
         "numbers": numbers,
         "convention": "p_blur = c + zoom * R(rotation) * (p_sharp - c) + shift, c the centre of the frame",
@@ -79,9 +92,9 @@ def summarise(rows: Sequence[Mapping[str, Any]], *, fast: bool = False) -> dict[
     }
 
 
-def _analyse_files(task: tuple[Pair, str, bool]) -> dict[str, float | str | None]:
-    pair, grey, fast = task
-    blur, sharp = read_image(pair.blur, grey=grey), read_image(pair.sharp, grey=grey)
+def _analyse_files(task: tuple[Pair, str, bool, ValuesAs]) -> dict[str, float | str | None]:
+    pair, grey, fast, values = task
+    blur, sharp = (read_image_as(path, values, grey=grey) for path in (pair.blur, pair.sharp))
     try:
         analysis = analyse(blur, sharp, fast=fast)
     except ValueError as error:
@@ -92,11 +105,22 @@ def _analyse_files(task: tuple[Pair, str, bool]) -> dict[str, float | str | None
     return {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in row.items()}  # JSON has no NaN
 
 
+def _value_words(blur: NDArray[np.float32], sharp: NDArray[np.float32]) -> str:
+    """Return what the sharp image's values are beside the blurry one's; empty where they are alike."""
+    height, width = blur.shape[:2]
+    scale = THUMBNAIL_PX / max(height, width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    found = find_value_mix_up(resized_by_area(sharp, size), resized_by_area(blur, size))
+    return "" if found is None else f"beside blur, the values of sharp are {found.words}"
+
+
 def _note(pair: Pair, blur: NDArray[np.float32], sharp: NDArray[np.float32], analysis: Analysis) -> str:
     """Return what is mixed up in a pair, or that its files' orientation tags differ; empty where all is well."""
     mix_up = find_mix_up(blur, sharp, analysis)
+    turned = mix_up is not None and bool(mix_up.turn)
+    values = _value_words(blur, sharp) if analysis.kind != "failed" and not turned else ""
     tags = orientations_apart(read_header(pair.blur).orientation, read_header(pair.sharp).orientation)
-    return "; ".join(words for words in (mix_up.sentence() if mix_up else "", tags) if words)
+    return "; ".join(words for words in (mix_up.sentence() if mix_up else "", values, tags) if words)
 
 
 def _cell(column: str, value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,7 +12,8 @@ from sdd_bench.datasets.manifest import Pair, PairRow
 from sdd_bench.datasets.patches import Recipe, choose_windows, cut
 from sdd_bench.errors import UserError
 from sdd_bench.io.files import file_sha256, write_bytes
-from sdd_bench.io.images import Pixels, read_pixels
+from sdd_bench.io.images import Pixels, encode_png
+from sdd_bench.io.values_as import USUAL, ValuesAs, read_pixels_as
 
 IMPORTED = "train_patches"
 """The split of a release whose pairs are patches already."""
@@ -29,6 +31,7 @@ class PairTask:
         grey: `refuse` or `expand`.
         part: The HDF5 part for the pair's patches, None where the store is `png`.
         skip_faulty: Leave a pair that cannot be decoded out instead of refusing it.
+        values: What the values of its frames mean; frames of others than usual are written anew, as PNG.
     """
 
     pair: Pair
@@ -38,6 +41,7 @@ class PairTask:
     grey: str
     part: Path | None
     skip_faulty: bool = False
+    values: ValuesAs = USUAL
 
 
 class Patch(NamedTuple):
@@ -88,7 +92,7 @@ def prepare_pair(task: PairTask) -> dict[str, Any]:
 
 def _prepare(task: PairTask) -> Prepared:
     pair = task.pair
-    blur, sharp = read_pixels(pair.blur, grey=task.grey), read_pixels(pair.sharp, grey=task.grey)
+    blur, sharp = (read_pixels_as(path, task.values, grey=task.grey) for path in (pair.blur, pair.sharp))
     if blur.shape != sharp.shape:
         sizes = f"blur is {blur.shape[1]}x{blur.shape[0]}, sharp is {sharp.shape[1]}x{sharp.shape[0]}"
         raise UserError(f"{pair.split}/{pair.name}: {sizes}")
@@ -99,9 +103,12 @@ def _prepare(task: PairTask) -> Prepared:
     if pair.defocus_map:
         frames["defocus_map"] = (pair.defocus_map, pair.name, "defocus_map")
     copied: dict[str, str] = {}
+    anew = {} if task.values.as_usual else {"blur": blur, "sharp": sharp}
     for role, (source, name, folder) in frames.items():
-        copied[role] = f"{pair.split}/{folder}/{name}{source.suffix.lower()}"
-        copied[f"{role}_sha256"] = _copy(source, task.root / copied[role])
+        suffix = ".png" if role in anew else source.suffix.lower()
+        copied[role] = f"{pair.split}/{folder}/{name}{suffix}"
+        content = encode_png(anew[role]) if role in anew else source.read_bytes()
+        copied[f"{role}_sha256"] = _copy(content, task.root / copied[role])
     height, width, _ = blur.shape
     bits = max(blur.itemsize, sharp.itemsize) * 8
     row = PairRow(pair.split, pair.name, pair.scene, pair.place, width=width, height=height, bits=bits, **copied)
@@ -129,9 +136,9 @@ def _store_patches(task: PairTask, names: list[str], blur: list[Pixels], sharp: 
     return [f"{store.PATCH_FOLDER}/{role}/{name}.png" for role in store.ROLES for name in names]
 
 
-def _copy(source: Path, target: Path) -> str:
-    """Copy a file whole or not at all and return its sha256; a sharp frame shared by pairs is copied once."""
-    digest = file_sha256(source)
-    if not (target.is_file() and target.stat().st_size == source.stat().st_size and file_sha256(target) == digest):
-        write_bytes(target, source.read_bytes())
+def _copy(content: bytes, target: Path) -> str:
+    """Write a file whole or not at all and return its sha256; a sharp frame shared by pairs is written once."""
+    digest = hashlib.sha256(content).hexdigest()
+    if not (target.is_file() and target.stat().st_size == len(content) and file_sha256(target) == digest):
+        write_bytes(target, content)
     return digest

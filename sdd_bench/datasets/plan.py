@@ -14,6 +14,7 @@ from sdd_bench.datasets.split import read_split_file, sdd_note, split_fraction, 
 from sdd_bench.datasets.verdicts import keep_only
 from sdd_bench.errors import UserError
 from sdd_bench.io.files import file_sha256
+from sdd_bench.io.values_as import parse_values_as
 from sdd_bench.jobs.workers import Workers
 
 DEFAULT_FRACTION = 0.8
@@ -36,6 +37,7 @@ class Choices:
         grey: `refuse` or `expand`.
         skip_faulty: Leave faulty pairs out instead of refusing.
         only: Take the pairs of this verdict of `ingest` alone, see `datasets.verdicts`.
+        values_as: What the values of the source mean, see `io.values_as`; empty for what files usually mean.
     """
 
     dataset: str | None = None
@@ -50,6 +52,7 @@ class Choices:
     grey: str = "refuse"
     skip_faulty: bool = False
     only: str | None = None
+    values_as: str = ""
 
 
 def plan(source: Path, choices: Choices, jobs: Workers) -> Preparation:
@@ -77,6 +80,7 @@ def plan(source: Path, choices: Choices, jobs: Workers) -> Preparation:
         notes=(*listing.notes, *notes),
         skip_faulty=choices.skip_faulty,
         only=choices.only,
+        values=parse_values_as(choices.values_as),
     )
 
 

@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, astuple, dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -19,11 +19,14 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from sdd_bench.datasets import store
+from sdd_bench.datasets.looks import Looks
 from sdd_bench.datasets.manifest import PAIR_COLUMNS, SCHEMA, Pair, content_sha256, read_manifest, read_prepared
 from sdd_bench.datasets.pair_files import IMPORTED, PairTask, Patch, Prepared, prepare_pair
 from sdd_bench.datasets.patches import Recipe
+from sdd_bench.datasets.value_check import check_values
 from sdd_bench.io.files import file_sha256, write_text
 from sdd_bench.io.serialise import csv_text, json_text
+from sdd_bench.io.values_as import USUAL, ValuesAs
 from sdd_bench.jobs.items import Item, Journal, fingerprint, map_items
 from sdd_bench.jobs.run_folder import RunFolder
 from sdd_bench.jobs.workers import Workers
@@ -52,6 +55,7 @@ class Preparation:
         notes: Differences from the published counts, pairs left out.
         skip_faulty: Leave pairs that cannot be decoded out instead of refusing.
         only: The verdict of `ingest` that all pairs have, where others were left out; None where none was asked for.
+        values: What the values of the source's frames mean; those of the dataset mean what they usually do.
     """
 
     name: str
@@ -64,6 +68,7 @@ class Preparation:
     notes: tuple[str, ...] = ()
     skip_faulty: bool = False
     only: str | None = None
+    values: ValuesAs = USUAL
 
     def __post_init__(self) -> None:
         if self.store not in store.STORES:
@@ -87,7 +92,12 @@ class Preparation:
             "skip_faulty": self.skip_faulty,
             "source_listing_sha256": listing.hexdigest(),
             **({} if self.only is None else {"only": self.only}),
+            **self.values_block(),
         }
+
+    def values_block(self) -> dict[str, object]:
+        """Return what was said of the source's values, as JSON can hold it; nothing where nothing was."""
+        return {"values_as": self.values.text} if self.values.text else {}
 
 
 @dataclass(frozen=True)
@@ -109,7 +119,8 @@ def prepare(preparation: Preparation, out: Path, jobs: Workers) -> Summary:
         jobs: Worker processes; the bytes written do not depend on it.
 
     Raises:
-        UserError: The folder holds something else; frames that cannot be decoded (all named, the others done).
+        UserError: The folder holds something else; values that are not what they should be, see `check_values`; frames
+            that cannot be decoded (all named, the others done).
     """
     request = preparation.request()
     folder = RunFolder(out, out / "dataset.json", request)
@@ -118,6 +129,8 @@ def prepare(preparation: Preparation, out: Path, jobs: Workers) -> Summary:
         read_prepared(out)
         manifest = read_manifest(out / "dataset.json")
         return Summary(manifest.pairs, manifest.patches.count, manifest.notes, already_there=True)
+    notes = check_values(preparation.pairs, Looks(jobs), preparation.values)
+    preparation = replace(preparation, notes=(*preparation.notes, *notes))
     with folder.claimed() as journal:
         return _prepare(preparation, request, folder, journal, jobs)
 
@@ -155,7 +168,8 @@ def _items(
     items = []
     for pair in pairs:
         sharp_name, part = pair.sharp.stem if pair.split in sharing else pair.name, _part(pair, folder)
-        task = PairTask(pair, sharp_name, folder.out, recipe, grey, part if hdf5 else None, preparation.skip_faulty)
+        stored, faulty = part if hdf5 else None, preparation.skip_faulty
+        task = PairTask(pair, sharp_name, folder.out, recipe, grey, stored, faulty, preparation.values)
         mark = fingerprint(request, pair.blur, pair.sharp)
         items.append(Item(f"{pair.split}/{pair.name}", task, mark))
     return items
@@ -202,6 +216,7 @@ def _write_listing(
         "split": preparation.split,
         "split_file_sha256": file_sha256(out / "split.csv"),
         "conventions": CONVENTIONS,
+        **preparation.values_block(),
         "notes": list(notes),
         "request": request,
     }

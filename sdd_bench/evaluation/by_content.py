@@ -6,11 +6,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from sdd_bench.datasets.looks import Look, Looks, cut, detail
 from sdd_bench.datasets.manifest import Pair
 from sdd_bench.errors import fault_report
-from sdd_bench.evaluation.likenesses import NOT_COMPARABLE, Table, apart_table, laid, likeness_table, told_apart
-from sdd_bench.evaluation.looks import Look, cut, detail, look_at_files
-from sdd_bench.jobs.workers import Workers
+from sdd_bench.evaluation.likenesses import NOT_COMPARABLE, Table, apart_table, laid, likeness_table, some, told_apart
+from sdd_bench.io.values_as import USUAL, ValuesAs
 from sdd_bench.registration.mix_ups import turn_of
 
 ALIKE, MORE_ALIKE = 0.5, 0.2
@@ -37,7 +37,9 @@ input apart, and always less with another's; neighbours in a stack are 0.96 alik
 """
 
 
-def match_by_content(files: Sequence[Path], pairs: Sequence[Pair], jobs: Workers) -> dict[str, Path]:
+def match_by_content(
+    files: Sequence[Path], pairs: Sequence[Pair], looks: Looks, values: ValuesAs = USUAL
+) -> dict[str, Path]:
     """Return the prediction of each pair's name: each file belongs to the blur image that it looks most like.
 
     Blur images that show nearly one picture, as those of a burst or of a focus stack, are told apart by what sets each
@@ -47,14 +49,14 @@ def match_by_content(files: Sequence[Path], pairs: Sequence[Pair], jobs: Workers
         files: Predictions; they may be cropped or padded by `MAX_BORDER_PX`. With fewer files than pairs, pairs are
             missing from the result.
         pairs: The split that is scored.
-        jobs: Worker processes; the result does not depend on it.
+        looks: Takes the looks.
+        values: What the values of predictions mean.
 
     Raises:
         UserError: A prediction that looks like no input or like several, several that look like one; all named. Images
             that cannot be decoded.
     """
-    looks = look_at_files([*files, *(pair.blur for pair in pairs)], jobs)
-    predictions, inputs = looks[: len(files)], looks[len(files) :]
+    predictions, inputs = looks.at(files, values), looks.at([pair.blur for pair in pairs])
     table = likeness_table(predictions, inputs)
     found: dict[str, Path] = {}
     faults: list[str] = []
@@ -83,13 +85,16 @@ def match_by_content(files: Sequence[Path], pairs: Sequence[Pair], jobs: Workers
     return {pair.name: found[pair.name] for pair in pairs if pair.name in found}
 
 
-def check_contents(predictions: Mapping[str, Path], pairs: Sequence[Pair], jobs: Workers) -> tuple[str, ...]:
+def check_contents(
+    predictions: Mapping[str, Path], pairs: Sequence[Pair], looks: Looks, values: ValuesAs = USUAL
+) -> tuple[str, ...]:
     """Refuse predictions that look more like another input than like their own; return remarks on the others.
 
     Args:
         predictions: Name of the pair to file; they may be cropped or padded by `MAX_BORDER_PX`.
         pairs: The split that is scored; pairs without a prediction are inputs that others may look like.
-        jobs: Worker processes; the result does not depend on it.
+        looks: Takes the looks.
+        values: What the values of predictions mean.
 
     Raises:
         UserError: Predictions that look like another input, or that are turned or mirrored against their own; all
@@ -97,8 +102,7 @@ def check_contents(predictions: Mapping[str, Path], pairs: Sequence[Pair], jobs:
     """
     named = [pair.name for pair in pairs]
     own = [named.index(name) for name in predictions]
-    looks = look_at_files([*predictions.values(), *(pair.blur for pair in pairs)], jobs)
-    found, inputs = looks[: len(own)], looks[len(own) :]
+    found, inputs = looks.at(list(predictions.values()), values), looks.at([pair.blur for pair in pairs])
     faults, remarks = content_faults(found, inputs, own, named)
     if faults:
         raise fault_report(faults, "predictions")
@@ -144,7 +148,7 @@ def content_faults(
     ]
     faults += [f"{files[row]} is {turn} against the input of {names[own[row]]}" for row, turn in turned.items()]
     lines = [f"{files[row]} ({table[row, own[row]]:.2f} with {names[own[row]]})" for row in unlike]
-    remarks = [f"{len(unlike)} of {len(own)} predictions look like no input: {_some(lines)}"] if unlike else []
+    remarks = [f"{len(unlike)} of {len(own)} predictions look like no input: {some(lines)}"] if unlike else []
     return faults, remarks
 
 
@@ -209,15 +213,11 @@ def _how(row: Iterable[float], pairs: Sequence[Pair]) -> str:
 def _undecided(files: Sequence[str], names: Sequence[str]) -> str:
     """Return what is wrong where predictions cannot be told apart."""
     if len(names) == 1:
-        return f"{_some(files)}: all look like the input of {names[0]}"
+        return f"{some(files)}: all look like the input of {names[0]}"
     if len(files) != len(names):
         found = f"{len(files)} predictions for {len(names)} inputs"
-        return f"{_some(files)}: {found} that show nearly one picture: {_some(names)}"
-    return f"{_some(files)}: the inputs of {_some(names)} are too much alike to tell whose they are; name them"
-
-
-def _some(words: Sequence[str], most: int = 6) -> str:
-    return ", ".join(words[:most]) + (f" and {len(words) - most} more" if len(words) > most else "")
+        return f"{some(files)}: {found} that show nearly one picture: {some(names)}"
+    return f"{some(files)}: the inputs of {some(names)} are too much alike to tell whose they are; name them"
 
 
 def _hint(moved: Mapping[int, int], own: Sequence[int], names: Sequence[str]) -> str:

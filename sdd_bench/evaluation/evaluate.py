@@ -19,8 +19,9 @@ from sdd_bench.evaluation.plan import Plan, opened_predictions, plan_scoring
 from sdd_bench.evaluation.protocol import Protocol
 from sdd_bench.evaluation.restored import Restore
 from sdd_bench.evaluation.results import ConfigurationBlock, DatasetBlock, Results, environment, protocol_block
-from sdd_bench.evaluation.rows import NOT_RANKED, Cell
+from sdd_bench.evaluation.rows import NOT_RANKED, Cell, Row
 from sdd_bench.evaluation.score_pair import ScoredPair, ScoreTask, score_pair
+from sdd_bench.evaluation.suspicious import copy_of, far_below, why_copies_flagged
 from sdd_bench.evaluation.unranked import unranked_pairs
 from sdd_bench.io.files import file_sha256
 from sdd_bench.jobs.items import Item, Journal, fingerprint, map_items
@@ -29,7 +30,9 @@ from sdd_bench.jobs.workers import Workers
 
 NO_DIAGNOSTICS = "left out by --no-diagnostics"
 
-CONFIGURATION = ("by_order", "naming", "pred_crop", "allow_missing", "exclude_failed", "diagnostics", "grey", "device")
+CONFIGURATION = (
+    "by_order", "naming", "pred_crop", "allow_missing", "exclude_failed", "diagnostics", "grey", "device", "values_as",
+)  # fmt: skip
 """Fields of an evaluation that results state."""
 
 
@@ -103,6 +106,7 @@ def _items(plan: Plan) -> list[Item]:
     settings = [str(asked.save_warped), asked.grey, asked.diagnostics, asked.device]
     common = [digests, plan.metrics, dict(plan.weights), settings, environment()]
     common += [asked.ways.pred_crop] if asked.ways.pred_crop else []
+    common += [asked.values_as] if asked.values_as else []
     zipped = asked.predictions if asked.predictions.is_file() else None
     items = []
     for pair in plan.pairs:
@@ -112,7 +116,7 @@ def _items(plan: Plan) -> list[Item]:
         anchors = {method: own[pair.name] for method, own in plan.anchors.items()}
         task = ScoreTask(
             pair, restored, plan.protocols, asked.flow, plan.metrics, plan.trunk, asked.device, asked.grey, anchors,
-            asked.diagnostics, asked.save_warped, asked.ways.pred_crop,
+            asked.diagnostics, asked.save_warped, asked.ways.pred_crop, asked.ways.values,
         )  # fmt: skip
         truth = [
             part
@@ -179,17 +183,7 @@ def _results(plan: Plan, protocol: Protocol, scored: Sequence[ScoredPair]) -> Re
         method=asked.method,
         dataset=dataset,
         protocol=protocol_block(protocol),
-        images=tuple(
-            {
-                "name": row["name"],
-                **row["rows"][protocol.id],
-                **shown,
-                "restored_sha256": row["restored_sha256"],
-                "blur_sha256": row["blur_sha256"],
-                "sharp_sha256": row["sharp_sha256"],
-            }
-            for row, shown in zip(scored, _conditions(plan, scored, protocol), strict=True)
-        ),
+        images=_images(plan, protocol, scored),
         missing=tuple(pair.name for pair in missing),
         why_empty=why_empty,
         weights=dict(plan.weights),
@@ -197,10 +191,29 @@ def _results(plan: Plan, protocol: Protocol, scored: Sequence[ScoredPair]) -> Re
         environment=environment(),
     )
     if protocol.judged_by_input:
-        flags = tuple(why_method_flagged(row for row in results.images if not row[NOT_RANKED]))
+        flags = why_method_flagged(row for row in results.images if not row[NOT_RANKED])
     else:
-        flags = tuple(why_flagged(dict(results.summary)))
-    return replace(results, flags=flags, status="partial" if missing else "flagged" if flags else "measured")
+        flags = why_flagged(dict(results.summary))
+    flags = [*flags, *why_copies_flagged(results.images)]
+    remarks = (*plan.remarks, *far_below(results.images))
+    results = replace(results, flags=tuple(flags), remarks=remarks)
+    return replace(results, status="partial" if missing else "flagged" if flags else "measured")
+
+
+def _images(plan: Plan, protocol: Protocol, scored: Sequence[ScoredPair]) -> tuple[Row, ...]:
+    """Return the rows of one protocol, with what the images show and the sha256 of their files."""
+    found = []
+    for scores, shown in zip(scored, _conditions(plan, scored, protocol), strict=True):
+        row: Row = {"name": scores["name"], **scores["rows"][protocol.id], **shown}
+        row |= {"restored_sha256": scores["restored_sha256"], "blur_sha256": scores["blur_sha256"]}
+        row |= {"sharp_sha256": scores["sharp_sha256"]}
+        copy = copy_of(row)
+        if copy and "flags" in row:
+            flags = row["flags"]
+            assert isinstance(flags, list)
+            row["flags"] = [*flags, copy]
+        found.append(row)
+    return tuple(found)
 
 
 def _configuration(plan: Plan) -> ConfigurationBlock:

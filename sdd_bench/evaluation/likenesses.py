@@ -8,13 +8,16 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from sdd_bench.evaluation.looks import THUMBNAIL_PX, Look, cut, detail
+from sdd_bench.datasets.looks import THUMBNAIL_PX, Look, cut, detail
 
 MAX_BORDER_PX = 128
 """A prediction may differ from its input by this in width and height: methods crop and pad to multiples."""
 
 NOT_COMPARABLE = -1.0
 """Likeness of two images whose sizes differ by more than that."""
+
+FLAT = 1e-5
+"""Standard deviation of the detail, of 1, below which an image shows nothing: 8-bit values in 16-bit files still do."""
 
 Table = NDArray[np.float64]
 
@@ -126,4 +129,9 @@ def _normalised(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return values less their mean, of length 1; zeros where there is no detail."""
     centred = values - values.mean()
     norm = float(np.linalg.norm(centred))
-    return centred / np.float32(norm) if norm > 1e-4 * np.sqrt(values.size) else np.zeros_like(centred)
+    return centred / np.float32(norm) if norm > FLAT * np.sqrt(values.size) else np.zeros_like(centred)
+
+
+def some(words: Sequence[str], most: int = 6) -> str:
+    """Return the first of many words, and how many more there are."""
+    return ", ".join(words[:most]) + (f" and {len(words) - most} more" if len(words) > most else "")

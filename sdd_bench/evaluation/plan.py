@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from sdd_bench.datasets.looks import Looks
 from sdd_bench.datasets.manifest import Dataset, Pair
+from sdd_bench.datasets.value_check import check_values
 from sdd_bench.errors import UserError, fault_report
 from sdd_bench.evaluation.anchor_record import AnchorRecord, FoundAnchor
 from sdd_bench.evaluation.anchors import FOLDER, ensure_anchors, held_anchors
@@ -19,6 +21,7 @@ from sdd_bench.evaluation.protocol import DEFAULT_PROTOCOL, Protocol, build_prot
 from sdd_bench.evaluation.restored import Restore, restore_pairs
 from sdd_bench.evaluation.results import Method
 from sdd_bench.evaluation.score_pair import perceptual
+from sdd_bench.io.values_as import AS_STORED, parse_values_as
 from sdd_bench.jobs.workers import Workers
 from sdd_bench.metrics.backbone import find_trunk
 from sdd_bench.metrics.table import METRICS
@@ -53,6 +56,7 @@ class Evaluation:
         exclude_failed: Leave out pairs that cannot be anchored, under every protocol, instead of refusing.
         diagnostics: Whether anchored rows get their diagnostics.
         method: What made the predictions.
+        values_as: What the values of predictions mean, see `io.values_as`; empty for what files usually mean.
     """
 
     dataset: Dataset
@@ -77,6 +81,7 @@ class Evaluation:
     exclude_failed: bool = False
     diagnostics: bool = True
     method: Method = field(default_factory=lambda: Method("unnamed"))
+    values_as: str = ""
 
     @property
     def anchor_folder(self) -> Path:
@@ -88,9 +93,10 @@ class Evaluation:
         """What is asked for of the naming and the sizes of predictions, with what the method's code does.
 
         Raises:
-            UserError: An unknown method, or a pattern that has no `{name}`.
+            UserError: An unknown method, or a pattern that has no `{name}`; values that are none of those known.
         """
-        return Ways(self.pattern, self.by_order, self.naming, self.pred_crop, self.allow_missing, self.grey).resolved()
+        asked = (self.pattern, self.by_order, self.naming, self.pred_crop, self.allow_missing, self.grey)
+        return Ways(*asked, parse_values_as(self.values_as)).resolved()
 
 
 @dataclass(frozen=True)
@@ -110,6 +116,7 @@ class Plan:
         anchors: Method of anchors, to name, to the record and the folder of a pair's anchor; empty where no protocol
             needs any.
         excluded: Name to the reason of pairs left out.
+        remarks: What is worth knowing of the dataset's values.
     """
 
     asked: Evaluation
@@ -123,6 +130,7 @@ class Plan:
     matching: Matching | None = None
     anchors: Mapping[str, Mapping[str, tuple[FoundAnchor, Path]]] = field(default_factory=dict)
     excluded: Mapping[str, str] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -138,15 +146,22 @@ def opened_predictions(asked: Evaluation, jobs: Workers) -> Iterator[Path]:
         yield folder
 
 
-def find_predictions(asked: Evaluation, folder: Path, jobs: Workers) -> Matching:
+def find_predictions(asked: Evaluation, folder: Path, jobs: Workers, looks: Looks | None = None) -> Matching:
     """Return the predictions of an evaluation in their opened folder.
+
+    Args:
+        asked: What and how.
+        folder: From `opened_predictions`.
+        jobs: Worker processes.
+        looks: Keeps the looks that are taken, for others to use.
 
     Raises:
         UserError: They do not fit the split, see `naming.find.match_predictions`.
     """
     crop = min(asked.crop_multiple or named_protocol(name).crop_multiple for name in asked.protocols)
     pairs = asked.dataset.split(asked.split)
-    return match_predictions(folder, pairs, asked.ways, jobs, where=str(asked.predictions), crop_multiple=crop)
+    where = str(asked.predictions)
+    return match_predictions(folder, pairs, asked.ways, jobs, where=where, crop_multiple=crop, looks=looks)
 
 
 def plan_scoring(
@@ -170,21 +185,32 @@ def plan_scoring(
         bits: Of the restored images, 8 or 16.
 
     Raises:
-        UserError: Predictions that do not fit the split, pairs that cannot be anchored (all named), weights that
-            cannot be had, bad images.
+        UserError: Predictions that do not fit the split, values of the dataset or of predictions that are not what they
+            should be, pairs that cannot be anchored (all named), weights that cannot be had, bad images.
         ValueError: `restore` returns what cannot be a restored image.
     """
-    pairs = asked.dataset.split(asked.split)
+    pairs, looks = asked.dataset.split(asked.split), Looks(jobs)
     plan = Plan(asked, _protocols(asked), pairs=pairs)
     if restore is None:
         assert folder is not None
-        plan = _with_predictions(plan, find_predictions(asked, folder, jobs))
+        plan = _with_predictions(plan, find_predictions(asked, folder, jobs, looks))
+    plan = replace(plan, remarks=_dataset_remarks(asked, looks))
     plan = _with_anchors(_with_metrics(plan), jobs, scratch)
     if restore is not None:
         assert scratch is not None
         predictions = restore_pairs(restore, plan.pairs, scratch / "restored", bits=bits, grey=asked.grey)
         plan = replace(plan, predictions=predictions)
     return plan
+
+
+def _dataset_remarks(asked: Evaluation, looks: Looks) -> tuple[str, ...]:
+    """Return what is worth knowing of the dataset's values.
+
+    Raises:
+        UserError: They are not what they should be, and nobody said when it was prepared that they are.
+    """
+    values = parse_values_as(AS_STORED if asked.dataset.values_as == AS_STORED else None)
+    return check_values(asked.dataset.split(asked.split), looks, values, where=str(asked.dataset.root))
 
 
 def _with_predictions(plan: Plan, found: Matching) -> Plan:

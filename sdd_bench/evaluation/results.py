@@ -86,6 +86,7 @@ class ConfigurationBlock(TypedDict, total=False):
     pred_pattern: SkipValidation[str | None]
     naming: Line
     pred_crop: Line
+    values_as: Line
     matching: MatchingBlock
 
 
@@ -103,6 +104,8 @@ class Results:
             versions lack.
         status: `measured`; `partial` where predictions were missing; `flagged` where the means are to be distrusted.
         flags: Why it is flagged.
+        remarks: What is worth knowing of the dataset's values and of scores far below the blur image's; files of older
+            versions have none.
         missing: Names without a prediction.
         why_empty: Metric to the reason it was not measured.
         weights: What LPIPS weights were used.
@@ -116,6 +119,7 @@ class Results:
     images: SkipValidation[Sequence[Row]]
     status: Literal["measured", "partial", "flagged"] = "measured"
     flags: Texts = ()
+    remarks: Texts = ()
     missing: Texts = ()
     why_empty: TextTable = field(default_factory=dict)
     weights: TextTable = field(default_factory=dict)
@@ -167,8 +171,8 @@ class Results:
 
 
 ORDER = (
-    "schema", "method", "dataset", "protocol", "status", "flags", "missing", "summary", "why_empty", "weights",
-    "configuration", "environment", "images",
+    "schema", "method", "dataset", "protocol", "status", "flags", "remarks", "missing", "summary", "why_empty",
+    "weights", "configuration", "environment", "images",
 )  # fmt: skip
 """Keys of the file."""
 
@@ -190,7 +194,7 @@ def read_results(path: Path) -> Results:
         found = content.get("schema") if isinstance(content, dict) else None
         raise UserError(f"{path}: not a results file of schema {SCHEMA} (schema {shown(found)})")
     try:
-        lacking = [key for key in ORDER if key not in (*content, "flags", "summary")]
+        lacking = [key for key in ORDER if key not in (*content, "flags", "remarks", "summary")]
         if lacking:
             raise ValueError(f"{lacking[0]} is missing")
         rows = content["images"]

@@ -22,6 +22,7 @@ from sdd_bench.evaluation.rows import Row
 from sdd_bench.io.files import file_sha256
 from sdd_bench.io.headers import read_header
 from sdd_bench.io.images import read_image, to_pixels, write_png
+from sdd_bench.io.values_as import USUAL, ValuesAs, read_image_as
 from sdd_bench.metrics.lpips import Perceptual, load_perceptual
 from sdd_bench.registration.flow import FlowEstimator, load_flow
 
@@ -39,6 +40,7 @@ class ScoreTask:
         save_warped: Folder for the truths, one below it a protocol where there are several.
         pred_crop: Where a prediction of another size was cropped or padded, one of `naming.cut.CROPS`; empty where
             predictions are as the protocols have them.
+        values: What the values of the prediction mean.
     """
 
     pair: Pair
@@ -53,6 +55,7 @@ class ScoreTask:
     diagnostics: bool = True
     save_warped: Path | None = None
     pred_crop: str = ""
+    values: ValuesAs = USUAL
 
 
 class ScoredPair(TypedDict):
@@ -116,7 +119,7 @@ def score_pair(task: ScoreTask) -> ScoredPair:
 
 def _read_restored(task: ScoreTask) -> tuple[Image, Cut | None]:
     """Return the prediction, and where what it shares with its frame lies, if it is cut to that."""
-    restored = read_image(task.restored, grey=task.grey)
+    restored = read_image_as(task.restored, task.values, grey=task.grey)
     if not task.pred_crop:
         return restored, None
     frame, (height, width) = read_header(task.pair.blur), restored.shape[:2]

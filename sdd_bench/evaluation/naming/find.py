@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from sdd_bench.datasets.looks import Looks
 from sdd_bench.datasets.manifest import Pair
 from sdd_bench.errors import UserError
 from sdd_bench.evaluation.by_content import check_contents, match_by_content
@@ -17,6 +18,7 @@ from sdd_bench.evaluation.naming.rules import Proposal, Rule, by_order, propose,
 from sdd_bench.evaluation.naming.sizes import size_problems
 from sdd_bench.evaluation.naming.stems import by_stem
 from sdd_bench.evaluation.naming.ways import ANY, Ways, filtered
+from sdd_bench.evaluation.prediction_values import check_prediction_values
 from sdd_bench.jobs.workers import Workers
 
 LISTED = 3
@@ -27,9 +29,16 @@ Files = Mapping[str, Sequence[Path]]
 
 
 def match_predictions(
-    folder: Path, pairs: Sequence[Pair], ways: Ways, jobs: Workers, *, where: str = "", crop_multiple: int = 1
+    folder: Path,
+    pairs: Sequence[Pair],
+    ways: Ways,
+    jobs: Workers,
+    *,
+    where: str = "",
+    crop_multiple: int = 1,
+    looks: Looks | None = None,
 ) -> Matching:
-    """Return the prediction of each pair, every one checked by its size and its content.
+    """Return the prediction of each pair, every one checked by its size, its content and its values.
 
     Args:
         folder: PNG, TIFF or JPEG files, directly in it or in its one sub-folder.
@@ -38,12 +47,14 @@ def match_predictions(
         jobs: Worker processes.
         where: What the folder is called in messages; its path if empty.
         crop_multiple: As in the protocol.
+        looks: Keeps the looks that are taken, for others to use.
 
     Raises:
         UserError: Missing, extra, doubly present and wrong-sized predictions and files that are no images, all named,
             counted by kind; names that say nothing of files whose content does not tell either; a prediction that
-            looks more like another image than its own.
+            looks more like another image than its own; values that mean something else than its input's.
     """
+    looks = Looks(jobs) if looks is None else looks
     ways, where = ways.resolved(), where or str(folder)
     files, below = images_in(folder, where)
     keys, passed_over = filtered(by_stem(files), ways.pattern)
@@ -52,7 +63,7 @@ def match_predictions(
             f"{where}: none of {len(files)} files is called {ways.pattern} ({_some([f.name for f in files])})"
         )
     proposal = _proposal(keys, pairs, ways, where)
-    found, problems = _settled(proposal, keys, pairs, ways, jobs, where)
+    found, problems = _settled(proposal, keys, pairs, ways, looks, where)
     found = replace(found, folder=below, passed_over=passed_over)
     sizes, partly = size_problems(found.files, pairs, crop_multiple, ways.pred_crop, grey=ways.grey)
     problems = [*problems, *sizes]
@@ -64,8 +75,9 @@ def match_predictions(
     if not found.files:
         raise UserError(f"{where}: not one prediction for {len(pairs)} images")
     if not found.checked:
-        found = replace(found, remarks=check_contents(found.files, pairs, jobs))
-    return replace(found, partly=partly)
+        found = replace(found, remarks=check_contents(found.files, pairs, looks, ways.values))
+    remarks = (*found.remarks, *check_prediction_values(found.files, pairs, looks, ways.values))
+    return replace(found, partly=partly, remarks=remarks)
 
 
 def _proposal(keys: Files, pairs: Sequence[Pair], ways: Ways, where: str) -> Proposal:
@@ -85,7 +97,7 @@ def _proposal(keys: Files, pairs: Sequence[Pair], ways: Ways, where: str) -> Pro
 
 
 def _settled(
-    proposal: Proposal, keys: Files, pairs: Sequence[Pair], ways: Ways, jobs: Workers, where: str
+    proposal: Proposal, keys: Files, pairs: Sequence[Pair], ways: Ways, looks: Looks, where: str
 ) -> tuple[Matching, list[Problem]]:
     """Return the match that names propose, proven by content where they leave it open, and what is wrong with it.
 
@@ -97,15 +109,15 @@ def _settled(
     if proposal.rule == "order" and proposal.settled and not ways.by_order:
         try:
             files = {pair: keys[stem][0] for pair, stem in proposal.stems.items()}
-            checked, remarks = True, check_contents(files, pairs, jobs)
+            checked, remarks = True, check_contents(files, pairs, looks, ways.values)
         except UserError as error:
-            return _by_content(proposal, keys, pairs, ways, jobs, error)
+            return _by_content(proposal, keys, pairs, ways, looks, error)
         if remarks:
             told = "nothing but the order of their numbers says which file is whose"
             raise UserError(f"{where}: {told}, and {remarks[0]}; --by-order scores them all the same")
     elif not proposal.settled:
         try:
-            return _by_content(proposal, keys, pairs, ways, jobs)
+            return _by_content(proposal, keys, pairs, ways, looks)
         except UserError as error:
             if proposal.otherwise is None:
                 raise UserError(f"{where}: {_unsaid(proposal, pairs)}, and {error.message}") from None
@@ -122,7 +134,7 @@ def _by_content(
     keys: Files,
     pairs: Sequence[Pair],
     ways: Ways,
-    jobs: Workers,
+    looks: Looks,
     before: UserError | None = None,
 ) -> tuple[Matching, list[Problem]]:
     """Return the match by content of what names say are predictions.
@@ -134,7 +146,7 @@ def _by_content(
     if twice:
         return Matching({}, "content"), twice
     try:
-        found = match_by_content([keys[stem][0] for stem in proposal.candidates], pairs, jobs)
+        found = match_by_content([keys[stem][0] for stem in proposal.candidates], pairs, looks, ways.values)
     except UserError:
         if before is not None:
             raise before from None

@@ -11,6 +11,7 @@ from sdd_bench.evaluation.naming.methods import Naming, naming_of
 from sdd_bench.evaluation.naming.templates import Template
 from sdd_bench.io.images import IMAGE_SUFFIXES
 from sdd_bench.io.names import one_form
+from sdd_bench.io.values_as import USUAL, ValuesAs
 
 ANY = "{name}"
 """The pattern that leaves the naming to the rules."""
@@ -27,6 +28,7 @@ class Ways:
         pred_crop: One of `cut.CROPS`, or empty where predictions are as large as their inputs.
         allow_missing: Leave out pairs without a prediction instead of refusing.
         grey: `refuse` or `expand`.
+        values: What the values of predictions mean.
     """
 
     pattern: str = ANY
@@ -35,6 +37,7 @@ class Ways:
     pred_crop: str = ""
     allow_missing: bool = False
     grey: str = "refuse"
+    values: ValuesAs = USUAL
 
     @property
     def naming(self) -> Naming | None:

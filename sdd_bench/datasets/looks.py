@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +10,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sdd_bench.errors import CannotWriteError, UserError, fault_report
 from sdd_bench.io.files import file_sha256
-from sdd_bench.io.images import Pixels, read_pixels
+from sdd_bench.io.images import Pixels
+from sdd_bench.io.sample_range import Samples
+from sdd_bench.io.values_as import USUAL, ValuesAs, read_pixels_as
 from sdd_bench.jobs.items import Item, map_items
 from sdd_bench.jobs.workers import Workers
 from sdd_bench.registration.mix_ups import THUMBNAIL_PX, middle_detail
@@ -23,7 +26,7 @@ Picture = NDArray[np.float32]
 """(h, w, 3) float32 RGB in [0, 1]."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Look:
     """What a first look at an image file shows.
 
@@ -31,9 +34,7 @@ class Look:
         path: The file.
         width: Of the frame in pixels.
         height: Of the frame in pixels.
-        bits: 8 or 16, of the samples decoded.
-        largest: The largest sample.
-        used_bits: All samples by a bitwise or: bits that are 0 in it are set in no sample.
+        samples: What its samples are.
         sha256: Digest of the file.
         small: (h, w, 3) uint16, the frame averaged so that its longer side is `THUMBNAIL_PX`; 65535 is white.
     """
@@ -41,9 +42,7 @@ class Look:
     path: Path
     width: int
     height: int
-    bits: int
-    largest: int
-    used_bits: int
+    samples: Samples
     sha256: str
     small: NDArray[np.uint16]
 
@@ -58,34 +57,70 @@ class Look:
         return THUMBNAIL_PX / max(self.size)
 
 
-def look_at_files(files: Sequence[Path], jobs: Workers) -> list[Look]:
-    """Return a look at each file, in their order; a file given twice is read once.
+class Looks:
+    """Looks at files, each taken once for as long as this is kept.
 
     Args:
-        files: Image files, grey ones among them.
-        jobs: Worker processes; the result does not depend on it.
-
-    Raises:
-        UserError: Files that cannot be decoded, all named.
+        jobs: Worker processes; looks do not depend on it.
     """
-    once = list(dict.fromkeys(files))
-    found = map_items(look_at, [Item(str(path), path) for path in once], jobs=jobs, label="look", where="images")
-    of = dict(zip(once, found, strict=True))
-    return [of[path] for path in files]
+
+    def __init__(self, jobs: Workers) -> None:
+        self.jobs = jobs
+        self._taken: dict[tuple[Path, ValuesAs], Look | str] = {}
+
+    def at(self, files: Sequence[Path], values: ValuesAs = USUAL) -> list[Look]:
+        """Return a look at each file, in their order.
+
+        Args:
+            files: Image files, grey ones among them.
+            values: What their values mean.
+
+        Raises:
+            UserError: Files that cannot be decoded, or whose values cannot mean that; all named.
+        """
+        found = self.at_readable(files, values)
+        faults = [look for look in dict.fromkeys(found) if isinstance(look, str)]
+        if faults:
+            raise fault_report(faults, "images")
+        return [look for look in found if not isinstance(look, str)]
+
+    def at_readable(self, files: Sequence[Path], values: ValuesAs = USUAL) -> list[Look | str]:
+        """Return a look at each file as `at`, or what is wrong with the file."""
+        wanted = [path for path in dict.fromkeys(files) if (path, values) not in self._taken]
+        items = [Item(str(path), (path, values)) for path in wanted]
+        found = map_items(_look_or_fault, items, jobs=self.jobs, label="look", where="images")
+        self._taken |= {(path, values): look for path, look in zip(wanted, found, strict=True)}
+        return [self._taken[path, values] for path in files]
+
+    def taken(self, files: Iterable[Path]) -> list[Look]:
+        """Return the looks at files that were taken already, of values as usual."""
+        known = (self._taken.get((path, USUAL)) for path in files)
+        return [look for look in known if isinstance(look, Look)]
 
 
-def look_at(path: Path) -> Look:
+def look_at(path: Path, values: ValuesAs = USUAL) -> Look:
     """Return a look at an image file.
 
     Raises:
-        UserError: It cannot be decoded.
+        UserError: It cannot be decoded, or its values cannot mean that.
     """
-    pixels = read_pixels(path, grey="expand")
+    pixels = read_pixels_as(path, values, grey="expand")
     height, width, _ = pixels.shape
-    return Look(
-        path, width, height, pixels.itemsize * 8, int(pixels.max()), _used_bits(pixels), file_sha256(path),
-        _small(pixels),
-    )  # fmt: skip
+    return Look(path, width, height, samples_of(pixels), file_sha256(path), small_picture(pixels))
+
+
+def samples_of(pixels: Pixels) -> Samples:
+    """Return what the samples of an image are."""
+    return Samples(pixels.itemsize * 8, int(pixels.max()), int(np.bitwise_or.reduce(pixels, axis=None)))
+
+
+def _look_or_fault(task: tuple[Path, ValuesAs]) -> Look | str:
+    try:
+        return look_at(*task)
+    except CannotWriteError:
+        raise
+    except UserError as error:
+        return error.message
 
 
 def cut(look: Look, scale: float, left: float, top: float, width: float, height: float) -> Picture:
@@ -99,7 +134,7 @@ def cut(look: Look, scale: float, left: float, top: float, width: float, height:
         width: Of the part, in pixels of the frame.
         height: Of the part, in pixels of the frame.
     """
-    picture = look.small.astype(np.float32) / np.float32(65535)
+    picture = as_float(look.small)
     size = tuple(max(1, round(side * scale)) for side in look.size)
     if size != picture.shape[1::-1]:
         picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR), np.float32)
@@ -109,12 +144,18 @@ def cut(look: Look, scale: float, left: float, top: float, width: float, height:
     return np.ascontiguousarray(picture[y : y + rows, x : x + columns])
 
 
+def as_float(small: NDArray[np.uint16]) -> Picture:
+    """Return a small picture as float RGB in [0, 1]."""
+    return small.astype(np.float32) / np.float32(65535)
+
+
 def detail(picture: Picture) -> NDArray[np.float32]:
     """Return the middle detail of a small picture, (h, w): of the mean of its colours, so that their order is alike."""
     return middle_detail(np.ascontiguousarray(picture.mean(axis=2)))
 
 
-def _small(pixels: Pixels) -> NDArray[np.uint16]:
+def small_picture(pixels: Pixels) -> NDArray[np.uint16]:
+    """Return (h, w, 3) samples averaged so that the longer side is `THUMBNAIL_PX`; 65535 is white."""
     height, width, _ = pixels.shape
     scale = THUMBNAIL_PX / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
@@ -125,7 +166,3 @@ def _small(pixels: Pixels) -> NDArray[np.uint16]:
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     picture = cv2.resize(fewer.astype(np.float32) * white, size, interpolation=how)
     return np.clip(np.rint(picture), 0, 65535).astype(np.uint16)
-
-
-def _used_bits(pixels: Pixels) -> int:
-    return int(np.bitwise_or.reduce(pixels, axis=None))

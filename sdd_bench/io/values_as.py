@@ -1,0 +1,122 @@
+"""Files whose values mean something else than usual, read as they are meant: `--values-as 12bit,linear,bgr`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from sdd_bench.errors import UserError
+from sdd_bench.io.images import FloatImage, Pixels, read_pixels, to_float, to_pixels
+from sdd_bench.io.srgb import encode_srgb
+
+AS_STORED = "as-stored"
+"""Values are over the whole range of their files, however small they are: nothing is looked for."""
+
+RANGES = ("8bit", "10bit", "12bit", "14bit")
+WORDS = (AS_STORED, *RANGES, *(f"{word}-high" for word in RANGES), "linear", "bgr")
+MEANINGS = {
+    AS_STORED: "as the files have them, and not checked",
+    "12bit": "0 to 4095 in 16-bit files (8bit, 10bit and 14bit alike)",
+    "12bit-high": "12 bits moved to the left by 4, so that 65520 is white (8bit, 10bit and 14bit alike)",
+    "linear": "light without the curve of sRGB",
+    "bgr": "blue first",
+}
+"""Words of `--values-as` in words."""
+
+
+@dataclass(frozen=True)
+class ValuesAs:
+    """What the values of files mean.
+
+    Attributes:
+        text: As a person writes it; empty for what files usually mean.
+        bits: Of the values in files of 16 bits; 16 for the whole range.
+        high: Whether these bits are the highest of the 16.
+        linear: Whether values are light, without the curve of sRGB.
+        bgr: Whether blue comes first.
+    """
+
+    text: str = ""
+    bits: int = 16
+    high: bool = False
+    linear: bool = False
+    bgr: bool = False
+
+    @property
+    def checked(self) -> bool:
+        """Whether values are looked at: not where it was said that they are as they should be."""
+        return self.text != AS_STORED
+
+    @property
+    def as_usual(self) -> bool:
+        """Whether files are read as they always are."""
+        return not (self.bits < 16 or self.linear or self.bgr)
+
+
+USUAL = ValuesAs()
+"""What files usually mean."""
+
+
+def parse_values_as(text: str | None, option: str = "--values-as") -> ValuesAs:
+    """Return what values mean by words with commas between them.
+
+    Args:
+        text: Some of `WORDS`, a range once; None or empty for what files usually mean.
+        option: Named in front of what is wrong.
+
+    Raises:
+        UserError: Another word, or words that exclude each other.
+
+    >>> parse_values_as("12bit, linear").bits, parse_values_as("12bit,linear").linear, parse_values_as(None).as_usual
+    (12, True, True)
+    """
+    words = [word.strip().lower() for word in (text or "").split(",") if word.strip()]
+    unknown = [word for word in words if word not in WORDS]
+    if unknown:
+        raise UserError(f"{option} {text}: {unknown[0]!r} is none of {', '.join(WORDS)}")
+    ranges = [word for word in words if word[0].isdigit()]
+    if len(ranges) > 1 or len(set(words)) < len(words) or (AS_STORED in words and len(words) > 1):
+        raise UserError(f"{option} {text}: expected one range, or {AS_STORED} alone")
+    bits = int(ranges[0].partition("bit")[0]) if ranges else 16
+    high = bool(ranges) and ranges[0].endswith("-high")
+    return ValuesAs(",".join(sorted(words, key=WORDS.index)), bits, high, "linear" in words, "bgr" in words)
+
+
+def read_pixels_as(path: Path, values: ValuesAs, *, grey: str = "refuse") -> Pixels:
+    """Return the samples of a file as `read_pixels`, over the whole range, with the curve of sRGB, red first.
+
+    Raises:
+        UserError: As `read_pixels`; a sample larger than its range; fewer bits in a file of 8.
+    """
+    pixels = read_pixels(path, grey=grey)
+    if values.as_usual:
+        return pixels
+    if values.bits < 16:
+        pixels = _over_all(path, pixels, values)
+    if values.bgr:
+        pixels = _reversed(pixels)
+    return to_pixels(encode_srgb(to_float(pixels)), bits=16) if values.linear else pixels
+
+
+def read_image_as(path: Path, values: ValuesAs, *, grey: str = "refuse") -> FloatImage:
+    """Return an image file as (H, W, 3) float32 RGB in [0, 1]; errors as `read_pixels_as`."""
+    return to_float(read_pixels_as(path, values, grey=grey))
+
+
+def _reversed(pixels: Pixels) -> Pixels:
+    """Return samples with red and blue exchanged."""
+    return np.ascontiguousarray(pixels[..., ::-1])  # type: ignore[return-value]  # numpy forgets which of the two
+
+
+def _over_all(path: Path, pixels: Pixels, values: ValuesAs) -> Pixels:
+    """Return samples of fewer bits over the range of 16, 65535 for their white."""
+    if pixels.dtype == np.uint8:
+        raise UserError(f"{path}: a file of 8 bits, expected 16 for --values-as {values.text}")
+    white = 2**values.bits - 1
+    low = np.right_shift(pixels, 16 - values.bits) if values.high else pixels
+    if int(low.max()) > white:
+        raise UserError(f"{path}: a sample of {int(low.max())}, at most {white} for --values-as {values.text}")
+    table = np.rint(np.arange(white + 1) * (65535 / white)).astype(np.uint16)
+    return np.asarray(table[low])

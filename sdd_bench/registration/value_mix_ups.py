@@ -1,0 +1,111 @@
+"""Values mixed up between two small pictures of one scene: colours exchanged, light not encoded, wrong range."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sdd_bench.io.sample_range import FEWER_BITS, Samples
+from sdd_bench.io.srgb import decode_srgb, encode_srgb
+
+Picture = NDArray[np.float32]
+
+SMOOTH_PX = 2.0
+"""Standard deviation in which both small pictures are smoothed, so that what one shows sharper counts for little."""
+
+CERTAIN, OVER_GAIN = 0.5, 0.7
+"""A curve is named where it leaves at most this share of what the values as they are leave, and of what the best factor
+leaves: pictures of another exposure differ by a factor. Between the outputs of six networks and their inputs on five
+real pairs every curve left at least 8 times what the values as they are leave, between sharp and blur image 6 times."""
+
+AS_LIKELY = 1.5
+"""Curves that leave up to so many times the least are named beside the one that leaves it."""
+
+LEVELS, SHARE = 0.03, 0.4
+"""Least difference of the values as they are, absolute or as a share of the picture's own; six networks: 0.03 at most,
+and 0.07 of the picture's own."""
+
+COLOURS, EXCHANGED = 0.02, 0.7
+"""Least difference of the picture from itself with colours exchanged, and what the exchange may leave of the difference
+of the values as they are: 3 dB."""
+
+GAIN_WITHIN = 0.15
+"""By which share the best factor may differ from that of a range."""
+
+
+@dataclass(frozen=True)
+class ValueMixUp:
+    """How the values of a picture differ from another's.
+
+    Attributes:
+        words: What they are, to follow `is` or `are`.
+        option: Value of `--values-as` with which they are read as they are meant; empty where none mends them.
+    """
+
+    words: str
+    option: str = ""
+
+
+ORDERS = {
+    (2, 1, 0): ValueMixUp("in the order blue, green, red: red and blue are exchanged", "bgr"),
+    (1, 0, 2): ValueMixUp("in the order green, red, blue: red and green are exchanged"),
+    (0, 2, 1): ValueMixUp("in the order red, blue, green: green and blue are exchanged"),
+    (1, 2, 0): ValueMixUp("in the order green, blue, red"),
+    (2, 0, 1): ValueMixUp("in the order blue, red, green"),
+}
+
+
+def _upper_half(values: Picture) -> Picture:
+    return np.asarray(np.maximum(2 * values - 1, 0), np.float32)
+
+
+CURVES: dict[ValueMixUp, Callable[[Picture], Picture]] = {
+    ValueMixUp("linear light, expected values with the curve of sRGB", "linear"): decode_srgb,
+    ValueMixUp("encoded with the curve of sRGB twice"): encode_srgb,
+    ValueMixUp("a negative: white is 0"): lambda values: np.float32(1) - values,
+    ValueMixUp("the upper half of the levels alone: [-1, 1] written as [0, 1]"): _upper_half,
+    ValueMixUp("grey where black should be: [0, 1] written as [-1, 1]"): lambda values: (values + 1) / np.float32(2),
+}
+
+
+def find_value_mix_up(picture: Picture, other: Picture, samples: Samples | None = None) -> ValueMixUp | None:
+    """Return how the values of a picture differ from those of another of the same scene; None where they do not.
+
+    Args:
+        picture: (h, w, 3) RGB in [0, 1] with sides of about 100 px, the one that may be wrong.
+        other: The same shape, showing the same at the same place within a pixel or two.
+        samples: Of the picture's file; fewer bits are looked for in files of 16.
+
+    >>> scene = np.random.default_rng(0).random((6, 9, 3), np.float32).repeat(16, 0).repeat(16, 1)
+    >>> find_value_mix_up(scene[..., ::-1], scene).option, find_value_mix_up(scene, scene)
+    ('bgr', None)
+    """
+    shown, expected = (np.asarray(cv2.GaussianBlur(part, (0, 0), SMOOTH_PX), np.float32) for part in (picture, other))
+    as_is = _rms(shown - expected)
+    exchanged = {order: _rms(shown - expected[..., order]) for order in ORDERS}
+    best = min(exchanged, key=lambda order: exchanged[order])
+    if exchanged[best] <= EXCHANGED * as_is and _rms(expected - expected[..., best]) >= COLOURS:
+        return ORDERS[best]
+    level = _rms(expected)
+    if as_is < min(LEVELS, SHARE * level) or level < 1e-4:
+        return None
+    gain = float((shown * expected).sum() / (expected * expected).sum())
+    if samples is not None and samples.bits == 16:
+        for bits in FEWER_BITS:
+            factor = (2**bits - 1) / 65535
+            if samples.largest < 2**bits and abs(gain / factor - 1) <= GAIN_WITHIN:
+                return ValueMixUp(f"{bits}-bit values in 16-bit files", f"{bits}bit")
+    left = {mix_up: _rms(shown - curve(expected)) for mix_up, curve in CURVES.items()}
+    least, of_gain = min(left.values()), _rms(shown - np.float32(gain) * expected)
+    if as_is < LEVELS or least > min(CERTAIN * as_is, OVER_GAIN * of_gain):
+        return None
+    likely = sorted((mix_up for mix_up in left if left[mix_up] <= AS_LIKELY * least), key=lambda mix_up: left[mix_up])
+    return likely[0] if len(likely) == 1 else ValueMixUp(" or ".join(mix_up.words for mix_up in likely))
+
+
+def _rms(difference: Picture) -> float:
+    return float(np.sqrt(np.mean(np.square(difference, dtype=np.float64))))
