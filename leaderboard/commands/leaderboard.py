@@ -125,13 +125,14 @@ def command(
 
 def _print(written: Written) -> None:
     from leaderboard.formats import copy_sentences, text_table
-    from leaderboard.rules import rules_of
+    from leaderboard.rules import rule_of
 
     table = written.board.table
     click.echo(f"{table.dataset} / {table.split} under {table.protocol} (sha256 {table.protocol_sha256[:12]})")
     click.echo(text_table(written.board, written.differences))
-    for sentence in (rules_of(written.board), *copy_sentences(written.board)):
-        click.echo(textwrap.fill(sentence, 100, break_long_words=False))
+    for sentence in filter(None, (rule_of(written.board), *copy_sentences(written.board))):
+        whole = sentence.replace(" %", "\0%")  # a number stays with its unit
+        click.echo(textwrap.fill(whole, 100, break_long_words=False).replace("\0", " "))
     for name, rows in written.groups.items():
         click.echo(f"\nby {name}\n{_groups_table(rows)}")
     if written.reported is not None and len(written.reported):
