@@ -37,9 +37,11 @@ ONE_FILE = {
         "sdd_bench/report/maps.py",
         "sdd_bench/report/plots.py",
         "sdd_bench/report/scatter.py",
+        "sdd_bench/report/separation.py",
     ),
     "imagehash": ("sdd_bench/datasets/similar.py",),
     "joblib": ("sdd_bench/jobs/workers.py",),
+    "networkx": ("leaderboard/alike.py",),
     "rawpy": ("capture/develop.py",),
     "exifread": ("capture/exif.py",),
 }
