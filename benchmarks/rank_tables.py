@@ -25,6 +25,7 @@ def page(found: Figures, checked: Sequence[tuple[str, str, float]], effort: Effo
         quick: Whether the figures are only those of a trial.
     """
     tables = ", ".join(f"{count:,} of {methods}" for methods, count in effort.tables)
+    fewest = min(count for _, count in effort.tables)
     trial = "**A trial run with few samples; its figures mean nothing.**\n\n" if quick else ""
     return f"""# What intervals and ranks are worth
 
@@ -52,10 +53,11 @@ rank has an interval. This page shows on simulated scores, where the truth is kn
 ## What was simulated
 
 `normal`; `skewed` (gamma with shape 2, skewness 1.4); `heavy-tailed` (Student's t with 3 degrees of freedom);
-`{EXEMPT}` (a method gains {GAIN_DB:g} dB on {GAIN_SHARE:.0%} of the images and nothing on the others). Coverage:
+`{EXEMPT}` (a method gains {GAIN_DB:g} dB on {100 * GAIN_SHARE:.0f} % of the images and nothing on the others). Coverage:
 {effort.samples:,} samples for ours and Student's, {effort.peer_samples:,} with {effort.resamples:,} resamples for
-SciPy's bootstraps. Separations: tables of equal methods ({tables} methods), whose images
-differ by 2 dB and whose differences have a spread of {SPREAD_DB:g} dB; {effort.flips} drawn sign patterns, not 10,000.
+SciPy's bootstraps. Separations: tables of equal methods ({tables} methods),
+whose images differ by 2 dB and whose differences have a spread of {SPREAD_DB:g} dB; {effort.flips} drawn sign
+patterns, not 10,000. Of {fewest:,} tables, a share of 0.05 has a standard error of {0.05**0.5 * 0.95**0.5 / fewest**0.5:.3f}.
 
 ## Wanted and obtained
 
@@ -127,14 +129,14 @@ def _goals(found: Figures) -> str:
             ends,
             _met(round(least, 3) >= LOW and round(top, 3) <= HIGH),
         ),
-        (f"the same, {EXEMPT}", f"{min(exempt):.3f} to {max(exempt):.3f}", "exempt, stated below"),
+        (f"the same, {EXEMPT}", f"{min(exempt):.3f} to {max(exempt):.3f}", "exempt, see below"),
         (
-            f"any two equal methods separated in at most {MOST_FALSE:.0%} of tables",
-            f"at most {most:.1%} ({draw}, {methods} methods, {images} images)",
+            f"any two equal methods separated in at most {100 * MOST_FALSE:.0f} % of tables",
+            f"at most {100 * most:.1f} % ({draw}, {methods} methods, {images} images)",
             _met(most <= MOST_FALSE),
         ),
     ]
-    return _table(("wanted", "obtained", ""), rows).replace("| :- | -: | -: |", "| :- | :- | :- |")
+    return _table(("wanted", "obtained", ""), rows).replace("| :- | -: | -: |", "| :- | :- | :- |").rstrip()
 
 
 def _second(item: tuple[tuple[str, int], float]) -> float:
