@@ -26,6 +26,7 @@ def page(found: Figures, checked: Sequence[tuple[str, str, float]], effort: Effo
     """
     tables = ", ".join(f"{count:,} of {methods}" for methods, count in effort.tables)
     fewest = min(count for _, count in effort.tables)
+    share, error = f"{100 * GAIN_SHARE:.0f} %", (0.05 * 0.95 / fewest) ** 0.5
     trial = "**A trial run with few samples; its figures mean nothing.**\n\n" if quick else ""
     return f"""# What intervals and ranks are worth
 
@@ -53,11 +54,11 @@ rank has an interval. This page shows on simulated scores, where the truth is kn
 ## What was simulated
 
 `normal`; `skewed` (gamma with shape 2, skewness 1.4); `heavy-tailed` (Student's t with 3 degrees of freedom);
-`{EXEMPT}` (a method gains {GAIN_DB:g} dB on {100 * GAIN_SHARE:.0f} % of the images and nothing on the others). Coverage:
+`{EXEMPT}` (a method gains {GAIN_DB:g} dB on {share} of the images and nothing on the others). Coverage:
 {effort.samples:,} samples for ours and Student's, {effort.peer_samples:,} with {effort.resamples:,} resamples for
 SciPy's bootstraps. Separations: tables of equal methods ({tables} methods),
 whose images differ by 2 dB and whose differences have a spread of {SPREAD_DB:g} dB; {effort.flips} drawn sign
-patterns, not 10,000. Of {fewest:,} tables, a share of 0.05 has a standard error of {0.05**0.5 * 0.95**0.5 / fewest**0.5:.3f}.
+patterns, not 10,000. Of {fewest:,} tables, a share of 0.05 has a standard error of {error:.3f}.
 
 ## Wanted and obtained
 
