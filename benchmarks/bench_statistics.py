@@ -1,9 +1,10 @@
-"""The leaderboard's statistics against a plain loop over SciPy's bootstrap.
+"""The leaderboard's statistics against a plain loop over SciPy's bootstrap and permutation test.
 
     python benchmarks/bench_statistics.py [--methods 20] [--images 76] [--repeats 3]
 
-Ours draws the resamples once for all methods and metrics; the loop asks `scipy.stats.bootstrap` for the interval of
-every mean and, paired, of every difference of two means, with as many resamples.
+Ours draws the sign patterns once for all pairs of methods; the loop asks `scipy.stats.bootstrap` for the interval of
+every mean and, paired, of every difference of two means, and `scipy.stats.permutation_test` for the p value of every
+difference, with as many resamples. Only ours corrects for the number of pairs.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 from rows import Row, markdown
 
-from leaderboard import statistics as ours
+from leaderboard.intervals import mean_intervals
+from leaderboard.resampling import best_probability
+from leaderboard.sign_flips import RESAMPLES
+from leaderboard.statistics import paired
 
 PEER_REPEATS = 1
-FLOOR = (
-    "Statistics: the resamples drawn once, their means by one matrix product, and the percentiles of every difference "
-    "from it; no permutation test."
-)
+FLOOR = "Statistics: the sign patterns drawn once and one matrix product with the differences of all pairs."
 
 
 def made_scores(methods: int, images: int) -> NDArray[np.float64]:
@@ -32,20 +33,18 @@ def made_scores(methods: int, images: int) -> NDArray[np.float64]:
     return image + method[:, None] + rng.normal(0, 0.2, (methods, images))
 
 
-def all_of_ours(scores: NDArray[np.float64]) -> tuple[NDArray[np.float64], ours.Paired]:
-    """Return intervals and comparison, nothing remembered from a run before."""
-    ours._kept_resamples.cache_clear()
-    ours._kept_signs.cache_clear()
-    means = ours.resampled_means(scores)
-    ours.best_probability(scores, True, means)
-    return ours.intervals(scores, means), ours.paired(scores, means)
+def all_of_ours(scores: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the ends of every mean's interval and of every difference's, (methods, methods, 2)."""
+    best_probability(scores, True)
+    comparison = paired(scores)
+    return mean_intervals(scores), np.stack([comparison.low, comparison.high], axis=-1)
 
 
 def by_scipy(scores: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the intervals of the means and, (methods, methods, 2), of the differences."""
-    from scipy.stats import bootstrap
+    from scipy.stats import bootstrap, permutation_test
 
-    settings = {"n_resamples": ours.RESAMPLES, "method": "percentile", "rng": np.random.default_rng(0)}
+    settings = {"n_resamples": RESAMPLES, "method": "percentile", "rng": np.random.default_rng(0)}
     of_means = [bootstrap((row,), np.mean, **settings).confidence_interval for row in scores]
     of_differences = np.zeros((len(scores), len(scores), 2))
 
@@ -55,16 +54,15 @@ def by_scipy(scores: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[
     for i, j in itertools.combinations(range(len(scores)), 2):
         found = bootstrap((scores[i], scores[j]), difference, paired=True, vectorized=True, **settings)
         of_differences[i, j] = found.confidence_interval
+        signs = {"permutation_type": "samples", "n_resamples": RESAMPLES, "rng": settings["rng"], "vectorized": True}
+        permutation_test((scores[i] - scores[j],), lambda d, axis: d.mean(axis=axis), **signs)
     return np.array(of_means), of_differences
 
 
 def floor(scores: NDArray[np.float64]) -> None:
-    counts = np.random.default_rng(0).multinomial(
-        scores.shape[1], np.full(scores.shape[1], 1 / scores.shape[1]), size=ours.RESAMPLES
-    )
-    means = counts / scores.shape[1] @ scores.T
+    signs = 1.0 - 2.0 * np.random.default_rng(0).integers(0, 2, (RESAMPLES, scores.shape[1]))
     first, second = np.triu_indices(len(scores), 1)
-    np.percentile(means[:, first] - means[:, second], (2.5, 97.5), axis=0)
+    np.abs(signs @ (scores[first] - scores[second]).T)
 
 
 def rows(methods: int = 20, images: int = 76, repeats: int = 3) -> list[Row]:
@@ -72,16 +70,12 @@ def rows(methods: int = 20, images: int = 76, repeats: int = 3) -> list[Row]:
     scores = made_scores(methods, images)
     seconds = machine.alternating({"ours": lambda: all_of_ours(scores), "floor": lambda: floor(scores)}, repeats)
     theirs = machine.alternating({"peer": lambda: by_scipy(scores)}, PEER_REPEATS)["peer"]
-    _, comparison = all_of_ours(scores)
-    _, differences = by_scipy(scores)
+    own, theirs_ends = all_of_ours(scores)[1], by_scipy(scores)[1]
     upper = np.triu_indices(methods, 1)
-    apart = max(
-        float(np.abs(own[upper] - differences[..., end][upper]).max())
-        for end, own in enumerate((comparison.low, comparison.high))
-    )
-    agreement = f"ends of intervals up to {apart:.1e} dB apart, other draws"
-    what = f"Leaderboard's statistics, {methods} methods, {images} images, {ours.RESAMPLES} resamples"
-    peer = "a loop over scipy.stats.bootstrap, without the permutation test"
+    apart = float(np.abs(own[upper] - theirs_ends[upper]).max())
+    agreement = f"ends of intervals up to {apart:.1e} dB apart: Student's t and percentiles"
+    what = f"Leaderboard's statistics, {methods} methods, {images} images, {RESAMPLES} resamples"
+    peer = "a loop over scipy.stats.bootstrap and permutation_test"
     return [Row(what, seconds["ours"], peer, theirs, agreement, seconds["floor"], FLOOR)]
 
 

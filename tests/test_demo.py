@@ -85,7 +85,8 @@ def test_demo_ranks_the_truth_first_where_it_is_drawn_and_forgives_the_moved_one
 def test_readme_shows_what_the_demo_prints(demo: tuple[Path, str]) -> None:
     def scores(text: str) -> list[tuple[str, ...]]:
         number = r" +(-?[\d.]+)"
-        row = rf"^ +(\d=?) +(\S.*?)  +7{number}  [\d.]+ to [\d.]+{number * 2}(?:{number * 3})?  (measured|flagged)$"
+        rank = r"(\d=?(?: \(\d to \d\))?)"
+        row = rf"^ *{rank}  (\S.*?)  +7{number}  [\d.]+ to [\d.]+{number * 2}(?:{number * 3})?  (measured|flagged)$"
         lines = re.findall(row, text, re.MULTILINE)
         assert len(lines) == 12
         return lines

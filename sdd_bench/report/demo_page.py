@@ -81,7 +81,7 @@ def write_page(
         loader=PackageLoader("sdd_bench.report"), autoescape=select_autoescape(["html"]), trim_blocks=True
     )
     environment.filters["shown"] = _shown
-    rows = {protocol: read_csv(file, _columns(protocol)) for protocol, file in tables.items()}
+    rows = {protocol: _ranked(read_csv(file, (*_columns(protocol), "tie"))) for protocol, file in tables.items()}
     scenes = {pair.scene: pair for pair in reversed(pairs)}
     page = environment.get_template("demo.html").render(
         version=__version__,
@@ -93,6 +93,11 @@ def write_page(
     )
     write_text(path, page)
     return path
+
+
+def _ranked(rows: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
+    """Return rows whose rank says whether it is shared."""
+    return [{**row, "rank": row["rank"] + ("=" if row["tie"] else "")} for row in rows]
 
 
 def _columns(protocol: str) -> tuple[str, ...]:

@@ -89,12 +89,16 @@ def test_unusual_numbers_are_read(path: Path, column: str, value: float) -> None
     assert read_results(path).images[1][column] == value
 
 
-def test_an_infinite_psnr_of_identical_images_is_read(path: Path) -> None:
+@pytest.mark.parametrize("mean", ["inf", 45.0, 45.5])
+def test_an_infinite_psnr_is_read_with_the_mean_of_any_version(path: Path, mean: str | float) -> None:
     def edit(content: dict[str, Any]) -> None:
-        content["images"][1]["psnr_db"] = content["summary"]["psnr_db"] = "inf"
+        content["images"][0]["psnr_db"] = 30 if mean == 45.0 else 31
+        content["images"][1]["psnr_db"], content["summary"]["psnr_db"] = "inf", mean
 
-    change(path, edit)
-    assert read_results(path).summary["psnr_db"] == float("inf")
+    change(path, edit, mend_summary=False)
+    found = read_results(path)
+    assert found.images[1]["psnr_db"] == float("inf")
+    assert found.summary["psnr_db"] == (45 if mean == 45.0 else 45.5)
 
 
 @pytest.mark.parametrize(
@@ -106,11 +110,11 @@ def test_an_infinite_psnr_of_identical_images_is_read(path: Path) -> None:
         (lambda c: c["summary"].pop("mae"), "the mean mae is None, that of its rows 0.02"),
         (lambda c: c["summary"].update(psnr_db="inf"), "the mean psnr_db is inf, that of its rows 30.5"),
         (lambda c: c["summary"].update(coverage="high"), "the mean coverage is 'high', that of its rows 0.9"),
-        (lambda c: c["images"][0].update(psnr_db=99), "the mean psnr_db is 30.5, that of its rows 65"),
+        (lambda c: c["images"][0].update(psnr_db=99), "the mean psnr_db is 30.5, that of its rows 45.5"),
         (lambda c: c["images"][0].update(mae=None), "the mean mae is 0.02, that of its rows None"),
         (
             lambda c: [row.update(psnr_db=1e308) for row in c["images"]],
-            "the mean psnr_db is 30.5, that of its rows inf",
+            "the mean psnr_db is 30.5, that of its rows 60",
         ),
         (lambda c: c.update(summary=[]), "summary is [], expected a table"),
         (lambda c: c.pop("summary"), "summary is None, expected a table"),
