@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,11 @@ from typing import Any
 import pandas as pd
 
 from sdd_bench.errors import UserError
+from sdd_bench.evaluation.recomputed import unchecked
 from sdd_bench.evaluation.results import Method, Results, read_results
 from sdd_bench.evaluation.rows import NOT_RANKED, RANGES
+
+PARTIAL, UNCHECKED = "partial", "unchecked"
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class Entry:
         table: What the scores may be compared with.
         method: The method that made the predictions.
         source: Name of the results file.
-        status: `measured`, `flagged` or `partial`; partial entries are not ranked.
+        status: As the results say, or `claimed` or `verified` instead of `measured`, see `leaderboard.reading`.
         rows: One row per ranked image, indexed and sorted by name: metrics and diagnostics as floats, NaN where not
             measured, and those of `CONDITIONS` that the results have.
         means: Mean over the images of every metric, and of the diagnostics of the protocol; NaN where not measured.
@@ -45,6 +49,7 @@ class Entry:
         tool_version: Version of sdd-bench that scored them.
         protocol: Every field of the protocol.
         unranked: As `rows`, of the images that were scored and do not count.
+        lpips_weights: sha256 of the weights of LPIPS's backbone; empty where LPIPS was not measured.
     """
 
     table: Table
@@ -57,6 +62,7 @@ class Entry:
     tool_version: str
     protocol: dict[str, Any]
     unranked: pd.DataFrame = field(default_factory=pd.DataFrame)
+    lpips_weights: str = ""
 
     @property
     def n_images(self) -> int:
@@ -66,6 +72,15 @@ class Entry:
     def has(self, metric: str) -> bool:
         """Return whether a metric was measured on every image."""
         return bool(pd.notna(self.means[metric]))
+
+
+def those_that_count(entries: Sequence[Entry]) -> list[Entry]:
+    """Return the entries that are compared with each other: no partial ones, no unchecked ones beside checked ones.
+
+    Where all are unchecked, they are compared among themselves.
+    """
+    whole = [entry for entry in entries if entry.status != PARTIAL]
+    return [entry for entry in whole if entry.status != UNCHECKED] or whole
 
 
 def read_entry(path: Path) -> Entry:
@@ -106,7 +121,11 @@ def entry_of(results: Results, source: str, where: str = "") -> Entry:
     version = results.environment.get("sdd-bench", "")
     predictions = _predictions_sha256(rows)
     kept, left = parted(rows.sort_index())
-    return Entry(table, results.method, source, results.status, kept, means, predictions, version, fields, left)
+    status = UNCHECKED if results.status == "measured" and unchecked(results) else results.status
+    return Entry(
+        table, results.method, source, status, kept, means, predictions, version, fields, left,
+        lpips_weights=results.weights.get("trunk_sha256", ""),
+    )  # fmt: skip
 
 
 def parted(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

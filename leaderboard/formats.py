@@ -153,7 +153,7 @@ def markdown(board: Board, reported: pd.DataFrame | None = None) -> str:
 def latex(board: Board) -> str:
     """Return the table for LaTeX with booktabs: the first rank bold, the second underlined, ties marked."""
     rows, table = board.rows, board.table
-    daggers = rows["status"] != "measured"
+    daggers = ~rows["status"].isin(BELIEVED)
     shown = pd.DataFrame({"Method": rows["method"].map(escape) + daggers.map({True: r"$^{\dagger}$", False: ""})})
     marks = {1.0: r"\textbf{%s}", 2.0: r"\underline{%s}"}
     places = rows["rank"].astype(float).rank(method="dense")
@@ -167,11 +167,15 @@ def latex(board: Board) -> str:
     caption = f"{table.dataset} / {table.split} under {table.protocol}, {rows['n_images'].iloc[0]} images. "
     caption += "Bold: first rank, underlined: second; = shares its rank (paired 95 % bootstrap interval contains 0"
     caption += ", or the difference is below the uncertainty)" if judged_by_input(table.protocol) else ")"
-    caption += "; dagger: flagged or partial." if daggers.any() else "."
+    caption += f"; dagger: {' or '.join(sorted(set(rows['status'][daggers])))}." if daggers.any() else "."
     style = shown.style.hide(axis="index")
     form = f"l{'r' * (len(shown.columns) - 1)}"
     body = style.to_latex(column_format=form, caption=escape(caption), hrules=True, position_float="centering")
     return f"% needs \\usepackage{{booktabs}}\n{body}"
+
+
+BELIEVED = ("measured", "verified")
+"""Status of rows that stand without a mark."""
 
 
 def escape(text: str) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from leaderboard.columns import HIGHER_IS_BETTER
-from leaderboard.entry import Entry
+from leaderboard.entry import Entry, those_that_count
 from leaderboard.statistics import intervals, paired, resampled_means, tied_ranks
 from leaderboard.table import least_differences, score_matrix
 from sdd_bench.errors import UserError
@@ -58,11 +58,11 @@ def group_rows(entries: Sequence[Entry], by: str, metric: str) -> pd.DataFrame:
     """Return one row per group and method, with `COLUMNS`, ranked within the group as the whole table is.
 
     Args:
-        entries: Entries of one table; those that are partial or lack the metric are left out.
+        entries: Entries of one table; those that do not count or lack the metric are left out.
         by: A key of `BY`.
         metric: What is compared.
     """
-    kept = sorted((e for e in entries if e.status != "partial" and e.has(metric)), key=lambda e: e.method.name)
+    kept = sorted((e for e in those_that_count(entries) if e.has(metric)), key=lambda e: e.method.name)
     if not kept:
         return pd.DataFrame(columns=COLUMNS)
     scores, names = score_matrix(kept, metric), np.array([entry.method.name for entry in kept], object)

@@ -17,7 +17,7 @@ from leaderboard.columns import (
     columns_of,
     type_of,
 )
-from leaderboard.entry import Entry, Table
+from leaderboard.entry import PARTIAL, Entry, Table, those_that_count
 from leaderboard.statistics import Array, Paired, best_probability, intervals, paired, resampled_means_of, tied_ranks
 from sdd_bench.errors import UserError
 from sdd_bench.evaluation.protocol import UNRANKED
@@ -46,9 +46,9 @@ class Board:
 def build_board(entries: Sequence[Entry], sort: str = "psnr_db") -> Board:
     """Return the table of entries; the same entries in any order give the same table.
 
-    Ranks follow the means; methods that tie share the best rank, see `leaderboard.statistics.tied_ranks`. Partial
-    entries and entries without the metric that ranks come last, without a rank. Under a protocol that does not rank,
-    no entry has a rank.
+    Ranks follow the means; methods that tie share the best rank, see `leaderboard.statistics.tied_ranks`. Entries that
+    `those_that_count` leaves out and entries without the metric that ranks come last, without a rank. Under a protocol
+    that does not rank, no entry has a rank.
 
     Args:
         entries: Entries of one table, see `leaderboard.comparable.check_comparable`.
@@ -57,8 +57,10 @@ def build_board(entries: Sequence[Entry], sort: str = "psnr_db") -> Board:
     Raises:
         UserError: Ranked entries that were not scored on the same images.
     """
-    order = sorted(entries, key=lambda entry: (not _ranks(entry, sort), *_order(entry, sort)))
-    ranked = [entry for entry in order if _ranks(entry, sort)]
+    counting = those_that_count(entries)
+    ranked = sorted((entry for entry in counting if _ranks(entry, sort)), key=lambda entry: _order(entry, sort))
+    rest = [entry for entry in entries if all(entry is not other for other in ranked)]
+    order = [*ranked, *sorted(rest, key=lambda entry: (entry.status == PARTIAL, *_order(entry, sort)))]
     _check_images(ranked)
     having = {metric: found for metric in HIGHER_IS_BETTER if (found := [e for e in ranked if e.has(metric)])}
     own = {(i, m): score_matrix([e], m) for i, e in enumerate(order) for m in INTERVALS if e.has(m)}
@@ -137,7 +139,7 @@ def differences(board: Board, baseline: str) -> pd.DataFrame:
 
 
 def _ranks(entry: Entry, sort: str) -> bool:
-    return entry.table.protocol not in UNRANKED and entry.status != "partial" and entry.has(sort)
+    return entry.table.protocol not in UNRANKED and entry.has(sort)
 
 
 def _order(entry: Entry, sort: str) -> tuple[float, str]:

@@ -53,6 +53,14 @@ PAGE_ONLY = "--beside, --data, --pred and --images are for the page: name it wit
 )
 @click.option("--data", type=click.Path(path_type=Path), help="The dataset, for the page's pictures.")
 @click.option("--pred", multiple=True, metavar="METHOD=FOLDER", help="Predictions to show; may be given again.")
+@click.option(
+    "--verified",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="RECORD",
+    help="A record of 'verify --record', or a folder of them, kept by you: what they cover is marked verified; may be "
+    "given again.",
+)
 @click.option("--images", type=click.Path(path_type=Path), metavar="DIR", help="Write whole frames for the page here.")
 @overwrite_option
 def command(
@@ -66,6 +74,7 @@ def command(
     beside: tuple[Path, ...],
     data: Path | None,
     pred: tuple[str, ...],
+    verified: tuple[Path, ...],
     images: Path | None,
     overwrite: bool,
 ) -> None:
@@ -73,8 +82,9 @@ def command(
 
     RESULTS are the JSON files that evaluate wrote, or folders of entries that submit wrote. Results of different
     datasets, splits or protocols are refused, with a line that says in what they differ; entries hold every
-    protocol, and each gets a table of its own. Partial results are listed and not ranked. Methods that cannot be
-    told apart on these images share a rank. A table and a page are replaced by later ones of the same dataset, split
+    protocol, and each gets a table of its own; their scores are called claimed. Partial results are listed and not
+    ranked, and results without diagnostics not beside those with. Methods that cannot be told apart on these images
+    share a rank. A table and a page are replaced by later ones of the same dataset, split
     and protocol, whatever methods are in them; other files are not.
 
     \b
@@ -83,10 +93,9 @@ def command(
       sdd-bench leaderboard results/*.sdd-test.anchored-1.json --baseline "Blur image" --by place --by blur
       sdd-bench leaderboard entries/*/ --published
     """
-    from leaderboard.entry import read_entry
     from leaderboard.files import Shown, board_outputs, tables_of, write_boards
     from leaderboard.page.data import PictureSources, build_page, entries_beside, method_folders
-    from leaderboard.submission import results_of
+    from leaderboard.reading import read_entries, read_records
     from sdd_bench.commands.scoring import page_output
     from sdd_bench.errors import UserError
     from sdd_bench.io.names import unicode_name
@@ -99,7 +108,7 @@ def command(
         raise UserError(PAGE_ONLY)
     if (data is None) != (not pred) or (images is not None and not pred):
         raise UserError("pictures on the page need both --data DATA and --pred METHOD=FOLDER")
-    entries = [read_entry(file) for path in results for file in results_of(path)]
+    entries = read_entries(results, read_records(verified))
     name = None if baseline is None else unicode_name(baseline, "no method is called so")
     shown = Shown(column_of(sort, "--sort"), name, by, published)
     apart = any(path.is_dir() or path.name == "entry.json" for path in results)
@@ -109,7 +118,7 @@ def command(
     folders = method_folders(pred, [entry.method.name for entry in on_page if entry.table == table])
     if html is not None:
         outputs.append(page_output(html, "(leaderboard)", table.dataset, table.split, table.protocol, images))
-    inputs = [*results, *beside, *folders.values(), *([] if data is None else [data])]
+    inputs = [*results, *verified, *beside, *folders.values(), *([] if data is None else [data])]
     with written(outputs, inputs, overwrite=overwrite):
         boards = []
         for board in write_boards(entries, out, shown, by_protocol=apart):

@@ -31,8 +31,8 @@ def command(results: tuple[Path, ...], out: Path, reference: str, overwrite: boo
       sdd-bench stability results/*.sdd-test.*.json --out stability.csv
     """
     from leaderboard.csv_files import csv_of, texts
-    from leaderboard.entry import read_entry
     from leaderboard.formats import aligned
+    from leaderboard.reading import read_entries
     from leaderboard.stability import stability, stability_markdown
     from sdd_bench.errors import UserError
     from sdd_bench.io.files import write_text
@@ -40,7 +40,7 @@ def command(results: tuple[Path, ...], out: Path, reference: str, overwrite: boo
 
     if out.suffix != ".csv":
         raise UserError(f"--out {out}: expected the name of a CSV file")
-    entries = [read_entry(path) for path in results]
+    entries = read_entries(results)
     table = entries[0].table
     request = {"stability of": table.dataset, "split": table.split, "reference": reference}
     request["content of the dataset"] = table.dataset_sha256

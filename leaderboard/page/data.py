@@ -13,7 +13,8 @@ from leaderboard.comparable import check_comparable
 from leaderboard.entry import Entry, Table, read_entry
 from leaderboard.page.pictures import method_pictures
 from leaderboard.page.write import write_page
-from leaderboard.submission import ENTRY, results_of
+from leaderboard.reading import read_entries
+from leaderboard.submission import ENTRY
 from leaderboard.table import Board, build_board
 from sdd_bench.datasets.catalog import open_dataset
 from sdd_bench.errors import UserError
@@ -93,7 +94,7 @@ def entries_beside(path: Path, table: Table) -> list[Entry]:
         UserError: A file or an entry that cannot be read.
     """
     if not path.is_dir() or (path / ENTRY).is_file():
-        return [read_entry(file) for file in results_of(path)]
+        return read_entries([path])
     found = []
     for file in sorted(path.rglob("*.json")):
         with contextlib.suppress(UserError):

@@ -10,14 +10,13 @@ from pathlib import Path
 from sdd_bench.datasets.manifest import Pair, content_sha256
 from sdd_bench.evaluation.anchor_record import METHODS, AnchorRecord, files_of, measured, stored_record
 from sdd_bench.evaluation.anchors import anchors_sha256
-from sdd_bench.evaluation.diagnostics import why_flagged
-from sdd_bench.evaluation.input_check import why_method_flagged
 from sdd_bench.evaluation.plan import Evaluation as Evaluation
 from sdd_bench.evaluation.plan import Plan, plan_scoring
 from sdd_bench.evaluation.predictions import Restore
 from sdd_bench.evaluation.protocol import Protocol
+from sdd_bench.evaluation.recomputed import flags_of, status_of
 from sdd_bench.evaluation.results import DatasetBlock, Results, environment, protocol_block
-from sdd_bench.evaluation.rows import NOT_RANKED, Cell
+from sdd_bench.evaluation.rows import Cell
 from sdd_bench.evaluation.score_pair import ScoredPair, ScoreTask, score_pair
 from sdd_bench.evaluation.unranked import unranked_pairs
 from sdd_bench.io.files import file_sha256
@@ -189,8 +188,5 @@ def _results(plan: Plan, protocol: Protocol, scored: Sequence[ScoredPair]) -> Re
         },
         environment=environment(),
     )
-    if protocol.judged_by_input:
-        flags = tuple(why_method_flagged(row for row in results.images if not row[NOT_RANKED]))
-    else:
-        flags = tuple(why_flagged(dict(results.summary)))
-    return replace(results, flags=flags, status="partial" if missing else "flagged" if flags else "measured")
+    flags = flags_of(results)
+    return replace(results, flags=flags, status=status_of(results, flags))
