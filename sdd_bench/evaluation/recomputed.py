@@ -119,7 +119,7 @@ def _whole_faults(results: Said) -> Iterator[str]:
     if not results.missing:
         digest = content_sha256((row["name"], row.get("blur_sha256"), row.get("sharp_sha256")) for row in rows)  # type: ignore[misc]
         if digest != said["sha256"]:
-            yield f"the dataset's sha256 is {shown(said['sha256'])}, that of the rows' images {digest[:12]}..."
+            yield f"the dataset's sha256 is {shown(said['sha256'][:12])}, that of the rows' images {digest[:12]!r}"
     yield from _protocol_faults(results.protocol)
     if any(row.get("lpips") is not None for row in rows) and not results.weights.get("trunk_sha256"):
         yield "LPIPS has values, and no weights are named"
