@@ -50,11 +50,11 @@ def of_rows(results: Results, rows: Rows) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (set_all(geometry="in place", flags=[], gdi_px=2.0, gdi_se_px=0.01), "is in place, with a displacement of 2.00 px"),
+        (set_all(geometry="in place", flags=[], gdi_px=2.0, gdi_se_px=0.01), "in place, with a displacement of 2.00"),
         (set_all(geometry="in place", flags=[]), "geometry is in place, with a shift of 0.[45]"),
         (set_all(flags=[]), r"flags are \[\], its geometry is displaced"),
         (set_all(geometry="not measurable", flags=[]), "geometry is not measurable, with a measured share of"),
-        (set_all(psnr_db=60.0, mae=0.5, uncertainty_db=10.0), "PSNR is 60 dB, with MAE 0.5 it lies between 3.01 and 6.0"),
+        (set_all(psnr_db=60.0, mae=0.5, uncertainty_db=10.0), "PSNR is 60 dB, with MAE 0.5 it lies between 3.01"),
         (set_all(psnr_db=math.inf, uncertainty_db=10.0), "PSNR is inf dB, with MAE 0.0"),
         (set_all(ceiling_db=90.0), "uncertainty_db is .*, by PSNR and ceiling"),
         (set_all(lpips=0.05), "LPIPS has values, and no weights are named"),
