@@ -128,7 +128,7 @@ def markdown(board: Board, reported: pd.DataFrame | None = None) -> str:
     """Return the table as Markdown, reported rows under the measured ones, with a line on what ranks."""
     rows, table = board.rows, board.table
     names = shown_columns(rows) or ["psnr_db"]
-    shown = pd.DataFrame({"rank": ranks(rows), "method": rows["method"].map(_plain)})
+    shown = pd.DataFrame({"rank": ranks(rows), "method": rows["method"].map(plain)})
     for name in names:
         both = zip(numbers(rows, name), intervals(rows, name), strict=True)
         shown[HEADINGS[name]] = [value + (f" ({ends})" if ends else "") for value, ends in both]
@@ -141,11 +141,11 @@ def markdown(board: Board, reported: pd.DataFrame | None = None) -> str:
     if reported is not None:
         said = texts(reported)
         cells = {HEADINGS[name]: said[f"reported_{name}"] for name in names if f"reported_{name}" in said}
-        cells |= {"method": said["method"].map(_plain), "reported": said["source"], "status": said["status"]}
+        cells |= {"method": said["method"].map(plain), "reported": said["source"], "status": said["status"]}
         shown = pd.concat([shown, pd.DataFrame(cells)]).fillna("")
-    title = _plain(f"{table.dataset} / {table.split} under {table.protocol}")
+    title = plain(f"{table.dataset} / {table.split} under {table.protocol}")
     body = markdown_table(shown, ("method", "status"))
-    unranked = f"\nScored but not ranked, because the truth tells too little: {_plain(table.unranked)}.\n"
+    unranked = f"\nScored but not ranked, because the truth tells too little: {plain(table.unranked)}.\n"
     rule = f"{rule_of(table.protocol)} Sorted by {HEADINGS[board.sort]}.\n"
     return f"# {title}\n\n{body}\n{rule}{unranked if table.unranked else ''}"
 
@@ -187,7 +187,7 @@ def escape(text: str) -> str:
     return "".join(_LATEX.get(c, c) for c in text if c.isprintable())
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Return text that Markdown takes for nothing else."""
     return re.sub(r"([\\`*_{}\[\]<>#|!])", r"\\\1", "".join(c for c in text if c.isprintable()))
 
