@@ -12,7 +12,7 @@ from leaderboard.csv_files import csv_of, text
 from leaderboard.formats import DIGITS, HEADINGS, escape, markdown_table, plain
 from leaderboard.table import Board
 
-NOTHING = "–"
+NOTHING = "--"
 REPORTED = "reported"
 PAPER_METRICS = ("psnr_db", "ssim", "lpips")
 """What papers report, and so what reported rows have."""
@@ -177,7 +177,7 @@ def _reported(wide: Wide, method: str) -> list[str]:
 
 def _latex_line(method: str, cells: Iterable[str]) -> str:
     """Return a line of the body; the empty group keeps a name that begins with a bracket or a star from `\\\\`."""
-    return rf"{{}}{method} & {' & '.join(cell.replace(NOTHING, '--') for cell in cells)} \\"
+    return rf"{{}}{method} & {' & '.join(cells)} \\"
 
 
 def _arrowed(metric: str) -> str:
@@ -191,13 +191,8 @@ def _marks_in_words(wide: Wide, *, latex: bool = False) -> str:
         parts.append("Bold: first rank, which methods that nothing separates share; underlined: second rank.")
     if wide.reported:
         known = sorted(set().union(*(group.protocols for group in wide.groups)))
-        mark = (
-            r"$^{\ddagger}$: reported by a paper, under its own protocol"
-            if latex
-            else "Reported rows: by a paper, under its own protocol"
-        )
         words = ", ".join(known)
-        parts.append(
-            f"{mark} ({escape(words) if latex else plain(words)}), not comparable with the others and not ranked."
-        )
+        parts.append(r"$^{\ddagger}$: reported" if latex else "Rows called reported are")
+        parts.append(f"by a paper, under its own protocol ({escape(words) if latex else plain(words)}),")
+        parts.append("not comparable with the others and not ranked.")
     return " ".join(parts)

@@ -72,7 +72,7 @@ def grid_rows(
         key=lambda entry: (-float(np.nan_to_num(entry.means["psnr_db"], nan=-math.inf)), entry.method.name),
     )
     files = {entry.method.name: by_name(folders[entry.method.name]) for entry in shown}
-    known = sorted(set(truths) & set(blur) & set.intersection(*(set(found) for found in files.values())))
+    known = sorted(set(truths).intersection(blur, *files.values()))
     missing = sorted(set(images) - set(known))
     if missing:
         raise UserError(f"--grid-images {', '.join(missing)}: expected images that every method has, as {known[0]}")
