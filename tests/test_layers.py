@@ -38,6 +38,7 @@ ONE_FILE = {
         "sdd_bench/report/plots.py",
         "sdd_bench/report/scatter.py",
     ),
+    "pyarrow": ("sdd_bench/datasets/parquet_file.py",),
     "imagehash": ("sdd_bench/datasets/similar.py",),
     "joblib": ("sdd_bench/jobs/workers.py",),
     "rawpy": ("capture/develop.py",),

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from sdd_bench.datasets.known import LAYOUTS, missing_data_message
-from sdd_bench.datasets.layouts import Listing, describe_folder, list_two_folders
+from sdd_bench.datasets.layouts.listing import Listing, describe_folder
+from sdd_bench.datasets.layouts.same_name import list_two_folders
 from sdd_bench.datasets.manifest import Dataset, Pair, read_prepared
+from sdd_bench.datasets.parquet import is_parquet
 from sdd_bench.errors import UserError, fault_report
 from sdd_bench.io.headers import ImageHeader, headers_or_faults, orientations_apart
 from sdd_bench.io.text import read_rows, short, shown
 from sdd_bench.jobs.run_folder import WORK_FOLDER
+
+MAX_FOLDERS = 50
+"""Folders within a folder of no layout that are looked at for one."""
 
 PLACES = ("", "indoor", "outdoor")
 
@@ -40,7 +46,7 @@ def list_dataset(root: Path, name: str | None = None) -> Listing:
     if listing is None:
         looked_for = "\n".join(f"  {n}: {'; '.join(LAYOUTS[n].tree)}" for n in ([name] if name else LAYOUTS))
         what = f"not the layout of {name}" if name else "no layout is recognised"
-        raise UserError(f"{root}: {what}, found: {describe_folder(root)}; expected:\n{looked_for}")
+        raise UserError(f"{root}: {what}, found: {describe_folder(root)}{_hint(root, name)}; expected:\n{looked_for}")
     if not listing.pairs and not listing.faults:
         raise UserError(f"{root}: layout {listing.layout} of {listing.name}, but no PNG, TIFF or JPEG image in it")
     listing = _add_places(listing)
@@ -104,6 +110,18 @@ def pair_folders(blur: Path, sharp: Path, grey: str = "refuse") -> tuple[Pair, .
     return pairs
 
 
+def _hint(root: Path, name: str | None) -> str:
+    """Return what to do about a folder of no layout, in words; nothing where nothing is seen."""
+    if is_parquet(root):
+        return f"\nParquet files are unpacked by sdd-bench prepare {root} --out DIR; give DIR instead"
+    for folder in sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))[:MAX_FOLDERS]:
+        with suppress(UserError, OSError):
+            found = next((n for n in _candidates(folder, name) if LAYOUTS[n].list_pairs(folder) is not None), None)
+            if found is not None:
+                return f"\n{folder} has the layout of {found}; give that folder"
+    return ""
+
+
 def _candidates(root: Path, name: str | None) -> Iterable[str]:
     """Return the datasets to try; without a name, folders called blur and gt are SDD only beside train_patches."""
     if name is not None:
@@ -154,7 +172,7 @@ def _add_places(listing: Listing) -> Listing:
     for pair in listing.pairs:
         if pair.name not in wrong:
             scene, place = given.get(pair.name, ("", ""))
-            pairs.append(replace(pair, scene=scene or pair.scene, place=place))
+            pairs.append(replace(pair, scene=scene or pair.scene, place=place or pair.place))
     return replace(listing, pairs=tuple(pairs), faults=(*listing.faults, *faults))
 
 
