@@ -12,7 +12,7 @@ from sdd_bench.datasets.known import LAYOUTS, missing_data_message
 from sdd_bench.datasets.layouts.listing import Listing, describe_folder
 from sdd_bench.datasets.layouts.same_name import list_two_folders
 from sdd_bench.datasets.manifest import Dataset, Pair, read_prepared
-from sdd_bench.datasets.parquet import is_parquet
+from sdd_bench.datasets.parquet_source import is_parquet
 from sdd_bench.errors import UserError, fault_report
 from sdd_bench.io.headers import ImageHeader, headers_or_faults, orientations_apart
 from sdd_bench.io.text import read_rows, short, shown
@@ -42,7 +42,7 @@ def list_dataset(root: Path, name: str | None = None) -> Listing:
         raise UserError(f"{root}: an unfinished run of ingest, prepare or synthesise; give its command again")
     if name is not None and name not in LAYOUTS:
         raise UserError(f"unknown dataset {name!r}, known are: {', '.join(LAYOUTS)}")
-    listing = next((found for n in _candidates(root, name) if (found := LAYOUTS[n].list_pairs(root)) is not None), None)
+    listing = recognise(root, name)
     if listing is None:
         looked_for = "\n".join(f"  {n}: {'; '.join(LAYOUTS[n].tree)}" for n in ([name] if name else LAYOUTS))
         what = f"not the layout of {name}" if name else "no layout is recognised"
@@ -52,6 +52,15 @@ def list_dataset(root: Path, name: str | None = None) -> Listing:
     listing = _add_places(listing)
     pairs = sorted((replace(p, scene=p.scene or p.name) for p in listing.pairs), key=lambda p: (p.split, p.name))
     return replace(listing, pairs=tuple(pairs), notes=(*listing.notes, *_count_notes(listing)))
+
+
+def recognise(root: Path, name: str | None = None) -> Listing | None:
+    """Return what the first layout that knows a folder lists in it, None where none does; arguments as `list_dataset`.
+
+    Raises:
+        UserError: A layout knows the folder, and a part of it is missing.
+    """
+    return next((found for n in _candidates(root, name) if (found := LAYOUTS[n].list_pairs(root)) is not None), None)
 
 
 def check_listing(listing: Listing, *, skip_faulty: bool = False, grey: str = "refuse") -> Listing:
@@ -116,9 +125,9 @@ def _hint(root: Path, name: str | None) -> str:
         return f"\nParquet files are unpacked by sdd-bench prepare {root} --out DIR; give DIR instead"
     for folder in sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))[:MAX_FOLDERS]:
         with suppress(UserError, OSError):
-            found = next((n for n in _candidates(folder, name) if LAYOUTS[n].list_pairs(folder) is not None), None)
+            found = recognise(folder, name)
             if found is not None:
-                return f"\n{folder} has the layout of {found}; give that folder"
+                return f"\n{folder} has the layout of {found.name}; give that folder"
     return ""
 
 

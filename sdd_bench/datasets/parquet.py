@@ -20,16 +20,12 @@ import numpy as np
 from sdd_bench.datasets.archive_files import FILE_TIME_S, linked
 from sdd_bench.datasets.manifest import is_plain
 from sdd_bench.datasets.parquet_file import pair_columns, read_images, row_names
+from sdd_bench.datasets.parquet_source import SPLITS, parquet_files, split_in
 from sdd_bench.errors import UserError, fault_report
 from sdd_bench.io.files import write_bytes
 from sdd_bench.io.text import short, shown
 from sdd_bench.jobs.items import Item, map_items
 from sdd_bench.jobs.workers import Workers
-
-SUFFIX = ".parquet"
-SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "dev": "val", "test": "test"}
-MAIN_FOLDERS = ("combined", "default", "data")
-"""Of several folders with parquet files, the one that holds the pairs; others hold left and right views."""
 
 DATASETS = {
     "dpdd": ("{split}_c/source", "{split}_c/target"),
@@ -42,6 +38,7 @@ DATASETS = {
 NAMES = {"dpdd": r"(1P0A\d+|d[dp]pd_.*)", "realdof": r"realdof_.*"}
 """Dataset to the form of its names, whatever the case."""
 
+LIST_ROLES = ("src", "trg")
 MAGIC = {b"\x89PNG\r\n\x1a\n": ".png", b"\xff\xd8\xff": ".jpg", b"II*\0": ".tif", b"MM\0*": ".tif"}
 
 
@@ -79,11 +76,6 @@ class _Task:
     columns: tuple[str, str]
     targets: tuple[tuple[Path, Path], ...]
     at_hand: Mapping[str, Path]
-
-
-def is_parquet(source: Path) -> bool:
-    """Return whether a path is a parquet file, or a folder with parquet files in it or in folders of it."""
-    return bool(_files(source))
 
 
 def dataset_of(source: Path) -> str:
@@ -125,56 +117,13 @@ def unpack_parquet(
 
 def _all_rows(source: Path) -> tuple[list[Row], dict[Path, tuple[str, str]]]:
     """Return the rows of all parquet files, and each file's columns."""
-    columns = {file: pair_columns(file) for file in _chosen(source)}
+    columns = {file: pair_columns(file) for file in parquet_files(source)}
     return [row for file in columns for row in _rows(file, columns[file])], columns
-
-
-def _files(source: Path) -> dict[Path, list[Path]]:
-    """Return the parquet files of a source by folder, hidden ones passed over."""
-    if source.suffix.lower() == SUFFIX and source.is_file():
-        return {source.parent: [source]}
-    if not source.is_dir():
-        return {}
-    found: dict[Path, list[Path]] = {}
-    for pattern in ("*", "*/*", "*/*/*"):
-        for path in sorted(source.glob(f"{pattern}{SUFFIX}")):
-            if path.is_file() and not any(part.startswith(".") for part in path.relative_to(source).parts):
-                found.setdefault(path.parent, []).append(path)
-    return found
-
-
-def _chosen(source: Path) -> list[Path]:
-    """Return the parquet files to read, those of one configuration.
-
-    Raises:
-        UserError: Several configurations and none that is the main one.
-    """
-    found: dict[Path, list[Path]] = {}
-    for folder, files in _files(source).items():
-        top = folder.parent if folder != source and _split_in(folder.name) else folder  # default/train/0000.parquet
-        found.setdefault(top, []).extend(files)
-    if len(found) == 1:
-        return next(iter(found.values()))
-    main = next((f for name in MAIN_FOLDERS for f in found if f.name == name), None)
-    if main is None:
-        names = ", ".join(f"{folder.relative_to(source)}/" for folder in sorted(found))
-        raise UserError(f"{source}: parquet files in several folders, {names}; give one of them")
-    return found[main]
-
-
-def _split_in(text: str) -> str:
-    """Return the split that a name of a file or folder says, empty without one.
-
-    >>> _split_in("validation-00000-of-00004"), _split_in("partial-train"), _split_in("0000")
-    ('val', 'train', '')
-    """
-    words = re.split(r"[-_.]", text.lower())
-    return next((SPLITS[word] for word in words if word in SPLITS), "")
 
 
 def _rows(path: Path, columns: tuple[str, str]) -> list[Row]:
     """Return what is known of a file's rows without reading an image."""
-    split = _split_in(path.stem) or _split_in(path.parent.name)
+    split = split_in(path.stem) or split_in(path.parent.name)
     rows = []
     for index, (base, blur, sharp) in enumerate(row_names(path, columns)):
         name = base or _stem(blur) or f"{path.stem}-{index:05d}"
@@ -223,14 +172,11 @@ def _places(row: Row, dataset: str) -> tuple[str, str]:
 
 def _refuse_strays(folder: Path, expected: set[Path]) -> None:
     """Raise UserError if a folder holds files that are not going to be unpacked to it."""
-    known = {*expected, *(folder / "file_names" / f"{split}_{role}" for split in SPLITS for role in ("src", "trg"))}
+    lists = (folder / "file_names" / f"{split}_{role}" for split in set(SPLITS.values()) for role in LIST_ROLES)
+    known = {*expected, *lists}
     for path in sorted(folder.rglob("*")) if folder.exists() else ():
-        if (
-            not path.name.startswith(".")
-            and not path.is_dir()
-            and path.with_suffix("") not in known
-            and path not in known
-        ):
+        ours = path.is_dir() or path in known or path.with_suffix("") in known or path.name.startswith(".")
+        if not ours:
             raise UserError(f"{path}: is not of the parquet files; delete {folder}")
 
 
@@ -238,7 +184,7 @@ def _write_lists(folder: Path, rows: Sequence[Row]) -> None:
     """Write the lists by which DPDD's pairs are found whatever their names."""
     for split in sorted({row.split for row in rows}):
         own = [row for row in rows if row.split == split]
-        for role, names in (("src", [row.name for row in own]), ("trg", [row.sharp for row in own])):
+        for role, names in zip(LIST_ROLES, ([row.name for row in own], [row.sharp for row in own]), strict=True):
             path = folder / "file_names" / f"{split}_{role}.npy"
             path.parent.mkdir(parents=True, exist_ok=True)
             np.save(path, np.array(names))

@@ -8,8 +8,10 @@ from pathlib import Path
 
 from sdd_bench.datasets import parquet
 from sdd_bench.datasets.archive import is_archive, unpack
+from sdd_bench.datasets.catalog import LAYOUTS, recognise
 from sdd_bench.datasets.manifest import read_prepared
-from sdd_bench.datasets.parquet import is_parquet, unpack_parquet
+from sdd_bench.datasets.parquet import unpack_parquet
+from sdd_bench.datasets.parquet_source import is_parquet
 from sdd_bench.datasets.plan import Choices, choose_recipe, plan
 from sdd_bench.datasets.prepare import Preparation, Summary, prepare
 from sdd_bench.errors import UserError
@@ -43,7 +45,7 @@ def prepare_source(
     Raises:
         UserError: As `unpack`, `unpack_parquet`, `plan` and `prepare`.
     """
-    packed = is_parquet(source)
+    packed = _is_packed(source, choices.dataset)
     if not packed and not is_archive(source):
         preparation = plan(source, choices, jobs)
         target = out or Path("data") / preparation.name
@@ -69,6 +71,13 @@ def prepare_source(
         raise
     shutil.rmtree(folder)
     return preparation, target, summary
+
+
+def _is_packed(source: Path, dataset: str | None) -> bool:
+    """Return whether parquet files are to be prepared; images that lie beside them come first."""
+    if not is_parquet(source):
+        return False
+    return source.is_file() or recognise(source, dataset if dataset in LAYOUTS else None) is None
 
 
 def _check_before_unpacking(source: Path, choices: Choices, target: Path, allowed: tuple[str, ...]) -> None:

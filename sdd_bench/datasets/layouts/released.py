@@ -15,7 +15,7 @@ RTF_ROLES = {"blur": "image", "sharp": "sharp"}
 
 def list_realdof(root: Path) -> Listing | None:
     """Return RealDOF: source/NN and target/NN."""
-    if not any_folder(root, ("source", "target")):
+    if not any_folder(root, ("source", "target")) or (any_folder(root, ("input",)) and not (root / "source").is_dir()):
         return None
     draft = Draft(root)
     blur, sharp = need_folders(root, "source", "target")
