@@ -10,6 +10,7 @@ import pandas as pd
 from leaderboard.columns import BEST, HIGHER_IS_BETTER, INTERVALS, judged_by_input
 from leaderboard.csv_files import DECIMALS, text, texts
 from leaderboard.table import Board
+from sdd_bench.io.files import spelt_out
 from sdd_bench.metrics.table import METRICS
 
 DIGITS = {
@@ -42,7 +43,9 @@ def rule_of(protocol: str) -> str:
 
 _LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+    "[": "{[}", "]": "{]}", "*": "{*}", '"': "''",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
+    "|": r"\textbar{}",
 }  # fmt: skip
 
 
@@ -128,7 +131,7 @@ def markdown(board: Board, reported: pd.DataFrame | None = None) -> str:
     """Return the table as Markdown, reported rows under the measured ones, with a line on what ranks."""
     rows, table = board.rows, board.table
     names = shown_columns(rows) or ["psnr_db"]
-    shown = pd.DataFrame({"rank": ranks(rows), "method": rows["method"].map(_plain)})
+    shown = pd.DataFrame({"rank": ranks(rows), "method": rows["method"].map(plain)})
     for name in names:
         both = zip(numbers(rows, name), intervals(rows, name), strict=True)
         shown[HEADINGS[name]] = [value + (f" ({ends})" if ends else "") for value, ends in both]
@@ -141,11 +144,11 @@ def markdown(board: Board, reported: pd.DataFrame | None = None) -> str:
     if reported is not None:
         said = texts(reported)
         cells = {HEADINGS[name]: said[f"reported_{name}"] for name in names if f"reported_{name}" in said}
-        cells |= {"method": said["method"].map(_plain), "reported": said["source"], "status": said["status"]}
+        cells |= {"method": said["method"].map(plain), "reported": said["source"], "status": said["status"]}
         shown = pd.concat([shown, pd.DataFrame(cells)]).fillna("")
-    title = _plain(f"{table.dataset} / {table.split} under {table.protocol}")
+    title = plain(f"{table.dataset} / {table.split} under {table.protocol}")
     body = markdown_table(shown, ("method", "status"))
-    unranked = f"\nScored but not ranked, because the truth tells too little: {_plain(table.unranked)}.\n"
+    unranked = f"\nScored but not ranked, because the truth tells too little: {plain(table.unranked)}.\n"
     rule = f"{rule_of(table.protocol)} Sorted by {HEADINGS[board.sort]}.\n"
     return f"# {title}\n\n{body}\n{rule}{unranked if table.unranked else ''}"
 
@@ -175,17 +178,28 @@ def latex(board: Board) -> str:
 
 
 def escape(text: str) -> str:
-    """Return text as LaTeX prints it.
+    r"""Return text as LaTeX prints it, wherever it stands in a table.
 
-    >>> escape("50% of a_b")
-    '50\\\\% of a\\\\_b'
+    A bracket or an asterisk at the start of a row would be read as an argument of the line break before it.
+
+    >>> print(escape("50% of a_b"), escape("[12] Ours"), escape("*"))
+    50\% of a\_b {[}12{]} Ours {*}
     """
-    return "".join(_LATEX.get(c, c) for c in text if c.isprintable())
+    return "".join(_LATEX.get(c, c) for c in _one_line(text))
 
 
-def _plain(text: str) -> str:
-    """Return text that Markdown takes for nothing else."""
-    return re.sub(r"([\\`*_{}\[\]<>#|!])", r"\\\1", "".join(c for c in text if c.isprintable()))
+def plain(text: str) -> str:
+    r"""Return text that Markdown, and HTML in it, takes for nothing else.
+
+    >>> print(plain("a|b"), plain("[x](y)"), plain("&lt;"))
+    a\|b \[x\](y) \&lt;
+    """
+    return re.sub(r"([\\`*_{}\[\]<>#|!&~])", r"\\\1", _one_line(text))
+
+
+def _one_line(text: str) -> str:
+    """Return text without what ends a line or is not printed, halves of surrogate pairs written out."""
+    return "".join(c for c in spelt_out(text) if c.isprintable())
 
 
 def _difference(metric: str, value: float, low: float, high: float) -> str:

@@ -139,7 +139,7 @@ def test_a_killed_unpacking_goes_on_and_a_spoilt_image_is_written_again(tmp_path
     [
         (
             [pair("a.png", "b.png", names=("left", "right"))],
-            "no columns of blur and sharp images; expected source and t",
+            "no columns of blur and sharp images; expected source",
         ),
         ([pair("a/../.png", "b.png")], r"row 0: '\.png' is no plain name"),
         ([pair("a.png", "b.png"), pair("a.png", "c.png")], "pair test/a stands twice"),

@@ -107,6 +107,22 @@ def open_dataset(path: Path, split: str | None = None, name: str | None = None, 
     return Dataset(listing.name, path, check_listing(listing, grey=grey).pairs)
 
 
+def open_two_folders(
+    blur: Path, sharp: Path, split: str = "test", name: str | None = None, grey: str = "refuse"
+) -> Dataset:
+    """Return the pairs of any two folders, matched by name, as a dataset; errors as `pair_folders`.
+
+    Args:
+        blur: Folder of the blur images.
+        sharp: Folder of the sharp images.
+        split: What all pairs are.
+        name: Name of the dataset; `pairs` if None.
+        grey: `refuse` or `expand`.
+    """
+    pairs = (replace(pair, split=split) for pair in pair_folders(blur, sharp, grey))
+    return Dataset(name or "pairs", blur, tuple(sorted(pairs, key=lambda pair: pair.name)), sharp_root=sharp)
+
+
 def pair_folders(blur: Path, sharp: Path, grey: str = "refuse") -> tuple[Pair, ...]:
     """Return the pairs of any two folders, matched by name.
 
