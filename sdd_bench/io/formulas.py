@@ -1,4 +1,4 @@
-"""Cells of CSV files that a spreadsheet would take for formulas: an apostrophe before them, which is taken off again."""
+"""Cells of CSV files that a spreadsheet would take for formulas: an apostrophe is put before them, and taken off."""
 
 from __future__ import annotations
 

@@ -28,8 +28,12 @@ def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 def frame_csv(frame: pd.DataFrame, float_format: str | None = None) -> str:
     """Return a DataFrame as `csv_text` would, without its index; missing values are empty."""
-    safe = frame.map(guarded).rename(columns=guarded)
-    return spelt_out(safe.to_csv(index=False, float_format=float_format, lineterminator="\n"))
+    safe = frame.map(_cell).rename(columns=_cell)
+    return safe.to_csv(index=False, float_format=float_format, lineterminator="\n")
+
+
+def _cell(value: object) -> object:
+    return guarded(spelt_out(value)) if isinstance(value, str) else value
 
 
 def json_text(value: object) -> str:
