@@ -281,7 +281,7 @@ def test_markdown_and_latex_hold_the_numbers_and_harm_nothing(tmp_path: Path) ->
     assert "| 1 | best |" in text
     assert "| 2= |" in text
     table = latex(board)
-    assert r"a|b\_<script>\&\%\textbackslash{}input\{x\}" in table
+    assert r"a\textbar{}b\_\textless{}script\textgreater{}\&\%\textbackslash{}input\{x\}" in table
     best = f"{board.rows['psnr_db'][0]:.2f}"
     assert rf"best & \textbf{{{best}}}" in table
     assert table.count(r"\underline") == table.count("$^{=}$") == 2
