@@ -5,10 +5,12 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import click
 import pytest
 from known_outputs import DIRECT, content, evaluate, ok, refused
 
 import sdd_bench as sb
+from sdd_bench.cli import root
 from sdd_bench.evaluation.results import read_results
 from sdd_bench.jobs.output_record import record_of
 
@@ -121,6 +123,24 @@ def test_a_name_that_ends_in_a_slash_or_a_folder_takes_the_file(
     said = ok(*words)
     assert (work / file).is_file()
     assert file in said.replace(f"{work}/", "")
+
+
+def test_every_option_that_names_an_output_file_takes_a_folder() -> None:
+    """Options of the same names that are no `OutputFile` name folders, or, of `evaluate`, both."""
+    context = click.Context(root)
+    found = {}
+    for name in root.list_commands(context):
+        for param in root.get_command(context, name).params:
+            if {"--out", "--html", "--json", "--archive"} & set(param.opts):
+                found[name, param.opts[0]] = getattr(param.type, "file", None)
+    folders = {n for (n, option), file in found.items() if file is None and option == "--out"}
+    assert folders == {"demo", "ingest", "prepare", "synthesise", "train-baseline", "predict", "submit", "evaluate"}
+    assert {key: file for key, file in found.items() if file is not None} == {
+        ("analyse", "--out"): "misalignment.csv", ("analyse", "--html"): "misalignment.html",
+        ("evaluate", "--html"): "page.html", ("ingest", "--archive"): "pairs.h5",
+        ("leaderboard", "--out"): "leaderboard.csv", ("leaderboard", "--html"): "leaderboard.html",
+        ("profile", "--json"): "profile.json", ("stability", "--out"): "stability.csv",
+    }  # fmt: skip
 
 
 def test_nothing_is_made_where_the_command_is_refused(work: Path) -> None:

@@ -191,13 +191,13 @@ def _write_lists(folder: Path, rows: Sequence[Row]) -> None:
 
 
 def _unpack_file(task: _Task) -> None:
-    """Write the images of a parquet file unless they are there."""
-    pairs = zip(read_images(task.file, task.columns), task.targets, strict=True)
-    for index, (contents, targets) in enumerate(pairs):
-        for column, content, target in zip(task.columns, contents, targets, strict=True):
+    """Write the images of a parquet file unless they are there, one column after the other: it takes half the memory."""
+    for role, column in enumerate(task.columns):
+        for index, content in enumerate(read_images(task.file, column)):
             suffix = next((suffix for magic, suffix in MAGIC.items() if content.startswith(magic)), None)
             if suffix is None:
                 raise UserError(f"{task.file}: row {index}, {column}: neither PNG, JPEG nor TIFF")
+            target = task.targets[index][role]
             _write(content, target.with_name(f"{target.name}{suffix}"), task.at_hand)
 
 

@@ -62,17 +62,18 @@ def row_names(path: Path, columns: tuple[str, str]) -> list[tuple[str, str, str]
     return [("" if name is None else str(name), one or "", other or "") for name, one, other in cells]
 
 
-def read_images(path: Path, columns: tuple[str, str]) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the bytes of the blur and the sharp image of every row; one row is in memory at a time.
+def read_images(path: Path, column: str) -> Iterator[bytes]:
+    """Yield the bytes of the images of a column, row by row.
+
+    A page of a parquet file, often a whole row group of the column, is decoded at once: so much is in memory.
 
     Raises:
         UserError: Not a parquet file, or a cell that holds no image or a far too large one.
     """
     with _opened(path) as file:
-        batches = file.iter_batches(batch_size=1, columns=list(columns), use_threads=False)
+        batches = file.iter_batches(batch_size=1, columns=[column], use_threads=False)
         for index, row in enumerate(row for batch in batches for row in batch.to_pylist()):
-            blur, sharp = (_content(row[column], f"{path}: row {index}, {column}") for column in columns)
-            yield blur, sharp
+            yield _content(row[column], f"{path}: row {index}, {column}")
 
 
 @contextmanager
