@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sdd_bench.commands.options import ResumableCommand, grey_option, overwrite_option, workers, workers_options
+from sdd_bench.commands.options import (
+    OutputFile,
+    ResumableCommand,
+    grey_option,
+    overwrite_option,
+    workers,
+    workers_options,
+)
 
 if TYPE_CHECKING:
     from capture.develop import Development
@@ -33,7 +40,7 @@ SHOWN = 20
     type=click.Path(path_type=Path),
     help="A dataset whose views are looked for among the pairs; may be given again.",
 )
-@click.option("--archive", type=click.Path(path_type=Path), default=None, help="Write the pairs to one HDF5 file too.")
+@click.option("--archive", type=OutputFile("pairs.h5"), default=None, help="Write the pairs to one HDF5 file too.")
 @click.option(
     "--raw-shape", type=(click.IntRange(2), click.IntRange(2)), default=None, metavar="HEIGHT WIDTH", help="Dumps."
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Annotated, Any, Literal
@@ -15,6 +14,7 @@ from capture.record import Ingested, Record
 from capture.session import Shot, only
 from capture.verdict import REFUSED, Limits, Verdict
 from sdd_bench.datasets.manifest import is_plain
+from sdd_bench.io.serialise import json_line
 
 SCHEMA: Literal[1] = 1
 
@@ -92,5 +92,5 @@ def is_current(content: Mapping[str, Any]) -> bool:
 def state_text(state: SessionState) -> str:
     """Return the text of a session's file, one line a pair."""
     head = STATE.dump_python(state)
-    pairs = ",\n".join(json.dumps(pair, ensure_ascii=False) for pair in head.pop("pairs"))
-    return json.dumps(head, ensure_ascii=False).removesuffix("}") + f', "pairs": [\n{pairs}\n]}}\n'
+    pairs = ",\n".join(json_line(pair) for pair in head.pop("pairs"))
+    return json_line(head).removesuffix("}") + f', "pairs": [\n{pairs}\n]}}\n'

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from capture.record import EXIF_NUMBERS, ROLES, Record
 from capture.verdict import REFUSED
-from sdd_bench.io.serialise import csv_text, safe_cell
+from sdd_bench.io.serialise import csv_text
 
 MEASURED = (
     "gt_sharper", "blur_sharper", "sharpness_ratio", "exposure_ratio", "red_ratio", "blue_ratio", "clipped_blur",
@@ -30,7 +30,7 @@ DIGITS = {"zoom": 7, "rotation_deg": 5}
 def table(records: Sequence[Record]) -> str:
     """Return the CSV text of pairs, in their order; what is not known is empty."""
     rows = [row(record) for record in records]
-    return csv_text(COLUMNS, ([safe_cell(values.get(column, "")) for column in COLUMNS] for values in rows))
+    return csv_text(COLUMNS, ([values.get(column, "") for column in COLUMNS] for values in rows))
 
 
 def row(record: Record) -> dict[str, object]:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from leaderboard.columns import BEST, BY_INPUT, BY_TRUTH, INTERVALS, PAIR_COLUMNS
-from sdd_bench.io.serialise import safe_cell
+from sdd_bench.io.serialise import frame_csv
 from sdd_bench.metrics.table import METRICS
 
 DECIMALS = {name: metric.csv_decimals for name, metric in METRICS.items()}
@@ -52,16 +52,11 @@ def metric_texts(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(parts)
 
 
-def csv_of(frame: pd.DataFrame) -> str:
-    """Return a table of text as CSV; a cell that a spreadsheet would take for a formula gets an apostrophe."""
-    return frame.map(safe_cell).to_csv(index=False, lineterminator="\n")
-
-
 def leaderboard_csv(rows: pd.DataFrame) -> str:
     """Return the rows of a board as CSV with the columns of `columns.columns_of` its protocol."""
-    return csv_of(texts(rows.drop(columns=BEST)))
+    return frame_csv(texts(rows.drop(columns=BEST)))
 
 
 def pairwise_csv(pairs: pd.DataFrame) -> str:
     """Return the comparisons of a board as CSV with the columns of `columns.PAIR_COLUMNS`."""
-    return csv_of(metric_texts(pairs[list(PAIR_COLUMNS)]))
+    return frame_csv(metric_texts(pairs[list(PAIR_COLUMNS)]))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from leaderboard.comparable import check_comparable
-from leaderboard.csv_files import csv_of, leaderboard_csv, metric_texts, pairwise_csv
+from leaderboard.csv_files import leaderboard_csv, metric_texts, pairwise_csv
 from leaderboard.entry import Entry
 from leaderboard.formats import latex, markdown
 from leaderboard.groups import group_rows
@@ -17,6 +17,7 @@ from leaderboard.reported import add_reported, reported_rows
 from leaderboard.table import Board, build_board, differences
 from sdd_bench.evaluation.protocol import DEFAULT_PROTOCOL
 from sdd_bench.io.files import write_text
+from sdd_bench.io.serialise import frame_csv
 from sdd_bench.jobs.outputs import Output
 
 
@@ -135,7 +136,7 @@ def _write(out: Path, built: Built) -> tuple[Path, ...]:
         markdown(board, reported),
         latex(board),
         pairwise_csv(board.pairs),
-        *(csv_of(metric_texts(rows)) for rows in built.groups.values()),
+        *(frame_csv(metric_texts(rows)) for rows in built.groups.values()),
     ]
     for path, text in zip(files, texts, strict=True):
         write_text(path, text)

@@ -10,6 +10,7 @@ import pandas as pd
 from leaderboard.columns import BEST, HIGHER_IS_BETTER, INTERVALS, judged_by_input
 from leaderboard.csv_files import DECIMALS, text, texts
 from leaderboard.table import Board
+from sdd_bench.io.files import spelt_out
 from sdd_bench.metrics.table import METRICS
 
 DIGITS = {
@@ -42,7 +43,9 @@ def rule_of(protocol: str) -> str:
 
 _LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+    "[": "{[}", "]": "{]}", "*": "{*}", '"': "''",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
+    "|": r"\textbar{}",
 }  # fmt: skip
 
 
@@ -179,17 +182,28 @@ BELIEVED = ("measured", "verified")
 
 
 def escape(text: str) -> str:
-    """Return text as LaTeX prints it.
+    r"""Return text as LaTeX prints it, wherever it stands in a table.
 
-    >>> escape("50% of a_b")
-    '50\\\\% of a\\\\_b'
+    A bracket or an asterisk at the start of a row would be read as an argument of the line break before it.
+
+    >>> print(escape("50% of a_b"), escape("[12] Ours"), escape("*"))
+    50\% of a\_b {[}12{]} Ours {*}
     """
-    return "".join(_LATEX.get(c, c) for c in text if c.isprintable())
+    return "".join(_LATEX.get(c, c) for c in _one_line(text))
 
 
 def plain(text: str) -> str:
-    """Return text that Markdown takes for nothing else."""
-    return re.sub(r"([\\`*_{}\[\]<>#|!])", r"\\\1", "".join(c for c in text if c.isprintable()))
+    r"""Return text that Markdown, and HTML in it, takes for nothing else.
+
+    >>> print(plain("a|b"), plain("[x](y)"), plain("&lt;"))
+    a\|b \[x\](y) \&lt;
+    """
+    return re.sub(r"([\\`*_{}\[\]<>#|!&~])", r"\\\1", _one_line(text))
+
+
+def _one_line(text: str) -> str:
+    """Return text without what ends a line or is not printed, halves of surrogate pairs written out."""
+    return "".join(c for c in spelt_out(text) if c.isprintable())
 
 
 def _difference(metric: str, value: float, low: float, high: float) -> str:

@@ -16,7 +16,7 @@ from leaderboard.columns import HIGHER_IS_BETTER
 from leaderboard.comparable import check_comparable
 from leaderboard.csv_files import texts
 from leaderboard.entry import PARTIAL, Entry, Table
-from leaderboard.formats import markdown_table
+from leaderboard.formats import markdown_table, plain
 from leaderboard.statistics import Array, paired, resampled_means
 from leaderboard.table import least_differences, score_matrix
 from sdd_bench.errors import UserError
@@ -99,8 +99,9 @@ def stability_markdown(rows: pd.DataFrame) -> str:
     """Return rows as a Markdown table."""
     named = [swaps.split("; ") for swaps in rows["swaps"]]
     more = [f"; and {len(swaps) - SHOWN} more" if len(swaps) > SHOWN else "" for swaps in named]
-    words = ["; ".join(swaps[:SHOWN]).replace("|", r"\|") + rest for swaps, rest in zip(named, more, strict=True)]
-    shown = texts(rows[list(COLUMNS[:-2])]).rename(columns={"tau_lo": "5 %"}).assign(**{"pairs that swap": words})
+    words = [plain("; ".join(swaps[:SHOWN])) + rest for swaps, rest in zip(named, more, strict=True)]
+    cells = texts(rows[list(COLUMNS[:-2])]).map(plain)
+    shown = cells.rename(columns={"tau_lo": "5 %"}).assign(**{"pairs that swap": words})
     return markdown_table(shown, ("changed", "pairs that swap"))
 
 

@@ -17,7 +17,7 @@ from click.testing import CliRunner
 
 from leaderboard.columns import COLUMNS, PAIR_COLUMNS
 from leaderboard.comparable import check_comparable
-from leaderboard.csv_files import csv_of, leaderboard_csv, metric_texts, pairwise_csv
+from leaderboard.csv_files import leaderboard_csv, metric_texts, pairwise_csv
 from leaderboard.entry import Entry, read_entry
 from leaderboard.formats import escape, latex, markdown, text_table
 from leaderboard.groups import group_images, group_rows
@@ -28,6 +28,7 @@ from sdd_bench.cli import root
 from sdd_bench.errors import UserError
 from sdd_bench.evaluation.protocol import build_protocol
 from sdd_bench.evaluation.results import Method, Results, protocol_block, read_results
+from sdd_bench.io.serialise import frame_csv
 
 
 def write(
@@ -139,7 +140,7 @@ def test_formula_names_do_no_harm_in_a_spreadsheet(tmp_path: Path) -> None:
     text = leaderboard_csv(build_board(entries(write(tmp_path, "=1+1", [20]))).rows)
     assert next(csv.DictReader(io.StringIO(text)))["method"] == "'=1+1"
     groups = group_rows(with_scenes(entries(tmp_path / "1+1-direct-1-1.json"), place=["indoor"]), "place", "psnr_db")
-    assert csv_of(metric_texts(groups)).splitlines()[1].startswith("place,indoor,,,1,,'=1+1,psnr_db,20.0000,")
+    assert frame_csv(metric_texts(groups)).splitlines()[1].startswith("place,indoor,,,1,,'=1+1,psnr_db,20.0000,")
 
 
 def test_numbers_for_people_are_rounded_once(tmp_path: Path) -> None:
@@ -260,11 +261,11 @@ def test_a_method_can_win_elsewhere_than_on_the_whole(tmp_path: Path) -> None:
     assert [tuple(row) for row in values.agg(["size", "min", "max"]).to_numpy().tolist()] == [
         (10, 0, 3), (10, 3, 6), (10, 6, 9),
     ]  # fmt: skip
-    assert csv_of(metric_texts(rows)).splitlines()[:2] == [
+    assert frame_csv(metric_texts(rows)).splitlines()[:2] == [
         "by,group,from,to,rank,tie,method,metric,mean,lo,hi,n_images",
         "place,indoor,,,1,,nightly,psnr_db,{mean:.4f},{lo:.4f},{hi:.4f},10".format(**rows.loc[0]),
     ]
-    least = csv_of(metric_texts(group_rows(found, "blur", "psnr_db"))).splitlines()[1]
+    least = frame_csv(metric_texts(group_rows(found, "blur", "psnr_db"))).splitlines()[1]
     assert least.startswith("blur,least,0.00,3.00,1,")
     with pytest.raises(UserError, match="--by misalignment: no results file has misalignment_px of all images"):
         group_rows(found, "misalignment", "psnr_db")
@@ -280,7 +281,7 @@ def test_markdown_and_latex_hold_the_numbers_and_harm_nothing(tmp_path: Path) ->
     assert "| 1 | best |" in text
     assert "| 2= |" in text
     table = latex(board)
-    assert r"a|b\_<script>\&\%\textbackslash{}input\{x\}" in table
+    assert r"a\textbar{}b\_\textless{}script\textgreater{}\&\%\textbackslash{}input\{x\}" in table
     best = f"{board.rows['psnr_db'][0]:.2f}"
     assert rf"best & \textbf{{{best}}}" in table
     assert table.count(r"\underline") == table.count("$^{=}$") == 2

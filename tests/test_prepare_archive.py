@@ -137,7 +137,7 @@ def test_the_command_takes_an_archive_and_says_the_proportions(
     assert "already prepared, nothing to do: data/sdd" in CliRunner().invoke(cli, arguments).output
     gone = CliRunner().invoke(cli, ["prepare", "gone.h5"])
     assert gone.exit_code == 1
-    assert "gone.h5: no such folder, nor an archive (.h5)" in gone.output
+    assert "gone.h5: no such folder, archive (.h5) or parquet file" in gone.output
 
 
 def test_unfinished_runs_are_no_dataset(rawdata: Path) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sdd_bench.commands.options import overwrite_option, torch_device
+from sdd_bench.commands.options import OutputFile, overwrite_option, torch_device
 from sdd_bench.errors import UserError
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @click.option("--size", default="1280x720", show_default=True, metavar="WIDTHxHEIGHT", help="Of the image.")
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1, auto.")
 @click.option("--repeats", type=click.IntRange(min=1), default=3, show_default=True, help="Timed runs.")
-@click.option("--json", "out", type=click.Path(path_type=Path), default=None, help="Write the figures to this file.")
+@click.option("--json", "out", type=OutputFile("profile.json"), default=None, help="Write the figures to this file.")
 @overwrite_option
 def command(weights: Path, size: str, device: str, repeats: int, out: Path | None, overwrite: bool) -> None:
     """Measure a deblurring network: parameters, MACs, seconds and peak memory, in float32.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sdd_bench.commands.options import overwrite_option
+from sdd_bench.commands.options import OutputFile, overwrite_option
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +21,7 @@ PAGE_ONLY = "--beside, --data, --pred and --images are for the page: name it wit
 @click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=OutputFile("leaderboard.csv"),
     default=Path("leaderboard.csv"),
     show_default=True,
     help="The CSV to write; .md, .tex and -pairwise.csv of the same name lie beside it.",
@@ -41,7 +41,10 @@ PAGE_ONLY = "--beside, --data, --pred and --images are for the page: name it wit
 )
 @click.option("--published", is_flag=True, help="Show the papers' numbers under the measured rows, never ranked.")
 @click.option(
-    "--html", type=click.Path(path_type=Path), metavar="FILE", help="Also write a page of the table, of the first one."
+    "--html",
+    type=OutputFile("leaderboard.html"),
+    metavar="FILE",
+    help="Also write a page of the table, of the first one.",
 )
 @click.option(
     "--beside",

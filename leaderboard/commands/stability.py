@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from sdd_bench.commands.options import overwrite_option
+from sdd_bench.commands.options import OutputFile, overwrite_option
 
 
 @click.command("stability", short_help="How a ranking changes with protocol, flow, metric and images.")
 @click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=OutputFile("stability.csv"),
     default=Path("stability.csv"),
     show_default=True,
     help="The CSV to write; a Markdown table lies beside it.",
@@ -30,12 +30,13 @@ def command(results: tuple[Path, ...], out: Path, reference: str, overwrite: boo
     Example:
       sdd-bench stability results/*.sdd-test.*.json --out stability.csv
     """
-    from leaderboard.csv_files import csv_of, texts
+    from leaderboard.csv_files import texts
     from leaderboard.formats import aligned
     from leaderboard.reading import read_entries
     from leaderboard.stability import stability, stability_markdown
     from sdd_bench.errors import UserError
     from sdd_bench.io.files import write_text
+    from sdd_bench.io.serialise import frame_csv
     from sdd_bench.jobs.outputs import Output, written
 
     if out.suffix != ".csv":
@@ -47,7 +48,7 @@ def command(results: tuple[Path, ...], out: Path, reference: str, overwrite: boo
     with written([Output(request, (out, out.with_suffix(".md")))], results, overwrite=overwrite):
         rows = stability(entries, reference)
         cells = texts(rows)
-        write_text(out, csv_of(cells))
+        write_text(out, frame_csv(cells))
         write_text(out.with_suffix(".md"), stability_markdown(rows))
     shown = cells.drop(columns="swaps").rename(columns={"swapped": "pairs that swap"})
     click.echo(aligned(shown, {"changed", "protocol", "flow", "metric"}))

@@ -16,7 +16,7 @@ from leaderboard.page.write import write_page
 from leaderboard.reading import read_entries
 from leaderboard.submission import ENTRY
 from leaderboard.table import Board, build_board
-from sdd_bench.datasets.catalog import open_dataset
+from sdd_bench.datasets.catalog import open_dataset, open_two_folders
 from sdd_bench.errors import UserError
 from sdd_bench.evaluation.anchor_record import files_of
 from sdd_bench.evaluation.anchors import FOLDER
@@ -33,7 +33,9 @@ class DatasetFiles:
     masks: Mapping[str, Path] = field(default_factory=dict)
 
 
-def dataset_files(data: Path, table: Table, images: Iterable[str], anchors: Path | None = None) -> DatasetFiles:
+def dataset_files(
+    data: Path, table: Table, images: Iterable[str], anchors: Path | None = None, sharp: Path | None = None
+) -> DatasetFiles:
     """Return the files of a table's images: under an anchored protocol the anchors' truths, else the sharp images.
 
     Args:
@@ -41,12 +43,14 @@ def dataset_files(data: Path, table: Table, images: Iterable[str], anchors: Path
         table: Says split and protocol.
         images: Names of all images that were scored.
         anchors: Folder of anchors; `anchors` in `data` if None.
+        sharp: Folder of the sharp images where `data` is that of the blur images, and there is no dataset.
 
     Raises:
         UserError: Images that the split does not have, or that have no anchor, all named.
     """
     names = set(images)
-    pairs = {pair.name: pair for pair in open_dataset(data, table.split).split(table.split)}
+    opened = open_dataset(data, table.split) if sharp is None else open_two_folders(data, sharp, table.split)
+    pairs = {pair.name: pair for pair in opened.split(table.split)}
     unknown = sorted(names - set(pairs))
     if unknown:
         raise UserError(f"{data}: split {table.split} has no image {', '.join(unknown)}; are the results of this data?")
@@ -133,12 +137,14 @@ class PictureSources:
         folders: Method to its predictions, called NAME.suffix.
         anchors: Folder of the anchors, `anchors` in `data` if None.
         images: Folder for whole frames, or None.
+        sharp: Folder of the sharp images where `data` is that of the blur images.
     """
 
     data: Path
     folders: Mapping[str, Path]
     anchors: Path | None = None
     images: Path | None = None
+    sharp: Path | None = None
 
 
 def build_page(
@@ -165,7 +171,7 @@ def build_page(
     pictures = None
     if sources is not None:
         names = {name for entry in shown for name in entry.rows.index}
-        files = dataset_files(sources.data, board.table, names, sources.anchors)
+        files = dataset_files(sources.data, board.table, names, sources.anchors, sources.sharp)
         truths, blur, masks = files.truths, files.blur, files.masks
         pictures = method_pictures(shown, sources.folders, truths, blur, masks=masks, images=sources.images)
     return write_page(path, board, reported, others, shown, pictures)

@@ -18,6 +18,7 @@ from sdd_bench.evaluation.evaluate import score_predictions
 from sdd_bench.evaluation.plan import Evaluation
 from sdd_bench.evaluation.protocol import DEFAULT_PROTOCOL, PROTOCOLS
 from sdd_bench.evaluation.results import Method, Results, read_results
+from sdd_bench.io.names import unicode_name
 from sdd_bench.metrics.table import METRICS
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def evaluate(
         anchors=None if anchors is None else Path(anchors),
         exclude_failed=exclude_failed,
         diagnostics=diagnostics,
-        method=method if isinstance(method, Method) else Method(method or name),
+        method=method if isinstance(method, Method) else Method(unicode_name(method or name, "give another method=")),
     )
     restore = _restoring(predictions) if callable(predictions) else None
     return score_predictions(evaluation, jobs, restore=restore, bits=bits)[0]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sdd_bench.commands.options import (
+    OutputFile,
     ResumableCommand,
     data_folder,
     data_option,
@@ -30,12 +31,12 @@ if TYPE_CHECKING:
 @click.option("--sharp", type=click.Path(path_type=Path), default=None, help="Its partner: same names, or one file.")
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=OutputFile("misalignment.csv"),
     default=Path("misalignment.csv"),
     show_default=True,
     help="The CSV to write; a summary in JSON lies beside it.",
 )
-@click.option("--html", type=click.Path(path_type=Path), default=None, help="A report with pictures, in one file.")
+@click.option("--html", type=OutputFile("misalignment.html"), default=None, help="A report with pictures, in one file.")
 @click.option("--fast", is_flag=True, help="Smaller frames, fewer steps: a third of the time, hundredths of a pixel.")
 @grey_option
 @overwrite_option

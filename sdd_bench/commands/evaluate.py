@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sdd_bench.commands.options import ResumableCommand, overwrite_option, workers
+from sdd_bench.commands.options import (
+    OutputFile,
+    ResumableCommand,
+    names_folder,
+    overwrite_option,
+    two_folders_options,
+    workers,
+)
 from sdd_bench.commands.scoring import (
     evaluation_of,
     inputs_of,
@@ -26,6 +33,7 @@ if TYPE_CHECKING:
 
 @click.command("evaluate", cls=ResumableCommand, short_help="A folder of predictions to scores under a named protocol.")
 @scoring_options
+@two_folders_options
 @click.option(
     "--protocol",
     "protocol_id",
@@ -42,7 +50,7 @@ if TYPE_CHECKING:
 @click.option("--method", default=None, help="Name in the tables.  [default: the folder's name]")
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=click.Path(),
     default=None,
     help="Results JSON, or its folder; a CSV lies beside it; with --protocol all a folder.  "
     "[default: results/METHOD.DATASET-SPLIT.PROTOCOL.json]",
@@ -64,7 +72,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--html",
-    type=click.Path(path_type=Path),
+    type=OutputFile("page.html"),
     metavar="FILE",
     help="Also write a page: intervals, worst, median and best image with error maps, a chart of all images.",
 )
@@ -73,7 +81,7 @@ def command(
     protocol_id: str | None,
     diagnostics: bool,
     method: str | None,
-    out: Path | None,
+    out: str | None,
     lpips_net: str,
     crop_multiple: int | None,
     by_order: bool,
@@ -91,10 +99,14 @@ def command(
     that the dataset lacks are made first, once, and kept. A results file is only replaced where it is of the same
     method, predictions, dataset, split and protocol.
 
+    Without a dataset, --blur and --sharp are two folders whose files have the same names. --dataset is then the name
+    in the results, and anchors are kept beside them, in anchors/.
+
     \b
     Example:
       sdd-bench evaluate --pred restored/ --data data/sdd --method "My method"
       sdd-bench evaluate --pred restored/ --data data/sdd --protocol all
+      sdd-bench evaluate --pred restored/ --blur blurry/ --sharp sharp/
     """
     from sdd_bench.errors import UserError
     from sdd_bench.evaluation.evaluate import evaluate
@@ -121,6 +133,7 @@ def command(
         diagnostics=diagnostics,
     )
     targets = _targets(out, evaluation)
+    evaluation = _with_anchor_folder(evaluation, next(iter(targets.values())).parent)
     outputs, inputs = results_outputs(evaluation, targets), inputs_of(evaluation)
     page = []
     if html is not None:  # as the command that writes it says
@@ -153,13 +166,30 @@ def _write_html(path: Path, evaluation: Evaluation, files: Sequence[Path], *, ov
     words: list[object] = ["page", *files, "--html", path, *(["--overwrite"] if overwrite else [])]
     if evaluation.pattern == "{name}" and not evaluation.by_order and not evaluation.allow_missing:
         words += ["--data", evaluation.dataset.root, "--pred", evaluation.predictions]
+        words += [] if evaluation.dataset.sharp_root is None else ["--sharp", evaluation.dataset.sharp_root]
         words += [] if evaluation.anchors is None else ["--anchors", evaluation.anchors]
     else:
         click.echo("page without pictures: they need predictions called as the inputs, all of them", err=True)
     run_command(*words)
 
 
-def _targets(out: Path | None, evaluation: Evaluation) -> dict[str, Path]:
+def _with_anchor_folder(evaluation: Evaluation, results: Path) -> Evaluation:
+    """Return the evaluation with a folder for the anchors of two folders: beside the results, called after the images.
+
+    A dataset keeps its own anchors. Nothing is written to folders that were given as those of the images.
+    """
+    from dataclasses import replace
+
+    from sdd_bench.commands.scoring import split_sha256
+    from sdd_bench.evaluation.anchors import FOLDER
+
+    if evaluation.anchors is not None or evaluation.dataset.sharp_root is None:
+        return evaluation
+    name = f"{evaluation.dataset.name}-{split_sha256(evaluation)[:12]}"
+    return replace(evaluation, anchors=results / FOLDER / name)
+
+
+def _targets(out: str | None, evaluation: Evaluation) -> dict[str, Path]:
     """Return the results file of each protocol: the one asked for, else one that nothing else shares.
 
     Raises:
@@ -167,10 +197,11 @@ def _targets(out: Path | None, evaluation: Evaluation) -> dict[str, Path]:
     """
     from sdd_bench.errors import UserError
 
-    if out is None or out.is_dir() or (not out.suffix and len(evaluation.protocols) > 1):
-        return {name: (out or Path("results")) / results_name(evaluation, name) for name in evaluation.protocols}
+    path = Path("results" if out is None else out)
+    if out is None or names_folder(out) or (not path.suffix and len(evaluation.protocols) > 1):
+        return {name: path / results_name(evaluation, name) for name in evaluation.protocols}
     if len(evaluation.protocols) > 1:
         raise UserError(f"--out {out}: expected a folder, for one results file a protocol")
-    if out.suffix != ".json":
+    if path.suffix != ".json":
         raise UserError(f"--out {out}: expected a folder or a name ending in .json; a CSV is written beside it")
-    return {evaluation.protocols[0]: out}
+    return {evaluation.protocols[0]: path}

@@ -23,6 +23,24 @@ class ResumableCommand(click.Command):
     """A command that keeps what is finished when it is stopped; given again, it goes on from there."""
 
 
+class OutputFile(click.Path):
+    """Path of a file to write; a folder, or a name that ends in a slash, takes a file of a given name in it."""
+
+    def __init__(self, file: str) -> None:
+        super().__init__(path_type=Path)
+        self.file = file
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Return the path of the file."""
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        return path / self.file if names_folder(os.fspath(value)) else path
+
+
+def names_folder(text: str) -> bool:
+    """Return whether a path names a folder: one that is there, or any that ends in a slash."""
+    return text.endswith(("/", os.sep)) or Path(text).is_dir()
+
+
 def run_command(*words: object) -> None:
     """Run a command of any installed package as typed, within the one that runs.
 
@@ -138,6 +156,17 @@ def jobs_option(function: F) -> F:
     return click.option(
         "--jobs", type=click.IntRange(min=1), help="Worker processes; the results do not depend on it.  [default: CPUs]"
     )(function)
+
+
+def two_folders_options(function: F) -> F:
+    """Add --blur and --sharp."""
+    return click.option(
+        "--blur", type=click.Path(path_type=Path), default=None, help="Instead of --data: a folder of blur images."
+    )(
+        click.option(
+            "--sharp", type=click.Path(path_type=Path), default=None, help="Folder of the sharp images, same names."
+        )(function)
+    )
 
 
 def workers_options(function: F) -> F:

@@ -17,7 +17,7 @@ SOURCE_VARIABLE = "SDD_BENCH_SOURCE"
 @click.option(
     "--dataset",
     default=None,
-    help="sdd, dpdd, realdof, ded, lfdof, rtf or pairs.  [default: recognised by its folders]",
+    help="sdd, dpdd, realdof, ded, lfdof, rtf, realbokeh or pairs.  [default: recognised by its folders]",
 )
 @click.option("--name", default=None, help="Name in dataset.json.  [default: the dataset's]")
 @click.option("--out", type=click.Path(path_type=Path), default=None, help="Folder to write.  [default: data/DATASET]")
@@ -67,26 +67,27 @@ def command(
 ) -> None:
     """Turn a folder of pairs into a dataset: frames, splits, patches, manifest.
 
-    SOURCE is a released dataset, two folders blur/ and gt/, or an archive of `ingest` (.h5); without it
-    $SDD_BENCH_SOURCE. It is only read.
+    SOURCE is a released dataset, two folders blur/ and gt/, an archive of `ingest` (.h5), or parquet files of the
+    Hugging Face Hub; without it $SDD_BENCH_SOURCE. It is only read.
     A killed run goes on when the same command is given again.
 
     \b
     Example:
       sdd-bench prepare downloads/SDD --dataset sdd --out data/sdd
     """
-    from sdd_bench.datasets.archive import is_archive
     from sdd_bench.datasets.catalog import missing_data_message
     from sdd_bench.datasets.plan import Choices
-    from sdd_bench.datasets.prepare_source import prepare_source
+    from sdd_bench.datasets.prepare_source import is_source, prepare_source
     from sdd_bench.errors import UserError
     from sdd_bench.io.names import unicode_name
 
     name = None if name is None else unicode_name(name, "give another --name")
     if source is None and os.environ.get(SOURCE_VARIABLE):
         source = Path(os.environ[SOURCE_VARIABLE])
-    if source is None or not (source.is_dir() or is_archive(source)):
-        found = "no SOURCE folder given" if source is None else f"{source}: no such folder, nor an archive (.h5)"
+    if source is None or not is_source(source):
+        found = (
+            "no SOURCE folder given" if source is None else f"{source}: no such folder, archive (.h5) or parquet file"
+        )
         raise UserError(f"{found}. {missing_data_message()}")
     choices = Choices(dataset, name, fraction, split_file, group_by, seed, recipe, window_px, store, grey, skip_faulty)
     preparation, target, summary = prepare_source(source, choices, out, workers(jobs, scheduler))

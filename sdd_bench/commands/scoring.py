@@ -66,6 +66,8 @@ def evaluation_of(
     pattern: str,
     device: str,
     grey: str,
+    blur: Path | None = None,
+    sharp: Path | None = None,
     **more: Any,
 ) -> Evaluation:
     """Return the evaluation that the options of `SHARED` ask for, by their names; `more` are other fields of it.
@@ -73,10 +75,16 @@ def evaluation_of(
     Raises:
         UserError: No such dataset, split, metric or device.
     """
-    from sdd_bench.datasets.catalog import open_dataset
+    from sdd_bench.datasets.catalog import open_dataset, open_two_folders
+    from sdd_bench.errors import UserError
     from sdd_bench.evaluation.evaluate import Evaluation
 
-    dataset = open_dataset(data_folder(data), split, dataset_name, grey)
+    if blur is not None and sharp is not None and data is None:
+        dataset = open_two_folders(blur, sharp, split, dataset_name, grey)
+    elif blur is not None or sharp is not None:
+        raise UserError("give --blur and --sharp together, or --data alone")
+    else:
+        dataset = open_dataset(data_folder(data), split, dataset_name, grey)
     unicode_name(dataset.name, "give the dataset another name")
     return Evaluation(
         dataset=dataset,
@@ -161,6 +169,7 @@ def results_outputs(evaluation: Evaluation, targets: Mapping[str, Path]) -> list
             "method": evaluation.method.name,
             "predictions": place(evaluation.predictions, path),
             "dataset": place(evaluation.dataset.root, path),
+            **({"sharp images": place(sharp, path)} if (sharp := evaluation.dataset.sharp_root) else {}),
             "split": evaluation.split,
             **_protocol_words(evaluation, protocol),
         }
@@ -180,7 +189,8 @@ def results_outputs(evaluation: Evaluation, targets: Mapping[str, Path]) -> list
 def inputs_of(evaluation: Evaluation) -> list[Path]:
     """Return the files and folders that an evaluation reads."""
     weights = evaluation.flow.partition("=")[2]
-    named = (evaluation.dataset.root, evaluation.predictions, evaluation.anchors, evaluation.lpips_trunk)
+    data = evaluation.dataset
+    named = (data.root, data.sharp_root, evaluation.predictions, evaluation.anchors, evaluation.lpips_trunk)
     return [path for path in (*named, Path(weights) if weights else None) if path is not None]
 
 
@@ -217,14 +227,14 @@ def _is_result_of(evaluation: Evaluation, protocol: str, path: Path) -> bool:
         said = (found.method.name, found.dataset["name"], found.dataset["split"], found.protocol["id"])
         if said != (evaluation.method.name, evaluation.dataset.name, evaluation.split, protocol):
             return False
-        if found.dataset["sha256"] != _split_sha256(evaluation, found.dataset["excluded"]):
+        if found.dataset["sha256"] != split_sha256(evaluation, found.dataset["excluded"]):
             return False
         return path.suffix != ".csv" or path.read_text(encoding="utf-8") == found.table_text()
     except (UserError, KeyError, OSError, UnicodeDecodeError):
         return False
 
 
-def _split_sha256(evaluation: Evaluation, excluded: Container[str]) -> str:
+def split_sha256(evaluation: Evaluation, excluded: Container[str] = ()) -> str:
     """Return the digest of the split's images without some pairs, as results have it."""
     from sdd_bench.datasets.manifest import content_sha256
     from sdd_bench.io.files import file_sha256

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from sdd_bench.datasets.archive_files import check_folder, check_words
+from sdd_bench.datasets.archive_files import FILE_TIME_S, check_folder, check_words, linked
 from sdd_bench.errors import UserError
 from sdd_bench.io.files import check_regular, file_sha256, write_text
 from sdd_bench.io.hdf5_file import PatientFile, created_hdf5
@@ -40,9 +40,6 @@ TABLE = "pairs.csv"
 CHUNK_PX = 256
 DIGEST_COLUMNS = {"blur": "blur_sha256", "gt": "sharp_sha256"}
 """Columns that, where a table has them, hold the sha256 of the frames' PNG files."""
-
-FILE_TIME_S = 946_684_800
-"""Modification time of unpacked frames (2000-01-01 UTC): a journal knows a frame that was unpacked again."""
 
 _DAMAGE = (OSError, KeyError, IndexError, ValueError, RuntimeError, TypeError)
 """What h5py raises for files that are damaged or hold other things than expected."""
@@ -185,15 +182,7 @@ def _is_there(frame: _Frame) -> bool:
 
 
 def _is_linked(frame: _Frame) -> bool:
-    if frame.twin is None:
-        return False
-    try:
-        frame.target.parent.mkdir(parents=True, exist_ok=True)
-        frame.target.unlink(missing_ok=True)
-        frame.target.symlink_to(frame.twin.resolve())
-    except OSError:
-        return False  # a file system without links: the frame is written
-    return True
+    return frame.twin is not None and linked(frame.target, frame.twin)
 
 
 def _read_frame(frame: _Frame) -> Pixels:

@@ -1,4 +1,4 @@
-"""What an archive asks of files and names: that they stay in their folder."""
+"""What an archive asks of files and names, and the files that are unpacked: they stay in their folder."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from pathlib import Path
 from sdd_bench.datasets.manifest import is_plain
 from sdd_bench.errors import UserError, fault_report
 from sdd_bench.io.text import short, shown
+
+FILE_TIME_S = 946_684_800
+"""Modification time of unpacked frames (2000-01-01 UTC): a journal knows a frame that was unpacked again."""
 
 
 def check_words(path: Path, columns: Sequence[str], names: Sequence[str]) -> None:
@@ -36,3 +39,14 @@ def check_folder(folder: Path, table: str, roles: Sequence[str], files: set[str]
         strays = sorted(name for name in found - expected if not name.startswith("."))
         if strays:
             raise UserError(f"{place}: holds {strays[0]}, which is not of the archive; delete {folder}")
+
+
+def linked(target: Path, twin: Path) -> bool:
+    """Return whether a file could be made a link to one with the same content, instead of being written."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.unlink(missing_ok=True)
+        target.symlink_to(twin.resolve())
+    except OSError:
+        return False  # a file system without links: the file is written
+    return True

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from sdd_bench.datasets.known import LAYOUTS, missing_data_message
-from sdd_bench.datasets.layouts import Listing, describe_folder, list_two_folders
+from sdd_bench.datasets.layouts.listing import Listing, describe_folder
+from sdd_bench.datasets.layouts.same_name import list_two_folders
 from sdd_bench.datasets.manifest import Dataset, Pair, read_prepared
+from sdd_bench.datasets.parquet_source import is_parquet
 from sdd_bench.errors import UserError, fault_report
 from sdd_bench.io.headers import ImageHeader, headers_or_faults, orientations_apart
 from sdd_bench.io.text import read_rows, short, shown
 from sdd_bench.jobs.run_folder import WORK_FOLDER
+
+MAX_FOLDERS = 50
+"""Folders within a folder of no layout that are looked at for one."""
 
 PLACES = ("", "indoor", "outdoor")
 
@@ -36,16 +42,25 @@ def list_dataset(root: Path, name: str | None = None) -> Listing:
         raise UserError(f"{root}: an unfinished run of ingest, prepare or synthesise; give its command again")
     if name is not None and name not in LAYOUTS:
         raise UserError(f"unknown dataset {name!r}, known are: {', '.join(LAYOUTS)}")
-    listing = next((found for n in _candidates(root, name) if (found := LAYOUTS[n].list_pairs(root)) is not None), None)
+    listing = recognise(root, name)
     if listing is None:
         looked_for = "\n".join(f"  {n}: {'; '.join(LAYOUTS[n].tree)}" for n in ([name] if name else LAYOUTS))
         what = f"not the layout of {name}" if name else "no layout is recognised"
-        raise UserError(f"{root}: {what}, found: {describe_folder(root)}; expected:\n{looked_for}")
+        raise UserError(f"{root}: {what}, found: {describe_folder(root)}{_hint(root, name)}; expected:\n{looked_for}")
     if not listing.pairs and not listing.faults:
         raise UserError(f"{root}: layout {listing.layout} of {listing.name}, but no PNG, TIFF or JPEG image in it")
     listing = _add_places(listing)
     pairs = sorted((replace(p, scene=p.scene or p.name) for p in listing.pairs), key=lambda p: (p.split, p.name))
     return replace(listing, pairs=tuple(pairs), notes=(*listing.notes, *_count_notes(listing)))
+
+
+def recognise(root: Path, name: str | None = None) -> Listing | None:
+    """Return what the first layout that knows a folder lists in it, None where none does; arguments as `list_dataset`.
+
+    Raises:
+        UserError: A layout knows the folder, and a part of it is missing.
+    """
+    return next((found for n in _candidates(root, name) if (found := LAYOUTS[n].list_pairs(root)) is not None), None)
 
 
 def check_listing(listing: Listing, *, skip_faulty: bool = False, grey: str = "refuse") -> Listing:
@@ -92,6 +107,22 @@ def open_dataset(path: Path, split: str | None = None, name: str | None = None, 
     return Dataset(listing.name, path, check_listing(listing, grey=grey).pairs)
 
 
+def open_two_folders(
+    blur: Path, sharp: Path, split: str = "test", name: str | None = None, grey: str = "refuse"
+) -> Dataset:
+    """Return the pairs of any two folders, matched by name, as a dataset; errors as `pair_folders`.
+
+    Args:
+        blur: Folder of the blur images.
+        sharp: Folder of the sharp images.
+        split: What all pairs are.
+        name: Name of the dataset; `pairs` if None.
+        grey: `refuse` or `expand`.
+    """
+    pairs = (replace(pair, split=split) for pair in pair_folders(blur, sharp, grey))
+    return Dataset(name or "pairs", blur, tuple(sorted(pairs, key=lambda pair: pair.name)), sharp_root=sharp)
+
+
 def pair_folders(blur: Path, sharp: Path, grey: str = "refuse") -> tuple[Pair, ...]:
     """Return the pairs of any two folders, matched by name.
 
@@ -102,6 +133,18 @@ def pair_folders(blur: Path, sharp: Path, grey: str = "refuse") -> tuple[Pair, .
     if not pairs:
         raise UserError(f"{blur} and {sharp}: no PNG, TIFF or JPEG images")
     return pairs
+
+
+def _hint(root: Path, name: str | None) -> str:
+    """Return what to do about a folder of no layout, in words; nothing where nothing is seen."""
+    if is_parquet(root):
+        return f"\nParquet files are unpacked by sdd-bench prepare {root} --out DIR; give DIR instead"
+    for folder in sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))[:MAX_FOLDERS]:
+        with suppress(UserError, OSError):
+            found = recognise(folder, name)
+            if found is not None:
+                return f"\n{folder} has the layout of {found.name}; give that folder"
+    return ""
 
 
 def _candidates(root: Path, name: str | None) -> Iterable[str]:
@@ -154,7 +197,7 @@ def _add_places(listing: Listing) -> Listing:
     for pair in listing.pairs:
         if pair.name not in wrong:
             scene, place = given.get(pair.name, ("", ""))
-            pairs.append(replace(pair, scene=scene or pair.scene, place=place))
+            pairs.append(replace(pair, scene=scene or pair.scene, place=place or pair.place))
     return replace(listing, pairs=tuple(pairs), faults=(*listing.faults, *faults))
 
 

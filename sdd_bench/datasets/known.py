@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from sdd_bench import extensions
-from sdd_bench.datasets.dpdd import list_dpdd
-from sdd_bench.datasets.layouts import (
-    Layout,
-    list_ded,
-    list_lfdof,
-    list_pairs,
-    list_realdof,
-    list_rtf,
-    list_sdd,
-)
+from sdd_bench.datasets.layouts.dpdd import list_dpdd
+from sdd_bench.datasets.layouts.listing import Layout
+from sdd_bench.datasets.layouts.released import list_ded, list_realdof, list_rtf
+from sdd_bench.datasets.layouts.same_name import list_pairs, list_sdd
+from sdd_bench.datasets.layouts.scenes import list_lfdof, list_realbokeh
+from sdd_bench.datasets.layouts.unpaired import list_cuhk
 
 LAYOUTS: dict[str, Layout] = {
     "sdd": Layout(
@@ -30,7 +26,11 @@ LAYOUTS: dict[str, Layout] = {
         list_dpdd,
         "DPDD",
         "https://github.com/Abdullah-Abuolaim/defocus-deblurring-dual-pixel",
-        ("{train,val,test}_c/{source,target}/NAME.png", "file_names/{train,val,test}_{src,trg}.npy, where at hand"),
+        (
+            "{train,val,test}_c/{source,target}/NAME.png",
+            "file_names/{train,val,test}_{src,trg}.npy, where at hand",
+            "or, as Restormer has it, test/[DPDD/]{inputC,target} and train/[DPDD/]{inputC,target}[_crops]",
+        ),
         {"train": 350, "val": 74, "test": 76},
     ),
     "lfdof": Layout(
@@ -44,7 +44,10 @@ LAYOUTS: dict[str, Layout] = {
         list_rtf,
         "RTF",
         "linked from https://github.com/binorchen/AIFNET, else from its authors",
-        ("image/0/image_NN.png and GT/sharp_NN.png",),
+        (
+            "Ground_Truth_Data/image_NN.png and Ground_Truth_Data/sharp_NN.png",
+            "or image/0/image_NN.png and GT/sharp_NN.png",
+        ),
         {"test": 22},
     ),
     "ded": Layout(
@@ -61,12 +64,28 @@ LAYOUTS: dict[str, Layout] = {
         ("source/NN.png and target/NN.png",),
         {"test": 50},
     ),
+    "realbokeh": Layout(
+        list_realbokeh,
+        "RealBokeh",
+        "https://huggingface.co/datasets/timseizinger/RealBokeh_3MP",
+        ("{train,validation,test}/gt/ID/ID_fN.JPG and {train,validation,test}/in/ID_f22.JPG",),
+    ),
+    "cuhk": Layout(
+        list_cuhk,
+        "CUHK, which has no sharp images",
+        "http://www.cse.cuhk.edu.hk/~leojia/projects/dblurdetect/dataset.html",
+        ("image/out_of_focusNNNN.jpg and gt/out_of_focusNNNN.png (masks): only sdd-bench predict --images takes it",),
+    ),
     **extensions.load_extensions(extensions.DATASETS, Layout),
     "pairs": Layout(
         list_pairs,
         "Any other pairs",
         "your own photographs",
-        ("blur/NAME.png and gt/NAME.png", "or {train,val,test}/{blur,gt}/NAME.png"),
+        (
+            "blur/NAME.png and gt/NAME.png",
+            "or {train,val,test}/{blur,gt}/NAME.png",
+            "or input/NAME.png and target/NAME.png, also in {train,val,test}/",
+        ),
     ),
 }
 """Dataset name to its layout, in the order in which a folder is recognised."""

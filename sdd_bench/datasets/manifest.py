@@ -103,15 +103,17 @@ class Dataset:
 
     Attributes:
         name: `sdd`, `dpdd`, ...; the name in dataset.json where `prepare` wrote it.
-        root: The folder given.
+        root: The folder given; that of the blur images where two folders were.
         pairs: Sorted by split and name.
         sha256: Of its frames, as dataset.json has it; empty for a dataset read as it was released.
+        sharp_root: The folder of the sharp images where two folders were given.
     """
 
     name: str
     root: Path
     pairs: tuple[Pair, ...]
     sha256: str = ""
+    sharp_root: Path | None = None
 
     def __len__(self) -> int:
         """Return the number of pairs."""

@@ -1,12 +1,17 @@
-"""What a person gives `prepare`, a folder or an archive, to a prepared dataset."""
+"""What a person gives `prepare`, a folder, an archive or parquet files, to a prepared dataset."""
 
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
+from sdd_bench.datasets import parquet
 from sdd_bench.datasets.archive import is_archive, unpack
+from sdd_bench.datasets.catalog import LAYOUTS, recognise
 from sdd_bench.datasets.manifest import read_prepared
+from sdd_bench.datasets.parquet import unpack_parquet
+from sdd_bench.datasets.parquet_source import is_parquet
 from sdd_bench.datasets.plan import Choices, choose_recipe, plan
 from sdd_bench.datasets.prepare import Preparation, Summary, prepare
 from sdd_bench.errors import UserError
@@ -18,32 +23,45 @@ ARCHIVED = ("sdd", "pairs")
 """Datasets that pairs in blur/ and gt/ can be taken as."""
 
 
+def is_source(path: Path) -> bool:
+    """Return whether a path can be prepared, as far as is seen without opening a file: a folder or a packed file."""
+    return path.is_dir() or is_archive(path) or is_parquet(path)
+
+
 def prepare_source(
     source: Path, choices: Choices, out: Path | None, jobs: Workers
 ) -> tuple[Preparation, Path, Summary]:
-    """Plan and prepare a dataset; from an archive the same bytes as from the folder that the archive was written of.
+    """Plan and prepare a dataset; from an archive or parquet files the same bytes as from the folder they were made of.
 
-    An archive is unpacked to a hidden folder beside the dataset, which is removed when the dataset is complete and
-    used again after a kill. Frames that a complete dataset holds already are not unpacked again.
+    They are unpacked to a hidden folder beside the dataset, which is removed when the dataset is complete and used
+    again after a kill. Frames that a complete dataset holds already are not unpacked again.
 
     Args:
-        source: A folder of a known layout, or an archive.
+        source: A folder of a known layout, an archive, a parquet file or a folder of parquet files.
         choices: What the person chose.
         out: The dataset's folder; None takes data/NAME.
         jobs: Worker processes; the bytes written do not depend on it.
 
     Raises:
-        UserError: As `unpack`, `plan` and `prepare`.
+        UserError: As `unpack`, `unpack_parquet`, `plan` and `prepare`.
     """
-    if not is_archive(source):
+    packed = _is_packed(source, choices.dataset)
+    if not packed and not is_archive(source):
         preparation = plan(source, choices, jobs)
         target = out or Path("data") / preparation.name
         return preparation, target, prepare(preparation, target, jobs)
+    if packed and choices.dataset is None:
+        choices = replace(choices, dataset=parquet.dataset_of(source))
     target = out or Path("data") / (choices.name or choices.dataset or "pairs")
-    _check_before_unpacking(source, choices, target)
+    _check_before_unpacking(source, choices, target, tuple(parquet.DATASETS) if packed else ARCHIVED)
     complete = (target / "dataset.json").is_file()
     folder = target.resolve().with_name(f".{target.resolve().name}.unpacked")
-    unpack(source, folder, jobs=jobs, at_hand=_frames(target) if complete else {})
+    at_hand = _frames(target) if complete else {}
+    if packed:
+        assert choices.dataset is not None
+        unpack_parquet(source, folder, choices.dataset, jobs=jobs, at_hand=at_hand)
+    else:
+        unpack(source, folder, jobs=jobs, at_hand=at_hand)
     try:
         preparation = plan(folder, choices, jobs)
         summary = prepare(preparation, target, jobs)
@@ -55,10 +73,18 @@ def prepare_source(
     return preparation, target, summary
 
 
-def _check_before_unpacking(source: Path, choices: Choices, target: Path) -> None:
+def _is_packed(source: Path, dataset: str | None) -> bool:
+    """Return whether parquet files are to be prepared; images that lie beside them come first."""
+    if not is_parquet(source):
+        return False
+    return source.is_file() or recognise(source, dataset if dataset in LAYOUTS else None) is None
+
+
+def _check_before_unpacking(source: Path, choices: Choices, target: Path, allowed: tuple[str, ...]) -> None:
     """Raise UserError for what would be refused after minutes of unpacking."""
-    if choices.dataset not in (None, *ARCHIVED):
-        raise UserError(f"{source}: an archive is never {choices.dataset}; --dataset can be {' or '.join(ARCHIVED)}")
+    if choices.dataset not in (None, *allowed):
+        what = "an archive" if allowed == ARCHIVED else "a dataset of parquet files"
+        raise UserError(f"{source}: {what} is never {choices.dataset}; --dataset can be {' or '.join(allowed)}")
     choose_recipe(choices.dataset or "pairs", choices)
     if not (target / "dataset.json").is_file() and not (target / WORK_FOLDER).is_dir():
         RunFolder(target, target / "dataset.json", {})

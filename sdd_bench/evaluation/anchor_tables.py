@@ -11,7 +11,7 @@ from sdd_bench.errors import UserError
 from sdd_bench.evaluation.anchor_record import CEILING_PARTS, UNSPLIT, AnchorRecord, files_of, folder_of
 from sdd_bench.evaluation.row_columns import BLUR_OWN
 from sdd_bench.io.files import file_sha256, write_bytes, write_text
-from sdd_bench.io.serialise import csv_text
+from sdd_bench.io.serialise import csv_text, frame_csv
 from sdd_bench.registration import truth
 from sdd_bench.registration.alignment import ALIGNED_NUMBERS
 from sdd_bench.version import __version__
@@ -70,7 +70,7 @@ def write_tables(records: Sequence[AnchorRecord], folder: Path) -> list[Path]:
     folder = folder_of(folder, records[0].method)
     for split, table in rows.groupby("split", sort=False):
         paths.append(folder / f"{str(split) or UNSPLIT}.csv")
-        content = table.to_csv(index=False, float_format="%.7g", lineterminator="\n")
+        content = frame_csv(table, "%.7g")
         if not (paths[-1].is_file() and paths[-1].read_text(encoding="utf-8") == content):
             write_text(paths[-1], content)
     return paths

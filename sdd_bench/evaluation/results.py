@@ -35,7 +35,7 @@ from sdd_bench.evaluation.rows import (
 from sdd_bench.evaluation.unranked import unranked_fault
 from sdd_bench.io.files import write_text
 from sdd_bench.io.models import faults_in
-from sdd_bench.io.serialise import json_text
+from sdd_bench.io.serialise import frame_csv, json_text
 from sdd_bench.io.text import read_json, shown
 from sdd_bench.version import __version__
 
@@ -151,7 +151,7 @@ class Results:
 
     def table_text(self) -> str:
         """Return the CSV that lies beside the file."""
-        return self.rows.to_csv(index=False, float_format="%.6f", lineterminator="\n")
+        return frame_csv(self.rows, "%.6f")
 
 
 ORDER = (

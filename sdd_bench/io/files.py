@@ -24,8 +24,8 @@ KINDS = {"d": "folder", "p": "named pipe", "c": "device", "b": "device", "s": "s
 """First letter of `stat.filemode` to a word, for what is not a regular file."""
 
 CHUNK_BYTES = 1 << 20
-ESCAPED = re.compile("[\udc80-\udcff]+")
-"""Bytes of a name in another encoding, as Python keeps them."""
+ESCAPED = re.compile("[\udc80-\udcff]+|[\ud800-\udfff]")
+"""Bytes of a name in another encoding, as Python keeps them, and other halves of surrogate pairs."""
 
 
 class LimitedFile(io.FileIO):
@@ -164,12 +164,19 @@ def clear_leftovers(*places: Path, deep: bool = False) -> None:
 def spelt_out(text: str) -> str:
     r"""Return a text that UTF-8 can hold: bytes of names in another encoding are written out.
 
-    Python keeps such bytes as halves of surrogate pairs, which no file, terminal or JSON reader takes.
+    Python keeps such bytes as halves of surrogate pairs, which no file, terminal or JSON reader takes. Other halves are
+    written out as well.
 
-    >>> print(spelt_out(b"s\xe9sultat".decode("utf-8", "surrogateescape")))
-    s\xe9sultat
+    >>> print(spelt_out(b"s\xe9sultat".decode("utf-8", "surrogateescape")), spelt_out("\ud83d"))
+    s\xe9sultat \ud83d
     """
-    return ESCAPED.sub(lambda s: s[0].encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"), text)
+    return ESCAPED.sub(_spelt, text)
+
+
+def _spelt(found: re.Match[str]) -> str:
+    if "\udc80" <= found[0][0] <= "\udcff":
+        return found[0].encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return f"\\u{ord(found[0]):04x}"
 
 
 def write_text(path: Path, content: str) -> None:

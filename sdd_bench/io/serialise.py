@@ -5,32 +5,35 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sdd_bench.io.files import ESCAPED, spelt_out
+from sdd_bench.io.formulas import guarded
 from sdd_bench.io.text import read_rows
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return rows as CSV text with a header line and plain newlines, `spelt_out`."""
+    """Return rows as CSV text with a header line and plain newlines, `spelt_out`, cells `guarded` against formulas."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
+    writer.writerow(map(guarded, columns))
+    writer.writerows(map(guarded, row) for row in rows)
     return spelt_out(text.getvalue())
 
 
-def safe_cell(value: object) -> object:
-    """Return a cell that a spreadsheet will not take for a formula: an apostrophe before what might be one.
+def frame_csv(frame: pd.DataFrame, float_format: str | None = None) -> str:
+    """Return a DataFrame as `csv_text` would, without its index; missing values are empty."""
+    safe = frame.map(_cell).rename(columns=_cell)
+    return safe.to_csv(index=False, float_format=float_format, lineterminator="\n")
 
-    >>> safe_cell("-1+1"), safe_cell("-0.25"), safe_cell("a-b")
-    ("'-1+1", '-0.25', 'a-b')
-    """
-    if not isinstance(value, str) or value[:1] not in ("=", "+", "-", "@", "\t", "\r"):
-        return value
-    return value if re.fullmatch(r"-(\d+(\.\d+)?|inf)", value) else f"'{value}"
+
+def _cell(value: object) -> object:
+    return guarded(spelt_out(value)) if isinstance(value, str) else value
 
 
 def json_text(value: object) -> str:
@@ -41,7 +44,16 @@ def json_text(value: object) -> str:
     >>> json_text(b"s\xe9sultat".decode("utf-8", "surrogateescape"))
     '"s\\\\xe9sultat"\n'
     """
-    text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return _spelt_strings(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)) + "\n"
+
+
+def json_line(value: object) -> str:
+    """Return a value as JSON text on one line, otherwise as `json_text` and without a newline; NaN is written so."""
+    return _spelt_strings(json.dumps(value, ensure_ascii=False))
+
+
+def _spelt_strings(text: str) -> str:
+    """Return JSON text whose strings are `spelt_out`, with the backslashes that JSON wants."""
     return ESCAPED.sub(lambda found: json.dumps(spelt_out(found[0]), ensure_ascii=False)[1:-1], text)
 
 

@@ -20,6 +20,7 @@ from typing import Any
 
 from sdd_bench.errors import UserError
 from sdd_bench.io.files import read_bytes
+from sdd_bench.io.formulas import unguarded
 
 MAX_BYTES = 400_000_000
 MAX_ROWS = 500_000
@@ -109,6 +110,8 @@ def read_text(path: Path, what: str = "UTF-8 text") -> str:
 def read_rows(path: Path, required: Sequence[str] = ()) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
     """Return the columns of a CSV file and its rows, each with its line (the last, where it has several).
 
+    Apostrophes before what a spreadsheet would take for a formula, which this project's files have, are taken off.
+
     Raises:
         UserError: As `read_text`; not CSV, a required column missing, a column twice, too many rows or columns, or a
             row with too few or too many cells.
@@ -116,7 +119,7 @@ def read_rows(path: Path, required: Sequence[str] = ()) -> tuple[list[str], list
     reader = csv.reader(read_text(path).splitlines(keepends=True), strict=True)
     rows: list[tuple[int, dict[str, str]]] = []
     try:
-        columns = next(reader, [])
+        columns = [unguarded(cell) for cell in next(reader, [])]
         _check_columns(path, columns, required)
         for row in reader:
             if not row:
@@ -125,7 +128,7 @@ def read_rows(path: Path, required: Sequence[str] = ()) -> tuple[list[str], list
                 raise UserError(f"{path}: line {reader.line_num} does not have {len(columns)} cells")
             if len(rows) == MAX_ROWS:
                 raise UserError(f"{path}: over {MAX_ROWS:,} rows, more than are read")
-            rows.append((reader.line_num, dict(zip(columns, row, strict=True))))
+            rows.append((reader.line_num, dict(zip(columns, map(unguarded, row), strict=True))))
     except csv.Error as error:
         raise UserError(f"{path}: line {reader.line_num}: not a CSV file ({error})") from None
     return columns, rows

@@ -303,7 +303,7 @@ def test_a_patch_store_that_points_elsewhere_or_asks_for_more_than_it_holds_is_r
 
 
 def test_a_list_of_names_that_its_file_cannot_hold_is_refused(tmp_path: Path) -> None:
-    from sdd_bench.datasets.dpdd import list_dpdd
+    from sdd_bench.datasets.layouts.dpdd import list_dpdd
 
     for role in ("source", "target"):
         write_png(tmp_path / "test_c" / role / "1P0A1000.png", np.zeros((8, 8, 3), np.uint8))

@@ -107,7 +107,9 @@ def test_notes_of_a_session_are_guarded_in_tables_and_escaped_on_its_page(tmp_pa
     (card / "session.csv").write_text("file,scene,role,notes\n" + "\n".join(rows) + "\n")
     CliRunner().invoke(root, ["ingest", str(card), "--out", str(tmp_path / "raw"), "--jobs", "1"])
     rows_read = [row for table in ("pairs.csv", "refused.csv") for row in read_csv(tmp_path / "raw" / table, ("name",))]
-    assert [row["notes"] for row in rows_read] == ["'=cmd|calc"]
+    assert [row["notes"] for row in rows_read] == ["=cmd|calc"]
+    texts = [(tmp_path / "raw" / table).read_text() for table in ("pairs.csv", "refused.csv")]
+    assert sum(",'=cmd|calc" in text for text in texts) == 1
     assert "<script>alert" not in (tmp_path / "raw" / "session-report.html").read_text()
 
 

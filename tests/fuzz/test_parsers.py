@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import math
 import string
@@ -24,7 +25,7 @@ from sdd_bench.errors import UserError
 from sdd_bench.evaluation.protocol import build_protocol
 from sdd_bench.evaluation.results import Method, Results, protocol_block, read_results
 from sdd_bench.io.images import write_png
-from sdd_bench.io.serialise import csv_text, json_text, read_csv, safe_cell
+from sdd_bench.io.serialise import csv_text, json_text, read_csv
 from sdd_bench.io.text import control_in, is_control, read_json, read_toml
 from sdd_bench.metrics.table import METRICS
 
@@ -143,8 +144,8 @@ def test_a_table_is_read_as_it_was_written(rows: list[list[str]]) -> None:
         path = Path(name) / "t.csv"
         path.write_text(csv_text(("a", "b", "c"), rows), encoding="utf-8")
         assert [list(row.values()) for row in read_csv(path, ("a",))] == rows
-        path.write_text(csv_text(("a",), [[safe_cell(row[0])] for row in rows]), encoding="utf-8")
-        assert not [r for r in read_csv(path, ("a",)) if r["a"][:1] in ("=", "+", "@") or r["a"].startswith("-1+")]
+        with path.open(encoding="utf-8", newline="") as file:
+            assert not [c for row in csv.reader(file) for c in row if c[:1] in ("=", "+", "@") or c.startswith("-1+")]
 
 
 @quick

@@ -1,0 +1,121 @@
+"""Files of several folders to pairs: by name, or by a number in the name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from sdd_bench.datasets.layouts.listing import Draft
+from sdd_bench.datasets.manifest import Pair
+from sdd_bench.io.images import list_images
+
+Key = str | int
+KeyOf = Callable[[Path], Key | None]
+
+
+def pair_up(draft: Draft, split: str, folders: Mapping[str, Path], patterns: Mapping[str, str] | None = None) -> None:
+    """Add the pairs whose key is in every folder, and the faults.
+
+    Args:
+        draft: What is filled.
+        split: The pairs' split.
+        folders: Role to folder; the roles are `blur`, `sharp` and possibly `defocus_map`.
+        patterns: Role to the regular expression that finds the number by which its files are paired. Roles without one
+            are paired by the stem.
+    """
+    patterns = patterns or {}
+    files: dict[str, dict[Key, Path]] = {}
+    spoilt: set[Key] = set()
+    for role, folder in folders.items():
+        key_of = _number_key(draft, patterns[role]) if role in patterns else stem
+        files[role], bad = index_images(draft, folder, key_of)
+        spoilt |= bad
+    pair_indexed(draft, split, files, spoilt, {role: draft.short(folder) for role, folder in folders.items()})
+
+
+def pair_indexed(
+    draft: Draft, split: str, files: Mapping[str, Mapping[Key, Path]], spoilt: set[Key], where: Mapping[str, str]
+) -> None:
+    """Add the pairs whose key every role has, and a fault for each other key but the spoilt ones.
+
+    Args:
+        draft: What is filled.
+        split: The pairs' split.
+        files: Role to key to file.
+        spoilt: Keys whose faults are in the draft already.
+        where: Role to the place where its files are looked for, as faults word it.
+    """
+    keys = {key for by_key in files.values() for key in by_key} - spoilt
+    for key in sorted(keys, key=lambda k: (str(type(k)), k)):
+        found = {role: by_key[key] for role, by_key in files.items() if key in by_key}
+        missing = [where[role] for role in files if role not in found]
+        if missing:
+            draft.faults.append(f"{draft.short(next(iter(found.values())))}: no partner in {', '.join(missing)}")
+            continue
+        draft.pairs.append(Pair(found["blur"].stem, split, found["blur"], found["sharp"], found.get("defocus_map")))
+
+
+def index_images(draft: Draft, folder: Path, key_of: KeyOf) -> tuple[dict[Key, Path], set[Key]]:
+    """Return the images of a folder by key, and the keys that duplicates have spoilt; see `index_files`."""
+    return index_files(draft, folder, list_images(folder), key_of)
+
+
+def index_files(draft: Draft, folder: Path, paths: list[Path], key_of: KeyOf) -> tuple[dict[Key, Path], set[Key]]:
+    """Return images by key, and the keys that duplicates have spoilt; each group of duplicates becomes a fault.
+
+    Args:
+        draft: What takes the faults.
+        folder: Where the images lie.
+        paths: The images.
+        key_of: Path to its key, None for what is passed over.
+    """
+    doubled = find_duplicates(draft, paths)
+    files: dict[Key, Path] = {}
+    spoilt: set[Key] = set()
+    for path in paths:
+        key = key_of(path)
+        if key is None:
+            continue
+        if path.stem in doubled:
+            spoilt.add(key)
+        elif key in files:
+            draft.faults.append(f"{draft.short(folder)}: {files[key].name}, {path.name} have the same number {key}")
+            spoilt.add(key)
+        else:
+            files[key] = path
+    return {key: path for key, path in files.items() if key not in spoilt}, spoilt
+
+
+def find_duplicates(draft: Draft, paths: Iterable[Path]) -> set[str]:
+    """Return the stems that several files share, in whatever case, and add a fault for each such group."""
+    groups: dict[str, list[Path]] = {}
+    for path in paths:
+        groups.setdefault(path.stem.casefold(), []).append(path)
+    doubled: set[str] = set()
+    for group in groups.values():
+        if len(group) > 1:
+            names = ", ".join(p.name for p in group)
+            same = "share one name" if len({p.stem for p in group}) == 1 else "differ only in case"
+            draft.faults.append(f"{draft.short(group[0].parent)}: {names} {same}")
+            doubled |= {p.stem for p in group}
+    return doubled
+
+
+def stem(path: Path) -> str:
+    """Return a file's name without its suffix, as a key."""
+    return path.stem
+
+
+def _number_key(draft: Draft, pattern: str) -> KeyOf:
+    """Return a function that reads the number out of a file's name; a name of another form is a fault."""
+
+    def key_of(path: Path) -> Key | None:
+        match = re.fullmatch(pattern, path.stem)
+        if match is None:
+            form = pattern.replace(r"(\d+)", "<n>").replace(".+", "<prefix>")
+            draft.faults.append(f"{draft.short(path)}: not named {form}")
+            return None
+        return int(match[1])
+
+    return key_of
