@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from leaderboard.columns import HIGHER_IS_BETTER
 from leaderboard.entry import Entry
+from leaderboard.intervals import mean_intervals
 from leaderboard.statistics import RANKED_IMAGES, Array, Paired, paired, ranks, shared
 from sdd_bench.evaluation.row_columns import UNCERTAINTY
 from sdd_bench.evaluation.rows import most_of
@@ -36,6 +37,12 @@ def score_matrix(entries: Sequence[Entry], metric: str, images: pd.Index | None 
     return np.minimum(np.array([column.to_numpy() for column in columns], float), most_of(metric))
 
 
+def metric_intervals(scores: Array, metric: str) -> Array:
+    """Return the 95 % intervals of the means of (rows, images) as (rows, 2), no end beyond what the metric can be."""
+    highest = min(METRICS[metric].highest, METRICS[metric].most)
+    return np.clip(mean_intervals(scores), METRICS[metric].lowest, highest)
+
+
 def least_differences(entries: Sequence[Entry], metric: str, images: pd.Index | None = None) -> Array:
     """Return below which difference two methods are not separated, (entries, entries).
 
@@ -47,7 +54,7 @@ def least_differences(entries: Sequence[Entry], metric: str, images: pd.Index | 
         metric: What is compared; uncertainties are those of the PSNR.
         images: Names of those that are compared; all if None.
     """
-    relevant = METRICS[metric].relevant if metric in METRICS else 0.0
+    relevant = METRICS[metric].relevant
     if metric != "psnr_db" or not all(UNCERTAINTY in entry.rows for entry in entries):
         return np.full((len(entries), len(entries)), relevant)
     own = [entry.rows[UNCERTAINTY] if images is None else entry.rows.loc[images, UNCERTAINTY] for entry in entries]

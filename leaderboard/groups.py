@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 
 from leaderboard.columns import HIGHER_IS_BETTER
-from leaderboard.comparison import least_differences, rank_cells, score_matrix
+from leaderboard.comparison import least_differences, metric_intervals, rank_cells, score_matrix
 from leaderboard.entry import Entry
-from leaderboard.intervals import mean_intervals
 from leaderboard.statistics import Array, paired
 from sdd_bench.errors import UserError
 from sdd_bench.evaluation.by_radius import COLUMNS as BY_RADIUS
@@ -90,13 +89,13 @@ def group_rows(entries: Sequence[Entry], by: str, metric: str) -> pd.DataFrame:
         mean = scores.mean(axis=1)
         order = np.argsort(sign * mean, kind="stable")
         comparison = paired(scores, least_differences(kept, metric, images))
-        claims = rank_cells(comparison, metric, len(images)) or {"rank": None, "rank_lo": None, "rank_hi": None}
-        low, high = mean_intervals(scores)[order].T
-        cells = {name: pd.Series(values, range(len(kept)))[order].to_numpy() for name, values in claims.items()}
+        claims = rank_cells(comparison, metric, len(images))
+        low, high = metric_intervals(scores, metric)[order].T
+        cells = {name: values[order] for name, values in claims.items()}
         cells |= {"method": names[order], "mean": mean[order], "lo": low, "hi": high}
         parts.append(pd.DataFrame({"tie": False, "by": by, "metric": metric, "n_images": len(images)} | about | cells))
     whole = dict.fromkeys(("rank", "rank_lo", "rank_hi"), "Int64")
-    return pd.concat(parts, ignore_index=True)[list(COLUMNS)].astype(whole)
+    return pd.concat(parts, ignore_index=True).reindex(columns=list(COLUMNS)).astype(whole)
 
 
 Group = tuple[dict[str, object], pd.Index, Array]

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from leaderboard.columns import (
     BEST,
@@ -18,16 +17,13 @@ from leaderboard.columns import (
     columns_of,
     type_of,
 )
-from leaderboard.comparison import compared, rank_cells, score_matrix
+from leaderboard.comparison import compared, metric_intervals, rank_cells, score_matrix
 from leaderboard.copies import cell, copies
 from leaderboard.entry import Entry, Table
-from leaderboard.intervals import mean_intervals
 from leaderboard.resampling import best_probability
 from leaderboard.statistics import Paired
 from sdd_bench.errors import UserError
 from sdd_bench.evaluation.protocol import UNRANKED
-from sdd_bench.evaluation.rows import most_of
-from sdd_bench.metrics.table import METRICS
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +79,8 @@ def build_board(entries: Sequence[Entry], sort: str = "psnr_db") -> Board:
                 cells = rank_cells(comparison, metric, having[0].n_images)
                 if cells:
                     cells[BEST] = best_probability(score_matrix(having, metric), HIGHER_IS_BETTER[metric])
-                rows = rows.assign(**_placed(cells, rows))
+                placed = pd.DataFrame(cells).reindex(rows.index).fillna({"tie": False})
+                rows = rows.assign(**placed.astype({name: type_of(name) for name in cells}))
     found = {entry.method.name: copies(entry) for entry in order}
     return Board(entries[0].table, sort, rows, pd.concat(pairs[1:] or pairs, ignore_index=True), found)
 
@@ -148,23 +145,13 @@ def _check_images(entries: Sequence[Entry]) -> None:
 
 
 def _interval_cells(entry: Entry) -> dict[str, object]:
-    """Return the ends of an entry's intervals by column, none beyond what the metric can be."""
+    """Return the ends of an entry's intervals by column."""
     found: dict[str, object] = {}
     for metric, column in INTERVALS.items():
         if entry.has(metric):
-            bounds = METRICS[metric].lowest, min(METRICS[metric].highest, most_of(metric))
-            low, high = np.clip(mean_intervals(score_matrix([entry], metric))[0], *bounds)
+            low, high = metric_intervals(score_matrix([entry], metric), metric)[0]
             found |= {f"{column}_lo": low, f"{column}_hi": high}
     return found
-
-
-def _placed(cells: Mapping[str, NDArray[np.generic]], rows: pd.DataFrame) -> dict[str, pd.Series]:
-    """Return columns of the first rows as columns of all, with their types."""
-    empty = {"tie": False}
-    return {
-        name: pd.Series(values).reindex(rows.index, fill_value=empty.get(name)).astype(type_of(name))
-        for name, values in cells.items()
-    }
 
 
 def _pairs(entries: Sequence[Entry], metric: str, found: Paired) -> pd.DataFrame:

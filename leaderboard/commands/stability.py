@@ -23,24 +23,27 @@ from sdd_bench.commands.options import overwrite_option
 def command(results: tuple[Path, ...], out: Path, reference: str, overwrite: bool) -> None:
     """Say how a ranking changes with protocol, flow, metric and the images drawn.
 
-    RESULTS are the JSON files that evaluate wrote of several methods on one split: under several protocols, with
-    several flow estimators, as many as there are. Each ranking is compared with the reference's by PSNR.
+    RESULTS are the JSON files that evaluate wrote of several methods on one split, or folders of entries that submit
+    wrote: under several protocols, with several flow estimators, as many as there are. Each ranking is compared with
+    the reference's by PSNR.
 
     \b
     Example:
       sdd-bench stability results/*.sdd-test.*.json --out stability.csv
+      sdd-bench stability entries/*/
     """
     from leaderboard.csv_files import csv_of, texts
     from leaderboard.entry import read_entry
     from leaderboard.formats import aligned
     from leaderboard.stability import stability, stability_markdown
+    from leaderboard.submission import results_of
     from sdd_bench.errors import UserError
     from sdd_bench.io.files import write_text
     from sdd_bench.jobs.outputs import Output, written
 
     if out.suffix != ".csv":
         raise UserError(f"--out {out}: expected the name of a CSV file")
-    entries = [read_entry(path) for path in results]
+    entries = [read_entry(file) for path in results for file in results_of(path)]
     table = entries[0].table
     request = {"stability of": table.dataset, "split": table.split, "reference": reference}
     request["content of the dataset"] = table.dataset_sha256

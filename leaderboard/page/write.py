@@ -14,16 +14,16 @@ from jinja2 import Environment, PackageLoader, Template, select_autoescape
 
 from leaderboard.csv_files import leaderboard_csv, text, texts
 from leaderboard.entry import Entry
-from leaderboard.formats import HEADINGS, rule_of, signed
+from leaderboard.formats import HEADINGS, signed
 from leaderboard.page.album import MethodPictures, Pictures
 from leaderboard.page.crops import BLUR, METHOD, TRUTH, colour_stops
 from leaderboard.page.displacement import HEADINGS as DISPLACEMENT
 from leaderboard.page.displacement import displacements
 from leaderboard.page.methods import image_charts, image_table, method_facts, radius_charts
 from leaderboard.page.table import COSTS, STATUS_WORDS, columns, ends, flag_words, lines
+from leaderboard.rules import rules_of
 from leaderboard.table import Board, both_ways
 from sdd_bench.evaluation.protocol import PROTOCOLS as KNOWN
-from sdd_bench.evaluation.protocol import UNRANKED
 from sdd_bench.evaluation.unranked import RULE as UNRANKED_RULE
 from sdd_bench.io.files import write_text
 from sdd_bench.report.scatter import Scatter, Value, scatter
@@ -88,7 +88,7 @@ def write_page(
         table=table,
         images=sorted(set(board.rows["n_images"])),
         explanation=PROTOCOLS.get(table.protocol, ""),
-        rule="" if table.protocol in UNRANKED else rule_of(table.protocol),
+        rule=rules_of(board),
         sort=HEADINGS[board.sort],
         columns=shown,
         lines=rows,
