@@ -42,7 +42,7 @@ def sign_flip_p(differences: Array, resamples: int = RESAMPLES, seed: int = SEED
         approximate stepdown methods for multiple hypothesis testing, JASA 100, 2005.
 
     >>> [p.tolist() for p in sign_flip_p(np.array([[1.0, 2.0, 3.0], [1.0, -1.0, 0.5]]))]
-    [[0.25, 1.0], [0.25, 1.0]]
+    [[0.25, 1.0], [0.5, 1.0]]
     """
     norms = np.sqrt((differences**2).sum(axis=1, keepdims=True))
     scaled = differences / np.where(norms > 0, norms, 1.0)
