@@ -36,18 +36,21 @@ def rule_of(board: Board) -> str:
     )
 
 
+def more_rules(board: Board) -> list[str]:
+    """Return what else a caption says: shared ranks, intervals, and what an image counts with at most."""
+    rows, said = board.rows, []
+    if rows["tie"].any():
+        said.append("= marks a rank that is shared by methods which nothing separates.")
+    if (rows["rank_lo"] < rows["rank_hi"]).any():
+        said.append("Behind a rank stands its interval; all of these hold together with 95 %.")
+    if any(rows[f"{first}_lo"].notna().any() for first in INTERVALS.values()):
+        said.append(INTERVAL)
+    return [*said, CAP]
+
+
 def rules_of(board: Board) -> str:
     """Return everything that a caption says of a board, in sentences."""
-    ranked = board.rows["rank"].notna().any()
-    said = [rule_of(board)]
-    if board.rows["tie"].any():
-        said.append("= marks a rank that is shared by methods which nothing separates.")
-    if ranked and (board.rows["rank_lo"] < board.rows["rank_hi"]).any():
-        said.append("Behind a rank stands its interval; all of these hold together with 95 %.")
-    if any(board.rows[f"{first}_lo"].notna().any() for first in INTERVALS.values()):
-        said.append(INTERVAL)
-    said.append(CAP)
-    return " ".join(filter(None, said))
+    return " ".join(filter(None, [rule_of(board), *more_rules(board)]))
 
 
 def _least(board: Board) -> str:

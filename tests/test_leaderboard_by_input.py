@@ -35,7 +35,7 @@ PROTOCOL = "anchored/2"
 UNSURE = "is at least 0.01 dB and the uncertainty that the truth's own errors leave"
 
 
-def judged(name: str, psnr_db: float, uncertainty_db: float = 0.1, images: int = 7, **changed: object) -> Entry:
+def judged(name: str, psnr_db: float, uncertainty_db: float = 0.1, images: int = 6, **changed: object) -> Entry:
     """An entry under anchored/2, better or worse than another by the same on every image."""
     entry = known_entry(name, psnr_db, PROTOCOL, **changed)
     names = pd.Index([*IMAGES, *(f"image {i:02d}" for i in range(len(IMAGES), images))], name="name")[:images]
@@ -100,7 +100,7 @@ def test_pixels_are_grouped_by_the_radius_of_the_blur() -> None:
         entry.rows["psnr_to_16px_db"] = [strong, strong + 1, *[np.nan] * (len(entry.rows) - 2)]
         entry.rows["psnr_over_16px_db"] = np.nan
     found = group_rows([one, other], "radius", "psnr_db").set_index(["group", "method"])
-    assert found.loc[("sharp", "b"), ["rank", "n_images", "from", "to"]].tolist() == [1, 7, 0, 0.75]
+    assert found.loc[("sharp", "b"), ["rank", "n_images", "from", "to"]].tolist() == [1, 6, 0, 0.75]
     assert found.loc[("sharp", "a"), "rank"] == 2
     assert found.loc[("to 16 px", "a"), ["mean", "n_images"]].tolist() == [25.5, 2]
     assert found.loc["to 16 px", "rank"].isna().all()
@@ -153,7 +153,7 @@ def test_a_set_of_which_nothing_is_ranked_has_no_rank() -> None:
     assert board.rows["n_images"].tolist() == [0]
 
 
-SHIFTS = [0.5, 0.6, 0.4, 0.55, 0.45, 0.5, 0.5]
+SHIFTS = [0.5, 0.6, 0.4, 0.55, 0.45, 0.5]
 
 
 def displaced(right: list[float], down: list[float], verdict: str = "displaced") -> Entry:
@@ -162,8 +162,8 @@ def displaced(right: list[float], down: list[float], verdict: str = "displaced")
 
 
 def test_the_common_shift_has_a_student_interval_of_both_directions_together() -> None:
-    found = common_shift(displaced(SHIFTS, [0.1, -0.1, 0.05, -0.05, 0.0, 0.0, 0.0]).rows)
-    reach = stats.t.ppf(0.9875, 6) * np.std(SHIFTS, ddof=1) / math.sqrt(7)
+    found = common_shift(displaced(SHIFTS, [0.1, -0.1, 0.05, -0.05, 0.0, 0.0]).rows)
+    reach = stats.t.ppf(0.9875, 5) * np.std(SHIFTS, ddof=1) / math.sqrt(6)
     assert found.low[0] == pytest.approx(0.5 - reach)
     assert found.high[0] == pytest.approx(0.5 + reach)
     assert found.proven == (pytest.approx(0.5), 0.0)
@@ -178,29 +178,29 @@ def test_the_common_shift_has_a_student_interval_of_both_directions_together() -
 
 
 def test_inherited_is_said_only_of_a_shift_that_the_images_share() -> None:
-    shared = displacements(displaced(SHIFTS, [0.0] * 7))
+    shared = displacements(displaced(SHIFTS, [0.0] * 6))
     assert shared is not None
     assert {line[-1] for line in shared.lines} == {INHERITED}
-    mixed = [0.6, -0.5, 0.1, -0.6, 0.4, -0.3, 0.3]
-    alone = displacements(displaced(mixed, [0.0] * 7))
+    mixed = [0.6, -0.5, 0.1, -0.6, 0.4, 0.3]
+    alone = displacements(displaced(mixed, [0.0] * 6))
     assert alone is not None
     assert {line[-1] for line in alone.lines} == {ALONE}
     assert alone.common.words.endswith("No shift is shown to be inherited.")
     assert alone.lines[0][:5] == (IMAGES[0], "+0.60", "+0.00", "0.02", "0.20")
-    entry = displaced(SHIFTS, [0.0] * 7)
+    entry = displaced(SHIFTS, [0.0] * 6)
     entry.rows.loc[IMAGES[1], "displaced_y_px"] = 3.0  # one image is moved the other way
-    common = common_shift(displaced(SHIFTS, [0.0] * 7).rows)
+    common = common_shift(displaced(SHIFTS, [0.0] * 6).rows)
     assert verdict_words(entry.rows.loc[IMAGES[1]], common) == ALONE
 
 
 def test_a_common_shift_too_small_to_matter_is_not_called_inherited() -> None:
-    found = common_shift(displaced([0.05, 0.051, 0.049, 0.052, 0.048, 0.05, 0.05], [0.0] * 7).rows)
+    found = common_shift(displaced([0.05, 0.051, 0.049, 0.052, 0.048, 0.05], [0.0] * 6).rows)
     assert found.low[0] > 0
     assert found.proven == (0, 0)
 
 
 def test_images_that_were_not_measured_have_no_numbers_and_few_images_no_interval() -> None:
-    unknown = [math.nan] * 6
+    unknown = [math.nan] * 5
     found = displacements(displaced([0.5, *unknown], [0.0, *unknown], "not measurable"))
     assert found is not None
     assert found.common.words == "One image could be measured, so nothing is known of a common shift."
@@ -222,14 +222,14 @@ def test_a_chart_shows_the_score_by_blur_beside_the_blur_image() -> None:
 
 
 def test_the_page_tells_displacements_charts_and_what_is_not_ranked(tmp_path: Path) -> None:
-    entry = displaced(SHIFTS, [0.0] * 7)
+    entry = displaced(SHIFTS, [0.0] * 6)
     lost = entry.rows.iloc[:1].assign(not_ranked="coverage 0.20, at least 0.4 is needed").rename(lambda _: "lost")
     table = replace(entry.table, unranked="lost")
     entries = [replace(entry, table=table, unranked=lost), replace(judged("b", 25), table=table)]
     page = write_page(tmp_path / "page.html", build_board(entries), entries=entries).read_text(encoding="utf-8")
     assert "1 more scored and not ranked, because the truth tells too little: lost" in page
     assert "coverage under 0.4 or a ceiling under 25 dB" in page
-    assert page.count(INHERITED) == 7 + 1
+    assert page.count(INHERITED) == 6 + 1
     assert "displaced as the other images are (inherited); not ranked: coverage 0.20" in page
     assert "PSNR (dB) by the radius of the blur" in page
     assert "displacement (px)" in page

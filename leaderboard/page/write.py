@@ -23,7 +23,7 @@ from leaderboard.page.methods import image_charts, image_table, method_facts, ra
 from leaderboard.page.pairs import pair_data
 from leaderboard.page.plots import ANCHORED, ANCHORED_1, PAPER, page_plots, separation_plot
 from leaderboard.page.table import STATUS_WORDS, columns, flag_words, lines
-from leaderboard.rules import rules_of
+from leaderboard.rules import more_rules, rule_of
 from leaderboard.table import Board
 from sdd_bench.evaluation.protocol import PROTOCOLS as KNOWN
 from sdd_bench.evaluation.unranked import RULE as UNRANKED_RULE
@@ -86,7 +86,8 @@ def write_page(
         table=table,
         images=sorted(set(board.rows["n_images"])),
         explanation=PROTOCOLS.get(table.protocol, ""),
-        rule=rules_of(board),
+        rule=rule_of(board),
+        more_rules=more_rules(board),
         sort=HEADINGS[board.sort],
         columns=shown,
         lines=rows,
