@@ -21,10 +21,10 @@ BY_INPUT = ("gdi_px", FORGIVENESS, "no_harm_db", "coverage", CEILING, UNCERTAINT
 
 def _columns(diagnostics: tuple[str, ...]) -> tuple[str, ...]:
     return (
-        "rank", "tie", "method", "dataset", "split", "protocol", "n_images",
+        "rank", "rank_lo", "rank_hi", "tie", "method", "dataset", "split", "protocol", "n_images",
         *(column for name, first in INTERVALS.items() for column in (name, f"{first}_lo", f"{first}_hi")),
         *(name for name in HIGHER_IS_BETTER if name not in INTERVALS),
-        *diagnostics, "params_m", "macs_g", "runtime_s", "status",
+        *diagnostics, "params_m", "macs_g", "runtime_s", "status", "copies",
         "reported_psnr_db", "reported_ssim", "reported_lpips", "source",
         "protocol_sha256", "dataset_sha256", "predictions_sha256", "tool_version",
     )  # fmt: skip
@@ -38,12 +38,13 @@ COLUMNS_BY_INPUT = _columns(BY_INPUT)
 
 BEST = "best_probability"
 TEXT_COLUMNS = (
-    "method", "dataset", "split", "protocol", "status", "source",
+    "method", "dataset", "split", "protocol", "status", "copies", "source",
     "protocol_sha256", "dataset_sha256", "predictions_sha256", "tool_version",
 )  # fmt: skip
 
 PAIR_COLUMNS = (
-    "method", "other", "metric", "difference", "lo", "hi", "p", "p_holm", "tie", "n_images",
+    "method", "other", "metric", "difference", "lo", "hi", "p", "p_holm", "p_adjusted", "tie", "n_images",
+    "median_difference", "wins",
 )  # fmt: skip
 """Columns of pairwise.csv."""
 
@@ -60,4 +61,5 @@ def columns_of(protocol: str) -> tuple[str, ...]:
 
 def type_of(column: str) -> str:
     """Return the type of a column that is not of `TEXT_COLUMNS`."""
-    return {"rank": "Int64", "n_images": "Int64", "tie": "bool"}.get(column, "float64")
+    whole = dict.fromkeys(("rank", "rank_lo", "rank_hi", "n_images"), "Int64")
+    return (whole | {"tie": "bool"}).get(column, "float64")

@@ -19,7 +19,8 @@ FORMS = {
     **dict.fromkeys((*BY_TRUTH, *BY_INPUT), ".4f"),
     **dict.fromkeys(("params_m", "macs_g", "runtime_s"), "g"),
     **REPORTED_FORMS,
-    **dict.fromkeys(("p", "p_holm"), ".5f"),
+    **dict.fromkeys(("p", "p_holm", "p_adjusted"), ".5f"),
+    "wins": ".4f",
     **dict.fromkeys(("tau", "tau_lo"), ".3f"),
     **dict.fromkeys(("from", "to"), ".2f"),
 }
@@ -48,7 +49,7 @@ def metric_texts(frame: pd.DataFrame) -> pd.DataFrame:
     parts = [texts(frame[:0])]
     for metric, part in frame.groupby("metric", sort=False):
         form = f".{DECIMALS[str(metric)]}f"
-        parts.append(texts(part, FORMS | dict.fromkeys(("mean", "difference", "lo", "hi"), form)))
+        parts.append(texts(part, FORMS | dict.fromkeys(("mean", "difference", "lo", "hi", "median_difference"), form)))
     return pd.concat(parts)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,7 @@ class Entry:
         tool_version: Version of sdd-bench that scored them.
         protocol: Every field of the protocol.
         unranked: As `rows`, of the images that were scored and do not count.
+        file: The results file; None of results that come from none.
         lpips_weights: sha256 of the weights of LPIPS's backbone; empty where LPIPS was not measured.
     """
 
@@ -62,6 +63,7 @@ class Entry:
     tool_version: str
     protocol: dict[str, Any]
     unranked: pd.DataFrame = field(default_factory=pd.DataFrame)
+    file: Path | None = None
     lpips_weights: str = ""
 
     @property
@@ -89,7 +91,8 @@ def read_entry(path: Path) -> Entry:
     Raises:
         UserError: The file is damaged, or the digest of its protocol is not that of the protocol's fields.
     """
-    return entry_of(read_results(path), path.name.encode(errors="backslashreplace").decode(), str(path))
+    entry = entry_of(read_results(path), path.name.encode(errors="backslashreplace").decode(), str(path))
+    return replace(entry, file=path)
 
 
 def entry_of(results: Results, source: str, where: str = "") -> Entry:

@@ -14,7 +14,7 @@ from leaderboard.entry import Entry
 from leaderboard.formats import latex, markdown
 from leaderboard.groups import group_rows
 from leaderboard.reported import add_reported, reported_rows
-from leaderboard.table import Board, build_board, differences
+from leaderboard.table import Board, build_board, compared_methods, differences
 from sdd_bench.evaluation.protocol import DEFAULT_PROTOCOL
 from sdd_bench.io.files import write_text
 from sdd_bench.io.serialise import frame_csv
@@ -28,7 +28,7 @@ class Shown:
     Attributes:
         metric: The metric that ranks.
         baseline: Method that the others are compared with, or None.
-        by: Keys of `leaderboard.groups.BY`.
+        by: Some of `leaderboard.groups.CHOICES`.
         published: Show the papers' numbers as rows too.
     """
 
@@ -122,7 +122,7 @@ def _build(entries: Sequence[Entry], shown: Shown) -> Built:
     board = add_reported(build_board(entries, shown.metric))
     reported = reported_rows(board.table) if shown.published else None
     against = None
-    if shown.baseline is not None and board.rows["rank"].notna().any():
+    if shown.baseline is not None and compared_methods(board):
         against = differences(board, shown.baseline)
     groups = {name: group_rows(entries, name, shown.metric) for name in shown.by}
     return Built(board, reported, against, groups)

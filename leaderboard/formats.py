@@ -7,8 +7,10 @@ from collections.abc import Collection
 
 import pandas as pd
 
-from leaderboard.columns import BEST, HIGHER_IS_BETTER, INTERVALS, judged_by_input
+from leaderboard.columns import BEST, HIGHER_IS_BETTER, INTERVALS
+from leaderboard.copies import sentences
 from leaderboard.csv_files import DECIMALS, text, texts
+from leaderboard.rules import rule_of, rules_of
 from leaderboard.table import Board
 from sdd_bench.io.files import spelt_out
 from sdd_bench.metrics.table import METRICS
@@ -25,21 +27,6 @@ HEADINGS = {
     "ceiling_db": "ceiling (dB)",
     "uncertainty_db": "uncertainty (dB)",
 }
-RULE = (
-    "Intervals: 95 %, bootstrap over images, 10,000 resamples. Methods whose paired difference from the leader of a "
-    "rank has an interval that contains 0 share that rank (=)."
-)
-
-RULE_BY_INPUT = (
-    "So do methods whose PSNR differs by less than the uncertainty: the truth has errors of its own, which make every "
-    "PSNR too low."
-)
-
-
-def rule_of(protocol: str) -> str:
-    """Return how ranks come about under a protocol, in sentences."""
-    return f"{RULE} {RULE_BY_INPUT}" if judged_by_input(protocol) else RULE
-
 
 _LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
@@ -72,6 +59,18 @@ def ranks(rows: pd.DataFrame, tie: str = "=") -> list[str]:
     return [text(rank) + tie * shared for rank, shared in zip(rows["rank"], rows["tie"], strict=True)]
 
 
+def rank_intervals(rows: pd.DataFrame) -> list[str]:
+    """Return the intervals of the ranks as text, nothing where a rank is certain or missing."""
+    ends = zip(rows["rank_lo"], rows["rank_hi"], strict=True)
+    return ["" if pd.isna(low) or low == high else f"{low} to {high}" for low, high in ends]
+
+
+def claims(rows: pd.DataFrame) -> list[str]:
+    """Return the ranks with their intervals, as `2= (2 to 4)`."""
+    both = zip(ranks(rows), rank_intervals(rows), strict=True)
+    return [rank + (f" ({ends})" if ends else "") for rank, ends in both]
+
+
 def signed(metric: str, value: float) -> str:
     """Return a difference with its sign and three digits, as far as the metric's decimals go.
 
@@ -90,7 +89,7 @@ def text_table(board: Board, differences: pd.DataFrame | None = None) -> str:
     """
     rows = board.rows
     shown = pd.DataFrame(
-        {"rank": ranks(rows), "method": rows["method"], "n_images": texts(rows[["n_images"]])["n_images"]}
+        {"rank": claims(rows), "method": rows["method"], "n_images": texts(rows[["n_images"]])["n_images"]}
     )
     for name in dict.fromkeys((*HIGHER_IS_BETTER, *shown_columns(rows))):
         shown[name] = numbers(rows, name)
@@ -131,7 +130,7 @@ def markdown(board: Board, reported: pd.DataFrame | None = None) -> str:
     """Return the table as Markdown, reported rows under the measured ones, with a line on what ranks."""
     rows, table = board.rows, board.table
     names = shown_columns(rows) or ["psnr_db"]
-    shown = pd.DataFrame({"rank": ranks(rows), "method": rows["method"].map(plain)})
+    shown = pd.DataFrame({"rank": claims(rows), "method": rows["method"].map(plain)})
     for name in names:
         both = zip(numbers(rows, name), intervals(rows, name), strict=True)
         shown[HEADINGS[name]] = [value + (f" ({ends})" if ends else "") for value, ends in both]
@@ -149,8 +148,9 @@ def markdown(board: Board, reported: pd.DataFrame | None = None) -> str:
     title = plain(f"{table.dataset} / {table.split} under {table.protocol}")
     body = markdown_table(shown, ("method", "status"))
     unranked = f"\nScored but not ranked, because the truth tells too little: {plain(table.unranked)}.\n"
-    rule = f"{rule_of(table.protocol)} Sorted by {HEADINGS[board.sort]}.\n"
-    return f"# {title}\n\n{body}\n{rule}{unranked if table.unranked else ''}"
+    rule = f"{rules_of(board)} Sorted by {HEADINGS[board.sort]}.\n"
+    named = "".join(f"\n{plain(sentence)}\n" for sentence in copy_sentences(board))
+    return f"# {title}\n\n{body}\n{rule}{unranked if table.unranked else ''}{named}"
 
 
 def latex(board: Board) -> str:
@@ -168,17 +168,23 @@ def latex(board: Board) -> str:
             cells = [marks.get(place, "%s").replace("%s", cell) + "$^{=}$" * tie for cell, place, tie in marked]
         shown[escape(HEADINGS[name]) + arrow] = cells
     caption = f"{table.dataset} / {table.split} under {table.protocol}, {rows['n_images'].iloc[0]} images. "
-    caption += "Bold: first rank, underlined: second; = shares its rank (paired 95 % bootstrap interval contains 0"
-    caption += ", or the difference is below the uncertainty)" if judged_by_input(table.protocol) else ")"
-    caption += f"; dagger: {' or '.join(sorted(set(rows['status'][daggers])))}." if daggers.any() else "."
+    if rows["rank"].notna().any():
+        caption += f"Bold: first rank, underlined: second{'; = shares its rank' if rows['tie'].any() else ''}. "
+    caption += f"Dagger: {' or '.join(sorted(set(rows['status'][daggers])))}. " if daggers.any() else ""
+    caption += " ".join([rule_of(board), *copy_sentences(board)])
     style = shown.style.hide(axis="index")
     form = f"l{'r' * (len(shown.columns) - 1)}"
-    body = style.to_latex(column_format=form, caption=escape(caption), hrules=True, position_float="centering")
+    body = style.to_latex(column_format=form, caption=escape(caption.strip()), hrules=True, position_float="centering")
     return f"% needs \\usepackage{{booktabs}}\n{body}"
 
 
 BELIEVED = ("measured", "verified")
 """Status of rows that stand without a mark."""
+
+
+def copy_sentences(board: Board) -> list[str]:
+    """Return a sentence for every method with predictions that are no restorations."""
+    return sentences(board.copies, dict(zip(board.rows["method"], board.rows["n_images"], strict=True)))
 
 
 def escape(text: str) -> str:

@@ -1,23 +1,35 @@
-"""Where a method wins: means over the images of a place, or of little, middling and much blur or misalignment."""
+"""Where a method wins: means over the images of a place, of little, middling and much blur, or over pixels by blur."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
 
 from leaderboard.columns import HIGHER_IS_BETTER
+from leaderboard.comparison import least_differences, metric_intervals, rank_cells, score_matrix
 from leaderboard.entry import Entry, those_that_count
-from leaderboard.statistics import intervals, paired, resampled_means, tied_ranks
-from leaderboard.table import least_differences, score_matrix
+from leaderboard.statistics import Array, paired
 from sdd_bench.errors import UserError
+from sdd_bench.evaluation.by_radius import COLUMNS as BY_RADIUS
+from sdd_bench.evaluation.by_radius import EDGES_PX
 
 BY = {"place": "place", "blur": "blur_radius_px", "misalignment": "misalignment_px"}
 """What images can be grouped by, and the column of the results that says it."""
 
+RADIUS = "radius"
+"""What the pixels of every image are grouped by: the radius of the blur. Their PSNR stands in the results."""
+
+CHOICES = (*BY, RADIUS)
 TERCILES = ("least", "middle", "most")
-COLUMNS = ("by", "group", "from", "to", "rank", "tie", "method", "metric", "mean", "lo", "hi", "n_images")
+RADII = dict(zip(BY_RADIUS, zip((0.0, *EDGES_PX), (*EDGES_PX, np.nan), strict=True), strict=True))
+"""Column with the PSNR of the pixels of a range of radii to the ends of that range in pixels."""
+
+COLUMNS = (
+    "by", "group", "from", "to", "rank", "rank_lo", "rank_hi", "tie", "method", "metric", "mean", "lo", "hi",
+    "n_images",
+)  # fmt: skip
 
 
 def group_images(entries: Sequence[Entry], by: str) -> pd.DataFrame:
@@ -55,28 +67,62 @@ def group_images(entries: Sequence[Entry], by: str) -> pd.DataFrame:
 
 
 def group_rows(entries: Sequence[Entry], by: str, metric: str) -> pd.DataFrame:
-    """Return one row per group and method, with `COLUMNS`, ranked within the group as the whole table is.
+    """Return one row per group and method, with `COLUMNS`, ranked within the group by the rules of the whole table.
+
+    So a group of fewer than six images claims no rank, and one of a single image has no interval.
 
     Args:
         entries: Entries of one table; those that do not count or lack the metric are left out.
-        by: A key of `BY`.
+        by: One of `CHOICES`.
         metric: What is compared.
+
+    Raises:
+        UserError: The results do not say what is needed; or another metric than PSNR by `RADIUS`.
     """
     kept = sorted((e for e in those_that_count(entries) if e.has(metric)), key=lambda e: e.method.name)
     if not kept:
         return pd.DataFrame(columns=COLUMNS)
-    scores, names = score_matrix(kept, metric), np.array([entry.method.name for entry in kept], object)
+    names = np.array([entry.method.name for entry in kept], object)
     sign = -1 if HIGHER_IS_BETTER[metric] else 1
     parts = []
-    for group, images in group_images(kept, by).groupby("group", sort=False):
-        part = scores[:, kept[0].rows.index.get_indexer(images.index.sort_values())]
-        means = resampled_means(part)
-        mean = part.mean(axis=1)
+    for about, images, scores in _radius_groups(kept, metric) if by == RADIUS else _image_groups(kept, by, metric):
+        mean = scores.mean(axis=1)
         order = np.argsort(sign * mean, kind="stable")
-        least = least_differences(kept, metric, images.index)
-        ranks = pd.Series(tied_ranks(order.tolist(), paired(part, means, least=least)))
-        low, high = intervals(part, means)[order].T
-        cells = {"rank": ranks, "tie": ranks.duplicated(keep=False), "method": names[order], "mean": mean[order]}
-        about = {"by": by, "group": group, "from": images["value"].min(), "to": images["value"].max()}
-        parts.append(pd.DataFrame(about | cells | {"lo": low, "hi": high, "metric": metric, "n_images": len(images)}))
-    return pd.concat(parts, ignore_index=True)[list(COLUMNS)]
+        comparison = paired(scores, least_differences(kept, metric, images))
+        claims = rank_cells(comparison, metric, len(images))
+        low, high = metric_intervals(scores, metric)[order].T
+        cells = {name: values[order] for name, values in claims.items()}
+        cells |= {"method": names[order], "mean": mean[order], "lo": low, "hi": high}
+        parts.append(pd.DataFrame({"tie": False, "by": by, "metric": metric, "n_images": len(images)} | about | cells))
+    whole = dict.fromkeys(("rank", "rank_lo", "rank_hi"), "Int64")
+    return pd.concat(parts, ignore_index=True).reindex(columns=list(COLUMNS)).astype(whole)
+
+
+Group = tuple[dict[str, object], pd.Index, Array]
+"""What is said of a group, its images, and the scores of all methods on it, (methods, images)."""
+
+
+def _image_groups(entries: Sequence[Entry], by: str, metric: str) -> Iterator[Group]:
+    for group, part in group_images(entries, by).groupby("group", sort=False):
+        images = part.index.sort_values()
+        about = {"group": group, "from": part["value"].min(), "to": part["value"].max()}
+        yield about, images, score_matrix(entries, metric, images)
+
+
+def _radius_groups(entries: Sequence[Entry], metric: str) -> Iterator[Group]:
+    """Yield the PSNR over the pixels of each range of radii, on the images that have enough of them."""
+    if metric != "psnr_db":
+        raise UserError(f"leaderboard: --by {RADIUS} compares the PSNR; it does not go with --sort {metric}")
+    lacking = [entry.source for entry in entries if BY_RADIUS[0] not in entry.rows]
+    if lacking:
+        raise UserError(
+            f"leaderboard: --by {RADIUS}: {lacking[0]} has no PSNR by blur radius; evaluate under anchored/2"
+        )
+    for column, (low, high) in RADII.items():
+        known = [entry.rows.index[entry.rows[column].notna()] for entry in entries]
+        images = known[0]
+        for other in known[1:]:
+            images = images.intersection(other)
+        if len(images):
+            name = column.removeprefix("psnr_").removesuffix("_db").replace("_", " ").replace("px", " px")
+            yield {"group": name, "from": low, "to": high}, images, score_matrix(entries, column, images)

@@ -22,20 +22,22 @@ LEFT_OUT = ("reported_psnr_db", "reported_ssim", "reported_lpips")
 def rank(results: Iterable[Results | str | os.PathLike[str]], sort: str = "psnr_db") -> pd.DataFrame:
     """Return the ranked table of results of one dataset, split and protocol, the best method first.
 
-    Methods whose paired difference from the leader of a rank has a 95 % interval that contains 0 share that rank.
-    Partial results come last and have no rank; so do results without the metric that ranks, and all results under a
-    protocol that does not rank. Intervals are those of a bootstrap over the images with a fixed seed, so that the same
-    results give the same table in any order.
+    A rank is 1 plus the number of methods that are significantly better on the same images, corrected for the number
+    of pairs of methods, so that methods which nothing separates share a rank. Partial results come last and have no
+    rank; so do results without the metric that ranks. Nothing is ranked under a protocol that does not rank, nor on
+    fewer than six images. The same results give the same table in any order.
 
     Args:
         results: Results from `evaluate`, or paths of results files.
         sort: The metric that ranks, as `psnr_db` or `psnr`.
 
     Returns:
-        One row per method: `rank` (missing where there is none), `tie` (True where the rank is shared),
-        `best_probability` (the share of resamples in which the method is the best), `method`, `n_images`, the mean of
-        each metric with the ends of its interval (`psnr_db`, `psnr_lo`, `psnr_hi`, ...), the diagnostics of anchored
-        protocols, the costs of the method, `status`, and what the scores are of. Numbers are NaN where not measured.
+        One row per method: `rank` (missing where there is none), `rank_lo` to `rank_hi` (its 95 % interval, for all
+        ranks together), `tie` (True where the rank is shared), `best_probability` (the share of resamples in which the
+        method is the best), `method`, `n_images`, the mean of each metric with the ends of its interval (`psnr_db`,
+        `psnr_lo`, `psnr_hi`, ...), the diagnostics of anchored protocols, the costs of the method, `status`, `copies`
+        (predictions that are equal to the sharp image, the blur image or the truth), and what the scores are of.
+        Numbers are NaN where not measured.
 
     Raises:
         UserError: No results; results that cannot share a table, with what they differ in; two results of one method;
@@ -49,7 +51,7 @@ def rank(results: Iterable[Results | str | os.PathLike[str]], sort: str = "psnr_
     entries = [_entry(result) for result in results]
     check_comparable(entries)
     rows = build_board(entries, metric).rows
-    first = ("rank", "tie", BEST)
+    first = ("rank", "rank_lo", "rank_hi", "tie", BEST)
     return rows[[*first, *(column for column in rows if column not in (*first, *LEFT_OUT))]]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
@@ -14,11 +14,12 @@ from scipy import stats
 
 from leaderboard.columns import HIGHER_IS_BETTER
 from leaderboard.comparable import check_comparable
+from leaderboard.comparison import least_differences, score_matrix
 from leaderboard.csv_files import texts
 from leaderboard.entry import PARTIAL, Entry, Table
 from leaderboard.formats import markdown_table, plain
-from leaderboard.statistics import Array, paired, resampled_means
-from leaderboard.table import least_differences, score_matrix
+from leaderboard.resampling import resampled_means
+from leaderboard.statistics import Array, paired
 from sdd_bench.errors import UserError
 
 COLUMNS = ("changed", "protocol", "flow", "metric", "methods", "tau", "tau_lo", "swapped", "swaps")
@@ -42,7 +43,7 @@ class Ranking:
         metric: What ranks.
         methods: By name.
         scores: (methods, images), turned so that higher is better.
-        least: Below which a difference separates nobody, see `least_differences`.
+        least: Below which a difference separates nobody, see `leaderboard.comparison.least_differences`.
     """
 
     table: Table
@@ -50,7 +51,7 @@ class Ranking:
     metric: str
     methods: tuple[str, ...]
     scores: Array
-    least: Array | None = None
+    least: Array
 
     def means(self) -> Array:
         """Return the methods' means."""
@@ -61,9 +62,9 @@ def stability(entries: Sequence[Entry], reference: str = "anchored/2") -> pd.Dat
     """Return one row per ranking that is compared with the reference, with `COLUMNS`.
 
     Kendall's tau-b between the means of the two rankings, over the methods that both have; `swaps` names the pairs
-    whose order is the other way round, the largest difference in the reference first, `(tied)` where the reference
-    cannot tell them apart either. The row `images` is about the reference's own images drawn anew: mean tau, its
-    5th percentile, and the pairs that swap in over 5 % of the draws.
+    whose order is the other way round, the largest difference in the reference first, `(tied)` where nothing separates
+    them in the reference either. The row `images` is about the reference's own images drawn anew: mean tau, its
+    5th percentile, and the pairs that swap in over 5 % of the draws. Tau is NaN where a ranking has one mean for all.
 
     Args:
         entries: Of one dataset and split, several methods under several protocols.
@@ -79,7 +80,7 @@ def stability(entries: Sequence[Entry], reference: str = "anchored/2") -> pd.Dat
         raise UserError(
             f"stability: expected results of at least two methods under {reference}; --reference names another protocol"
         )
-    tied = paired(first.scores, least=first.least).tied
+    tied = ~paired(first.scores, first.least).separated
     rows = [_images_row(first)]
     for ranking in rankings:
         if ranking is first or len(set(ranking.methods) & set(first.methods)) < 2:
@@ -144,15 +145,13 @@ def _compare(first: Ranking, other: Ranking, tied: NDArray[np.bool_], changed: s
             better, worse = (names[i], names[j]) if ours[i] > ours[j] else (names[j], names[i])
             words = " (tied)" if tied[first.methods.index(better), first.methods.index(worse)] else ""
             swaps.append((-abs(ours[i] - ours[j]), f"{better} / {worse}{words}"))
-    tau = float(stats.kendalltau(ours, theirs).statistic)
+    even = np.ptp(ours) == 0 or np.ptp(theirs) == 0  # nothing to agree with
+    tau = math.nan if even else float(stats.kendalltau(ours, theirs).statistic)
     return _row(changed, other, len(names), tau, math.nan, [words for _, words in sorted(swaps)])
 
 
-def _images_row(whole_ranking: Ranking) -> tuple[object, ...]:
-    """Return what drawing other images does; a method with a score that is not finite is always best, and left out."""
-    finite = np.asarray(np.isfinite(whole_ranking.scores).all(axis=1))
-    names = tuple(name for name, fits in zip(whole_ranking.methods, finite, strict=True) if fits)
-    first = replace(whole_ranking, methods=names, scores=whole_ranking.scores[finite])
+def _images_row(first: Ranking) -> tuple[object, ...]:
+    """Return what drawing other images does."""
     means = resampled_means(first.scores)
     left, right = np.triu_indices(len(first.methods), 1)
     whole = np.sign(first.means()[left] - first.means()[right])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -17,11 +17,13 @@ from leaderboard.columns import (
     columns_of,
     type_of,
 )
-from leaderboard.entry import PARTIAL, Entry, Table, those_that_count
-from leaderboard.statistics import Array, Paired, best_probability, intervals, paired, resampled_means_of, tied_ranks
+from leaderboard.comparison import compared, metric_intervals, rank_cells, score_matrix
+from leaderboard.copies import cell, copies
+from leaderboard.entry import PARTIAL, UNCHECKED, Entry, Table, those_that_count
+from leaderboard.resampling import best_probability
+from leaderboard.statistics import Paired
 from sdd_bench.errors import UserError
 from sdd_bench.evaluation.protocol import UNRANKED
-from sdd_bench.evaluation.row_columns import UNCERTAINTY
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,22 +35,27 @@ class Board:
         sort: The metric that ranks.
         rows: One row per method, best first, with the columns of `columns_of` the protocol and `best_probability`,
             the share of resamples in which a ranked method is the best. Numbers are floats, NaN where not measured;
-            `rank` is missing where there is none; `tie` is True where a rank is shared.
-        pairs: Every two ranked methods, better mean first, for every metric that both have, with `PAIR_COLUMNS`.
+            `rank` is missing where there is none, and stands with its interval, `rank_lo` to `rank_hi`; `tie` is True
+            where a rank is shared with a method that is not separated.
+        pairs: Every two methods that are compared, the one with the better mean first, for every metric that both
+            have, with `PAIR_COLUMNS`; `tie` is True where nothing separates them.
+        copies: Method to its predictions that are no restorations, see `leaderboard.copies.copies`.
     """
 
     table: Table
     sort: str
     rows: pd.DataFrame
     pairs: pd.DataFrame
+    copies: Mapping[str, Mapping[str, list[str]]] = field(default_factory=dict)
 
 
 def build_board(entries: Sequence[Entry], sort: str = "psnr_db") -> Board:
     """Return the table of entries; the same entries in any order give the same table.
 
-    Ranks follow the means; methods that tie share the best rank, see `leaderboard.statistics.tied_ranks`. Entries that
-    `those_that_count` leaves out and entries without the metric that ranks come last, without a rank. Under a protocol
-    that does not rank, no entry has a rank.
+    Rows follow the means. Ranks are claims, see `leaderboard.statistics.ranks`: a rank is 1 plus the number of methods
+    that are significantly better, so that methods which nothing separates share a rank. Entries that
+    `those_that_count` leaves out and entries without the metric that ranks come last, without a rank. No entry has a
+    rank under a protocol that does not rank, or where fewer than six images count.
 
     Args:
         entries: Entries of one table, see `leaderboard.comparable.check_comparable`.
@@ -62,23 +69,22 @@ def build_board(entries: Sequence[Entry], sort: str = "psnr_db") -> Board:
     rest = [entry for entry in entries if all(entry is not other for other in ranked)]
     order = [*ranked, *sorted(rest, key=lambda entry: (entry.status == PARTIAL, *_order(entry, sort)))]
     _check_images(ranked)
-    having = {metric: found for metric in HIGHER_IS_BETTER if (found := [e for e in ranked if e.has(metric)])}
-    own = {(i, m): score_matrix([e], m) for i, e in enumerate(order) for m in INTERVALS if e.has(m)}
-    common = {metric: score_matrix(found, metric) for metric, found in having.items()}
-    means = iter(resampled_means_of([*own.values(), *common.values()]))  # the samples are drawn once for all of them
-    ends = {key: intervals(scores, next(means))[0] for key, scores in own.items()}
     protocol = entries[0].table.protocol
-    rows = board_rows([_row(entry) | _interval_cells(i, ends) for i, entry in enumerate(order)], protocol)
+    rows = board_rows([_row(entry) | _interval_cells(entry) for entry in order], protocol)
     pairs = [pd.DataFrame(columns=PAIR_COLUMNS)]
-    for metric, scores in common.items():
-        drawn = next(means)
-        comparison = paired(scores, drawn, least=least_differences(having[metric], metric))
-        pairs.append(_pairs(having[metric], metric, comparison))
-        if metric == sort:
-            rows["rank"] = pd.Series(tied_ranks(range(len(ranked)), comparison)).reindex(rows.index).astype("Int64")
-            rows["tie"] = rows["rank"].duplicated(keep=False) & rows["rank"].notna()
-            rows[BEST] = pd.Series(best_probability(scores, HIGHER_IS_BETTER[sort], drawn)).reindex(rows.index)
-    return Board(entries[0].table, sort, rows, pd.concat(pairs[1:] or pairs, ignore_index=True))
+    for metric in HIGHER_IS_BETTER:
+        having = [entry for entry in ranked if entry.has(metric)]
+        if having:
+            comparison = compared(having, metric)
+            pairs.append(_pairs(having, metric, comparison))
+            if metric == sort:
+                cells = rank_cells(comparison, metric, having[0].n_images)
+                if cells:
+                    cells[BEST] = best_probability(score_matrix(having, metric), HIGHER_IS_BETTER[metric])
+                placed = pd.DataFrame(cells).reindex(rows.index).fillna({"tie": False})
+                rows = rows.assign(**placed.astype({name: type_of(name) for name in cells}))
+    found = {entry.method.name: copies(entry) for entry in order}
+    return Board(entries[0].table, sort, rows, pd.concat(pairs[1:] or pairs, ignore_index=True), found)
 
 
 def board_rows(rows: Sequence[Mapping[str, object]], protocol: str) -> pd.DataFrame:
@@ -94,34 +100,12 @@ def board_rows(rows: Sequence[Mapping[str, object]], protocol: str) -> pd.DataFr
     return pd.DataFrame([empty | dict(row) for row in rows], columns=columns).astype(types)
 
 
-def score_matrix(entries: Sequence[Entry], metric: str) -> Array:
-    """Return a metric of several entries, (entries, images), images by name."""
-    return np.array([entry.rows[metric].to_numpy() for entry in entries], float)
-
-
-def least_differences(entries: Sequence[Entry], metric: str, images: pd.Index | None = None) -> Array | None:
-    """Return below which difference two methods cannot be told apart, (entries, entries); None where nothing says it.
-
-    A truth with a ceiling makes every PSNR too low. By how much is the method's uncertainty, its mean over the images;
-    of two methods the larger one counts.
-
-    Args:
-        entries: Entries of one table.
-        metric: What is compared; uncertainties are those of the PSNR.
-        images: Names of those that are compared; all if None.
-    """
-    if metric != "psnr_db" or not all(UNCERTAINTY in entry.rows for entry in entries):
-        return None
-    own = [entry.rows[UNCERTAINTY] if images is None else entry.rows.loc[images, UNCERTAINTY] for entry in entries]
-    means = np.array([values.mean() for values in own], float)
-    return np.maximum.outer(means, means)
-
-
 def both_ways(board: Board) -> pd.DataFrame:
     """Return the comparisons in the metric that ranks, each of them from either side, with `PAIR_COLUMNS`."""
     pairs = board.pairs[board.pairs["metric"] == board.sort]
     turned = pairs.rename(columns={"method": "other", "other": "method", "lo": "hi", "hi": "lo"})
-    turned[["difference", "lo", "hi"]] *= -1
+    turned[["difference", "lo", "hi", "median_difference"]] *= -1
+    turned["wins"] = 1 - turned["wins"]
     return pd.concat([pairs, turned], ignore_index=True)
 
 
@@ -129,13 +113,23 @@ def differences(board: Board, baseline: str) -> pd.DataFrame:
     """Return difference, lo and hi of every method from a baseline in the metric that ranks, indexed by method.
 
     Raises:
-        UserError: The baseline is none of the ranked methods.
+        UserError: The baseline is none of the methods that are compared.
     """
-    names = board.rows.loc[board.rows["rank"].notna(), "method"].tolist()
+    names = compared_methods(board)
     if baseline not in names:
         raise UserError(f"leaderboard: --baseline {baseline!r} is not ranked here, found: {', '.join(names)}")
     found = both_ways(board)
     return found[found["other"] == baseline].set_index("method")[["difference", "lo", "hi"]]
+
+
+def compared_methods(board: Board) -> list[str]:
+    """Return the methods that are compared with each other in the metric that ranks, the best mean first."""
+    if board.table.protocol in UNRANKED:
+        return []
+    rows = board.rows
+    whole = rows["status"] != PARTIAL
+    checked = whole & (rows["status"] != UNCHECKED)
+    return rows.loc[(checked if checked.any() else whole) & rows[board.sort].notna(), "method"].tolist()
 
 
 def _ranks(entry: Entry, sort: str) -> bool:
@@ -154,20 +148,28 @@ def _check_images(entries: Sequence[Entry]) -> None:
         raise UserError(f"leaderboard: {other} and {first} were not scored on the same images")
 
 
-def _interval_cells(place: int, ends: Mapping[tuple[int, str], Array]) -> dict[str, object]:
+def _interval_cells(entry: Entry) -> dict[str, object]:
     """Return the ends of an entry's intervals by column."""
-    known = ((column, ends[place, metric]) for metric, column in INTERVALS.items() if (place, metric) in ends)
-    return {f"{column}_{end}": value for column, both in known for end, value in zip(("lo", "hi"), both, strict=True)}
+    found: dict[str, object] = {}
+    for metric, column in INTERVALS.items():
+        if entry.has(metric):
+            low, high = metric_intervals(score_matrix([entry], metric), metric)[0]
+            found |= {f"{column}_lo": low, f"{column}_hi": high}
+    return found
 
 
 def _pairs(entries: Sequence[Entry], metric: str, found: Paired) -> pd.DataFrame:
-    """Return every two entries compared, the better first."""
+    """Return every two entries compared, the one with the better mean in the metric that ranks first."""
     names = np.array([entry.method.name for entry in entries], object)
     one, other = np.triu_indices(len(names), 1)
-    numbers = {"difference": found.difference, "lo": found.low, "hi": found.high, "p": found.p, "p_holm": found.p_holm}
-    cells = {column: values[one, other] for column, values in (numbers | {"tie": found.tied}).items()}
+    cells = {
+        "difference": found.difference, "lo": found.low, "hi": found.high, "p": found.p, "p_holm": found.p_holm,
+        "p_adjusted": found.p_adjusted, "tie": ~found.separated, "median_difference": found.median,
+        "wins": found.above if HIGHER_IS_BETTER[metric] else 1 - found.above,
+    }  # fmt: skip
     about = {"method": names[one], "other": names[other], "metric": metric, "n_images": entries[0].n_images}
-    return pd.DataFrame(about | cells)[list(PAIR_COLUMNS)]
+    numbers = {column: values[one, other] for column, values in cells.items()}
+    return pd.DataFrame(about | numbers)[list(PAIR_COLUMNS)]
 
 
 def _row(entry: Entry) -> dict[str, object]:
@@ -180,6 +182,7 @@ def _row(entry: Entry) -> dict[str, object]:
         "method": method.name,
         "n_images": entry.n_images,
         "status": entry.status,
+        "copies": cell(copies(entry)),
         "source": entry.source,
         "predictions_sha256": entry.predictions_sha256,
         "tool_version": entry.tool_version,

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import pandas as pd
 
 from leaderboard.columns import HIGHER_IS_BETTER
-from leaderboard.csv_files import csv_of, text
+from leaderboard.csv_files import text
 from leaderboard.formats import DIGITS, HEADINGS, escape, markdown_table, plain
 from leaderboard.table import Board
+from sdd_bench.io.serialise import frame_csv
 
 NOTHING = "--"
 REPORTED = "reported"
@@ -123,7 +124,7 @@ def wide_csv(wide: Wide) -> str:
         for status, cells in (("measured", group.cells), (REPORTED, group.reported))
         for (method, metric), value in cells.items()
     ]  # fmt: skip
-    return csv_of(pd.DataFrame(rows, columns=["method", "table", "metric", "value", "status", "place"]))
+    return frame_csv(pd.DataFrame(rows, columns=["method", "table", "metric", "value", "status", "place"]))
 
 
 def _group(board: Board, reported: pd.DataFrame | None) -> Group:

@@ -20,7 +20,7 @@ from sdd_bench.io.images import to_pixels, write_png
 EVIL = "<script>alert(1)</script>"
 FORMULA = '=HYPERLINK("x")'
 TABLE = Table("sdd", "d" * 64, "test", "anchored/1", "p" * 64, "a" * 64)
-IMAGES = tuple(f"image {i}" for i in range(5))
+IMAGES = tuple(f"image {i}" for i in range(6))
 METHODS = {EVIL: 26.0, FORMULA: 25.0, "Twin": 26.0, "Part": 30.0, "Bent": 20.0}
 """Method to its mean PSNR; EVIL and Twin tie."""
 

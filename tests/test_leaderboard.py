@@ -23,7 +23,7 @@ from leaderboard.formats import escape, latex, markdown, text_table
 from leaderboard.groups import group_images, group_rows
 from leaderboard.ranking import rank
 from leaderboard.reported import add_reported, reported_rows
-from leaderboard.table import Board, build_board, differences
+from leaderboard.table import Board, both_ways, build_board, differences
 from sdd_bench.cli import root
 from sdd_bench.errors import UserError
 from sdd_bench.evaluation.protocol import build_protocol
@@ -68,14 +68,38 @@ def cells(board: Board, *columns: str) -> list[tuple[object, ...]]:
     return list(found.where(found.notna(), None).itertuples(index=False, name=None))
 
 
+def steady(psnr_db: float, images: int = 7) -> list[float]:
+    """Return scores of images that differ by 1 dB each, with a mean."""
+    return [psnr_db + image - (images - 1) / 2 for image in range(images)]
+
+
 def test_higher_psnr_ranks_first_and_mean_is_over_images(tmp_path: Path) -> None:
-    found = entries(write(tmp_path, "low", [20, 20.5]), write(tmp_path, "high", [30, 21]))
+    found = entries(write(tmp_path, "low", steady(20.25)), write(tmp_path, "high", steady(25.5)))
     assert cells(build_board(found), "rank", "method", "psnr_db") == [(1, "high", 25.5), (2, "low", 20.25)]
 
 
 def test_equal_means_share_the_better_rank(tmp_path: Path) -> None:
-    found = entries(*(write(tmp_path, n, [p]) for n, p in (("a", 20), ("b", 21), ("c", 21), ("d", 19))))
-    assert cells(build_board(found), "rank", "method") == [(1, "b"), (1, "c"), (3, "a"), (4, "d")]
+    found = entries(*(write(tmp_path, n, steady(p)) for n, p in (("a", 20), ("b", 21), ("c", 21), ("d", 19))))
+    assert cells(build_board(found), "rank", "rank_hi", "method") == [
+        (1, 2, "b"), (1, 2, "c"), (3, 3, "a"), (4, 4, "d"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("images", [1, 2, 5])
+def test_few_images_claim_nothing(tmp_path: Path, images: int) -> None:
+    found = entries(*(write(tmp_path, n, steady(p, images)) for n, p in (("a", 20), ("b", 30))))
+    board = build_board(found)
+    assert cells(board, "rank", "rank_lo", "tie", "method") == [(None, None, False, "b"), (None, None, False, "a")]
+    assert board.rows["psnr_lo"].notna().all() == (images > 1)
+    assert board.rows["best_probability"].isna().all()
+    pair = board.pairs.iloc[0]
+    assert (pair["tie"], pair["wins"]) == (True, 1)
+    assert pair[["p", "p_holm", "p_adjusted"]].isna().all()
+    assert f"that needs 6 images, here {'is 1' if images == 1 else f'are {images}'}" in markdown(board)
+    assert "Bold" not in latex(board)
+    against = differences(board, "a")
+    assert against["difference"].tolist() == [10]
+    assert against["lo"].notna().all() == (images > 1)
 
 
 def test_any_order_gives_the_same_bytes(tmp_path: Path) -> None:
@@ -84,7 +108,7 @@ def test_any_order_gives_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_partial_results_are_listed_last_without_a_rank(tmp_path: Path) -> None:
-    found = entries(write(tmp_path, "part", [40.0], status="partial"), write(tmp_path, "whole", [20.0]))
+    found = entries(write(tmp_path, "part", [40.0], status="partial"), write(tmp_path, "whole", steady(20.0)))
     assert cells(build_board(found), "rank", "method", "status") == [
         (1, "whole", "measured"),
         (None, "part", "partial"),
@@ -101,7 +125,7 @@ def test_csv_has_the_columns_of_the_design(tmp_path: Path) -> None:
     text = leaderboard_csv(build_board(entries(write(tmp_path, "a", [20]))).rows)
     row = next(csv.DictReader(io.StringIO(text)))
     assert tuple(row) == COLUMNS
-    assert (row["psnr_lo"], row["tie"], row["reported_psnr_db"], row["n_images"]) == ("20.0000", "", "", "1")
+    assert (row["psnr_lo"], row["tie"], row["reported_psnr_db"], row["n_images"]) == ("", "", "", "1")
 
 
 @pytest.mark.parametrize(
@@ -140,21 +164,54 @@ def test_formula_names_do_no_harm_in_a_spreadsheet(tmp_path: Path) -> None:
     text = leaderboard_csv(build_board(entries(write(tmp_path, "=1+1", [20]))).rows)
     assert next(csv.DictReader(io.StringIO(text)))["method"] == "'=1+1"
     groups = group_rows(with_scenes(entries(tmp_path / "1+1-direct-1-1.json"), place=["indoor"]), "place", "psnr_db")
-    assert frame_csv(metric_texts(groups)).splitlines()[1].startswith("place,indoor,,,1,,'=1+1,psnr_db,20.0000,")
+    assert frame_csv(metric_texts(groups)).splitlines()[1].startswith("place,indoor,,,,,,,'=1+1,psnr_db,20.0000,")
 
 
 def test_numbers_for_people_are_rounded_once(tmp_path: Path) -> None:
-    board = build_board(entries(write(tmp_path, "a", [20.13496])))
+    board = build_board(entries(write(tmp_path, "a", [20.13496] * 6)))
     assert "20.1350" in leaderboard_csv(board.rows)
     assert "| 1 | a | 20.13 (20.13 to 20.13) |" in markdown(board)
     assert " 20.13  20.13 to 20.13 " in text_table(board)
 
 
-def test_infinite_psnr_survives_the_file(tmp_path: Path) -> None:
+def test_infinite_psnr_survives_the_file_and_counts_with_60_db(tmp_path: Path) -> None:
     path = write(tmp_path, "perfect", [float("inf"), 30.0])
     assert '"inf"' in path.read_text()
-    assert read_results(path).summary["psnr_db"] == float("inf")
-    assert cells(build_board(entries(path)), "psnr_db", "psnr_lo") == [(float("inf"), None)]
+    assert read_results(path).summary["psnr_db"] == 45
+    (row,) = build_board(entries(path)).rows.to_dict("records")
+    assert (row["psnr_db"], row["psnr_hi"], row["copies"]) == (45, 60, "1 truth")
+    earlier = json.loads(path.read_text())
+    earlier["summary"]["psnr_db"] = "inf"
+    path.write_text(json.dumps(earlier))
+    assert read_results(path).summary["psnr_db"] == 45
+    earlier["summary"]["psnr_db"] = 46.0
+    path.write_text(json.dumps(earlier))
+    with pytest.raises(UserError, match="the mean psnr_db is 46, that of its rows 45"):
+        read_results(path)
+
+
+def test_one_copied_image_does_not_rank_first(tmp_path: Path) -> None:
+    honest = [30.0, 31.0, 32.0, 30.0, 31.0, 32.0, 30.0, 31.0]
+    found = entries(write(tmp_path, "honest", honest), write(tmp_path, "copier", [*honest[:7], float("inf")]))
+    board = build_board(found)
+    assert cells(board, "rank", "tie", "method") == [(1, True, "copier"), (1, True, "honest")]
+    assert "copier: 1 of 8 predictions is equal to the truth in every pixel that counts (07)." in markdown(board)
+
+
+def test_files_equal_to_the_sharp_or_the_blur_image_are_named(tmp_path: Path) -> None:
+    (entry,) = entries(write(tmp_path, "a", steady(20)))
+    digests = [f"{image}" for image in range(7)]
+    rows = entry.rows.assign(
+        restored_sha256=["b0", "b1", "s2", *digests[3:]],
+        blur_sha256=[f"b{d}" for d in digests],
+        sharp_sha256=[f"s{d}" for d in digests],
+    )
+    board = build_board([replace(entry, rows=rows)])
+    assert board.copies == {"a": {"sharp": ["02"], "blur": ["00", "01"]}}
+    assert board.rows["copies"].tolist() == ["1 sharp, 2 blur"]
+    words = "a: 1 of 7 predictions is byte for byte the sharp image (02); 2 of 7 predictions are byte for byte the blur"
+    assert words in latex(board)
+    assert words in markdown(board)
 
 
 @pytest.mark.parametrize(
@@ -174,14 +231,14 @@ def test_damaged_results_are_refused(tmp_path: Path, content: str, words: str) -
 
 def test_terminal_table_is_aligned(tmp_path: Path) -> None:
     lines = text_table(
-        build_board(entries(write(tmp_path, "a method", [20.123]), write(tmp_path, "b", [21])))
+        build_board(entries(write(tmp_path, "a method", [20.123] * 7), write(tmp_path, "b", [21] * 7)))
     ).splitlines()
     assert lines[0].split() == ["rank", "method", "n_images", "psnr_db", "95", "%", "ssim", "lpips", "mae", "status"]
     assert lines[3].split() == [
         "2",
         "a",
         "method",
-        "1",
+        "7",
         "20.12",
         "20.12",
         "to",
@@ -204,6 +261,9 @@ def close(folder: Path, seed: int = 0, **more: list[float]) -> list[Entry]:
 def test_methods_that_cannot_be_told_apart_share_a_rank(tmp_path: Path) -> None:
     board = build_board(close(tmp_path))
     assert cells(board, "rank", "tie") == [(1, False), (2, True), (2, True)]
+    assert cells(board, "rank_lo", "rank_hi") == [(1, 1), (2, 3), (2, 3)]
+    assert "| 2= (2 to 3) |" in markdown(board)
+    assert "2= (2 to 3)  " in text_table(board)
     first, second = board.rows.iloc[0], board.rows.iloc[1]
     assert first["best_probability"] > 0.95
     assert first["psnr_lo"] < first["psnr_db"] < first["psnr_hi"]
@@ -213,6 +273,9 @@ def test_methods_that_cannot_be_told_apart_share_a_rank(tmp_path: Path) -> None:
     assert pairs["tie"].tolist() == [False, False, True]
     lines = list(csv.DictReader(io.StringIO(pairwise_csv(board.pairs))))
     assert float(lines[0]["p_holm"]) >= float(lines[0]["p"]) > 0
+    assert float(lines[0]["p_adjusted"]) >= float(lines[0]["p"])
+    twin = next(line for line in lines if (line["method"], line["other"]) == ("best", "twin"))
+    assert (twin["wins"], twin["median_difference"]) == ("1.0000", "0.2500")
     assert {line["metric"] for line in lines} == {"psnr_db", "ssim", "mae"}
 
 
@@ -224,6 +287,9 @@ def test_a_difference_from_a_baseline_has_its_interval(tmp_path: Path) -> None:
     assert "twin" not in found.index
     turned = differences(board, "best").loc["twin"]
     assert turned.tolist() == pytest.approx([-0.25, -0.25, -0.25])
+    whole = both_ways(board).set_index(["method", "other"])
+    assert whole.loc[("best", "twin"), "wins"] == 1 == 1 - whole.loc[("twin", "best"), "wins"]
+    assert whole.loc[("twin", "best"), "median_difference"] == pytest.approx(-0.25)
     text = text_table(board, found)
     assert re.search(r"best .*  \+0\.25 \(\+0\.25 to \+0\.25\) +measured", text)
     assert re.search(r"other .*  [+-]0\.\d+ \(-0\.\d+ to \+0\.\d+\) +measured", text)
@@ -262,13 +328,27 @@ def test_a_method_can_win_elsewhere_than_on_the_whole(tmp_path: Path) -> None:
         (10, 0, 3), (10, 3, 6), (10, 6, 9),
     ]  # fmt: skip
     assert frame_csv(metric_texts(rows)).splitlines()[:2] == [
-        "by,group,from,to,rank,tie,method,metric,mean,lo,hi,n_images",
-        "place,indoor,,,1,,nightly,psnr_db,{mean:.4f},{lo:.4f},{hi:.4f},10".format(**rows.loc[0]),
+        "by,group,from,to,rank,rank_lo,rank_hi,tie,method,metric,mean,lo,hi,n_images",
+        "place,indoor,,,1,1,1,,nightly,psnr_db,{mean:.4f},{lo:.4f},{hi:.4f},10".format(**rows.loc[0]),
     ]
     least = frame_csv(metric_texts(group_rows(found, "blur", "psnr_db"))).splitlines()[1]
-    assert least.startswith("blur,least,0.00,3.00,1,")
+    assert least.startswith("blur,least,0.00,3.00,1,1,2,tie,")
     with pytest.raises(UserError, match="--by misalignment: no results file has misalignment_px of all images"):
         group_rows(found, "misalignment", "psnr_db")
+    with pytest.raises(
+        UserError, match=r"--by radius: nightly-direct-1-1\.json has no PSNR by blur radius; evaluate under"
+    ):
+        group_rows(found, "radius", "psnr_db")
+
+
+def test_a_group_of_two_images_claims_nothing(tmp_path: Path) -> None:
+    found = entries(write(tmp_path, "a", steady(20, 9)), write(tmp_path, "b", steady(30, 9)))
+    found = with_scenes(found, place=["indoor"] * 2 + ["outdoor"] * 7)
+    rows = group_rows(found, "place", "psnr_db")
+    assert rows["method"].tolist() == ["b", "a", "b", "a"]
+    assert rows["rank"].astype(object).where(rows["rank"].notna(), None).tolist() == [None, None, 1, 2]
+    assert not rows["tie"].any()
+    assert rows[["lo", "hi"]].notna().all(axis=None)
 
 
 def test_markdown_and_latex_hold_the_numbers_and_harm_nothing(tmp_path: Path) -> None:
@@ -279,7 +359,7 @@ def test_markdown_and_latex_hold_the_numbers_and_harm_nothing(tmp_path: Path) ->
     text = markdown(board)
     assert r"a\|b\_\<script\>" in text
     assert "| 1 | best |" in text
-    assert "| 2= |" in text
+    assert "| 2= (2 to 3) |" in text
     table = latex(board)
     assert r"a\textbar{}b\_\textless{}script\textgreater{}\&\%\textbackslash{}input\{x\}" in table
     best = f"{board.rows['psnr_db'][0]:.2f}"
@@ -290,7 +370,7 @@ def test_markdown_and_latex_hold_the_numbers_and_harm_nothing(tmp_path: Path) ->
 
 
 def test_published_numbers_stand_beside_the_measured_and_are_never_ranked(tmp_path: Path) -> None:
-    found = entries(write(tmp_path, "JDRL, eq. (2)", [20.0, 21.0]), write(tmp_path, "mine", [30.0, 31.0]))
+    found = entries(write(tmp_path, "JDRL, eq. (2)", steady(20.5)), write(tmp_path, "mine", steady(30.5)))
     board = add_reported(build_board(found))
     reported = reported_rows(board.table)
     rows = list(csv.DictReader(io.StringIO(leaderboard_csv(pd.concat([board.rows, reported])))))
@@ -313,9 +393,9 @@ def test_published_numbers_stand_beside_the_measured_and_are_never_ranked(tmp_pa
     }  # fmt: skip
 
 
-def test_the_bytes_of_the_csv_files_are_those_of_earlier_versions(tmp_path: Path) -> None:
+def test_the_bytes_of_the_csv_files(tmp_path: Path) -> None:
     costs = {"params_m": 12.5, "macs_g": 1234567.0}
-    scores = {"b, best": [30.123456, 31.0, 32.0], "=1+1": [29.0, 30.5, 31.5], "perfect": [float("inf"), 20.0, 20.0]}
+    scores = {"b, best": [40.0] * 6, "=1+1": [29.0] * 5 + [41.0], "perfect": [float("inf")] * 6}
     found = entries(*(write(tmp_path, name, values) for name, values in scores.items()))
     found[0] = replace(found[0], method=replace(found[0].method, **costs))
     board = build_board([*found, *entries(write(tmp_path, "part", [40.0], status="partial"))])
@@ -323,40 +403,37 @@ def test_the_bytes_of_the_csv_files_are_those_of_earlier_versions(tmp_path: Path
     hashes = f"{found[0].table.protocol_sha256},{'d' * 64}"
     digest = {entry.method.name: entry.predictions_sha256 for entry in found}
     part = entries(tmp_path / "part-direct-1-1.json")[0].predictions_sha256
+    low, high = (f"{board.rows.loc[2, end]:.4f}" for end in ("psnr_lo", "psnr_hi"))
+    bounds = ",".join(f"{board.rows.loc[2, end]:.5f}" for end in ("ssim", "ssim_lo", "ssim_hi"))
     assert leaderboard_csv(board.rows) == (
         f"{','.join(COLUMNS)}\n"
-        f"1,,perfect{tail},3,inf,,,0.60000,0.40000,1.00000,,,,0.100000,,,,,,,,measured,,,,perfect-direct-1-1.json,"
-        f"{hashes},{digest['perfect']},0.1.0\n"
-        f'2,,"b, best"{tail},3,31.0412,30.1235,32.0000,0.62082,0.60247,0.64000,,,,0.100000,,,,,12.5,1.23457e+06,,'
-        f'measured,,,,"b, best-direct-1-1.json",{hashes},{digest["b, best"]},0.1.0\n'
-        f"3,,'=1+1{tail},3,30.3333,29.0000,31.5000,0.60667,0.58000,0.63000,,,,0.100000,,,,,,,,measured,,,,"
+        f"1,1,1,,perfect{tail},6,60.0000,60.0000,60.0000,1.00000,1.00000,1.00000,,,,0.100000,,,,,,,,measured,6 truth,"
+        f",,,perfect-direct-1-1.json,{hashes},{digest['perfect']},0.1.0\n"
+        f'2,2,3,tie,"b, best"{tail},6,40.0000,40.0000,40.0000,0.80000,0.80000,0.80000,,,,0.100000,,,,,12.5,'
+        f"1.23457e+06,,"
+        f'measured,,,,,"b, best-direct-1-1.json",{hashes},{digest["b, best"]},0.1.0\n'
+        f"2,2,3,tie,'=1+1{tail},6,31.0000,{low},{high},{bounds},,,,0.100000,,,,,,,,measured,,,,,"
         f"1+1-direct-1-1.json,{hashes},{digest['=1+1']},0.1.0\n"
-        f",,part{tail},1,40.0000,40.0000,40.0000,0.80000,0.80000,0.80000,,,,0.100000,,,,,,,,partial,,,,"
+        f",,,,part{tail},1,40.0000,,,0.80000,,,,,,0.100000,,,,,,,,partial,,,,,"
         f"part-direct-1-1.json,{hashes},{part},0.1.0\n"
     )
-    assert pairwise_csv(board.pairs) == (
-        f"{','.join(PAIR_COLUMNS)}\n"
-        'perfect,"b, best",psnr_db,inf,,,,,,3\n'
-        "perfect,'=1+1,psnr_db,inf,,,,,,3\n"
-        '"b, best",\'=1+1,psnr_db,0.7078,0.5000,1.1235,0.25000,0.25000,,3\n'
-        'perfect,"b, best",ssim,-0.02082,-0.24000,0.39753,1.00000,1.00000,tie,3\n'
-        "perfect,'=1+1,ssim,-0.00667,-0.23000,0.42000,1.00000,1.00000,tie,3\n"
-        '"b, best",\'=1+1,ssim,0.01416,0.01000,0.02247,0.25000,0.75000,,3\n'
-        'perfect,"b, best",mae,0.000000,0.000000,0.000000,1.00000,1.00000,tie,3\n'
-        "perfect,'=1+1,mae,0.000000,0.000000,0.000000,1.00000,1.00000,tie,3\n"
-        '"b, best",\'=1+1,mae,0.000000,0.000000,0.000000,1.00000,1.00000,tie,3\n'
-    )
+    lines = pairwise_csv(board.pairs).splitlines()
+    assert lines[:2] == [
+        ",".join(PAIR_COLUMNS),
+        'perfect,"b, best",psnr_db,20.0000,20.0000,20.0000,0.03125,,0.03125,,6,20.0000,1.0000',
+    ]
+    assert lines[-1] == '"b, best",\'=1+1,mae,0.000000,0.000000,0.000000,1.00000,,1.00000,tie,6,0.000000,0.5000'
     assert pairwise_csv(build_board(found[:1]).pairs) == f"{','.join(PAIR_COLUMNS)}\n"
 
 
 def test_the_table_of_the_api_is_that_of_the_command(tmp_path: Path) -> None:
-    paths = [write(tmp_path, "a", [20.0, 21.0]), write(tmp_path, "b", [30.0, 31.0])]
+    paths = [write(tmp_path, "a", [20.0] * 7), write(tmp_path, "b", [30.0] * 7)]
     table = rank([read_results(paths[0]), str(paths[1])])
     assert table["method"].tolist() == ["b", "a"]
-    assert table[["rank", "psnr_db", "psnr_lo", "n_images"]].to_numpy().tolist() == [[1, 30.5, 30, 2], [2, 20.5, 20, 2]]
+    assert table[["rank", "psnr_db", "psnr_lo", "n_images"]].to_numpy().tolist() == [[1, 30, 30, 7], [2, 20, 20, 7]]
     assert table["lpips"].isna().all()
     assert table["tie"].tolist() == [False, False]
-    pd.testing.assert_frame_equal(table[list(COLUMNS[2:7])], build_board(entries(*paths)).rows[list(COLUMNS[2:7])])
+    pd.testing.assert_frame_equal(table[list(COLUMNS[4:9])], build_board(entries(*paths)).rows[list(COLUMNS[4:9])])
     assert rank(reversed(paths), sort="mae")["method"].tolist() == ["a", "b"]
 
 

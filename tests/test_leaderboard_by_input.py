@@ -18,7 +18,7 @@ from leaderboard.columns import BY_TRUTH, COLUMNS, COLUMNS_BY_INPUT
 from leaderboard.comparable import check_comparable
 from leaderboard.csv_files import leaderboard_csv, pairwise_csv
 from leaderboard.entry import Entry, entry_of
-from leaderboard.formats import RULE_BY_INPUT, latex, markdown, text_table
+from leaderboard.formats import latex, markdown, text_table
 from leaderboard.groups import group_rows
 from leaderboard.page.crops import error_map
 from leaderboard.page.displacement import ALONE, INHERITED, common_shift, displacements, verdict_words
@@ -32,18 +32,20 @@ from sdd_bench.evaluation.results import Method, Results, protocol_block
 from sdd_bench.evaluation.unranked import unranked_pairs, why_unranked
 
 PROTOCOL = "anchored/2"
+UNSURE = "is at least 0.01 dB and the uncertainty that the truth's own errors leave"
 
 
-def judged(name: str, psnr_db: float, uncertainty_db: float = 0.1, **changed: object) -> Entry:
+def judged(name: str, psnr_db: float, uncertainty_db: float = 0.1, images: int = 6, **changed: object) -> Entry:
     """An entry under anchored/2, better or worse than another by the same on every image."""
     entry = known_entry(name, psnr_db, PROTOCOL, **changed)
-    rows = entry.rows.drop(columns="gdi50_px")
-    rows["psnr_db"] = psnr_db + np.arange(len(IMAGES))
+    names = pd.Index([*IMAGES, *(f"image {i:02d}" for i in range(len(IMAGES), images))], name="name")[:images]
+    rows = entry.rows.drop(columns="gdi50_px").reindex(names, method=None).ffill()
+    rows["psnr_db"] = psnr_db + np.arange(images)
     rows = rows.assign(
         gdi_px=0.2, gdi_se_px=0.02, gdi_global_px=0.1, gdi_local_px=0.17, displaced_x_px=0.1, displaced_y_px=0.0,
         displaced_se_px=0.02, asymmetry=0.0, measured_share=0.9, geometry="in place", forgiveness_excess_db=0.1,
         coverage=0.8, ceiling_db=41.0, uncertainty_db=uncertainty_db, no_harm_db=-0.5, not_ranked="",
-        blur_radius_px=np.arange(len(IMAGES)), place="",
+        blur_radius_px=np.arange(images), place="",
         **{column: psnr_db - place for place, column in enumerate(BY_RADIUS)},
         **{f"blur_{column}": 25.0 - 3 * place for place, column in enumerate(BY_RADIUS)},
     )  # fmt: skip
@@ -76,28 +78,45 @@ def test_a_difference_below_the_uncertainty_separates_nobody() -> None:
     (found,) = [row for row in csv.DictReader(io.StringIO(pairwise_csv(board.pairs))) if row["metric"] == "psnr_db"]
     assert (found["tie"], found["difference"], float(found["lo"]) > 0) == ("tie", "0.3000", True)
     others = {row["metric"]: row["tie"] for row in csv.DictReader(io.StringIO(pairwise_csv(board.pairs)))}
-    assert others["lpips"] == ""  # the uncertainty is one of the PSNR alone
+    assert others["ssim"] == ""  # the uncertainty is one of the PSNR alone
     assert ranks(judged("a", 30.3, 0.35), judged("b", 29.9, 0.1)) == {"a": 1, "b": 2}
     assert ranks(known_entry("a", 30.3), known_entry("c", 30.0)) == {"a": 1, "c": 2}
 
 
 def test_groups_of_images_are_ranked_with_their_own_uncertainty() -> None:
-    one, other = judged("a", 30.3), judged("b", 30.0)
+    one, other = judged("a", 30.3, images=21), judged("b", 30.0, images=21)
     for entry in (one, other):
-        entry.rows.loc[IMAGES[-1], "uncertainty_db"] = 0.5
+        entry.rows.loc[entry.rows.index[-7:], "uncertainty_db"] = 0.5
     found = group_rows([one, other], "blur", "psnr_db")
     by_group = {group: part["rank"].tolist() for group, part in found.groupby("group", sort=False)}
     assert by_group == {"least": [1, 2], "middle": [1, 2], "most": [1, 1]}
 
 
+def test_pixels_are_grouped_by_the_radius_of_the_blur() -> None:
+    """A method may win where the blur is strong and lose where there is none; few images claim no rank."""
+    one, other = judged("a", 30.0), judged("b", 30.0)
+    for entry, sharp, strong in ((one, 40.0, 25.0), (other, 42.0, 23.0)):
+        entry.rows["psnr_sharp_db"] = sharp + np.arange(len(entry.rows))
+        entry.rows["psnr_to_16px_db"] = [strong, strong + 1, *[np.nan] * (len(entry.rows) - 2)]
+        entry.rows["psnr_over_16px_db"] = np.nan
+    found = group_rows([one, other], "radius", "psnr_db").set_index(["group", "method"])
+    assert found.loc[("sharp", "b"), ["rank", "n_images", "from", "to"]].tolist() == [1, 6, 0, 0.75]
+    assert found.loc[("sharp", "a"), "rank"] == 2
+    assert found.loc[("to 16 px", "a"), ["mean", "n_images"]].tolist() == [25.5, 2]
+    assert found.loc["to 16 px", "rank"].isna().all()
+    assert "over 16 px" not in found.index.get_level_values(0)
+    with pytest.raises(UserError, match="--by radius compares the PSNR; it does not go with --sort ssim"):
+        group_rows([one, other], "radius", "ssim")
+
+
 def test_every_table_says_what_the_uncertainty_does() -> None:
     board = build_board([judged("a", 30.3), judged("b", 30.0)])
-    assert RULE_BY_INPUT in markdown(board)
-    assert "below the uncertainty" in latex(board)
+    assert UNSURE in markdown(board)
+    assert UNSURE in latex(board)
     assert "displacement (px)" in markdown(board)
     assert {"gdi_px", "ceiling_db", "uncertainty_db"} <= set(text_table(board).split("\n")[0].split())
-    plain = build_board([known_entry("a", 30)])
-    assert RULE_BY_INPUT not in markdown(plain)
+    plain = build_board([known_entry("a", 30), known_entry("b", 20)])
+    assert "is at least 0.01 dB, and is significant" in markdown(plain)
     assert "uncertainty" not in latex(plain)
 
 
@@ -134,7 +153,7 @@ def test_a_set_of_which_nothing_is_ranked_has_no_rank() -> None:
     assert board.rows["n_images"].tolist() == [0]
 
 
-SHIFTS = [0.5, 0.6, 0.4, 0.55, 0.45]
+SHIFTS = [0.5, 0.6, 0.4, 0.55, 0.45, 0.5]
 
 
 def displaced(right: list[float], down: list[float], verdict: str = "displaced") -> Entry:
@@ -143,8 +162,8 @@ def displaced(right: list[float], down: list[float], verdict: str = "displaced")
 
 
 def test_the_common_shift_has_a_student_interval_of_both_directions_together() -> None:
-    found = common_shift(displaced(SHIFTS, [0.1, -0.1, 0.05, -0.05, 0.0]).rows)
-    reach = stats.t.ppf(0.9875, 4) * np.std(SHIFTS, ddof=1) / math.sqrt(5)
+    found = common_shift(displaced(SHIFTS, [0.1, -0.1, 0.05, -0.05, 0.0, 0.0]).rows)
+    reach = stats.t.ppf(0.9875, 5) * np.std(SHIFTS, ddof=1) / math.sqrt(6)
     assert found.low[0] == pytest.approx(0.5 - reach)
     assert found.high[0] == pytest.approx(0.5 + reach)
     assert found.proven == (pytest.approx(0.5), 0.0)
@@ -159,29 +178,29 @@ def test_the_common_shift_has_a_student_interval_of_both_directions_together() -
 
 
 def test_inherited_is_said_only_of_a_shift_that_the_images_share() -> None:
-    shared = displacements(displaced(SHIFTS, [0.0] * 5))
+    shared = displacements(displaced(SHIFTS, [0.0] * 6))
     assert shared is not None
     assert {line[-1] for line in shared.lines} == {INHERITED}
-    mixed = [0.6, -0.5, 0.1, -0.6, 0.4]
-    alone = displacements(displaced(mixed, [0.0] * 5))
+    mixed = [0.6, -0.5, 0.1, -0.6, 0.4, 0.3]
+    alone = displacements(displaced(mixed, [0.0] * 6))
     assert alone is not None
     assert {line[-1] for line in alone.lines} == {ALONE}
     assert alone.common.words.endswith("No shift is shown to be inherited.")
     assert alone.lines[0][:5] == (IMAGES[0], "+0.60", "+0.00", "0.02", "0.20")
-    entry = displaced(SHIFTS, [0.0] * 5)
+    entry = displaced(SHIFTS, [0.0] * 6)
     entry.rows.loc[IMAGES[1], "displaced_y_px"] = 3.0  # one image is moved the other way
-    common = common_shift(displaced(SHIFTS, [0.0] * 5).rows)
+    common = common_shift(displaced(SHIFTS, [0.0] * 6).rows)
     assert verdict_words(entry.rows.loc[IMAGES[1]], common) == ALONE
 
 
 def test_a_common_shift_too_small_to_matter_is_not_called_inherited() -> None:
-    found = common_shift(displaced([0.05, 0.051, 0.049, 0.052, 0.048], [0.0] * 5).rows)
+    found = common_shift(displaced([0.05, 0.051, 0.049, 0.052, 0.048, 0.05], [0.0] * 6).rows)
     assert found.low[0] > 0
     assert found.proven == (0, 0)
 
 
 def test_images_that_were_not_measured_have_no_numbers_and_few_images_no_interval() -> None:
-    unknown = [math.nan] * 4
+    unknown = [math.nan] * 5
     found = displacements(displaced([0.5, *unknown], [0.0, *unknown], "not measurable"))
     assert found is not None
     assert found.common.words == "One image could be measured, so nothing is known of a common shift."
@@ -203,19 +222,19 @@ def test_a_chart_shows_the_score_by_blur_beside_the_blur_image() -> None:
 
 
 def test_the_page_tells_displacements_charts_and_what_is_not_ranked(tmp_path: Path) -> None:
-    entry = displaced(SHIFTS, [0.0] * 5)
+    entry = displaced(SHIFTS, [0.0] * 6)
     lost = entry.rows.iloc[:1].assign(not_ranked="coverage 0.20, at least 0.4 is needed").rename(lambda _: "lost")
     table = replace(entry.table, unranked="lost")
     entries = [replace(entry, table=table, unranked=lost), replace(judged("b", 25), table=table)]
     page = write_page(tmp_path / "page.html", build_board(entries), entries=entries).read_text(encoding="utf-8")
     assert "1 more scored and not ranked, because the truth tells too little: lost" in page
     assert "coverage under 0.4 or a ceiling under 25 dB" in page
-    assert page.count(INHERITED) == 5 + 1
+    assert page.count(INHERITED) == 6 + 1
     assert "displaced as the other images are (inherited); not ranked: coverage 0.20" in page
     assert "PSNR (dB) by the radius of the blur" in page
     assert "displacement (px)" in page
     assert "gdi50" not in page
-    assert RULE_BY_INPUT.replace("'", "&#39;") in page
+    assert UNSURE.replace("'", "&#39;") in page
     assert "needs results under anchored/1 and paper/1" not in page
 
 

@@ -31,6 +31,7 @@ from known_board import (
     known_pictures,
 )
 
+from leaderboard.alike import alike
 from leaderboard.page.crops import TRUTH, coloured, error_map, telling_window
 from leaderboard.page.data import dataset_files, method_folders, other_boards
 from leaderboard.page.methods import image_charts, method_facts
@@ -38,12 +39,13 @@ from leaderboard.page.pictures import method_pictures
 from leaderboard.page.table import columns, lines
 from leaderboard.page.write import PROTOCOLS, write_page
 from leaderboard.reported import reported_rows
-from leaderboard.table import build_board
+from leaderboard.table import build_board, compared_methods
 from sdd_bench.cli import root
 from sdd_bench.errors import UserError
 from sdd_bench.evaluation.protocol import PROTOCOLS as KNOWN_PROTOCOLS
 from sdd_bench.evaluation.results import Results
 from sdd_bench.io.images import read_image, read_pixels, write_png
+from sdd_bench.report.scatter import pareto_front
 
 VOID = {"meta", "input", "br", "img"}
 
@@ -87,13 +89,14 @@ def test_tags_are_closed_and_nothing_is_fetched(page: str) -> None:
 
 def test_names_are_escaped_everywhere(page: str) -> None:
     assert EVIL not in page
-    assert page.count("<script") == 2  # the data and the page's own
+    assert page.count("<script") == 3  # the data of two methods, of pictures, and the page's own
     assert html.escape(EVIL) in page
     assert EVIL in json.dumps(data(page))
+    assert EVIL in json.dumps(data(page, "pair-data"))
 
 
-def data(page: str) -> dict:
-    return json.loads(page.split('id="data">')[1].split("</script>")[0])
+def data(page: str, name: str = "data") -> dict:
+    return json.loads(page.split(f'id="{name}">')[1].split("</script>")[0])
 
 
 def test_a_paper_that_is_no_web_address_is_no_link(page: str) -> None:
@@ -113,7 +116,7 @@ def test_protocol_and_dataset_are_named_and_explained(page: str) -> None:
     text = html.unescape(page)
     assert PROTOCOLS["anchored/1"] in text
     assert "Dataset sdd, split test" in text
-    assert "5 images" in text
+    assert "6 images" in text
 
 
 def test_every_protocol_is_explained_in_two_sentences() -> None:
@@ -153,12 +156,13 @@ def test_bars_are_on_one_scale_a_column() -> None:
         assert all(0 <= place <= 1 for place in places)
 
 
-def test_infinite_scores_have_no_bar_and_sort_first() -> None:
-    rows = pd.DataFrame({"psnr_db": [float("inf")], "ssim": [1.0]}, ["a"])
-    means = pd.Series({"psnr_db": float("inf"), "ssim": 1.0, "lpips": float("nan"), "mae": float("nan")})
+def test_identical_images_count_with_60_db_in_a_bar_as_in_the_table() -> None:
+    rows = pd.DataFrame({"psnr_db": [float("inf"), 40.0], "ssim": [1.0, 1.0]}, ["a", "b"])
+    means = pd.Series({"psnr_db": 50.0, "ssim": 1.0, "lpips": float("nan"), "mae": float("nan")})
     board = build_board([known_entry("perfect", 30, rows=rows, means=means)])
     cell = lines(board, columns(board.rows))[0].cells[0]
-    assert (cell.text, cell.value, cell.bar) == ("inf", "1e999", None)
+    assert (cell.text, cell.value) == ("50.00", "50")
+    assert cell.interval.endswith("to 60.00")
 
 
 def test_plots_without_data_are_left_out_in_words(tmp_path: Path) -> None:
@@ -174,7 +178,8 @@ def test_plots_without_data_are_left_out_in_words(tmp_path: Path) -> None:
 def test_plots_carry_the_status_so_that_filters_and_colours_hold_for_them_too(page: str) -> None:
     dots = re.findall(r'<g class="dot" data-status="(\w+)"><title>(.*?)</title>', page)
     statuses = {"Part": "partial", "Bent": "flagged"}
-    assert len(dots) == 3 * len(METHODS)  # against LPIPS and parameters, and the diagonal
+    assert len(dots) == 3 * len(METHODS) + 4  # against LPIPS and parameters, the diagonal; and what is separated
+    dots = [(status, name.partition(": ")[0]) for status, name in dots]
     assert {(status, html.unescape(name)) for status, name in dots} == {
         (statuses.get(m, "measured"), m) for m in METHODS
     }
@@ -184,7 +189,7 @@ def test_shots_are_worst_median_and_best_by_psnr(tmp_path: Path) -> None:
     pictures = known_pictures(tmp_path)
     shots = pictures.methods[EVIL].shots
     assert [(shot.places, shot.image) for shot in shots] == [
-        (("worst",), IMAGES[0]), (("median",), IMAGES[2]), (("best",), IMAGES[4]),
+        (("worst",), IMAGES[0]), (("median",), IMAGES[2]), (("best",), IMAGES[5]),
     ]  # fmt: skip
     assert set(pictures.methods) == set(METHODS) - {"Part"}
     assert tuple(pictures.truth) == IMAGES
@@ -257,16 +262,54 @@ def test_charts_share_a_scale_and_start_with_the_hardest_image() -> None:
     assert [title.partition(":")[0] for _, title in titles] == list(IMAGES)
     part = re.findall(r'<use [^>]*y="([\d.]+)"[^>]*><title>', charts["Part"].svg)
     assert float(part[0]) < float(titles[0][0])
-    assert charts["Part"].words == f"PSNR on 5 images, from 28.01 dB ({IMAGES[0]}) to 32.01 dB ({IMAGES[4]})"
+    assert charts["Part"].words == f"PSNR on 6 images, from 28.01 dB ({IMAGES[0]}) to 32.99 dB ({IMAGES[5]})"
 
 
 def test_differences_are_said_both_ways(page: str) -> None:
-    found = data(page)
+    found = data(page, "pair-data")
     keys = {label: key for key, label in found["labels"]}
     there, back = (found["pairs"][f"{keys[a]} {keys[b]}"] for a, b in (("Twin", FORMULA), (FORMULA, "Twin")))
     assert there.startswith(f"Twin less {FORMULA} over all images: +1 in PSNR (dB), 95 % +")
+    assert "p 0.031 after correction for all pairs; better on 6 of 6 images. They are separated." in there
     assert ": -1 in PSNR" in back
-    assert found["pairs"][f"{keys['Twin']} {keys[EVIL]}"].endswith(": a tie.")
+    assert "better on 0 of 6 images" in back
+    tied = found["pairs"][f"{keys['Twin']} {keys[EVIL]}"]
+    assert "better on 3 of 6 images. Nothing separates them." in tied
+    assert found["images"] == list(IMAGES)
+    assert found["scores"][keys["Part"]][0] == 28.01
+
+
+def test_no_p_value_is_said_of_five_images(tmp_path: Path) -> None:
+    few = [replace(entry, rows=entry.rows.iloc[:5]) for entry in known_entries()]
+    text = write_page(tmp_path / "p.html", build_board(few), entries=few).read_text(encoding="utf-8")
+    words = data(text, "pair-data")["pairs"]
+    assert all(
+        ", median " in said and ", p " not in said and said.endswith("Nothing separates them.")
+        for said in words.values()
+    )
+    assert "No rank is claimed: that needs 6 images, here are 5." in text
+    assert "plot-separated" not in text
+    assert "Best in" not in text
+
+
+def test_groups_that_nothing_separates_are_joined(page: str) -> None:
+    board = build_board(known_entries())
+    groups = alike(board, compared_methods(board))
+    assert groups.members == (("Twin", EVIL),)
+    assert page.count('class="alike"') == 2  # a line and its dots
+    assert f"Not separated from each other: Twin, {EVIL}." in html.unescape(page)
+    loose = [known_entry(name, 30) for name in ("a", "b", "c")]
+    loose[0].rows["psnr_db"] += 2
+    board = build_board(loose)
+    assert alike(board, compared_methods(board)).members == (("b", "c"),)
+
+
+def test_the_front_joins_what_no_other_beats(page: str) -> None:
+    assert pareto_front([(1, 20), (2, 25), (3, 24), (2, 26), (4, 26)], (False, True)) == [0, 3]
+    assert pareto_front([(1, 1), (1, 1)], (True, True)) == [0, 1]
+    text = html.unescape(page)
+    assert f"no method beats Bent, {FORMULA}, {EVIL}, Twin, Part on both axes" in text
+    assert text.count('class="front"') == 1  # parameters; LPIPS has one leader, the diagonal has no front
 
 
 @pytest.mark.parametrize(

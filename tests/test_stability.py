@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import csv
+import json
+import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +18,8 @@ from leaderboard.stability import stability
 from sdd_bench.cli import root
 from sdd_bench.errors import UserError
 from sdd_bench.evaluation.protocol import build_protocol
-from sdd_bench.evaluation.results import Method, Results, protocol_block
+from sdd_bench.evaluation.results import Method, Results, protocol_block, read_results
+from sdd_bench.io.files import file_sha256
 
 IMAGES = np.random.default_rng(0).normal(26, 2, 30)
 NOISE = np.random.default_rng(1).normal(0, 0.3, 30)
@@ -59,13 +63,53 @@ def test_known_swaps_are_named(tmp_path: Path) -> None:
     assert found["protocol and metric", "paper/1", "ssim"]["tau"] == -1
 
 
-def test_identical_images_are_the_best_and_no_matter_of_chance(tmp_path: Path) -> None:
+def test_identical_images_count_with_60_db(tmp_path: Path) -> None:
     paths = [*four(tmp_path), write(tmp_path, "perfect", "anchored/2", np.full(30, np.inf), 1.0)]
     paths.append(write(tmp_path, "perfect", "paper/1", IMAGES - 1, 0.5))
     rows = stability([read_entry(path) for path in paths])
-    assert rows.loc[0, ["changed", "methods", "swapped"]].tolist() == ["images", 4, 1]
+    assert rows.loc[0, ["changed", "methods", "swapped"]].tolist() == ["images", 5, 1]
     paper = rows[(rows["protocol"] == "paper/1") & (rows["metric"] == "psnr_db")]
-    assert paper["swaps"].tolist() == ["perfect / a; perfect / b; perfect / c; perfect / d; a / b"]
+    assert paper["swaps"].tolist() == ["perfect / d; perfect / c; perfect / b; perfect / a; a / b"]
+
+
+def as_entry(folder: Path, paths: list[Path]) -> str:
+    """Write the entry of a method from its results; return its folder."""
+    (folder / "results").mkdir(parents=True)
+    (folder / "meta.toml").write_text(f'name = "{paths[0].name[0]}"\n', encoding="utf-8")
+    found = [read_results(path) for path in paths]
+    for path in paths:
+        shutil.copy(path, folder / "results" / path.name)
+    names = {r.protocol["id"]: f"results/{path.name}" for r, path in zip(found, paths, strict=True)}
+    content = {
+        "schema": 1,
+        "method": {"name": paths[0].name[0]},
+        "dataset": {**found[0].dataset, "excluded": {}},
+        "protocols": {
+            r.protocol["id"]: {"sha256": r.protocol["sha256"], "results": names[r.protocol["id"]]} for r in found
+        },
+        "predictions": {"00": "0"},
+        "files": {name: file_sha256(folder / name) for name in ("meta.toml", *names.values())},
+        "configuration": {},
+        "tool": {},
+    }
+    (folder / "entry.json").write_text(json.dumps(content), encoding="utf-8")
+    return str(folder)
+
+
+def test_entries_are_taken_and_no_nan_is_printed(tmp_path: Path) -> None:
+    """All methods have one MAE, so that nothing can agree with the order by PSNR."""
+    out = tmp_path / "stability.csv"
+    paths = four(tmp_path)
+    done = CliRunner().invoke(root, ["stability", *map(str, paths), "--out", str(out)])
+    assert done.exit_code == 0, done.output
+    rows = list(csv.DictReader(out.open(encoding="utf-8")))
+    assert {row["tau"] for row in rows if row["metric"] == "mae"} == {""}
+    texts = done.output + out.read_text(encoding="utf-8") + out.with_suffix(".md").read_text(encoding="utf-8")
+    assert not re.search(r"\bnan\b", texts)
+    folders = [as_entry(tmp_path / f"entry {name}", [p for p in paths if p.name[0] == name]) for name in "abcd"]
+    again = CliRunner().invoke(root, ["stability", *folders, "--out", str(tmp_path / "again.csv")])
+    assert again.exit_code == 0, again.output
+    assert (tmp_path / "again.csv").read_bytes() == out.read_bytes()
 
 
 def test_what_cannot_be_compared_is_refused(tmp_path: Path) -> None:

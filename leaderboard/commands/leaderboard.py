@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,8 +37,9 @@ PAGE_ONLY = "--beside, --data, --pred and --images are for the page: name it wit
 @click.option(
     "--by",
     multiple=True,
-    type=click.Choice(["place", "blur", "misalignment"]),
-    help="Also the means over images of a place, or by terciles; may be given again.",
+    type=click.Choice(["place", "blur", "misalignment", "radius"]),
+    help="Also compare within groups: images of a place, thirds of the images by blur or misalignment, or pixels by "
+    "blur radius; may be given again.",
 )
 @click.option("--published", is_flag=True, help="Show the papers' numbers under the measured rows, never ranked.")
 @click.option(
@@ -86,9 +88,9 @@ def command(
     RESULTS are the JSON files that evaluate wrote, or folders of entries that submit wrote. Results of different
     datasets, splits or protocols are refused, with a line that says in what they differ; entries hold every
     protocol, and each gets a table of its own; their scores are called claimed. Partial results are listed and not
-    ranked, and results without diagnostics not beside those with. Methods that cannot be told apart on these images
-    share a rank. A table and a page are replaced by later ones of the same dataset, split
-    and protocol, whatever methods are in them; other files are not.
+    ranked, and results without diagnostics not beside those with. A rank is 1 plus the number of methods that are
+    significantly better on the same images; fewer than six images claim no rank. A table and a page are replaced by
+    later ones of the same dataset, split and protocol, whatever methods are in them; other files are not.
 
     \b
     Example:
@@ -133,11 +135,14 @@ def command(
 
 
 def _print(written: Written) -> None:
-    from leaderboard.formats import text_table
+    from leaderboard.formats import copy_sentences, text_table
+    from leaderboard.rules import rules_of
 
     table = written.board.table
     click.echo(f"{table.dataset} / {table.split} under {table.protocol} (sha256 {table.protocol_sha256[:12]})")
     click.echo(text_table(written.board, written.differences))
+    for sentence in (rules_of(written.board), *copy_sentences(written.board)):
+        click.echo(textwrap.fill(sentence, 100, break_long_words=False))
     for name, rows in written.groups.items():
         click.echo(f"\nby {name}\n{_groups_table(rows)}")
     if written.reported is not None and len(written.reported):
@@ -149,12 +154,13 @@ def _print(written: Written) -> None:
 def _groups_table(rows: pd.DataFrame) -> str:
     """Return what `leaderboard.groups.group_rows` returned as a table for a terminal."""
     from leaderboard.csv_files import metric_texts
-    from leaderboard.formats import aligned, ranks
+    from leaderboard.formats import aligned, claims
 
     cells = metric_texts(rows)
-    cells["group"] += (" (" + cells["from"] + " to " + cells["to"] + " px)").where(cells["from"] != "", "")
+    ends = cells["from"] + " to " + cells["to"]
+    cells["group"] += (" (" + ends + " px)").where((cells["from"] != "") & (cells["to"] != ""), "")
     cells["95 %"] = (cells["lo"] + " to " + cells["hi"]).where(cells["lo"] != "", "")
-    cells["rank"] = ranks(rows)
+    cells["rank"] = claims(rows)
     return aligned(cells[["group", "rank", "method", "mean", "95 %", "n_images"]], {"group", "method"})
 
 

@@ -23,12 +23,14 @@ from sdd_bench.commands.options import OutputFile, overwrite_option
 def command(results: tuple[Path, ...], out: Path, reference: str, overwrite: bool) -> None:
     """Say how a ranking changes with protocol, flow, metric and the images drawn.
 
-    RESULTS are the JSON files that evaluate wrote of several methods on one split: under several protocols, with
-    several flow estimators, as many as there are. Each ranking is compared with the reference's by PSNR.
+    RESULTS are the JSON files that evaluate wrote of several methods on one split, or folders of entries that submit
+    wrote: under several protocols, with several flow estimators, as many as there are. Each ranking is compared with
+    the reference's by PSNR.
 
     \b
     Example:
       sdd-bench stability results/*.sdd-test.*.json --out stability.csv
+      sdd-bench stability entries/*/
     """
     from leaderboard.csv_files import texts
     from leaderboard.formats import aligned

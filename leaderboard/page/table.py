@@ -10,7 +10,7 @@ import pandas as pd
 
 from leaderboard.columns import BEST, HIGHER_IS_BETTER, INTERVALS, judged_by_input
 from leaderboard.csv_files import FORMS, text
-from leaderboard.formats import DIGITS, HEADINGS, intervals, ranks, shown_columns
+from leaderboard.formats import DIGITS, HEADINGS, intervals, rank_intervals, ranks, shown_columns
 from leaderboard.table import Board
 from sdd_bench.evaluation.diagnostics import FLAG_FORGIVENESS_DB, FLAG_GDI_PX, FLAG_GDI_RATIO
 from sdd_bench.report.canvas import round_ends
@@ -82,6 +82,7 @@ class Line:
         number: From 1, in the board's order.
         method: Its name.
         rank: As text, with = where shared.
+        rank_interval: As text, nothing where the rank is certain or missing.
         rank_value: What it sorts by.
         tied: Whether the rank is shared.
         first: Whether it begins a rank.
@@ -93,6 +94,7 @@ class Line:
     number: int
     method: str
     rank: str
+    rank_interval: str
     rank_value: str
     tied: bool
     first: bool
@@ -120,10 +122,12 @@ def lines(board: Board, shown: Sequence[Column]) -> list[Line]:
     """Return the rows of the page, in the board's order."""
     cells = list(zip(*(_cells(board.rows, column) for column in shown), strict=True)) or [()] * len(board.rows)
     found: list[Line] = []
-    for row, rank, numbers in zip(board.rows.to_dict("records"), ranks(board.rows, " ="), cells, strict=True):
+    words = zip(ranks(board.rows, " ="), rank_intervals(board.rows), strict=True)
+    for row, (rank, interval), numbers in zip(board.rows.to_dict("records"), words, cells, strict=True):
         value, status = text(row["rank"]), row["status"]
-        first, words = not found or value != found[-1].rank_value, STATUS_WORDS.get(status, status)
-        found.append(Line(len(found) + 1, row["method"], rank, value, row["tie"], first, status, words, numbers))
+        first, said = not found or value != found[-1].rank_value, STATUS_WORDS.get(status, status)
+        place = (rank, interval, value, row["tie"], first)
+        found.append(Line(len(found) + 1, row["method"], *place, status, said, numbers))
     return found
 
 

@@ -8,30 +8,28 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, Template, select_autoescape
 
+from leaderboard.columns import BEST, HIGHER_IS_BETTER
 from leaderboard.csv_files import leaderboard_csv, text, texts
 from leaderboard.entry import Entry
-from leaderboard.formats import HEADINGS, rule_of, signed
+from leaderboard.formats import HEADINGS, copy_sentences
 from leaderboard.page.album import MethodPictures, Pictures
 from leaderboard.page.crops import BLUR, METHOD, TRUTH, colour_stops
 from leaderboard.page.displacement import HEADINGS as DISPLACEMENT
 from leaderboard.page.displacement import displacements
 from leaderboard.page.methods import image_charts, image_table, method_facts, radius_charts
-from leaderboard.page.table import COSTS, STATUS_WORDS, columns, ends, flag_words, lines
-from leaderboard.table import Board, both_ways
+from leaderboard.page.pairs import pair_data
+from leaderboard.page.plots import ANCHORED, ANCHORED_1, PAPER, page_plots, separation_plot
+from leaderboard.page.table import STATUS_WORDS, columns, flag_words, lines
+from leaderboard.rules import more_rules, rule_of
+from leaderboard.table import Board
 from sdd_bench.evaluation.protocol import PROTOCOLS as KNOWN
-from sdd_bench.evaluation.protocol import UNRANKED
 from sdd_bench.evaluation.unranked import RULE as UNRANKED_RULE
 from sdd_bench.io.files import write_text
-from sdd_bench.report.scatter import Scatter, Value, scatter
 from sdd_bench.report.svg import STYLE
 from sdd_bench.version import __version__
-
-ANCHORED_1, PAPER = "anchored/1", "paper/1"
-ANCHORED = "anchored/2"
 
 PROTOCOLS = {
     ANCHORED: "The sharp photograph is drawn once into the blur photograph's frame and given its light, from these two "
@@ -81,19 +79,22 @@ def write_page(
     papers = board.rows[:0] if reported is None else reported
     by_name = {entry.method.name: entry for entry in entries}
     rows = lines(board, shown)
-    plots, missing = _plots(board, {**(others or {}), board.table.protocol: board})
+    plots, missing = page_plots(board, {**(others or {}), board.table.protocol: board})
     content = _template().render(
         version=__version__,
         title=f"{table.dataset} / {table.split} under {table.protocol}",
         table=table,
         images=sorted(set(board.rows["n_images"])),
         explanation=PROTOCOLS.get(table.protocol, ""),
-        rule="" if table.protocol in UNRANKED else rule_of(table.protocol),
+        rule=rule_of(board),
+        more_rules=more_rules(board),
         sort=HEADINGS[board.sort],
         columns=shown,
         lines=rows,
         style=STYLE,
         ties=any(line.tied for line in rows),
+        best=bool(board.rows[BEST].notna().any()),
+        higher=HIGHER_IS_BETTER[board.sort],
         flag_words=flag_words(table.protocol),
         statuses={s: sum(line.status == s for line in rows) for s in STATUS_WORDS},
         csv="data:text/csv;base64,"
@@ -114,6 +115,9 @@ def write_page(
         warped=table.protocol in KNOWN and KNOWN[table.protocol].uses_flow,
         shots={} if pictures is None else {name: found.shots for name, found in pictures.methods.items()},
         stops=colour_stops(),
+        separated=separation_plot(board),
+        copies=copy_sentences(board),
+        pairs=pair_data(board, entries),
         comparison=None if pictures is None else _comparison(path, board, entries, pictures),
     )
     write_text(path, content)
@@ -128,49 +132,6 @@ def _template() -> Template:
         lstrip_blocks=True,
     )
     return environment.get_template("leaderboard.html")
-
-
-def _plots(board: Board, boards: Mapping[str, Board]) -> tuple[list[Scatter], list[str]]:
-    """Return the plots that have data, and a sentence on those that have none."""
-    found: list[Scatter] = []
-    lacking: list[str] = []
-    status = dict(zip(board.rows["method"].map(str), board.rows["status"].map(str), strict=True))
-    kinds = [("lpips", "LPIPS (lower is better)", 4), *((name, heading, 3) for name, heading in COSTS.items())]
-    for name, heading, digits in kinds:
-        values = _values(board, name, board, "psnr_db")
-        what = heading.partition(" (")[0]
-        if any(across and up for _, across, up in values):
-            title, headings = f"PSNR against {what}", (heading, HEADINGS["psnr_db"])
-            found.append(scatter(title, headings, values, key=f"plot-{name}", digits=(digits, 2), status=status))
-        else:
-            lacking.append(what)
-    missing = [f"Not plotted, because no method says it: PSNR against {', '.join(lacking)}."] if lacking else []
-    anchored = ANCHORED_1 if ANCHORED_1 in boards and ANCHORED not in boards else ANCHORED
-    absent = [name for name in (anchored, PAPER) if name not in boards]
-    if absent:
-        missing.append(f"What warping forgives is not plotted: it needs results under {' and '.join(absent)} too.")
-        return found, missing
-    values = _values(boards[anchored], "psnr_db", boards[PAPER], "psnr_db")
-    if any(across and up for _, across, up in values):
-        title, headings = "What warping forgives", (f"PSNR under {anchored} (dB)", f"PSNR under {PAPER} (dB)")
-        found.append(scatter(title, headings, values, key="plot-forgiven", digits=(2, 2), diagonal=True, status=status))
-    else:
-        missing.append("What warping forgives is not plotted: no method has a finite PSNR under both protocols.")
-    return found, missing
-
-
-def _values(across: Board, across_name: str, up: Board, up_name: str) -> list[tuple[str, Value | None, Value | None]]:
-    """Return every method of a board with its value on either axis, None where it is missing or infinite."""
-    found = [_finite_values(across, across_name), _finite_values(up, up_name)]
-    return [(method, *(known.get(method) for known in found)) for method in across.rows["method"]]
-
-
-def _finite_values(board: Board, name: str) -> dict[str, Value]:
-    rows = board.rows.set_index("method")
-    found, known = rows.loc[np.isfinite(rows[name]), name], ends(rows, name)
-    return {
-        method: Value(mean, *(known.loc[method] if method in known.index else ())) for method, mean in found.items()
-    }
 
 
 def _comparison(path: Path, board: Board, entries: Sequence[Entry], pictures: Pictures) -> dict[str, object] | None:
@@ -201,19 +162,7 @@ def _comparison(path: Path, board: Board, entries: Sequence[Entry], pictures: Pi
         about = {"name": image, "size": frame.size, "crop": frame.crop}
         images.append({**about, "sides": sides, "psnr": psnr, "full": full})
     labels = {**shown, TRUTH: "Truth"} | ({BLUR: "Blur image"} if pictures.blur else {})
-    return {"labels": list(labels.items()), "images": images, "pairs": _differences(board, keys)}
-
-
-def _differences(board: Board, keys: Mapping[str, str]) -> dict[str, str]:
-    """Return how two methods differ in the metric that ranks, by both of their keys in either order."""
-    found = {}
-    for pair in both_ways(board).to_dict("records"):
-        one, other, p = pair["method"], pair["other"], pair["p_holm"]
-        value, low, high = (signed(board.sort, pair[column]) for column in ("difference", "lo", "hi"))
-        words = f"{one} less {other} over all images: {value} in {HEADINGS[board.sort]}"
-        words += "" if pd.isna(p) else f", 95 % {low} to {high}, p {p:.2g} after Holm"
-        found[f"{keys[one]} {keys[other]}"] = words + (": a tie." if pair["tie"] else ".")
-    return found
+    return {"labels": list(labels.items()), "images": images}
 
 
 def _decibel(value: float) -> str:

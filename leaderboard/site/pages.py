@@ -101,7 +101,10 @@ def write_index(folder: Path, tables: Sequence[SiteTable]) -> list[Path]:
     """
     wide = wide_table([table.board for table in tables], [table.reported for table in tables])
     templates = Environment(
-        loader=PackageLoader("leaderboard"), autoescape=select_autoescape(["html"]), trim_blocks=True, lstrip_blocks=True
+        loader=PackageLoader("leaderboard"),
+        autoescape=select_autoescape(["html"]),
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     common = {"style": STYLE, "version": __version__, "status_words": STATUS_WORDS}
     index = templates.get_template("site_index.html").render(
@@ -145,7 +148,8 @@ def _wide_cells(wide: Wide) -> Mapping[str, list[tuple[str, int]]]:
     keys = [(group, metric) for group in wide.groups for metric in group.metrics]
     return {
         method: [
-            (group.cells.get((method, metric), NOTHING), group.places.get((method, metric), 0)) for group, metric in keys
+            (group.cells.get((method, metric), NOTHING), group.places.get((method, metric), 0))
+            for group, metric in keys
         ]
         for method in wide.measured
     }
@@ -164,4 +168,8 @@ def _copy_results(folder: Path, tables: Sequence[SiteTable]) -> list[Path]:
 
 def _in_json(table: SiteTable) -> dict[str, object]:
     rows = table.board.rows.astype(object)
-    return {"title": table.title, "page": f"{table.folder}/index.html", "rows": rows.where(rows.notna(), None).to_dict("records")}
+    return {
+        "title": table.title,
+        "page": f"{table.folder}/index.html",
+        "rows": rows.where(rows.notna(), None).to_dict("records"),
+    }

@@ -30,6 +30,7 @@ from sdd_bench.evaluation.rows import (
     column_mean,
     columns,
     in_words,
+    plain_mean,
     same,
 )
 from sdd_bench.evaluation.unranked import unranked_fault
@@ -222,10 +223,16 @@ def _summary_fault(summary: object, results: Results) -> str:
         written, expected = summary.get(metric), None if math.isnan(mean_of_rows) else mean_of_rows
         if isinstance(written, int) and not isinstance(written, bool):
             written = float(written)
-        if not same(math.inf if written == "inf" else written, expected):
+        written_mean = math.inf if written == "inf" else written
+        if not same(written_mean, expected) and not same(written_mean, _earlier_mean(str(metric), results)):
             words = written if written == "inf" else in_words(written)
             return f"the mean {metric} is {words}, that of its rows {in_words(expected)}"
     return ""
+
+
+def _earlier_mean(metric: str, results: Results) -> float:
+    """Return the mean that earlier versions wrote, which took more than 60 dB from an image."""
+    return plain_mean(metric, results.ranked_rows[metric].tolist())
 
 
 def _in_json(value: object) -> object:

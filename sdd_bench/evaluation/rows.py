@@ -16,7 +16,7 @@ from sdd_bench.evaluation.row_columns import RANGES as RANGES
 from sdd_bench.evaluation.unranked import COLUMN as NOT_RANKED
 from sdd_bench.io.models import faults_in
 from sdd_bench.io.text import shown
-from sdd_bench.metrics.table import METRICS
+from sdd_bench.metrics.table import METRICS, MOST_DB
 
 Cell = float | str | list[str] | None
 Row = dict[str, Cell]
@@ -137,8 +137,27 @@ def all_columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def column_mean(column: str, values: Sequence[float]) -> float:
-    """Return the mean of a column: of the values that there are for one of `SPARSE`, else NaN where one is NaN."""
+    """Return the mean of a column: of the values that there are for one of `SPARSE`, else NaN where one is NaN.
+
+    An image counts with at most `most_of` the column, so that one identical image wins nothing.
+    """
+    return plain_mean(column, [min(value, most_of(column)) for value in values])
+
+
+def plain_mean(column: str, values: Sequence[float]) -> float:
+    """Return the mean of a column without that limit, as earlier versions took it."""
     return mean([value for value in values if not math.isnan(value)] if column in SPARSE else values)
+
+
+def most_of(column: str) -> float:
+    """Return what an image counts with at most in the mean of a column: 60 dB in that of a PSNR.
+
+    >>> most_of("psnr_db"), most_of("psnr_sharp_db"), most_of("ssim")
+    (60.0, 60.0, inf)
+    """
+    if column in METRICS:
+        return METRICS[column].most
+    return MOST_DB if RANGES.get(column, (0.0, 0.0))[1] == math.inf else math.inf
 
 
 def mean(values: Sequence[float]) -> float:

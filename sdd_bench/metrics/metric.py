@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -28,6 +29,8 @@ class Metric:
         lowest: The least it can be.
         highest: The greatest.
         interval: First part of the names of its interval's columns in the leaderboard; empty for no such columns.
+        relevant: Smallest relevant difference: two methods whose means differ by less are not separated.
+        most: What an image counts with at most in a mean, where a metric can be infinite.
     """
 
     function: Distance | None
@@ -39,3 +42,5 @@ class Metric:
     lowest: float
     highest: float
     interval: str = ""
+    relevant: float = 0.0
+    most: float = math.inf

@@ -9,11 +9,14 @@ from sdd_bench.errors import UserError
 from sdd_bench.metrics import fidelity
 from sdd_bench.metrics.metric import Metric
 
+MOST_DB = 60.0
+"""What an image counts with at most in the mean of a PSNR: 8 bits cannot show more (rounding alone is 58.9 dB)."""
+
 METRICS: dict[str, Metric] = {
-    "psnr_db": Metric(fidelity.psnr_db, "PSNR (dB)", "psnr", True, 2, 4, 0.0, math.inf, "psnr"),
-    "ssim": Metric(fidelity.ssim, "SSIM", "ssim", True, 4, 5, -1.0, 1.0, "ssim"),
-    "mae": Metric(fidelity.mae, "MAE", "mae", False, 4, 6, 0.0, 1.0),
-    "lpips": Metric(None, "LPIPS", "lpips", False, 4, 5, 0.0, 1e6, "lpips"),
+    "psnr_db": Metric(fidelity.psnr_db, "PSNR (dB)", "psnr", True, 2, 4, 0.0, math.inf, "psnr", 0.01, MOST_DB),
+    "ssim": Metric(fidelity.ssim, "SSIM", "ssim", True, 4, 5, -1.0, 1.0, "ssim", 0.0005),
+    "mae": Metric(fidelity.mae, "MAE", "mae", False, 4, 6, 0.0, 1.0, relevant=0.0001),
+    "lpips": Metric(None, "LPIPS", "lpips", False, 4, 5, 0.0, 1e6, "lpips", 0.001),
     **extensions.load_extensions(extensions.METRICS, Metric),
 }
 """Column of a row of results to its metric, in their order, other packages' last. `lpips` alone needs weights."""

@@ -57,6 +57,7 @@ class Scatter:
         numbers: Name and values of each point, as text: the plot for those who do not see it.
         absent: Names without a finite value on both axes.
         diagonal: Whether the line x = y is drawn.
+        front: Names that no other beats on both axes, where a front is drawn.
         numbered: Whether the labels are places in `numbers`, from 1, for want of room for names.
     """
 
@@ -67,6 +68,7 @@ class Scatter:
     absent: tuple[str, ...]
     diagonal: bool
     numbered: bool
+    front: tuple[str, ...] = ()
 
 
 def scatter(
@@ -78,6 +80,7 @@ def scatter(
     digits: tuple[int, int] = (3, 2),
     diagonal: bool = False,
     status: Mapping[str, str] | None = None,
+    front: tuple[bool, bool] | None = None,
 ) -> Scatter:
     """Return a plot.
 
@@ -89,6 +92,7 @@ def scatter(
         digits: Decimals of the numbers beside the plot.
         diagonal: Give both axes one range and draw x = y; otherwise the horizontal axis is logarithmic where its values
             differ much.
+        front: Whether higher is better on either axis; draws the Pareto front of the means.
         status: Name to what stands as `data-status` at the point's parts, so that the page can colour and hide them.
     """
     known = [(name, a, b) for name, a, b in values if a is not None and b is not None]
@@ -110,6 +114,13 @@ def scatter(
         if diagonal:
             axes.plot(axes.get_xlim(), axes.get_ylim(), color=LIGHT["soft"], dashes=(5, 4), lw=1, gid="diagonal")
             marks["diagonal"] = Mark({"class": "diagonal"})
+        best = pareto_front([(a.mean, b.mean) for _, a, b in known], front) if front else []
+        if front and len(best) > 1:
+            x, y = zip(*((known[i][1].mean, known[i][2].mean) for i in best), strict=True)
+            # what is attained: along the front each next method costs more and is better
+            steps = "steps-post" if front[0] != front[1] else "steps-pre"
+            axes.plot(x, y, color=LIGHT["soft"], lw=1.2, dashes=(2, 2), drawstyle=steps, gid="front", zorder=1.5)
+            marks["front"] = Mark({"class": "front"})
         at = [axes.transData.transform((a.mean, b.mean)).tolist() for _, a, b in known]
         ends = [axes.transData.transform(list(zip(a.ends, b.ends, strict=True))).tolist() for _, a, b in known]
         bars = [(low[0], y - 1, high[0], y + 1) for (_, y), (low, high) in zip(at, ends, strict=True)]
@@ -133,7 +144,26 @@ def scatter(
         svg = svg_of(figure, key, title, words, marks)
     numbers = tuple((name, a.text(digits[0]), b.text(digits[1])) for name, a, b in known)
     absent = tuple(name for name, a, b in values if a is None or b is None)
-    return Scatter(title, headings, svg, numbers, absent, diagonal, not clear)
+    leading = tuple(known[i][0] for i in best)
+    return Scatter(title, headings, svg, numbers, absent, diagonal, not clear, leading)
+
+
+def pareto_front(points: Sequence[Place], higher: tuple[bool, bool]) -> list[int]:
+    """Return which points no other beats on one axis without losing on the other, from left to right.
+
+    Args:
+        points: Values on both axes.
+        higher: Whether higher is better on either axis.
+
+    >>> pareto_front([(1, 20), (2, 25), (3, 24), (2, 26)], (False, True))
+    [0, 3]
+    """
+    turned = [tuple(v if up else -v for v, up in zip(point, higher, strict=True)) for point in points]
+
+    def beaten(point: tuple[float, ...]) -> bool:
+        return any(o != point and all(x >= y for x, y in zip(o, point, strict=True)) for o in turned)
+
+    return sorted((i for i, point in enumerate(turned) if not beaten(point)), key=lambda i: points[i])
 
 
 def label_boxes(places: Sequence[Place], labels: Sequence[str], bars: Sequence[Box]) -> tuple[list[Box], bool]:

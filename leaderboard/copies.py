@@ -1,0 +1,63 @@
+"""Predictions that are no restorations: files equal to the sharp or the blur image, and images equal to the truth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from leaderboard.entry import Entry
+
+FILES = {"sharp": "sharp_sha256", "blur": "blur_sha256"}
+"""What a prediction's file can be byte for byte, and the column with the digest of that file."""
+
+TRUTH = "truth"
+WORDS = {
+    "sharp": "byte for byte the sharp image",
+    "blur": "byte for byte the blur image",
+    TRUTH: "equal to the truth in every pixel that counts",
+}
+NAMED = 5
+"""Images that a sentence names; of more it names none."""
+
+
+def copies(entry: Entry) -> dict[str, list[str]]:
+    """Return what predictions of an entry are copies of, a key of `WORDS`, to the names of the images; each once."""
+    rows, found = entry.rows, {}
+    left = rows["psnr_db"] == rows["psnr_db"]  # all that were measured
+    for kind, column in FILES.items():
+        if column in rows and "restored_sha256" in rows:
+            same = left & (rows["restored_sha256"] == rows[column]) & (rows[column] != "")
+            found[kind], left = rows.index[same].tolist(), left & ~same
+    found[TRUTH] = rows.index[left & (rows["psnr_db"] == math.inf)].tolist()
+    return {kind: names for kind, names in found.items() if names}
+
+
+def cell(found: Mapping[str, list[str]]) -> str:
+    """Return the copies of a method for a table.
+
+    >>> cell({"sharp": ["a"], "blur": ["b", "c"]})
+    '1 sharp, 2 blur'
+    """
+    return ", ".join(f"{len(names)} {kind}" for kind, names in found.items())
+
+
+def sentences(found: Mapping[str, Mapping[str, list[str]]], n_images: Mapping[str, int]) -> list[str]:
+    """Return a sentence for every method with copies.
+
+    Args:
+        found: Method to what `copies` returned.
+        n_images: Method to the number of its images.
+
+    >>> sentences({"A": {"blur": ["1", "2"]}, "B": {}}, {"A": 2, "B": 2})
+    ['A: 2 of 2 predictions are byte for byte the blur image (1, 2).']
+    """
+    said = []
+    for method, kinds in found.items():
+        parts = []
+        for kind, names in kinds.items():
+            verb = "is" if len(names) == 1 else "are"
+            which = f" ({', '.join(names)})" if len(names) <= NAMED else ""
+            parts.append(f"{len(names)} of {n_images[method]} predictions {verb} {WORDS[kind]}{which}")
+        if parts:
+            said.append(f"{method}: {'; '.join(parts)}.")
+    return said

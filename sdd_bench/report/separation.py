@@ -1,0 +1,86 @@
+"""A critical-difference diagram: named means with intervals, one a row, and lines that join what is not separated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from sdd_bench.report.canvas import figure_of, scale_axis, svg_of
+from sdd_bench.report.scatter import LABEL_LETTERS, Value
+from sdd_bench.report.svg import LIGHT, Mark, printable
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+
+WIDTH, ROW, TOP, BOTTOM = 400, 20, 6, 44
+LABELS, STEP = 168, 12
+MAX_ROWS = 60
+"""Of more methods the best ones are shown."""
+
+
+def separation_diagram(
+    key: str,
+    title: str,
+    heading: str,
+    values: Sequence[tuple[str, Value]],
+    groups: Sequence[Sequence[str]],
+    *,
+    digits: int = 2,
+    status: Mapping[str, str] | None = None,
+) -> str:
+    """Return the diagram as SVG.
+
+    Args:
+        key: Unique among the plots of a page, see `page_svg`.
+        title: Of the plot.
+        heading: Of the axis of the means.
+        values: Name and mean, the best first.
+        groups: Names that nothing separates, each group a vertical line with a dot at its members.
+        digits: Decimals of the means.
+        status: Name to what stands as `data-status` at the row's parts.
+    """
+    height = TOP + ROW * len(values) + BOTTOM
+    right = 8 + STEP * len(groups)
+    marks: dict[str, Mark] = {}
+
+    def say(artist: Artist, part: str, name: str = "", *titles: str) -> None:
+        gid = f"mark-{len(marks)}"
+        artist.set_gid(gid)
+        known = {"data-status": (status or {}).get(name, "")} if name else {}
+        marks[gid] = Mark({"class": part, **known}, titles)
+
+    with figure_of(WIDTH, height, letter_px=12) as figure:
+        area = (LABELS / WIDTH, BOTTOM / height, (WIDTH - LABELS - right - 4) / WIDTH, ROW * len(values) / height)
+        axes = figure.add_axes(area, xlabel=heading)
+        axes.grid(False, axis="y")
+        axes.set(yticks=[], ylim=(len(values) - 0.5, -0.5))
+        axes.spines[:].set_visible(False)
+        scale_axis(axes, "x", [end for _, value in values for end in value.ends], room=0.04)
+        for row, (name, value) in enumerate(values):
+            shown = printable(name)
+            label = shown if len(shown) <= LABEL_LETTERS else shown[: LABEL_LETTERS - 1] + "…"
+            up = (height - TOP - ROW * (row + 0.5)) / height
+            say(figure.text((LABELS - 8) / WIDTH, up, label, ha="right", va="center"), "name", name)
+            say(axes.plot(value.ends, (row, row), color=LIGHT["accent"], lw=2, alpha=0.6)[0], "whisker", name)
+            say(
+                axes.plot(value.mean, row, "o", color=LIGHT["accent"], ms=8)[0],
+                "dot",
+                name,
+                f"{shown}: {value.text(digits)}",
+            )
+        rows = {name: row for row, (name, _) in enumerate(values)}
+        for number, group in enumerate(groups):
+            x = (WIDTH - right + 4 + STEP * number) / WIDTH
+            ups = [(height - TOP - ROW * (rows[name] + 0.5)) / height for name in group]
+            line = _line(figure, [x, x], [min(ups), max(ups)])
+            say(line, "alike", "", f"Not separated: {', '.join(printable(name) for name in group)}")
+            say(_line(figure, [x] * len(ups), ups, marker="o", ls="", ms=6), "alike")
+        return svg_of(figure, key, title, "Bars are 95 % intervals; lines join methods that nothing separates.", marks)
+
+
+def _line(figure: object, x: Sequence[float], y: Sequence[float], **look: object) -> Artist:
+    from matplotlib.lines import Line2D
+
+    line = Line2D(x, y, color=LIGHT["ink"], **({"lw": 2} | look))  # type: ignore[arg-type]
+    figure.add_artist(line)  # type: ignore[attr-defined]
+    return line
