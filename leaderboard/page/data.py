@@ -11,6 +11,7 @@ import pandas as pd
 
 from leaderboard.comparable import check_comparable
 from leaderboard.entry import Entry, Table, read_entry
+from leaderboard.page.navigation import Link
 from leaderboard.page.pictures import method_pictures
 from leaderboard.page.write import write_page
 from leaderboard.reading import read_entries
@@ -153,6 +154,7 @@ def build_page(
     reported: pd.DataFrame | None,
     entries: Sequence[Entry],
     sources: PictureSources | None,
+    nav: Sequence[Link] = (),
 ) -> Path:
     """Write the page of a table and return its path.
 
@@ -162,6 +164,7 @@ def build_page(
         reported: Rows of the papers' numbers.
         entries: Its entries, and those of the same data under other protocols.
         sources: None leaves the pictures out.
+        nav: Links to the other pages of a site.
 
     Raises:
         UserError: Files that do not fit the results.
@@ -174,4 +177,4 @@ def build_page(
         files = dataset_files(sources.data, board.table, names, sources.anchors, sources.sharp)
         truths, blur, masks = files.truths, files.blur, files.masks
         pictures = method_pictures(shown, sources.folders, truths, blur, masks=masks, images=sources.images)
-    return write_page(path, board, reported, others, shown, pictures)
+    return write_page(path, board, reported, others, shown, pictures, nav)

@@ -3,7 +3,7 @@
     DIR/index.html                 all tables side by side
     DIR/tables/NAME/index.html     the page of one table, with leaderboard.csv, .md, .tex and -pairwise.csv
     DIR/methods/NAME.html          a method: what it is, and its place in every table
-    DIR/results/NAME.json, .csv    the results files, as they were given
+    DIR/results/NAME.json, .csv    the results files as they were given, under names of their own
     DIR/site.json                  every row of every table
 
 Links are relative, nothing is loaded from elsewhere: any web server serves it, and it opens from a disk.
@@ -22,6 +22,7 @@ from leaderboard.csv_files import texts
 from leaderboard.entry import Entry
 from leaderboard.formats import HEADINGS, claims
 from leaderboard.page.crops import plain
+from leaderboard.page.navigation import Link
 from leaderboard.page.table import STATUS_WORDS
 from leaderboard.table import Board
 from leaderboard.wide import NOTHING, Wide, wide_table
@@ -62,15 +63,6 @@ class SiteTable:
         return f"{TABLES}/{plain(table.dataset)}-{plain(table.split)}.{plain(table.protocol.replace('/', '-'))}"
 
 
-@dataclass(frozen=True)
-class Link:
-    """A link of the navigation, and whether it is the page itself."""
-
-    title: str
-    address: str
-    here: bool = False
-
-
 def navigation(tables: Sequence[SiteTable], here: SiteTable | None = None, up: str = "") -> list[Link]:
     """Return links to all tables.
 
@@ -92,20 +84,23 @@ def method_address(method: str) -> str:
     return f"{METHODS}/{file_name(plain(method) + '.html')}"
 
 
+def results_address(entry: Entry) -> str:
+    """Return the copy of an entry's results file, below the site's folder."""
+    table = entry.table
+    words = (entry.method.name, f"{table.dataset}-{table.split}", table.protocol.replace("/", "-"))
+    return f"{RESULTS}/{file_name('.'.join([*map(plain, words), 'json']))}"
+
+
 def write_index(folder: Path, tables: Sequence[SiteTable]) -> list[Path]:
     """Write the index, the methods' pages, the results and site.json; the tables' pages are written apart.
 
     Args:
         folder: The site's.
-        tables: In the order in which they are shown; results of one name hold the same.
+        tables: In the order in which they are shown.
     """
     wide = wide_table([table.board for table in tables], [table.reported for table in tables])
-    templates = Environment(
-        loader=PackageLoader("leaderboard"),
-        autoescape=select_autoescape(["html"]),
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    loader, escape = PackageLoader("leaderboard"), select_autoescape(["html"])
+    templates = Environment(loader=loader, autoescape=escape, trim_blocks=True, lstrip_blocks=True)
     common = {"style": STYLE, "version": __version__, "status_words": STATUS_WORDS}
     index = templates.get_template("site_index.html").render(
         **common, nav=navigation(tables), tables=tables, wide=wide, cells=_wide_cells(wide), headings=HEADINGS,
@@ -120,7 +115,7 @@ def write_index(folder: Path, tables: Sequence[SiteTable]) -> list[Path]:
         )
         write_text(page, content)
         written.append(page)
-    written += _copy_results(folder / RESULTS, tables)
+    written += _copy_results(folder, tables)
     data = folder / "site.json"
     write_text(data, json_text([_in_json(table) for table in tables]))
     return [*written, data]
@@ -138,7 +133,7 @@ def _method(method: str, tables: Sequence[SiteTable]) -> dict[str, object]:
         about = about or (entry.method if entry else None)
         row = texts(rows[rows["method"] == method]).to_dict("records")[0]
         address = f"../{table.folder}/index.html"
-        source = f"../{RESULTS}/{entry.file.name}" if entry is not None and entry.file is not None else ""
+        source = f"../{results_address(entry)}" if entry is not None and entry.file is not None else ""
         places.append({"title": table.title, "address": address, "rank": ranks[method], "row": row, "source": source})
     return {"method": method, "about": about, "places": places}
 
@@ -156,20 +151,18 @@ def _wide_cells(wide: Wide) -> Mapping[str, list[tuple[str, int]]]:
 
 
 def _copy_results(folder: Path, tables: Sequence[SiteTable]) -> list[Path]:
-    """Copy every results file and the CSV beside it, where there is one."""
+    """Copy every results file and the CSV beside it, where there is one, into the site."""
     written: list[Path] = []
-    for file in {entry.file: None for table in tables for entry in table.entries if entry.file is not None}:
-        for source in (file, file.with_suffix(".csv")):
-            if source.is_file():
-                write_bytes(folder / source.name, read_bytes(source, MAX_BYTES))
-                written.append(folder / source.name)
+    for entry in (entry for table in tables for entry in table.entries):
+        for suffix in (".json", ".csv"):
+            source = None if entry.file is None else entry.file.with_suffix(suffix)
+            if source is not None and source.is_file():
+                written.append((folder / results_address(entry)).with_suffix(suffix))
+                write_bytes(written[-1], read_bytes(source, MAX_BYTES))
     return written
 
 
 def _in_json(table: SiteTable) -> dict[str, object]:
     rows = table.board.rows.astype(object)
-    return {
-        "title": table.title,
-        "page": f"{table.folder}/index.html",
-        "rows": rows.where(rows.notna(), None).to_dict("records"),
-    }
+    cells = rows.where(rows.notna(), None).to_dict("records")
+    return {"title": table.title, "page": f"{table.folder}/index.html", "rows": cells}
