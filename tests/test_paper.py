@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import re
 import shutil
 import subprocess
@@ -17,6 +16,7 @@ from leaderboard.entry import read_entry
 from leaderboard.reported import reported_rows
 from leaderboard.table import build_board
 from leaderboard.wide import wide_csv, wide_latex, wide_markdown, wide_table
+from sdd_bench.evaluation.results import Results
 from sdd_bench.io.text import read_json
 
 NAMES = ("[12] Restormer", "*Ours", "50% of a_b & \\input{x}", "Twin")
@@ -68,7 +68,7 @@ def test_the_wide_table_marks_ranks_and_leaves_gaps(results: Path) -> None:
         for dataset in ("sdd", "dpdd")
     ]
     wide = wide_table(boards, [reported_rows(board.table) for board in boards])
-    assert wide.measured == NAMES[:3] + NAMES[3:] or set(wide.measured) == set(NAMES)
+    assert set(wide.measured) == set(NAMES)
     table = wide_latex(wide, "tab:all")
     assert r"\label{tab:all}" in table
     assert table.count(r"\multicolumn{3}{c}") == 2
@@ -77,10 +77,7 @@ def test_the_wide_table_marks_ranks_and_leaves_gaps(results: Path) -> None:
     assert line.endswith(r"-- & -- & -- \\")
     assert line.startswith("{}Twin")
     assert r"\textbf{28.05}" in next(line for line in table.splitlines() if "Restormer &" in line)
-    assert (
-        r"Restormer$^{\ddagger}$ & 26.39 & 0.8060 & -- & 26.65" in table.replace("0.806 ", "0.8060 ")
-        or "26.39" in table
-    )
+    assert r"{}Restormer$^{\ddagger}$ & 26.39 & 0.8060 & -- & 26.65 & 0.8500 & -- \\" in table
     assert "not comparable with the others and not ranked" in table
     text = wide_markdown(wide)
     assert "| Twin |" in text
@@ -123,12 +120,15 @@ def test_a_site_has_every_table_method_and_number(results: Path, tmp_path: Path)
         assert not re.search(r'(src|@import)\s*=?\s*"?(https?:)?//', text)
         assert "\\input{x}</script" not in text
     assert len(read_json(site / "site.json")) == 4
-    assert {path.name for path in (site / "results").glob("*.json")} == {path.name for path in files(results)}
+    copies = sorted((site / "results").glob("*.json"))
+    assert sorted(path.read_bytes() for path in copies) == sorted(path.read_bytes() for path in files(results))
     again = call("leaderboard", *files(results), "--out", tmp_path / "b.csv", "--site", site)
     assert again.exit_code == 0, again.output
 
 
-def test_the_crops_of_a_paper(judged_data: Path, tmp_path: Path) -> None:
+def test_the_crops_of_a_paper(scored: dict[str, Results], judged: Path, tmp_path: Path) -> None:
+    judged_data = shutil.copytree(judged, tmp_path / "copy")
+    assert scored["honest"].status == scored["filtered"].status == "measured"
     results = [judged_data / f"{name}.anchored-2.json" for name in ("honest", "filtered")]
     common = ("leaderboard", *results, "--out", tmp_path / "b.csv", "--data", judged_data / "data")
     pred = ("--pred", f"honest={judged_data / 'honest'}", "--pred", f"filtered={judged_data / 'filtered'}")
@@ -144,4 +144,3 @@ def test_the_crops_of_a_paper(judged_data: Path, tmp_path: Path) -> None:
     assert "no image nobody" in wrong.output or "--grid-images nobody" in wrong.output
     assert call(*common, *pred, "--grid", tmp_path / "crops.svg").exit_code == 1
     assert "needs" in call("leaderboard", "--help").output
-    assert json.loads((judged_data / "honest.anchored-2.json").read_text())["status"] == "measured"
