@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 
 from leaderboard.entry import Entry, Table
+from leaderboard.look_alikes import look_alikes
 from sdd_bench.errors import UserError, fault_report
 
 FOLLOWS = {
@@ -21,8 +22,9 @@ def check_comparable(entries: Sequence[Entry]) -> Table:
     """Return what all entries share.
 
     Raises:
-        UserError: No entries; two of one method; entries of different datasets, splits or protocols: the message
-            names for each other table a file, the first file given, and in what they differ.
+        UserError: No entries; two of one method, or of methods whose names look alike; LPIPS of different weights;
+            entries of different datasets, splits or protocols: the message names for each other table a file, the first
+            file given, and in what they differ.
     """
     if not entries:
         raise UserError("leaderboard: no results files given")
@@ -33,6 +35,12 @@ def check_comparable(entries: Sequence[Entry]) -> Table:
     if len(tables) > 1:
         faults = [f"{_files(group)} against {first.source} in {_explain(group[0], first)}" for group in tables.values()]
         raise fault_report(faults[1:], "leaderboard: results that cannot share a table differ")
+    _check_names(entries)
+    _check_weights(entries)
+    return first.table
+
+
+def _check_names(entries: Sequence[Entry]) -> None:
     seen: dict[str, str] = {}
     for entry in entries:
         if entry.method.name in seen:
@@ -40,7 +48,22 @@ def check_comparable(entries: Sequence[Entry]) -> Table:
                 f"leaderboard: {entry.source} and {seen[entry.method.name]} are both of method {entry.method.name!r}"
             )
         seen[entry.method.name] = entry.source
-    return first.table
+    alike = look_alikes(seen)
+    if alike:
+        faults = [" and ".join(f"{name!r} ({seen[name]})" for name in group) for group in alike]
+        raise fault_report(faults, "leaderboard: names of methods that cannot be told apart; rename one of them")
+
+
+def _check_weights(entries: Sequence[Entry]) -> None:
+    """Refuse LPIPS of different weights in one table."""
+    by_weights: dict[str, list[Entry]] = {}
+    for entry in entries:
+        if entry.lpips_weights:
+            by_weights.setdefault(entry.lpips_weights, []).append(entry)
+    if len(by_weights) > 1:
+        faults = [f"{_files(group)}: weights {digest[:12]}" for digest, group in by_weights.items()]
+        what = "leaderboard: LPIPS of different weights; score again with one --lpips-trunk, or without lpips"
+        raise fault_report(faults, what)
 
 
 def _files(group: Sequence[Entry]) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,12 @@ import pandas as pd
 
 from sdd_bench.errors import UserError
 from sdd_bench.evaluation.naming.cut import CROPS
+from sdd_bench.evaluation.recomputed import unchecked
 from sdd_bench.evaluation.results import Method, Results, read_results
 from sdd_bench.evaluation.rows import NOT_RANKED, RANGES
 from sdd_bench.io.values_as import parse_values_as
+
+PARTIAL, UNCHECKED = "partial", "unchecked"
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ class Entry:
         table: What the scores may be compared with.
         method: The method that made the predictions.
         source: Name of the results file.
-        status: `measured`, `flagged` or `partial`; partial entries are not ranked.
+        status: As the results say, or `claimed` or `verified` instead of `measured`, see `leaderboard.reading`.
         rows: One row per ranked image, indexed and sorted by name: metrics and diagnostics as floats, NaN where not
             measured, and those of `CONDITIONS` that the results have.
         means: Mean over the images of every metric, and of the diagnostics of the protocol; NaN where not measured.
@@ -50,6 +54,8 @@ class Entry:
         matched: By which rule predictions were matched to images, in words; empty where the results do not say.
         pred_crop: Where predictions were cropped or padded, one of `evaluation.naming.cut.CROPS`, or empty.
         values_as: What the values of predictions mean, see `io.values_as`.
+        file: The results file; None of results that come from none.
+        lpips_weights: sha256 of the weights of LPIPS's backbone; empty where LPIPS was not measured.
     """
 
     table: Table
@@ -65,6 +71,8 @@ class Entry:
     matched: str = ""
     pred_crop: str = ""
     values_as: str = ""
+    file: Path | None = None
+    lpips_weights: str = ""
 
     @property
     def n_images(self) -> int:
@@ -76,13 +84,23 @@ class Entry:
         return bool(pd.notna(self.means[metric]))
 
 
+def those_that_count(entries: Sequence[Entry]) -> list[Entry]:
+    """Return the entries that are compared with each other: no partial ones, no unchecked ones beside checked ones.
+
+    Where all are unchecked, they are compared among themselves.
+    """
+    whole = [entry for entry in entries if entry.status != PARTIAL]
+    return [entry for entry in whole if entry.status != UNCHECKED] or whole
+
+
 def read_entry(path: Path) -> Entry:
     """Return the entry of a results file.
 
     Raises:
         UserError: The file is damaged, or the digest of its protocol is not that of the protocol's fields.
     """
-    return entry_of(read_results(path), path.name.encode(errors="backslashreplace").decode(), str(path))
+    entry = entry_of(read_results(path), path.name.encode(errors="backslashreplace").decode(), str(path))
+    return replace(entry, file=path)
 
 
 def entry_of(results: Results, source: str, where: str = "") -> Entry:
@@ -118,9 +136,10 @@ def entry_of(results: Results, source: str, where: str = "") -> Entry:
     matched = told["matching"]["words"] if "matching" in told else ""
     crop = told.get("pred_crop", "") if told.get("pred_crop", "") in CROPS else ""
     values = parse_values_as(told.get("values_as"), f"{where}: values_as").text
+    status = UNCHECKED if results.status == "measured" and unchecked(results) else results.status
     return Entry(
-        table, results.method, source, results.status, kept, means, predictions, version, fields, left, matched, crop,
-        values,
+        table, results.method, source, status, kept, means, predictions, version, fields, left, matched, crop, values,
+        lpips_weights=results.weights.get("trunk_sha256", ""),
     )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from leaderboard.reported import add_reported, reported_rows
 from leaderboard.table import Board, build_board, compared_methods, differences
 from sdd_bench.evaluation.protocol import DEFAULT_PROTOCOL
 from sdd_bench.io.files import write_text
+from sdd_bench.io.names import file_name
 from sdd_bench.io.serialise import frame_csv
 from sdd_bench.jobs.outputs import Output
 
@@ -30,12 +31,16 @@ class Shown:
         baseline: Method that the others are compared with, or None.
         by: Some of `leaderboard.groups.CHOICES`.
         published: Show the papers' numbers as rows too.
+        label: Of the LaTeX table, empty for none.
+        tex_intervals: Show intervals in the LaTeX table.
     """
 
     metric: str = "psnr_db"
     baseline: str | None = None
     by: tuple[str, ...] = ()
     published: bool = False
+    label: str = ""
+    tex_intervals: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,21 +60,20 @@ class Written(Built):
     files: tuple[Path, ...]
 
 
-def write_boards(entries: Sequence[Entry], out: Path, shown: Shown, *, by_protocol: bool) -> Iterator[Written]:
+def write_boards(entries: Sequence[Entry], out: Path, shown: Shown) -> Iterator[Written]:
     """Write the tables and yield each once its files are there; what cannot be ranked is refused before the first.
 
     Args:
-        entries: Entries of one table, or of several protocols.
-        out: The CSV; with several protocols that of the ranking one, the others have theirs in the name.
+        entries: Entries of one table or of several: one a dataset, split and protocol.
+        out: The CSV; see `tables_of` for the names of several.
         shown: What goes into it.
-        by_protocol: One table per protocol. Otherwise results of several protocols are refused.
 
     Raises:
         UserError: See `check_comparable`, `build_board`, `differences` and `group_rows`.
     """
-    tables = [(name, _build(part, shown)) for name, part in tables_of(entries, out, by_protocol=by_protocol)]
+    tables = [(name, _build(part, shown)) for name, part in tables_of(entries, out)]
     for name, built in tables:
-        yield Written(**vars(built), files=_write(name, built))
+        yield Written(**vars(built), files=write_table(name, built, shown))
 
 
 def board_outputs(tables: Sequence[tuple[Path, Sequence[Entry]]], shown: Shown) -> list[Output]:
@@ -92,22 +96,34 @@ def board_outputs(tables: Sequence[tuple[Path, Sequence[Entry]]], shown: Shown) 
     return outputs
 
 
-def tables_of(entries: Sequence[Entry], out: Path, *, by_protocol: bool) -> list[tuple[Path, list[Entry]]]:
-    """Return the CSV of each table and its entries, the ranking protocol's first; arguments as for `write_boards`.
+def tables_of(entries: Sequence[Entry], out: Path) -> list[tuple[Path, list[Entry]]]:
+    """Return the CSV of each table and its entries, of each split the ranking protocol first.
+
+    One table has the name given. With several protocols of one split the ranking one has it, and the others have theirs
+    in the name; with several splits every table has both in it.
+
+    Args:
+        entries: Entries of one table or of several.
+        out: The CSV.
 
     Raises:
         UserError: See `check_comparable`.
     """
-    parts: dict[str, list[Entry]] = {}
+    parts: dict[tuple[str, str], dict[str, list[Entry]]] = {}
     for entry in entries:
-        parts.setdefault(entry.table.protocol if by_protocol else "", []).append(entry)
-    for part in parts.values() or ([],):
-        check_comparable(part)
+        table = entry.table
+        parts.setdefault((table.dataset, table.split), {}).setdefault(table.protocol, []).append(entry)
+    groups = [part for of_split in parts.values() for part in of_split.values()]
+    for group in groups or ([],):
+        check_comparable(group)
     tables = []
-    for protocol in sorted(parts, key=lambda name: (name != DEFAULT_PROTOCOL, name)):
-        plain = len(parts) == 1 or protocol == DEFAULT_PROTOCOL
-        path = out if plain else out.with_name(f"{out.stem}.{protocol.replace('/', '-')}.csv")
-        tables.append((path, parts[protocol]))
+    for (dataset, split), of_split in parts.items():
+        for protocol in sorted(of_split, key=lambda name: (name != DEFAULT_PROTOCOL, name)):
+            words = [f"{dataset}-{split}"] if len(parts) > 1 else []
+            if len(parts) > 1 or (len(of_split) > 1 and protocol != DEFAULT_PROTOCOL):
+                words.append(protocol)
+            name = ".".join([out.stem, *(word.replace("/", "-") for word in words), "csv"])
+            tables.append((out.with_name(file_name(name)) if words else out, of_split[protocol]))
     return tables
 
 
@@ -128,13 +144,21 @@ def _build(entries: Sequence[Entry], shown: Shown) -> Built:
     return Built(board, reported, against, groups)
 
 
-def _write(out: Path, built: Built) -> tuple[Path, ...]:
+def write_table(out: Path, built: Built, shown: Shown | None = None) -> tuple[Path, ...]:
+    """Write the files of a table and return them, its CSV first.
+
+    Args:
+        out: The CSV.
+        built: The table.
+        shown: What a person asked for of its LaTeX; nothing more if None.
+    """
+    shown = shown or Shown()
     board, reported = built.board, built.reported
     files = _files(out, tuple(built.groups))
     texts = [
         leaderboard_csv(board.rows if reported is None else pd.concat([board.rows, reported])),
         markdown(board, reported),
-        latex(board),
+        latex(board, built.differences, label=shown.label, with_intervals=shown.tex_intervals),
         pairwise_csv(board.pairs),
         *(frame_csv(metric_texts(rows)) for rows in built.groups.values()),
     ]

@@ -153,10 +153,19 @@ def markdown(board: Board, reported: pd.DataFrame | None = None) -> str:
     return f"# {title}\n\n{body}\n{rule}{unranked if table.unranked else ''}{named}"
 
 
-def latex(board: Board) -> str:
-    """Return the table for LaTeX with booktabs: the first rank bold, the second underlined, ties marked."""
+def latex(
+    board: Board, differences: pd.DataFrame | None = None, *, label: str = "", with_intervals: bool = False
+) -> str:
+    r"""Return the table for LaTeX with booktabs: the first rank bold, the second underlined, ties marked.
+
+    Args:
+        board: What to show.
+        differences: From `leaderboard.table.differences`; shown in a column where given.
+        label: For `\label`; empty for none.
+        with_intervals: Show the intervals of the means.
+    """
     rows, table = board.rows, board.table
-    daggers = rows["status"] != "measured"
+    daggers = ~rows["status"].isin(BELIEVED)
     shown = pd.DataFrame({"Method": rows["method"].map(escape) + daggers.map({True: r"$^{\dagger}$", False: ""})})
     marks = {1.0: r"\textbf{%s}", 2.0: r"\underline{%s}"}
     places = rows["rank"].astype(float).rank(method="dense")
@@ -166,16 +175,29 @@ def latex(board: Board) -> str:
         if name == board.sort:
             marked = zip(cells, places, rows["tie"], strict=True)
             cells = [marks.get(place, "%s").replace("%s", cell) + "$^{=}$" * tie for cell, place, tie in marked]
+        if with_intervals:
+            both = zip(cells, intervals(rows, name), strict=True)
+            cells = [cell + (rf" {{\scriptsize({ends})}}" if ends else "") for cell, ends in both]
         shown[escape(HEADINGS[name]) + arrow] = cells
+    if differences is not None and len(differences):
+        said = {method: _difference(board.sort, *ends) for method, *ends in differences.itertuples()}
+        shown["Against baseline"] = [said.get(method, "") for method in rows["method"]]
     caption = f"{table.dataset} / {table.split} under {table.protocol}, {rows['n_images'].iloc[0]} images. "
     if rows["rank"].notna().any():
         caption += f"Bold: first rank, underlined: second{'; = shares its rank' if rows['tie'].any() else ''}. "
-    caption += "Dagger: flagged or partial. " if daggers.any() else ""
+    caption += f"Dagger: {' or '.join(sorted(set(rows['status'][daggers])))}. " if daggers.any() else ""
     caption += " ".join([rule_of(board), *copy_sentences(board)])
     style = shown.style.hide(axis="index")
     form = f"l{'r' * (len(shown.columns) - 1)}"
-    body = style.to_latex(column_format=form, caption=escape(caption.strip()), hrules=True, position_float="centering")
+    words = escape(caption.strip())
+    body = style.to_latex(
+        column_format=form, caption=words, label=label or None, hrules=True, position_float="centering"
+    )
     return f"% needs \\usepackage{{booktabs}}\n{body}"
+
+
+BELIEVED = ("measured", "verified")
+"""Status of rows that stand without a mark."""
 
 
 def copy_sentences(board: Board) -> list[str]:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from leaderboard.columns import HIGHER_IS_BETTER
 from leaderboard.comparison import least_differences, metric_intervals, rank_cells, score_matrix
-from leaderboard.entry import Entry
+from leaderboard.entry import Entry, those_that_count
 from leaderboard.statistics import Array, paired
 from sdd_bench.errors import UserError
 from sdd_bench.evaluation.by_radius import COLUMNS as BY_RADIUS
@@ -72,14 +72,14 @@ def group_rows(entries: Sequence[Entry], by: str, metric: str) -> pd.DataFrame:
     So a group of fewer than six images claims no rank, and one of a single image has no interval.
 
     Args:
-        entries: Entries of one table; those that are partial or lack the metric are left out.
+        entries: Entries of one table; those that do not count or lack the metric are left out.
         by: One of `CHOICES`.
         metric: What is compared.
 
     Raises:
         UserError: The results do not say what is needed; or another metric than PSNR by `RADIUS`.
     """
-    kept = sorted((e for e in entries if e.status != "partial" and e.has(metric)), key=lambda e: e.method.name)
+    kept = sorted((e for e in those_that_count(entries) if e.has(metric)), key=lambda e: e.method.name)
     if not kept:
         return pd.DataFrame(columns=COLUMNS)
     names = np.array([entry.method.name for entry in kept], object)

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
@@ -21,6 +21,7 @@ PROTOCOLS = {
     "paper/1-like": "sharp image warped onto each prediction by a pretrained flow network; which network, how it was "
     "sampled, what lies outside it, whether pixels are masked, and how SSIM and LPIPS are defined are not said",
     "warped": "sharp image warped by flow; onto what is not clear",
+    "direct-16": "16-bit predictions against the sharp image as it is; LPIPS with SqueezeNet on blue, green, red",
 }
 """What is known of how a paper scored. No value is a protocol of sdd-bench: none is told in full."""
 
@@ -49,6 +50,7 @@ class Reported(BaseModel):
         psnr_db: Mean as printed; None where not given. So are the next four.
         ssim: In [0, 1].
         lpips: In [0, 1].
+        lpips_net: Backbone of LPIPS where it is known, `alex`, `squeeze` or `vgg`; a file may leave the column out.
         params_m: Parameters in millions; a file leaves the column out where its table has none.
         macs_g: Multiply-accumulates in 1e9; as `params_m`.
         table: `Table 1`; empty where the number is not from a table.
@@ -70,6 +72,7 @@ class Reported(BaseModel):
     psnr_db: Psnr
     ssim: Share
     lpips: Share
+    lpips_net: Literal["", "alex", "squeeze", "vgg"] = ""
     params_m: Cost = None
     macs_g: Cost = None
     table: str

@@ -13,6 +13,9 @@ from leaderboard.table import Board, board_rows
 REPORTED = "reported"
 METRICS = ("psnr_db", "ssim", "lpips")
 
+COMPARABLE_NETS = ("", "alex")
+"""Backbones whose LPIPS stands in one column: the tables' own, and those that papers do not name."""
+
 
 def add_reported(board: Board) -> Board:
     """Return the board with what papers report for its methods on this dataset and split, under whatever protocol."""
@@ -35,7 +38,7 @@ def reported_rows(table: Table) -> pd.DataFrame:
                 "split": known.split,
                 "protocol": known.protocol,
                 "status": REPORTED,
-                "source": f"{known.table}, row {known.row}; {known.source}" if known.table else known.source,
+                "source": _source(known),
                 **_numbers(known),
             }
             for known in reported_for(table.dataset, table.split)
@@ -45,4 +48,15 @@ def reported_rows(table: Table) -> pd.DataFrame:
 
 
 def _numbers(known: Reported | None) -> dict[str, float | None]:
-    return {f"{REPORTED}_{metric}": getattr(known, metric, None) for metric in METRICS}
+    found = {f"{REPORTED}_{metric}": getattr(known, metric, None) for metric in METRICS}
+    if known is not None and known.lpips_net not in COMPARABLE_NETS:
+        found[f"{REPORTED}_lpips"] = None
+    return found
+
+
+def _source(known: Reported) -> str:
+    """Return where a row is from, with an LPIPS that cannot stand in the column of the others."""
+    source = f"{known.table}, row {known.row}; {known.source}" if known.table else known.source
+    if known.lpips is None or known.lpips_net in COMPARABLE_NETS:
+        return source
+    return f"{source}; LPIPS {known.lpips:g} with another network, {known.lpips_net}"

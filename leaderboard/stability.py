@@ -16,7 +16,7 @@ from leaderboard.columns import HIGHER_IS_BETTER
 from leaderboard.comparable import check_comparable
 from leaderboard.comparison import least_differences, score_matrix
 from leaderboard.csv_files import texts
-from leaderboard.entry import Entry, Table
+from leaderboard.entry import PARTIAL, Entry, Table
 from leaderboard.formats import markdown_table, plain
 from leaderboard.resampling import resampled_means
 from leaderboard.statistics import Array, paired
@@ -115,7 +115,7 @@ def _check_one_dataset(entries: Sequence[Entry]) -> None:
 def _by_table(entries: Sequence[Entry]) -> list[list[Entry]]:
     groups: dict[Table, list[Entry]] = {}
     for entry in entries:
-        if entry.status != "partial":
+        if entry.status != PARTIAL:
             groups.setdefault(entry.table, []).append(entry)
     for group in groups.values():
         check_comparable(group)

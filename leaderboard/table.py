@@ -19,7 +19,7 @@ from leaderboard.columns import (
 )
 from leaderboard.comparison import compared, metric_intervals, rank_cells, score_matrix
 from leaderboard.copies import cell, copies
-from leaderboard.entry import Entry, Table
+from leaderboard.entry import PARTIAL, UNCHECKED, Entry, Table, those_that_count
 from leaderboard.resampling import best_probability
 from leaderboard.statistics import Paired
 from sdd_bench.errors import UserError
@@ -53,9 +53,9 @@ def build_board(entries: Sequence[Entry], sort: str = "psnr_db") -> Board:
     """Return the table of entries; the same entries in any order give the same table.
 
     Rows follow the means. Ranks are claims, see `leaderboard.statistics.ranks`: a rank is 1 plus the number of methods
-    that are significantly better, so that methods which nothing separates share a rank. Partial entries and entries
-    without the metric that ranks come last, without a rank. No entry has a rank under a protocol that does not rank,
-    or where fewer than six images count.
+    that are significantly better, so that methods which nothing separates share a rank. Entries that
+    `those_that_count` leaves out and entries without the metric that ranks come last, without a rank. No entry has a
+    rank under a protocol that does not rank, or where fewer than six images count.
 
     Args:
         entries: Entries of one table, see `leaderboard.comparable.check_comparable`.
@@ -64,8 +64,10 @@ def build_board(entries: Sequence[Entry], sort: str = "psnr_db") -> Board:
     Raises:
         UserError: Ranked entries that were not scored on the same images.
     """
-    order = sorted(entries, key=lambda entry: (not _ranks(entry, sort), *_order(entry, sort)))
-    ranked = [entry for entry in order if _ranks(entry, sort)]
+    counting = those_that_count(entries)
+    ranked = sorted((entry for entry in counting if _ranks(entry, sort)), key=lambda entry: _order(entry, sort))
+    rest = [entry for entry in entries if all(entry is not other for other in ranked)]
+    order = [*ranked, *sorted(rest, key=lambda entry: (entry.status == PARTIAL, *_order(entry, sort)))]
     _check_images(ranked)
     protocol = entries[0].table.protocol
     rows = board_rows([_row(entry) | _interval_cells(entry) for entry in order], protocol)
@@ -125,11 +127,13 @@ def compared_methods(board: Board) -> list[str]:
     if board.table.protocol in UNRANKED:
         return []
     rows = board.rows
-    return rows.loc[(rows["status"] != "partial") & rows[board.sort].notna(), "method"].tolist()
+    whole = rows["status"] != PARTIAL
+    checked = whole & (rows["status"] != UNCHECKED)
+    return rows.loc[(checked if checked.any() else whole) & rows[board.sort].notna(), "method"].tolist()
 
 
 def _ranks(entry: Entry, sort: str) -> bool:
-    return entry.table.protocol not in UNRANKED and entry.status != "partial" and entry.has(sort)
+    return entry.table.protocol not in UNRANKED and entry.has(sort)
 
 
 def _order(entry: Entry, sort: str) -> tuple[float, str]:

@@ -145,6 +145,17 @@ def scored(judged: Path) -> dict[str, Results]:
     return {what: run(judged, what)[PROTOCOL] for what in WHAT}
 
 
+@pytest.fixture(scope="session")
+def unchecked(judged: Path, tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """What the honest ones score without diagnostics."""
+    from known_judged import PROTOCOL, run
+
+    from sdd_bench.evaluation.results import Method
+
+    copy = shutil.copytree(judged, tmp_path_factory.mktemp("unchecked") / "copy")
+    return run(copy, "honest", diagnostics=False, method=Method("unchecked"))[PROTOCOL]
+
+
 @pytest.fixture
 def judged_data(judged: Path, tmp_path: Path) -> Path:
     """A copy of them, anchors included."""

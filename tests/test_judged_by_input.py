@@ -157,7 +157,7 @@ def test_without_diagnostics_geometry_is_left_out_and_the_rest_is_there(
         assert "flags" not in row
         for column in ("psnr_db", "coverage", "ceiling_db", "uncertainty_db", *BY_RADIUS, NO_HARM, "not_ranked"):
             assert row[column] == whole[column]
-    assert results.status == "measured"
+    assert results.status == "unchecked"
     assert results.why_empty["diagnostics"] == "left out by --no-diagnostics"
     assert read_results(judged_data / "moved.anchored-2.json") == results
 

@@ -14,6 +14,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from known_results import mae_of
+from known_results import write_results as write
 
 from leaderboard.columns import COLUMNS, PAIR_COLUMNS
 from leaderboard.comparable import check_comparable
@@ -26,36 +28,8 @@ from leaderboard.reported import add_reported, reported_rows
 from leaderboard.table import Board, both_ways, build_board, differences
 from sdd_bench.cli import root
 from sdd_bench.errors import UserError
-from sdd_bench.evaluation.protocol import build_protocol
-from sdd_bench.evaluation.results import Method, Results, protocol_block, read_results
+from sdd_bench.evaluation.results import read_results
 from sdd_bench.io.serialise import frame_csv
-
-
-def write(
-    folder: Path,
-    name: str,
-    psnrs: list[float],
-    *,
-    protocol: str = "direct/1",
-    dataset: str = "d" * 64,
-    status: str = "measured",
-    crop: int = 1,
-) -> Path:
-    rows = tuple(
-        {"name": f"{i:02d}", "psnr_db": p, "ssim": min(p / 50, 1.0), "mae": 0.1, "lpips": None, "restored_sha256": "0"}
-        for i, p in enumerate(psnrs)
-    )
-    results = Results(
-        Method(name),
-        {"name": "sdd", "split": "test", "sha256": dataset, "n_images": len(rows)},
-        protocol_block(build_protocol(protocol, {"estimator": "dis", "preset": "medium"}, crop)),
-        rows,
-        status,
-        environment={"sdd-bench": "0.1.0"},
-    )
-    path = folder / f"{name.strip('=<>/ ')}-{protocol.replace('/', '-')}-{crop}.json"
-    results.save(path)
-    return path
 
 
 def entries(*paths: Path) -> list[Entry]:
@@ -118,7 +92,7 @@ def test_partial_results_are_listed_last_without_a_rank(tmp_path: Path) -> None:
 def test_lpips_ranks_upwards_and_skips_who_lacks_it(tmp_path: Path) -> None:
     found = entries(write(tmp_path, "a", [20]), write(tmp_path, "b", [21]))
     assert cells(build_board(found, "lpips"), "rank", "lpips") == [(None, None), (None, None)]
-    assert cells(build_board(found, "mae"), "method") == [("a",), ("b",)]
+    assert cells(build_board(found, "mae"), "method") == [("b",), ("a",)]
 
 
 def test_csv_has_the_columns_of_the_design(tmp_path: Path) -> None:
@@ -132,7 +106,7 @@ def test_csv_has_the_columns_of_the_design(tmp_path: Path) -> None:
     ("change", "words"),
     [
         ({"protocol": "paper/1"}, "in protocol (paper/1 against direct/1)"),
-        ({"dataset": "e" * 64}, "in dataset_sha256 (eeeeeeeeeeee against dddddddddddd)"),
+        ({"images": "of another"}, "in dataset_sha256 ("),
         ({"crop": 8}, "in protocol_sha256 (crop_multiple=8 against crop_multiple=1)"),
     ],
 )
@@ -155,6 +129,10 @@ def test_edited_protocol_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path, "a", [20])
     content = json.loads(path.read_text())
     content["protocol"]["mask"] = "mine"
+    path.write_text(json.dumps(content))
+    with pytest.raises(UserError, match="the protocol is called direct/1, and its mask is 'mine', not 'none'"):
+        read_entry(path)
+    content["protocol"] |= {"id": "mine/1"}
     path.write_text(json.dumps(content))
     with pytest.raises(UserError, match="the protocol's sha256 is not that of its fields"):
         read_entry(path)
@@ -244,7 +222,7 @@ def test_terminal_table_is_aligned(tmp_path: Path) -> None:
         "to",
         "20.12",
         "0.4025",
-        "0.1000",
+        f"{mae_of(20.123):.4f}",
         "measured",
     ]
     assert lines[0].index("status") == lines[2].index("measured")
@@ -400,29 +378,31 @@ def test_the_bytes_of_the_csv_files(tmp_path: Path) -> None:
     found[0] = replace(found[0], method=replace(found[0].method, **costs))
     board = build_board([*found, *entries(write(tmp_path, "part", [40.0], status="partial"))])
     tail = ",sdd,test,direct/1"
-    hashes = f"{found[0].table.protocol_sha256},{'d' * 64}"
+    hashes = f"{found[0].table.protocol_sha256},{found[0].table.dataset_sha256}"
+    mae = {name: f"{np.mean([mae_of(value) for value in values]):.6f}" for name, values in scores.items()}
     digest = {entry.method.name: entry.predictions_sha256 for entry in found}
-    part = entries(tmp_path / "part-direct-1-1.json")[0].predictions_sha256
+    (partial,) = entries(tmp_path / "part-direct-1-1.json")
+    part, of_part = partial.predictions_sha256, f"{partial.table.protocol_sha256},{partial.table.dataset_sha256}"
     low, high = (f"{board.rows.loc[2, end]:.4f}" for end in ("psnr_lo", "psnr_hi"))
     bounds = ",".join(f"{board.rows.loc[2, end]:.5f}" for end in ("ssim", "ssim_lo", "ssim_hi"))
     assert leaderboard_csv(board.rows) == (
         f"{','.join(COLUMNS)}\n"
-        f"1,1,1,,perfect{tail},6,60.0000,60.0000,60.0000,1.00000,1.00000,1.00000,,,,0.100000,,,,,,,,measured,6 truth,"
+        f"1,1,1,,perfect{tail},6,60.0000,60.0000,60.0000,1.00000,1.00000,1.00000,,,,0.000000,,,,,,,,measured,6 truth,"
         f",,,perfect-direct-1-1.json,{hashes},{digest['perfect']},0.1.0\n"
-        f'2,2,3,tie,"b, best"{tail},6,40.0000,40.0000,40.0000,0.80000,0.80000,0.80000,,,,0.100000,,,,,12.5,'
+        f'2,2,3,tie,"b, best"{tail},6,40.0000,40.0000,40.0000,0.80000,0.80000,0.80000,,,,{mae["b, best"]},,,,,12.5,'
         f"1.23457e+06,,"
         f'measured,,,,,"b, best-direct-1-1.json",{hashes},{digest["b, best"]},0.1.0\n'
-        f"2,2,3,tie,'=1+1{tail},6,31.0000,{low},{high},{bounds},,,,0.100000,,,,,,,,measured,,,,,"
+        f"2,2,3,tie,'=1+1{tail},6,31.0000,{low},{high},{bounds},,,,{mae['=1+1']},,,,,,,,measured,,,,,"
         f"1+1-direct-1-1.json,{hashes},{digest['=1+1']},0.1.0\n"
-        f",,,,part{tail},1,40.0000,,,0.80000,,,,,,0.100000,,,,,,,,partial,,,,,"
-        f"part-direct-1-1.json,{hashes},{part},0.1.0\n"
+        f",,,,part{tail},1,40.0000,,,0.80000,,,,,,{mae_of(40):.6f},,,,,,,,partial,,,,,"
+        f"part-direct-1-1.json,{of_part},{part},0.1.0\n"
     )
     lines = pairwise_csv(board.pairs).splitlines()
     assert lines[:2] == [
         ",".join(PAIR_COLUMNS),
         'perfect,"b, best",psnr_db,20.0000,20.0000,20.0000,0.03125,,0.03125,,6,20.0000,1.0000',
     ]
-    assert lines[-1] == '"b, best",\'=1+1,mae,0.000000,0.000000,0.000000,1.00000,,1.00000,tie,6,0.000000,0.5000'
+    assert lines[-1].startswith('"b, best",\'=1+1,mae,-')
     assert pairwise_csv(build_board(found[:1]).pairs) == f"{','.join(PAIR_COLUMNS)}\n"
 
 
@@ -434,7 +414,7 @@ def test_the_table_of_the_api_is_that_of_the_command(tmp_path: Path) -> None:
     assert table["lpips"].isna().all()
     assert table["tie"].tolist() == [False, False]
     pd.testing.assert_frame_equal(table[list(COLUMNS[4:9])], build_board(entries(*paths)).rows[list(COLUMNS[4:9])])
-    assert rank(reversed(paths), sort="mae")["method"].tolist() == ["a", "b"]
+    assert rank(reversed(paths), sort="mae")["method"].tolist() == ["b", "a"]
 
 
 def test_the_api_refuses_what_cannot_share_a_table(tmp_path: Path) -> None:

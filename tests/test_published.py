@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import re
 from collections import Counter
 from pathlib import Path
@@ -10,7 +11,9 @@ from pathlib import Path
 import pytest
 
 import leaderboard
+from leaderboard.entry import Table
 from leaderboard.published import PROTOCOLS, Reported, match, method_key, read_reported, reported_for
+from leaderboard.reported import reported_rows
 from sdd_bench.errors import UserError
 
 PUBLISHED = Path(leaderboard.__file__).parent / "published"
@@ -20,7 +23,7 @@ TABLES = {
     "jdrl-table3-ded.csv": ("Table 3", "ded", 3),
     "jdrl-table4-realdof.csv": ("Table 4", "realdof", 11),
     "jdrl-table5-ablation.csv": ("Table 5", "sdd", 7),
-    "learnable-blur-kernel.csv": ("", "", 1),
+    "learnable-blur-kernel.csv": ("", "dpdd", 1),
 }
 METRICS = ("psnr_db", "ssim", "lpips")
 RENAMED = {
@@ -102,6 +105,7 @@ def test_numbers_are_sane() -> None:
 def test_every_row_says_where_it_is_from() -> None:
     for row in read_reported():
         assert row.source.startswith("arXiv:")
+        assert (row.lpips_net == "squeeze") == (row.method == "DefocusGAN")
         assert row.table in row.source
         assert row.split == ("test" if row.dataset else "")
     assert {row.protocol for row in read_reported()} == set(PROTOCOLS)
@@ -243,3 +247,12 @@ def write(path: Path, index: int, column: str, value: str) -> None:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
+
+
+def test_lpips_of_another_network_stands_in_no_column() -> None:
+    table = Table("dpdd", "d" * 64, "test", "direct/1", "p" * 64)
+    rows = reported_rows(table).set_index("method")
+    assert math.isnan(rows.loc["DefocusGAN", "reported_lpips"])
+    assert rows.loc["DefocusGAN", "reported_psnr_db"] == 25.56
+    assert rows.loc["DefocusGAN", "source"].endswith("LPIPS 0.111 with another network, squeeze")
+    assert rows.loc["Restormer", "reported_lpips"] == 0.158

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from leaderboard.files import Written
 
-PAGE_ONLY = "--beside, --data, --pred and --images are for the page: name it with --html FILE"
+PAGE_ONLY = "--beside, --data, --pred and --images are for pictures: ask for them with --html, --grid or --site"
 
 
 @click.command("leaderboard", short_help="Results files to a ranked table.")
@@ -58,7 +58,33 @@ PAGE_ONLY = "--beside, --data, --pred and --images are for the page: name it wit
 )
 @click.option("--data", type=click.Path(path_type=Path), help="The dataset, for the page's pictures.")
 @click.option("--pred", multiple=True, metavar="METHOD=FOLDER", help="Predictions to show; may be given again.")
+@click.option(
+    "--verified",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="RECORD",
+    help="A record of 'verify --record', or a folder of them, kept by you: what they cover is marked verified; may be "
+    "given again.",
+)
 @click.option("--images", type=click.Path(path_type=Path), metavar="DIR", help="Write whole frames for the page here.")
+@click.option("--wide", is_flag=True, help="Also write all tables side by side: -wide.csv, .md and .tex.")
+@click.option("--label", default="", metavar="LABEL", help="The label of the LaTeX table.  [default: none]")
+@click.option("--tex-intervals", is_flag=True, help="Show intervals in the LaTeX table as well.")
+@click.option(
+    "--grid",
+    type=click.Path(path_type=Path),
+    metavar="FILE.pdf",
+    help="Also draw crops of all methods for a paper, a row an image, as PDF and PNG; needs --data and --pred.",
+)
+@click.option(
+    "--grid-images", default="", metavar="NAME,...", help="Its images.  [default: where the methods differ most]"
+)
+@click.option(
+    "--site",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Also write a static web site of all tables and methods, with every number as JSON and CSV.",
+)
 @overwrite_option
 def command(
     results: tuple[Path, ...],
@@ -71,28 +97,37 @@ def command(
     beside: tuple[Path, ...],
     data: Path | None,
     pred: tuple[str, ...],
+    verified: tuple[Path, ...],
     images: Path | None,
+    wide: bool,
+    label: str,
+    tex_intervals: bool,
+    grid: Path | None,
+    grid_images: str,
+    site: Path | None,
     overwrite: bool,
 ) -> None:
-    """Rank results of one dataset, split and protocol, with intervals and ties.
+    """Rank results, with intervals and ties, in a table for each dataset, split and protocol.
 
-    RESULTS are the JSON files that evaluate wrote, or folders of entries that submit wrote. Results of different
-    datasets, splits or protocols are refused, with a line that says in what they differ; entries hold every
-    protocol, and each gets a table of its own. Partial results are listed and not ranked. A rank is 1 plus the
-    number of methods that are significantly better on the same images; fewer than six images claim no rank. A table
-    and a page are replaced by later ones of the same dataset, split and protocol, whatever methods are in them; other
-    files are not.
+    RESULTS are the JSON files that evaluate wrote, or folders of entries that submit wrote, whose scores are called
+    claimed. Results of one table that differ in their images, anchors or settings are refused, with a line that says
+    in what. Partial results are listed and not
+    ranked, and results without diagnostics not beside those with. A rank is 1 plus the number of methods that are
+    significantly better on the same images; fewer than six images claim no rank. A table and a page are replaced by
+    later ones of the same dataset, split and protocol, whatever methods are in them; other files are not.
 
     \b
     Example:
       sdd-bench leaderboard results/*.sdd-test.anchored-1.json --out leaderboard.csv
       sdd-bench leaderboard results/*.sdd-test.anchored-1.json --baseline "Blur image" --by place --by blur
       sdd-bench leaderboard entries/*/ --published
+      sdd-bench leaderboard results/*.json --wide --site site/
     """
-    from leaderboard.entry import read_entry
     from leaderboard.files import Shown, board_outputs, tables_of, write_boards
     from leaderboard.page.data import PictureSources, build_page, entries_beside, method_folders
-    from leaderboard.submission import results_of
+    from leaderboard.paper import grid_output, wide_output, write_grid_of, write_wide
+    from leaderboard.reading import read_entries, read_records
+    from leaderboard.site.write import site_output, write_site
     from sdd_bench.commands.scoring import page_output
     from sdd_bench.errors import UserError
     from sdd_bench.io.names import unicode_name
@@ -101,29 +136,42 @@ def command(
 
     if out.suffix != ".csv":
         raise UserError(f"--out {out}: expected the name of a CSV file")
-    if html is None and (beside or data or pred or images):
+    pictured = [option for option in (html, grid, site) if option is not None]
+    if not pictured and (beside or data or pred or images):
         raise UserError(PAGE_ONLY)
-    if (data is None) != (not pred) or (images is not None and not pred):
-        raise UserError("pictures on the page need both --data DATA and --pred METHOD=FOLDER")
-    entries = [read_entry(file) for path in results for file in results_of(path)]
+    if (data is None) != (not pred) or (images is not None and not pred) or (grid is not None and not pred):
+        raise UserError("pictures need both --data DATA and --pred METHOD=FOLDER")
+    if grid is not None and grid.suffix != ".pdf":
+        raise UserError(f"--grid {grid}: expected the name of a PDF file; a PNG is written beside it")
+    entries = read_entries(results, read_records(verified))
     name = None if baseline is None else unicode_name(baseline, "no method is called so")
-    shown = Shown(column_of(sort, "--sort"), name, by, published)
-    apart = any(path.is_dir() or path.name == "entry.json" for path in results)
-    tables = tables_of(entries, out, by_protocol=apart)
+    shown = Shown(column_of(sort, "--sort"), name, by, published, label, tex_intervals)
+    tables = tables_of(entries, out)
     outputs, table = board_outputs(tables, shown), tables[0][1][0].table
     on_page = [*entries, *(entry for path in beside for entry in entries_beside(path, table))]
     folders = method_folders(pred, [entry.method.name for entry in on_page if entry.table == table])
+    pictures = None if data is None else PictureSources(data, folders, images=images)
+    outputs += [] if not wide else [wide_output(out)]
+    outputs += [] if grid is None else [grid_output(grid, table)]
+    outputs += [] if site is None else [site_output(site)]
     if html is not None:
         outputs.append(page_output(html, "(leaderboard)", table.dataset, table.split, table.protocol, images))
-    inputs = [*results, *beside, *folders.values(), *([] if data is None else [data])]
+    inputs = [*results, *verified, *beside, *folders.values(), *([] if data is None else [data])]
     with written(outputs, inputs, overwrite=overwrite):
         boards = []
-        for board in write_boards(entries, out, shown, by_protocol=apart):
+        for board in write_boards(entries, out, shown):
             _print(board)
             boards.append(board)
+        if wide:
+            click.echo(f"side by side: {', '.join(map(str, write_wide(out, boards, label)))}")
         if html is not None:
-            pictures = None if data is None else PictureSources(data, folders, images=images)
             click.echo(f"page: {build_page(html, boards[0].board, boards[0].reported, on_page, pictures)}")
+        if grid is not None and pictures is not None:
+            chosen = [image for image in grid_images.split(",") if image]
+            files = write_grid_of(grid, tables[0][1], pictures, chosen)
+            click.echo(f"crops: {', '.join(map(str, files))}")
+        if site is not None:
+            click.echo(f"site: {write_site(site, boards, [part for _, part in tables], pictures)}")
 
 
 def _print(written: Written) -> None:

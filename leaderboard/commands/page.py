@@ -29,14 +29,14 @@ def command(
     overwrite: bool,
 ) -> None:
     """Write the page of one method: the table of the first of RESULTS, the others beside it."""
-    from leaderboard.entry import read_entry
     from leaderboard.page.data import PictureSources, build_page
+    from leaderboard.reading import read_entries
     from leaderboard.reported import add_reported
     from leaderboard.table import build_board
     from sdd_bench.commands.scoring import page_output
     from sdd_bench.jobs.outputs import written
 
-    entries = [read_entry(file) for file in results]
+    entries = read_entries(results)
     sources = None
     if data is not None and predictions is not None:
         sources = PictureSources(data, {entries[0].method.name: predictions}, anchors, sharp=sharp)

@@ -33,10 +33,9 @@ def command(results: tuple[Path, ...], out: Path, reference: str, overwrite: boo
       sdd-bench stability entries/*/
     """
     from leaderboard.csv_files import texts
-    from leaderboard.entry import read_entry
     from leaderboard.formats import aligned
+    from leaderboard.reading import read_entries
     from leaderboard.stability import stability, stability_markdown
-    from leaderboard.submission import results_of
     from sdd_bench.errors import UserError
     from sdd_bench.io.files import write_text
     from sdd_bench.io.serialise import frame_csv
@@ -44,7 +43,7 @@ def command(results: tuple[Path, ...], out: Path, reference: str, overwrite: boo
 
     if out.suffix != ".csv":
         raise UserError(f"--out {out}: expected the name of a CSV file")
-    entries = [read_entry(file) for path in results for file in results_of(path)]
+    entries = read_entries(results)
     table = entries[0].table
     request = {"stability of": table.dataset, "split": table.split, "reference": reference}
     request["content of the dataset"] = table.dataset_sha256

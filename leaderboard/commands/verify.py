@@ -13,6 +13,7 @@ from sdd_bench.commands.options import (
     dataset_option,
     job_count,
     jobs_option,
+    overwrite_option,
     predictions_option,
     scoring_device_option,
     torch_device,
@@ -31,6 +32,14 @@ from sdd_bench.commands.options import (
 )
 @trunk_option
 @scoring_device_option
+@click.option(
+    "--record",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write what was scored again, by digests, for 'leaderboard --verified FILE'.  [default: nothing is written]",
+)
+@click.option("--by", default="", metavar="NAME", help="Who verifies, for the record.")
+@overwrite_option
 @jobs_option
 def command(
     entry: Path,
@@ -41,22 +50,33 @@ def command(
     flow: str | None,
     lpips_trunk: Path | None,
     device: str,
+    record: Path | None,
+    by: str,
+    overwrite: bool,
     jobs: int | None,
 ) -> None:
     """Score the predictions of ENTRY again and say whether it is what it says.
 
     Checks its files and the predictions against their sha256, then compares every number of every image within a
     millionth, under every protocol in it. Prints each difference, with both values, and then exits with 1. Nothing is
-    written into ENTRY. Give the anchors and the kind of device that it was scored with.
+    written into ENTRY. Give the anchors and the kind of device that it was scored with. A record says by digests what
+    was scored again; whoever makes the leaderboard keeps it, since one that comes with an entry proves nothing.
 
     \b
     Example:
       sdd-bench verify entries/my-method --pred restored/ --data data/sdd
+      sdd-bench verify entries/mine --pred restored/ --data data/sdd --record verified/mine.json --by "Our lab"
     """
+    from leaderboard.consistency import read_claims
     from leaderboard.submission import read_submission
     from leaderboard.verification import verify_entry
+    from leaderboard.verified import write_verified
+    from sdd_bench.jobs.outputs import Output, check_outputs, written
 
     submission = read_submission(entry)
+    outputs = [] if record is None else [Output({"record of": submission.method.name}, (record,), option="--record")]
+    inputs = [entry, predictions, data_folder(data)]
+    check_outputs(outputs, inputs, overwrite=overwrite)
     found = verify_entry(
         entry,
         predictions,
@@ -73,3 +93,7 @@ def command(
     if found:
         raise SystemExit(1)
     click.echo(f"{entry}/ is what it says: {submission.dataset.n_images} images, {len(submission.protocols)} protocols")
+    if record is not None:
+        with written(outputs, inputs, overwrite=overwrite):
+            write_verified(record, entry, submission, read_claims(entry, submission)[0], by)
+        click.echo(f"written: {record}")

@@ -12,9 +12,11 @@ import pandas as pd
 
 from leaderboard.comparable import check_comparable
 from leaderboard.entry import Entry, Table, read_entry
+from leaderboard.page.navigation import Link
 from leaderboard.page.pictures import method_pictures
 from leaderboard.page.write import write_page
-from leaderboard.submission import ENTRY, results_of
+from leaderboard.reading import read_entries
+from leaderboard.submission import ENTRY
 from leaderboard.table import Board, build_board
 from sdd_bench.datasets.catalog import open_dataset, open_two_folders
 from sdd_bench.errors import UserError
@@ -100,7 +102,7 @@ def entries_beside(path: Path, table: Table) -> list[Entry]:
         UserError: A file or an entry that cannot be read.
     """
     if not path.is_dir() or (path / ENTRY).is_file():
-        return [read_entry(file) for file in results_of(path)]
+        return read_entries([path])
     found = []
     for file in sorted(path.rglob("*.json")):
         with contextlib.suppress(UserError):
@@ -155,6 +157,7 @@ def build_page(
     reported: pd.DataFrame | None,
     entries: Sequence[Entry],
     sources: PictureSources | None,
+    nav: Sequence[Link] = (),
 ) -> Path:
     """Write the page of a table and return its path.
 
@@ -164,6 +167,7 @@ def build_page(
         reported: Rows of the papers' numbers.
         entries: Its entries, and those of the same data under other protocols.
         sources: None leaves the pictures out.
+        nav: Links to the other pages of a site.
 
     Raises:
         UserError: Files that do not fit the results.
@@ -178,4 +182,4 @@ def build_page(
         with ExitStack() as stack:
             folders = {name: stack.enter_context(opened(folder)) for name, folder in sources.folders.items()}
             pictures = method_pictures(shown, folders, truths, blur, masks=masks, images=sources.images)
-    return write_page(path, board, reported, others, shown, pictures)
+    return write_page(path, board, reported, others, shown, pictures, nav)

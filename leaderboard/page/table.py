@@ -17,7 +17,10 @@ from sdd_bench.report.canvas import round_ends
 
 STATUS_WORDS = {
     "measured": "measured",
+    "verified": "verified: scored again by others",
+    "claimed": "claimed: an entry, not scored again",
     "flagged": "flagged: displaced or bent",
+    "unchecked": "unchecked: geometry not measured, ranked apart",
     "partial": "partial: images missing, not ranked",
 }
 FLAG_WORDS = (

@@ -20,6 +20,7 @@ from leaderboard.page.crops import BLUR, METHOD, TRUTH, colour_stops
 from leaderboard.page.displacement import HEADINGS as DISPLACEMENT
 from leaderboard.page.displacement import displacements
 from leaderboard.page.methods import image_charts, image_table, method_facts, radius_charts
+from leaderboard.page.navigation import Link
 from leaderboard.page.pairs import pair_data
 from leaderboard.page.plots import ANCHORED, ANCHORED_1, PAPER, page_plots, separation_plot
 from leaderboard.page.table import STATUS_WORDS, columns, flag_words, lines
@@ -61,6 +62,7 @@ def write_page(
     others: Mapping[str, Board] | None = None,
     entries: Sequence[Entry] = (),
     pictures: Pictures | None = None,
+    nav: Sequence[Link] = (),
 ) -> Path:
     """Write the page and return its path.
 
@@ -71,6 +73,7 @@ def write_page(
         others: Protocol to the board of the same methods and data under it.
         entries: Of the board, for what is known of each method and image; without them the page has no sections.
         pictures: See `leaderboard.page.pictures.method_pictures`.
+        nav: Links to the other pages of a site.
 
     Raises:
         UserError: The page cannot be written.
@@ -82,6 +85,7 @@ def write_page(
     plots, missing = page_plots(board, {**(others or {}), board.table.protocol: board})
     content = _template().render(
         version=__version__,
+        nav=nav,
         title=f"{table.dataset} / {table.split} under {table.protocol}",
         table=table,
         images=sorted(set(board.rows["n_images"])),

@@ -12,16 +12,15 @@ from typing import cast
 from sdd_bench.datasets.manifest import Pair, content_sha256
 from sdd_bench.evaluation.anchor_record import METHODS, AnchorRecord, files_of, measured, stored_record
 from sdd_bench.evaluation.anchors import anchors_sha256
-from sdd_bench.evaluation.diagnostics import why_flagged
-from sdd_bench.evaluation.input_check import why_method_flagged
 from sdd_bench.evaluation.plan import Evaluation as Evaluation
 from sdd_bench.evaluation.plan import Plan, opened_predictions, plan_scoring
 from sdd_bench.evaluation.protocol import Protocol
+from sdd_bench.evaluation.recomputed import flags_of, status_of
 from sdd_bench.evaluation.restored import Restore
 from sdd_bench.evaluation.results import ConfigurationBlock, DatasetBlock, Results, environment, protocol_block
-from sdd_bench.evaluation.rows import NOT_RANKED, Cell, Row
+from sdd_bench.evaluation.rows import Cell, Row
 from sdd_bench.evaluation.score_pair import ScoredPair, ScoreTask, score_pair
-from sdd_bench.evaluation.suspicious import copy_of, far_below, why_copies_flagged
+from sdd_bench.evaluation.suspicious import copy_of, far_below
 from sdd_bench.evaluation.unranked import unranked_pairs
 from sdd_bench.io.files import file_sha256
 from sdd_bench.jobs.items import Item, Journal, fingerprint, map_items
@@ -190,14 +189,8 @@ def _results(plan: Plan, protocol: Protocol, scored: Sequence[ScoredPair]) -> Re
         configuration=_configuration(plan),
         environment=environment(),
     )
-    if protocol.judged_by_input:
-        flags = why_method_flagged(row for row in results.images if not row[NOT_RANKED])
-    else:
-        flags = why_flagged(dict(results.summary))
-    flags = [*flags, *why_copies_flagged(results.images)]
-    remarks = (*plan.remarks, *far_below(results.images))
-    results = replace(results, flags=tuple(flags), remarks=remarks)
-    return replace(results, status="partial" if missing else "flagged" if flags else "measured")
+    flags, remarks = flags_of(results), (*plan.remarks, *far_below(results.images))
+    return replace(results, flags=flags, remarks=remarks, status=status_of(results, flags))
 
 
 def _images(plan: Plan, protocol: Protocol, scored: Sequence[ScoredPair]) -> tuple[Row, ...]:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NotRequired, Required, cast
+from typing import TYPE_CHECKING, NotRequired, Required, cast
 
 from pydantic import ConfigDict, SkipValidation, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
@@ -18,6 +18,7 @@ from sdd_bench.errors import UserError
 from sdd_bench.evaluation.method import Method as Method
 from sdd_bench.evaluation.naming.matching import MatchingBlock
 from sdd_bench.evaluation.protocol import Protocol
+from sdd_bench.evaluation.recomputed import Status, contradictions
 from sdd_bench.evaluation.rows import (
     NOT_RANKED,
     RANGES,
@@ -103,7 +104,7 @@ class Results:
             scored; under anchored protocols the diagnostics, the blur image's own, `flags`, the reasons to distrust
             the row, and `not_ranked`, why the pair does not count in the means; `CONDITIONS`, which files of older
             versions lack.
-        status: `measured`; `partial` where predictions were missing; `flagged` where the means are to be distrusted.
+        status: As `sdd_bench.evaluation.recomputed.status_of` says.
         flags: Why it is flagged.
         remarks: What is worth knowing of the dataset's values and of scores far below the blur image's; files of older
             versions have none.
@@ -118,7 +119,7 @@ class Results:
     dataset: DatasetBlock
     protocol: ProtocolBlock
     images: SkipValidation[Sequence[Row]]
-    status: Literal["measured", "partial", "flagged"] = "measured"
+    status: Status = "measured"
     flags: Texts = ()
     remarks: Texts = ()
     missing: Texts = ()
@@ -183,12 +184,12 @@ _RESULTS = TypeAdapter(Results)
 
 
 def read_results(path: Path) -> Results:
-    """Return the content of a results file, every number of it possible and its summary that of its rows.
+    """Return the content of a results file, every number of it possible and what follows from its rows as it follows.
 
     Raises:
         UserError: Not JSON, not a results file, another schema, a field missing or of another type, an image twice or
-            more than `MAX_IMAGES`, a number that cannot be (image and column are named), or a mean that is not that of
-            the rows within `TOLERANCE` (both are named).
+            more than `MAX_IMAGES`, a number that cannot be (image and column are named), a mean that is not that of
+            the rows within `TOLERANCE` (both are named), or whatever else `recomputed.contradictions` finds.
     """
     content = read_json(path)
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
@@ -210,6 +211,7 @@ def read_results(path: Path) -> Results:
         raise UserError(f"{path}: damaged results file ({words})") from None
     said = results.dataset.get("unranked") or {}
     fault = unranked_fault(said, results.images) or _summary_fault(content.get("summary"), results)
+    fault = fault or contradictions(results)
     if fault:
         raise UserError(f"{path}: {fault}")
     return results

@@ -1,0 +1,14 @@
+"""Links between the pages of a site."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Link:
+    """A link of the navigation, and whether it is to the page itself."""
+
+    title: str
+    address: str
+    here: bool = False

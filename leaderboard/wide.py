@@ -1,0 +1,199 @@
+"""Several ranked tables as one, as papers print them: a row a method, a group of columns a dataset and protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from leaderboard.columns import HIGHER_IS_BETTER
+from leaderboard.csv_files import text
+from leaderboard.formats import DIGITS, HEADINGS, escape, markdown_table, plain
+from leaderboard.table import Board
+from sdd_bench.io.serialise import frame_csv
+
+NOTHING = "--"
+REPORTED = "reported"
+PAPER_METRICS = ("psnr_db", "ssim", "lpips")
+"""What papers report, and so what reported rows have."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """The columns of one table.
+
+    Attributes:
+        title: Dataset, split, protocol.
+        metrics: Those that any of its methods has, in the order of the tables.
+        cells: (method, metric) to the number as people read it.
+        places: (method, metric) to 1 or 2 where the method is in the first or second rank by that metric.
+        reported: (method, metric) to what a paper prints; of methods that were not measured.
+        protocols: What is known of how the papers of `reported` scored.
+    """
+
+    title: str
+    metrics: tuple[str, ...]
+    cells: Mapping[tuple[str, str], str]
+    places: Mapping[tuple[str, str], int]
+    reported: Mapping[tuple[str, str], str]
+    protocols: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Wide:
+    """Groups of columns, and the methods: those measured in the order of the first table that has them."""
+
+    groups: tuple[Group, ...]
+    measured: tuple[str, ...]
+    reported: tuple[str, ...]
+
+
+def wide_table(boards: Sequence[Board], reported: Sequence[pd.DataFrame | None] = ()) -> Wide:
+    """Return tables side by side.
+
+    Args:
+        boards: One a dataset, split and protocol.
+        reported: Of each board, the rows of `leaderboard.reported.reported_rows`; None or nothing for none.
+    """
+    said = [*reported, *[None] * (len(boards) - len(reported))]
+    groups = tuple(_group(board, rows) for board, rows in zip(boards, said, strict=True))
+    measured = dict.fromkeys(method for board in boards for method in board.rows["method"])
+    known = dict.fromkeys(method for group in groups for method, _ in group.reported)
+    return Wide(groups, tuple(measured), tuple(known))
+
+
+def wide_latex(wide: Wide, label: str = "", caption: str = "") -> str:
+    """Return the table for LaTeX with booktabs: best bold, second underlined, by rank and not by digits.
+
+    Args:
+        wide: From `wide_table`.
+        label: For `\\label`; empty for none.
+        caption: Before the sentence that says what is marked.
+    """
+    widths = [len(group.metrics) for group in wide.groups]
+    form = "l" + "".join("r" * width for width in widths)
+    heads = " & ".join(
+        rf"\multicolumn{{{width}}}{{c}}{{{escape(group.title)}}}"
+        for group, width in zip(wide.groups, widths, strict=True)
+    )
+    rules, first = [], 2
+    for width in widths:
+        rules.append(rf"\cmidrule(lr){{{first}-{first + width - 1}}}")
+        first += width
+    names = [_arrowed(metric) for group in wide.groups for metric in group.metrics]
+    lines = [
+        "% needs \\usepackage{booktabs}",
+        r"\begin{table*}",
+        r"\centering",
+        rf"\caption{{{' '.join(part for part in (escape(caption), _marks_in_words(wide, latex=True)) if part)}}}",
+        *([rf"\label{{{label}}}"] if label else []),
+        rf"\begin{{tabular}}{{{form}}}",
+        r"\toprule",
+        rf" & {heads} \\",
+        " ".join(rules),
+        rf"Method & {' & '.join(names)} \\",
+        r"\midrule",
+        *(
+            _latex_line(escape(method), _cells(wide, method, r"\textbf{%s}", r"\underline{%s}"))
+            for method in wide.measured
+        ),
+    ]
+    if wide.reported:
+        lines.append(r"\midrule")
+        lines += [_latex_line(escape(method) + r"$^{\ddagger}$", _reported(wide, method)) for method in wide.reported]
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table*}", ""])
+
+
+def wide_markdown(wide: Wide) -> str:
+    """Return the table as Markdown, the groups in the headings of their columns."""
+    titles = [f"{plain(group.title)}: {HEADINGS[metric]}" for group in wide.groups for metric in group.metrics]
+    lines = [[plain(method), *_cells(wide, method, "**%s**", "<u>%s</u>")] for method in wide.measured]
+    lines += [[f"{plain(method)} ({REPORTED})", *_reported(wide, method)] for method in wide.reported]
+    return (
+        markdown_table(pd.DataFrame(lines, columns=["method", *titles]), ("method",)) + f"\n{_marks_in_words(wide)}\n"
+    )
+
+
+def wide_csv(wide: Wide) -> str:
+    """Return the table as CSV: a line a method, group and metric, so that every table can be made of it."""
+    rows = [
+        {"method": method, "table": group.title, "metric": metric, "value": value, "status": status,
+         "place": str(group.places.get((method, metric), "")) if status != REPORTED else ""}
+        for group in wide.groups
+        for status, cells in (("measured", group.cells), (REPORTED, group.reported))
+        for (method, metric), value in cells.items()
+    ]  # fmt: skip
+    return frame_csv(pd.DataFrame(rows, columns=["method", "table", "metric", "value", "status", "place"]))
+
+
+def _group(board: Board, reported: pd.DataFrame | None) -> Group:
+    rows, table = board.rows.set_index("method"), board.table
+    metrics = tuple(name for name in HIGHER_IS_BETTER if name in rows and rows[name].notna().any())
+    cells = {
+        (str(method), metric): text(value, f".{DIGITS[metric]}f")
+        for metric in metrics
+        for method, value in rows[metric].items()
+        if pd.notna(value)
+    }
+    places = {key: place for metric in metrics for key, place in _places(board, metric).items()}
+    said: dict[tuple[str, str], str] = {}
+    protocols: set[str] = set()
+    for row in [] if reported is None else reported.to_dict("records"):
+        if row["method"] in rows.index:
+            continue
+        protocols.add(str(row["protocol"]) or "not said")
+        for metric in PAPER_METRICS:
+            value = row.get(f"{REPORTED}_{metric}")
+            if metric in metrics and pd.notna(value):
+                said[str(row["method"]), metric] = text(value, f".{DIGITS[metric]}f")
+    title = f"{table.dataset} {table.split}, {table.protocol}"
+    return Group(title, metrics, cells, places, said, frozenset(protocols))
+
+
+def _places(board: Board, metric: str) -> dict[tuple[str, str], int]:
+    """Return 1 or 2 for the methods of the first and the second rank by a metric; nothing where no rank is claimed."""
+    if board.rows["rank"].isna().all():
+        return {}
+    pairs = board.pairs[board.pairs["metric"] == metric]
+    beaten = pairs[~pairs["tie"].astype(bool)]["other"].value_counts()
+    compared = dict.fromkeys([*pairs["method"], *pairs["other"]])
+    ranks = {method: 1 + int(beaten.get(method, 0)) for method in compared}
+    first_two = sorted(set(ranks.values()))[:2]
+    return {(method, metric): first_two.index(rank) + 1 for method, rank in ranks.items() if rank in first_two}
+
+
+def _cells(wide: Wide, method: str, best: str, second: str) -> list[str]:
+    form = {1: best, 2: second, 0: "%s"}
+    return [
+        form[group.places.get((method, metric), 0)].replace("%s", group.cells.get((method, metric), NOTHING))
+        for group in wide.groups
+        for metric in group.metrics
+    ]
+
+
+def _reported(wide: Wide, method: str) -> list[str]:
+    return [group.reported.get((method, metric), NOTHING) for group in wide.groups for metric in group.metrics]
+
+
+def _latex_line(method: str, cells: Iterable[str]) -> str:
+    """Return a line of the body; the empty group keeps a name that begins with a bracket or a star from `\\\\`."""
+    return rf"{{}}{method} & {' & '.join(cells)} \\"
+
+
+def _arrowed(metric: str) -> str:
+    return escape(HEADINGS[metric]) + (r" $\uparrow$" if HIGHER_IS_BETTER[metric] else r" $\downarrow$")
+
+
+def _marks_in_words(wide: Wide, *, latex: bool = False) -> str:
+    """Return what the marks say, in sentences."""
+    parts = []
+    if any(group.places for group in wide.groups):
+        parts.append("Bold: first rank, which methods that nothing separates share; underlined: second rank.")
+    if wide.reported:
+        known = sorted(set().union(*(group.protocols for group in wide.groups)))
+        words = ", ".join(known)
+        parts.append(r"$^{\ddagger}$: reported" if latex else "Rows called reported are")
+        parts.append(f"by a paper, under its own protocol ({escape(words) if latex else plain(words)}),")
+        parts.append("not comparable with the others and not ranked.")
+    return " ".join(parts)

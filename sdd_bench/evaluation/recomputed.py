@@ -1,0 +1,201 @@
+"""What of results follows from their rows: status, flags, counts, digests, bounds; and where a file says otherwise."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from sdd_bench.datasets.manifest import content_sha256
+from sdd_bench.evaluation.diagnostics import COLUMNS as BY_TRUTH
+from sdd_bench.evaluation.diagnostics import why_flagged
+from sdd_bench.evaluation.forgiveness import row_uncertainty_db
+from sdd_bench.evaluation.input_check import VERDICT, why_method_flagged
+from sdd_bench.evaluation.protocol import PROTOCOLS
+from sdd_bench.evaluation.row_columns import CEILING, UNCERTAINTY
+from sdd_bench.evaluation.rows import NOT_RANKED
+from sdd_bench.evaluation.suspicious import copy_of, why_copies_flagged
+from sdd_bench.io.text import shown
+from sdd_bench.registration.input_geometry import (
+    BENT,
+    DISPLACED,
+    LEAST_PX,
+    MIN_MEASURED,
+    NOT_MEASURABLE,
+    RADIUS_SHARE,
+    RMS_SE,
+    SHIFT_RADIUS_SHARE,
+    SHIFT_SE,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Status = Literal["measured", "unchecked", "flagged", "partial"]
+"""Of results: `measured`; `unchecked` where diagnostics were left out; `flagged` where the geometry of the predictions
+is not that of their inputs; `partial` where predictions were missing."""
+
+Row = Mapping[str, Any]
+
+
+class Said(Protocol):
+    """What results say, as `Results` has it."""
+
+    @property
+    def images(self) -> Sequence[Row]: ...  # noqa: D102
+    @property
+    def dataset(self) -> Mapping[str, Any]: ...  # noqa: D102
+    @property
+    def protocol(self) -> Mapping[str, Any]: ...  # noqa: D102
+    @property
+    def status(self) -> Status: ...  # noqa: D102
+    @property
+    def flags(self) -> Sequence[str]: ...  # noqa: D102
+    @property
+    def missing(self) -> Sequence[str]: ...  # noqa: D102
+    @property
+    def weights(self) -> Mapping[str, str]: ...  # noqa: D102
+    @property
+    def summary(self) -> pd.Series[float]: ...  # noqa: D102
+
+
+SET_BY_RUN = ("flow", "lpips", "crop_multiple")
+"""Fields of a protocol that a run may set; the others are those of the protocol of that name. The mask may be narrowed
+to where cropped predictions reach, which stands behind it."""
+
+CLOSE_DB = 1e-3
+"""By which single-precision sums may pass a bound."""
+
+LARGEST_PX, TIMES_MEDIAN, MORE_PX = 64.0, 4.0, 4.0
+"""The limits of a verdict grow with the median radius that it was found with, which rows do not tell: it is taken to be
+at most the first, or so many times the pair's own median and so many pixels more."""
+
+MOST_FAULTS = 3
+"""So many contradictions are named; the others are counted."""
+
+
+def status_of(results: Said, flags: Sequence[str]) -> Status:
+    """Return the status that results have.
+
+    `partial` where predictions were missing; else `unchecked` under a protocol with anchors whose diagnostics were left
+    out; else `flagged` where there are flags; else `measured`.
+    """
+    if results.missing:
+        return "partial"
+    if unchecked(results):
+        return "unchecked"
+    return "flagged" if flags else "measured"
+
+
+def unchecked(results: Said) -> bool:
+    """Return whether the geometry of the predictions was to be checked under the protocol, and was not."""
+    protocol = PROTOCOLS.get(str(results.protocol.get("id", "")))
+    if protocol is None or not protocol.anchored or not results.images:
+        return False
+    return (VERDICT if protocol.judged_by_input else BY_TRUTH[0]) not in results.images[0]
+
+
+def flags_of(results: Said) -> tuple[str, ...]:
+    """Return why a method is flagged by its rows: displaced or bent predictions, and copies; empty where it is not."""
+    protocol = PROTOCOLS.get(str(results.protocol.get("id", "")))
+    if protocol is not None and protocol.judged_by_input:
+        displaced = why_method_flagged(row for row in results.images if not row.get(NOT_RANKED))
+    else:
+        displaced = why_flagged(dict(results.summary))
+    return (*displaced, *why_copies_flagged(results.images))
+
+
+def contradictions(results: Said) -> str:
+    """Return in what results contradict themselves, the first `MOST_FAULTS` of it; empty where they do not."""
+    found = [*_whole_faults(results)]
+    found += [f"image {shown(row['name'])}: {fault}" for row in results.images for fault in _row_faults(row)]
+    more = f"; and {len(found) - MOST_FAULTS} more" if len(found) > MOST_FAULTS else ""
+    return "; ".join(found[:MOST_FAULTS]) + more
+
+
+def _whole_faults(results: Said) -> Iterator[str]:
+    """Return what is wrong with counts, digests, protocol, weights, flags and status."""
+    rows, said = results.images, results.dataset
+    count = len(rows) + len(results.missing)
+    if said.get("n_images", count) != count:
+        yield f"n_images is {said['n_images']}, with {len(rows)} rows and {len(results.missing)} missing"
+    if not results.missing:
+        digest = content_sha256((row["name"], row.get("blur_sha256"), row.get("sharp_sha256")) for row in rows)  # type: ignore[misc]
+        if digest != said["sha256"]:
+            yield f"the dataset's sha256 is {shown(said['sha256'][:12])}, that of the rows' images {digest[:12]!r}"
+    yield from _protocol_faults(results.protocol)
+    if any(row.get("lpips") is not None for row in rows) and not results.weights.get("trunk_sha256"):
+        yield "LPIPS has values, and no weights are named"
+    flags = flags_of(results)
+    if bool(flags) != bool(results.flags):
+        yield f"flags are {shown(list(results.flags))}, by the rows {shown(list(flags))}"
+    status = status_of(results, flags)
+    if results.status != status and not (status == "unchecked" and results.status == "measured"):  # before 0.2
+        yield f"status is {results.status}, by the rows {status}"
+
+
+def _protocol_faults(said: Mapping[str, Any]) -> Iterator[str]:
+    known = PROTOCOLS.get(str(said.get("id", "")))
+    if known is None:
+        return
+    for name, value in asdict(known).items():
+        narrowed = name == "mask" and str(said.get(name)).startswith(f"{value}; only where ")
+        if name not in SET_BY_RUN and not narrowed and said.get(name, value) != _as_json(value):
+            yield f"the protocol is called {known.id}, and its {name} is {shown(said[name])}, not {_as_json(value)!r}"
+
+
+def _as_json(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _row_faults(row: Row) -> Iterator[str]:
+    """Return what of a row cannot be, given the rest of it."""
+    yield from _bound_faults(row.get("psnr_db"), row.get("mae"))
+    verdict = row.get(VERDICT)
+    if verdict is not None:
+        yield from _verdict_faults(row, str(verdict))
+    elif "flags" in row and bool(row["flags"]) != bool(why_flagged(row) or copy_of(row)):
+        yield f"flags are {shown(row['flags'])}, by its numbers {shown([*why_flagged(row), copy_of(row)])}"
+    if row.get(UNCERTAINTY) is not None and row.get("psnr_db") is not None and row.get(CEILING) is not None:
+        expected = row_uncertainty_db(row["psnr_db"], row[CEILING])
+        if expected is None or abs(expected - row[UNCERTAINTY]) > CLOSE_DB:
+            yield f"{UNCERTAINTY} is {row[UNCERTAINTY]:.6g}, by PSNR and ceiling {expected:.6g}"
+
+
+def _bound_faults(psnr_db: float | None, mae: float | None) -> Iterator[str]:
+    """Return what a PSNR and a mean absolute error cannot be together.
+
+    The mean square is at least the square of the mean, and at most the mean, as no error is over 1.
+    """
+    if psnr_db is None or mae is None:
+        return
+    if mae <= 0:
+        low = high = math.inf
+    else:
+        low, high = -10 * math.log10(mae), -20 * math.log10(mae)
+    if not low - CLOSE_DB <= psnr_db <= high + CLOSE_DB:
+        yield f"PSNR is {psnr_db:.4g} dB, with MAE {mae:.4g} it lies between {low:.4g} and {high:.4g} dB"
+
+
+def _verdict_faults(row: Row, verdict: str) -> Iterator[str]:
+    """Return in what a verdict contradicts the row's numbers, by bounds that hold whatever the radius was."""
+    if bool(row.get("flags")) != (verdict in (DISPLACED, BENT) or bool(copy_of(row))):
+        yield f"flags are {shown(row.get('flags'))}, its {VERDICT} is {verdict}"
+    share = row.get("measured_share")
+    if share is not None and (verdict == NOT_MEASURABLE) != (share < MIN_MEASURED or row.get("gdi_px") is None):
+        yield f"{VERDICT} is {verdict}, with a measured share of {share:.2f}"
+    if verdict in (DISPLACED, BENT, NOT_MEASURABLE) or row.get("gdi_px") is None:
+        return
+    right, down, error = (row.get(key) or 0.0 for key in ("displaced_x_px", "displaced_y_px", "displaced_se_px"))
+    shift, largest = math.hypot(right, down), _largest_radius(row)
+    if shift - SHIFT_SE * math.sqrt(2) * error > max(LEAST_PX, largest * SHIFT_RADIUS_SHARE):
+        yield f"{VERDICT} is {verdict}, with a shift of {shift:.2f} px"
+    gdi, error = row["gdi_px"], row.get("gdi_se_px") or 0.0
+    if gdi**2 - RMS_SE * 2 * gdi * error > max(LEAST_PX, largest * RADIUS_SHARE) ** 2:
+        yield f"{VERDICT} is {verdict}, with a displacement of {gdi:.2f} px"
+
+
+def _largest_radius(row: Row) -> float:
+    median = row.get("blur_radius_px")
+    return LARGEST_PX if median is None else min(LARGEST_PX, TIMES_MEDIAN * median + MORE_PX)
