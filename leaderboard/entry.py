@@ -13,7 +13,7 @@ import pandas as pd
 
 from sdd_bench.errors import UserError
 from sdd_bench.evaluation.naming.cut import CROPS
-from sdd_bench.evaluation.recomputed import unchecked
+from sdd_bench.evaluation.recomputed import flags_of, status_of
 from sdd_bench.evaluation.results import Method, Results, read_results
 from sdd_bench.evaluation.rows import NOT_RANKED, RANGES
 from sdd_bench.io.values_as import parse_values_as
@@ -136,7 +136,7 @@ def entry_of(results: Results, source: str, where: str = "") -> Entry:
     matched = told["matching"]["words"] if "matching" in told else ""
     crop = told.get("pred_crop", "") if told.get("pred_crop", "") in CROPS else ""
     values = parse_values_as(told.get("values_as"), f"{where}: values_as").text
-    status = UNCHECKED if results.status == "measured" and unchecked(results) else results.status
+    status = status_of(results, flags_of(results))
     return Entry(
         table, results.method, source, status, kept, means, predictions, version, fields, left, matched, crop, values,
         lpips_weights=results.weights.get("trunk_sha256", ""),

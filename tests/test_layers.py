@@ -34,6 +34,7 @@ ONE_FILE = {
     "filelock": ("sdd_bench/jobs/lock.py",),
     "matplotlib": (
         "sdd_bench/report/canvas.py",
+        "sdd_bench/report/grid.py",
         "sdd_bench/report/maps.py",
         "sdd_bench/report/plots.py",
         "sdd_bench/report/scatter.py",

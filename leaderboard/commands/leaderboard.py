@@ -125,7 +125,7 @@ def command(
     """
     from leaderboard.files import Shown, board_outputs, tables_of, write_boards
     from leaderboard.page.data import PictureSources, build_page, entries_beside, method_folders
-    from leaderboard.paper import grid_output, wide_output, write_grid_of, write_wide
+    from leaderboard.page.paper import grid_output, wide_output, write_grid_of, write_wide
     from leaderboard.reading import read_entries, read_records
     from leaderboard.site.write import site_output, write_site
     from sdd_bench.commands.scoring import page_output

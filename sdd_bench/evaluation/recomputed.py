@@ -98,16 +98,21 @@ def unchecked(results: Said) -> bool:
 
 def flags_of(results: Said) -> tuple[str, ...]:
     """Return why a method is flagged by its rows: displaced or bent predictions, and copies; empty where it is not."""
+    return (*_displaced(results), *why_copies_flagged(results.images))
+
+
+def _displaced(results: Said) -> list[str]:
     protocol = PROTOCOLS.get(str(results.protocol.get("id", "")))
     if protocol is not None and protocol.judged_by_input:
-        displaced = why_method_flagged(row for row in results.images if not row.get(NOT_RANKED))
-    else:
-        displaced = why_flagged(dict(results.summary))
-    return (*displaced, *why_copies_flagged(results.images))
+        return why_method_flagged(row for row in results.images if not row.get(NOT_RANKED))
+    return why_flagged(dict(results.summary))
 
 
 def contradictions(results: Said) -> str:
-    """Return in what results contradict themselves, the first `MOST_FAULTS` of it; empty where they do not."""
+    """Return in what results contradict themselves, the first `MOST_FAULTS` of it; empty where they do not.
+
+    Results of versions that named no copies, and called unchecked ones measured, do not contradict themselves by that.
+    """
     found = [*_whole_faults(results)]
     found += [f"image {shown(row['name'])}: {fault}" for row in results.images for fault in _row_faults(row)]
     more = f"; and {len(found) - MOST_FAULTS} more" if len(found) > MOST_FAULTS else ""
@@ -127,12 +132,13 @@ def _whole_faults(results: Said) -> Iterator[str]:
     yield from _protocol_faults(results.protocol)
     if any(row.get("lpips") is not None for row in rows) and not results.weights.get("trunk_sha256"):
         yield "LPIPS has values, and no weights are named"
-    flags = flags_of(results)
-    if bool(flags) != bool(results.flags):
+    displaced, flags = _displaced(results), flags_of(results)
+    if not bool(displaced) <= bool(results.flags) <= bool(flags):
         yield f"flags are {shown(list(results.flags))}, by the rows {shown(list(flags))}"
-    status = status_of(results, flags)
-    if results.status != status and not (status == "unchecked" and results.status == "measured"):  # before 0.2
-        yield f"status is {results.status}, by the rows {status}"
+    known = {status_of(results, flags), status_of(results, displaced)}
+    older = known | ({"measured"} if "unchecked" in known else set())
+    if results.status not in older:
+        yield f"status is {results.status}, by the rows {status_of(results, flags)}"
 
 
 def _protocol_faults(said: Mapping[str, Any]) -> Iterator[str]:
@@ -155,7 +161,7 @@ def _row_faults(row: Row) -> Iterator[str]:
     verdict = row.get(VERDICT)
     if verdict is not None:
         yield from _verdict_faults(row, str(verdict))
-    elif "flags" in row and bool(row["flags"]) != bool(why_flagged(row) or copy_of(row)):
+    elif "flags" in row and not bool(why_flagged(row)) <= bool(row["flags"]) <= bool(why_flagged(row) or copy_of(row)):
         yield f"flags are {shown(row['flags'])}, by its numbers {shown([*why_flagged(row), copy_of(row)])}"
     if row.get(UNCERTAINTY) is not None and row.get("psnr_db") is not None and row.get(CEILING) is not None:
         expected = row_uncertainty_db(row["psnr_db"], row[CEILING])
@@ -180,7 +186,8 @@ def _bound_faults(psnr_db: float | None, mae: float | None) -> Iterator[str]:
 
 def _verdict_faults(row: Row, verdict: str) -> Iterator[str]:
     """Return in what a verdict contradicts the row's numbers, by bounds that hold whatever the radius was."""
-    if bool(row.get("flags")) != (verdict in (DISPLACED, BENT) or bool(copy_of(row))):
+    displaced = verdict in (DISPLACED, BENT)
+    if not displaced <= bool(row.get("flags")) <= (displaced or bool(copy_of(row))):
         yield f"flags are {shown(row.get('flags'))}, its {VERDICT} is {verdict}"
     share = row.get("measured_share")
     if share is not None and (verdict == NOT_MEASURABLE) != (share < MIN_MEASURED or row.get("gdi_px") is None):

@@ -9,11 +9,12 @@ from pathlib import Path
 from leaderboard.entry import Entry, Table
 from leaderboard.files import Built
 from leaderboard.page.data import PictureSources, dataset_files
-from leaderboard.page.grid import grid_rows, write_grid
+from leaderboard.page.grid import grid_rows
 from leaderboard.wide import wide_csv, wide_latex, wide_markdown, wide_table
 from sdd_bench.evaluation.naming.folders import opened
 from sdd_bench.io.files import write_text
 from sdd_bench.jobs.outputs import Output
+from sdd_bench.report.grid import write_grid
 
 
 def wide_files(out: Path) -> tuple[Path, ...]:
