@@ -224,7 +224,10 @@ def test_folder_function_and_command_give_the_same_numbers_and_only_the_command_
     )
     after = {path: path.stat().st_mtime_ns for path in data.rglob("*") if path != data / "temporary"}
     assert after == before
-    assert folder == function == list(run(data, wanted).values())
+    assert folder == list(run(data, wanted).values())
+    for of_files, made in zip(folder, function, strict=True):
+        told = {key: value for key, value in of_files.configuration.items() if key != "matching"}
+        assert made == replace(of_files, configuration=told)
 
 
 def test_rows_against_another_anchor_are_scored_again_after_an_interruption(
