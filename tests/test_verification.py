@@ -91,7 +91,10 @@ def test_rows_within_a_millionth_agree(root: Path) -> None:
         ),
         (
             lambda r: forge_results(r, lambda f: f.update(status="flagged")),
-            [r"anchored-1\.json: status is flagged, by the rows measured"],
+            (
+                lambda r: forge_results(r, lambda f: f.update(status="flagged")),
+                [r"anchored-1\.json: status is flagged, by the rows measured"],
+            ),
         ),
         (
             lambda r: forge_results(r, lambda f: f["images"][0].update(name="c")),
