@@ -13,10 +13,11 @@ from sdd_bench.commands.options import ResumableCommand, data_folder, data_optio
 @click.option(
     "--checkpoint",
     "weights",
-    required=True,
     type=click.Path(path_type=Path),
+    default=None,
     help="deblurring.pt of a run, or one of its checkpoints.",
 )
+@click.option("--baseline", default=None, metavar="NAME", help="Trained network that comes with sdd-bench: jdrl-small.")
 @data_option
 @click.option("--split", default="test", show_default=True, help="Split whose blur images are restored.")
 @click.option("--images", type=click.Path(path_type=Path), default=None, help="Folder of images, instead of --data.")
@@ -51,7 +52,8 @@ from sdd_bench.commands.options import ResumableCommand, data_folder, data_optio
 )
 @grey_option
 def command(
-    weights: Path,
+    weights: Path | None,
+    baseline: str | None,
     data: Path | None,
     split: str,
     images: Path | None,
@@ -79,16 +81,23 @@ def command(
 
     \b
     Example:
+      sdd-bench predict --baseline jdrl-small --images holiday/ --out restored
       sdd-bench predict --checkpoint runs/sdd-eq2/deblurring.pt --data data/sdd --out predictions
       sdd-bench predict --checkpoint runs/sdd-eq2/deblurring.pt --images holiday/ --out restored
       sdd-bench predict --checkpoint runs/sdd-eq2/deblurring.pt --data data/lfdof --out predictions --devices 4
     """
+    from jdrl_baseline.baselines import trained_weights
     from jdrl_baseline.predict import predict
     from jdrl_baseline.spread import Spread
     from sdd_bench.datasets.catalog import open_dataset
     from sdd_bench.errors import UserError
     from sdd_bench.io.images import list_images
 
+    if (weights is None) == (baseline is None):
+        raise UserError("give --checkpoint FILE of a run, or --baseline NAME of a network that comes with sdd-bench")
+    if baseline is not None:
+        weights = trained_weights(baseline)
+    assert weights is not None
     if images is not None:
         if data is not None:
             raise UserError("give --data or --images, not both")
