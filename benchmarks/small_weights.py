@@ -55,7 +55,10 @@ class Recipe:
         rise: Steps in which the rate rises from 0.
         fall: Share of the steps in which the rate falls to 0, at the end.
         sharp_share: Share of the crops that are not blurred.
-        sharp_from: Steps before there are any of them: they ask for the identity, which shut rectifiers give as well.
+        sharp_from: Steps before there are any of them. What is sharp asks for the identity, where training starts; a
+            network that cannot tell it from what is blurred yet stays there, and its rectifiers shut. (With 500, the
+            gain was 0.07 dB after 300 steps and 0.04 after 1,000.)
+        candidates: Places drawn for each crop in these first steps, of which the most blurred is taken.
         epsilon: Of Charbonnier's loss.
         noise: Largest standard deviation of the noise, in counts of 255; drawn uniformly from 0 for each crop.
         clip: Largest norm of the gradient, of all weights together; 0 for no limit.
@@ -71,7 +74,8 @@ class Recipe:
     rise: int = 100
     fall: float = 0.25
     sharp_share: float = 0.2
-    sharp_from: int = 1000
+    sharp_from: int = 3000
+    candidates: int = 4
     epsilon: float = 1e-3
     noise: float = 1.5
     clip: float = 0.0
@@ -190,12 +194,15 @@ def _crops(
     """Yield input and target of each crop of a step, (3, crop, crop) float32 in counts of 255."""
     height, width = pieces.truth.shape[-2:]
     for _ in range(recipe.batch):
-        piece, blur = rng.integers(len(pieces.names)), rng.integers(pieces.blurs.shape[1])
-        top, left = rng.integers(height - recipe.crop + 1), rng.integers(width - recipe.crop + 1)
-        place = (slice(None), slice(top, top + recipe.crop), slice(left, left + recipe.crop))
-        truth = pieces.truth[piece][place].float()
+        drawn: list[tuple[Tensor, Tensor]] = []
+        for _ in range(1 if with_sharp else recipe.candidates):
+            piece, blur = rng.integers(len(pieces.names)), rng.integers(pieces.blurs.shape[1])
+            top, left = rng.integers(height - recipe.crop + 1), rng.integers(width - recipe.crop + 1)
+            place = (slice(None), slice(top, top + recipe.crop), slice(left, left + recipe.crop))
+            drawn.append((pieces.truth[piece][place].float(), pieces.blurs[piece, blur][place].float()))
+        truth, blurred = max(drawn, key=lambda images: float((images[0] - images[1]).abs().mean()))
         is_sharp = rng.random() < recipe.sharp_share and with_sharp
-        clean = truth if is_sharp else pieces.blurs[piece, blur][place].float()
+        clean = truth if is_sharp else blurred
         noise = rng.standard_normal(clean.shape, np.float32) * (rng.random() * recipe.noise)
         seen = (clean + torch.from_numpy(noise.astype(np.float32))).round().clamp(0, 255)
         images = torch.stack([seen, seen if is_sharp else truth])
