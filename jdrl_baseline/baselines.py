@@ -69,11 +69,7 @@ WEIGHTS = Path(__file__).parent / "weights"
 
 
 def trained_names() -> list[str]:
-    """Return the names of the trained networks that come with sdd-bench.
-
-    >>> trained_names()
-    ['jdrl-small']
-    """
+    """Return the names of the trained networks that come with sdd-bench."""
     return sorted(path.stem for path in WEIGHTS.glob("*.pt"))
 
 
@@ -85,7 +81,8 @@ def trained_weights(name: str) -> Path:
     """
     names = trained_names()
     if name not in names:
-        raise UserError(f"unknown baseline {shown(name)}, expected one of {', '.join(names)}")
+        known = f"expected one of {', '.join(names)}" if names else "no trained network comes with this version"
+        raise UserError(f"unknown baseline {shown(name)}, {known}")
     return WEIGHTS / f"{name}.pt"
 
 

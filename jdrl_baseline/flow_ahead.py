@@ -18,7 +18,7 @@ from jdrl_baseline.warping import inside, warp
 from sdd_bench.datasets.patch_pairs import Patch, read_patch_pair
 from sdd_bench.errors import UserError
 from sdd_bench.io.files import write_bytes, write_text
-from sdd_bench.io.images import to_float
+from sdd_bench.io.images import Pixels, to_float
 from sdd_bench.io.serialise import json_text
 from sdd_bench.jobs.items import Item, map_items
 from sdd_bench.registration.flow import dis_flow
@@ -99,5 +99,5 @@ def _write(path: Path, flow: NDArray[np.floating]) -> None:
     write_bytes(path, content.getvalue())
 
 
-def _as_tensor(pixels: NDArray[np.unsignedinteger]) -> Tensor:
+def _as_tensor(pixels: Pixels) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(to_float(pixels))).permute(2, 0, 1)

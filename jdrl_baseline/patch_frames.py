@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sdd_bench.io.images import Pixels
+
 NUMBER = re.compile(r"(\d+)")
 THUMB_PX = 64
 WINDOW = 16
@@ -51,7 +53,7 @@ def frames_by_name(names: Sequence[str], least: int) -> Frames | None:
     return None
 
 
-def frames_by_content(names: Sequence[str], read: Callable[[int], NDArray[np.uint8]]) -> Frames:
+def frames_by_content(names: Sequence[str], read: Callable[[int], Pixels]) -> Frames:
     """Return runs of patches, in the order of their names, that overlap in what they show.
 
     Releases cut a frame into patches that overlap and number them frame after frame. A run ends where no patch
@@ -59,7 +61,7 @@ def frames_by_content(names: Sequence[str], read: Callable[[int], NDArray[np.uin
 
     Args:
         names: Of the patches; numbers in them are ordered as numbers.
-        read: Index to samples, (H, W, 3) uint8.
+        read: Index to samples, (H, W, 3) uint8 or uint16.
     """
     order = _in_order(names)
     thumbs: list[NDArray[np.float32]] = []
@@ -105,7 +107,7 @@ def _in_order(names: Sequence[str]) -> list[int]:
     return sorted(range(len(names)), key=key)
 
 
-def _thumb(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _thumb(pixels: Pixels) -> NDArray[np.float32]:
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float32)
     small = cv2.resize(grey, (THUMB_PX, THUMB_PX), interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.GaussianBlur(small, (0, 0), 0.8) - cv2.GaussianBlur(small, (0, 0), 3), np.float32)

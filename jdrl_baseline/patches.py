@@ -91,7 +91,7 @@ class Crops(TorchDataset[Any]):
         height, width = blur.shape[:2]
         if sharp.shape != blur.shape or min(height, width) < crop_px:
             raise UserError(f"patch {patch.name}: {width}x{height}, expected at least {crop_px}x{crop_px}")
-        images = [torch.from_numpy(to_float(np.ascontiguousarray(pixels))).permute(2, 0, 1) for pixels in (blur, sharp)]
+        images = [torch.from_numpy(np.ascontiguousarray(to_float(pixels))).permute(2, 0, 1) for pixels in (blur, sharp)]
         if self.flows is not None:
             path = flow_path(self.flows, patch)
             images += aligned(images[1], path, release_grid=self.config.release_grid)

@@ -37,8 +37,8 @@ class Batch(NamedTuple):
 
     def to(self, device: torch.device) -> Batch:
         """Return the batch on a device; copies from pinned memory do not wait."""
-        moved = (t if not isinstance(t, Tensor) else t.to(device, non_blocking=True) for t in self)
-        return Batch(*moved)
+        moved = {name: t.to(device, non_blocking=True) for name, t in self._asdict().items() if isinstance(t, Tensor)}
+        return self._replace(**moved)
 
 
 class Seen(NamedTuple):

@@ -71,7 +71,8 @@ def converted(state: Mapping[str, object], path: Path) -> tuple[dict[str, object
     reblurring, free = _reblurring(state.get(REBLURRING), path)
     settings = ["weight_branch=false", "free_kernel=true"] if free else []
     epoch = state.get(EPOCH)
-    networks = {"deblurring": deblurring, "reblurring": reblurring, "epoch": epoch if isinstance(epoch, int) else 0}
+    epochs = epoch if isinstance(epoch, int) else 0
+    networks: dict[str, object] = {"deblurring": deblurring, "reblurring": reblurring, "epoch": epochs}
     return networks, load_config("release-2023", settings)
 
 
@@ -80,7 +81,7 @@ def _reblurring(weights: object, path: Path) -> tuple[dict[str, Tensor] | None, 
     if not isinstance(weights, dict):
         return None, False
     outer = _renamed(weights, TO_R, path)
-    found = {}
+    found: dict[str, Tensor] = {}
     for name, value in outer.items():
         branch, _, rest = name.partition(".")
         found |= {f"{branch}.{key}": tensor for key, tensor in _renamed({rest: value}, INSIDE_R, path).items()}

@@ -103,11 +103,12 @@ def _without_frames(root: Path, patches: tuple[Patch, ...], config: Config, out:
     shown = sorted(int(i) for frame in chosen for i in rng.permutation(frames[frame])[:PATCHES_A_FRAME])
     scene = {index: names[frames[frame][0]] for frame in chosen for index in frames[frame]}
     place = (out / "validation" if (root / PATCH_FILE).is_file() else root) / PATCH_FOLDER
+    blur, sharp = (place / role for role in ROLES)
     return TrainingData(
         root=root,
         patches=tuple(patch for index, patch in enumerate(patches) if index not in scene),
         validation=tuple(
-            Pair(names[i], PATCH_FOLDER, *(place / role / f"{names[i]}.png" for role in ROLES), scene=scene[i])
+            Pair(names[i], PATCH_FOLDER, blur / f"{names[i]}.png", sharp / f"{names[i]}.png", scene=scene[i])
             for i in shown
         ),
         held_out=tuple(dict.fromkeys(scene.values())),

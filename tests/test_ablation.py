@@ -68,6 +68,6 @@ def test_rows_are_trained_once_and_scored(tmp_path: Path) -> None:
     lines = ablation.page(tmp_path, ["flow-1px"], list(ablation_runs.ROWS), 2, TOY)
     table = [line for line in lines if line.startswith("| `")]
     assert [line.split("`")[1] for line in table] == ["teacher", "aligned-l1", "ceiling", "teacher"]
-    assert [line for line in table if "`ceiling`" in line][0].endswith("| 0.00 |")
+    assert next(line for line in table if "`ceiling`" in line).endswith("| 0.00 |")
     known = float(table[-1].split("|")[3])
     assert 1 < known < 2

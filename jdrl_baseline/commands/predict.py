@@ -17,7 +17,9 @@ from sdd_bench.commands.options import ResumableCommand, data_folder, data_optio
     default=None,
     help="deblurring.pt of a run, or one of its checkpoints.",
 )
-@click.option("--baseline", default=None, metavar="NAME", help="Trained network that comes with sdd-bench: jdrl-small.")
+@click.option(
+    "--baseline", default=None, metavar="NAME", help="Trained network that comes with sdd-bench, such as jdrl-small."
+)
 @data_option
 @click.option("--split", default="test", show_default=True, help="Split whose blur images are restored.")
 @click.option("--images", type=click.Path(path_type=Path), default=None, help="Folder of images, instead of --data.")
