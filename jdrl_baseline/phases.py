@@ -37,8 +37,12 @@ class Batch(NamedTuple):
 
     def to(self, device: torch.device) -> Batch:
         """Return the batch on a device; copies from pinned memory do not wait."""
-        moved = {name: t.to(device, non_blocking=True) for name, t in self._asdict().items() if isinstance(t, Tensor)}
-        return self._replace(**moved)
+
+        def moved(images: Tensor | None) -> Tensor | None:
+            return None if images is None else images.to(device, non_blocking=True)
+
+        blur, sharp = (images.to(device, non_blocking=True) for images in (self.blur, self.sharp))
+        return Batch(blur, sharp, self.names, moved(self.truth), moved(self.inside))
 
 
 class Seen(NamedTuple):
