@@ -93,15 +93,17 @@ def _without_frames(root: Path, patches: tuple[Patch, ...], config: Config, out:
     frames = frames_by_name(names, config.val_scenes + 1)
     if frames is None:
         frames = frames_by_content(names, lambda index: read_patch_pair(root, patches[index])[1])
-    if len(frames) <= config.val_scenes:
+    usual = np.median([len(frame) for frame in frames for _ in frame])
+    whole = [frame for frame in frames if 2 * len(frame) >= usual]  # a short run may be a part of a frame
+    if len(whole) <= config.val_scenes:
         raise UserError(
-            f"{root}: val_scenes = {config.val_scenes}: the patches are of {len(frames)} frames, as far as their names "
+            f"{root}: val_scenes = {config.val_scenes}: the patches are of {len(whole)} frames, as far as their names "
             "and what they show tell; lower val_scenes, 0 trains without validation"
         )
     rng = np.random.default_rng([config.seed, SCENE_KEY])
-    chosen = sorted(int(i) for i in rng.permutation(len(frames))[: config.val_scenes])
-    shown = sorted(int(i) for frame in chosen for i in rng.permutation(frames[frame])[:PATCHES_A_FRAME])
-    scene = {index: names[frames[frame][0]] for frame in chosen for index in frames[frame]}
+    chosen = [whole[i] for i in sorted(rng.permutation(len(whole))[: config.val_scenes])]
+    shown = sorted(int(i) for frame in chosen for i in rng.permutation(frame)[:PATCHES_A_FRAME])
+    scene = {index: names[frame[0]] for frame in chosen for index in frame}
     place = (out / "validation" if (root / PATCH_FILE).is_file() else root) / PATCH_FOLDER
     blur, sharp = (place / role for role in ROLES)
     return TrainingData(
