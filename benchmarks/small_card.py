@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from small_scores import RADII_PX, psnr_db, restored_8_bits, score_pairs
-from small_weights import LAST, LOG, Training, export
+from small_weights import AT, LAST, LOG, Training, export
 
 from jdrl_baseline.baselines import Baseline, load_baseline
 from jdrl_baseline.networks.deblurring import parameter_count
@@ -98,9 +98,11 @@ def sharp_rows(baseline: Baseline, paths: list[Path], side_px: int = 1024) -> li
     return lines
 
 
-def card(run: Path, weights: Path, pairs: Path, sharp: list[Path], photographs: str, real: list[Path]) -> str:
+def card(
+    run: Path, kept: Path, weights: Path, pairs: Path, sharp: list[Path], photographs: str, real: list[Path]
+) -> str:
     """Return the card's text."""
-    training, _ = Training.load(run / LAST)
+    training, _ = Training.load(kept)
     recipe = training.recipe
     baseline = load_baseline(weights)
     scores = score_pairs(baseline, [pairs])
@@ -153,13 +155,15 @@ def main() -> None:
     parser.add_argument("--sharp", nargs="+", type=Path, required=True)
     parser.add_argument("--photographs", type=Path, required=True, metavar="TEXT.md")
     parser.add_argument("--real", nargs="*", type=Path, default=[])
+    parser.add_argument("--step", type=int, default=0, help="of the validation to export; the last checkpoint if 0")
     parser.add_argument("--out", type=Path, default=Path("jdrl_baseline/weights"))
     arguments = parser.parse_args()
     weights = arguments.out / f"{NAME}.pt"
-    export(arguments.run, weights)
+    export(arguments.run, weights, arguments.step)
     sharp = [file for path in arguments.sharp for file in (list_images(path) if path.is_dir() else [path])]
     photographs = arguments.photographs.read_text(encoding="utf-8")
-    text = card(arguments.run, weights, arguments.pairs, sharp, photographs, arguments.real)
+    kept = arguments.run / (AT.format(arguments.step) if arguments.step else LAST)
+    text = card(arguments.run, kept, weights, arguments.pairs, sharp, photographs, arguments.real)
     write_text(arguments.out / f"{NAME}.md", text)
     print(text)
 

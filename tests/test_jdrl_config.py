@@ -51,7 +51,7 @@ STORED = {
 
 SINCE = {
     "free_kernel": False, "reblur_activation": "none", "reblur_input": "prediction", "reblur_start": "joint",
-    "frozen_epochs": 5, "frozen_rate": 0.1, "warmup_flow": "step",
+    "frozen_epochs": 5, "frozen_rate": 0.1, "warmup_flow": "step", "gate": False,
 }  # fmt: skip
 """What is stored beside it since."""
 

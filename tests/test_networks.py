@@ -371,3 +371,23 @@ def test_the_rectifier_of_the_reblurring_network_is_a_switch(blur: Tensor) -> No
         ReblurringNetwork(activation="relu")
     with pytest.raises(ValueError, match="a free kernel is for the reblurring network without weight branch"):
         ReblurringNetwork(free_kernel=True)
+
+
+def test_the_gate_of_the_small_network_weighs_its_residual(blur: Tensor) -> None:
+    size = DeblurringSize("small", width=8, blocks=(2,), gate=True, blur_map=False)
+    network = build(size)
+    assert torch.equal(network(blur).image, blur)
+    assert isinstance(network.body, SmallNetwork)
+    assert network.body.gate is not None
+    assert network.body.gate.bias is not None
+    nn.init.normal_(network.body.last.weight)
+    opened = network(blur).image - blur
+    nn.init.constant_(network.body.gate.bias, 0.0)
+    torch.testing.assert_close((network(blur).image - blur) / 0.5, opened / torch.sigmoid(torch.tensor(3.0)))
+    nn.init.constant_(network.body.gate.bias, -30.0)
+    torch.testing.assert_close(network(blur).image, blur, atol=1e-5, rtol=0)
+    nn.init.constant_(network.body.gate.bias, 0.0)
+    (network(blur).image - 0.5).square().mean().backward()
+    assert without_gradient(network) == []
+    with pytest.raises(ValueError, match="gate = true is for network = 'small'"):
+        DeblurringSize("unet", gate=True, blur_map=False)

@@ -21,19 +21,24 @@ def at_least_float32(values: Tensor) -> Tensor:
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions with a ReLU between, added to their input, without normalisation.
+    """Two 3x3 convolutions with a rectifier between, added to their input, without normalisation.
 
     (N, width, H, W) to the same.
+
+    Args:
+        width: Channels.
+        slope: Of the rectifier below zero; 0 is ReLU.
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, slope: float = 0.0) -> None:
         super().__init__()
+        self.slope = slope
         self.first = nn.Conv2d(width, width, 3, padding=1)
         self.second = nn.Conv2d(width, width, 3, padding=1)
 
     def forward(self, features: Tensor) -> Tensor:
         """Return the features with what the two convolutions add to them."""
-        added: Tensor = self.second(torch.relu(self.first(features)))
+        added: Tensor = self.second(nn.functional.leaky_relu(self.first(features), self.slope))
         return features + added
 
 

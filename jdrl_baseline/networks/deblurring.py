@@ -47,6 +47,7 @@ class DeblurringSize:
         dropout: Dropout rate in the UNet's two deepest stages, in training.
         residual: Whether the UNet's output is added to the blur image and starts at zero; the Restormer's always is
             added, and the small network's always is added and starts at zero.
+        gate: Whether the small network weighs its residual pixel by pixel, between 0 and 1.
         blur_map: Whether F predicts a blur map and F_D is given it: eq. (2); without, eq. (1).
 
     Raises:
@@ -61,6 +62,7 @@ class DeblurringSize:
     expansion: Annotated[float, Field(gt=0, le=16)] = 2.66
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.4
     residual: bool = False
+    gate: bool = False
     blur_map: bool = True
 
     @model_validator(mode="after")
@@ -72,6 +74,8 @@ class DeblurringSize:
 
     def _faults(self) -> list[str]:
         """Return why the numbers do not fit together."""
+        if self.gate and self.network != "small":
+            return ["gate = true is for network = 'small'"]
         if self.network == "unet-release" and self.residual:
             return ["network = 'unet-release' predicts the image itself; set residual = false"]
         if self.network in UNETS:
@@ -143,7 +147,7 @@ class DeblurringNetwork(nn.Module):
         elif size.network == "unet-release":
             self.body = ReleaseUNet(channels, size.width, size.dropout)
         elif size.network == "small":
-            self.body = SmallNetwork(channels, size.width, size.blocks[0])
+            self.body = SmallNetwork(channels, size.width, size.blocks[0], gate=size.gate)
         else:
             self.body = Restormer(channels, size.width, size.blocks, size.heads, size.refinement, size.expansion)
         self.checkpointing = checkpointing
