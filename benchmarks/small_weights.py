@@ -238,9 +238,9 @@ def rate_at(recipe: Recipe, step: int, steps: int) -> float:
 def config_of(recipe: Recipe) -> Config:
     """Return what the checkpoint says of the network and, where a setting has the same meaning, of the training."""
     return Config(
-        network="small", width=recipe.width, blocks=(recipe.blocks,), gate=bool(recipe.gate), blur_map=False, deform=False, cycle=False,
-        alpha=0.0, learning_rate=recipe.learning_rate, batch=recipe.batch, crop=recipe.crop, flips=True, val_scenes=0,
-        seed=recipe.seed,
+        network="small", width=recipe.width, blocks=(recipe.blocks,), gate=bool(recipe.gate), blur_map=False,
+        deform=False, cycle=False, alpha=0.0, learning_rate=recipe.learning_rate, batch=recipe.batch, crop=recipe.crop,
+        flips=True, val_scenes=0, seed=recipe.seed,
     )  # fmt: skip
 
 
