@@ -109,6 +109,10 @@ def card(
     gains = np.array([row["restored_db"] - row["blur_db"] for row in scores["pairs"]])  # type: ignore[attr-defined]
     mean = scores["mean"]
     log = [json.loads(line) for line in (run / LOG).read_text(encoding="utf-8").splitlines()]
+    changes = [
+        f" Changed at step {line['step']:,}: `{json.dumps(line['recipe'])}`." for line in log if "recipe" in line
+    ]
+    cpu_s = next(line["cpu_s_a_step"] for line in reversed(log) if "cpu_s_a_step" in line)
     sections = [
         f"# {NAME}",
         f"A residual network at half size, {recipe.blocks} blocks of {recipe.width} channels, "
@@ -122,7 +126,7 @@ def card(
         f"Supervised by the exact truth: it is the network of the testbed, not the method of the papers. "
         f"Charbonnier's loss, Adam, {training.step:,} steps of {recipe.batch} crops of {recipe.crop}x{recipe.crop} px, "
         f"learning rate {recipe.learning_rate:g}, seed {recipe.seed}, one thread of a CPU, "
-        f"{log[-1]['cpu_s_a_step']:.2f} CPU seconds a step. All settings: `{json.dumps(recipe.__dict__)}`.",
+        f"{cpu_s:.2f} CPU seconds a step. All settings: `{json.dumps(recipe.__dict__)}`.{''.join(changes)}",
         "## Scores",
         f"On {len(gains)} simulated pairs of other photographs, `synthesise --camera motor`, radius 0 to 6 px, noise "
         f"of 1 count. Against the exact truth, 16 px of border left out: blur image {mean['blur_db']:.2f} dB, restored "

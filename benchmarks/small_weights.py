@@ -23,7 +23,7 @@ import json
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -39,6 +39,9 @@ from jdrl_baseline.networks.blocks import ResidualBlock
 from jdrl_baseline.networks.deblurring import DeblurringNetwork, parameter_count
 
 LAST, AT, LOG = "last.pt", "at-{:06d}.pt", "log.jsonl"
+SCHEDULE = ("fall", "sharp_share", "sharp_from", "sharp_rise")
+"""Settings that a run that goes on may change; RUN/log.jsonl says when."""
+
 BORDER_PX = 16
 """Left out on each side of a piece in the PSNR of validation pieces."""
 
@@ -358,8 +361,14 @@ def main() -> None:
     recipe = Recipe(**{name: getattr(arguments, name) for name in asdict(Recipe())})
     if (arguments.run / LAST).is_file():
         training, _ = Training.load(arguments.run / LAST)
-        if (training.recipe, training.pairs_sha256) != (recipe, pieces.sha256):
+        begun = replace(training.recipe, **{name: getattr(recipe, name) for name in SCHEDULE})
+        if (begun, training.pairs_sha256) != (recipe, pieces.sha256):
             raise SystemExit(f"{arguments.run}: begun with other settings or pairs: {training.recipe}")
+        if training.recipe != recipe:
+            note = {"step": training.step, "recipe": asdict(recipe)}
+            with (arguments.run / LOG).open("a", encoding="utf-8") as log:
+                log.write(json.dumps(note) + "\n")
+        training.recipe = recipe
     else:
         training = Training(recipe, pieces.sha256)
     train(training, pieces, held_out, arguments.run, arguments.steps, arguments.every, arguments.keep_s)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from known_run import CPU, tiny
+from known_run import CPU, TINY, run_command, tiny
 from known_training import losses
 from numpy.typing import NDArray
 from skimage import data
 
-from jdrl_baseline import checkpoint
+from jdrl_baseline import checkpoint, training
 from jdrl_baseline.patch_frames import frames_by_content, frames_by_name
 from jdrl_baseline.training import train
 from jdrl_baseline.training_data import open_training_data
@@ -115,3 +116,33 @@ def test_a_run_of_before_goes_on_without_validation(release: Path, tmp_path: Pat
     train(release, tiny(steps=2), tmp_path / "run", CPU, resume=True)
     assert len(losses(tmp_path / "run")) == 1 + 2
     assert checkpoint.load(path)["held_out"] == []
+
+
+@pytest.mark.long
+def test_a_release_from_training_to_the_leaderboard(
+    release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Trained, killed in its second epoch, gone on with, predicted, scored and ranked, by the commands."""
+    run, joint, calls = tmp_path / "run", training.joint, []
+    settings = {**TINY, "epochs": 2, "steps": 0, "batch": 12, "val_every": 1}
+    words = [word for key, value in settings.items() for word in ("--set", f"{key}={json.dumps(value)}")]
+    common = ("--data", release, "--accelerator", "cpu", "--anchors", tmp_path / "anchors")
+
+    def killed(*arguments: object) -> object:
+        calls.append(1)
+        if len(calls) == 5:
+            raise KeyboardInterrupt
+        return joint(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(training, "joint", killed)
+    with pytest.raises(AssertionError):
+        run_command("train-baseline", *common, "--out", run, *words)
+    assert len(losses(run)) == 1 + 4
+    run_command("train-baseline", *common, "--resume", run)
+    assert len(losses(run)) == 1 + 6
+    assert len((run / "validation.csv").read_text().splitlines()) == 1 + 2
+    run_command("predict", "--checkpoint", run / "deblurring.pt", "--data", release, "--out", tmp_path / "restored")
+    scored = ("--pred", tmp_path / "restored", "--data", release, "--protocol", "direct/1", "--metrics", "psnr")
+    run_command("evaluate", *scored, "--method", "tiny", "--out", tmp_path / "tiny.json")
+    said = run_command("leaderboard", tmp_path / "tiny.json", "--out", tmp_path / "board.csv")
+    assert "tiny" in said
