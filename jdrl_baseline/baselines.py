@@ -8,6 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from sdd_bench.errors import UserError
+from sdd_bench.io.text import shown
+
 Baseline = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """A blur image, (H, W, 3) float32 in [0, 1], to its restoration, of the same shape, dtype and range."""
 
@@ -20,8 +23,8 @@ def load_baseline(name_or_checkpoint: str | Path, *, device: str = "cpu", tile: 
     same number of threads.
 
     Args:
-        name_or_checkpoint: A key of `BASELINES`, or the path of a checkpoint: deblurring.pt, best.pt or last.pt of a
-            training run.
+        name_or_checkpoint: A key of `BASELINES`, a name of `trained_names`, or the path of a checkpoint:
+            deblurring.pt, best.pt or last.pt of a training run.
         device: A torch device.
         tile: Side of the tiles in pixels, a multiple of 16; 0 restores whole frames. See `sdd-bench predict --tile`.
 
@@ -38,10 +41,12 @@ def load_baseline(name_or_checkpoint: str | Path, *, device: str = "cpu", tile: 
     path = Path(name_or_checkpoint)
     if str(name_or_checkpoint) in BASELINES:
         restore = BASELINES[str(name_or_checkpoint)]
+    elif str(name_or_checkpoint) in trained_names():
+        restore = _of_checkpoint(trained_weights(str(name_or_checkpoint)), device, tile)
     elif path.suffix == ".pt" or path.is_file():
         restore = _of_checkpoint(path, device, tile)
     else:
-        known = ", ".join(BASELINES)
+        known = ", ".join((*BASELINES, *trained_names()))
         raise ValueError(f"unknown baseline {str(path)!r}, expected one of {known}, or the path of a checkpoint (.pt)")
 
     def baseline(blur: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -57,6 +62,28 @@ def load_baseline(name_or_checkpoint: str | Path, *, device: str = "cpu", tile: 
 
 BASELINES: dict[str, Baseline] = {"identity": lambda blur: blur.copy()}
 """Baselines that need no file."""
+
+
+WEIGHTS = Path(__file__).parent / "weights"
+"""Weights that come with sdd-bench, NAME.pt, each with a card, NAME.md."""
+
+
+def trained_names() -> list[str]:
+    """Return the names of the trained networks that come with sdd-bench."""
+    return sorted(path.stem for path in WEIGHTS.glob("*.pt"))
+
+
+def trained_weights(name: str) -> Path:
+    """Return the checkpoint of a trained network that comes with sdd-bench.
+
+    Raises:
+        UserError: There is none of that name.
+    """
+    names = trained_names()
+    if name not in names:
+        known = f"expected one of {', '.join(names)}" if names else "no trained network comes with this version"
+        raise UserError(f"unknown baseline {shown(name)}, {known}")
+    return WEIGHTS / f"{name}.pt"
 
 
 def _of_checkpoint(path: Path, device: str, tile_px: int) -> Baseline:

@@ -16,6 +16,7 @@ from torch import Tensor
 from typing_extensions import TypedDict
 
 from jdrl_baseline.config import Config, build_config, parse_settings
+from jdrl_baseline.release import converted, is_release
 from sdd_bench.errors import UserError
 from sdd_bench.io.files import write_bytes
 from sdd_bench.io.text import shown
@@ -24,6 +25,9 @@ from sdd_bench.version import __version__
 
 SCHEMA = 1
 TRAINING, DEBLURRING = "training", "deblurring"
+
+FIRST_VERSION: dict[str, object] = {"reblur_activation": "leaky-relu"}
+"""Settings that version 0.1.0 did not have, where they were not what is the default now."""
 
 NEEDED = ("config", "deblurring")
 NEEDED_TO_GO_ON = ("dataset_sha256", "world", "step", "validation_psnr_db", "optimiser")
@@ -84,6 +88,8 @@ def save(path: Path, state: Mapping[str, object]) -> None:
 def load(path: Path, kind: str | None = None) -> State:
     """Return a checkpoint's content, tensors on the CPU, loaded with weights_only.
 
+    A checkpoint of the 2023 release becomes one of kind `deblurring`, with R where the file has it; see `release`.
+
     Args:
         path: The file.
         kind: `training` or `deblurring`; any if None.
@@ -101,6 +107,9 @@ def load(path: Path, kind: str | None = None) -> State:
             state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # unpickling fails in as many ways as there are files
         raise UserError(f"{path}: not a checkpoint, or a damaged one ({type(error).__name__})") from None
+    if is_release(state):
+        networks, config = converted(state, path)
+        state = {**describe(config, "", {}), "kind": DEBLURRING, **networks}
     if not isinstance(state, dict) or state.get("schema") != SCHEMA:
         raise UserError(f"{path}: not a checkpoint of sdd-bench of schema {SCHEMA}")
     found = state.get("kind")
@@ -125,12 +134,12 @@ def load(path: Path, kind: str | None = None) -> State:
 
 
 def config_of(state: State, path: Path) -> Config:
-    """Return the configuration in a checkpoint.
+    """Return the configuration in a checkpoint; what version 0.1.0 did not store is as it was then.
 
     Raises:
         UserError: It holds what this version does not know.
     """
-    return build_config(state["config"], str(path))
+    return build_config(FIRST_VERSION | state["config"], str(path))
 
 
 def resumed_config(path: Path, settings: Sequence[str]) -> Config:

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError
 from pydantic.dataclasses import dataclass
 
-from jdrl_baseline.networks.deblurring import STRICT, DeblurringSize
+from jdrl_baseline.networks.deblurring import STRICT, UNETS, DeblurringSize
 from sdd_bench.errors import UserError, fault_report
 from sdd_bench.io.models import faults_in, unknown_key
 from sdd_bench.io.text import read_toml, shown
@@ -43,9 +43,12 @@ class Config(DeblurringSize):
     reblur_width: Annotated[int, Field(gt=0, le=1024)] = 64  # channels inside a branch
     kernel_branch: bool = True  # R predicts kernels; without, fixed disks of radius 1 to 7 px
     weight_branch: bool = True  # R predicts weights; without, one 15x15 kernel per pixel
+    free_kernel: bool = False  # that kernel has 225 free taps, as in the release, instead of 8 seeds
     reblur_border: Literal["replicate", "zeros"] = "replicate"  # "zeros" as in the release
     truncate: bool = False  # kernels are zero outside their radius; without, corners keep mass, as in the release
     reblur_init: Literal["xavier", "he"] = "xavier"  # as in the release
+    reblur_activation: Literal["none", "leaky-relu"] = "none"  # after R's first convolutions
+    reblur_input: Literal["prediction", "truth"] = "prediction"  # what R learns from; "truth": the warped sharp image
 
     # Losses
     pixel_loss: Literal["charbonnier", "l1"] = "charbonnier"
@@ -65,6 +68,10 @@ class Config(DeblurringSize):
     epochs: Count = 200
     warmup_epochs: Natural = 15  # T: epochs whose flow is estimated from the blur image
     warmup_terms: Literal["aligned", "aligned+reblur", "all"] = "aligned"  # losses of these epochs, see phases.warm_up
+    warmup_flow: Literal["step", "ahead"] = "step"  # "ahead": made once, before the first step, of whole patches
+    reblur_start: Literal["joint", "frozen"] = "joint"  # "frozen": after the warm-up R is trained alone at first
+    frozen_epochs: Count = 5  # epochs of R alone
+    frozen_rate: Positive = 0.1  # learning rate of both networks after them, as a factor
     learning_rate: Positive = 2e-5  # of Adam, at the start
     halve_every: Count = 60  # epochs between two halvings of the learning rate
     batch: Count = 1  # patches per step and process
@@ -82,14 +89,22 @@ class Config(DeblurringSize):
     def _faults(self) -> list[str]:
         """Return why the settings do not fit together."""
         faults = super()._faults()
-        if self.network == "unet" and self.blur_map:
-            faults.append("network = 'unet' takes no blur map; set blur_map = false")
+        if self.network in UNETS and self.blur_map:
+            faults.append(f"network = {self.network!r} takes no blur map; set blur_map = false")
         if self.blur_map and self.alpha == 0:
             faults.append("blur_map = true needs the reblurring network; set alpha above 0")
         if self.blur_map and not (self.kernel_branch and self.weight_branch):
             faults.append("blur_map = true needs both branches of the reblurring network")
         if not self.kernel_branch and not self.weight_branch:
             faults.append("the reblurring network needs its kernel branch or its weight branch")
+        if self.free_kernel and (self.weight_branch or not self.kernel_branch):
+            faults.append("free_kernel = true is for the variant without weight branch; set weight_branch = false")
+        if self.warmup_flow == "ahead" and self.warmup_terms == "all":
+            faults.append("warmup_flow = 'ahead' makes one of the two flows that warmup_terms = 'all' needs")
+        if self.alpha == 0 and (self.reblur_start == "frozen" or self.reblur_input == "truth"):
+            faults.append("reblur_start and reblur_input need the reblurring network; set alpha above 0")
+        if self.reblur_input == "truth" and not self.deform:
+            faults.append("reblur_input = 'truth' needs the warped sharp image; set deform = true")
         return faults
 
 

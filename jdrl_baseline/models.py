@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from jdrl_baseline.config import Config
-from jdrl_baseline.networks.deblurring import DeblurringNetwork
+from jdrl_baseline.networks.deblurring import UNETS, DeblurringNetwork
 from jdrl_baseline.networks.reblurring import ReblurringNetwork
 from jdrl_baseline.process_state import seed_torch
 from sdd_bench.errors import UserError
@@ -22,7 +22,7 @@ def build_deblurring(config: Config, *, checkpointing: bool = False) -> Deblurri
     with torch.random.fork_rng(devices=[]):
         seed_torch(config.seed)
         network = DeblurringNetwork(config, checkpointing=checkpointing)
-    return network.to(memory_format=CHANNELS_LAST) if config.network == "unet" else network
+    return network.to(memory_format=CHANNELS_LAST) if config.network in UNETS else network
 
 
 def build_reblurring(config: Config) -> ReblurringNetwork | None:
@@ -36,6 +36,8 @@ def build_reblurring(config: Config) -> ReblurringNetwork | None:
             weight_branch=config.weight_branch,
             width=config.reblur_width,
             initialisation=config.reblur_init,
+            activation=config.reblur_activation,
+            free_kernel=config.free_kernel,
         )
     return network.to(memory_format=CHANNELS_LAST)
 

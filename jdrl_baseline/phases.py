@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from jdrl_baseline.calibration import calibration_mask
 from jdrl_baseline.config import Config
 from jdrl_baseline.flow import Flow
+from jdrl_baseline.free_kernel import reblur_free_kernel
 from jdrl_baseline.losses import Losses, blur_map_loss, charbonnier, combined, reblurring_loss
 from jdrl_baseline.networks.deblurring import Deblurred
 from jdrl_baseline.networks.reblurring import Predicted
@@ -17,11 +19,30 @@ from jdrl_baseline.warping import inside, warp
 
 
 class Batch(NamedTuple):
-    """Patches of a step, each (N, 3, H, W) in [0, 1], and the pairs' names."""
+    """Patches of a step, each (N, 3, H, W) in [0, 1], and the pairs' names.
+
+    Attributes:
+        blur: The blur images.
+        sharp: The sharp images.
+        names: Of the patches.
+        truth: The sharp images warped to the blur images, where that was done ahead.
+        inside: (N, 1, H, W) of 0 and 1, where their flow leads into the patch; beside `truth`.
+    """
 
     blur: Tensor
     sharp: Tensor
     names: tuple[str, ...] = ()
+    truth: Tensor | None = None
+    inside: Tensor | None = None
+
+    def to(self, device: torch.device) -> Batch:
+        """Return the batch on a device; copies from pinned memory do not wait."""
+
+        def moved(images: Tensor | None) -> Tensor | None:
+            return None if images is None else images.to(device, non_blocking=True)
+
+        blur, sharp = (images.to(device, non_blocking=True) for images in (self.blur, self.sharp))
+        return Batch(blur, sharp, self.names, moved(self.truth), moved(self.inside))
 
 
 class Seen(NamedTuple):
@@ -54,7 +75,9 @@ def warm_up(
         return _all_terms(batch, batch.blur, deblurring(batch.blur), reblurring, flow, config)
     restored = deblurring(batch.blur).image
     truth, found, mask = batch.sharp, None, None
-    if config.deform:
+    if config.deform and batch.truth is not None:
+        truth, mask = batch.truth, batch.inside if config.inside else None
+    elif config.deform:
         found = flow(batch.blur, batch.sharp)
         mask = inside(found) if config.inside else None
         truth = warp(batch.sharp, found, release_grid=config.release_grid)
@@ -96,14 +119,60 @@ def _all_terms(
     aligned = _pixel_loss(restored, truth, mask, config)
     reblurred = predicted = reblurring_term = map_term = None
     if reblurring is not None and config.alpha > 0:
-        predicted = reblurring(restored, batch.blur)
+        taught = None
+        if config.reblur_input == "truth":
+            predicted, taught = _taught(truth.detach(), batch.blur, mask, reblurring, config)
+        else:
+            predicted = reblurring(restored, batch.blur)
         reblurred = reblur_as(restored, predicted, config)
         reblurring_term = reblurring_loss(reblurred, batch.blur)
+        if taught is not None:
+            reblurring_term = reblurring_term + taught
         if output.blur_map is not None and predicted.seeds is not None and predicted.weights is not None:
             map_term = blur_map_loss(output.blur_map, blur_map(predicted.seeds, predicted.weights))
     losses = combined(aligned, cycle, reblurring_term, map_term, config.alpha, config.beta)
     maps = _detached_maps(predicted)
     return losses, Seen(restored.detach(), truth.detach(), mask, found, _detached(reblurred), maps)
+
+
+def reblurring_alone(
+    batch: Batch, deblurring: nn.Module, reblurring: nn.Module | None, flow: Flow, config: Config
+) -> tuple[Losses, Seen]:
+    """Return the reblurring loss of R while F stands still: `reblur_start = "frozen"`, after the warm-up.
+
+    R sees F's prediction, or with `reblur_input = "truth"` the sharp image warped to it.
+    """
+    assert reblurring is not None  # the configuration asks for alpha above 0
+    with torch.no_grad():
+        restored = deblurring(batch.blur).image
+    truth, found, mask = batch.sharp, None, None
+    if config.reblur_input == "truth":
+        found = flow(restored, batch.sharp)
+        mask = _mask(found, config)
+        truth = warp(batch.sharp, found, release_grid=config.release_grid)
+        predicted, term = _taught(truth, batch.blur, mask, reblurring, config)
+        reblurred = reblur_as(truth, predicted, config)
+    else:
+        predicted = reblurring(restored, batch.blur)
+        reblurred = reblur_as(restored, predicted, config)
+        term = reblurring_loss(reblurred, batch.blur)
+    zero = torch.zeros_like(term)
+    losses = Losses(config.alpha * term, zero, zero, zero, term, zero)
+    return losses, Seen(restored, truth, mask, found, _detached(reblurred), _detached_maps(predicted))
+
+
+def _taught(
+    truth: Tensor, blur: Tensor, mask: Tensor | None, reblurring: nn.Module, config: Config
+) -> tuple[Predicted, Tensor]:
+    """Return what R, taught to blur the warped sharp image, predicts, without gradient, and R's own loss.
+
+    F's reblurring loss then pulls at F alone: R cannot lower it by explaining what F has left undone.
+    """
+    predicted: Predicted = reblurring(truth, blur)
+    own = charbonnier(reblur_as(truth, predicted, config), blur, mask, over=config.mask_mean)
+    maps = _detached_maps(predicted)
+    assert maps is not None
+    return maps, own
 
 
 def _detached_maps(predicted: Predicted | None) -> Predicted | None:
@@ -120,6 +189,8 @@ def reblur_as(restored: Tensor, predicted: Predicted, config: Config) -> Tensor:
     if predicted.seeds is None:
         assert predicted.weights is not None
         return reblur_fixed_disks(restored, predicted.weights, border=border)
+    if config.free_kernel:
+        return reblur_free_kernel(restored, predicted.seeds, border=border)
     if predicted.weights is None:
         return reblur_one_kernel(restored, predicted.seeds, border=border, truncate=config.truncate)
     return reblur(restored, predicted.seeds, predicted.weights, border=border, truncate=config.truncate)

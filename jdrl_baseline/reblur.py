@@ -15,6 +15,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from jdrl_baseline.dense_rings import PIXELS, blur_dense
 from jdrl_baseline.rings import RADIUS, gather, scatter, shares_of_levels, slopes_of_shares, softmax_terms
 from sdd_bench.registration.disk import disk
 
@@ -22,6 +23,9 @@ LEVELS = 8
 SIZES = tuple(range(2, LEVELS + 1))
 SEEDS = sum(SIZES)
 PADDING = {"replicate": "replicate", "zeros": "constant"}
+DENSE = {"cuda"}
+"""Kinds of devices on which images that are not too large are blurred by `dense_rings`."""
+
 STRIP_PIXELS = {"cpu": 1 << 15}  # enough for several threads, little enough for the caches
 STRIP_PIXELS_ELSEWHERE = 1 << 18
 
@@ -173,7 +177,10 @@ def _pad(image: Tensor, border: str) -> Tensor:
 def _blur(image: Tensor, seeds: Tensor, weights: Tensor, sizes: tuple[int, ...], border: str, truncate: bool) -> Tensor:
     with torch.autocast(image.device.type, enabled=False):
         image, seeds, weights = _same_dtype(image, seeds, weights)
-        blurred: Tensor = _IsotropicBlur.apply(_pad(image, border), seeds, weights, sizes, truncate)
+        padded = _pad(image, border)
+        if image.device.type in DENSE and image.shape[2] * image.shape[3] <= PIXELS:
+            return blur_dense(padded, seeds, weights, sizes, truncate)
+        blurred: Tensor = _IsotropicBlur.apply(padded, seeds, weights, sizes, truncate)
     return blurred
 
 

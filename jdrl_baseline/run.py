@@ -12,9 +12,11 @@ from lightning.fabric import Fabric
 from jdrl_baseline import checkpoint
 from jdrl_baseline.config import FREE, Config
 from jdrl_baseline.flow import Flow, load_training_flow
+from jdrl_baseline.flow_ahead import FOLDER
 from jdrl_baseline.models import build_deblurring, build_reblurring, load_optimiser, load_weights
 from jdrl_baseline.networks.deblurring import parameter_count
-from jdrl_baseline.patches import TrainingData, steps_per_epoch
+from jdrl_baseline.patches import steps_per_epoch
+from jdrl_baseline.training_data import TrainingData
 from jdrl_baseline.validation import Validation
 from sdd_bench.errors import UserError
 
@@ -48,7 +50,15 @@ class Hardware:
 class Run:
     """A training run: its networks, optimiser and place, and how they are kept."""
 
-    def __init__(self, fabric: Fabric, data: TrainingData, config: Config, out: Path, hardware: Hardware) -> None:
+    def __init__(
+        self,
+        fabric: Fabric,
+        data: TrainingData,
+        config: Config,
+        out: Path,
+        hardware: Hardware,
+        flow: tuple[Flow, dict[str, str]] | None = None,
+    ) -> None:
         self.fabric, self.data, self.config, self.out = fabric, data, config, out
         self.validation: Validation | None = None
         self.validation_tile_px: int | None = None
@@ -56,7 +66,8 @@ class Run:
         reblurring = build_reblurring(config)
         self.reblurring = None if reblurring is None else reblurring.to(fabric.device)
         self.flow: Flow
-        self.flow, self.flow_identity = load_training_flow(config.flow, fabric.device)
+        self.flow, self.flow_identity = flow or load_training_flow(config.flow, fabric.device)
+        self.flows = out / FOLDER if config.warmup_flow == "ahead" and config.deform else None
         modules = [m for m in (self.deblurring, self.reblurring) if m is not None]
         parameters = [p for module in modules for p in module.parameters()]
         self.optimiser = torch.optim.Adam(parameters, lr=config.learning_rate, betas=(0.9, 0.999), eps=1e-8)
@@ -160,8 +171,10 @@ def parameter_counts(run: Run) -> dict[str, int]:
 def summary(run: Run) -> str:
     """Return what is about to be trained, in two lines."""
     counts, data, config = parameter_counts(run), run.data, run.config
-    pairs = len(data.validation)
+    pairs, frames = len(data.validation), len(data.held_out)
     validation = f"{pairs} pair{'s' * (pairs > 1)} to validate on" if pairs else "no validation"
+    if data.validation_patches:
+        validation = f"{pairs} patches of {frames} frame{'s' * (frames > 1)} held out to validate on"
     return (
         f"{config.network} of {counts['deblurring']:,} parameters, reblurring network of {counts['reblurring']:,}; "
         f"flow {config.flow}\n"

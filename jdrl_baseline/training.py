@@ -10,26 +10,30 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import cast
 
-import numpy as np
 import torch
 from lightning.fabric import Fabric
+from lightning.fabric.strategies import DDPStrategy
 from torch import nn
 from tqdm import tqdm
 
 from jdrl_baseline import checkpoint
 from jdrl_baseline.config import Config
+from jdrl_baseline.flow import Flow
+from jdrl_baseline.flow_ahead import make_flows
 from jdrl_baseline.losses import Losses
-from jdrl_baseline.patches import load_epoch, open_training_data
-from jdrl_baseline.phases import Batch, Seen, joint, warm_up
+from jdrl_baseline.patches import load_epoch
+from jdrl_baseline.phases import Batch, Seen, joint, reblurring_alone, warm_up
 from jdrl_baseline.pictures import write_sample
 from jdrl_baseline.process_state import process_state_kept, seed_torch
 from jdrl_baseline.records import Records
 from jdrl_baseline.run import Hardware, Run, check_same_settings, settings_text, slow_flow, summary
-from jdrl_baseline.spread import alone_in
+from jdrl_baseline.schedule import phase_of, rate_of, step_seed
+from jdrl_baseline.spread import PATIENCE, alone_in
+from jdrl_baseline.training_data import open_training_data
 from jdrl_baseline.validation import prepare_validation, validate
 from sdd_bench.errors import UserError
 from sdd_bench.io.files import write_text
@@ -41,7 +45,14 @@ SAVE_EVERY = 500
 
 
 def train(
-    root: Path, config: Config, out: Path, hardware: Hardware, *, resume: bool, anchors: Path | None = None
+    root: Path,
+    config: Config,
+    out: Path,
+    hardware: Hardware,
+    *,
+    resume: bool,
+    anchors: Path | None = None,
+    flow: tuple[Flow, dict[str, str]] | None = None,
 ) -> Path | None:
     """Train and return the exported deblurring network; None in all processes but the first.
 
@@ -57,21 +68,25 @@ def train(
         anchors: Folder of the anchors of the validation pairs; ROOT/anchors if None. They are made before the first
             step where they are not there.
 
+        flow: An estimator to use instead of `config.flow`, and what config.json and checkpoints say of it.
+
     Raises:
         UserError: Data, settings or checkpoints that do not fit, anchors that cannot be written, another run at work in
             the folder, or a loss that is not finite.
     """
-    data = open_training_data(root, config)
+    data = open_training_data(root, config, out)
     with process_state_kept(), alone_in(out, out / "samples", processes=hardware.processes):
         state = None
         if resume or (out / LAST).is_file():
             state = checkpoint.load(out / LAST, checkpoint.TRAINING)
             check_same_settings(state, config, out / LAST)
+            if data.validation_patches and not state.get("held_out"):  # begun by version 0.1.0, which held none out
+                data = open_training_data(root, replace(config, val_scenes=0), out)
         fabric = Fabric(
             accelerator=hardware.accelerator,
             devices=hardware.devices,
             num_nodes=hardware.nodes,
-            strategy="ddp" if hardware.processes > 1 else "auto",
+            strategy=DDPStrategy(timeout=PATIENCE) if hardware.processes > 1 else "auto",
             precision=hardware.precision,  # type: ignore[arg-type]
         )
         if hardware.processes > 1:
@@ -79,7 +94,7 @@ def train(
         torch.use_deterministic_algorithms(fabric.device.type == "cpu")
         torch.backends.cudnn.benchmark = True  # crops have one size; validation switches it off
         with torch.random.fork_rng([fabric.device] if fabric.device.type == "cuda" else []):
-            return _train(Run(fabric, data, config, out, hardware), hardware, state, anchors)
+            return _train(Run(fabric, data, config, out, hardware, flow), hardware, state, anchors)
 
 
 def _train(run: Run, hardware: Hardware, state: checkpoint.State | None, anchors: Path | None) -> Path | None:
@@ -102,19 +117,6 @@ def _train(run: Run, hardware: Hardware, state: checkpoint.State | None, anchors
     return out / EXPORTED if fabric.is_global_zero else None
 
 
-def step_seed(seed: int, step: int, rank: int) -> int:
-    """Return what torch's generators are seeded with in a step of a process.
-
-    Seeds of up to 24 bits are packed beside step and process; longer ones would not fit in 64 bits and are mixed.
-
-    >>> step_seed(3, 2, 1) == (3 << 40) + (2 << 8) + 1
-    True
-    """
-    if seed < 1 << 24:
-        return (seed << 40) + (step << 8) + rank
-    return int(np.random.SeedSequence([seed, step, rank]).generate_state(1, np.uint64)[0])
-
-
 def _loop(run: Run, hardware: Hardware, anchors: Path | None) -> None:
     """Train from the run's step to its end, and keep records of it."""
     records = Records(run.out, run.step, enabled=run.fabric.is_global_zero)
@@ -122,9 +124,20 @@ def _loop(run: Run, hardware: Hardware, anchors: Path | None) -> None:
     try:
         if run.fabric.is_global_zero and (is_late or run.step < run.total_steps):
             run.validation = prepare_validation(run.data, anchors, str(run.fabric.device), run.validation_tile_px)
+            _flows_ahead(run)
         _steps(run, hardware, records, is_late=bool(run.fabric.broadcast(is_late)))
     finally:
         records.close()
+
+
+def _flows_ahead(run: Run) -> None:
+    """Make the flows of the warm-up that are wanted ahead and are not there yet."""
+    data, config = run.data, run.config
+    if run.flows is None or run.step >= config.warmup_epochs * run.per_epoch:
+        return
+    make_flows(
+        data.root, data.patches, run.flows, run.flow_identity, data.sha256, flow=run.flow, jobs=max(1, config.workers)
+    )
 
 
 def _steps(run: Run, hardware: Hardware, records: Records, *, is_late: bool) -> None:
@@ -140,7 +153,8 @@ def _steps(run: Run, hardware: Hardware, records: Records, *, is_late: bool) -> 
     while run.step < run.total_steps:
         epoch = run.step // run.per_epoch
         for group in optimiser.param_groups:
-            group["lr"] = config.learning_rate * 0.5 ** (epoch // config.halve_every)
+            group["lr"] = rate_of(config, epoch)
+        phase = {"warm-up": warm_up, "reblurring alone": reblurring_alone, "joint": joint}[phase_of(config, epoch)]
         started = time.perf_counter()
         for number, batch in _batches(run, epoch):
             seed_torch(step_seed(config.seed, run.step, fabric.global_rank), fabric.device)
@@ -148,10 +162,7 @@ def _steps(run: Run, hardware: Hardware, records: Records, *, is_late: bool) -> 
             together = run.group(number)
             last = number + 1 == together.stop
             with fabric.no_backward_sync(deblurring, enabled=not last):
-                if epoch < config.warmup_epochs:
-                    losses, seen = warm_up(batch, deblurring, reblurring, run.flow, config)
-                else:
-                    losses, seen = joint(batch, deblurring, reblurring, run.flow, config)
+                losses, seen = phase(batch, deblurring, reblurring, run.flow, config)
                 own = torch.stack([term.detach().float() for term in losses])
                 terms = torch.as_tensor(fabric.all_reduce(own, reduce_op="mean"))
                 if not on_gpu:  # backward through a warp by a flow that is not finite can end the process on a CPU
@@ -196,12 +207,12 @@ def _progress(losses: Losses, rate: float, images_per_s: float) -> str:
 def _batches(run: Run, epoch: int) -> Iterator[tuple[int, Batch]]:
     """Yield what is left of an epoch, each batch with its number, on the device."""
     done = run.step % run.per_epoch
-    loader = load_epoch(run.data, run.config, epoch, run.fabric.global_rank, run.fabric.world_size, done)
+    flows = run.flows if epoch < run.config.warmup_epochs else None
+    loader = load_epoch(run.data, run.config, epoch, run.fabric.global_rank, run.fabric.world_size, done, flows)
     for number, batch in enumerate(loader, done):
         if isinstance(batch, UserError):
             raise batch
-        blur, sharp = (part.to(run.fabric.device, non_blocking=True) for part in (batch.blur, batch.sharp))
-        yield number, Batch(blur, sharp, batch.names)
+        yield number, batch.to(run.fabric.device)
 
 
 def _end_epoch(run: Run, epoch: int, batch: Batch, seen: Seen, records: Records) -> str:

@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 
 from jdrl_baseline.networks.deblurring import DeblurringNetwork
-from jdrl_baseline.patches import TrainingData
 from jdrl_baseline.restore import TILE_PX, restore, tile_px_for
+from jdrl_baseline.training_data import TrainingData, write_validation
 from sdd_bench.datasets.manifest import Pair
 from sdd_bench.errors import UserError
 from sdd_bench.evaluation.anchor_record import FoundAnchor
@@ -53,6 +53,7 @@ def prepare_validation(data: TrainingData, anchors: Path | None, device: str, ti
     """
     if not data.validation:
         return None
+    write_validation(data)
     folder = anchors or data.root / FOLDER
     method = named_protocol(DEFAULT_PROTOCOL).anchor_method
     records = ensure_anchors(data.validation, folder, 1, method=method, owner=data.root)

@@ -7,12 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
+from known_run import run_command
 
-from jdrl_baseline.baselines import load_baseline
+from jdrl_baseline.baselines import WEIGHTS, load_baseline, trained_names, trained_weights
 from jdrl_baseline.predict import load_deblurring, predict
 from jdrl_baseline.restore import restore
+from sdd_bench.cli import root as cli
 from sdd_bench.errors import UserError
-from sdd_bench.io.images import read_image, to_pixels, write_png
+from sdd_bench.io.images import read_image, read_pixels, to_pixels, write_png
 
 
 @pytest.fixture
@@ -62,12 +65,43 @@ def test_nothing_global_changes(finished: Path, blur: np.ndarray) -> None:
 
 
 def test_unknown_names_are_refused_with_those_there_are(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"unknown baseline 'identiti', expected one of identity, or the path"):
+    known = ", ".join(("identity", *trained_names()))
+    with pytest.raises(ValueError, match=rf"unknown baseline 'identiti', expected one of {known}, or the path"):
         load_baseline("identiti")
     with pytest.raises(UserError, match=r"none\.pt: no such checkpoint"):
         load_baseline(tmp_path / "none.pt")
     with pytest.raises(ValueError, match="tile is 24, expected 0 or a multiple of 16"):
         load_baseline("identity", tile=24)
+
+
+@pytest.mark.parametrize("name", trained_names())
+def test_every_trained_network_has_a_card_and_is_restored_by_name(name: str, blur: np.ndarray, tmp_path: Path) -> None:
+    write_png(tmp_path / "in" / "a.png", to_pixels(blur))
+    card = (WEIGHTS / f"{name}.md").read_text(encoding="utf-8")
+    assert all(f"## {heading}" in card for heading in ("Data", "Training", "Scores", "What it cannot do"))
+    assert trained_weights(name).stat().st_size < 8e6
+    run_command("predict", "--baseline", name, "--images", tmp_path / "in", "--out", tmp_path / name)
+    expected = to_pixels(load_baseline(name)(read_image(tmp_path / "in" / "a.png")))
+    assert np.array_equal(read_pixels(tmp_path / name / "a.png"), expected)
+    assert not np.array_equal(expected, to_pixels(blur))
+
+
+@pytest.mark.parametrize("name", trained_names())
+def test_what_is_sharp_stays_as_it_is(name: str, photo: np.ndarray) -> None:
+    error = np.square(load_baseline(name)(photo) - photo).mean()
+    assert -10 * np.log10(error) > 45
+
+
+def test_predict_takes_a_checkpoint_or_a_baseline(tmp_path: Path) -> None:
+    words = ["predict", "--images", str(tmp_path), "--out", str(tmp_path / "out")]
+    for more, said in (
+        ([], "give --checkpoint FILE of a run, or --baseline NAME"),
+        (["--checkpoint", "a.pt", "--baseline", "jdrl-small"], "give --checkpoint FILE of a run, or --baseline NAME"),
+        (["--baseline", "jdrl-smal"], "unknown baseline 'jdrl-smal', "),
+    ):
+        done = CliRunner().invoke(cli, [*words, *more])
+        assert done.exit_code == 1
+        assert said in done.output
 
 
 @pytest.mark.parametrize(

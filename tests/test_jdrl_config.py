@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jdrl_baseline.checkpoint import describe
+from jdrl_baseline.checkpoint import config_of, describe
 from jdrl_baseline.config import Config, build_config, load_config, preset_names
 from sdd_bench.errors import UserError
 
@@ -49,10 +49,23 @@ STORED = {
 """What version 0.1.0 stored in a checkpoint."""
 
 
+SINCE = {
+    "free_kernel": False, "reblur_activation": "none", "reblur_input": "prediction", "reblur_start": "joint",
+    "frozen_epochs": 5, "frozen_rate": 0.1, "warmup_flow": "step", "gate": False,
+}  # fmt: skip
+"""What is stored beside it since."""
+
+
 def test_checkpoints_hold_what_those_of_the_first_version_hold() -> None:
-    assert describe(Config(), "", {})["config"] == STORED
-    assert list(STORED) == list(asdict(Config()))
+    assert describe(Config(), "", {})["config"] == STORED | SINCE
     assert build_config(STORED, "a checkpoint") == Config()
+
+
+def test_checkpoints_of_the_first_version_keep_their_rectifier() -> None:
+    """Version 0.1.0 had a leaky ReLU after R's first convolutions and no setting for it."""
+    state = {"config": dict(STORED)}
+    assert config_of(state, Path("old.pt")) == Config(reblur_activation="leaky-relu")  # type: ignore[arg-type]
+    assert config_of(describe(Config(), "", {}), Path("new.pt")) == Config()
 
 
 @pytest.mark.parametrize(

@@ -321,7 +321,7 @@ def test_he_keeps_the_unet_off_the_ends_of_its_sigmoid(blur: Tensor) -> None:
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
-        ({"network": "resnet"}, "'restormer', 'unet' or 'small'"),
+        ({"network": "resnet"}, "'restormer', 'unet', 'small' or 'unet-release'"),
         ({"width": 0}, r"width\s+Input should be greater than 0"),
         ({"width": 7}, "width 7.*even"),
         ({"dropout": 1.0}, r"dropout\s+Input should be less than 1"),
@@ -352,3 +352,42 @@ def test_a_residual_unet_starts_at_the_blur_image_and_learns() -> None:
         (network(blur).image - 0.5).square().mean().backward()
         optimiser.step()
     assert not torch.equal(network(blur).image, blur)
+
+
+def test_the_rectifier_of_the_reblurring_network_is_a_switch(blur: Tensor) -> None:
+    """Without it, as in the release, the first convolution goes straight into the residual blocks."""
+    torch.manual_seed(0)
+    plain, leaky = (ReblurringNetwork(width=8, activation=name) for name in ("none", "leaky-relu"))
+    leaky.load_state_dict(plain.state_dict())
+    with torch.no_grad():
+        found, other = plain(blur, blur).seeds, leaky(blur, blur).seeds
+        assert plain.kernels is not None
+        features = plain.kernels.first(torch.cat([blur, blur], dim=1))
+        torch.testing.assert_close(found, plain.kernels.last(plain.kernels.blocks(features)))
+        rectified = torch.nn.functional.leaky_relu(features, 0.1)
+        torch.testing.assert_close(other, plain.kernels.last(plain.kernels.blocks(rectified)))
+    assert float((found - other).abs().max()) > 0.01
+    with pytest.raises(ValueError, match="activation is 'relu', expected one of none, leaky-relu"):
+        ReblurringNetwork(activation="relu")
+    with pytest.raises(ValueError, match="a free kernel is for the reblurring network without weight branch"):
+        ReblurringNetwork(free_kernel=True)
+
+
+def test_the_gate_of_the_small_network_weighs_its_residual(blur: Tensor) -> None:
+    size = DeblurringSize("small", width=8, blocks=(2,), gate=True, blur_map=False)
+    network = build(size)
+    assert torch.equal(network(blur).image, blur)
+    assert isinstance(network.body, SmallNetwork)
+    assert network.body.gate is not None
+    assert network.body.gate.bias is not None
+    nn.init.normal_(network.body.last.weight)
+    opened = network(blur).image - blur
+    nn.init.constant_(network.body.gate.bias, 0.0)
+    torch.testing.assert_close((network(blur).image - blur) / 0.5, opened / torch.sigmoid(torch.tensor(3.0)))
+    nn.init.constant_(network.body.gate.bias, -30.0)
+    torch.testing.assert_close(network(blur).image, blur, atol=1e-5, rtol=0)
+    nn.init.constant_(network.body.gate.bias, 0.0)
+    (network(blur).image - 0.5).square().mean().backward()
+    assert without_gradient(network) == []
+    with pytest.raises(ValueError, match="gate = true is for network = 'small'"):
+        DeblurringSize("unet", gate=True, blur_map=False)

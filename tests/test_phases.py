@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from jdrl_baseline.config import Config, build_config, load_config
 from jdrl_baseline.losses import charbonnier
 from jdrl_baseline.models import build_deblurring, build_reblurring
-from jdrl_baseline.phases import Batch, joint, reblur_as, warm_up
+from jdrl_baseline.phases import Batch, joint, reblur_as, reblurring_alone, warm_up
 from jdrl_baseline.warping import warp
 
 SMALL = {
@@ -217,3 +217,38 @@ def test_every_reblurring_variant_keeps_a_constant_image(preset: str, batch: Bat
     assert reblurring is not None
     flat = torch.full_like(batch.blur, 0.3)
     torch.testing.assert_close(reblur_as(flat, reblurring(flat, batch.blur), config), flat)
+
+
+def test_a_taught_reblurring_network_gives_f_kernels_without_gradient(batch: Batch) -> None:
+    config = setting("eq1", reblur_input="truth")
+    deblurring, reblurring = nets(config)
+    assert reblurring is not None
+    losses, seen = joint(batch, deblurring, reblurring, Spy(2.5), config)
+    truth = warp(batch.sharp, Spy(2.5)(batch.blur, batch.sharp))
+    predicted = reblurring(truth, batch.blur)
+    own = charbonnier(reblur_as(truth, predicted, config), batch.blur, seen.mask)
+    restored = deblurring(batch.blur).image
+    pulls = charbonnier(reblur_as(restored, predicted, config), batch.blur)
+    assert losses.reblurring.item() == pytest.approx((own + pulls).item())
+    losses.reblurring.backward()
+    found = [p.grad.clone() for p in reblurring.parameters() if p.grad is not None]
+    reblurring.zero_grad()
+    own.backward()
+    for mine, wanted in zip(found, (p.grad for p in reblurring.parameters()), strict=True):
+        torch.testing.assert_close(mine, wanted)
+    assert reached(deblurring)
+
+
+@pytest.mark.parametrize("reblur_input", ["prediction", "truth"])
+def test_alone_the_reblurring_network_learns_and_f_stands_still(batch: Batch, reblur_input: str) -> None:
+    config = setting("eq1", reblur_start="frozen", reblur_input=reblur_input)
+    deblurring, reblurring = nets(config)
+    assert reblurring is not None
+    losses, seen = reblurring_alone(batch, deblurring, reblurring, Spy(2.5), config)
+    seen_by_r = seen.restored if reblur_input == "prediction" else warp(batch.sharp, Spy(2.5)(batch.blur, batch.sharp))
+    blurred = reblur_as(seen_by_r, reblurring(seen_by_r, batch.blur), config)
+    assert losses.reblurring.item() == pytest.approx(charbonnier(blurred, batch.blur, seen.mask).item())
+    assert losses.total.item() == pytest.approx(0.5 * losses.reblurring.item())
+    losses.total.backward()
+    assert reached(reblurring)
+    assert not reached(deblurring)

@@ -19,7 +19,8 @@ from known_training import EPOCHS, losses, weights
 from jdrl_baseline import checkpoint, training, validation
 from jdrl_baseline.restore import TILE_PX
 from jdrl_baseline.run import Hardware
-from jdrl_baseline.training import LAST, step_seed, train
+from jdrl_baseline.schedule import step_seed
+from jdrl_baseline.training import LAST, train
 from sdd_bench.errors import UserError
 from sdd_bench.io.images import read_pixels
 

@@ -14,15 +14,21 @@ from known_run import CPU, TINY, run_command, tiny
 from known_training import losses
 
 from jdrl_baseline import training
-from jdrl_baseline.patches import Crops, epoch_batches, epoch_order, open_training_data
+from jdrl_baseline.flow import dis
+from jdrl_baseline.flow_ahead import flow_path, make_flows
+from jdrl_baseline.patches import Crops, epoch_batches, epoch_order
 from jdrl_baseline.training import train
+from jdrl_baseline.training_data import open_training_data
+from jdrl_baseline.warping import inside, warp
 from sdd_bench.cli import root as cli
 from sdd_bench.datasets.patch_pairs import read_patch_pair
 from sdd_bench.errors import UserError
+from sdd_bench.io.images import to_float
+from sdd_bench.registration.flow import DIS_IDENTITY
 
 
 def test_hdf5_gives_the_same_patches_as_png(prepared: Path) -> None:
-    png, packed = (open_training_data(root, tiny()) for root in (prepared, prepared.with_name("packed")))
+    png, packed = (open_training_data(root, tiny(), Path()) for root in (prepared, prepared.with_name("packed")))
     assert png.patches == packed.patches
     for patch in png.patches[::5]:
         for a, b in zip(
@@ -32,16 +38,16 @@ def test_hdf5_gives_the_same_patches_as_png(prepared: Path) -> None:
 
 
 def test_validation_scenes_have_no_patch_in_training(prepared: Path) -> None:
-    found = open_training_data(prepared, tiny())
+    found = open_training_data(prepared, tiny(), Path())
     assert len(found.held_out) == 1
     assert {pair.scene for pair in found.validation} == set(found.held_out)
     assert not [patch for patch in found.patches if patch.name.startswith(found.held_out[0])]
     with pytest.raises(UserError, match="has only 3 scenes"):
-        open_training_data(prepared, tiny(val_scenes=3))
+        open_training_data(prepared, tiny(val_scenes=3), Path())
 
 
 def test_order_and_crops_follow_the_seed_and_the_epoch_alone(prepared: Path) -> None:
-    found = open_training_data(prepared, tiny())
+    found = open_training_data(prepared, tiny(), Path())
     first, again, later = (Crops(found, tiny(), epoch)[3] for epoch in (0, 0, 1))
     assert not any(isinstance(crop, UserError) for crop in (first, again, later))
     assert torch.equal(first[0], again[0])
@@ -87,3 +93,51 @@ def test_a_dataset_that_takes_no_anchors_is_refused_before_the_first_step(prepar
     assert len(losses(tmp_path / "run")) == 1
     run_command(*words, "--anchors", tmp_path / "anchors", "--set", "steps=1")
     assert (tmp_path / "run" / "deblurring.pt").is_file()
+
+
+def test_flow_made_ahead_is_that_of_the_step_where_the_crop_is_the_patch(prepared: Path, tmp_path: Path) -> None:
+    whole = {"warmup_epochs": 1, "crop": 64, "steps": 2, "val_scenes": 0}
+    for name, more in (("step", {}), ("ahead", {"warmup_flow": "ahead", "workers": 1})):
+        train(prepared, tiny(**whole, **more), tmp_path / name, CPU, resume=False)
+    step, ahead = (np.array([row[2:] for row in losses(tmp_path / name)[1:]], float) for name in ("step", "ahead"))
+    np.testing.assert_allclose(ahead, step, rtol=2e-3)  # flow is kept in 16 bits
+    flows = sorted((tmp_path / "ahead" / "flow").glob("*.npy"))
+    assert len(flows) == len(open_training_data(prepared, tiny(val_scenes=0), tmp_path).patches)
+    assert np.load(flows[0]).shape == (2, 64, 64)
+
+
+def test_flow_made_ahead_is_cropped_and_flipped_with_its_patch(prepared: Path, tmp_path: Path) -> None:
+    config = tiny(warmup_flow="ahead", flips=True, val_scenes=0)
+    data = open_training_data(prepared, config, tmp_path)
+    make_flows(data.root, data.patches[:4], tmp_path / "flow", DIS_IDENTITY, "x", flow=dis, jobs=1)
+    blur, sharp = (torch.from_numpy(to_float(p)).permute(2, 0, 1) for p in read_patch_pair(prepared, data.patches[3]))
+    flow = torch.from_numpy(np.load(flow_path(tmp_path / "flow", data.patches[3])).astype(np.float32))[None]
+    truth, mask = warp(sharp[None], flow)[0], inside(flow)[0]
+    for epoch in range(4):
+        crop = Crops(data, config, epoch, tmp_path / "flow")[3]
+        again = Crops(data, config, epoch, tmp_path / "flow")[3]
+        assert not isinstance(crop, UserError)
+        assert not isinstance(again, UserError)
+        assert torch.equal(crop.truth, again.truth)
+        found = [
+            torch.equal(crop.blur, blur[:, y : y + 48, x : x + 48].flip(flips))
+            and torch.equal(crop.truth, truth[:, y : y + 48, x : x + 48].flip(flips))
+            and torch.equal(crop.inside, mask[:, y : y + 48, x : x + 48].flip(flips))
+            for y in range(17)
+            for x in range(17)
+            for flips in ((), (1,), (2,), (1, 2))
+        ]
+        assert sum(found) == 1
+
+
+def test_flows_of_another_dataset_are_made_again(prepared: Path, tmp_path: Path) -> None:
+    patches = open_training_data(prepared, tiny(), tmp_path).patches[:2]
+    make_flows(prepared, patches, tmp_path / "flow", DIS_IDENTITY, "a", flow=dis, jobs=1)
+    victim = flow_path(tmp_path / "flow", patches[0])
+    victim.write_bytes(b"torn")
+    make_flows(prepared, patches, tmp_path / "flow", DIS_IDENTITY, "a", flow=dis, jobs=1)
+    crop = Crops(open_training_data(prepared, tiny(), tmp_path), tiny(), 0, tmp_path / "flow")[patches[0].index]
+    assert isinstance(crop, UserError)
+    assert "the flow of a patch cannot be read" in crop.message
+    make_flows(prepared, patches, tmp_path / "flow", DIS_IDENTITY, "b", flow=dis, jobs=1)
+    assert np.load(victim).shape == (2, 64, 64)

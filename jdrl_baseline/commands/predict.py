@@ -13,9 +13,12 @@ from sdd_bench.commands.options import ResumableCommand, data_folder, data_optio
 @click.option(
     "--checkpoint",
     "weights",
-    required=True,
     type=click.Path(path_type=Path),
+    default=None,
     help="deblurring.pt of a run, or one of its checkpoints.",
+)
+@click.option(
+    "--baseline", default=None, metavar="NAME", help="Trained network that comes with sdd-bench, such as jdrl-small."
 )
 @data_option
 @click.option("--split", default="test", show_default=True, help="Split whose blur images are restored.")
@@ -51,7 +54,8 @@ from sdd_bench.commands.options import ResumableCommand, data_folder, data_optio
 )
 @grey_option
 def command(
-    weights: Path,
+    weights: Path | None,
+    baseline: str | None,
     data: Path | None,
     split: str,
     images: Path | None,
@@ -79,10 +83,12 @@ def command(
 
     \b
     Example:
+      sdd-bench predict --baseline jdrl-small --images holiday/ --out restored
       sdd-bench predict --checkpoint runs/sdd-eq2/deblurring.pt --data data/sdd --out predictions
       sdd-bench predict --checkpoint runs/sdd-eq2/deblurring.pt --images holiday/ --out restored
       sdd-bench predict --checkpoint runs/sdd-eq2/deblurring.pt --data data/lfdof --out predictions --devices 4
     """
+    from jdrl_baseline.baselines import trained_weights
     from jdrl_baseline.predict import predict
     from jdrl_baseline.spread import Spread
     from sdd_bench.datasets.catalog import open_dataset
@@ -90,6 +96,11 @@ def command(
     from sdd_bench.io.images import list_images
     from sdd_bench.io.names import stem_of
 
+    if (weights is None) == (baseline is None):
+        raise UserError("give --checkpoint FILE of a run, or --baseline NAME of a network that comes with sdd-bench")
+    if baseline is not None:
+        weights = trained_weights(baseline)
+    assert weights is not None
     if images is not None:
         if data is not None:
             raise UserError("give --data or --images, not both")

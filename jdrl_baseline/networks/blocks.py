@@ -9,6 +9,9 @@ import torch
 from torch import Tensor, nn
 
 LEAKY_SLOPE = 0.1
+ACTIVATIONS = ("none", "leaky-relu")
+"""What may follow the first convolution of a `ResidualStack`."""
+
 NORM_EPSILON = 1e-5
 
 
@@ -18,37 +21,59 @@ def at_least_float32(values: Tensor) -> Tensor:
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions with a ReLU between, added to their input, without normalisation.
+    """Two 3x3 convolutions with a rectifier between, added to their input, without normalisation.
 
     (N, width, H, W) to the same.
+
+    Args:
+        width: Channels.
+        slope: Of the rectifier below zero; 0 is ReLU.
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, slope: float = 0.0) -> None:
         super().__init__()
+        self.slope = slope
         self.first = nn.Conv2d(width, width, 3, padding=1)
         self.second = nn.Conv2d(width, width, 3, padding=1)
 
     def forward(self, features: Tensor) -> Tensor:
         """Return the features with what the two convolutions add to them."""
-        added: Tensor = self.second(torch.relu(self.first(features)))
+        added: Tensor = self.second(nn.functional.leaky_relu(self.first(features), self.slope))
         return features + added
 
 
 class ResidualStack(nn.Module):
-    """A 3x3 convolution, leaky ReLU of slope 0.1, residual blocks, and a 3x3 convolution: F_B, and each branch of R.
+    """A 3x3 convolution, residual blocks, and a 3x3 convolution: F_B, and each branch of R.
 
     (N, in_channels, H, W) to (N, out_channels, H, W), without bound. It sees 2 * blocks + 2 pixels to each side.
+
+    Args:
+        in_channels: Channels of the input.
+        out_channels: Channels of the output.
+        width: Channels inside.
+        blocks: Residual blocks.
+        activation: After the first convolution: `leaky-relu` of slope 0.1, or `none`.
+
+    Raises:
+        ValueError: Unknown activation.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, width: int = 64, blocks: int = 3) -> None:
+    def __init__(
+        self, in_channels: int, out_channels: int, width: int = 64, blocks: int = 3, activation: str = "leaky-relu"
+    ) -> None:
         super().__init__()
+        if activation not in ACTIVATIONS:
+            raise ValueError(f"activation is {activation!r}, expected one of {', '.join(ACTIVATIONS)}")
+        self.is_rectified = activation == "leaky-relu"
         self.first = nn.Conv2d(in_channels, width, 3, padding=1)
         self.blocks = nn.Sequential(*(ResidualBlock(width) for _ in range(blocks)))
         self.last = nn.Conv2d(width, out_channels, 3, padding=1)
 
     def forward(self, image: Tensor) -> Tensor:
         """Return the stack's output for an image or several images concatenated."""
-        features = nn.functional.leaky_relu(self.first(image), LEAKY_SLOPE)
+        features = self.first(image)
+        if self.is_rectified:
+            features = nn.functional.leaky_relu(features, LEAKY_SLOPE)
         predicted: Tensor = self.last(self.blocks(features))
         return predicted
 

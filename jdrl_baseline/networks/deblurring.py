@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from jdrl_baseline.networks.blocks import ChannelAttention, at_least_float32, init_he, initialisation_named
 from jdrl_baseline.networks.blur_map import BLUR_MAP_CHANNELS, BlurMapNetwork
+from jdrl_baseline.networks.release_unet import ReleaseUNet
 from jdrl_baseline.networks.restormer import Restormer
 from jdrl_baseline.networks.small import SmallNetwork
 from jdrl_baseline.networks.unet import UNet
@@ -26,6 +27,8 @@ rectifier), and of 109 and 145 with slope 0 (ReLU), which a learning rate of 2e-
 """
 
 
+UNETS = ("unet", "unet-release")
+
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 Levels = Annotated[tuple[Annotated[int, Field(ge=1, le=100)], ...], Field(strict=False, max_length=16)]
 
@@ -35,7 +38,7 @@ class DeblurringSize:
     """The shape of F; the defaults are the journal's method with F_D as large as Restormer.
 
     Attributes:
-        network: Architecture of F_D.
+        network: Architecture of F_D; `unet-release` is the UNet of the 2023 release.
         width: Channels of the first level; DPDNet's UNet has 64, the small network of the testbed 24.
         blocks: Transformer blocks of each level; one number, the residual blocks, for the small network.
         heads: Attention heads of each level; this and the next two settings are for the Restormer only.
@@ -44,13 +47,14 @@ class DeblurringSize:
         dropout: Dropout rate in the UNet's two deepest stages, in training.
         residual: Whether the UNet's output is added to the blur image and starts at zero; the Restormer's always is
             added, and the small network's always is added and starts at zero.
+        gate: Whether the small network weighs its residual pixel by pixel, between 0 and 1.
         blur_map: Whether F predicts a blur map and F_D is given it: eq. (2); without, eq. (1).
 
     Raises:
         pydantic.ValidationError: A value out of range, or heads that do not divide the channels of their level.
     """
 
-    network: Literal["restormer", "unet", "small"] = "restormer"
+    network: Literal["restormer", "unet", "small", "unet-release"] = "restormer"
     width: Annotated[int, Field(gt=0, le=1024)] = 48
     blocks: Levels = (4, 6, 6, 8)
     heads: Levels = (1, 2, 4, 8)
@@ -58,6 +62,7 @@ class DeblurringSize:
     expansion: Annotated[float, Field(gt=0, le=16)] = 2.66
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.4
     residual: bool = False
+    gate: bool = False
     blur_map: bool = True
 
     @model_validator(mode="after")
@@ -69,7 +74,11 @@ class DeblurringSize:
 
     def _faults(self) -> list[str]:
         """Return why the numbers do not fit together."""
-        if self.network == "unet":
+        if self.gate and self.network != "small":
+            return ["gate = true is for network = 'small'"]
+        if self.network == "unet-release" and self.residual:
+            return ["network = 'unet-release' predicts the image itself; set residual = false"]
+        if self.network in UNETS:
             return []
         if self.network == "small":
             one = len(self.blocks) == 1
@@ -108,13 +117,13 @@ class DeblurringNetwork(nn.Module):
     to the blur image, the UNet's output is the image unless it is to be a residual as well. Results are float32 at
     least, also under autocast.
 
-    26,371,074 parameters with the default size, 31,031,875 as a UNet of width 64 without blur map, 46,884 as a small
-    network of width 24 with four blocks, without blur map.
+    26,371,074 parameters with the default size, 31,031,875 as a UNet of width 64 without blur map, 31,033,411
+    as the release's, 46,884 as a small network of width 24 with four blocks, without blur map.
 
     Args:
         size: Its shape; the default size where none is given.
-        initialisation: `he` or `xavier`, for all of F; `he` takes RESTORMER_SLOPE for the Restormer, slope 0 for the
-            rest.
+        initialisation: `he` or `xavier`, for all of F; `he` takes RESTORMER_SLOPE for the Restormer, the release's way
+            for its UNet, slope 0 for the rest.
         checkpointing: Whether transformer blocks are computed again for their gradients: less memory for a second
             forward pass through them, the same result; no effect on other networks. Also an attribute, to be set at
             any time.
@@ -132,17 +141,21 @@ class DeblurringNetwork(nn.Module):
         channels = 3 + (BLUR_MAP_CHANNELS if size.blur_map else 0)
         self.blur_map = BlurMapNetwork() if size.blur_map else None
         self.attention = ChannelAttention(channels, reduction=4) if size.blur_map else None
-        self.body: Restormer | UNet | SmallNetwork
+        self.body: Restormer | UNet | ReleaseUNet | SmallNetwork
         if size.network == "unet":
             self.body = UNet(channels, size.width, size.dropout, residual=size.residual)
+        elif size.network == "unet-release":
+            self.body = ReleaseUNet(channels, size.width, size.dropout)
         elif size.network == "small":
-            self.body = SmallNetwork(channels, size.width, size.blocks[0])
+            self.body = SmallNetwork(channels, size.width, size.blocks[0], gate=size.gate)
         else:
             self.body = Restormer(channels, size.width, size.blocks, size.heads, size.refinement, size.expansion)
         self.checkpointing = checkpointing
         initialisation_named(initialisation)(self)
         if initialisation == "he" and size.network == "restormer":
             init_he(self.body, RESTORMER_SLOPE)
+        if isinstance(self.body, ReleaseUNet) and initialisation == "he":
+            self.body.start_as_released()
         if isinstance(self.body, UNet) and size.residual:
             nn.init.zeros_(self.body.last.weight)
         if isinstance(self.body, SmallNetwork):
@@ -176,7 +189,7 @@ class DeblurringNetwork(nn.Module):
             guided = self.attention(torch.cat([blur_map, padded], dim=1))
             blur_map = blur_map[..., :height, :width]
         image = at_least_float32(self.body(guided))
-        if self.size.network != "unet" or self.size.residual:
+        if self.size.network not in UNETS or self.size.residual:
             image = padded + image
         return Deblurred(image[..., :height, :width], blur_map)
 

@@ -13,6 +13,13 @@ from jdrl_baseline.networks.blocks import ResidualBlock
 SCALE = 2
 """Pixels of this many columns and rows become channels."""
 
+SLOPE = 0.1
+"""Of the rectifiers below zero. ReLUs shut for good where what is sharp, which asks for the identity, came in too
+early: 82 of 96 within 500 steps of a training."""
+
+OPEN = 3.0
+"""What the gate's logistic function starts at: 0.95 of the residual."""
+
 BLOCK_SCALE = 0.3
 """Of the second convolution of each block at the start: many blocks in a row then still add little to their input."""
 
@@ -20,7 +27,8 @@ BLOCK_SCALE = 0.3
 class SmallNetwork(nn.Module):
     """Residual blocks between pixel-unshuffle and pixel-shuffle, (N, in_channels, H, W) to (N, 3, H, W), without bound.
 
-    The output is what is to be added to the blur image; `start_at_zero` makes it zero. It sees 2 * blocks + 2 pixels
+    The output is what is to be added to the blur image; `start_at_zero` makes it zero. With a gate, the network also
+    weighs it pixel by pixel between 0 and 1, so that what is sharp can be left alone. It sees 2 * blocks + 2 pixels
     of half size to each side, 20 px with four blocks, so that tiles equal the whole frame up to 26 blocks; see
     `restore.OVERLAP_PX`. A shift of the image by a multiple of 2 px shifts the output alike, except near the borders.
 
@@ -30,11 +38,12 @@ class SmallNetwork(nn.Module):
 
     multiple = SCALE
 
-    def __init__(self, in_channels: int = 3, width: int = 24, blocks: int = 4) -> None:
+    def __init__(self, in_channels: int = 3, width: int = 24, blocks: int = 4, *, gate: bool = False) -> None:
         super().__init__()
         self.first = nn.Conv2d(SCALE**2 * in_channels, width, 3, padding=1)
-        self.blocks = nn.Sequential(*(ResidualBlock(width) for _ in range(blocks)))
+        self.blocks = nn.Sequential(*(ResidualBlock(width, SLOPE) for _ in range(blocks)))
         self.last = nn.Conv2d(width, SCALE**2 * 3, 3, padding=1)
+        self.gate = nn.Conv2d(width, SCALE**2, 3, padding=1) if gate else None
 
     def start_at_zero(self) -> None:
         """Scale each block's second convolution by `BLOCK_SCALE` and set the last one to zero."""
@@ -44,9 +53,14 @@ class SmallNetwork(nn.Module):
         nn.init.zeros_(self.last.weight)
         if self.last.bias is not None:
             nn.init.zeros_(self.last.bias)
+        if self.gate is not None and self.gate.bias is not None:
+            nn.init.zeros_(self.gate.weight)
+            nn.init.constant_(self.gate.bias, OPEN)
 
     def forward(self, image: Tensor) -> Tensor:
         """Return the residual to be added to the blur image."""
         features = self.blocks(self.first(functional.pixel_unshuffle(image, SCALE)))
         residual: Tensor = functional.pixel_shuffle(self.last(features), SCALE)
-        return residual
+        if self.gate is None:
+            return residual
+        return residual * torch.sigmoid(functional.pixel_shuffle(self.gate(features), SCALE))

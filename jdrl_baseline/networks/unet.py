@@ -16,7 +16,8 @@ from jdrl_baseline.networks.blocks import at_least_float32
 LEVELS = 4
 
 
-def _double_convolution(in_channels: int, out_channels: int) -> nn.Sequential:
+def double_convolution(in_channels: int, out_channels: int) -> nn.Sequential:
+    """Return two 3x3 convolutions, each with a ReLU."""
     return nn.Sequential(
         nn.Conv2d(in_channels, out_channels, 3, padding=1),
         nn.ReLU(),
@@ -44,10 +45,10 @@ class UNet(nn.Module):
         self.residual = residual
         widths = [width * 2**level for level in range(LEVELS + 1)]
         self.encoder = nn.ModuleList(
-            _double_convolution(before, after) for before, after in zip([in_channels, *widths], widths, strict=False)
+            double_convolution(before, after) for before, after in zip([in_channels, *widths], widths, strict=False)
         )
         self.up = nn.ModuleList(nn.ConvTranspose2d(2 * wide, wide, 2, stride=2) for wide in widths[:-1])
-        self.decoder = nn.ModuleList(_double_convolution(2 * wide, wide) for wide in widths[:-1])
+        self.decoder = nn.ModuleList(double_convolution(2 * wide, wide) for wide in widths[:-1])
         self.dropout = nn.Dropout(dropout)
         self.pool = nn.MaxPool2d(2)
         self.last = nn.Conv2d(width, 3, 1)

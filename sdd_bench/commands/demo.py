@@ -24,6 +24,9 @@ METHODS = {
 }
 """Folder of predictions to name in the tables."""
 
+SHIPPED = {"jdrl-small": "JDRL, small network"}
+"""What is scored beside them where an installed package offers a trained network of that name."""
+
 TRAINED = {"trained": "JDRL, smoke preset"}
 """What --with-training adds to them."""
 
@@ -53,8 +56,8 @@ PROTOCOLS = {
 def command(out: Path, with_training: bool, overwrite: bool, jobs: int | None) -> None:
     """Run the whole loop on data it makes itself: no download, a minute or two.
 
-    Synthesises misaligned pairs from the photographs inside scikit-image, prepares them, scores three honest
-    predictions and one that is out of place under every protocol, and writes leaderboards and a page with pictures.
+    Synthesises misaligned pairs from the photographs inside scikit-image, prepares them, scores honest predictions and
+    one that is out of place under every protocol, and writes leaderboards and a page with pictures.
 
     \b
     Example:
@@ -73,10 +76,13 @@ def command(out: Path, with_training: bool, overwrite: bool, jobs: int | None) -
     test = _make_data(out, workers)
     with written(outputs, overwrite=overwrite):
         _make_predictions(out, test, workers)
-    methods = METHODS
+    methods = METHODS | {name: method for name, method in SHIPPED.items() if _is_offered(name)}
+    for name in methods.keys() & SHIPPED.keys():
+        _say("A small trained network that comes with sdd-bench")
+        _run("predict", "--baseline", name, "--data", out / "data", "--out", out / "predictions" / name)
     if with_training:
         _train(out)
-        methods = METHODS | TRAINED
+        methods |= TRAINED
     tables = _score(out, methods, workers, overwrite=overwrite)
     click.echo("\nWhat this shows:")
     words = explain(tables, METHODS["upper-bound"], METHODS["moved"])
@@ -89,6 +95,18 @@ def command(out: Path, with_training: bool, overwrite: bool, jobs: int | None) -
         f"Done in {time.monotonic() - started:.0f} s. Leaderboard: {out / 'leaderboard.html'} and .csv; what it shows, "
         f"with pictures: {report}"
     )
+
+
+def _is_offered(name: str) -> bool:
+    """Return whether an installed package has a trained network of that name."""
+    from sdd_bench.errors import UserError
+    from sdd_bench.extensions import load_function
+
+    try:
+        load_function("load_baseline")(name)
+    except (UserError, ValueError):
+        return False
+    return True
 
 
 def _make_data(out: Path, workers: int) -> tuple[Pair, ...]:

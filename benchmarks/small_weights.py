@@ -1,0 +1,378 @@
+"""Train `jdrl-small`, the weights that come with sdd-bench, on the pairs of `small_pairs.py`; an hour or two of a CPU.
+
+    python benchmarks/small_weights.py --pairs DIR --validation DIR --run DIR [--steps 20000] [--threads 1]
+    python benchmarks/small_weights.py --run DIR --export jdrl-small.pt
+
+A step sees crops of random pieces at random places, mirrored and transposed: the blurred piece with Gaussian noise,
+rounded to 8 bits, against the truth; and a share of pieces that are not blurred at all, against themselves with their
+noise, so that the network learns to leave alone what is sharp. Charbonnier's loss; Adam with a constant rate between a
+rise and a fall at the end; the weights that are kept are a running mean.
+
+A step depends on the seed and its number alone. A run that was cut off goes on from RUN/last.pt, and `--steps` may then
+be another: it decides when the rate begins to fall. RUN/log.jsonl has a line for every validation, RUN/at-STEP.pt the
+training as it was then. `--export` writes the running mean as a checkpoint of sdd-bench at any moment, while the run
+goes on; with `--step` that of a validation.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import hashlib
+import json
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from jdrl_baseline import checkpoint
+from jdrl_baseline.config import Config
+from jdrl_baseline.losses import charbonnier
+from jdrl_baseline.models import build_deblurring
+from jdrl_baseline.networks.blocks import ResidualBlock
+from jdrl_baseline.networks.deblurring import DeblurringNetwork, parameter_count
+
+LAST, AT, LOG = "last.pt", "at-{:06d}.pt", "log.jsonl"
+SCHEDULE = ("fall", "sharp_share", "sharp_from", "sharp_rise")
+"""Settings that a run that goes on may change; RUN/log.jsonl says when."""
+
+BORDER_PX = 16
+"""Left out on each side of a piece in the PSNR of validation pieces."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Settings of the training.
+
+    Attributes:
+        width: Channels of the network.
+        blocks: Residual blocks of the network.
+        gate: Whether the network weighs its residual pixel by pixel.
+        batch: Crops of a step.
+        crop: Side of a crop in pixels.
+        learning_rate: Of Adam, between rise and fall.
+        rise: Steps in which the rate rises from 0.
+        fall: Share of the steps in which the rate falls to 0, at the end.
+        sharp_share: Share of the crops that are not blurred.
+        sharp_from: Steps before there are any of them, and before their share begins to rise to `sharp_share`. What is
+            sharp asks for the identity, where training starts; a network that cannot tell it from what is blurred yet
+            stays there. With ReLUs and without a gate 500 was too early, and with 3,000 the gain fell from 0.7 to 0.0
+            dB within 500 steps, because 85 % of the rectifiers shut.
+        sharp_rise: Steps in which the share rises.
+        candidates: Places drawn for each crop in the first steps, of which the most blurred is taken; after them, while
+            the share rises, their number falls to one.
+        epsilon: Of Charbonnier's loss.
+        noise: Largest standard deviation of the noise, in counts of 255; drawn uniformly from 0 for each crop.
+        clip: Largest norm of the gradient, of all weights together; 0 for no limit.
+        mean_of: Steps over which the weights are averaged, by an exponential window.
+        seed: Of weights and data.
+    """
+
+    width: int = 24
+    blocks: int = 4
+    gate: int = 1
+    batch: int = 8
+    crop: int = 64
+    learning_rate: float = 1.5e-3
+    rise: int = 50
+    fall: float = 0.25
+    sharp_share: float = 0.2
+    sharp_from: int = 4000
+    sharp_rise: int = 2000
+    candidates: int = 4
+    epsilon: float = 1e-3
+    noise: float = 1.5
+    clip: float = 0.1
+    mean_of: int = 200
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """Pieces of photographs and their blurs.
+
+    Attributes:
+        names: One a piece.
+        truth: (P, 3, H, W) uint8.
+        blurs: (P, B, 3, H, W) uint8.
+        sha256: Of all files, in the order of their names.
+    """
+
+    names: tuple[str, ...]
+    truth: Tensor
+    blurs: Tensor
+    sha256: str
+
+
+class Training:
+    """A training at a step: network, running mean and optimiser.
+
+    Attributes:
+        recipe: Its settings.
+        step: Steps done.
+        network: What is trained.
+        mean: The running mean of its weights.
+        optimiser: Of the network's weights.
+        pairs_sha256: Of the pairs that it is trained on.
+    """
+
+    def __init__(self, recipe: Recipe, pairs_sha256: str) -> None:
+        self.recipe, self.step, self.pairs_sha256 = recipe, 0, pairs_sha256
+        self.network = build_deblurring(config_of(recipe)).to(memory_format=torch.channels_last).train()
+        self.mean = copy.deepcopy(self.network)
+        self.optimiser = torch.optim.Adam(self.network.parameters(), lr=recipe.learning_rate)
+
+    def advance(self, pieces: Pieces, rate: float) -> tuple[float, float]:
+        """Do a step with a learning rate; return the loss and the norm of the gradient."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        seen, target = draw_batch(pieces, self.recipe, self.step)
+        restored = self.network(seen.contiguous(memory_format=torch.channels_last)).image
+        loss = charbonnier(restored, target, epsilon=self.recipe.epsilon)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip or math.inf)
+        self.optimiser.step()
+        self.step += 1
+        own, averaged = list(self.network.parameters()), list(self.mean.parameters())
+        with torch.no_grad():
+            torch._foreach_lerp_(averaged, own, max(1 / self.recipe.mean_of, 1 / self.step))
+        return float(loss.detach()), float(norm.detach())
+
+    def save(self, path: Path, scores: dict[str, float]) -> None:
+        """Write all that is needed to go on, and the last scores."""
+        state = {
+            "recipe": asdict(self.recipe), "step": self.step, "pairs_sha256": self.pairs_sha256, "scores": scores,
+            "network": self.network.state_dict(), "mean": self.mean.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+        }  # fmt: skip
+        checkpoint.save(path, state)
+
+    @staticmethod
+    def load(path: Path) -> tuple[Training, dict[str, float]]:
+        """Return the training that `save` wrote, and its scores."""
+        state = torch.load(path, weights_only=True)
+        training = Training(Recipe(**state["recipe"]), state["pairs_sha256"])
+        training.step = state["step"]
+        training.network.load_state_dict(state["network"])
+        training.mean.load_state_dict(state["mean"])
+        training.optimiser.load_state_dict(state["optimiser"])
+        return training, state["scores"]
+
+
+def read_pieces(folder: Path) -> Pieces:
+    """Return the pieces of a folder that `small_pairs.py` wrote.
+
+    Raises:
+        SystemExit: There are none.
+    """
+    names = [p.name.removesuffix(".truth.webp") for p in sorted(folder.glob("*.truth.webp"))]
+    if not names:
+        raise SystemExit(f"{folder}: no pieces (*.truth.webp)")
+    digest = hashlib.sha256()
+    truths, blurs = [], []
+    for name in names:
+        truths.append(_read(folder / f"{name}.truth.webp", digest))
+        blurs.append(torch.stack([_read(path, digest) for path in sorted(folder.glob(f"{name}.blur*.webp"))]))
+    return Pieces(tuple(names), torch.stack(truths), torch.stack(blurs), digest.hexdigest())
+
+
+def _read(path: Path, digest: hashlib._Hash) -> Tensor:
+    content = path.read_bytes()
+    digest.update(path.name.encode() + b"\0" + content)
+    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+    return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
+
+
+def draw_batch(pieces: Pieces, recipe: Recipe, step: int) -> tuple[Tensor, Tensor]:
+    """Return a step's input and target, (N, 3, crop, crop) float32 in [0, 1]."""
+    rng = np.random.default_rng([recipe.seed, step])
+    drawn = list(_crops(pieces, recipe, rng, min(1.0, max(0.0, (step - recipe.sharp_from) / recipe.sharp_rise))))
+    seen, target = (torch.stack(images) / 255 for images in zip(*drawn, strict=True))
+    return seen, target
+
+
+def _crops(pieces: Pieces, recipe: Recipe, rng: np.random.Generator, later: float) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield input and target of each crop of a step, (3, crop, crop) float32 in counts of 255.
+
+    Args:
+        pieces: What they are cut from.
+        recipe: Settings.
+        rng: Decides everything.
+        later: From 0, where nothing is sharp and the most blurred of several places is taken, to 1.
+    """
+    height, width = pieces.truth.shape[-2:]
+    for _ in range(recipe.batch):
+        drawn: list[tuple[Tensor, Tensor]] = []
+        for _ in range(1 + round((recipe.candidates - 1) * (1 - later))):
+            piece, blur = rng.integers(len(pieces.names)), rng.integers(pieces.blurs.shape[1])
+            top, left = rng.integers(height - recipe.crop + 1), rng.integers(width - recipe.crop + 1)
+            place = (slice(None), slice(top, top + recipe.crop), slice(left, left + recipe.crop))
+            drawn.append((pieces.truth[piece][place].float(), pieces.blurs[piece, blur][place].float()))
+        truth, blurred = max(drawn, key=lambda images: float((images[0] - images[1]).abs().mean()))
+        is_sharp = rng.random() < recipe.sharp_share * later
+        clean = truth if is_sharp else blurred
+        noise = rng.standard_normal(clean.shape, np.float32) * (rng.random() * recipe.noise)
+        seen = (clean + torch.from_numpy(noise.astype(np.float32))).round().clamp(0, 255)
+        images = torch.stack([seen, seen if is_sharp else truth])
+        flips = [axis for axis in (2, 3) if rng.random() < 0.5]
+        images = images.flip(flips) if flips else images
+        images = images.transpose(2, 3) if rng.random() < 0.5 else images
+        yield images[0], images[1]
+
+
+def rate_at(recipe: Recipe, step: int, steps: int) -> float:
+    """Return the learning rate of a step: a linear rise, a constant, and a linear fall to 0 at the end.
+
+    >>> [round(rate_at(Recipe(learning_rate=1.0, rise=10, fall=0.5), step, 100), 2) for step in (0, 9, 50, 75, 99)]
+    [0.1, 1.0, 1.0, 0.5, 0.02]
+    """
+    rise = min(1.0, (step + 1) / recipe.rise) if recipe.rise else 1.0
+    fall = min(1.0, (steps - step) / (recipe.fall * steps)) if recipe.fall else 1.0
+    return recipe.learning_rate * min(rise, fall)
+
+
+def config_of(recipe: Recipe) -> Config:
+    """Return what the checkpoint says of the network and, where a setting has the same meaning, of the training."""
+    return Config(
+        network="small", width=recipe.width, blocks=(recipe.blocks,), gate=bool(recipe.gate), blur_map=False,
+        deform=False, cycle=False, alpha=0.0, learning_rate=recipe.learning_rate, batch=recipe.batch, crop=recipe.crop,
+        flips=True, val_scenes=0, seed=recipe.seed,
+    )  # fmt: skip
+
+
+@torch.no_grad()
+def validate(network: DeblurringNetwork, pieces: Pieces) -> dict[str, float]:
+    """Return mean PSNR in dB of the blurred pieces, of their restorations, and of what is made of the truth itself.
+
+    The blurred pieces have noise of 1 count. `shut` is the share of rectifiers below zero for all of the last piece.
+    """
+    inner = (..., slice(BORDER_PX, -BORDER_PX), slice(BORDER_PX, -BORDER_PX))
+    rng, found = np.random.default_rng(1), []
+    for truth, blurs in zip(pieces.truth, pieces.blurs, strict=True):
+        clean = truth.float()[None]
+        kept = network(clean / 255).image.clamp(0, 1) * 255
+        for blur in blurs:
+            noise = torch.from_numpy(rng.standard_normal(clean.shape, np.float32))
+            seen = (blur.float()[None] + noise).round().clamp(0, 255)
+            restored = network(seen / 255).image.clamp(0, 1) * 255
+            errors = [(image.round() - clean)[inner].square().mean() for image in (seen, restored, kept)]
+            found.append([10 * math.log10(255**2 / max(float(error), 1e-4)) for error in errors])
+    blur_db, restored_db, sharp_db = np.mean(found, axis=0)
+    gains = [restored - before for before, restored, _ in found]
+    return {
+        "blur_db": float(blur_db), "restored_db": float(restored_db), "gain_db": float(restored_db - blur_db),
+        "worst_db": float(min(gains)), "sharp_db": float(sharp_db), "shut": shut(network, seen / 255),
+    }  # fmt: skip
+
+
+def shut(network: DeblurringNetwork, image: Tensor) -> float:
+    """Return the share of the blocks' rectifiers that are below zero everywhere in an image."""
+    dead: list[Tensor] = []
+    hooks = [
+        block.first.register_forward_hook(lambda _, __, output: dead.append((output <= 0).all(dim=(0, 2, 3))))
+        for block in network.modules()
+        if isinstance(block, ResidualBlock)
+    ]
+    network(image)
+    for hook in hooks:
+        hook.remove()
+    return float(torch.cat(dead).float().mean())
+
+
+def train(
+    training: Training, pieces: Pieces, held_out: Pieces, run: Path, steps: int, every: int, keep_s: float
+) -> None:
+    """Train to a number of steps, with a checkpoint every `keep_s` seconds and a validation every `every` steps."""
+    kept, losses, norms, scores = time.monotonic(), [], [], {}
+    began, cpu_s = training.step, time.process_time()
+    while training.step < steps:
+        loss, norm = training.advance(pieces, rate_at(training.recipe, training.step, steps))
+        losses.append(loss)
+        norms.append(norm)
+        done = training.step >= steps
+        if training.step % every == 0 or done:
+            scores = validate(training.mean, held_out)
+            record = {
+                "step": training.step, "loss": float(np.mean(losses)), "gradient": float(np.median(norms)), **scores,
+                "cpu_s_a_step": (time.process_time() - cpu_s) / (training.step - began),
+            }  # fmt: skip
+            line = json.dumps({key: round(value, 6) for key, value in record.items()})
+            print(line, flush=True)
+            with (run / LOG).open("a", encoding="utf-8") as log:
+                log.write(line + "\n")
+            losses, norms = [], []
+            training.save(run / AT.format(training.step), scores)
+        if done or time.monotonic() - kept > keep_s:
+            training.save(run / LAST, scores)
+            kept = time.monotonic()
+
+
+def export(run: Path, out: Path, step: int = 0) -> None:
+    """Write the running mean of a run as a checkpoint of sdd-bench that holds the deblurring network alone.
+
+    Args:
+        run: Folder of the run.
+        out: File to write.
+        step: That of a validation; 0 takes the last checkpoint.
+    """
+    training, scores = Training.load(run / (AT.format(step) if step else LAST))
+    state: checkpoint.State = {
+        **checkpoint.describe(config_of(training.recipe), training.pairs_sha256, {}),
+        "kind": checkpoint.DEBLURRING,
+        "step": training.step,
+        "epoch": 0,
+        "validation_psnr_db": scores.get("restored_db", math.nan),
+        "deblurring": {name: value.contiguous() for name, value in training.mean.state_dict().items()},
+    }
+    checkpoint.save(out, state)
+    print(f"{out}: {parameter_count(training.mean):,} numbers, {training.step} steps, {json.dumps(scores)}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--run", type=Path, required=True)
+    parser.add_argument("--pairs", type=Path)
+    parser.add_argument("--validation", type=Path)
+    parser.add_argument("--steps", type=int, default=20000)
+    parser.add_argument("--every", type=int, default=500, help="steps between two validations")
+    parser.add_argument("--keep-s", type=float, default=120.0, help="seconds between two checkpoints")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--export", type=Path, metavar="FILE")
+    parser.add_argument("--step", type=int, default=0, help="of the validation to export; the last checkpoint if 0")
+    for name, value in asdict(Recipe()).items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
+    arguments = parser.parse_args()
+    if arguments.export:
+        export(arguments.run, arguments.export, arguments.step)
+        return
+    if not (arguments.pairs and arguments.validation):
+        raise SystemExit("give --pairs and --validation to train, or --export FILE")
+    torch.set_num_threads(arguments.threads)
+    torch.use_deterministic_algorithms(True)
+    arguments.run.mkdir(parents=True, exist_ok=True)
+    pieces, held_out = read_pieces(arguments.pairs), read_pieces(arguments.validation)
+    recipe = Recipe(**{name: getattr(arguments, name) for name in asdict(Recipe())})
+    if (arguments.run / LAST).is_file():
+        training, _ = Training.load(arguments.run / LAST)
+        begun = replace(training.recipe, **{name: getattr(recipe, name) for name in SCHEDULE})
+        if (begun, training.pairs_sha256) != (recipe, pieces.sha256):
+            raise SystemExit(f"{arguments.run}: begun with other settings or pairs: {training.recipe}")
+        if training.recipe != recipe:
+            note = {"step": training.step, "recipe": asdict(recipe)}
+            with (arguments.run / LOG).open("a", encoding="utf-8") as log:
+                log.write(json.dumps(note) + "\n")
+        training.recipe = recipe
+    else:
+        training = Training(recipe, pieces.sha256)
+    train(training, pieces, held_out, arguments.run, arguments.steps, arguments.every, arguments.keep_s)
+
+
+if __name__ == "__main__":
+    main()

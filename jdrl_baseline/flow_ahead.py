@@ -1,0 +1,103 @@
+"""Flow of the warm-up made before the first step, once for every patch: there it depends on no prediction."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from jdrl_baseline.flow import Flow
+from jdrl_baseline.warping import inside, warp
+from sdd_bench.datasets.patch_pairs import Patch, read_patch_pair
+from sdd_bench.errors import UserError
+from sdd_bench.io.files import write_bytes, write_text
+from sdd_bench.io.images import Pixels, to_float
+from sdd_bench.io.serialise import json_text
+from sdd_bench.jobs.items import Item, map_items
+from sdd_bench.registration.flow import dis_flow
+
+FOLDER, REQUEST = "flow", "request.json"
+
+
+class _Task(NamedTuple):
+    root: Path
+    patch: Patch
+    target: Path
+
+
+def make_flows(
+    root: Path, patches: Sequence[Patch], folder: Path, identity: dict[str, str], sha256: str, *, flow: Flow, jobs: int
+) -> None:
+    """Write the flow from blur to sharp of every patch that has none yet, float16 in pixels, as FOLDER/INDEX.npy.
+
+    DIS works in worker processes, the others one patch after the other where their model is. float16 holds
+    displacements to 16 px to 1/128 px.
+
+    Args:
+        root: The prepared dataset.
+        patches: To do.
+        folder: Flows that were made with another estimator, or of another dataset, are removed from it.
+        identity: What estimates the flow; `dis` is told from it.
+        sha256: Of the dataset.
+        flow: The estimator.
+        jobs: Worker processes for DIS.
+
+    Raises:
+        UserError: Patches that cannot be read, all named; a folder that cannot be written.
+    """
+    request = json_text({"dataset_sha256": sha256, "flow": identity})
+    known = folder / REQUEST
+    if not known.is_file() or known.read_text(encoding="utf-8") != request:
+        shutil.rmtree(folder, ignore_errors=True)
+        write_text(known, request)
+    tasks = [_Task(root, patch, flow_path(folder, patch)) for patch in patches]
+    waiting = [task for task in tasks if not task.target.is_file()]
+    if identity.get("estimator") == "dis":
+        items = [Item(task.patch.name, task) for task in waiting]
+        map_items(_write_dis, items, jobs=jobs, label="flow of the warm-up", where=str(root))
+        return
+    for task in waiting:
+        blur, sharp = (_as_tensor(pixels) for pixels in read_patch_pair(task.root, task.patch))
+        _write(task.target, flow(blur[None], sharp[None])[0].float().cpu().numpy())
+
+
+def flow_path(folder: Path, patch: Patch) -> Path:
+    """Return where the flow of a patch lies."""
+    return folder / f"{patch.index:07d}.npy"
+
+
+def aligned(sharp: Tensor, path: Path, *, release_grid: bool) -> tuple[Tensor, Tensor]:
+    """Return a sharp patch warped to its blur patch, (3, H, W), and where the flow leads into the patch, (1, H, W).
+
+    Raises:
+        UserError: The flow is missing, damaged or of another size.
+    """
+    try:
+        flow = torch.from_numpy(np.load(path).astype(np.float32))[None]
+    except (OSError, ValueError, EOFError) as error:
+        raise UserError(f"{path}: the flow of a patch cannot be read ({error}); remove its folder and go on") from None
+    if flow.shape[1:] != (2, *sharp.shape[1:]):
+        raise UserError(f"{path}: a flow of {tuple(flow.shape[1:])}, expected {(2, *sharp.shape[1:])}")
+    return warp(sharp[None], flow, release_grid=release_grid)[0], inside(flow)[0]
+
+
+def _write_dis(task: _Task) -> None:
+    blur, sharp = (np.ascontiguousarray(to_float(pixels)) for pixels in read_patch_pair(task.root, task.patch))
+    _write(task.target, dis_flow(blur, sharp).transpose(2, 0, 1))
+
+
+def _write(path: Path, flow: NDArray[np.floating]) -> None:
+    content = io.BytesIO()
+    np.save(content, flow.astype(np.float16))
+    write_bytes(path, content.getvalue())
+
+
+def _as_tensor(pixels: Pixels) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(to_float(pixels))).permute(2, 0, 1)
