@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from leaderboard.columns import BEST, BY_INPUT, BY_TRUTH, INTERVALS, PAIR_COLUMNS
+from leaderboard.columns import BEST, BY_INPUT, BY_TRUTH, INTERVALS, PAIR_COLUMNS, without_unmeasured
 from sdd_bench.io.serialise import safe_cell
 from sdd_bench.metrics.table import METRICS
 
@@ -58,8 +58,8 @@ def csv_of(frame: pd.DataFrame) -> str:
 
 
 def leaderboard_csv(rows: pd.DataFrame) -> str:
-    """Return the rows of a board as CSV with the columns of `columns.columns_of` its protocol."""
-    return csv_of(texts(rows.drop(columns=BEST)))
+    """Return rows of a board as CSV: the columns of `columns.columns_of` its protocol, optional ones as measured."""
+    return csv_of(texts(without_unmeasured(rows).drop(columns=BEST)))
 
 
 def pairwise_csv(pairs: pd.DataFrame) -> str:

@@ -30,7 +30,7 @@ PAGE_ONLY = "--beside, --data, --pred and --images are for the page: name it wit
     "--sort",
     default="psnr",
     show_default=True,
-    help="The metric that ranks: psnr, ssim, lpips, mae.",
+    help="The metric that ranks: psnr, ssim, lpips, mae, or an optional one that was measured, such as gmsd.",
 )
 @click.option("--baseline", default=None, metavar="METHOD", help="Show each method's difference from this one.")
 @click.option(
@@ -91,7 +91,7 @@ def command(
     from sdd_bench.errors import UserError
     from sdd_bench.io.names import unicode_name
     from sdd_bench.jobs.outputs import written
-    from sdd_bench.metrics.table import column_of
+    from sdd_bench.metrics.table import ranking_column
 
     if out.suffix != ".csv":
         raise UserError(f"--out {out}: expected the name of a CSV file")
@@ -101,7 +101,7 @@ def command(
         raise UserError("pictures on the page need both --data DATA and --pred METHOD=FOLDER")
     entries = [read_entry(file) for path in results for file in results_of(path)]
     name = None if baseline is None else unicode_name(baseline, "no method is called so")
-    shown = Shown(column_of(sort, "--sort"), name, by, published)
+    shown = Shown(ranking_column(sort, "--sort"), name, by, published)
     apart = any(path.is_dir() or path.name == "entry.json" for path in results)
     tables = tables_of(entries, out, by_protocol=apart)
     outputs, table = board_outputs(tables, shown), tables[0][1][0].table

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, Template, select_autoescape
 
+from leaderboard.columns import HIGHER_IS_BETTER, OPTIONAL
 from leaderboard.csv_files import leaderboard_csv, text, texts
 from leaderboard.entry import Entry
 from leaderboard.formats import HEADINGS, rule_of, signed
@@ -19,7 +20,7 @@ from leaderboard.page.album import MethodPictures, Pictures
 from leaderboard.page.crops import BLUR, METHOD, TRUTH, colour_stops
 from leaderboard.page.displacement import HEADINGS as DISPLACEMENT
 from leaderboard.page.displacement import displacements
-from leaderboard.page.methods import image_charts, image_table, method_facts, radius_charts
+from leaderboard.page.methods import image_charts, image_table, method_facts, radius_charts, softening_words
 from leaderboard.page.table import COSTS, STATUS_WORDS, columns, ends, flag_words, lines
 from leaderboard.table import Board, both_ways
 from sdd_bench.evaluation.protocol import PROTOCOLS as KNOWN
@@ -103,6 +104,7 @@ def write_page(
         missing=missing,
         entries=by_name,
         facts={name: method_facts(entry) for name, entry in by_name.items()},
+        softening={name: words for name, entry in by_name.items() if (words := softening_words(entry))},
         charts=image_charts(entries),
         radii=radius_charts(entries),
         moves={name: found for name, entry in by_name.items() if (found := displacements(entry))},
@@ -136,6 +138,8 @@ def _plots(board: Board, boards: Mapping[str, Board]) -> tuple[list[Scatter], li
     lacking: list[str] = []
     status = dict(zip(board.rows["method"].map(str), board.rows["status"].map(str), strict=True))
     kinds = [("lpips", "LPIPS (lower is better)", 4), *((name, heading, 3) for name, heading in COSTS.items())]
+    measured = [name for name in OPTIONAL if name in HIGHER_IS_BETTER and board.rows[name].notna().any()]
+    kinds += [(n, f"{HEADINGS[n]} ({'higher' if HIGHER_IS_BETTER[n] else 'lower'} is better)", 4) for n in measured]
     for name, heading, digits in kinds:
         values = _values(board, name, board, "psnr_db")
         what = heading.partition(" (")[0]

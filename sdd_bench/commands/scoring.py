@@ -21,6 +21,7 @@ from sdd_bench.commands.options import (
     flow_option,
     grey_option,
     metric_names,
+    metric_words,
     metrics_option,
     pattern_option,
     predictions_option,
@@ -28,6 +29,7 @@ from sdd_bench.commands.options import (
     split_option,
     torch_device,
     trunk_option,
+    weights_option,
     workers_options,
 )
 from sdd_bench.io.names import file_name, unicode_name
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
 
 SHARED = (
     predictions_option, data_option, dataset_option, split_option, anchors_option, exclude_failed_option, flow_option,
-    metrics_option, trunk_option, pattern_option, scoring_device_option, grey_option,
+    metrics_option, trunk_option, weights_option, pattern_option, scoring_device_option, grey_option,
 )  # fmt: skip
 
 
@@ -63,6 +65,7 @@ def evaluation_of(
     flow: str,
     metrics: str | None,
     lpips_trunk: Path | None,
+    weights_folder: Path | None,
     pattern: str,
     device: str,
     grey: str,
@@ -75,6 +78,7 @@ def evaluation_of(
     """
     from sdd_bench.datasets.catalog import open_dataset
     from sdd_bench.evaluation.evaluate import Evaluation
+    from sdd_bench.metrics.table import names_lpips
 
     dataset = open_dataset(data_folder(data), split, dataset_name, grey)
     unicode_name(dataset.name, "give the dataset another name")
@@ -85,8 +89,9 @@ def evaluation_of(
         protocols=protocols,
         flow=flow,
         metrics=metric_names(metrics),
-        lpips_asked=metrics is not None or lpips_trunk is not None,
+        lpips_asked=names_lpips(metric_words(metrics)) or lpips_trunk is not None,
         lpips_trunk=lpips_trunk,
+        weights_folder=weights_folder,
         device=torch_device(device),
         pattern=pattern,
         grey=grey,
@@ -99,7 +104,7 @@ def evaluation_of(
 
 def summary_text(results: Results) -> str:
     """Return the means, the worst and the best image, and what is to be said of the run, as lines for a terminal."""
-    from sdd_bench.metrics.table import METRICS
+    from sdd_bench.metrics.table import METRICS, measured_columns
 
     dataset, rows = results.dataset, results.ranked_rows
     lines = [
@@ -123,7 +128,9 @@ def summary_text(results: Results) -> str:
         lines.append(f"{metric:{width}}" + "".join(f"{v:>10.{digits}f}" for v in (value, worst, best)) + beside)
     if len(lines) == 2:
         lines[1] = (
-            f"nothing measured of {', '.join(METRICS)}" if len(rows) else "no image is ranked, so there is no mean"
+            f"nothing measured of {', '.join(measured_columns(map(str, rows)))}"
+            if len(rows)
+            else "no image is ranked, so there is no mean"
         )
     lines += [f"flagged: {reason}" for reason in results.flags]
     single = sum(bool(row.get("flags")) for row in results.images)
@@ -143,10 +150,13 @@ def _more_is_better(column: str) -> bool:
 
 
 def warn_of_empty_lpips(results: Results) -> None:
-    """Say on standard error that LPIPS was not measured, and where its weights go."""
-    if "lpips" in results.why_empty:
+    """Say on standard error that LPIPS was not measured though it was asked for, and where its weights go."""
+    from sdd_bench.evaluation.plan import NOT_ASKED
+
+    why = results.why_empty.get("lpips", NOT_ASKED)
+    if why != NOT_ASKED:
         click.echo(
-            f"LPIPS left empty: {results.why_empty['lpips']}. Give them with --lpips-trunk FILE or "
+            f"LPIPS left empty: {why}. Give them with --lpips-trunk FILE or "
             "SDD_BENCH_LPIPS_TRUNK; 'sdd-bench doctor' says which file.",
             err=True,
         )

@@ -105,7 +105,7 @@ def _items(plan: Plan) -> list[Item]:
         anchors = {method: own[pair.name] for method, own in plan.anchors.items()}
         task = ScoreTask(
             pair, restored, plan.protocols, asked.flow, plan.metrics, plan.trunk, asked.device, asked.grey, anchors,
-            asked.diagnostics, asked.save_warped,
+            asked.diagnostics, asked.save_warped, plan.files,
         )  # fmt: skip
         truth = [
             part

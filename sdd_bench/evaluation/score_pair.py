@@ -20,6 +20,7 @@ from sdd_bench.evaluation.protocol import Distance, Protocol, score, truth_for
 from sdd_bench.evaluation.rows import Row
 from sdd_bench.io.files import file_sha256
 from sdd_bench.io.images import read_image, to_pixels, write_png
+from sdd_bench.metrics.loaded import loaded_metric
 from sdd_bench.metrics.lpips import Perceptual, load_perceptual
 from sdd_bench.registration.flow import FlowEstimator, load_flow
 
@@ -35,6 +36,7 @@ class ScoreTask:
         anchors: Method of anchors to the record of the pair's and the folder of it; needed by anchored protocols.
         diagnostics: Whether anchored rows get their diagnostics.
         save_warped: Folder for the truths, one below it a protocol where there are several.
+        files: Weights of the metrics that need any, LPIPS excepted, by column.
     """
 
     pair: Pair
@@ -48,6 +50,7 @@ class ScoreTask:
     anchors: Mapping[str, tuple[FoundAnchor, Path]] = field(default_factory=dict)
     diagnostics: bool = True
     save_warped: Path | None = None
+    files: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
 
 
 class ScoredPair(TypedDict):
@@ -89,7 +92,7 @@ def score_pair(task: ScoreTask) -> ScoredPair:
         for protocol in task.protocols:
             if protocol.anchored:
                 prediction = anchored[protocol.anchor_method]
-                rows[protocol.id], truth = prediction.row(protocol, _distance(protocol, task))
+                rows[protocol.id], truth = prediction.row(protocol, _loaded(protocol, task))
             else:
                 assert sharp is not None
                 rows[protocol.id], truth = _plain_row(restored, sharp, protocol, task)
@@ -113,10 +116,12 @@ def _plain_row(restored: Image, sharp: Image, protocol: Protocol, task: ScoreTas
     restored, sharp = cropped(restored, sharp, protocol)
     flow: FlowEstimator | None = load_flow(task.flow, task.device) if protocol.uses_flow else None
     truth = truth_for(restored, sharp, protocol, flow)
-    return dict(score(restored, truth, task.metrics, _distance(protocol, task))), truth
+    return dict(score(restored, truth, task.metrics, _loaded(protocol, task))), truth
 
 
-def _distance(protocol: Protocol, task: ScoreTask) -> Distance | None:
-    if "lpips" not in task.metrics:
-        return None
-    return perceptual(protocol.lpips["net"], task.lpips_trunk, task.device).distance
+def _loaded(protocol: Protocol, task: ScoreTask) -> dict[str, Distance]:
+    """Return the functions of the metrics that need weights."""
+    found: dict[str, Distance] = {n: loaded_metric(n, paths, task.device).distance for n, paths in task.files.items()}
+    if "lpips" in task.metrics:
+        found["lpips"] = perceptual(protocol.lpips["net"], task.lpips_trunk, task.device).distance
+    return found
