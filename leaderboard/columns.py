@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from sdd_bench.evaluation.protocol import PROTOCOLS
 from sdd_bench.evaluation.row_columns import CEILING, FORGIVENESS, UNCERTAINTY
-from sdd_bench.metrics.table import METRICS
+from sdd_bench.metrics.table import DEFAULT, METRICS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 INTERVALS = {name: metric.interval for name, metric in METRICS.items() if metric.interval}
 """Metric to the first part of the names of its interval's columns."""
 
-HIGHER_IS_BETTER = {
-    name: METRICS[name].higher_is_better for name in (*INTERVALS, *(name for name in METRICS if name not in INTERVALS))
-}
-"""Metrics in the order of the tables, those with intervals first, to whether higher is better."""
+SHOWN = sorted(METRICS, key=lambda name: (name not in DEFAULT, name not in INTERVALS))
+"""Metrics in the order of the tables: the default ones first, of these those with intervals."""
+
+HIGHER_IS_BETTER = {name: up for name in SHOWN if (up := METRICS[name].higher_is_better) is not None}
+"""Metrics that rank, in the order of the tables, to whether higher is better."""
+
+
+def _with_interval(name: str) -> tuple[str, ...]:
+    """Return the columns of a metric: its own, and those of the ends of its interval where it has one."""
+    return (name, *(f"{INTERVALS[name]}_{end}" for end in ("lo", "hi") if name in INTERVALS))
+
+
+OPTIONAL = tuple(column for name in SHOWN if name not in DEFAULT for column in _with_interval(name))
+"""Columns of metrics that are measured only where they are named; tables leave them out where no method has them."""
 
 BY_TRUTH = ("gdi50_px", "gdi95_px", "forgiveness_db", "coverage")
 BY_INPUT = ("gdi_px", FORGIVENESS, "no_harm_db", "coverage", CEILING, UNCERTAINTY)
@@ -22,8 +37,7 @@ BY_INPUT = ("gdi_px", FORGIVENESS, "no_harm_db", "coverage", CEILING, UNCERTAINT
 def _columns(diagnostics: tuple[str, ...]) -> tuple[str, ...]:
     return (
         "rank", "rank_lo", "rank_hi", "tie", "method", "dataset", "split", "protocol", "n_images",
-        *(column for name, first in INTERVALS.items() for column in (name, f"{first}_lo", f"{first}_hi")),
-        *(name for name in HIGHER_IS_BETTER if name not in INTERVALS),
+        *(column for name in SHOWN for column in _with_interval(name)),
         *diagnostics, "params_m", "macs_g", "runtime_s", "status", "copies",
         "reported_psnr_db", "reported_ssim", "reported_lpips", "source",
         "protocol_sha256", "dataset_sha256", "predictions_sha256", "tool_version",
@@ -57,6 +71,11 @@ def judged_by_input(protocol: str) -> bool:
 def columns_of(protocol: str) -> tuple[str, ...]:
     """Return the columns of the leaderboard of a protocol."""
     return COLUMNS_BY_INPUT if judged_by_input(protocol) else COLUMNS
+
+
+def without_unmeasured(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of a board without the columns of `OPTIONAL` that no method has."""
+    return rows.drop(columns=[name for name in OPTIONAL if name in rows and rows[name].isna().all()])
 
 
 def type_of(column: str) -> str:

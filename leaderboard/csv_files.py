@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from leaderboard.columns import BEST, BY_INPUT, BY_TRUTH, INTERVALS, PAIR_COLUMNS
+from leaderboard.columns import BEST, BY_INPUT, BY_TRUTH, INTERVALS, PAIR_COLUMNS, without_unmeasured
 from sdd_bench.io.serialise import frame_csv
 from sdd_bench.metrics.table import METRICS
 
@@ -54,8 +54,8 @@ def metric_texts(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def leaderboard_csv(rows: pd.DataFrame) -> str:
-    """Return the rows of a board as CSV with the columns of `columns.columns_of` its protocol."""
-    return frame_csv(texts(rows.drop(columns=BEST)))
+    """Return rows of a board as CSV: the columns of `columns.columns_of` its protocol, optional ones as measured."""
+    return frame_csv(texts(without_unmeasured(rows).drop(columns=BEST)))
 
 
 def pairwise_csv(pairs: pd.DataFrame) -> str:

@@ -81,7 +81,7 @@ class Entry:
 
     def has(self, metric: str) -> bool:
         """Return whether a metric was measured on every image."""
-        return bool(pd.notna(self.means[metric]))
+        return bool(pd.notna(self.means.get(metric)))
 
 
 def those_that_count(entries: Sequence[Entry]) -> list[Entry]:

@@ -7,20 +7,20 @@ from collections.abc import Collection
 
 import pandas as pd
 
-from leaderboard.columns import BEST, HIGHER_IS_BETTER, INTERVALS
+from leaderboard.columns import BEST, HIGHER_IS_BETTER, INTERVALS, SHOWN
 from leaderboard.copies import sentences
 from leaderboard.csv_files import DECIMALS, text, texts
 from leaderboard.rules import rule_of, rules_of
 from leaderboard.table import Board
 from sdd_bench.io.files import spelt_out
-from sdd_bench.metrics.table import METRICS
+from sdd_bench.metrics.table import DEFAULT, METRICS
 
 DIGITS = {
-    **{name: METRICS[name].decimals for name in HIGHER_IS_BETTER},
+    **{name: METRICS[name].decimals for name in SHOWN},
     **dict.fromkeys(("gdi50_px", "forgiveness_db", "gdi_px", "ceiling_db", "uncertainty_db"), 2),
 }
 HEADINGS = {
-    **{name: METRICS[name].heading for name in HIGHER_IS_BETTER},
+    **{name: METRICS[name].heading for name in SHOWN},
     "gdi50_px": "gdi50 (px)",
     "forgiveness_db": "forgiveness (dB)",
     "gdi_px": "displacement (px)",
@@ -91,7 +91,8 @@ def text_table(board: Board, differences: pd.DataFrame | None = None) -> str:
     shown = pd.DataFrame(
         {"rank": claims(rows), "method": rows["method"], "n_images": texts(rows[["n_images"]])["n_images"]}
     )
-    for name in dict.fromkeys((*HIGHER_IS_BETTER, *shown_columns(rows))):
+    always = (name for name in SHOWN if name in DEFAULT)
+    for name in dict.fromkeys((*always, *shown_columns(rows))):
         shown[name] = numbers(rows, name)
         if name == board.sort and name in INTERVALS:
             shown["95 %"] = intervals(rows, name)

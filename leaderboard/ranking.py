@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from leaderboard.columns import BEST
+from leaderboard.columns import BEST, without_unmeasured
 from leaderboard.comparable import check_comparable
 from leaderboard.entry import Entry, entry_of, read_entry
 from leaderboard.table import build_board
 from sdd_bench.evaluation.results import Results
-from sdd_bench.metrics.table import column_of
+from sdd_bench.metrics.table import ranking_column
 
 LEFT_OUT = ("reported_psnr_db", "reported_ssim", "reported_lpips")
 """Columns of leaderboard.csv that are about papers, not about the results."""
@@ -47,10 +47,10 @@ def rank(results: Iterable[Results | str | os.PathLike[str]], sort: str = "psnr_
         >>> table = rank(["results/a.json", "results/b.json"])  # doctest: +SKIP
         >>> table[["rank", "tie", "method", "psnr_db", "psnr_lo", "psnr_hi"]]  # doctest: +SKIP
     """
-    metric = column_of(sort, "sort")
+    metric = ranking_column(sort, "sort")
     entries = [_entry(result) for result in results]
     check_comparable(entries)
-    rows = build_board(entries, metric).rows
+    rows = without_unmeasured(build_board(entries, metric).rows)
     first = ("rank", "rank_lo", "rank_hi", "tie", BEST)
     return rows[[*first, *(column for column in rows if column not in (*first, *LEFT_OUT))]]
 

@@ -43,6 +43,7 @@ def verify_entry(
     anchors: Path | None = None,
     flow: str | None = None,
     lpips_trunk: Path | None = None,
+    weights_folder: Path | None = None,
     device: str = "cpu",
 ) -> list[str]:
     """Return in what an entry is not what it says; nothing is written into it.
@@ -59,7 +60,8 @@ def verify_entry(
         anchors: Folder of anchors; `anchors` in the dataset's folder if None.
         flow: As for `Evaluation`; None takes the entry's own, with the weights of that name.
         lpips_trunk: Weights of LPIPS's backbone, or None to look for them.
-        device: Where flow models and LPIPS run.
+        weights_folder: Where the weights of optional metrics are looked for first.
+        device: Where flow models and metrics with weights run.
 
     Raises:
         UserError: No entry or a damaged one; predictions that do not fit the split; what `evaluate` refuses.
@@ -76,6 +78,7 @@ def verify_entry(
         protocols=tuple(submission.protocols),
         flow=flow or _flow_of(claims),
         lpips_trunk=lpips_trunk,
+        weights_folder=weights_folder,
         device=device,
         anchors=anchors,
         method=submission.method,
@@ -115,6 +118,8 @@ def differences(claimed: Results, scored: Results) -> list[str]:
     pairs = [(f"dataset {key}", claimed.dataset.get(key), scored.dataset.get(key)) for key in DATASET]
     pairs += [("status", claimed.status, scored.status), ("missing", claimed.missing, scored.missing)]
     pairs += [("LPIPS weights", claimed.weights.get("trunk_sha256"), scored.weights.get("trunk_sha256"))]
+    digests = sorted(k for k in {*claimed.weights, *scored.weights} if k.endswith("_sha256") and k != "trunk_sha256")
+    pairs += [(f"weights {key}", claimed.weights.get(key), scored.weights.get(key)) for key in digests]
     found = [f"{where}: {what} is {shown(a)}, scored again {shown(b)}" for what, a, b in pairs if a != b]
     (theirs, _), (ours, means) = scores(claimed), scores(scored)
     if list(theirs.index) != list(ours.index):

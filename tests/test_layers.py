@@ -24,6 +24,7 @@ FLOORS = (
 ONE_FILE = {
     "ptlflow": ("sdd_bench/registration/ptlflow_models.py",),
     "lpips": ("sdd_bench/metrics/lpips.py",),
+    "pyiqa": ("sdd_bench/metrics/pyiqa_models.py",),
     "h5py": (
         "sdd_bench/datasets/store.py",
         "sdd_bench/datasets/archive.py",

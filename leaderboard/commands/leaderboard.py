@@ -31,7 +31,7 @@ PAGE_ONLY = "--beside, --data, --pred and --images are for pictures: ask for the
     "--sort",
     default="psnr",
     show_default=True,
-    help="The metric that ranks: psnr, ssim, lpips, mae.",
+    help="The metric that ranks: psnr, ssim, lpips, mae, or an optional one that was measured, such as gmsd.",
 )
 @click.option("--baseline", default=None, metavar="METHOD", help="Show each method's difference from this one.")
 @click.option(
@@ -132,7 +132,7 @@ def command(
     from sdd_bench.errors import UserError
     from sdd_bench.io.names import unicode_name
     from sdd_bench.jobs.outputs import written
-    from sdd_bench.metrics.table import column_of
+    from sdd_bench.metrics.table import ranking_column
 
     if out.suffix != ".csv":
         raise UserError(f"--out {out}: expected the name of a CSV file")
@@ -145,7 +145,7 @@ def command(
         raise UserError(f"--grid {grid}: expected the name of a PDF file; a PNG is written beside it")
     entries = read_entries(results, read_records(verified))
     name = None if baseline is None else unicode_name(baseline, "no method is called so")
-    shown = Shown(column_of(sort, "--sort"), name, by, published, label, tex_intervals)
+    shown = Shown(ranking_column(sort, "--sort"), name, by, published, label, tex_intervals)
     tables = tables_of(entries, out)
     outputs, table = board_outputs(tables, shown), tables[0][1][0].table
     on_page = [*entries, *(entry for path in beside for entry in entries_beside(path, table))]

@@ -53,6 +53,5 @@ def command(meta: Path, out: Path, codabench: bool, jobs: int | None, scheduler:
     click.echo(matching_text(found[0]))
     for results in found:
         click.echo(summary_text(results))
-    if shared["metrics"] is None:
-        warn_of_empty_lpips(found[0])
+    warn_of_empty_lpips(found[0])
     click.echo(f"written: {out}/, {len(found[0].images)} images, {len(found)} protocols")

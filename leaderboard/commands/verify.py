@@ -18,6 +18,7 @@ from sdd_bench.commands.options import (
     scoring_device_option,
     torch_device,
     trunk_option,
+    weights_option,
 )
 
 
@@ -31,6 +32,7 @@ from sdd_bench.commands.options import (
     "--flow", default=None, help="The estimator that the entry was scored with.  [default: of the name it gives]"
 )
 @trunk_option
+@weights_option
 @scoring_device_option
 @click.option(
     "--record",
@@ -49,6 +51,7 @@ def command(
     anchors: Path | None,
     flow: str | None,
     lpips_trunk: Path | None,
+    weights_folder: Path | None,
     device: str,
     record: Path | None,
     by: str,
@@ -86,6 +89,7 @@ def command(
         anchors=anchors,
         flow=flow,
         lpips_trunk=lpips_trunk,
+        weights_folder=weights_folder,
         device=torch_device(device),
     )
     for difference in found:

@@ -14,7 +14,10 @@ from leaderboard.csv_files import texts
 from leaderboard.entry import Entry
 from sdd_bench.evaluation.by_radius import COLUMNS as BY_RADIUS
 from sdd_bench.evaluation.by_radius import EDGES_PX
+from sdd_bench.metrics.softening import SIGMA_PX
 from sdd_bench.report.plots import image_chart, line_chart
+
+SOFTENING = "softening_gain_db"
 
 TITLED = 200
 """Images up to which every point of a chart says its name."""
@@ -26,6 +29,19 @@ class Chart:
 
     svg: str
     words: str
+
+
+def softening_words(entry: Entry) -> str:
+    """Return in a sentence what a light blur would do to the mean PSNR; nothing where it was not measured."""
+    gain = entry.means.get(SOFTENING, math.nan)
+    if not math.isfinite(gain):
+        return ""
+    rounded = round(float(gain), 2)
+    change = f"raise it by {rounded:.2f} dB" if rounded > 0 else f"lower it by {-rounded:.2f} dB" if rounded < 0 else ""
+    return (
+        f"PSNR rewards smooth images: a Gaussian of {SIGMA_PX:g} px over the images of this method would "
+        f"{change or 'not change it'}, in the mean over {entry.n_images} images."
+    )
 
 
 def method_facts(entry: Entry) -> list[tuple[str, str, str]]:

@@ -19,7 +19,7 @@ from leaderboard.page.album import MethodPictures, Pictures
 from leaderboard.page.crops import BLUR, METHOD, TRUTH, colour_stops
 from leaderboard.page.displacement import HEADINGS as DISPLACEMENT
 from leaderboard.page.displacement import displacements
-from leaderboard.page.methods import image_charts, image_table, method_facts, radius_charts
+from leaderboard.page.methods import image_charts, image_table, method_facts, radius_charts, softening_words
 from leaderboard.page.navigation import Link
 from leaderboard.page.pairs import pair_data
 from leaderboard.page.plots import ANCHORED, ANCHORED_1, PAPER, page_plots, separation_plot
@@ -108,6 +108,7 @@ def write_page(
         missing=missing,
         entries=by_name,
         facts={name: method_facts(entry) for name, entry in by_name.items()},
+        softening={name: words for name, entry in by_name.items() if (words := softening_words(entry))},
         charts=image_charts(entries),
         radii=radius_charts(entries),
         moves={name: found for name, entry in by_name.items() if (found := displacements(entry))},

@@ -21,7 +21,7 @@ from sdd_bench.evaluation.plan import Evaluation
 from sdd_bench.evaluation.protocol import DEFAULT_PROTOCOL, PROTOCOLS
 from sdd_bench.evaluation.results import Method, Results, read_results
 from sdd_bench.io.names import unicode_name
-from sdd_bench.metrics.table import METRICS
+from sdd_bench.metrics.table import DEFAULT, METRICS, names_lpips
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,6 +42,7 @@ def evaluate(
     flow: str = "dis",
     lpips_net: str = "alex",
     lpips_trunk: str | Path | None = None,
+    weights: str | Path | None = None,
     crop_multiple: int | None = None,
     pred_pattern: str = "{name}",
     by_order: bool = False,
@@ -71,11 +72,12 @@ def evaluate(
             `direct/1`.
         split: The split to score; if None the only one that the dataset has, else `test`.
         method: Its name in tables, or all that is known of it; if None the name of the folder or of the function.
-        metrics: As of `score`. If None all of them, without LPIPS where its weights are not on this machine
-            (`results.why_empty` says so).
+        metrics: As of `score`. If None PSNR, SSIM, MAE and LPIPS, without LPIPS where its weights are not on this
+            machine (`results.why_empty` says so).
         flow: `dis` or `ptlflow:MODEL[=CHECKPOINT]`, for the protocols that warp the truth to the prediction.
         lpips_net: `alex` or `squeeze`.
         lpips_trunk: Weights of the LPIPS backbone; looked for if None.
+        weights: Folder of the weights of DISTS and of pyiqa's metrics; looked for if None.
         crop_multiple: Crop truth and input from the top left to multiples of this.
         pred_pattern: Names of the prediction files, such as `{name}_restored.png`; others are passed over. By itself
             the rule is found that fits, see `docs/predictions.md`.
@@ -89,7 +91,7 @@ def evaluate(
         grey: `refuse` or `expand`.
         values_as: What the values of predictions mean where that is not what files usually mean, such as `12bit`, see
             `sdd_bench.io.values_as`.
-        device: Where flow models and LPIPS run.
+        device: Where flow models and metrics with weights run.
         bits: 8 or 16, to which the images of a function are rounded, as a file would be.
         jobs: Worker processes; the numbers do not depend on it.
 
@@ -106,7 +108,7 @@ def evaluate(
     if pred_crop not in ("", *CROPS):
         raise ValueError(f"pred_crop={pred_crop!r}, expected one of {', '.join(CROPS)}")
     opened = dataset if isinstance(dataset, Dataset) else open_dataset(dataset, grey=grey)
-    wanted = tuple(METRICS) if metrics is None else tuple(columns(metrics))
+    wanted = DEFAULT if metrics is None else tuple(columns(metrics))
     folder = None if callable(predictions) else Path(predictions)
     name = getattr(predictions, "__name__", type(predictions).__name__) if folder is None else name_of(folder)
     splits = {pair.split for pair in opened.pairs}
@@ -117,9 +119,10 @@ def evaluate(
         (protocol,),
         flow=flow,
         metrics=tuple(metric for metric in METRICS if metric in wanted),
-        lpips_asked=metrics is not None and "lpips" in wanted,
+        lpips_asked=names_lpips([metrics] if isinstance(metrics, str) else metrics or ()),
         lpips_net=lpips_net,
         lpips_trunk=None if lpips_trunk is None else Path(lpips_trunk),
+        weights_folder=None if weights is None else Path(weights),
         crop_multiple=crop_multiple,
         device=device,
         pattern=pred_pattern,

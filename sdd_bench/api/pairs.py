@@ -15,8 +15,9 @@ from sdd_bench.errors import UserError
 from sdd_bench.io import images as files
 from sdd_bench.io.values_as import parse_values_as, read_image_as
 from sdd_bench.jobs.outcome import one_thread
+from sdd_bench.metrics.loaded import files_of, loaded_metric
 from sdd_bench.metrics.lpips import load_perceptual
-from sdd_bench.metrics.table import METRICS, column_of
+from sdd_bench.metrics.table import METRICS, columns_of
 from sdd_bench.registration import analyse as analyser
 from sdd_bench.registration.analysis import Analysis
 from sdd_bench.registration.truth import find_truth
@@ -46,6 +47,7 @@ def score(
     *,
     lpips_net: str = "alex",
     lpips_trunk: str | Path | None = None,
+    weights: str | Path | None = None,
     device: str = "cpu",
 ) -> dict[str, object]:
     """Return the metrics of a restored image against its truth.
@@ -57,17 +59,19 @@ def score(
         restored: A path or an array, see `sdd_bench.api.arrays`; floating point is clipped to [0, 1].
         truth: The same size.
         mask: (H, W), True where a pixel counts; every pixel counts if None.
-        metrics: Some of `psnr_db` (or `psnr`), `ssim`, `mae`, `lpips`, and what installed packages add.
+        metrics: Some of `psnr_db` (or `psnr`), `ssim`, `mae`, `lpips`, `gmsd`, `softening`, `dists`, `topiq_fr`,
+            `topiq_nr`, `musiq`, `clipiqa`, `niqe`, and what installed packages add; `default` is the first four.
         lpips_net: `alex` or `squeeze`.
         lpips_trunk: Weights of the LPIPS backbone; looked for, then downloaded by torchvision, if None.
-        device: Where LPIPS runs.
+        weights: Folder of the weights of other metrics; looked for, then downloaded, if None.
+        device: Where metrics with weights run.
 
     Returns:
         Metric to number, PSNR in dB and infinite for identical images. For a batch, metric to a (N,) array.
 
     Raises:
         ValueError: Sizes differ, an unknown metric, or shapes, types and values that cannot be right.
-        UserError: A file that cannot be read, or LPIPS weights that cannot be had.
+        UserError: A file that cannot be read, or weights that cannot be had.
 
     >>> truth = np.full((16, 16, 3), 0.5)
     >>> {name: round(value, 6) for name, value in score(truth + 0.1, truth, metrics=("psnr", "mae")).items()}
@@ -79,6 +83,8 @@ def score(
     functions = {name: METRICS[name].function for name in wanted}
     if "lpips" in functions:
         functions["lpips"] = load_perceptual(lpips_net, Path(lpips_trunk) if lpips_trunk else None, device).distance
+    for name, paths in files_of(wanted, Path(weights) if weights else None).items():
+        functions[name] = loaded_metric(name, paths, device).distance
     found: dict[str, list[float]] = {name: [] for name in functions}
     with one_thread():
         for a, b, counted in zip(one.images, other.images, to_masks(mask, one), strict=True):
@@ -177,6 +183,6 @@ def columns(metrics: str | Sequence[str]) -> list[str]:
     if not metrics:
         raise ValueError(f"no metrics, expected some of {', '.join(METRICS)}")
     try:
-        return [column_of(name, "metrics:") for name in ([metrics] if isinstance(metrics, str) else metrics)]
+        return columns_of([metrics] if isinstance(metrics, str) else metrics, "metrics:")
     except UserError as error:
         raise ValueError(error.message) from None

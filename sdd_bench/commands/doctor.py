@@ -34,6 +34,7 @@ def command(flow_models: tuple[str, ...]) -> None:
         ("devices", _devices()),
         ("flow", _flow(flow_models)),
         ("LPIPS backbones", _lpips()),
+        ("optional metrics", _metrics()),
         ("data", _data()),
         ("datasets", _datasets()),
     ):
@@ -94,6 +95,21 @@ def _lpips() -> Iterator[str]:
             else "absent; give the file with --lpips-trunk FILE or SDD_BENCH_LPIPS_TRUNK=FILE "
             "(torchvision's state dict, whole or features only)"
         )
+
+
+def _metrics() -> Iterator[str]:
+    from sdd_bench.errors import UserError
+    from sdd_bench.metrics.loaded import files_of
+    from sdd_bench.metrics.table import METRICS
+
+    for name, metric in METRICS.items():
+        if metric.by_default:
+            continue
+        try:
+            files = files_of([name], download=False).get(name, ())
+            yield f"{metric.option}: ready" + (f" ({', '.join(map(str, files))})" if files else "")
+        except UserError as error:
+            yield f"{metric.option}: {error.message.removeprefix(f'{metric.heading}: ')}"
 
 
 def _data() -> Iterator[str]:

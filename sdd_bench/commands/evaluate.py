@@ -147,8 +147,7 @@ def command(
     click.echo(matching_text(found[0]))
     for results in found:
         click.echo(summary_text(results))
-    if shared["metrics"] is None:
-        warn_of_empty_lpips(results)
+    warn_of_empty_lpips(results)
     for target in targets.values():
         click.echo(f"written: {target} and {target.with_suffix('.csv').name}")
     if html is not None:

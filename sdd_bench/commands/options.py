@@ -166,7 +166,12 @@ def flow_option(function: F) -> F:
 
 def metrics_option(function: F) -> F:
     """Add --metrics; resolve its value with `metric_names`."""
-    return click.option("--metrics", default=None, help="Comma-separated.  [default: psnr,ssim,mae,lpips]")(function)
+    return click.option(
+        "--metrics",
+        default=None,
+        help="Comma-separated: default (psnr,ssim,mae,lpips), gmsd, softening, dists, topiq_fr, topiq_nr, musiq, "
+        "clipiqa, niqe. The last five need the extra [iqa].  [default: default]",
+    )(function)
 
 
 def trunk_option(function: F) -> F:
@@ -179,10 +184,25 @@ def trunk_option(function: F) -> F:
     )(function)
 
 
+def weights_option(function: F) -> F:
+    """Add --weights, as `weights_folder`."""
+    return click.option(
+        "--weights",
+        "weights_folder",
+        type=click.Path(path_type=Path),
+        default=None,
+        metavar="DIR",
+        help="Folder of weights of the optional metrics.  [default: $SDD_BENCH_WEIGHTS, torch's cache, a download]",
+    )(function)
+
+
 def scoring_device_option(function: F) -> F:
     """Add --device of a command that scores; resolve its value with `torch_device`."""
     return click.option(
-        "--device", default="cpu", show_default=True, help="For flow models and LPIPS: cpu, cuda, cuda:1, auto."
+        "--device",
+        default="cpu",
+        show_default=True,
+        help="For flow models and metrics with weights: cpu, cuda, cuda:1, auto.",
     )(function)
 
 
@@ -270,19 +290,24 @@ def data_folder(data: Path | None) -> Path:
 
 
 def metric_names(text: str | None) -> tuple[str, ...]:
-    """Return the metrics asked for, in the order of the tables; all of them where none is named.
+    """Return the metrics asked for, in the order of the tables; the default ones where none is named.
 
     Raises:
         UserError: One that there is not, or none at all.
     """
-    from sdd_bench.metrics.table import METRICS, column_of
+    from sdd_bench.metrics.table import DEFAULT, METRICS, columns_of
 
     if text is None:
-        return tuple(METRICS)
-    asked = {column_of(word, "--metrics") for word in re.split(r"[,\s]+", text) if word}
+        return DEFAULT
+    asked = columns_of(metric_words(text), "--metrics")
     if not asked:
         raise UserError(f"--metrics {text!r}: expected some of {', '.join(m.option for m in METRICS.values())}")
     return tuple(name for name in METRICS if name in asked)
+
+
+def metric_words(text: str | None) -> list[str]:
+    """Return the words of --metrics."""
+    return [word for word in re.split(r"[,\s]+", text or "") if word]
 
 
 def job_count(jobs: int | None) -> int:

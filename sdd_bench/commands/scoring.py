@@ -21,6 +21,7 @@ from sdd_bench.commands.options import (
     flow_option,
     grey_option,
     metric_names,
+    metric_words,
     metrics_option,
     naming_options,
     predictions_option,
@@ -29,6 +30,7 @@ from sdd_bench.commands.options import (
     torch_device,
     trunk_option,
     values_option,
+    weights_option,
     workers_options,
 )
 from sdd_bench.io.names import file_name, unicode_name
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
 
 SHARED = (
     predictions_option, data_option, dataset_option, split_option, anchors_option, exclude_failed_option, flow_option,
-    metrics_option, trunk_option, naming_options, scoring_device_option, grey_option,
+    metrics_option, trunk_option, weights_option, naming_options, scoring_device_option, grey_option,
     values_option("the predictions"),
 )  # fmt: skip
 
@@ -65,6 +67,7 @@ def evaluation_of(
     flow: str,
     metrics: str | None,
     lpips_trunk: Path | None,
+    weights_folder: Path | None,
     pattern: str,
     naming: str,
     by_order: bool,
@@ -85,6 +88,7 @@ def evaluation_of(
     from sdd_bench.errors import UserError
     from sdd_bench.evaluation.evaluate import Evaluation
     from sdd_bench.io.values_as import parse_values_as
+    from sdd_bench.metrics.table import names_lpips
 
     if blur is not None and sharp is not None and data is None:
         dataset = open_two_folders(blur, sharp, split, dataset_name, grey)
@@ -100,8 +104,9 @@ def evaluation_of(
         protocols=protocols,
         flow=flow,
         metrics=metric_names(metrics),
-        lpips_asked=metrics is not None or lpips_trunk is not None,
+        lpips_asked=names_lpips(metric_words(metrics)) or lpips_trunk is not None,
         lpips_trunk=lpips_trunk,
+        weights_folder=weights_folder,
         device=torch_device(device),
         pattern=pattern,
         naming=naming,
@@ -118,7 +123,7 @@ def evaluation_of(
 
 def summary_text(results: Results) -> str:
     """Return the means, the worst and the best image, and what is to be said of the run, as lines for a terminal."""
-    from sdd_bench.metrics.table import METRICS
+    from sdd_bench.metrics.table import METRICS, measured_columns
 
     dataset, rows = results.dataset, results.ranked_rows
     lines = [
@@ -142,7 +147,9 @@ def summary_text(results: Results) -> str:
         lines.append(f"{metric:{width}}" + "".join(f"{v:>10.{digits}f}" for v in (value, worst, best)) + beside)
     if len(lines) == 2:
         lines[1] = (
-            f"nothing measured of {', '.join(METRICS)}" if len(rows) else "no image is ranked, so there is no mean"
+            f"nothing measured of {', '.join(measured_columns(map(str, rows)))}"
+            if len(rows)
+            else "no image is ranked, so there is no mean"
         )
     lines += [f"flagged: {reason}" for reason in results.flags]
     lines += [f"note: {remark}" for remark in results.remarks]
@@ -169,10 +176,13 @@ def matching_text(results: Results) -> str:
 
 
 def warn_of_empty_lpips(results: Results) -> None:
-    """Say on standard error that LPIPS was not measured, and where its weights go."""
-    if "lpips" in results.why_empty:
+    """Say on standard error that LPIPS was not measured though it was asked for, and where its weights go."""
+    from sdd_bench.evaluation.plan import NOT_ASKED
+
+    why = results.why_empty.get("lpips", NOT_ASKED)
+    if why != NOT_ASKED:
         click.echo(
-            f"LPIPS left empty: {results.why_empty['lpips']}. Give them with --lpips-trunk FILE or "
+            f"LPIPS left empty: {why}. Give them with --lpips-trunk FILE or "
             "SDD_BENCH_LPIPS_TRUNK; 'sdd-bench doctor' says which file.",
             err=True,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -57,12 +57,12 @@ class AnchoredPrediction:
     _flow: NDArray[np.floating] | None = field(default=None, init=False)
     _geometry: tuple[dict[str, float | str | None], str] | None = field(default=None, init=False)
 
-    def row(self, protocol: Protocol, distance: Distance | None) -> tuple[Row, Image]:
+    def row(self, protocol: Protocol, loaded: Mapping[str, Distance]) -> tuple[Row, Image]:
         """Return the row of an anchored protocol, and the truth that was scored against.
 
         Args:
             protocol: One of the anchors' method.
-            distance: LPIPS, where it is measured.
+            loaded: The functions of metrics that need weights.
         """
         restored, truth = cropped(self.restored, self._within(self.stored.truth), protocol)
         mask = np.ascontiguousarray(self._within(self.stored.mask)[: truth.shape[0], : truth.shape[1]])
@@ -76,7 +76,7 @@ class AnchoredPrediction:
             blocks = block_displacement(self._flow, truth, mask)
             moved = residual_similarity(blocks, truth.shape[1], truth.shape[0])
             target = np.clip(remapped(truth, moved.flow(truth.shape[1], truth.shape[0])), 0, 1)
-        scores = score(restored, target, self.metrics, distance, mask)
+        scores = score(restored, target, self.metrics, loaded, mask)
         if self.stored.ceiling_db is not None:
             return self._judged_by_input(scores, restored, truth, target, mask), target
         scores["coverage"] = float(mask.mean())

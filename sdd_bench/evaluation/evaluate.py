@@ -115,7 +115,7 @@ def _items(plan: Plan) -> list[Item]:
         anchors = {method: own[pair.name] for method, own in plan.anchors.items()}
         task = ScoreTask(
             pair, restored, plan.protocols, asked.flow, plan.metrics, plan.trunk, asked.device, asked.grey, anchors,
-            asked.diagnostics, asked.save_warped, asked.ways.pred_crop, asked.ways.values,
+            asked.diagnostics, asked.save_warped, asked.ways.pred_crop, asked.ways.values, plan.files,
         )  # fmt: skip
         truth = [
             part

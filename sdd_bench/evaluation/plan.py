@@ -24,8 +24,12 @@ from sdd_bench.evaluation.score_pair import perceptual
 from sdd_bench.io.values_as import AS_STORED, parse_values_as
 from sdd_bench.jobs.workers import Workers
 from sdd_bench.metrics.backbone import find_trunk
-from sdd_bench.metrics.table import METRICS
+from sdd_bench.metrics.loaded import files_of, identities
+from sdd_bench.metrics.table import DEFAULT
 from sdd_bench.registration.flow import load_flow
+
+NOT_ASKED = "not asked for"
+"""Why a default metric was not measured."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +46,9 @@ class Evaluation:
         lpips_asked: Whether LPIPS was asked for by name: then weights that cannot be had stop the run.
         lpips_net: `alex` or `squeeze`.
         lpips_trunk: Weights of its backbone, or None to look for them.
+        weights_folder: Where the weights of other metrics are looked for first.
         crop_multiple: Instead of the protocol's own.
-        device: Where flow models and LPIPS run.
+        device: Where flow models and metrics with weights run.
         pattern: Naming of the predictions; others are passed over.
         by_order: Match by the natural order of names.
         naming: The method whose code named the predictions, see `naming.methods.METHODS`; empty where it is not said.
@@ -64,10 +69,11 @@ class Evaluation:
     predictions: Path
     protocols: tuple[str, ...] = (DEFAULT_PROTOCOL,)
     flow: str = "dis"
-    metrics: tuple[str, ...] = tuple(METRICS)
+    metrics: tuple[str, ...] = DEFAULT
     lpips_asked: bool = False
     lpips_net: str = "alex"
     lpips_trunk: Path | None = None
+    weights_folder: Path | None = None
     crop_multiple: int | None = None
     device: str = "cpu"
     pattern: str = ANY
@@ -108,8 +114,9 @@ class Plan:
         protocols: Whole, with their flow and LPIPS.
         metrics: Those that are measured.
         why_empty: Other metrics to the reason that they are not.
-        weights: Identity of the LPIPS weights; empty without LPIPS.
-        trunk: Their file.
+        weights: Identity of the weights of LPIPS and of other metrics; empty without any.
+        trunk: The file of LPIPS's.
+        files: Those of other metrics, by column.
         pairs: The pairs that count.
         predictions: Name to file; pairs without a prediction are missing.
         matching: How they were found; None where a function made them.
@@ -125,6 +132,7 @@ class Plan:
     why_empty: Mapping[str, str] = field(default_factory=dict)
     weights: Mapping[str, str] = field(default_factory=dict)
     trunk: Path | None = None
+    files: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
     pairs: tuple[Pair, ...] = ()
     predictions: Mapping[str, Path] = field(default_factory=dict)
     matching: Matching | None = None
@@ -235,10 +243,12 @@ def _with_metrics(plan: Plan) -> Plan:
     """Return the plan with what is measured, and why the rest is not.
 
     Raises:
-        UserError: LPIPS was asked for by name and its weights cannot be had.
+        UserError: Weights that cannot be had, of LPIPS if it was asked for by name and of every other metric.
     """
     asked, wanted = plan.asked, plan.asked.metrics
-    why = {name: "not asked for" for name in METRICS if name not in wanted}
+    why = {name: NOT_ASKED for name in DEFAULT if name not in wanted}
+    files = files_of(wanted, asked.weights_folder)
+    plan = replace(plan, files=files, weights=identities(files, asked.device))
     if "lpips" not in wanted:
         return replace(plan, metrics=wanted, why_empty=why)
     trunk = find_trunk(asked.lpips_net, asked.lpips_trunk)
@@ -246,7 +256,7 @@ def _with_metrics(plan: Plan) -> Plan:
         why["lpips"] = "no weights of the LPIPS backbone on this machine"
         return replace(plan, metrics=tuple(name for name in wanted if name != "lpips"), why_empty=why)
     weights = perceptual(asked.lpips_net, trunk, asked.device).identity
-    return replace(plan, metrics=wanted, why_empty=why, weights=weights, trunk=trunk)
+    return replace(plan, metrics=wanted, why_empty=why, weights={**weights, **plan.weights}, trunk=trunk)
 
 
 def _with_anchors(plan: Plan, jobs: Workers, scratch: Path | None) -> Plan:

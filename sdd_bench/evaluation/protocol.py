@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
@@ -261,20 +261,21 @@ def score(
     restored: FloatImage,
     truth: FloatImage,
     wanted: Sequence[str],
-    lpips: Distance | None = None,
+    loaded: Mapping[str, Distance] | None = None,
     mask: Mask | None = None,
 ) -> dict[str, float | None]:
-    """Return the metrics of a prediction against its truth, None where not wanted.
+    """Return the metrics of a prediction against its truth: the default ones, None where not wanted, and others wanted.
 
     Args:
         restored: (H, W, 3) in [0, 1].
         truth: The same shape, from `truth_for` or the pair's anchor.
         wanted: Some of `METRICS`.
-        lpips: (restored, truth, mask) to distance; None leaves `lpips` empty.
+        loaded: The functions of metrics that need weights; those that are not among them are left empty.
         mask: (H, W), True where a pixel counts; everywhere if None.
     """
     row: dict[str, float | None] = {}
     for name, metric in METRICS.items():
-        function = lpips if name == "lpips" else metric.function
-        row[name] = function(restored, truth, mask) if name in wanted and function is not None else None
+        function = (loaded or {}).get(name, metric.function)
+        if name in wanted or metric.by_default:
+            row[name] = function(restored, truth, mask) if name in wanted and function is not None else None
     return row

@@ -110,7 +110,7 @@ class Results:
             versions have none.
         missing: Names without a prediction.
         why_empty: Metric to the reason it was not measured.
-        weights: What LPIPS weights were used.
+        weights: What weights were used: those of LPIPS, and of other metrics behind the name of the metric.
         configuration: What else the run was told: metrics, naming, grey, device; how predictions were matched.
         environment: Versions and machine kind.
     """

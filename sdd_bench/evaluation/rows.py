@@ -16,7 +16,7 @@ from sdd_bench.evaluation.row_columns import RANGES as RANGES
 from sdd_bench.evaluation.unranked import COLUMN as NOT_RANKED
 from sdd_bench.io.models import faults_in
 from sdd_bench.io.text import shown
-from sdd_bench.metrics.table import METRICS, MOST_DB
+from sdd_bench.metrics.table import METRICS, MOST_DB, STANDARD, measured_columns
 
 Cell = float | str | list[str] | None
 Row = dict[str, Cell]
@@ -66,12 +66,12 @@ def _number_in(low: float, high: float) -> object:
 
 _ROW = TypeAdapter[Row](
     configured(ConfigDict(extra="allow"))(
-        TypedDict(  # type: ignore[operator]  # the columns are those of METRICS, other packages' included
+        TypedDict(  # type: ignore[operator]  # the columns are those of all metrics, other packages' included
             "_ROW",
             {
                 "name": Annotated[str, StringConstraints(pattern=r"^[^\t\n\r]*[^\s][^\t\n\r]*$")],
                 **{
-                    column: _number_in(*ends) if column in METRICS else NotRequired[_number_in(*ends)]
+                    column: _number_in(*ends) if column in STANDARD else NotRequired[_number_in(*ends)]
                     for column, ends in RANGES.items()
                 },
                 "flags": NotRequired[Annotated[list[str], PlainValidator(lambda value: list(_texts(value)))]],
@@ -122,7 +122,8 @@ def _row_fault(error: ValidationError, row: object, number: int) -> str:
 
 def columns(rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     """Return the columns that are averaged: the metrics, then those of `AVERAGED` that rows have."""
-    return (*METRICS, *(name for name in AVERAGED if rows and name in rows[0]))
+    first = rows[0] if rows else {}
+    return (*measured_columns(first), *(name for name in AVERAGED if name in first))
 
 
 def all_columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -131,9 +132,10 @@ def all_columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     Rows judged by their input have their columns in an order of their own.
     """
     first = rows[0] if rows else {}
-    numbers = (*METRICS, *JUDGED_BY_INPUT) if NOT_RANKED in first else columns(rows)
+    metrics = measured_columns(first)
+    numbers = (*metrics, *JUDGED_BY_INPUT) if NOT_RANKED in first else columns(rows)
     more = ("flags", NOT_RANKED, *CONDITIONS)
-    return [name for name in (*numbers, *more) if name in METRICS or name in first]
+    return [name for name in (*numbers, *more) if name in metrics or name in first]
 
 
 def column_mean(column: str, values: Sequence[float]) -> float:

@@ -23,6 +23,7 @@ from sdd_bench.io.files import file_sha256
 from sdd_bench.io.headers import read_header
 from sdd_bench.io.images import read_image, to_pixels, write_png
 from sdd_bench.io.values_as import USUAL, ValuesAs, read_image_as
+from sdd_bench.metrics.loaded import loaded_metric
 from sdd_bench.metrics.lpips import Perceptual, load_perceptual
 from sdd_bench.registration.flow import FlowEstimator, load_flow
 
@@ -41,6 +42,7 @@ class ScoreTask:
         pred_crop: Where a prediction of another size was cropped or padded, one of `naming.cut.CROPS`; empty where
             predictions are as the protocols have them.
         values: What the values of the prediction mean.
+        files: Weights of the metrics that need any, LPIPS excepted, by column.
     """
 
     pair: Pair
@@ -56,6 +58,7 @@ class ScoreTask:
     save_warped: Path | None = None
     pred_crop: str = ""
     values: ValuesAs = USUAL
+    files: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
 
 
 class ScoredPair(TypedDict):
@@ -98,7 +101,7 @@ def score_pair(task: ScoreTask) -> ScoredPair:
         for protocol in task.protocols:
             if protocol.anchored:
                 prediction = anchored[protocol.anchor_method]
-                rows[protocol.id], truth = prediction.row(protocol, _distance(protocol, task))
+                rows[protocol.id], truth = prediction.row(protocol, _loaded(protocol, task))
             else:
                 assert sharp is not None
                 rows[protocol.id], truth = _plain_row(restored, sharp, protocol, task)
@@ -132,10 +135,12 @@ def _plain_row(restored: Image, sharp: Image, protocol: Protocol, task: ScoreTas
     restored, sharp = cropped(restored, sharp, protocol)
     flow: FlowEstimator | None = load_flow(task.flow, task.device) if protocol.uses_flow else None
     truth = truth_for(restored, sharp, protocol, flow)
-    return dict(score(restored, truth, task.metrics, _distance(protocol, task))), truth
+    return dict(score(restored, truth, task.metrics, _loaded(protocol, task))), truth
 
 
-def _distance(protocol: Protocol, task: ScoreTask) -> Distance | None:
-    if "lpips" not in task.metrics:
-        return None
-    return perceptual(protocol.lpips["net"], task.lpips_trunk, task.device).distance
+def _loaded(protocol: Protocol, task: ScoreTask) -> dict[str, Distance]:
+    """Return the functions of the metrics that need weights."""
+    found: dict[str, Distance] = {n: loaded_metric(n, paths, task.device).distance for n, paths in task.files.items()}
+    if "lpips" in task.metrics:
+        found["lpips"] = perceptual(protocol.lpips["net"], task.lpips_trunk, task.device).distance
+    return found

@@ -105,6 +105,8 @@ def layer_of(module: nn.Module) -> Apply:
     if isinstance(module, nn.MaxPool2d) and _is_plain(module.dilation) and module.padding == 0:
         height, stride = _vertical(module.kernel_size), _vertical(module.stride)
         return Layer(module, height, stride, 0, whole_windows=not module.ceil_mode)
+    if isinstance(module, L2Pool):
+        return Layer(module.pooled, module.side, module.stride, module.padding)
     if type(module).__name__ == "Fire":
         return _Fire(module)
     raise ValueError(f"{type(module).__name__} cannot be applied in bands: {module}")
@@ -114,6 +116,28 @@ def _without_rows(module: nn.Conv2d) -> Operation:
     """Return a convolution that adds its padding left and right alone."""
     across = int(module.padding[1])
     return lambda rows: F.conv2d(rows, module.weight, module.bias, module.stride, (0, across), 1, module.groups)
+
+
+class L2Pool(nn.Module):
+    """The pooling of DISTS: the root of the mean square under a Hann window of 3x3, every second pixel.
+
+    Reference:
+        Ding, Ma, Wang, Simoncelli: Image quality assessment: unifying structure and texture similarity, IEEE TPAMI
+        44(5), 2022, section 3.
+    """
+
+    side, stride, padding = 3, 2, 1
+
+    def pooled(self, rows: Tensor) -> Tensor:
+        """Return the pooled rows, padded to the left and the right alone."""
+        hann = rows.new_tensor([0.25, 0.5, 0.25])
+        window = (hann[:, None] * hann).expand(rows.shape[1], 1, self.side, self.side)
+        mean = F.conv2d(rows.square(), window, stride=self.stride, padding=(0, self.padding), groups=rows.shape[1])
+        return mean.add_(1e-12).sqrt_()
+
+    def forward(self, frame: Tensor) -> Tensor:
+        """Return a whole frame pooled."""
+        return self.pooled(F.pad(frame, (0, 0, self.padding, self.padding)))
 
 
 class _Fire:

@@ -22,6 +22,7 @@ from sdd_bench.errors import UserError
 from sdd_bench.io.files import file_sha256
 from sdd_bench.metrics.backbone import download_trunk, find_trunk, read_trunk
 from sdd_bench.metrics.fidelity import check_images
+from sdd_bench.metrics.masked import boxed, filled
 from sdd_bench.metrics.metric import Image, Mask
 
 if TYPE_CHECKING:
@@ -71,9 +72,7 @@ class Perceptual:
         import torch
 
         check_images(restored, reference, mask)
-        if mask is not None:
-            box = _bounding_box(mask)
-            restored, reference, mask = restored[box], reference[box], mask[box]
+        restored, reference, mask = boxed(restored, reference, mask)
         height, width = restored.shape[:2]
         net = self.identity["net"]
         smallest = MIN_SIDE_PX[net]
@@ -94,7 +93,7 @@ class Perceptual:
         rows = max(1, BAND_PIXELS // width)
         for top in range(0, height, rows):
             band, last = slice(top, top + rows), top + rows >= height
-            shown = restored[band] if mask is None else np.where(mask[band][..., None], restored[band], reference[band])
+            shown = filled(restored, reference, mask, band)
             both = (
                 backbone(self._scaled(part), last)
                 for backbone, part in zip(backbones, (shown, reference[band]), strict=True)
@@ -173,9 +172,3 @@ def _empty_model(net: str) -> Any:
 def _unit_length(features: torch.Tensor) -> torch.Tensor:
     """Return features divided by their length over channels, with lpips' guard of 1e-10 against 0 / 0."""
     return features / (features.square().sum(dim=1, keepdim=True).sqrt_() + 1e-10)
-
-
-def _bounding_box(mask: Mask) -> tuple[slice, slice]:
-    """Return the rows and columns from the first to the last pixel that counts."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
