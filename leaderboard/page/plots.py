@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from leaderboard.alike import Groups, alike
+from leaderboard.columns import HIGHER_IS_BETTER, OPTIONAL
 from leaderboard.formats import DIGITS, HEADINGS
 from leaderboard.page.table import COSTS, ends
 from leaderboard.table import Board, compared_methods
@@ -63,12 +64,14 @@ def page_plots(board: Board, boards: Mapping[str, Board]) -> tuple[list[Scatter]
     lacking: list[str] = []
     status = dict(zip(board.rows["method"].map(str), board.rows["status"].map(str), strict=True))
     kinds = [("lpips", "LPIPS (lower is better)", 4), *((name, heading, 3) for name, heading in COSTS.items())]
+    measured = [name for name in OPTIONAL if name in HIGHER_IS_BETTER and board.rows[name].notna().any()]
+    kinds += [(n, f"{HEADINGS[n]} ({'higher' if HIGHER_IS_BETTER[n] else 'lower'} is better)", 4) for n in measured]
     for name, heading, digits in kinds:
         values = _values(board, name, board, "psnr_db")
         what = heading.partition(" (")[0]
         if any(across and up for _, across, up in values):
             title, headings = f"PSNR against {what}", (heading, HEADINGS["psnr_db"])
-            more = {"digits": (digits, 2), "status": status, "front": (False, True)}
+            more = {"digits": (digits, 2), "status": status, "front": (HIGHER_IS_BETTER.get(name, False), True)}
             found.append(scatter(title, headings, values, key=f"plot-{name}", **more))  # type: ignore[arg-type]
         else:
             lacking.append(what)
