@@ -132,16 +132,15 @@ def card(
         f"of 1 count. Against the exact truth, 16 px of border left out: blur image {mean['blur_db']:.2f} dB, restored "
         f"{mean['restored_db']:.2f} dB, gain {interval(gains)} dB, {int((gains > 0).sum())} of {len(gains)} pairs "
         f"better, the worst {gains.min():+.2f} dB.",
-        "\n".join(protocol_rows(baseline, open_dataset(pairs), "test")),
+        "\n".join(protocol_rows(baseline, open_dataset(pairs, "test"), "test")),
         "By the radius of the blur, errors of all pairs pooled:",
         "\n".join(radius_rows(scores)),
         "Sharp photographs, given as they are:",
         "\n".join(sharp_rows(baseline, sharp)),
     ]
     for folder in real:
-        found = open_dataset(folder)
-        split = next(iter({pair.split for pair in found.pairs}))
-        sections += [f"Real pairs, {folder.name}:", "\n".join(protocol_rows(baseline, found, split))]
+        found = open_dataset(folder, "test")
+        sections += [f"Real pairs, {folder.name}:", "\n".join(protocol_rows(baseline, found, "test"))]
     sections += [
         "## What it cannot do",
         f"Blur of over {RADII_PX[-1]:g} px was never seen. It knows no motion blur, no JPEG and no noise much over 1.5 "
