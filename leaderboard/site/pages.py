@@ -20,7 +20,7 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 
 from leaderboard.csv_files import texts
 from leaderboard.entry import Entry
-from leaderboard.formats import HEADINGS, claims
+from leaderboard.formats import HEADINGS, claims, intervals, numbers
 from leaderboard.page.crops import plain
 from leaderboard.page.navigation import Link
 from leaderboard.page.table import STATUS_WORDS
@@ -131,7 +131,10 @@ def _method(method: str, tables: Sequence[SiteTable]) -> dict[str, object]:
             continue
         entry = next((entry for entry in table.entries if entry.method.name == method), None)
         about = about or (entry.method if entry else None)
-        row = texts(rows[rows["method"] == method]).to_dict("records")[0]
+        own = rows[rows["method"] == method]
+        row = texts(own[["n_images", "status"]]).to_dict("records")[0]
+        row |= {metric: numbers(own, metric)[0] for metric in ("psnr_db", "ssim", "lpips")}
+        row["interval"] = intervals(own, "psnr_db")[0]
         address = f"../{table.folder}/index.html"
         source = f"../{results_address(entry)}" if entry is not None and entry.file is not None else ""
         places.append({"title": table.title, "address": address, "rank": ranks[method], "row": row, "source": source})
