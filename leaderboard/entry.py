@@ -13,7 +13,7 @@ import pandas as pd
 
 from sdd_bench.errors import UserError
 from sdd_bench.evaluation.naming.cut import CROPS
-from sdd_bench.evaluation.recomputed import flags_of, status_of
+from sdd_bench.evaluation.recomputed import contradictions, flags_of, status_of
 from sdd_bench.evaluation.results import Method, Results, read_results
 from sdd_bench.evaluation.rows import NOT_RANKED, RANGES
 from sdd_bench.io.values_as import parse_values_as
@@ -97,9 +97,14 @@ def read_entry(path: Path) -> Entry:
     """Return the entry of a results file.
 
     Raises:
-        UserError: The file is damaged, or the digest of its protocol is not that of the protocol's fields.
+        UserError: The file is damaged, contradicts itself (see `recomputed.contradictions`), or the digest of its
+            protocol is not that of the protocol's fields.
     """
-    entry = entry_of(read_results(path), path.name.encode(errors="backslashreplace").decode(), str(path))
+    results = read_results(path)
+    fault = contradictions(results)
+    if fault:
+        raise UserError(f"{path}: {fault}")
+    entry = entry_of(results, path.name.encode(errors="backslashreplace").decode(), str(path))
     return replace(entry, file=path)
 
 

@@ -208,7 +208,7 @@ def test_a_fast_analysis_says_so_and_is_never_taken_for_a_full_one(
     marks: dict[bool, set[str]] = {}
 
     def stopped(_function: object, items: list[Item], **_options: object) -> NoReturn:
-        marks[items[0].payload[-1]] = {item.fingerprint for item in items}
+        marks[items[0].payload[2]] = {item.fingerprint for item in items}
         raise UserError("seen")
 
     html = tmp_path / "fast.html"

@@ -21,7 +21,7 @@ from sdd_bench.evaluation.results import Method, Results, read_results
 from sdd_bench.evaluation.rows import CONDITIONS
 from sdd_bench.io.images import read_image, read_pixels, to_pixels, write_png
 from sdd_bench.metrics.fidelity import psnr_db, ssim
-from sdd_bench.metrics.table import METRICS
+from sdd_bench.metrics.table import STANDARD
 
 NAMES = ["a", "b", "c", "d"]
 MakePairs = Callable[..., Path]
@@ -152,7 +152,7 @@ def test_rows_and_summary_are_the_numbers_of_the_csv(released: Path, tmp_path: P
         write_png(predictions / f"{name}.png", read_pixels(released / "test" / role / f"{name}.png"))
     (released / "places.csv").write_text("name,place\na,indoor\n")
     results = evaluate(evaluation(released, predictions), tmp_path / "r.json", 1)
-    assert list(results.rows) == ["name", *METRICS, *CONDITIONS]
+    assert list(results.rows) == ["name", *STANDARD, *CONDITIONS]
     assert results.rows["name"].tolist() == NAMES
     assert results.rows["psnr_db"].tolist() == [row["psnr_db"] for row in results.images]
     assert results.rows["place"].tolist() == ["indoor", "", "", ""]

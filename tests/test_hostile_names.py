@@ -117,10 +117,10 @@ def test_what_was_guarded_is_read_again_as_it_was(written: Path) -> None:
 def test_the_sides_of_a_leaderboard_hold_no_formula(tmp_path: Path) -> None:
     entries = [known_entry(name, 20.0 + i) for i, name in enumerate(FORMULAS[:3])]
     for entry in entries:
-        entry.rows["place"] = ["=indoor", "=indoor", "@out", "@out", "@out"]
-        entry.rows["blur_radius_px"] = entry.rows["misalignment_px"] = [1.0, 2.0, 3.0, 4.0, 5.0]
+        entry.rows["place"] = ["=indoor", "=indoor", *["@out"] * (len(entry.rows) - 2)]
+        entry.rows["blur_radius_px"] = entry.rows["misalignment_px"] = [float(i) for i in range(len(entry.rows))]
     shown = Shown(by=("place", "blur", "misalignment"))
-    (board,) = write_boards(entries, tmp_path / "board.csv", shown, by_protocol=False)
+    (board,) = write_boards(entries, tmp_path / "board.csv", shown)
     tables = [path for path in board.files if path.suffix == ".csv"]
     assert [path.name.removeprefix("board") for path in tables] == [
         ".csv", "-pairwise.csv", "-by-place.csv", "-by-blur.csv", "-by-misalignment.csv",

@@ -30,6 +30,7 @@ from known_board import (
     known_page,
     known_pictures,
 )
+from known_results import content_of, image_digests, mae_of
 
 from leaderboard.alike import alike
 from leaderboard.page.crops import TRUTH, coloured, error_map, telling_window
@@ -349,11 +350,15 @@ def test_the_command_writes_the_page(tmp_path: Path, make_pairs: Callable[..., P
     data = make_pairs(list(IMAGES))
     fields = {"id": "direct/1"}
     digest = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
-    dataset = {"name": "sdd", "split": "test", "sha256": "d" * 64}
     paths = []
     for entry in known_entries("direct/1"):
-        images = tuple(entry.rows.reset_index().to_dict("records"))
-        results = Results(entry.method, dataset, {**fields, "sha256": digest}, images, "measured")
+        images = tuple(
+            {**row, "mae": mae_of(row["psnr_db"]), **image_digests(row["name"])}
+            for row in entry.rows.reset_index().to_dict("records")
+        )
+        dataset = {"name": "sdd", "split": "test", "sha256": content_of(images)}
+        block = {**fields, "sha256": digest}
+        results = Results(entry.method, dataset, block, images, "measured", weights={"trunk_sha256": "f" * 64})
         paths.append(str(tmp_path / f"{len(paths)}.json"))
         results.save(Path(paths[-1]))
     page = tmp_path / "page.html"

@@ -66,17 +66,17 @@ def test_rows_that_contradict_themselves_are_refused(
 ) -> None:
     path = forged(scored["moved"], tmp_path, change, flags=(), status="measured")
     with pytest.raises(UserError, match=words):
-        read_results(path)
+        read_entry(path)
 
 
 def test_a_flag_taken_away_is_found(scored: dict[str, Results], tmp_path: Path) -> None:
     path = forged(scored["moved"], tmp_path, flags=(), status="measured")
     with pytest.raises(UserError, match=r"flags are \[\], by the rows .*2 of 2 images are displaced"):
-        read_results(path)
+        read_entry(path)
     with pytest.raises(UserError, match="status is measured, by the rows flagged"):
-        read_results(forged(scored["moved"], tmp_path, status="measured"))
+        read_entry(forged(scored["moved"], tmp_path, status="measured"))
     with pytest.raises(UserError, match="status is measured, by the rows partial"):
-        read_results(
+        read_entry(
             forged(scored["honest"], tmp_path, missing=("c",), dataset={**scored["honest"].dataset, "n_images": 3})
         )
 
@@ -85,7 +85,7 @@ def test_images_left_out_are_found_or_make_another_dataset(scored: dict[str, Res
     honest = scored["honest"]
     path = forged(honest, tmp_path, lambda rows: rows.pop(), dataset={**honest.dataset, "n_images": 1})
     with pytest.raises(UserError, match=r"the dataset's sha256 is '.*', that of the rows' images"):
-        read_results(path)
+        read_entry(path)
     rows = [dict(row) for row in honest.images[:1]]
     path = forged(honest, tmp_path, lambda rows: rows.pop(), dataset=of_rows(honest, rows))
     with pytest.raises(UserError, match=r"differ.*dataset_sha256"):
@@ -95,7 +95,7 @@ def test_images_left_out_are_found_or_make_another_dataset(scored: dict[str, Res
 def test_a_protocol_of_a_known_name_is_that_protocol(scored: dict[str, Results], tmp_path: Path) -> None:
     other = with_digest({**scored["honest"].protocol, "mask": "none"})
     with pytest.raises(UserError, match="the protocol is called anchored/2, and its mask is 'none'"):
-        read_results(forged(scored["honest"], tmp_path, protocol=other))
+        read_entry(forged(scored["honest"], tmp_path, protocol=other))
 
 
 def test_results_without_diagnostics_are_unchecked_and_ranked_apart(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import re
 import shutil
 from dataclasses import replace
@@ -12,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from known_results import content_of, known_rows, mae_of
 
 from leaderboard.entry import read_entry
 from leaderboard.stability import stability
@@ -25,13 +27,14 @@ IMAGES = np.random.default_rng(0).normal(26, 2, 30)
 NOISE = np.random.default_rng(1).normal(0, 0.3, 30)
 
 
-def write(folder: Path, name: str, protocol: str, psnr: np.ndarray, ssim: float, dataset: str = "d" * 64) -> Path:
+def write(folder: Path, name: str, protocol: str, psnr: np.ndarray, ssim: float, images: str = "of one") -> Path:
+    scored = known_rows(list(map(float, psnr)), images, ssim=ssim)
     rows = tuple(
-        {"name": f"{i:02d}", "psnr_db": float(p), "ssim": ssim, "mae": 0.1, "lpips": None, "restored_sha256": "0"}
-        for i, p in enumerate(psnr)
+        {**row, "mae": mae_of(float(level))} if math.isfinite(row["psnr_db"]) else row
+        for row, level in zip(scored, IMAGES, strict=True)
     )
     block = protocol_block(build_protocol(protocol, {"estimator": "dis", "preset": "medium"}, 1))
-    about = {"name": "sdd", "split": "test", "sha256": dataset, "n_images": len(rows)}
+    about = {"name": "sdd", "split": "test", "sha256": content_of(rows), "n_images": len(rows)}
     path = folder / f"{name}.{protocol.replace('/', '-')}.json"
     Results(Method(name), about, block, rows).save(path)
     return path
@@ -116,7 +119,7 @@ def test_what_cannot_be_compared_is_refused(tmp_path: Path) -> None:
     entries = [read_entry(path) for path in four(tmp_path)]
     with pytest.raises(UserError, match="expected results of at least two methods under anchored/2"):
         stability(entries[:2])
-    other = read_entry(write(tmp_path, "e", "paper/1", IMAGES, 0.5, "e" * 64))
+    other = read_entry(write(tmp_path, "e", "paper/1", IMAGES, 0.5, "of another"))
     with pytest.raises(UserError, match="results of 2 datasets or splits"):
         stability([*entries, other])
     assert len(stability([*entries, replace(other, status="partial", table=entries[1].table)])) == len(

@@ -83,22 +83,16 @@ def test_rows_within_a_millionth_agree(root: Path) -> None:
         ),
         (
             lambda r: forge_results(r, lambda f: f["protocol"].update(mask="none")),
-            [r"anchored-1\.json: the protocol is called anchored/1, and its mask is 'none', not 'inside"],
+            ["anchored/1: the protocol's mask is 'none', scored again with 'inside"],
         ),
         (
             lambda r: forge_results(r, lambda f: f["dataset"].update(anchors_sha256="0")),
             ["anchored/1: dataset anchors_sha256 is '0', scored again"],
         ),
-        (
-            lambda r: forge_results(r, lambda f: f.update(status="flagged")),
-            (
-                lambda r: forge_results(r, lambda f: f.update(status="flagged")),
-                [r"anchored-1\.json: status is flagged, by the rows measured"],
-            ),
-        ),
+        (lambda r: forge_results(r, lambda f: f.update(status="flagged")), ["status is 'flagged', scored again 'meas"]),
         (
             lambda r: forge_results(r, lambda f: f["images"][0].update(name="c")),
-            [r"anchored-1\.json: the dataset's sha256 is '.*', that of the rows' images"],
+            ["its rows are not those of the results file beside it", "its rows are not one an image of the split"],
         ),
         (lambda r: forge_results(r, lambda f: f["images"][0].pop("name")), ["damaged results file"]),
         (

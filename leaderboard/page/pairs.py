@@ -26,7 +26,11 @@ def pair_data(board: Board, entries: Sequence[Entry]) -> dict[str, object] | Non
         entries: Of the board; partial ones have scores of some images.
     """
     keys = {method: f"m{number}" for number, method in enumerate(board.rows["method"], 1)}
-    rows = {keys[entry.method.name]: entry.rows[board.sort] for entry in entries if entry.method.name in keys}
+    rows = {
+        keys[entry.method.name]: entry.rows[board.sort]
+        for entry in entries
+        if entry.method.name in keys and board.sort in entry.rows
+    }
     if len(rows) < 2:
         return None
     scores = pd.DataFrame(rows, dtype=float).sort_index()

@@ -79,7 +79,7 @@ def method_address(method: str) -> str:
     """Return the file of a method's page, below the site's folder.
 
     >>> method_address("My net"), method_address("a/b")
-    ('methods/My-net--c5fd24.html', 'methods/a-b--c14cdd.html')
+    ('methods/My-net-78be46.html', 'methods/a-b-c14cdd.html')
     """
     return f"{METHODS}/{file_name(plain(method) + '.html')}"
 

@@ -18,7 +18,7 @@ from sdd_bench.errors import UserError
 from sdd_bench.evaluation.method import Method as Method
 from sdd_bench.evaluation.naming.matching import MatchingBlock
 from sdd_bench.evaluation.protocol import Protocol
-from sdd_bench.evaluation.recomputed import Status, contradictions
+from sdd_bench.evaluation.recomputed import Status
 from sdd_bench.evaluation.rows import (
     NOT_RANKED,
     RANGES,
@@ -184,12 +184,14 @@ _RESULTS = TypeAdapter(Results)
 
 
 def read_results(path: Path) -> Results:
-    """Return the content of a results file, every number of it possible and what follows from its rows as it follows.
+    """Return the content of a results file, every number of it possible and its summary that of its rows.
+
+    Whether the rest of it follows from the rows is told by `recomputed.contradictions`.
 
     Raises:
         UserError: Not JSON, not a results file, another schema, a field missing or of another type, an image twice or
-            more than `MAX_IMAGES`, a number that cannot be (image and column are named), a mean that is not that of
-            the rows within `TOLERANCE` (both are named), or whatever else `recomputed.contradictions` finds.
+            more than `MAX_IMAGES`, a number that cannot be (image and column are named), or a mean that is not that of
+            the rows within `TOLERANCE` (both are named).
     """
     content = read_json(path)
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
@@ -211,7 +213,6 @@ def read_results(path: Path) -> Results:
         raise UserError(f"{path}: damaged results file ({words})") from None
     said = results.dataset.get("unranked") or {}
     fault = unranked_fault(said, results.images) or _summary_fault(content.get("summary"), results)
-    fault = fault or contradictions(results)
     if fault:
         raise UserError(f"{path}: {fault}")
     return results

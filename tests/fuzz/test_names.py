@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from known_results import content_of, image_digests
 
 from capture.session import read_session
 from leaderboard.csv_files import leaderboard_csv, pairwise_csv
@@ -30,8 +31,10 @@ ODD = ['=cmd|"/C calc"!A0', "+1", "-1+1", "@SUM(A1)", '"quoted", twice', "<scrip
 
 
 def results(folder: Path, method: str, images: tuple[str, str] = ("a", "b"), psnr_db: float = 30.0) -> Path:
-    rows = tuple({"name": n, "psnr_db": psnr_db, "ssim": 0.9, "mae": 0.02, "lpips": None} for n in images)
-    dataset = {"name": "sdd", "split": "test", "sha256": "d" * 64, "n_images": 2}
+    rows = tuple(
+        {"name": n, "psnr_db": psnr_db, "ssim": 0.9, "mae": 0.02, "lpips": None, **image_digests(n)} for n in images
+    )
+    dataset = {"name": "sdd", "split": "test", "sha256": content_of(rows), "n_images": 2}
     written = Results(Method(method), dataset, protocol_block(build_protocol("direct/1", None)), rows)
     path = folder / f"{len(list(folder.glob('*.json')))}.json"
     written.save(path)

@@ -151,7 +151,10 @@ def test_a_summary_within_a_millionth_is_taken(path: Path) -> None:
         (lambda c: c.update(missing="a"), "missing = 'a': expected a list of texts"),
         (lambda c: c["dataset"].update(excluded={"a": 1}), "dataset.excluded = {'a': 1}: expected a table"),
         (lambda c: c["method"].update(selection_on_test="maybe"), "must be yes, no or unknown, not 'maybe'"),
-        (lambda c: c.update(status="best"), "status = 'best': expected 'measured', 'partial' or 'flagged'"),
+        (
+            lambda c: c.update(status="best"),
+            "status = 'best': expected 'measured', 'unchecked', 'flagged' or 'partial'",
+        ),
         (lambda c: c["method"].update(name=[]), "method.name = []: expected text"),
         (lambda c: c["method"].update(params_m=-1), "method.params_m = -1: expected at least 0"),
         (lambda c: c["method"].update(colour="red"), "method: unknown key 'colour', expected some of name, paper"),
