@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from sdd_bench.errors import UserError
-from sdd_bench.io.files import read_bytes
+from sdd_bench.io.files import open_file, read_bytes
 from sdd_bench.io.formulas import unguarded
 
-MAX_BYTES = 400_000_000
+MAX_BYTES, HEAD_BYTES = 400_000_000, 4096
 MAX_ROWS = 500_000
 """Of a CSV: forty times the largest dataset known."""
 
@@ -96,6 +96,11 @@ def read_text(path: Path, what: str = "UTF-8 text") -> str:
         UserError: Unreadable, over `MAX_BYTES`, not UTF-8, or with a control character, whose line is named.
     """
     try:
+        with open_file(path, MAX_BYTES) as file:
+            start = file.read(HEAD_BYTES)
+        if b"\0" in start:  # a hole in a file is zeros, and none of it has to be read
+            line = start.count(b"\n", 0, start.index(b"\0")) + 1
+            raise UserError(f"{path}: line {line}: control character U+0000, expected text")
         text = io.TextIOWrapper(io.BytesIO(read_bytes(path, MAX_BYTES)), encoding="utf-8-sig").read()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
@@ -116,7 +121,9 @@ def read_rows(path: Path, required: Sequence[str] = ()) -> tuple[list[str], list
         UserError: As `read_text`; not CSV, a required column missing, a column twice, too many rows or columns, or a
             row with too few or too many cells.
     """
-    reader = csv.reader(read_text(path).splitlines(keepends=True), strict=True)
+    text = read_text(path)
+    may_be_guarded = "'" in text
+    reader = csv.reader(text.splitlines(keepends=True), strict=True)
     rows: list[tuple[int, dict[str, str]]] = []
     try:
         columns = [unguarded(cell) for cell in next(reader, [])]
@@ -128,7 +135,8 @@ def read_rows(path: Path, required: Sequence[str] = ()) -> tuple[list[str], list
                 raise UserError(f"{path}: line {reader.line_num} does not have {len(columns)} cells")
             if len(rows) == MAX_ROWS:
                 raise UserError(f"{path}: over {MAX_ROWS:,} rows, more than are read")
-            rows.append((reader.line_num, dict(zip(columns, map(unguarded, row), strict=True))))
+            cells = map(unguarded, row) if may_be_guarded else row
+            rows.append((reader.line_num, dict(zip(columns, cells, strict=True))))
     except csv.Error as error:
         raise UserError(f"{path}: line {reader.line_num}: not a CSV file ({error})") from None
     return columns, rows
