@@ -16,6 +16,8 @@ from pathlib import Path
 
 import exifread
 
+from sdd_bench.io.files import open_file
+
 logging.getLogger("exifread").setLevel(logging.CRITICAL)  # what a file does not say is not worth a line
 
 
@@ -54,7 +56,7 @@ def read_taken(path: Path) -> Taken:
     Never fails: what cannot be read or cannot be true is left out.
     """
     tags: dict[str, object] = {}
-    with contextlib.suppress(Exception), path.open("rb") as file:
+    with contextlib.suppress(Exception), open_file(path) as file:
         tags = exifread.process_file(file, details=False)
     make, model = _text(tags, "Image Make"), _text(tags, "Image Model")
     time, ahead = _time(tags)

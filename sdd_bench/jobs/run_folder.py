@@ -15,6 +15,7 @@ from pathlib import Path
 from sdd_bench.errors import UserError
 from sdd_bench.io.files import clear_leftovers, write_text
 from sdd_bench.io.serialise import json_text
+from sdd_bench.io.text import read_json
 from sdd_bench.jobs.items import Journal
 from sdd_bench.jobs.lock import run_lock
 
@@ -118,8 +119,8 @@ class RunFolder:
         if not file.is_file():
             return False
         try:
-            earlier = json.loads(file.read_text(encoding="utf-8"))["request"]
-        except (OSError, ValueError, KeyError, TypeError):
+            earlier = read_json(file)["request"]
+        except (OSError, ValueError, KeyError, TypeError, UserError):
             raise UserError(f"{file}: damaged; delete the folder or give another --out") from None
         if earlier != self._request:
             words = difference(earlier, self._request)
