@@ -125,6 +125,11 @@ def test_companions_are_passed_over_and_counted(
     assert (found.template.text, dict(found.companions), found.extra) == (template, companions, ())
 
 
+def test_missing_predictions_are_told_beside_whole_companions() -> None:
+    found = proposed(["a_net", "b_net", "a_gt", "b_gt", "c_gt"], "a", "b", "c")
+    assert (found.template.text, found.missing, dict(found.companions)) == ("{name}_net", ("c",), {"*_gt": 3})
+
+
 def test_a_companions_word_within_a_name_is_a_name() -> None:
     found = proposed(["cat_gt", "dog_i"], "cat_gt", "dog_i")
     assert (found.stems, found.companions) == ({"cat_gt": "cat_gt", "dog_i": "dog_i"}, {})

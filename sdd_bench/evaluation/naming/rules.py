@@ -111,7 +111,7 @@ def propose(stems: Collection[str], sides: Sequence[Side], *, affixes: bool = Tr
             return _by_name(stems, side, template)
     beside = [t for count in counts.values() for t, found in count.items() if found == len(pairs)]
     beside += [t for t, numbers in number_templates(stems).items() if t.is_companion and len(numbers) == len(stems)]
-    if beside:
+    if beside and all(2 * best_of(count)[1] < len(pairs) for count in counts.values()):
         words = f"the files are called {beside[0].text}, as ground truths and inputs are"
         raise UserError(f"{words}; --pred-pattern {beside[0].text!r} takes them for predictions")
     side = max(ordered, key=lambda side: best_of(counts[side.rule])[1])
