@@ -29,6 +29,6 @@ def list_cuhk(root: Path) -> Listing | None:
     found = ", ".join(f"{kinds[kind]} {words}" for kind, words in SHOWN.items() if kinds[kind])
     raise UserError(
         f"{root}: CUHK has blurred photographs ({found}) and masks of what is blurred, but no sharp images. It cannot "
-        "be prepared, analysed, anchored or scored, because every metric compares with a sharp image. Restore them: "
+        "be prepared, analysed, anchored or scored, because every protocol compares with a sharp image. Restore them: "
         f"sdd-bench predict --checkpoint FILE --images {folder} --out DIR"
     )
