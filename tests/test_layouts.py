@@ -185,7 +185,7 @@ def test_cuhk_is_named_with_the_command_that_takes_it(tmp_path: Path, words: lis
     root = tmp_path / "cuhk"
     assert found.output == (
         f"Error: {root}: CUHK has blurred photographs (2 out of focus, 1 blurred by motion) and masks of what is "
-        "blurred, but no sharp images. It cannot be prepared, analysed, anchored or scored, because every metric "
+        "blurred, but no sharp images. It cannot be prepared, analysed, anchored or scored, because every protocol "
         "compares with a sharp image. Restore them: sdd-bench predict --checkpoint FILE "
         f"--images {root}/image --out DIR\n"
     )

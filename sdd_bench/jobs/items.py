@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +19,14 @@ from typing import Any, Generic
 from tqdm import tqdm
 
 from sdd_bench.errors import CannotWriteError, UserError, fault_report
+from sdd_bench.io.files import open_file
+from sdd_bench.io.text import MAX_BYTES
 from sdd_bench.jobs.outcome import Payload, Result
 from sdd_bench.jobs.workers import Workers, run
 from sdd_bench.version import __version__
+
+MAX_LINE_BYTES = 16_000_000
+"""Of a journal's line that is read at once; a result takes some kilobytes."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +48,15 @@ class Journal:
     """Finished items of a run, one JSON line each, kept until the run is complete.
 
     A result is whatever JSON can hold. A line torn by a kill, or damaged since, is ignored and its item done again.
+
+    Raises:
+        UserError: What lies at the journal's path is no regular file, or over `MAX_BYTES`.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._done: dict[tuple[str, str], Any] = {}
-        for line in path.read_bytes().splitlines() if path.exists() else ():
+        for line in _lines(path):
             try:
                 entry = json.loads(line)
                 name, fingerprint, result = entry["name"], entry["fingerprint"], entry["result"]
@@ -87,6 +95,19 @@ class Journal:
     def remove(self) -> None:
         """Delete the journal: the run is complete."""
         self.path.unlink(missing_ok=True)
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    """Yield the lines of a journal that is there; a line over `MAX_LINE_BYTES` comes in pieces."""
+    if not path.exists():
+        return
+    try:
+        with open_file(path, MAX_BYTES) as file:
+            while line := file.readline(MAX_LINE_BYTES):
+                yield line
+    except OSError as error:
+        reason = error.strerror or error
+        raise UserError(f"{path}: cannot be read ({reason}). Delete it; all items are then done again") from None
 
 
 def fingerprint(configuration: object, *files: Path) -> str:
