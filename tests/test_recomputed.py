@@ -125,7 +125,7 @@ def test_names_that_look_alike_are_refused_together(scored: dict[str, Results]) 
 
 def test_lpips_of_different_weights_shares_no_table(scored: dict[str, Results]) -> None:
     entries = [
-        replace(entry_of(scored[name], name), lpips_weights=digest * 64)
+        replace(entry_of(scored[name], name), weights={"lpips": digest * 64} if digest else {})
         for name, digest in (("honest", "a"), ("filtered", "b"), ("blur", ""))
     ]
     with pytest.raises(UserError, match="LPIPS of different weights; score again with one --lpips-trunk"):

@@ -25,6 +25,7 @@ from sdd_bench.commands.options import (
     metrics_option,
     naming_options,
     predictions_option,
+    score_bits_option,
     scoring_device_option,
     split_option,
     torch_device,
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 SHARED = (
     predictions_option, data_option, dataset_option, split_option, anchors_option, exclude_failed_option, flow_option,
     metrics_option, trunk_option, weights_option, naming_options, scoring_device_option, grey_option,
-    values_option("the predictions"),
+    values_option("the predictions"), score_bits_option,
 )  # fmt: skip
 
 
@@ -75,6 +76,7 @@ def evaluation_of(
     device: str,
     grey: str,
     values_as: str,
+    score_bits: int,
     blur: Path | None = None,
     sharp: Path | None = None,
     **more: Any,
@@ -114,6 +116,7 @@ def evaluation_of(
         pred_crop=pred_crop or "",
         grey=grey,
         values_as=parse_values_as(values_as).text,
+        score_bits=score_bits,
         anchors=anchors,
         exclude_failed=exclude_failed,
         method=method,
@@ -152,7 +155,7 @@ def summary_text(results: Results) -> str:
             else "no image is ranked, so there is no mean"
         )
     lines += [f"flagged: {reason}" for reason in results.flags]
-    lines += [f"note: {remark}" for remark in results.remarks]
+    lines += [f"note: {remark}" for remark in (*results.remarks, *results.predictions.get("notes", ()))]
     single = sum(bool(row.get("flags")) for row in results.images)
     if single:
         lines.append(f"{single} of {len(results.images)} images flagged, see the CSV")
@@ -241,6 +244,7 @@ def _protocol_words(evaluation: Evaluation, protocol: str) -> dict[str, object]:
         "LPIPS network": evaluation.lpips_net,
         **({"prediction crop": crop} if (crop := evaluation.ways.pred_crop) else {}),
         **({"values as": evaluation.values_as} if evaluation.values_as else {}),
+        **({"score bits": evaluation.score_bits} if evaluation.score_bits != 8 else {}),
     }
 
 
@@ -286,6 +290,8 @@ def results_name(evaluation: Evaluation, protocol: str) -> str:
         parts[-1] += f"-pred-{evaluation.ways.pred_crop}"
     if evaluation.lpips_net != "alex":
         parts[-1] += f"-{evaluation.lpips_net}"
+    if evaluation.score_bits != 8:
+        parts[-1] += f"-score{evaluation.score_bits}bits"
     return file_name(f"{'.'.join(map(_slug, parts))}.json")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from sdd_bench.errors import UserError
-from sdd_bench.io.images import FloatImage, Pixels, read_pixels, to_float, to_pixels
+from sdd_bench.io.images import FloatImage, Pixels, at_most_bits, read_pixels, to_float, to_pixels
 from sdd_bench.io.srgb import encode_srgb
 
 AS_STORED = "as-stored"
@@ -100,9 +100,9 @@ def read_pixels_as(path: Path, values: ValuesAs, *, grey: str = "refuse") -> Pix
     return to_pixels(encode_srgb(to_float(pixels)), bits=16) if values.linear else pixels
 
 
-def read_image_as(path: Path, values: ValuesAs, *, grey: str = "refuse") -> FloatImage:
-    """Return an image file as (H, W, 3) float32 RGB in [0, 1]; errors as `read_pixels_as`."""
-    return to_float(read_pixels_as(path, values, grey=grey))
+def read_image_as(path: Path, values: ValuesAs, *, grey: str = "refuse", bits: int = 16) -> FloatImage:
+    """Return an image file as (H, W, 3) float32 RGB in [0, 1], of at most 8 or 16 bits; errors as `read_pixels_as`."""
+    return to_float(at_most_bits(read_pixels_as(path, values, grey=grey), bits))
 
 
 def _reversed(pixels: Pixels) -> Pixels:
