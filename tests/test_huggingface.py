@@ -46,6 +46,7 @@ def test_results_have_the_keys_that_the_hub_describes(results: Results) -> None:
 
 def test_the_hubs_library_reads_the_results(results: Results, tmp_path: Path) -> None:
     hub = pytest.importorskip("huggingface_hub")
+    cards = pytest.importorskip("huggingface_hub.repocard_data")
     if not hasattr(hub, "parse_eval_result_entries"):
         pytest.skip("this version of huggingface_hub reads no .eval_results")
     written, index = write_hub_files(tmp_path, results, DATASET)
@@ -59,7 +60,7 @@ def test_the_hubs_library_reads_the_results(results: Results, tmp_path: Path) ->
     }
     assert {entry.dataset_id for entry in entries} == {DATASET}
     assert {entry.source_url for entry in entries} == {"https://example.org/mine"}
-    name, found = hub.repocard_data.model_index_to_eval_results(yaml.safe_load(index.read_text())["model-index"])
+    name, found = cards.model_index_to_eval_results(yaml.safe_load(index.read_text())["model-index"])
     assert name == "Mine"
     assert {result.metric_type: result.metric_value for result in found} == known
     (first, *_) = found

@@ -88,9 +88,7 @@ def _notes(headers: Sequence[ImageHeader], ways: Ways, score_bits: int) -> list[
         "turned upright by the orientation tag": sum(header.orientation != 1 for header in headers),
         "grey repeated three times": sum(header.channels <= 2 for header in headers),
         f"read as {values.text}": 0 if values.as_usual else len(headers),
-        "more than 8 bits rounded to 8 for the scores": sum(
-            score_bits == 8 and (header.bits > 8 or values.linear) for header in headers
-        ),
+        "more than 8 bits rounded to 8 for the scores": sum(header.bits > score_bits for header in headers),
     }
     done = [f"{count} {'file' if count == 1 else 'files'}: {words}" for words, count in counts.items() if count]
     return [*reading_notes(headers), *done]
