@@ -17,6 +17,7 @@ import sdd_bench as sb
 from leaderboard.comparable import check_comparable
 from leaderboard.csv_files import leaderboard_csv
 from leaderboard.entry import entry_of, read_entry
+from leaderboard.formats import latex
 from leaderboard.rules import more_rules
 from leaderboard.table import build_board
 from sdd_bench.cli import root as cli
@@ -175,6 +176,8 @@ def test_bits_and_size_are_columns_and_the_caption_says_that_16_were_rounded(dat
     assert "Predictions of more than 8 bits are rounded to 8 before they are scored." in more_rules(board)
     alone = build_board([entry_of(scored(data, "sixteen", score_bits=16), "sixteen")])
     assert "Predictions are scored with 16 bits, as their files have them." in more_rules(alone)
+    assert "Scored with 16 bits." in latex(alone)
+    assert "Scored with" not in latex(board)
 
 
 def test_results_of_versions_without_the_fields_are_read_and_taken_as_of_8_bits(data: Path, tmp_path: Path) -> None:

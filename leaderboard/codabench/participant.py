@@ -27,7 +27,7 @@ def check_submittable(evaluation: Evaluation) -> None:
 
 
 def write_submission(path: Path, evaluation: Evaluation, meta: Path, jobs: Workers) -> int:
-    """Write the zip file of a submission and return its number of images; one that is there is left alone.
+    """Write the zip file of a submission and return its number of images.
 
     Its images are called as the pairs are, and lie beside meta.toml without folders.
 
@@ -42,7 +42,6 @@ def write_submission(path: Path, evaluation: Evaluation, meta: Path, jobs: Worke
     """
     with opened_predictions(evaluation, jobs) as folder:
         files = find_predictions(evaluation, folder, jobs).files
-        if not path.exists():
-            images = {f"{name}{file.suffix.lower()}": file for name, file in files.items()}
-            write_zip(path, {META: meta, **images})
+        images = {f"{name}{file.suffix.lower()}": file for name, file in files.items()}
+        write_zip(path, {META: meta, **images})
     return len(files)

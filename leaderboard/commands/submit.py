@@ -80,7 +80,9 @@ def command(
     found = write_entry(evaluation, meta, out, names, workers(jobs, scheduler), codabench=codabench)
     more = _write_more(evaluation, meta, out, workers(jobs, scheduler), codabench=codabench, huggingface=huggingface)
     if not found:
-        click.echo(f"{out}/: already there, nothing to do")
+        click.echo(
+            f"{out}/: already there" + (f"; written: {', '.join(map(str, more))}" if more else ", nothing to do")
+        )
         return
     click.echo(matching_text(found[0]))
     for results in found:
@@ -94,7 +96,7 @@ def command(
 def _write_more(
     evaluation: Evaluation, meta: Path, out: Path, jobs: Workers, *, codabench: bool, huggingface: str | None
 ) -> list[Path]:
-    """Write what other places take of a finished entry, and return the files; those of Codabench are kept as they are.
+    """Write what Codabench and the Hub take of a finished entry, and return it; Codabench's files that are there stay.
 
     Raises:
         UserError: They cannot be written.
@@ -111,10 +113,11 @@ def _write_more(
         from leaderboard.codabench.participant import write_submission
         from leaderboard.codabench.scoring import write_details
 
-        files = [out / SUBMISSION, out / DETAILS]
-        write_submission(files[0], evaluation, meta, jobs)
-        if not files[1].exists():
-            write_details(files[1], results)
+        files = [file for file in (out / SUBMISSION, out / DETAILS) if not file.exists()]
+        if out / SUBMISSION in files:
+            write_submission(out / SUBMISSION, evaluation, meta, jobs)
+        if out / DETAILS in files:
+            write_details(out / DETAILS, results)
     if huggingface is not None:
         from leaderboard.huggingface import write_hub_files
 
