@@ -18,11 +18,16 @@ from leaderboard.comparable import check_comparable
 from leaderboard.csv_files import leaderboard_csv
 from leaderboard.entry import entry_of, read_entry
 from leaderboard.formats import latex
+from leaderboard.pack import write_entry
 from leaderboard.rules import more_rules
 from leaderboard.table import build_board
+from leaderboard.verification import verify_entry
 from sdd_bench.cli import root as cli
+from sdd_bench.datasets.catalog import open_dataset
 from sdd_bench.errors import UserError
-from sdd_bench.evaluation.results import Results, read_results
+from sdd_bench.evaluation.plan import Evaluation
+from sdd_bench.evaluation.results import Method, Results, read_results
+from sdd_bench.io.files import file_sha256
 from sdd_bench.io.images import at_most_bits, to_pixels, write_png
 
 NAMES = ("a", "b")
@@ -201,3 +206,37 @@ def test_a_results_file_with_other_bits_is_damaged(data: Path, tmp_path: Path) -
     path.write_text(path.read_text().replace('"score_bits": 8', '"score_bits": 12'))
     with pytest.raises(UserError, match=r"damaged results file .*score_bits"):
         read_results(path)
+
+
+def entry_in(folder: Path, data: Path, score_bits: int) -> Path:
+    """An entry of the predictions of 16 bits."""
+    meta = folder / "meta.toml"
+    meta.write_text('name = "Mine"')
+    asked = Evaluation(
+        open_dataset(data, "test"), "test", data / "sixteen", ("direct/1",), metrics=("psnr_db", "ssim", "mae"),
+        method=Method("Mine"), score_bits=score_bits,
+    )  # fmt: skip
+    write_entry(asked, meta, folder / "entry", {"direct/1": "r.json"}, 1)
+    return folder / "entry"
+
+
+def test_an_entry_is_verified_with_the_bits_it_was_scored_with(data: Path, tmp_path: Path) -> None:
+    for score_bits in (8, 16):
+        (tmp_path / str(score_bits)).mkdir()
+        entry = entry_in(tmp_path / str(score_bits), data, score_bits)
+        assert verify_entry(entry, data / "sixteen", data, 1) == []
+        with pytest.raises(UserError, match="holds another"):
+            entry_in(tmp_path / str(score_bits), data, 24 - score_bits)
+
+
+def test_an_entry_of_a_version_that_did_not_round_is_verified_without_rounding(data: Path, tmp_path: Path) -> None:
+    entry = entry_in(tmp_path, data, 16)
+    results, said = (json.loads((entry / name).read_text()) for name in ("results/r.json", "entry.json"))
+    del results["predictions"], results["configuration"]["score_bits"], said["configuration"]["score_bits"]
+    (entry / "results/r.json").write_text(json.dumps(results))
+    said["files"]["results/r.json"] = file_sha256(entry / "results/r.json")
+    (entry / "entry.json").write_text(json.dumps(said))
+    assert verify_entry(entry, data / "sixteen", data, 1) == []
+    said["configuration"]["score_bits"] = 8  # what it was not scored with
+    (entry / "entry.json").write_text(json.dumps(said))
+    assert any("psnr_db is" in line for line in verify_entry(entry, data / "sixteen", data, 1))
