@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 import sdd_bench as sb
 from leaderboard.codabench.benchmark import read_benchmark
+from leaderboard.codabench.bundle import write_bundle
 from leaderboard.codabench.competition import Competition, competition_yaml
 from leaderboard.codabench.participant import write_submission
 from leaderboard.codabench.scoring import main, score_submission
@@ -263,6 +264,34 @@ def test_an_anchored_competition_scores_as_evaluate_does(submitted: Path, tmp_pa
     scores = json.loads((root / "output" / "scores.json").read_text())
     entry = json.loads((root / "entry" / "scores.json").read_text())
     assert scores == {**entry, "flagged": 0}
+
+
+def test_weights_of_lpips_travel_with_the_reference_data(bundle: Path, assets: Path, tmp_path: Path) -> None:
+    trunk = assets / "weights" / "alexnet_features_torchvision.pth"
+    evaluation = Evaluation(
+        open_dataset(bundle / "data", "test"), "test", Path(), (PROTOCOL,), metrics=("psnr_db", "lpips"),
+        lpips_asked=True, lpips_trunk=trunk,
+    )  # fmt: skip
+    blur = write_bundle(evaluation, Competition("t", "i", "2026-01-02"), tmp_path / "b.zip", 1)
+    with zipfile.ZipFile(tmp_path / "b.zip") as archive:
+        archive.extractall(tmp_path / "bundle")
+    reference = tmp_path / "bundle" / "reference_data"
+    assert file_sha256(reference / "weights" / trunk.name) == file_sha256(trunk)
+    assert read_benchmark(reference).digests["trunk_sha256"] == blur.weights["trunk_sha256"]
+    (tmp_path / "input").mkdir()
+    reference.rename(tmp_path / "input" / "ref")
+    shutil.copytree(bundle / "data" / "test" / "blur", tmp_path / "input" / "res")
+    score_submission(tmp_path / "input", tmp_path / "output", 1)
+    scores = json.loads((tmp_path / "output" / "scores.json").read_text())
+    assert scores["lpips"] == blur.summary["lpips"] > 0
+
+
+def test_lpips_by_name_without_weights_is_refused(bundle: Path, tmp_path: Path) -> None:
+    common = ("codabench", "--data", bundle / "data", "--docker-image", "me/x", "--out", tmp_path / "x.zip")
+    refused = call(*common, "--protocol", PROTOCOL, "--metrics", "psnr,lpips", "--jobs", 1)
+    assert refused.exit_code == 1
+    assert "LPIPS: no weights of its backbone; give them with --lpips-trunk FILE" in refused.output
+    assert not (tmp_path / "x.zip").exists()
 
 
 def test_a_zip_file_depends_on_nothing_but_its_content(tmp_path: Path) -> None:

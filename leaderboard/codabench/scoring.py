@@ -30,7 +30,7 @@ UNNAMED = "submission"
 """What a method is called whose submission holds no meta.toml."""
 
 FLAGGED = "flagged"
-"""Column: 1 where the geometry of the predictions is not that of their inputs, or where they are copies; else 0."""
+"""Column: 1 where the geometry of the predictions is not that of their inputs, or where they copy the truth; else 0."""
 
 
 def main(inputs: str, outputs: str) -> int:
