@@ -159,6 +159,10 @@ def test_results_of_different_bits_share_no_table_and_no_name(data: Path, tmp_pa
     assert run(*common, "--pred", data / "eight", "--method", "eight").exit_code == 0
     made = run(*common, "--pred", data / "sixteen", "--method", "sixteen", "--score-bits", 16)
     assert made.exit_code == 0, made.output
+    assert "rounded" not in made.output
+    rounded = run(*common, "--pred", data / "sixteen", "--method", "rounded")
+    assert "note: predictions, 2 files: more than 8 bits rounded to 8 for the scores" in rounded.output
+    next(tmp_path.glob("rounded.*.json")).unlink()
     files = sorted(tmp_path.glob("*.json"))
     assert [f.name for f in files] == ["eight.pairs-test.direct-1.json", "sixteen.pairs-test.direct-1-score16bits.json"]
     with pytest.raises(UserError, match=r"in score_bits \(16 against 8\)"):

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sdd_bench.commands.options import ResumableCommand, workers
+from sdd_bench.commands.results_names import results_name
 from sdd_bench.commands.scoring import (
     evaluation_of,
     matching_text,
-    results_name,
     scoring_options,
     summary_text,
     warn_of_empty_lpips,

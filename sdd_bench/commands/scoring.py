@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Container, Mapping
 from functools import partial
 from pathlib import Path
@@ -34,7 +33,7 @@ from sdd_bench.commands.options import (
     weights_option,
     workers_options,
 )
-from sdd_bench.io.names import file_name, unicode_name
+from sdd_bench.io.names import unicode_name
 
 if TYPE_CHECKING:
     from sdd_bench.evaluation.evaluate import Evaluation
@@ -155,7 +154,7 @@ def summary_text(results: Results) -> str:
             else "no image is ranked, so there is no mean"
         )
     lines += [f"flagged: {reason}" for reason in results.flags]
-    lines += [f"note: {remark}" for remark in (*results.remarks, *results.predictions.get("notes", ()))]
+    lines += [f"note: {remark}" for remark in results.remarks]
     single = sum(bool(row.get("flags")) for row in results.images)
     if single:
         lines.append(f"{single} of {len(results.images)} images flagged, see the CSV")
@@ -173,9 +172,10 @@ def _more_is_better(column: str) -> bool:
 
 
 def matching_text(results: Results) -> str:
-    """Return by which rule the predictions were matched to the images, and what is worth knowing of their content."""
+    """Return how the predictions were matched to the images and read, and what is worth knowing of their content."""
     matching = results.configuration["matching"]
-    return "\n".join([f"predictions: {matching['words']}", *(f"note: {remark}" for remark in matching["remarks"])])
+    notes = [*matching["remarks"], *(f"predictions, {note}" for note in results.predictions.get("notes", ()))]
+    return "\n".join([f"predictions: {matching['words']}", *(f"note: {note}" for note in notes)])
 
 
 def warn_of_empty_lpips(results: Results) -> None:
@@ -275,26 +275,3 @@ def split_sha256(evaluation: Evaluation, excluded: Container[str] = ()) -> str:
 
     pairs = [pair for pair in evaluation.dataset.split(evaluation.split) if pair.name not in excluded]
     return content_sha256((pair.name, file_sha256(pair.blur), file_sha256(pair.sharp)) for pair in pairs)
-
-
-def results_name(evaluation: Evaluation, protocol: str) -> str:
-    """Return the name of a results file; no other dataset, split or protocol of other names shares it."""
-    from sdd_bench.evaluation.protocol import named_protocol
-
-    parts = [evaluation.method.name, f"{evaluation.dataset.name}-{evaluation.split}", protocol.replace("/", "-")]
-    if evaluation.flow != "dis" and named_protocol(protocol).uses_flow:
-        parts[-1] += "-" + evaluation.flow.removeprefix("ptlflow:").partition("=")[0]
-    if evaluation.crop_multiple is not None:
-        parts[-1] += f"-crop{evaluation.crop_multiple}"
-    if evaluation.ways.pred_crop:
-        parts[-1] += f"-pred-{evaluation.ways.pred_crop}"
-    if evaluation.lpips_net != "alex":
-        parts[-1] += f"-{evaluation.lpips_net}"
-    if evaluation.score_bits != 8:
-        parts[-1] += f"-score{evaluation.score_bits}bits"
-    return file_name(f"{'.'.join(map(_slug, parts))}.json")
-
-
-def _slug(name: str) -> str:
-    """Return a name as a file name: letters, digits, dot, dash, plus and underscore."""
-    return re.sub(r"[^\w.+-]+", "-", name).strip("-.") or "method"

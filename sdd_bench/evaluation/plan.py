@@ -91,10 +91,6 @@ class Evaluation:
     values_as: str = ""
     score_bits: int = 8
 
-    def __post_init__(self) -> None:
-        if self.score_bits not in (8, 16):
-            raise ValueError(f"score_bits must be 8 or 16, not {self.score_bits}")
-
     @property
     def anchor_folder(self) -> Path:
         """Where the anchors lie."""
@@ -212,8 +208,8 @@ def plan_scoring(
     plan = _with_anchors(_with_metrics(plan), jobs, scratch)
     if restore is not None:
         assert scratch is not None
-        bits = bits or asked.score_bits
-        predictions = restore_pairs(restore, plan.pairs, scratch / "restored", bits=bits, grey=asked.grey)
+        most = bits or asked.score_bits
+        predictions = restore_pairs(restore, plan.pairs, scratch / "restored", bits=most, grey=asked.grey)
         plan = replace(plan, predictions=predictions)
     return plan
 
