@@ -37,10 +37,11 @@ BY_INPUT = ("gdi_px", FORGIVENESS, "no_harm_db", "coverage", CEILING, UNCERTAINT
 def _columns(diagnostics: tuple[str, ...]) -> tuple[str, ...]:
     return (
         "rank", "rank_lo", "rank_hi", "tie", "method", "dataset", "split", "protocol", "n_images",
+        "score_bits", "predictions_bits", "evaluated_size",
         *(column for name in SHOWN for column in _with_interval(name)),
         *diagnostics, "params_m", "macs_g", "runtime_s", "status", "copies",
         "reported_psnr_db", "reported_ssim", "reported_lpips", "source",
-        "protocol_sha256", "dataset_sha256", "predictions_sha256", "tool_version",
+        "protocol_sha256", "dataset_sha256", "predictions_sha256", "weights", "tool_version",
     )  # fmt: skip
 
 
@@ -52,8 +53,8 @@ COLUMNS_BY_INPUT = _columns(BY_INPUT)
 
 BEST = "best_probability"
 TEXT_COLUMNS = (
-    "method", "dataset", "split", "protocol", "status", "copies", "source",
-    "protocol_sha256", "dataset_sha256", "predictions_sha256", "tool_version",
+    "method", "dataset", "split", "protocol", "predictions_bits", "evaluated_size", "status", "copies", "source",
+    "protocol_sha256", "dataset_sha256", "predictions_sha256", "weights", "tool_version",
 )  # fmt: skip
 
 PAIR_COLUMNS = (
@@ -80,5 +81,5 @@ def without_unmeasured(rows: pd.DataFrame) -> pd.DataFrame:
 
 def type_of(column: str) -> str:
     """Return the type of a column that is not of `TEXT_COLUMNS`."""
-    whole = dict.fromkeys(("rank", "rank_lo", "rank_hi", "n_images"), "Int64")
+    whole = dict.fromkeys(("rank", "rank_lo", "rank_hi", "n_images", "score_bits"), "Int64")
     return (whole | {"tie": "bool"}).get(column, "float64")

@@ -8,6 +8,8 @@ from dataclasses import fields
 from leaderboard.entry import Entry, Table
 from leaderboard.look_alikes import look_alikes
 from sdd_bench.errors import UserError, fault_report
+from sdd_bench.metrics.loaded import LPIPS
+from sdd_bench.metrics.table import METRICS
 
 FOLLOWS = {
     "protocol_sha256": {"protocol"},
@@ -22,7 +24,7 @@ def check_comparable(entries: Sequence[Entry]) -> Table:
     """Return what all entries share.
 
     Raises:
-        UserError: No entries; two of one method, or of methods whose names look alike; LPIPS of different weights;
+        UserError: No entries; two of one method, or of methods whose names look alike; a metric of different weights;
             entries of different datasets, splits or protocols: the message names for each other table a file, the first
             file given, and in what they differ.
     """
@@ -55,15 +57,17 @@ def _check_names(entries: Sequence[Entry]) -> None:
 
 
 def _check_weights(entries: Sequence[Entry]) -> None:
-    """Refuse LPIPS of different weights in one table."""
-    by_weights: dict[str, list[Entry]] = {}
-    for entry in entries:
-        if entry.lpips_weights:
-            by_weights.setdefault(entry.lpips_weights, []).append(entry)
-    if len(by_weights) > 1:
-        faults = [f"{_files(group)}: weights {digest[:12]}" for digest, group in by_weights.items()]
-        what = "leaderboard: LPIPS of different weights; score again with one --lpips-trunk, or without lpips"
-        raise fault_report(faults, what)
+    """Refuse a metric of different weights in one table."""
+    for name in dict.fromkeys(metric for entry in entries for metric in entry.weights):
+        by_weights: dict[str, list[Entry]] = {}
+        for entry in entries:
+            if name in entry.weights:
+                by_weights.setdefault(entry.weights[name], []).append(entry)
+        if len(by_weights) > 1:
+            faults = [f"{_files(group)}: weights {digest[:12]}" for digest, group in by_weights.items()]
+            metric, option = METRICS[name], "--lpips-trunk" if name == LPIPS else "--weights"
+            remedy = f"score again with one {option}, or without {metric.option}"
+            raise fault_report(faults, f"leaderboard: {metric.heading} of different weights; {remedy}")
 
 
 def _files(group: Sequence[Entry]) -> str:

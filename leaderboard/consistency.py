@@ -9,7 +9,16 @@ from leaderboard.csv_files import text
 from leaderboard.entry import scores
 from leaderboard.meta import read_meta
 from leaderboard.pack import codabench_scores, ranking
-from leaderboard.submission import ENTRY, META, SCORES, Submission, file_faults
+from leaderboard.submission import (
+    DETAILS,
+    ENTRY,
+    HUGGING_FACE,
+    META,
+    SCORES,
+    SUBMISSION,
+    Submission,
+    file_faults,
+)
 from sdd_bench.errors import UserError
 from sdd_bench.evaluation.results import Results, read_results
 from sdd_bench.io.text import read_json, read_rows, short
@@ -44,12 +53,14 @@ def read_claims(entry: Path, submission: Submission) -> tuple[dict[str, Results]
 
 def _extra(entry: Path, submission: Submission) -> list[str]:
     """Return what lies in an entry and is no part of it; hidden files are passed over."""
-    known = {*submission.files, ENTRY, SCORES}
+    known = {*submission.files, ENTRY, SCORES, DETAILS, SUBMISSION}
     names = sorted(p.relative_to(entry) for p in entry.rglob("*") if not p.is_dir())
     return [
         f"{name.as_posix()}: is no part of the entry"
         for name in names
-        if name.as_posix() not in known and not any(part.startswith(".") for part in name.parts)
+        if name.as_posix() not in known
+        and name.parts[0] != HUGGING_FACE
+        and not any(part.startswith(".") for part in name.parts)
     ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,14 @@ from sdd_bench.evaluation.recomputed import contradictions, flags_of, status_of
 from sdd_bench.evaluation.results import Method, Results, read_results
 from sdd_bench.evaluation.rows import NOT_RANKED, RANGES
 from sdd_bench.io.values_as import parse_values_as
+from sdd_bench.metrics.loaded import weights_digest
+from sdd_bench.metrics.table import METRICS
 
 PARTIAL, UNCHECKED = "partial", "unchecked"
+
+STORED_BITS = 8
+"""What results of versions that did not round predictions are taken to be scored with: nearly all predictions have 8
+bits, and these were scored as they are now. Of such results the bits of the files are not known."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,7 @@ class Table:
     anchors_sha256: str = ""
     excluded: str = ""
     unranked: str = ""
+    score_bits: int = STORED_BITS
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +62,9 @@ class Entry:
         pred_crop: Where predictions were cropped or padded, one of `evaluation.naming.cut.CROPS`, or empty.
         values_as: What the values of predictions mean, see `io.values_as`.
         file: The results file; None of results that come from none.
-        lpips_weights: sha256 of the weights of LPIPS's backbone; empty where LPIPS was not measured.
+        predictions_bits: Of the files of the predictions, in words; empty where the results do not say.
+        evaluated_size: WIDTHxHEIGHT of what was scored, in words; empty where the results do not say.
+        weights: Metric that was measured to the digest of its weights, of metrics with weights.
     """
 
     table: Table
@@ -72,7 +81,9 @@ class Entry:
     pred_crop: str = ""
     values_as: str = ""
     file: Path | None = None
-    lpips_weights: str = ""
+    predictions_bits: str = ""
+    evaluated_size: str = ""
+    weights: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def n_images(self) -> int:
@@ -132,6 +143,7 @@ def entry_of(results: Results, source: str, where: str = "") -> Entry:
         str(results.dataset.get("anchors_sha256", "")),
         ", ".join(sorted(results.dataset.get("excluded", {}))),
         ", ".join(sorted(results.dataset.get("unranked", {}))),
+        results.configuration.get("score_bits", STORED_BITS),
     )
     rows, means = scores(results)
     version = results.environment.get("sdd-bench", "")
@@ -142,9 +154,12 @@ def entry_of(results: Results, source: str, where: str = "") -> Entry:
     crop = told.get("pred_crop", "") if told.get("pred_crop", "") in CROPS else ""
     values = parse_values_as(told.get("values_as"), f"{where}: values_as").text
     status = status_of(results, flags_of(results))
+    digests = {metric: weights_digest(metric, results.weights) for metric in METRICS if pd.notna(means.get(metric))}
     return Entry(
         table, results.method, source, status, kept, means, predictions, version, fields, left, matched, crop, values,
-        lpips_weights=results.weights.get("trunk_sha256", ""),
+        predictions_bits=results.predictions.get("predictions_bits", ""),
+        evaluated_size=results.predictions.get("evaluated_size", ""),
+        weights={metric: digest for metric, digest in digests.items() if digest},
     )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 from leaderboard.columns import BEST, HIGHER_IS_BETTER, INTERVALS, SHOWN
 from leaderboard.copies import sentences
 from leaderboard.csv_files import DECIMALS, text, texts
+from leaderboard.entry import STORED_BITS
 from leaderboard.rules import rule_of, rules_of
 from leaderboard.table import Board
 from sdd_bench.io.files import spelt_out
@@ -184,6 +185,7 @@ def latex(
         said = {method: _difference(board.sort, *ends) for method, *ends in differences.itertuples()}
         shown["Against baseline"] = [said.get(method, "") for method in rows["method"]]
     caption = f"{table.dataset} / {table.split} under {table.protocol}, {rows['n_images'].iloc[0]} images. "
+    caption += f"Scored with {table.score_bits} bits. " if table.score_bits != STORED_BITS else ""
     if rows["rank"].notna().any():
         caption += f"Bold: first rank, underlined: second{'; = shares its rank' if rows['tie'].any() else ''}. "
     caption += f"Dagger: {' or '.join(sorted(set(rows['status'][daggers])))}. " if daggers.any() else ""

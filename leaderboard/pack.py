@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from leaderboard.entry import scores
+from leaderboard.entry import STORED_BITS, scores
 from leaderboard.submission import ENTRY, META, RESULTS, SCHEMA, SCORES, results_of
 from sdd_bench.datasets.manifest import Pair, content_sha256
 from sdd_bench.errors import UserError, fault_report
@@ -134,6 +134,7 @@ def _request(evaluation: Evaluation, meta: bytes, predictions: Mapping[str, str]
         "exclude failed": evaluation.exclude_failed,
         **({"prediction crop": crop} if (crop := evaluation.ways.pred_crop) else {}),
         **({"values as": evaluation.values_as} if evaluation.values_as else {}),
+        **({"score bits": evaluation.score_bits} if evaluation.score_bits != STORED_BITS else {}),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from leaderboard.columns import INTERVALS, judged_by_input
+from leaderboard.entry import STORED_BITS
 from leaderboard.statistics import RANKED_IMAGES
 from leaderboard.table import Board, compared_methods
 from sdd_bench.evaluation.protocol import UNRANKED
@@ -45,7 +46,21 @@ def more_rules(board: Board) -> list[str]:
         said.append("Behind a rank stands its interval; all of these hold together with 95 %.")
     if any(rows[f"{first}_lo"].notna().any() for first in INTERVALS.values()):
         said.append(INTERVAL)
-    return [*said, CAP]
+    return [*said, CAP, *_precision(board)]
+
+
+def _precision(board: Board) -> list[str]:
+    """Return with how many bits predictions compete, where that is worth saying."""
+    if board.table.score_bits != STORED_BITS:
+        return [f"Predictions are scored with {board.table.score_bits} bits, as their files have them."]
+    rows = board.rows[["method", "predictions_bits"]]
+    known, said = rows["predictions_bits"] != "", []
+    if (known & (rows["predictions_bits"] != str(STORED_BITS))).any():
+        said.append(f"Predictions of more than {STORED_BITS} bits are rounded to {STORED_BITS} before they are scored.")
+    if known.any() and not known.all():
+        names = ", ".join(rows["method"][~known])
+        said.append(f"Results that do not say how many bits predictions have are taken as of {STORED_BITS}: {names}.")
+    return said
 
 
 def rules_of(board: Board) -> str:

@@ -90,6 +90,8 @@ def stability(entries: Sequence[Entry], reference: str = "anchored/2") -> pd.Dat
             changed.append("protocol")
         elif ranking.table.protocol_sha256 != first.table.protocol_sha256:
             changed.append("settings")
+        if ranking.table.score_bits != first.table.score_bits:
+            changed.append("bits")
         if ranking.metric != first.metric:
             changed.append("metric")
         rows.append(_compare(first, ranking, tied, " and ".join(changed)))

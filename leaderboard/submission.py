@@ -2,7 +2,10 @@
 
     entry/meta.toml                 as it was given
     entry/results/*.json and .csv   of each protocol
-    entry/scores.json               the ranking means as flat numbers, where asked for
+    entry/scores.json               the ranking means as flat numbers, where asked for; then also
+    entry/detailed_results.html     the page of the ranking results
+    entry/submission.zip            predictions and meta.toml, for a competition on Codabench
+    entry/huggingface/              evaluation results for the Hugging Face Hub, where asked for
     entry/entry.json                method, dataset, protocols, sha256 of each prediction and of each file
 
 entry.json is written last: a folder without it is incomplete.
@@ -25,6 +28,7 @@ from sdd_bench.io.text import read_json, shown
 
 SCHEMA = 1
 ENTRY, META, RESULTS, SCORES = "entry.json", "meta.toml", "results", "scores.json"
+DETAILS, SUBMISSION, HUGGING_FACE = "detailed_results.html", "submission.zip", "huggingface"
 SAFE_NAME = rf"^({re.escape(META)}|{RESULTS}/[^./\\\x00-\x1f][^/\\\x00-\x1f]*\.(json|csv))$"
 """What entry.json may name: nothing outside the entry."""
 

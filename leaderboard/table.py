@@ -24,6 +24,7 @@ from leaderboard.resampling import best_probability
 from leaderboard.statistics import Paired
 from sdd_bench.errors import UserError
 from sdd_bench.evaluation.protocol import UNRANKED
+from sdd_bench.metrics.table import METRICS
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,6 +185,9 @@ def _row(entry: Entry) -> dict[str, object]:
         "status": entry.status,
         "copies": cell(copies(entry)),
         "source": entry.source,
+        "predictions_bits": entry.predictions_bits,
+        "evaluated_size": entry.evaluated_size,
         "predictions_sha256": entry.predictions_sha256,
+        "weights": "; ".join(f"{METRICS[name].option} {digest}" for name, digest in entry.weights.items()),
         "tool_version": entry.tool_version,
     }

@@ -89,6 +89,7 @@ def verify_entry(
         naming=said.naming,
         pred_crop=said.pred_crop,
         values_as=said.values_as,
+        score_bits=said.score_bits,
         exclude_failed=said.exclude_failed,
         diagnostics=said.diagnostics,
         grey=said.grey,
@@ -158,6 +159,8 @@ class Configuration(BaseModel):
     naming: str = ""
     pred_crop: Literal["", *CROPS] = ""  # type: ignore[valid-type]
     values_as: str = ""
+    score_bits: Literal[8, 16] = 16
+    """Entries of versions that did not round predictions scored them as they are."""
 
 
 def _configuration(entry: Path, submission: Submission) -> Configuration:

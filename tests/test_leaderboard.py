@@ -391,15 +391,15 @@ def test_the_bytes_of_the_csv_files(tmp_path: Path) -> None:
     bounds = ",".join(f"{board.rows.loc[2, end]:.5f}" for end in ("ssim", "ssim_lo", "ssim_hi"))
     assert leaderboard_csv(board.rows) == (
         f"{','.join(COLUMNS)}\n"
-        f"1,1,1,,perfect{tail},6,60.0000,60.0000,60.0000,1.00000,1.00000,1.00000,,,,0.000000,,,,,,,,flagged,6 truth,"
-        f",,,perfect-direct-1-1.json,{hashes},{digest['perfect']},0.1.0\n"
-        f'2,2,3,tie,"b, best"{tail},6,40.0000,40.0000,40.0000,0.80000,0.80000,0.80000,,,,{mae["b, best"]},,,,,12.5,'
+        f"1,1,1,,perfect{tail},6,8,,,60.0000,60.0000,60.0000,1.00000,1.00000,1.00000,,,,0.000000,,,,,,,,flagged,"
+        f"6 truth,,,,perfect-direct-1-1.json,{hashes},{digest['perfect']},,0.1.0\n"
+        f'2,2,3,tie,"b, best"{tail},6,8,,,40.0000,40.0000,40.0000,0.80000,0.80000,0.80000,,,,{mae["b, best"]},,,,,12.5,'
         f"1.23457e+06,,"
-        f'measured,,,,,"b, best-direct-1-1.json",{hashes},{digest["b, best"]},0.1.0\n'
-        f"2,2,3,tie,'=1+1{tail},6,31.0000,{low},{high},{bounds},,,,{mae['=1+1']},,,,,,,,measured,,,,,"
-        f"1+1-direct-1-1.json,{hashes},{digest['=1+1']},0.1.0\n"
-        f",,,,part{tail},1,40.0000,,,0.80000,,,,,,{mae_of(40):.6f},,,,,,,,partial,,,,,"
-        f"part-direct-1-1.json,{of_part},{part},0.1.0\n"
+        f'measured,,,,,"b, best-direct-1-1.json",{hashes},{digest["b, best"]},,0.1.0\n'
+        f"2,2,3,tie,'=1+1{tail},6,8,,,31.0000,{low},{high},{bounds},,,,{mae['=1+1']},,,,,,,,measured,,,,,"
+        f"1+1-direct-1-1.json,{hashes},{digest['=1+1']},,0.1.0\n"
+        f",,,,part{tail},1,8,,,40.0000,,,0.80000,,,,,,{mae_of(40):.6f},,,,,,,,partial,,,,,"
+        f"part-direct-1-1.json,{of_part},{part},,0.1.0\n"
     )
     lines = pairwise_csv(board.pairs).splitlines()
     assert lines[:2] == [

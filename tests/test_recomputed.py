@@ -18,7 +18,9 @@ from leaderboard.entry import entry_of, read_entry
 from leaderboard.table import build_board, compared_methods
 from sdd_bench.datasets.manifest import content_sha256
 from sdd_bench.errors import UserError
+from sdd_bench.evaluation.recomputed import contradictions
 from sdd_bench.evaluation.results import Method, Results, read_results
+from sdd_bench.metrics.table import METRICS
 
 Rows = list[dict[str, Any]]
 
@@ -125,12 +127,36 @@ def test_names_that_look_alike_are_refused_together(scored: dict[str, Results]) 
 
 def test_lpips_of_different_weights_shares_no_table(scored: dict[str, Results]) -> None:
     entries = [
-        replace(entry_of(scored[name], name), lpips_weights=digest * 64)
+        replace(entry_of(scored[name], name), weights={"lpips": digest * 64} if digest else {})
         for name, digest in (("honest", "a"), ("filtered", "b"), ("blur", ""))
     ]
     with pytest.raises(UserError, match="LPIPS of different weights; score again with one --lpips-trunk"):
         check_comparable(entries)
     check_comparable(entries[1:])
+
+
+@pytest.mark.parametrize(
+    ("metric", "keys"),
+    [("dists", ("dists_vgg16_sha256", "dists_weights_sha256")), ("topiq_nr", ("topiq_nr_sha256",))],
+)
+def test_optional_metrics_of_different_weights_share_no_table(
+    scored: dict[str, Results], metric: str, keys: tuple[str, ...]
+) -> None:
+    def weighed(name: str, *digests: str) -> Results:
+        rows = tuple({**row, metric: 0.1} for row in scored[name].images)
+        weights = dict(zip(keys, (digest * 64 for digest in digests), strict=True)) if digests else {}
+        return replace(scored[name], images=rows, weights=weights)
+
+    same, other = ("a", "b")[: len(keys)], ("a", "c")[: len(keys)] if len(keys) > 1 else ("c",)
+    entries = [entry_of(weighed("honest", *same), "one"), entry_of(weighed("filtered", *other), "two")]
+    heading = METRICS[metric].heading
+    words = f"{heading} of different weights; score again with one --weights, or without {metric}"
+    with pytest.raises(UserError, match=words):
+        check_comparable(entries)
+    check_comparable([entries[0], entry_of(weighed("filtered", *same), "two")])
+    check_comparable([entries[0], entry_of(scored["filtered"], "not measured")])
+    assert contradictions(weighed("honest", *same)) == ""
+    assert f"{heading} has values, and no weights are named" in contradictions(weighed("honest"))
 
 
 def test_honest_results_read_back(scored: dict[str, Results], judged: Path) -> None:

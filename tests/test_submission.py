@@ -42,7 +42,8 @@ def test_an_entry_holds_every_protocol_and_what_it_is_of(submitted: Path) -> Non
     said = read_submission(entry)
     assert tuple(said.protocols) == tuple(PROTOCOLS)
     assert said.predictions == {name: file_sha256(submitted / "aligned" / f"{name}.png") for name in MOTIONS}
-    assert sorted(content(entry)) == sorted([*said.files, "entry.json", "scores.json"])
+    of_codabench = ("scores.json", "detailed_results.html", "submission.zip")
+    assert sorted(content(entry)) == sorted([*said.files, "entry.json", *of_codabench])
     assert (entry / "meta.toml").read_text() == META
     assert len(said.files) == 1 + 2 * len(PROTOCOLS)
     for name, protocol in said.protocols.items():

@@ -61,6 +61,9 @@ def method_facts(entry: Entry) -> list[tuple[str, str, str]]:
         ("licence", method.licence),
         ("results file", entry.source),
         ("predictions", entry.matched),
+        ("bits of the predictions", entry.predictions_bits),
+        ("evaluated size", entry.evaluated_size),
+        ("scored with", f"{entry.table.score_bits} bits" if entry.predictions_bits else ""),
         ("predictions sha256", entry.predictions_sha256),
         ("scored by", f"sdd-bench {entry.tool_version}" if entry.tool_version else ""),
     ]

@@ -55,7 +55,8 @@ def evaluate(
     grey: str = "refuse",
     values_as: str = "",
     device: str = "cpu",
-    bits: int = 8,
+    score_bits: int = 8,
+    bits: int | None = None,
     jobs: int = 1,
 ) -> Results:
     """Return the scores of a method on a split under one protocol; nothing is written.
@@ -92,7 +93,9 @@ def evaluate(
         values_as: What the values of predictions mean where that is not what files usually mean, such as `12bit`, see
             `sdd_bench.io.values_as`.
         device: Where flow models and metrics with weights run.
-        bits: 8 or 16, to which the images of a function are rounded, as a file would be.
+        score_bits: 8 or 16. Predictions of more bits are rounded to 8 before they are scored, so that all methods
+            compete with the same precision; 16 scores them as they are, in a table of its own.
+        bits: 8 or 16, to which the images of a function are rounded as they are written; `score_bits` if None.
         jobs: Worker processes; the numbers do not depend on it.
 
     Returns:
@@ -100,13 +103,16 @@ def evaluate(
         file that `sdd-bench evaluate` would have written.
 
     Raises:
-        ValueError: An unknown protocol or metric, or a function that returns what cannot be a restored image.
+        ValueError: An unknown protocol or metric, other `score_bits` than 8 or 16, or a function that returns what
+            cannot be a restored image.
         UserError: Predictions that do not fit the split, pairs that cannot be anchored, weights that cannot be had.
     """
     if protocol not in PROTOCOLS:
         raise ValueError(f"protocol={protocol!r}, expected one of {', '.join(PROTOCOLS)}")
     if pred_crop not in ("", *CROPS):
         raise ValueError(f"pred_crop={pred_crop!r}, expected one of {', '.join(CROPS)}")
+    if score_bits not in (8, 16):
+        raise ValueError(f"score_bits={score_bits!r}, expected 8 or 16")
     opened = dataset if isinstance(dataset, Dataset) else open_dataset(dataset, grey=grey)
     wanted = DEFAULT if metrics is None else tuple(columns(metrics))
     folder = None if callable(predictions) else Path(predictions)
@@ -132,6 +138,7 @@ def evaluate(
         allow_missing=allow_missing,
         grey=grey,
         values_as=values_as,
+        score_bits=score_bits,
         anchors=None if anchors is None else Path(anchors),
         exclude_failed=exclude_failed,
         diagnostics=diagnostics,

@@ -49,6 +49,7 @@ def score(
     lpips_trunk: str | Path | None = None,
     weights: str | Path | None = None,
     device: str = "cpu",
+    score_bits: int | None = None,
 ) -> dict[str, object]:
     """Return the metrics of a restored image against its truth.
 
@@ -65,6 +66,8 @@ def score(
         lpips_trunk: Weights of the LPIPS backbone; looked for, then downloaded by torchvision, if None.
         weights: Folder of the weights of other metrics; looked for, then downloaded, if None.
         device: Where metrics with weights run.
+        score_bits: 8 or 16, to which the restored image is rounded first, as `evaluate` does to 8; None scores its
+            values as they are given.
 
     Returns:
         Metric to number, PSNR in dB and infinite for identical images. For a batch, metric to a (N,) array.
@@ -78,6 +81,8 @@ def score(
     {'psnr_db': 20.0, 'mae': 0.1}
     """
     wanted = columns(metrics)
+    if score_bits not in (None, 8, 16):
+        raise ValueError(f"score_bits={score_bits!r}, expected 8 or 16, or None for values as they are given")
     one, other = to_images(restored, "restored"), to_images(truth, "truth")
     same_count(one, other, ("restored", "truth"))
     functions = {name: METRICS[name].function for name in wanted}
@@ -88,6 +93,7 @@ def score(
     found: dict[str, list[float]] = {name: [] for name in functions}
     with one_thread():
         for a, b, counted in zip(one.images, other.images, to_masks(mask, one), strict=True):
+            a = a if score_bits is None else files.to_float(files.to_pixels(a, score_bits))
             dtype = np.promote_types(a.dtype, b.dtype)
             for name, function in functions.items():
                 assert function is not None

@@ -16,12 +16,12 @@ from sdd_bench.commands.options import (
     two_folders_options,
     workers,
 )
+from sdd_bench.commands.results_names import results_name
 from sdd_bench.commands.scoring import (
     evaluation_of,
     inputs_of,
     matching_text,
     page_output,
-    results_name,
     results_outputs,
     scoring_options,
     summary_text,

@@ -260,6 +260,19 @@ def values_option(whose: str) -> Callable[[F], F]:
     )
 
 
+def score_bits_option(function: F) -> F:
+    """Add --score-bits."""
+    return click.option(
+        "--score-bits",
+        type=click.Choice(["8", "16"]),
+        default="8",
+        show_default=True,
+        callback=lambda _, __, bits: int(bits),
+        help="Bits of a sample that are scored. Predictions of more bits are rounded to 8, so that all methods compete "
+        "with the same precision; 16 scores them as they are, in a table of its own.",
+    )(function)
+
+
 def overwrite_option(function: F) -> F:
     """Add --overwrite, for `jobs.outputs`."""
     return click.option(

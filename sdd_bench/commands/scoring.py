@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Container, Mapping
 from functools import partial
 from pathlib import Path
@@ -25,6 +24,7 @@ from sdd_bench.commands.options import (
     metrics_option,
     naming_options,
     predictions_option,
+    score_bits_option,
     scoring_device_option,
     split_option,
     torch_device,
@@ -33,7 +33,7 @@ from sdd_bench.commands.options import (
     weights_option,
     workers_options,
 )
-from sdd_bench.io.names import file_name, unicode_name
+from sdd_bench.io.names import unicode_name
 
 if TYPE_CHECKING:
     from sdd_bench.evaluation.evaluate import Evaluation
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 SHARED = (
     predictions_option, data_option, dataset_option, split_option, anchors_option, exclude_failed_option, flow_option,
     metrics_option, trunk_option, weights_option, naming_options, scoring_device_option, grey_option,
-    values_option("the predictions"),
+    values_option("the predictions"), score_bits_option,
 )  # fmt: skip
 
 
@@ -75,6 +75,7 @@ def evaluation_of(
     device: str,
     grey: str,
     values_as: str,
+    score_bits: int,
     blur: Path | None = None,
     sharp: Path | None = None,
     **more: Any,
@@ -114,6 +115,7 @@ def evaluation_of(
         pred_crop=pred_crop or "",
         grey=grey,
         values_as=parse_values_as(values_as).text,
+        score_bits=score_bits,
         anchors=anchors,
         exclude_failed=exclude_failed,
         method=method,
@@ -170,9 +172,10 @@ def _more_is_better(column: str) -> bool:
 
 
 def matching_text(results: Results) -> str:
-    """Return by which rule the predictions were matched to the images, and what is worth knowing of their content."""
+    """Return how the predictions were matched to the images and read, and what is worth knowing of their content."""
     matching = results.configuration["matching"]
-    return "\n".join([f"predictions: {matching['words']}", *(f"note: {remark}" for remark in matching["remarks"])])
+    notes = [*matching["remarks"], *(f"predictions, {note}" for note in results.predictions.get("notes", ()))]
+    return "\n".join([f"predictions: {matching['words']}", *(f"note: {note}" for note in notes)])
 
 
 def warn_of_empty_lpips(results: Results) -> None:
@@ -241,6 +244,7 @@ def _protocol_words(evaluation: Evaluation, protocol: str) -> dict[str, object]:
         "LPIPS network": evaluation.lpips_net,
         **({"prediction crop": crop} if (crop := evaluation.ways.pred_crop) else {}),
         **({"values as": evaluation.values_as} if evaluation.values_as else {}),
+        **({"score bits": evaluation.score_bits} if evaluation.score_bits != 8 else {}),
     }
 
 
@@ -271,24 +275,3 @@ def split_sha256(evaluation: Evaluation, excluded: Container[str] = ()) -> str:
 
     pairs = [pair for pair in evaluation.dataset.split(evaluation.split) if pair.name not in excluded]
     return content_sha256((pair.name, file_sha256(pair.blur), file_sha256(pair.sharp)) for pair in pairs)
-
-
-def results_name(evaluation: Evaluation, protocol: str) -> str:
-    """Return the name of a results file; no other dataset, split or protocol of other names shares it."""
-    from sdd_bench.evaluation.protocol import named_protocol
-
-    parts = [evaluation.method.name, f"{evaluation.dataset.name}-{evaluation.split}", protocol.replace("/", "-")]
-    if evaluation.flow != "dis" and named_protocol(protocol).uses_flow:
-        parts[-1] += "-" + evaluation.flow.removeprefix("ptlflow:").partition("=")[0]
-    if evaluation.crop_multiple is not None:
-        parts[-1] += f"-crop{evaluation.crop_multiple}"
-    if evaluation.ways.pred_crop:
-        parts[-1] += f"-pred-{evaluation.ways.pred_crop}"
-    if evaluation.lpips_net != "alex":
-        parts[-1] += f"-{evaluation.lpips_net}"
-    return file_name(f"{'.'.join(map(_slug, parts))}.json")
-
-
-def _slug(name: str) -> str:
-    """Return a name as a file name: letters, digits, dot, dash, plus and underscore."""
-    return re.sub(r"[^\w.+-]+", "-", name).strip("-.") or "method"

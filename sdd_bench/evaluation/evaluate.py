@@ -14,6 +14,7 @@ from sdd_bench.evaluation.anchor_record import METHODS, AnchorRecord, files_of, 
 from sdd_bench.evaluation.anchors import anchors_sha256
 from sdd_bench.evaluation.plan import Evaluation as Evaluation
 from sdd_bench.evaluation.plan import Plan, opened_predictions, plan_scoring
+from sdd_bench.evaluation.predictions_block import PredictionsBlock, predictions_block
 from sdd_bench.evaluation.protocol import Protocol
 from sdd_bench.evaluation.recomputed import flags_of, status_of
 from sdd_bench.evaluation.restored import Restore
@@ -31,6 +32,7 @@ NO_DIAGNOSTICS = "left out by --no-diagnostics"
 
 CONFIGURATION = (
     "by_order", "naming", "pred_crop", "allow_missing", "exclude_failed", "diagnostics", "grey", "device", "values_as",
+    "score_bits",
 )  # fmt: skip
 """Fields of an evaluation that results state."""
 
@@ -63,7 +65,7 @@ def evaluate(evaluation: Evaluation, targets: Mapping[str, Path], jobs: Workers)
 
 
 def score_predictions(
-    evaluation: Evaluation, jobs: Workers = 1, *, restore: Restore | None = None, bits: int = 8
+    evaluation: Evaluation, jobs: Workers = 1, *, restore: Restore | None = None, bits: int | None = None
 ) -> list[Results]:
     """Score predictions and return each protocol's results; nothing is written but the truths asked for.
 
@@ -76,7 +78,7 @@ def score_predictions(
         restore: Blur image to restored image, both (H, W, 3) floating point in [0, 1] of one shape. It is called in
             this process, once a pair, instead of reading `evaluation.predictions`, and its results are clipped and
             rounded as written PNGs are.
-        bits: 8 or 16, to which restored images are rounded.
+        bits: 8 or 16, to which restored images are rounded as they are written; None for the bits that are scored.
 
     Raises:
         UserError: As `evaluate`.
@@ -106,6 +108,7 @@ def _items(plan: Plan) -> list[Item]:
     common = [digests, plan.metrics, dict(plan.weights), settings, environment()]
     common += [asked.ways.pred_crop] if asked.ways.pred_crop else []
     common += [asked.values_as] if asked.values_as else []
+    common += [f"scored with {asked.score_bits} bits"]
     zipped = asked.predictions if asked.predictions.is_file() else None
     items = []
     for pair in plan.pairs:
@@ -116,6 +119,7 @@ def _items(plan: Plan) -> list[Item]:
         task = ScoreTask(
             pair, restored, plan.protocols, asked.flow, plan.metrics, plan.trunk, asked.device, asked.grey, anchors,
             asked.diagnostics, asked.save_warped, asked.ways.pred_crop, asked.ways.values, plan.files,
+            asked.score_bits,
         )  # fmt: skip
         truth = [
             part
@@ -187,6 +191,7 @@ def _results(plan: Plan, protocol: Protocol, scored: Sequence[ScoredPair]) -> Re
         why_empty=why_empty,
         weights=dict(plan.weights),
         configuration=_configuration(plan),
+        predictions=_predictions(plan, protocol, names),
         environment=environment(),
     )
     flags, remarks = flags_of(results), (*plan.remarks, *far_below(results.images))
@@ -207,6 +212,13 @@ def _images(plan: Plan, protocol: Protocol, scored: Sequence[ScoredPair]) -> tup
             row["flags"] = [*flags, copy]
         found.append(row)
     return tuple(found)
+
+
+def _predictions(plan: Plan, protocol: Protocol, names: set[str]) -> PredictionsBlock:
+    """Return what the files of the predictions are, and how they were read."""
+    frames = {pair.name: pair.blur for pair in plan.pairs if pair.name in names}
+    files = {name: plan.predictions[name] for name in frames}
+    return predictions_block(files, frames, protocol, plan.asked.ways, plan.asked.score_bits)
 
 
 def _configuration(plan: Plan) -> ConfigurationBlock:

@@ -62,6 +62,7 @@ class Evaluation:
         diagnostics: Whether anchored rows get their diagnostics.
         method: What made the predictions.
         values_as: What the values of predictions mean, see `io.values_as`; empty for what files usually mean.
+        score_bits: 8 or 16; predictions of more bits are rounded to 8 before they are scored.
     """
 
     dataset: Dataset
@@ -88,6 +89,7 @@ class Evaluation:
     diagnostics: bool = True
     method: Method = field(default_factory=lambda: Method("unnamed"))
     values_as: str = ""
+    score_bits: int = 8
 
     @property
     def anchor_folder(self) -> Path:
@@ -179,7 +181,7 @@ def plan_scoring(
     *,
     scratch: Path | None = None,
     restore: Restore | None = None,
-    bits: int = 8,
+    bits: int | None = None,
 ) -> Plan:
     """Return the plan of an evaluation; missing anchors are made on the way.
 
@@ -190,7 +192,7 @@ def plan_scoring(
         scratch: Folder for what has to be made, anchors and restored images, so that nothing else is written; anchors
             are made where they are looked for if None.
         restore: Makes the predictions, in `scratch`, instead of the folder.
-        bits: Of the restored images, 8 or 16.
+        bits: Of the restored images, 8 or 16; those that are scored if None.
 
     Raises:
         UserError: Predictions that do not fit the split, values of the dataset or of predictions that are not what they
@@ -206,7 +208,8 @@ def plan_scoring(
     plan = _with_anchors(_with_metrics(plan), jobs, scratch)
     if restore is not None:
         assert scratch is not None
-        predictions = restore_pairs(restore, plan.pairs, scratch / "restored", bits=bits, grey=asked.grey)
+        most = bits or asked.score_bits
+        predictions = restore_pairs(restore, plan.pairs, scratch / "restored", bits=most, grey=asked.grey)
         plan = replace(plan, predictions=predictions)
     return plan
 

@@ -17,6 +17,8 @@ from sdd_bench.evaluation.row_columns import CEILING, UNCERTAINTY
 from sdd_bench.evaluation.rows import NOT_RANKED
 from sdd_bench.evaluation.suspicious import copy_of, why_copies_flagged
 from sdd_bench.io.text import shown
+from sdd_bench.metrics.loaded import LPIPS, weights_digest
+from sdd_bench.metrics.table import METRICS
 from sdd_bench.registration.input_geometry import (
     BENT,
     DISPLACED,
@@ -130,8 +132,10 @@ def _whole_faults(results: Said) -> Iterator[str]:
         if digest != said["sha256"]:
             yield f"the dataset's sha256 is {shown(said['sha256'][:12])}, that of the rows' images {digest[:12]!r}"
     yield from _protocol_faults(results.protocol)
-    if any(row.get("lpips") is not None for row in rows) and not results.weights.get("trunk_sha256"):
-        yield "LPIPS has values, and no weights are named"
+    for name, metric in METRICS.items():
+        weighted = name == LPIPS or metric.weights is not None
+        if weighted and any(row.get(name) is not None for row in rows) and not weights_digest(name, results.weights):
+            yield f"{metric.heading} has values, and no weights are named"
     displaced, flags = _displaced(results), flags_of(results)
     if not bool(displaced) <= bool(results.flags) <= bool(flags):
         yield f"flags are {shown(list(results.flags))}, by the rows {shown(list(flags))}"

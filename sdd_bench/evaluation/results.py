@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, NotRequired, Required, cast
+from typing import TYPE_CHECKING, Literal, NotRequired, Required, cast
 
 from pydantic import ConfigDict, SkipValidation, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
@@ -17,6 +17,7 @@ from typing_extensions import TypedDict
 from sdd_bench.errors import UserError
 from sdd_bench.evaluation.method import Method as Method
 from sdd_bench.evaluation.naming.matching import MatchingBlock
+from sdd_bench.evaluation.predictions_block import PredictionsBlock
 from sdd_bench.evaluation.protocol import Protocol
 from sdd_bench.evaluation.recomputed import Status
 from sdd_bench.evaluation.rows import (
@@ -89,6 +90,7 @@ class ConfigurationBlock(TypedDict, total=False):
     naming: Line
     pred_crop: Line
     values_as: Line
+    score_bits: Literal[8, 16]
     matching: MatchingBlock
 
 
@@ -111,7 +113,10 @@ class Results:
         missing: Names without a prediction.
         why_empty: Metric to the reason it was not measured.
         weights: What weights were used: those of LPIPS, and of other metrics behind the name of the metric.
-        configuration: What else the run was told: metrics, naming, grey, device; how predictions were matched.
+        configuration: What else the run was told: metrics, naming, grey, device, the bits that are scored; how
+            predictions were matched.
+        predictions: Of the files of the predictions: their bits, the size that was scored, and how they were read;
+            files of older versions have none.
         environment: Versions and machine kind.
     """
 
@@ -126,6 +131,7 @@ class Results:
     why_empty: TextTable = field(default_factory=dict)
     weights: TextTable = field(default_factory=dict)
     configuration: ConfigurationBlock = field(default_factory=lambda: ConfigurationBlock())
+    predictions: PredictionsBlock = field(default_factory=lambda: PredictionsBlock())
     environment: TextTable = field(default_factory=dict)
 
     @cached_property
@@ -174,9 +180,12 @@ class Results:
 
 ORDER = (
     "schema", "method", "dataset", "protocol", "status", "flags", "remarks", "missing", "summary", "why_empty",
-    "weights", "configuration", "environment", "images",
+    "weights", "configuration", "predictions", "environment", "images",
 )  # fmt: skip
 """Keys of the file."""
+
+LATER = ("flags", "remarks", "summary", "predictions")
+"""Those that files of older versions lack."""
 
 METHOD_KEYS = [item.name for item in fields(Method)]
 LINES = {"string_pattern_mismatch": "a line of text"}
@@ -198,7 +207,7 @@ def read_results(path: Path) -> Results:
         found = content.get("schema") if isinstance(content, dict) else None
         raise UserError(f"{path}: not a results file of schema {SCHEMA} (schema {shown(found)})")
     try:
-        lacking = [key for key in ORDER if key not in (*content, "flags", "remarks", "summary")]
+        lacking = [key for key in ORDER if key not in (*content, *LATER)]
         if lacking:
             raise ValueError(f"{lacking[0]} is missing")
         rows = content["images"]
@@ -206,7 +215,9 @@ def read_results(path: Path) -> Results:
             count = f"{len(rows):,} images" if isinstance(rows, list) else shown(rows)
             raise ValueError(f"images: {count}, expected a list of 1 to {MAX_IMAGES:,}")
         results = _RESULTS.validate_python({**content, "images": check_rows(rows)})
-        ordered = {key: content[key] for key in ("dataset", "protocol", "configuration") if key in content}
+        ordered = {
+            key: content[key] for key in ("dataset", "protocol", "configuration", "predictions") if key in content
+        }
         results = replace(results, **ordered)  # in the file's order
     except ValueError as error:
         words = faults_in(error, METHOD_KEYS, LINES)[0] if isinstance(error, ValidationError) else error

@@ -43,6 +43,7 @@ class ScoreTask:
             predictions are as the protocols have them.
         values: What the values of the prediction mean.
         files: Weights of the metrics that need any, LPIPS excepted, by column.
+        score_bits: 8 or 16, to which the prediction is rounded where its file has more.
     """
 
     pair: Pair
@@ -59,6 +60,7 @@ class ScoreTask:
     pred_crop: str = ""
     values: ValuesAs = USUAL
     files: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
+    score_bits: int = 8
 
 
 class ScoredPair(TypedDict):
@@ -122,7 +124,7 @@ def score_pair(task: ScoreTask) -> ScoredPair:
 
 def _read_restored(task: ScoreTask) -> tuple[Image, Cut | None]:
     """Return the prediction, and where what it shares with its frame lies, if it is cut to that."""
-    restored = read_image_as(task.restored, task.values, grey=task.grey)
+    restored = read_image_as(task.restored, task.values, grey=task.grey, bits=task.score_bits)
     if not task.pred_crop:
         return restored, None
     frame, (height, width) = read_header(task.pair.blur), restored.shape[:2]

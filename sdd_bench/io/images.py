@@ -99,6 +99,21 @@ def to_pixels(image: NDArray[np.floating], bits: int = 8) -> Pixels:
     return np.floor(scaled).astype(np.uint8 if bits == 8 else np.uint16)
 
 
+def at_most_bits(pixels: Pixels, bits: int) -> Pixels:
+    """Return samples of at most 8 or 16 bits: those of 16 are rounded to nearest where 8 are asked for.
+
+    Samples that have no more bits are returned as they are, so that their values in [0, 1] do not change.
+
+    >>> at_most_bits(np.array([[[0, 257 * 3 + 128, 65535]]], np.uint16), 8).tolist()
+    [[[0, 3, 255]]]
+    """
+    if bits not in (8, 16):
+        raise ValueError(f"bits must be 8 or 16, not {bits}")
+    if bits == 16 or pixels.dtype == np.uint8:
+        return pixels
+    return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
 def encode_png(pixels: NDArray[Any], level: int | None = None) -> bytes:
     """Return (H, W) or (H, W, 3) uint8 or uint16 samples as the bytes of a PNG file.
 

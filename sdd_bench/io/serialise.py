@@ -47,6 +47,17 @@ def json_text(value: object) -> str:
     return _spelt_strings(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)) + "\n"
 
 
+def yaml_text(value: object) -> str:
+    """Return plain values as YAML text, keys in their order, `spelt_out`.
+
+    >>> yaml_text({"version": 2, "title": "Deblur: it"})
+    "version: 2\\ntitle: 'Deblur: it'\\n"
+    """
+    import yaml
+
+    return spelt_out(yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=1000))
+
+
 def json_line(value: object) -> str:
     """Return a value as JSON text on one line, otherwise as `json_text` and without a newline; NaN is written so."""
     return _spelt_strings(json.dumps(value, ensure_ascii=False))

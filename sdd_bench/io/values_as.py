@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from sdd_bench.errors import UserError
-from sdd_bench.io.images import FloatImage, Pixels, read_pixels, to_float, to_pixels
+from sdd_bench.io.images import FloatImage, Pixels, at_most_bits, read_pixels, to_float, to_pixels
 from sdd_bench.io.srgb import encode_srgb
 
 AS_STORED = "as-stored"
@@ -84,25 +84,34 @@ def parse_values_as(text: str | None, option: str = "--values-as") -> ValuesAs:
     return ValuesAs(",".join(sorted(words, key=WORDS.index)), bits, high, "linear" in words, "bgr" in words)
 
 
-def read_pixels_as(path: Path, values: ValuesAs, *, grey: str = "refuse") -> Pixels:
+def read_pixels_as(path: Path, values: ValuesAs, *, grey: str = "refuse", bits: int = 16) -> Pixels:
     """Return the samples of a file as `read_pixels`, over the whole range, with the curve of sRGB, red first.
+
+    Args:
+        path: The file.
+        values: What its values mean.
+        grey: `refuse` or `expand`.
+        bits: 8 to round samples of files with more bits to 8, after everything else; 16 leaves them as they are.
 
     Raises:
         UserError: As `read_pixels`; a sample larger than its range; fewer bits in a file of 8.
     """
     pixels = read_pixels(path, grey=grey)
+    most = 16 if pixels.dtype == np.uint8 else bits  # the curve of linear light makes more than 8 bits of 8
     if values.as_usual:
-        return pixels
+        return at_most_bits(pixels, most)
     if values.bits < 16:
         pixels = _over_all(path, pixels, values)
     if values.bgr:
         pixels = _reversed(pixels)
-    return to_pixels(encode_srgb(to_float(pixels)), bits=16) if values.linear else pixels
+    if values.linear:
+        pixels = to_pixels(encode_srgb(to_float(pixels)), bits=16)
+    return at_most_bits(pixels, most)
 
 
-def read_image_as(path: Path, values: ValuesAs, *, grey: str = "refuse") -> FloatImage:
-    """Return an image file as (H, W, 3) float32 RGB in [0, 1]; errors as `read_pixels_as`."""
-    return to_float(read_pixels_as(path, values, grey=grey))
+def read_image_as(path: Path, values: ValuesAs, *, grey: str = "refuse", bits: int = 16) -> FloatImage:
+    """Return an image file as (H, W, 3) float32 RGB in [0, 1], read as by `read_pixels_as`."""
+    return to_float(read_pixels_as(path, values, grey=grey, bits=bits))
 
 
 def _reversed(pixels: Pixels) -> Pixels:

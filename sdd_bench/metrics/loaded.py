@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -13,6 +14,9 @@ from sdd_bench.metrics.weights_files import find_files
 
 Files = dict[str, tuple[Path, ...]]
 """Column of a metric to the files of its weights."""
+
+LPIPS = "lpips"
+"""The metric whose weights have options of their own, and stand in results without its name in front."""
 
 
 def files_of(wanted: Iterable[str], folder: Path | None = None, *, download: bool = True) -> Files:
@@ -54,6 +58,31 @@ def loaded_metric(name: str, files: tuple[Path, ...], device: str) -> LoadedMetr
     weights = METRICS[name].weights
     assert weights is not None
     return weights.load(files, device)
+
+
+def weights_digest(name: str, weights: Mapping[str, str]) -> str:
+    """Return what names the weights that a metric was measured with; empty where nothing does.
+
+    Args:
+        name: Column of the metric.
+        weights: What results state of weights, see `identities`.
+
+    Returns:
+        The sha256 of its file, or one of the sha256 of all its files.
+
+    >>> weights_digest("lpips", {"net": "alex", "trunk_sha256": "ab"}), weights_digest("dists", {"niqe_sha256": "cd"})
+    ('ab', '')
+    """
+    first = "trunk" if name == LPIPS else name
+    longer = [f"{other}_" for other in METRICS if other.startswith(f"{name}_")]
+    found = {
+        key: value
+        for key, value in sorted(weights.items())
+        if key.startswith(f"{first}_") and key.endswith("_sha256") and not key.startswith(tuple(longer))
+    }
+    if len(found) <= 1:
+        return next(iter(found.values()), "")
+    return hashlib.sha256("".join(f"{key}\t{value}\n" for key, value in found.items()).encode()).hexdigest()
 
 
 def identities(files: Mapping[str, tuple[Path, ...]], device: str) -> dict[str, str]:

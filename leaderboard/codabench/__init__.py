@@ -1,0 +1,1 @@
+"""Competitions on Codabench: the organiser's bundle, its scoring program, and the participant's submission."""
