@@ -136,7 +136,7 @@ def _group(board: Board, reported: pd.DataFrame | None) -> Group:
         for method, value in rows[metric].items()
         if pd.notna(value)
     }
-    places = {key: place for metric in metrics for key, place in _places(board, metric).items()}
+    placed = {key: place for metric in metrics for key, place in places(board, metric).items()}
     said: dict[tuple[str, str], str] = {}
     protocols: set[str] = set()
     for row in [] if reported is None else reported.to_dict("records"):
@@ -148,15 +148,18 @@ def _group(board: Board, reported: pd.DataFrame | None) -> Group:
             if metric in metrics and pd.notna(value):
                 said[str(row["method"]), metric] = text(value, f".{DIGITS[metric]}f")
     title = f"{table.dataset} {table.split}, {table.protocol}"
-    return Group(title, metrics, cells, places, said, frozenset(protocols))
+    return Group(title, metrics, cells, placed, said, frozenset(protocols))
 
 
-def _places(board: Board, metric: str) -> dict[tuple[str, str], int]:
+def places(board: Board, metric: str) -> dict[tuple[str, str], int]:
     """Return 1 or 2 for the methods of the first and the second rank by a metric; nothing where no rank is claimed."""
     if board.rows["rank"].isna().all():
         return {}
     pairs = board.pairs[board.pairs["metric"] == metric]
-    beaten = pairs[~pairs["tie"].astype(bool)]["other"].value_counts()
+    separated = pairs[~pairs["tie"].astype(bool)]
+    # Pairs stand in the order of the metric that ranks, so by another metric the second one may be the better one.
+    second_wins = (separated["difference"] > 0) != HIGHER_IS_BETTER.get(metric, True)
+    beaten = separated["other"].mask(second_wins, separated["method"]).value_counts()
     compared = dict.fromkeys([*pairs["method"], *pairs["other"]])
     ranks = {method: 1 + int(beaten.get(method, 0)) for method in compared}
     first_two = sorted(set(ranks.values()))[:2]
