@@ -25,7 +25,7 @@ from leaderboard.page.crops import plain
 from leaderboard.page.navigation import Link
 from leaderboard.page.table import STATUS_WORDS
 from leaderboard.table import Board
-from leaderboard.wide import NOTHING, Wide, wide_table
+from leaderboard.wide import DAGGER, NOTHING, Group, Wide, wide_table
 from sdd_bench.io.files import read_bytes, write_bytes, write_text
 from sdd_bench.io.names import file_name
 from sdd_bench.io.serialise import json_text
@@ -145,12 +145,15 @@ def _wide_cells(wide: Wide) -> Mapping[str, list[tuple[str, int]]]:
     """Return method to its cells and their places."""
     keys = [(group, metric) for group in wide.groups for metric in group.metrics]
     return {
-        method: [
-            (group.cells.get((method, metric), NOTHING), group.places.get((method, metric), 0))
-            for group, metric in keys
-        ]
+        method: [(_cell(group, method, metric), group.places.get((method, metric), 0)) for group, metric in keys]
         for method in wide.measured
     }
+
+
+def _cell(group: Group, method: str, metric: str) -> str:
+    """Return a number, the first of a group with a dagger where the method's status is to be doubted."""
+    doubted = method in group.doubtful and metric == group.metrics[0]
+    return group.cells.get((method, metric), NOTHING) + DAGGER * doubted
 
 
 def _copy_results(folder: Path, tables: Sequence[SiteTable]) -> list[Path]:
