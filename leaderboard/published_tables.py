@@ -73,7 +73,7 @@ def published_latex(rows: Sequence[Reported], label: str = "") -> str:
             rf"\caption{{{escape(_caption(rows))}}}",
             *([rf"\label{{{label}}}"] if label else []),
             latex_size(NARROW),
-            rf"\begin{{tabular}}{{l{'r' * len(columns)}}}",
+            rf"\begin{{tabular}}{{@{{}}l{'r' * len(columns)}@{{}}}}",
             r"\toprule",
             rf"Method & {' & '.join([*heads, *(COSTS[name] for name in costs)])} \\",
             r"\midrule",

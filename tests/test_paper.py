@@ -79,9 +79,9 @@ def test_the_wide_table_marks_ranks_and_leaves_gaps(results: Path) -> None:
     assert line.endswith(r"-- & -- & -- \\")
     assert line.startswith("{}Twin")
     assert r"\textbf{28.05}" in next(line for line in table.splitlines() if "Restormer &" in line)
-    assert r"{}Restormer$^{\ddagger}$ & 26.39 & 0.8060 & -- & 26.65 & 0.8500 & -- \\" in table
+    assert r"{}Restormer$^{\ddagger}$ & 26.39 & 0.806 & -- & 26.65 & 0.850 & -- \\" in table
     assert "not comparable with the others and not ranked" in table
-    assert "Means over 6 images (sdd test, direct/1)" in table
+    assert "Means over 8 images (sdd test, direct/1)" in table
     doubted = replace(wide.groups[0], doubtful={"Twin": "flagged"})
     marked = wide_latex(replace(wide, groups=(doubted, *wide.groups[1:])))
     assert r"$^{\dagger}$ & " in next(line for line in marked.splitlines() if "Twin" in line)

@@ -86,7 +86,7 @@ def test_crowded_points_are_labelled_by_numbers() -> None:
 def test_long_names_stand_in_two_lines_that_keep_clear_of_each_other() -> None:
     values = [("Richardson-Lucy, disk of 2 px", Value(1), Value(1)), ("x" * 60, Value(2), Value(2))]
     shown = texts(drawn(values)[1])
-    assert {"Richardson-Lucy, disk of", "2 px", "x" * 24, "x" * 23 + "…"} <= set(shown)
+    assert {"Richardson-Lucy,", "disk of 2 px", "x" * 24, "x" * 23 + "…"} <= set(shown)
     boxes, clear = label_boxes([(200, 150), (205, 150)], ["two\nlines", "two\nlines"], [])
     assert clear
     assert boxes[0][3] - boxes[0][1] == 28
@@ -98,7 +98,7 @@ def test_names_are_shown_as_they_are_and_do_no_harm() -> None:
         warnings.simplefilter("error")
         plot, svg = drawn(values)
     shown = ["$x_1$ <b>&amp;", "fill: #1c1c1c", "\ufffd\ufffd", "\ufffd", "中"]
-    assert texts(svg)[-len(HOSTILE) - 1 :] == [*shown, "script>", "</svg><script>alert(1)</"]
+    assert texts(svg)[-len(HOSTILE) - 1 :] == [*shown, "ert(1)</script>", "</svg><script>al"]
     titles = [title.text for g in svg.iter("g") if g.get("class") == "dot" for title in g.iter("title")]
     assert titles == [*shown, HOSTILE[-1]]
     assert "<script" not in plot.svg

@@ -22,6 +22,7 @@ from leaderboard.csv_files import texts
 from leaderboard.entry import Entry
 from leaderboard.formats import HEADINGS, claims, intervals, numbers
 from leaderboard.page.crops import plain
+from leaderboard.page.glossary import arrow_of
 from leaderboard.page.navigation import Link
 from leaderboard.page.table import STATUS_WORDS
 from leaderboard.table import Board
@@ -104,6 +105,8 @@ def write_index(folder: Path, tables: Sequence[SiteTable]) -> list[Path]:
     common = {"style": STYLE, "version": __version__, "status_words": STATUS_WORDS}
     index = templates.get_template("site_index.html").render(
         **common, nav=navigation(tables), tables=tables, wide=wide, cells=_wide_cells(wide), headings=HEADINGS,
+        arrows={metric: arrow_of(metric) for group in wide.groups for metric in group.metrics},
+        doubts=sorted({status for group in wide.groups for status in group.doubtful.values()}),
         addresses={method: method_address(method) for method in wide.measured},
     )  # fmt: skip
     written = [folder / "index.html"]

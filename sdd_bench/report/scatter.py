@@ -152,16 +152,21 @@ def scatter(
 
 
 def label_lines(name: str) -> list[str]:
-    """Return a name in at most `LABEL_LINES` lines of `LABEL_LETTERS`, broken at spaces; what is over is cut.
+    """Return a name in at most `LABEL_LINES` lines of `LABEL_LETTERS`, of one length where it can be; the rest is cut.
 
     >>> label_lines("Richardson-Lucy, disk 2 px"), label_lines("short")
-    (['Richardson-Lucy, disk 2', 'px'], ['short'])
+    (['Richardson-Lucy,', 'disk 2 px'], ['short'])
     """
-    lines = textwrap.wrap(name, LABEL_LETTERS) or [name]
-    if len(lines) > LABEL_LINES:
-        last = " ".join(lines[LABEL_LINES - 1 :])
-        lines = [*lines[: LABEL_LINES - 1], last[: LABEL_LETTERS - 1].rstrip() + "…"]
-    return lines
+    if len(name) <= LABEL_LETTERS:
+        return [name]
+    for break_words in (False, True):
+        for width in range(len(name) // LABEL_LINES, LABEL_LETTERS + 1):
+            lines = textwrap.wrap(name, width, break_long_words=break_words, break_on_hyphens=False)
+            if len(lines) <= LABEL_LINES and max(map(len, lines)) <= width:
+                return lines
+    lines = textwrap.wrap(name, LABEL_LETTERS)
+    last = " ".join(lines[LABEL_LINES - 1 :])
+    return [*lines[: LABEL_LINES - 1], last[: LABEL_LETTERS - 1].rstrip() + "…"]
 
 
 def pareto_front(points: Sequence[Place], higher: tuple[bool, bool]) -> list[int]:
