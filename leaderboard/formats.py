@@ -184,7 +184,8 @@ def latex(
     if differences is not None and len(differences):
         said = {method: _difference(board.sort, *ends) for method, *ends in differences.itertuples()}
         shown["Against baseline"] = [said.get(method, "") for method in rows["method"]]
-    caption = f"{table.dataset} / {table.split} under {table.protocol}, {rows['n_images'].iloc[0]} images. "
+    images = int(rows["n_images"].iloc[0])
+    caption = f"{table.dataset} / {table.split} under {table.protocol}, {images} image{'s' * (images != 1)}. "
     caption += f"Scored with {table.score_bits} bits. " if table.score_bits != STORED_BITS else ""
     if rows["rank"].notna().any():
         caption += f"Bold: first rank, underlined: second{'; = shares its rank' if rows['tie'].any() else ''}. "
@@ -194,10 +195,27 @@ def latex(
     form = f"l{'r' * (len(shown.columns) - 1)}"
     words = escape(caption.strip())
     body = style.to_latex(
-        column_format=form, caption=words, label=label or None, hrules=True, position_float="centering"
+        column_format=form, caption=words, label=label or None, hrules=True, environment="table*",
+        position_float="centering",
+    )  # fmt: skip
+    body = body.replace(
+        r"\begin{tabular}", f"{latex_size(len(form) + with_intervals * len(INTERVALS))}\n\\begin{{tabular}}", 1
     )
     return f"% needs \\usepackage{{booktabs}}\n{body}"
 
+
+def latex_size(columns: int) -> str:
+    r"""Return what sets a table of so many columns: some room under its caption, smaller letters where it is wide.
+
+    >>> print(latex_size(4), latex_size(9))
+    \smallskip \smallskip\small\setlength{\tabcolsep}{4pt}
+    """
+    size = next((name for least, name in SIZES if columns >= least), "")
+    return r"\smallskip" + (rf"{size}\setlength{{\tabcolsep}}{{4pt}}" if size else "")
+
+
+SIZES = ((15, r"\scriptsize"), (11, r"\footnotesize"), (7, r"\small"))
+"""Least number of columns to the size of a LaTeX table's letters; over 20 columns no page is wide enough."""
 
 BELIEVED = ("measured", "verified")
 """Status of rows that stand without a mark."""

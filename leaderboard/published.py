@@ -139,12 +139,12 @@ def read_reported(folder: Path | None = None) -> tuple[Reported, ...]:
 
 
 def reported_for(dataset: str, split: str) -> tuple[Reported, ...]:
-    """Return the reported rows of a split, in the order of `read_reported`.
+    """Return the reported rows of a split, in the order of `read_reported`; a dataset's letter case does not matter.
 
-    >>> [(row.method, row.psnr_db) for row in reported_for("ded", "test")]
+    >>> [(row.method, row.psnr_db) for row in reported_for("DED", "test")]
     [('DID-ANet', 29.59), ('Restormer', 31.29), ('JDRL, eq. (2)', 31.35)]
     """
-    return tuple(row for row in read_reported() if (row.dataset, row.split) == (dataset, split))
+    return tuple(row for row in read_reported() if (row.dataset, row.split) == (dataset.lower(), split))
 
 
 def match(method_name: str, reported: Iterable[Reported]) -> Reported | None:

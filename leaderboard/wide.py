@@ -9,14 +9,19 @@ import pandas as pd
 
 from leaderboard.columns import HIGHER_IS_BETTER
 from leaderboard.csv_files import text
-from leaderboard.formats import DIGITS, HEADINGS, escape, markdown_table, plain
+from leaderboard.formats import BELIEVED, DIGITS, HEADINGS, escape, latex_size, markdown_table, plain
+from leaderboard.statistics import RANKED_IMAGES
 from leaderboard.table import Board
 from sdd_bench.io.serialise import frame_csv
 
 NOTHING = "--"
 REPORTED = "reported"
+DAGGER = "†"
 PAPER_METRICS = ("psnr_db", "ssim", "lpips")
 """What papers report, and so what reported rows have."""
+
+PRINTED = {"psnr_db": 2, "ssim": 3, "lpips": 3}
+"""Decimals that the papers print."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,8 @@ class Group:
         places: (method, metric) to 1 or 2 where the method is in the first or second rank by that metric.
         reported: (method, metric) to what a paper prints; of methods that were not measured.
         protocols: What is known of how the papers of `reported` scored.
+        images: Over how many images the means are; several numbers where methods differ.
+        doubtful: Method to its status where that is none of `BELIEVED`.
     """
 
     title: str
@@ -38,6 +45,8 @@ class Group:
     places: Mapping[tuple[str, str], int]
     reported: Mapping[tuple[str, str], str]
     protocols: frozenset[str]
+    images: tuple[int, ...]
+    doubtful: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -88,6 +97,7 @@ def wide_latex(wide: Wide, label: str = "", caption: str = "") -> str:
         r"\centering",
         rf"\caption{{{' '.join(part for part in (escape(caption), _marks_in_words(wide, latex=True)) if part)}}}",
         *([rf"\label{{{label}}}"] if label else []),
+        latex_size(len(form)),
         rf"\begin{{tabular}}{{{form}}}",
         r"\toprule",
         rf" & {heads} \\",
@@ -95,7 +105,7 @@ def wide_latex(wide: Wide, label: str = "", caption: str = "") -> str:
         rf"Method & {' & '.join(names)} \\",
         r"\midrule",
         *(
-            _latex_line(escape(method), _cells(wide, method, r"\textbf{%s}", r"\underline{%s}"))
+            _latex_line(escape(method), _cells(wide, method, r"\textbf{%s}", r"\underline{%s}", r"$^{\dagger}$"))
             for method in wide.measured
         ),
     ]
@@ -108,7 +118,7 @@ def wide_latex(wide: Wide, label: str = "", caption: str = "") -> str:
 def wide_markdown(wide: Wide) -> str:
     """Return the table as Markdown, the groups in the headings of their columns."""
     titles = [f"{plain(group.title)}: {HEADINGS[metric]}" for group in wide.groups for metric in group.metrics]
-    lines = [[plain(method), *_cells(wide, method, "**%s**", "<u>%s</u>")] for method in wide.measured]
+    lines = [[plain(method), *_cells(wide, method, "**%s**", "<u>%s</u>", DAGGER)] for method in wide.measured]
     lines += [[f"{plain(method)} ({REPORTED})", *_reported(wide, method)] for method in wide.reported]
     return (
         markdown_table(pd.DataFrame(lines, columns=["method", *titles]), ("method",)) + f"\n{_marks_in_words(wide)}\n"
@@ -136,7 +146,7 @@ def _group(board: Board, reported: pd.DataFrame | None) -> Group:
         for method, value in rows[metric].items()
         if pd.notna(value)
     }
-    places = {key: place for metric in metrics for key, place in _places(board, metric).items()}
+    placed = {key: place for metric in metrics for key, place in places(board, metric).items()}
     said: dict[tuple[str, str], str] = {}
     protocols: set[str] = set()
     for row in [] if reported is None else reported.to_dict("records"):
@@ -146,27 +156,34 @@ def _group(board: Board, reported: pd.DataFrame | None) -> Group:
         for metric in PAPER_METRICS:
             value = row.get(f"{REPORTED}_{metric}")
             if metric in metrics and pd.notna(value):
-                said[str(row["method"]), metric] = text(value, f".{DIGITS[metric]}f")
+                said[str(row["method"]), metric] = text(value, f".{PRINTED[metric]}f")
     title = f"{table.dataset} {table.split}, {table.protocol}"
-    return Group(title, metrics, cells, places, said, frozenset(protocols))
+    images = tuple(sorted({int(count) for count in rows["n_images"]}))
+    doubtful = {str(name): str(status) for name, status in rows["status"].items() if status not in BELIEVED}
+    return Group(title, metrics, cells, placed, said, frozenset(protocols), images, doubtful)
 
 
-def _places(board: Board, metric: str) -> dict[tuple[str, str], int]:
+def places(board: Board, metric: str) -> dict[tuple[str, str], int]:
     """Return 1 or 2 for the methods of the first and the second rank by a metric; nothing where no rank is claimed."""
     if board.rows["rank"].isna().all():
         return {}
     pairs = board.pairs[board.pairs["metric"] == metric]
-    beaten = pairs[~pairs["tie"].astype(bool)]["other"].value_counts()
+    separated = pairs[~pairs["tie"].astype(bool)]
+    # Pairs stand in the order of the metric that ranks, so by another metric the second one may be the better one.
+    second_wins = (separated["difference"] > 0) != HIGHER_IS_BETTER.get(metric, True)
+    beaten = separated["other"].mask(second_wins, separated["method"]).value_counts()
     compared = dict.fromkeys([*pairs["method"], *pairs["other"]])
     ranks = {method: 1 + int(beaten.get(method, 0)) for method in compared}
     first_two = sorted(set(ranks.values()))[:2]
     return {(method, metric): first_two.index(rank) + 1 for method, rank in ranks.items() if rank in first_two}
 
 
-def _cells(wide: Wide, method: str, best: str, second: str) -> list[str]:
+def _cells(wide: Wide, method: str, best: str, second: str, dagger: str) -> list[str]:
+    """Return a line's numbers, marked; a group's first one has a dagger where its status is to be doubted."""
     form = {1: best, 2: second, 0: "%s"}
     return [
         form[group.places.get((method, metric), 0)].replace("%s", group.cells.get((method, metric), NOTHING))
+        + dagger * (method in group.doubtful and metric == group.metrics[0])
         for group in wide.groups
         for metric in group.metrics
     ]
@@ -187,13 +204,25 @@ def _arrowed(metric: str) -> str:
 
 def _marks_in_words(wide: Wide, *, latex: bool = False) -> str:
     """Return what the marks say, in sentences."""
+    shown = escape if latex else plain
     parts = []
+    counts = [
+        f"{' or '.join(map(str, group.images))} image{'s' * (group.images != (1,))} ({shown(group.title)})"
+        for group in wide.groups
+        if group.cells
+    ]
+    parts += [f"Means over {' and '.join(counts)}."] * bool(counts)
     if any(group.places for group in wide.groups):
         parts.append("Bold: first rank, which methods that nothing separates share; underlined: second rank.")
+    if not all(group.places for group in wide.groups if group.cells):
+        parts.append(f"Nothing is marked where no rank is claimed, as of fewer than {RANKED_IMAGES} images.")
+    doubtful = sorted({status for group in wide.groups for status in group.doubtful.values()})
+    if doubtful:
+        parts.append(f"{'Dagger' if latex else DAGGER}: {' or '.join(map(shown, doubtful))}.")
     if wide.reported:
         known = sorted(set().union(*(group.protocols for group in wide.groups)))
         words = ", ".join(known)
         parts.append(r"$^{\ddagger}$: reported" if latex else "Rows called reported are")
-        parts.append(f"by a paper, under its own protocol ({escape(words) if latex else plain(words)}),")
+        parts.append(f"by a paper, under its own protocol ({shown(words)}),")
         parts.append("not comparable with the others and not ranked.")
     return " ".join(parts)

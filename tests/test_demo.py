@@ -120,7 +120,7 @@ def test_demo_says_what_it_shows_and_draws_it(small_demo: tuple[Path, str]) -> N
     out, printed = small_demo
     assert "What this shows:" in printed
     page = (out / "report.html").read_text(encoding="utf-8")
-    assert page.count("data:image/png;base64,") == 3 * (5 + len(SHIPPED))
+    assert page.count("data:image/png;base64,") == 3 * 2 * (5 + len(SHIPPED))  # a crop and its difference
     board = (out / "leaderboard.html").read_text(encoding="utf-8")
     assert "What warping forgives" in board
     assert board.count("data:image/jpeg;base64,") > 12

@@ -46,7 +46,7 @@ def shown(page: webdriver.Chrome) -> list[str]:
 
 
 def head(page: webdriver.Chrome, text: str) -> webdriver.remote.webelement.WebElement:
-    return page.find_element(By.XPATH, f"//table[@id='board']//th[button[normalize-space()='{text}']]")
+    return page.find_element(By.XPATH, f"//table[@id='board']//th[button[starts-with(normalize-space(), '{text}')]]")
 
 
 def run(page: webdriver.Chrome, script: str) -> object:

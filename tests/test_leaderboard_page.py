@@ -41,6 +41,7 @@ from leaderboard.page.table import columns, lines
 from leaderboard.page.write import PROTOCOLS, write_page
 from leaderboard.reported import reported_rows
 from leaderboard.table import build_board, compared_methods
+from leaderboard.wide import places
 from sdd_bench.cli import root
 from sdd_bench.errors import UserError
 from sdd_bench.evaluation.protocol import PROTOCOLS as KNOWN_PROTOCOLS
@@ -142,6 +143,37 @@ def test_ties_share_a_band_and_partial_rows_have_no_rank() -> None:
     assert [line.first for line in found.values()] == [True, False, True, True, True]
 
 
+def test_first_and_second_rank_are_marked_in_every_column() -> None:
+    board = build_board(known_entries())
+    shown = columns(board.rows)
+    marks = {
+        column.name: {line.method: line.cells[i].place for line in lines(board, shown) if line.cells[i].place}
+        for i, column in enumerate(shown)
+    }
+    assert marks["psnr_db"] == marks["lpips"] == {"Twin": 1, EVIL: 1, FORMULA: 2}  # of LPIPS, less is better
+    assert marks["gdi50_px"] == marks["params_m"] == {}
+
+
+def test_the_better_method_by_a_column_is_marked_though_it_ranks_behind() -> None:
+    first, second = known_entry("First", 26.0), known_entry("Second", 25.0)
+    second.rows["lpips"] = first.rows["lpips"] - 0.01
+    board = build_board([first, replace(second, means=second.rows.mean())])
+    assert board.rows["method"].tolist() == ["First", "Second"]
+    assert places(board, "psnr_db") == {("First", "psnr_db"): 1, ("Second", "psnr_db"): 2}
+    assert places(board, "lpips") == {("First", "lpips"): 2, ("Second", "lpips"): 1}
+
+
+def test_headings_say_their_unit_and_which_way_is_better(page: str) -> None:
+    shown = {column.name: (column.heading, column.arrow) for column in columns(build_board(known_entries()).rows)}
+    assert shown["psnr_db"] == ("PSNR (dB)", "↑")
+    assert shown["ssim"] == ("SSIM", "↑")
+    assert shown["lpips"] == ("LPIPS", "↓")
+    assert shown["gdi50_px"] == ("displacement, gdi50 (px)", "↓")
+    assert shown["best_probability"] == ("best in (%)", "↑")
+    assert 'PSNR (dB)<span class="way" role="img" aria-label="higher is better">↑</span>' in page
+    assert "Share of 10,000 bootstrap resamples of the images in which the method has the best mean." in page
+
+
 def test_bars_are_on_one_scale_a_column() -> None:
     board = build_board(known_entries())
     shown = columns(board.rows)
@@ -239,7 +271,27 @@ def test_the_window_is_where_the_blur_image_lost_most() -> None:
     counted = np.ones((64, 128), bool)
     assert telling_window(truth, counted, blur, 32).x == pytest.approx(96, abs=1)
     counted[:, 100:] = False
-    assert telling_window(truth, counted, blur, 32).x + 32 <= 104
+    assert telling_window(truth, counted, blur, 32).x + 32 == 100
+
+
+@pytest.mark.parametrize(("room", "side"), [(40, 32), (30, 24), (20, 16)])
+def test_a_crop_lies_where_every_pixel_counts_and_is_smaller_where_it_must(room: int, side: int) -> None:
+    truth = np.random.default_rng(1).random((64, 128, 3), np.float32)
+    counted = np.zeros((64, 128), bool)
+    counted[10 : 10 + room, 70 : 70 + room] = True
+    window = telling_window(truth, counted, None, 32)
+    assert (window.width, window.height) == (side, side)
+    assert counted[window.y : window.y + side, window.x : window.x + side].all()
+
+
+def test_a_crop_leaves_out_little_where_no_place_counts_entirely() -> None:
+    truth = np.random.default_rng(1).random((64, 128, 3), np.float32)
+    counted = np.ones((64, 128), bool)
+    counted[::8, ::8] = False
+    counted[:, :64] = False
+    window = telling_window(truth, counted, None, 32)
+    assert (window.width, window.height) == (32, 32)
+    assert counted[window.y : window.y + 32, window.x : window.x + 32].mean() > 0.9
 
 
 def test_error_maps_average_what_counts() -> None:
@@ -365,6 +417,6 @@ def test_the_command_writes_the_page(tmp_path: Path, make_pairs: Callable[..., P
     options = ["--out", str(tmp_path / "o.csv"), "--html", str(page), "--data", str(data)]
     done = CliRunner().invoke(root, ["leaderboard", *paths, *options, "--pred", f"{EVIL}={data / 'blur'}"])
     assert done.exit_code == 0, done.output
-    assert "Compare two methods</h2>" in page.read_text()
+    assert "Compare two methods by eye</h2>" in page.read_text()
     refused = CliRunner().invoke(root, ["leaderboard", *paths, *options])
     assert "need both --data DATA and --pred METHOD=FOLDER" in refused.output

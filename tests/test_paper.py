@@ -6,6 +6,7 @@ import csv
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from known_cli import call
 from known_results import write_results
 
 from leaderboard.entry import read_entry
+from leaderboard.published_tables import write_published
 from leaderboard.reported import reported_rows
 from leaderboard.table import build_board
 from leaderboard.wide import wide_csv, wide_latex, wide_markdown, wide_table
@@ -77,8 +79,13 @@ def test_the_wide_table_marks_ranks_and_leaves_gaps(results: Path) -> None:
     assert line.endswith(r"-- & -- & -- \\")
     assert line.startswith("{}Twin")
     assert r"\textbf{28.05}" in next(line for line in table.splitlines() if "Restormer &" in line)
-    assert r"{}Restormer$^{\ddagger}$ & 26.39 & 0.8060 & -- & 26.65 & 0.8500 & -- \\" in table
+    assert r"{}Restormer$^{\ddagger}$ & 26.39 & 0.806 & -- & 26.65 & 0.850 & -- \\" in table
     assert "not comparable with the others and not ranked" in table
+    assert "Means over 8 images (sdd test, direct/1)" in table
+    doubted = replace(wide.groups[0], doubtful={"Twin": "flagged"})
+    marked = wide_latex(replace(wide, groups=(doubted, *wide.groups[1:])))
+    assert r"$^{\dagger}$ & " in next(line for line in marked.splitlines() if "Twin" in line)
+    assert "Dagger: flagged." in marked
     text = wide_markdown(wide)
     assert "| Twin |" in text
     assert "(reported)" in text
@@ -96,13 +103,43 @@ def test_the_tables_compile(results: Path, tmp_path: Path) -> None:
     assert found.exit_code == 0, found.output
     tables = sorted(path.name for path in tmp_path.glob("*.tex"))
     assert len(tables) == 5
-    body = "\n".join(rf"\input{{{name}}}" for name in tables)
-    head = r"\documentclass{article}\usepackage{booktabs}\usepackage[a3paper,landscape]{geometry}\begin{document}"
-    (tmp_path / "all.tex").write_text(f"{head}\n{body}\n\\end{{document}}\n")
-    command = ["pdflatex", "-halt-on-error", "-interaction=nonstopmode", "all.tex"]
-    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    run = compiled(tmp_path, r"\documentclass{article}\usepackage[a3paper,landscape]{geometry}")
     assert run.returncode == 0, run.stdout[-2000:]
     assert (tmp_path / "all.pdf").stat().st_size > 10_000
+
+
+def test_the_papers_own_tables_are_as_printed(results: Path, tmp_path: Path) -> None:
+    found = call("leaderboard", files(results)[0], "--out", tmp_path / "b.csv", "--papers", tmp_path / "papers")
+    assert found.exit_code == 0, found.output
+    tables = {path.name: path.read_text() for path in sorted((tmp_path / "papers").glob("*.tex"))}
+    assert list(tables)[:4] == [
+        "ren-table-1-sdd.tex", "ren-table-2-dpdd.tex", "ren-table-3-ded.tex", "ren-table-4-realdof.tex",
+    ]  # fmt: skip
+    first = tables["ren-table-1-sdd.tex"]
+    assert r"{}JDRL, eq. (2) & \textbf{26.92} & \textbf{0.813} & \textbf{0.251} \\" in first
+    assert r"{}JDRL 2023, MPRNet & \underline{26.88} & \underline{0.810} & \underline{0.265} \\" in first
+    assert r"\label{tab:ren-table-1-sdd}" in first
+    assert "Numbers of Table 1 of Ren et al." in first
+    assert "on sdd / test, as printed there and not measured here" in first
+    again = call("leaderboard", files(results)[0], "--out", tmp_path / "b.csv", "--papers", tmp_path / "papers")
+    assert again.exit_code == 0, again.output
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex")
+def test_the_papers_own_tables_compile_and_fit_into_a_column(tmp_path: Path) -> None:
+    write_published(tmp_path)
+    run = compiled(tmp_path, r"\documentclass[twocolumn]{article}\usepackage[a4paper,margin=2cm]{geometry}")
+    assert run.returncode == 0, run.stdout[-2000:]
+    assert "Overfull" not in run.stdout
+    assert (tmp_path / "all.pdf").stat().st_size > 10_000
+
+
+def compiled(folder: Path, head: str) -> subprocess.CompletedProcess[str]:
+    """Compile every LaTeX table of a folder in one document."""
+    body = "\n".join(rf"\input{{{path.name}}}\clearpage" for path in sorted(folder.glob("*.tex")))
+    (folder / "all.tex").write_text(rf"{head}\usepackage{{booktabs}}\begin{{document}}{body}\end{{document}}")
+    command = ["pdflatex", "-halt-on-error", "-interaction=nonstopmode", "all.tex"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
 def test_a_site_has_every_table_method_and_number(results: Path, tmp_path: Path) -> None:

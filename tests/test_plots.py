@@ -13,7 +13,7 @@ import pytest
 from sdd_bench.registration.similarity import Similarity
 from sdd_bench.report.maps import displacement_map, residual_map
 from sdd_bench.report.plots import KINDS, MANY, cloud, histogram, image_chart
-from sdd_bench.report.scatter import Scatter, Value, scatter
+from sdd_bench.report.scatter import Scatter, Value, label_boxes, scatter
 from sdd_bench.report.svg import COLOURS, LIGHT, STYLE
 
 HEADINGS = ("x", "y")
@@ -83,15 +83,24 @@ def test_crowded_points_are_labelled_by_numbers() -> None:
     assert set(texts(few[1])) > {"a rather long name 0", "a rather long name 1"}
 
 
+def test_long_names_stand_in_two_lines_that_keep_clear_of_each_other() -> None:
+    values = [("Richardson-Lucy, disk of 2 px", Value(1), Value(1)), ("x" * 60, Value(2), Value(2))]
+    shown = texts(drawn(values)[1])
+    assert {"Richardson-Lucy,", "disk of 2 px", "x" * 24, "x" * 23 + "…"} <= set(shown)
+    boxes, clear = label_boxes([(200, 150), (205, 150)], ["two\nlines", "two\nlines"], [])
+    assert clear
+    assert boxes[0][3] - boxes[0][1] == 28
+
+
 def test_names_are_shown_as_they_are_and_do_no_harm() -> None:
     values = [(name, Value(i), Value(i % 3)) for i, name in enumerate(HOSTILE)]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         plot, svg = drawn(values)
-    shown = ["$x_1$ <b>&amp;", "fill: #1c1c1c", "\ufffd\ufffd", "\ufffd", "中", "</svg><script>alert(1)<…"]
-    assert texts(svg)[-len(HOSTILE) :] == shown
+    shown = ["$x_1$ <b>&amp;", "fill: #1c1c1c", "\ufffd\ufffd", "\ufffd", "中"]
+    assert texts(svg)[-len(HOSTILE) - 1 :] == [*shown, "ert(1)</script>", "</svg><script>al"]
     titles = [title.text for g in svg.iter("g") if g.get("class") == "dot" for title in g.iter("title")]
-    assert titles == [*shown[:-1], HOSTILE[-1]]
+    assert titles == [*shown, HOSTILE[-1]]
     assert "<script" not in plot.svg
     assert plot.svg.count("</svg>") == 1
 
@@ -152,4 +161,4 @@ def test_the_longest_arrow_is_drawn_longest_and_its_scale_is_said() -> None:
     assert "arrows drawn 4 times as long" in texts(svg)
     assert "displacement (px)" in texts(svg)
     still = Xml.fromstring(displacement_map("k", "t", Similarity(), 120, 80).svg)
-    assert "arrows drawn 1 times as long" in texts(still)
+    assert "arrows to scale" in texts(still)

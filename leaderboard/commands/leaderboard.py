@@ -80,6 +80,12 @@ PAGE_ONLY = "--beside, --data, --pred and --images are for pictures: ask for the
     "--grid-images", default="", metavar="NAME,...", help="Its images.  [default: where the methods differ most]"
 )
 @click.option(
+    "--papers",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Also write the tables that papers print as LaTeX, a file a table, their numbers as printed.",
+)
+@click.option(
     "--site",
     type=click.Path(path_type=Path),
     metavar="DIR",
@@ -104,6 +110,7 @@ def command(
     tex_intervals: bool,
     grid: Path | None,
     grid_images: str,
+    papers: Path | None,
     site: Path | None,
     overwrite: bool,
 ) -> None:
@@ -126,6 +133,7 @@ def command(
     from leaderboard.files import Shown, board_outputs, tables_of, write_boards
     from leaderboard.page.data import PictureSources, build_page, entries_beside, method_folders
     from leaderboard.page.paper import grid_output, wide_output, write_grid_of, write_wide
+    from leaderboard.published_tables import published_output, write_published
     from leaderboard.reading import read_entries, read_records
     from leaderboard.site.write import site_output, write_site
     from sdd_bench.commands.scoring import page_output
@@ -153,6 +161,7 @@ def command(
     pictures = None if data is None else PictureSources(data, folders, images=images)
     outputs += [] if not wide else [wide_output(out)]
     outputs += [] if grid is None else [grid_output(grid, table)]
+    outputs += [] if papers is None else [published_output(papers)]
     outputs += [] if site is None else [site_output(site)]
     if html is not None:
         outputs.append(page_output(html, "(leaderboard)", table.dataset, table.split, table.protocol, images))
@@ -170,6 +179,8 @@ def command(
             chosen = [image for image in grid_images.split(",") if image]
             files = write_grid_of(grid, tables[0][1], pictures, chosen)
             click.echo(f"crops: {', '.join(map(str, files))}")
+        if papers is not None:
+            click.echo(f"papers' tables: {', '.join(map(str, write_published(papers)))}")
         if site is not None:
             click.echo(f"site: {write_site(site, boards, [part for _, part in tables], pictures)}")
 

@@ -20,8 +20,13 @@ from sdd_bench.io.values_as import USUAL, ValuesAs, read_image_as
 from sdd_bench.report.pictures import reduce
 
 CROP_PX = 256
+SHRUNK = (1, 0.75, 0.5)
+"""Sides of a crop in parts of the whole: the largest one is taken that lies somewhere where every pixel counts."""
+
 MIN_COUNTED = 0.9
-"""Share of a crop's pixels that must count, where any crop has so many."""
+"""Share of a crop's pixels that must count where no crop of any side counts entirely."""
+
+ROUNDING = 1e-9
 
 NOT_COUNTED = 0.45
 """Grey of pixels in an error map that do not count."""
@@ -142,14 +147,14 @@ def _placed(restored: FloatImage, size: tuple[int, int], crop: str) -> tuple[Flo
 def telling_window(truth: FloatImage, counted: Mask, blur: FloatImage | None = None, size_px: int = CROP_PX) -> Window:
     """Return the window with the most texture, or with a blur image the one that lost most of it, of the frame's size.
 
-    Texture is the squared gradient, summed over the window; it depends on no prediction.
+    Texture is the squared gradient, summed over the window; it depends on no prediction. Every pixel of the window
+    counts; where the mask leaves no room for it, it is smaller, see `SHRUNK`, else `MIN_COUNTED` of it counts.
 
     Args:
         truth: (H, W, 3) float32 in [0, 1].
-        counted: (H, W), True where a pixel counts; windows of which less than `MIN_COUNTED` counts are taken only
-            where there is no better one.
+        counted: (H, W), True where a pixel counts.
         blur: As `truth`.
-        size_px: Side of the window.
+        size_px: Largest side of the window.
 
     >>> truth = np.zeros((40, 60, 3), np.float32)
     >>> truth[20:30:2, 40:50] = 1
@@ -157,14 +162,18 @@ def telling_window(truth: FloatImage, counted: Mask, blur: FloatImage | None = N
     >>> found.x <= 40 and found.x + found.width >= 50
     True
     """
-    height, width = min(size_px, truth.shape[0]), min(size_px, truth.shape[1])
-    texture = _window_sums(_texture(truth) * counted, width, height)
+    texture = _texture(truth) * counted
     if blur is not None:
-        texture = texture - _window_sums(_texture(blur) * counted, width, height)
-    share = _window_sums(counted.astype(np.float64), width, height)
-    enough = share >= min(MIN_COUNTED * width * height, float(share.max()))
-    y, x = np.unravel_index(int(np.argmax(np.where(enough, texture, -np.inf))), texture.shape)
-    return Window(int(x), int(y), width, height)
+        texture = texture - _texture(blur) * counted
+    sides = [max(1, round(size_px * part)) for part in SHRUNK]
+    sizes = [(min(side, truth.shape[1]), min(side, truth.shape[0])) for side in sides]
+    shares = [_window_sums(counted.astype(np.float64), *size) / (size[0] * size[1]) for size in sizes]
+    choices = [(least, i) for least in (1.0, MIN_COUNTED) for i in range(len(sizes))]
+    last = len(sizes) - 1, float(shares[-1].max())
+    place, least = next(((i, least) for least, i in choices if shares[i].max() >= least - ROUNDING), last)
+    sums = np.where(shares[place] >= least - ROUNDING, _window_sums(texture, *sizes[place]), -np.inf)
+    y, x = np.unravel_index(int(np.argmax(sums)), sums.shape)
+    return Window(int(x), int(y), *sizes[place])
 
 
 def error_map(restored: FloatImage, truth: FloatImage, counted: Mask, width_px: int = CROP_PX) -> FloatImage:

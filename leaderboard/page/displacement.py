@@ -62,7 +62,8 @@ class CommonShift:
         if self.images < 2:
             return f"{'One' if self.images else 'No'} image could be measured, so nothing is known of a common shift."
         ends = zip(("to the right", "down"), self.mean, self.low, self.high, strict=True)
-        parts = [f"{mean:+.2f} px {way} ({low:+.2f} to {high:+.2f})" for way, mean, low, high in ends]
+        shown = ((way, *(round(value, 2) + 0.0 for value in numbers)) for way, *numbers in ends)  # no "-0.00"
+        parts = [f"{mean:+.2f} px {way} ({low:+.2f} to {high:+.2f})" for way, mean, low, high in shown]
         found = f"Shift common to the {self.images} images: {' and '.join(parts)}; Student's t, 95 % for both together."
         if any(self.proven):
             return f"{found} An interval excludes 0: the method moves its images alike, as if it had inherited a shift."

@@ -9,7 +9,7 @@ import pandas as pd
 
 from leaderboard.csv_files import DECIMALS
 from leaderboard.entry import Entry
-from leaderboard.formats import HEADINGS, signed
+from leaderboard.formats import DIGITS, HEADINGS, signed
 from leaderboard.table import Board, both_ways
 
 MAX_VALUES = 100_000
@@ -40,6 +40,7 @@ def pair_data(board: Board, entries: Sequence[Entry]) -> dict[str, object] | Non
     return {
         "labels": [(key, method) for method, key in keys.items() if key in rows],
         "heading": HEADINGS[board.sort],
+        "digits": DIGITS[board.sort],
         "images": [str(name) for name in scores.index] if few else [],
         "scores": known,
         "pairs": pair_words(board, keys),

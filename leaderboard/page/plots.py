@@ -10,7 +10,8 @@ import numpy as np
 from leaderboard.alike import Groups, alike
 from leaderboard.columns import HIGHER_IS_BETTER, OPTIONAL
 from leaderboard.formats import DIGITS, HEADINGS
-from leaderboard.page.table import COSTS, ends
+from leaderboard.page.glossary import COSTS
+from leaderboard.page.table import ends
 from leaderboard.table import Board, compared_methods
 from sdd_bench.report.scatter import Scatter, Value, scatter
 from sdd_bench.report.separation import MAX_ROWS, separation_diagram

@@ -10,8 +10,10 @@ import pandas as pd
 
 from leaderboard.columns import BEST, HIGHER_IS_BETTER, INTERVALS, judged_by_input
 from leaderboard.csv_files import FORMS, text
-from leaderboard.formats import DIGITS, HEADINGS, intervals, rank_intervals, ranks, shown_columns
+from leaderboard.formats import DIGITS, intervals, rank_intervals, ranks, shown_columns
+from leaderboard.page.glossary import COSTS, MORE, arrow_of, heading_of, words_of
 from leaderboard.table import Board
+from leaderboard.wide import places
 from sdd_bench.evaluation.diagnostics import FLAG_FORGIVENESS_DB, FLAG_GDI_PX, FLAG_GDI_RATIO
 from sdd_bench.report.canvas import round_ends
 
@@ -32,9 +34,6 @@ FLAG_WORDS_BY_INPUT = (
     "Flagged: more than half of the images that could be measured are displaced or bent against the blur photograph "
     "that they were restored from. A flagged method keeps its rank."
 )
-COSTS = {"params_m": "parameters (M)", "macs_g": "MACs (G)", "runtime_s": "runtime (s)"}
-MORE = {BEST: "best in (% of resamples)", **COSTS, "reported_psnr_db": "reported PSNR (dB)"}
-"""Columns beside the scores to their headings."""
 
 
 @dataclass(frozen=True)
@@ -56,22 +55,30 @@ class Column:
         heading: For people.
         down: Whether the first click sorts from large to small.
         scale: Of its bars; None without bars.
+        arrow: Up where higher is better, down where lower is, nothing where neither is.
+        words: What it means, in a sentence; may be empty.
     """
 
     name: str
     heading: str
     down: bool
     scale: Scale | None
+    arrow: str = ""
+    words: str = ""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A number: its text, what it sorts by (nothing stays last), and its bar in hundredths of the scale."""
+    """A number: its text, what it sorts by (nothing stays last), and its bar in hundredths of the scale.
+
+    `place` is 1 or 2 where the method has the first or the second rank by this metric, else 0.
+    """
 
     text: str
     value: str
     bar: tuple[float, float, float] | None = None
     interval: str = ""
+    place: int = 0
 
 
 @dataclass(frozen=True)
@@ -110,17 +117,13 @@ def flag_words(protocol: str) -> str:
 
 def columns(rows: pd.DataFrame) -> list[Column]:
     """Return the columns of numbers that any row has."""
-    found = [
-        Column(name, HEADINGS[name], HIGHER_IS_BETTER.get(name, False), _scale(rows, name))
-        for name in shown_columns(rows)
-    ]
-    known = (name for name in MORE if rows[name].notna().any())
-    return found + [Column(name, MORE[name], name not in COSTS, None) for name in known]
+    scores = [_column(name, HIGHER_IS_BETTER.get(name, False), _scale(rows, name)) for name in shown_columns(rows)]
+    return scores + [_column(name, name not in COSTS) for name in MORE if rows[name].notna().any()]
 
 
 def lines(board: Board, shown: Sequence[Column]) -> list[Line]:
     """Return the rows of the page, in the board's order."""
-    cells = list(zip(*(_cells(board.rows, column) for column in shown), strict=True)) or [()] * len(board.rows)
+    cells = list(zip(*(_cells(board, column) for column in shown), strict=True)) or [()] * len(board.rows)
     found: list[Line] = []
     words = zip(ranks(board.rows, " ="), rank_intervals(board.rows), strict=True)
     for row, (rank, interval), numbers in zip(board.rows.to_dict("records"), words, cells, strict=True):
@@ -129,6 +132,10 @@ def lines(board: Board, shown: Sequence[Column]) -> list[Line]:
         place = (rank, interval, value, row["tie"], first)
         found.append(Line(len(found) + 1, row["method"], *place, status, said, numbers))
     return found
+
+
+def _column(name: str, down: bool, scale: Scale | None = None) -> Column:
+    return Column(name, heading_of(name), down, scale, arrow_of(name), words_of(name))
 
 
 def ends(rows: pd.DataFrame, name: str) -> pd.DataFrame:
@@ -151,16 +158,19 @@ def _scale(rows: pd.DataFrame, name: str) -> Scale | None:
     return Scale(low, high, f"{low:.6g}", f"{high:.6g}")
 
 
-def _cells(rows: pd.DataFrame, column: Column) -> list[Cell]:
+def _cells(board: Board, column: Column) -> list[Cell]:
+    rows = board.rows
+    marked = places(board, column.name)
     name, scale, known = column.name, column.scale, ends(rows, column.name)
     form = f".{DIGITS[name]}f" if name in DIGITS else ".1%" if name == BEST else FORMS[name]
     words = intervals(rows, name) if scale else [""] * len(rows)
     cells = []
-    for index, value, interval in zip(rows.index, rows[name], words, strict=True):
+    for index, method, value, interval in zip(rows.index, rows["method"], rows[name], words, strict=True):
         bar = None
         if scale and interval:
             low, high = known.loc[index]
             bar = tuple(100 * (place - scale.low) / (scale.high - scale.low) for place in (low, value, high))
         sort = "1e999" if value == math.inf else text(value, ".10g")
-        cells.append(Cell(text(value, form).rstrip("%"), sort, bar, interval))
+        place = marked.get((method, name), 0)
+        cells.append(Cell(text(value, form).rstrip("%"), sort, bar, interval, place))
     return cells

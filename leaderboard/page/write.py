@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pandas as pd
 from jinja2 import Environment, PackageLoader, Template, select_autoescape
 
-from leaderboard.columns import BEST, HIGHER_IS_BETTER
+from leaderboard.columns import HIGHER_IS_BETTER
 from leaderboard.csv_files import leaderboard_csv, text, texts
 from leaderboard.entry import Entry
 from leaderboard.formats import HEADINGS, copy_sentences
@@ -97,7 +97,7 @@ def write_page(
         lines=rows,
         style=STYLE,
         ties=any(line.tied for line in rows),
-        best=bool(board.rows[BEST].notna().any()),
+        marked=any(cell.place for line in rows for cell in line.cells),
         higher=HIGHER_IS_BETTER[board.sort],
         flag_words=flag_words(table.protocol),
         statuses={s: sum(line.status == s for line in rows) for s in STATUS_WORDS},

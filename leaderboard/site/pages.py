@@ -22,10 +22,11 @@ from leaderboard.csv_files import texts
 from leaderboard.entry import Entry
 from leaderboard.formats import HEADINGS, claims, intervals, numbers
 from leaderboard.page.crops import plain
+from leaderboard.page.glossary import arrow_of
 from leaderboard.page.navigation import Link
 from leaderboard.page.table import STATUS_WORDS
 from leaderboard.table import Board
-from leaderboard.wide import NOTHING, Wide, wide_table
+from leaderboard.wide import DAGGER, NOTHING, Group, Wide, wide_table
 from sdd_bench.io.files import read_bytes, write_bytes, write_text
 from sdd_bench.io.names import file_name
 from sdd_bench.io.serialise import json_text
@@ -104,6 +105,8 @@ def write_index(folder: Path, tables: Sequence[SiteTable]) -> list[Path]:
     common = {"style": STYLE, "version": __version__, "status_words": STATUS_WORDS}
     index = templates.get_template("site_index.html").render(
         **common, nav=navigation(tables), tables=tables, wide=wide, cells=_wide_cells(wide), headings=HEADINGS,
+        arrows={metric: arrow_of(metric) for group in wide.groups for metric in group.metrics},
+        doubts=sorted({status for group in wide.groups for status in group.doubtful.values()}),
         addresses={method: method_address(method) for method in wide.measured},
     )  # fmt: skip
     written = [folder / "index.html"]
@@ -145,12 +148,15 @@ def _wide_cells(wide: Wide) -> Mapping[str, list[tuple[str, int]]]:
     """Return method to its cells and their places."""
     keys = [(group, metric) for group in wide.groups for metric in group.metrics]
     return {
-        method: [
-            (group.cells.get((method, metric), NOTHING), group.places.get((method, metric), 0))
-            for group, metric in keys
-        ]
+        method: [(_cell(group, method, metric), group.places.get((method, metric), 0)) for group, metric in keys]
         for method in wide.measured
     }
+
+
+def _cell(group: Group, method: str, metric: str) -> str:
+    """Return a number, the first of a group with a dagger where the method's status is to be doubted."""
+    doubted = method in group.doubtful and metric == group.metrics[0]
+    return group.cells.get((method, metric), NOTHING) + DAGGER * doubted
 
 
 def _copy_results(folder: Path, tables: Sequence[SiteTable]) -> list[Path]:

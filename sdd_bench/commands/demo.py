@@ -90,7 +90,7 @@ def command(out: Path, with_training: bool, overwrite: bool, jobs: int | None) -
         click.echo(textwrap.fill(line, 100, initial_indent="  ", subsequent_indent="  ") + "\n")
     pictures = {method: out / "predictions" / folder for folder, method in methods.items()}
     with written(page, overwrite=overwrite):
-        report = write_page(out / "report.html", tables, words, test, pictures)
+        report = write_page(out / "report.html", tables, words, test, pictures, METHODS["upper-bound"])
     click.echo(
         f"Done in {time.monotonic() - started:.0f} s. Leaderboard: {out / 'leaderboard.html'} and .csv; what it shows, "
         f"with pictures: {report}"

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 from jinja2 import Environment, PackageLoader, select_autoescape
+from numpy.typing import NDArray
 
 from sdd_bench.datasets.manifest import Pair
 from sdd_bench.io.files import write_text
 from sdd_bench.io.images import encode_png, read_pixels
 from sdd_bench.io.serialise import read_csv
+from sdd_bench.metrics.table import METRICS
 from sdd_bench.report.pictures import address
 from sdd_bench.version import __version__
 
@@ -21,6 +24,17 @@ JUDGED = ("gdi_px", "ceiling_db")
 """What the table of the ranking protocol has besides."""
 
 RANKING = "anchored/2"
+BRIGHTER = 4
+"""Times that differences are drawn as bright."""
+
+TITLES = {
+    "direct/1": "direct/1: compared with the sharp photograph as it was taken",
+    "paper/1": "paper/1: the sharp photograph warped onto each prediction, as the papers do",
+    RANKING: f"{RANKING}: the sharp photograph warped once onto the blur image",
+}
+"""Protocol to the heading of its part of the page; its sentence of `explain` stands under it, in this order."""
+
+HEADINGS = {"gdi_px": "displacement (px) ↓", "ceiling_db": "ceiling (dB)"}
 
 
 def explain(tables: Mapping[str, Path], truth: str, moved: str) -> list[str]:
@@ -67,6 +81,7 @@ def write_page(
     words: Sequence[str],
     pairs: Sequence[Pair],
     predictions: Mapping[str, Path],
+    truth: str,
 ) -> Path:
     """Write the page and return its path.
 
@@ -76,28 +91,43 @@ def write_page(
         words: From `explain`.
         pairs: The split that was scored; the first pair of each of `PICTURED` scenes is shown.
         predictions: Method to folder of PNG predictions.
+        truth: Of these the aligned truth, from which the differences are drawn.
     """
     environment = Environment(
         loader=PackageLoader("sdd_bench.report"), autoescape=select_autoescape(["html"]), trim_blocks=True
     )
     environment.filters["shown"] = _shown
+    environment.filters["heading"] = _heading
     rows = {protocol: _ranked(read_csv(file, (*_columns(protocol), "tie"))) for protocol, file in tables.items()}
     scenes = {pair.scene: pair for pair in reversed(pairs)}
     page = environment.get_template("demo.html").render(
         version=__version__,
         columns={name: [c for c in _columns(name) if any(row[c] for row in table)] for name, table in rows.items()},
         tables=rows,
-        words=words,
-        methods=list(predictions),
-        strips=[_strip(scenes[scene], predictions) for scene in sorted(scenes)[:PICTURED]],
+        titles=TITLES,
+        words=dict(zip(TITLES, words, strict=False)),
+        conclusions=words[len(TITLES) :],
+        brighter=BRIGHTER,
+        strips=[_strip(scenes[scene], predictions, truth) for scene in sorted(scenes)[:PICTURED]],
     )
     write_text(path, page)
     return path
 
 
 def _ranked(rows: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
-    """Return rows whose rank says whether it is shared."""
-    return [{**row, "rank": row["rank"] + ("=" if row["tie"] else "")} for row in rows]
+    """Return rows whose rank says whether it is shared, with `place` 1 or 2 in the first and the second rank."""
+    known = sorted({int(row["rank"]) for row in rows if row["rank"]})
+    places = {str(rank): str(place) for place, rank in enumerate(known[:2], 1)}
+    return [
+        {**row, "rank": row["rank"] + ("=" if row["tie"] else ""), "place": places.get(row["rank"], "")} for row in rows
+    ]
+
+
+def _heading(column: str) -> str:
+    """Return what people read over a column: words, unit, and an arrow for which way is better."""
+    if column not in METRICS:
+        return HEADINGS.get(column, column)
+    return METRICS[column].heading + (" ↑" if METRICS[column].higher_is_better else " ↓")
 
 
 def _columns(protocol: str) -> tuple[str, ...]:
@@ -110,16 +140,34 @@ def _shown(cell: str, column: str) -> str:
     return cell if digits is None or not cell else f"{float(cell):.{digits}f}"
 
 
-def _strip(pair: Pair, predictions: Mapping[str, Path]) -> tuple[str, list[tuple[str, str]]]:
-    """Return a pair's name, and caption and address of the same crop of the sharp photograph and every prediction."""
-    pictures = [("Sharp photograph (misaligned)", _crop(pair.sharp))]
-    pictures += [(method, _crop(folder / f"{pair.name}.png")) for method, folder in predictions.items()]
-    return pair.name, pictures
+def _strip(pair: Pair, predictions: Mapping[str, Path], truth: str) -> tuple[str, list[tuple[str, str, str]]]:
+    """Return a pair's name, and of the sharp photograph and of every prediction a caption and two pictures.
+
+    The pictures are the same crop, and its difference from the truth, as addresses that hold the data.
+    """
+    files = {"Sharp photograph (misaligned)": pair.sharp}
+    files |= {method: folder / f"{pair.name}.png" for method, folder in predictions.items()}
+    crops = {caption: _crop(file) for caption, file in files.items()}
+    return pair.name, [(caption, _png(crop), _png(difference(crop, crops[truth]))) for caption, crop in crops.items()]
 
 
-def _crop(path: Path) -> str:
-    """Return the middle of an image as a data address, so that the page needs no other file."""
+def difference(pixels: NDArray[np.uint8], truth: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the absolute difference of two images, (H, W, 3) uint8, `BRIGHTER` times as bright, at most 255.
+
+    >>> difference(np.full((1, 1, 3), 30, np.uint8), np.full((1, 1, 3), 40, np.uint8))[0, 0].tolist()
+    [40, 40, 40]
+    """
+    found = BRIGHTER * np.abs(pixels.astype(np.int32) - truth)
+    return np.minimum(found, 255).astype(np.uint8)
+
+
+def _crop(path: Path) -> NDArray[np.uint8]:
+    """Return the middle of an image."""
     pixels = read_pixels(path)
     side = min(CROP_PX, *pixels.shape[:2])
     top, left = (pixels.shape[0] - side) // 2, (pixels.shape[1] - side) // 2
-    return address(encode_png(pixels[top : top + side, left : left + side], level=9), "png")
+    return np.asarray(pixels[top : top + side, left : left + side], np.uint8)
+
+
+def _png(pixels: NDArray[np.uint8]) -> str:
+    return address(encode_png(pixels, level=9), "png")

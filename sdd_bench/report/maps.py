@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 ARROWS = 12
 """Arrows across a displacement map; as many downwards as the frame's shape asks for."""
 
-UNKNOWN = "#b0b0b0"
 WIDTH_PX, DPI = 345.6, 100
 
 
@@ -58,9 +57,10 @@ def displacement_map(key: str, title: str, similarity: Similarity, width: int, h
             cmap=ListedColormap([LIGHT[name] for name in RAMP]),
             clim=(0, longest or 1.0),
             width=0.007,
+            clip_on=False,
         )
         figure.colorbar(arrows, ax=axes, label="displacement (px)", shrink=0.9)
-        axes.set_title(f"arrows drawn {stretch:g} times as long", fontsize=9)
+        axes.set_title("arrows to scale" if stretch == 1 else f"arrows drawn {stretch:g} times as long", fontsize=9)
         return plot_of(figure, key, title, DPI)
 
 
@@ -82,12 +82,13 @@ def residual_map(
     with _frame(width, height) as (figure, axes):
         image = axes.imshow(
             np.ma.masked_invalid(residual_px),
-            cmap=colormaps["magma"].with_extremes(bad=UNKNOWN),
+            cmap=colormaps["magma"].with_extremes(bad=(0, 0, 0, 0)),
             vmin=0,
             vmax=top_px,
             extent=(-0.5, width - 0.5, height - 0.5, -0.5),
             interpolation="none",
         )
+        axes.set_facecolor(LIGHT["unknown"])  # what the picture leaves open; the page may be dark
         figure.colorbar(image, ax=axes, label="remaining (px)", shrink=0.9, extend="max")
         return plot_of(figure, key, title, DPI)
 

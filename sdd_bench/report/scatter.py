@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ WIDTH, HEIGHT = 400, 330
 LEFT, RIGHT, TOP, BOTTOM = 54, 12, 10, 46
 LETTER_PX, LINE_PX = 6.6, 14
 LABEL_LETTERS = 24
+LABEL_LINES = 2
 
 Place = tuple[float, float]
 Box = tuple[float, float, float, float]
@@ -126,7 +128,7 @@ def scatter(
         bars = [(low[0], y - 1, high[0], y + 1) for (_, y), (low, high) in zip(at, ends, strict=True)]
         bars += [(x - 1, low[1], x + 1, high[1]) for (x, _), (low, high) in zip(at, ends, strict=True)]
         names = [printable(name) for name, *_ in known]
-        labels = [name if len(name) <= LABEL_LETTERS else name[: LABEL_LETTERS - 1] + "…" for name in names]
+        labels = ["\n".join(label_lines(name)) for name in names]
         boxes, clear = label_boxes(at, labels, bars)
         if not clear:
             labels = [str(i) for i in range(1, len(known) + 1)]
@@ -139,13 +141,32 @@ def scatter(
                 x, y = axes.transData.inverted().transform([place, near]).T
                 say(axes.plot(x, y, color=LIGHT["soft"], lw=1, zorder=2.5)[0], name, "leader")
             say(axes.plot(a.mean, b.mean, "o", color=LIGHT["accent"], ms=8)[0], name, "dot", name)
-            say(figure.text(box[0], box[1] + 3.5, label, transform=None), name, "name")
+            for line, words in enumerate(reversed(label.splitlines())):
+                say(figure.text(box[0], box[1] + 3.5 + LINE_PX * line, words, transform=None), name, "name")
         words = f"{len(known)} methods; bars are 95 % intervals; the numbers follow as a table."
         svg = svg_of(figure, key, title, words, marks)
     numbers = tuple((name, a.text(digits[0]), b.text(digits[1])) for name, a, b in known)
     absent = tuple(name for name, a, b in values if a is None or b is None)
     leading = tuple(known[i][0] for i in best)
     return Scatter(title, headings, svg, numbers, absent, diagonal, not clear, leading)
+
+
+def label_lines(name: str) -> list[str]:
+    """Return a name in at most `LABEL_LINES` lines of `LABEL_LETTERS`, of one length where it can be; the rest is cut.
+
+    >>> label_lines("Richardson-Lucy, disk 2 px"), label_lines("short")
+    (['Richardson-Lucy,', 'disk 2 px'], ['short'])
+    """
+    if len(name) <= LABEL_LETTERS:
+        return [name]
+    for break_words in (False, True):
+        for width in range(len(name) // LABEL_LINES, LABEL_LETTERS + 1):
+            lines = textwrap.wrap(name, width, break_long_words=break_words, break_on_hyphens=False)
+            if len(lines) <= LABEL_LINES and max(map(len, lines)) <= width:
+                return lines
+    lines = textwrap.wrap(name, LABEL_LETTERS)
+    last = " ".join(lines[LABEL_LINES - 1 :])
+    return [*lines[: LABEL_LINES - 1], last[: LABEL_LETTERS - 1].rstrip() + "…"]
 
 
 def pareto_front(points: Sequence[Place], higher: tuple[bool, bool]) -> list[int]:
@@ -178,7 +199,8 @@ def label_boxes(places: Sequence[Place], labels: Sequence[str], bars: Sequence[B
     placed: list[Box] = []
     clear = True
     for place, label in zip(places, labels, strict=True):
-        choices = _choices(place, LETTER_PX * len(label))
+        lines = label.splitlines() or [""]
+        choices = _choices(place, LETTER_PX * max(map(len, lines)), LINE_PX * len(lines))
         free = [box for box in choices if not _overlaps(box, [*placed, *marks])]
         clear = clear and bool(free)
         free = free or choices
@@ -186,16 +208,16 @@ def label_boxes(places: Sequence[Place], labels: Sequence[str], bars: Sequence[B
     return placed, clear
 
 
-def _choices(place: Place, width: float) -> list[Box]:
+def _choices(place: Place, width: float, height: float) -> list[Box]:
     """Return where a label can stand inside the frame, the nearest first; at least one place."""
     found = []
     for distance in (8, 20, 36, 54, 76, 100):
         for dx, dy in ((1, 1), (1, -1), (-1, 1), (-1, -1), (0, 1), (0, -1), (1, 0), (-1, 0)):
-            x, y = place[0] + dx * (distance + width / 2), place[1] + dy * (distance + LINE_PX / 2)
-            found.append((x - width / 2, y - LINE_PX / 2, x + width / 2, y + LINE_PX / 2))
+            x, y = place[0] + dx * (distance + width / 2), place[1] + dy * (distance + height / 2)
+            found.append((x - width / 2, y - height / 2, x + width / 2, y + height / 2))
     inside = [b for b in found if b[0] > LEFT and b[2] < WIDTH - 2 and b[1] > BOTTOM and b[3] < HEIGHT - TOP]
     left = min(max(place[0] - width / 2, LEFT + 2), WIDTH - 2 - width)
-    return inside or [(left, place[1] + 8, left + width, place[1] + 8 + LINE_PX)]
+    return inside or [(left, place[1] + 8, left + width, place[1] + 8 + height)]
 
 
 def _overlaps(box: Box, others: Sequence[Box]) -> bool:

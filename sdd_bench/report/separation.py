@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from sdd_bench.report.canvas import figure_of, scale_axis, svg_of
-from sdd_bench.report.scatter import LABEL_LETTERS, Value
+from sdd_bench.report.scatter import Value, label_lines
 from sdd_bench.report.svg import LIGHT, Mark, printable
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
 
-WIDTH, ROW, TOP, BOTTOM = 400, 20, 6, 44
+WIDTH, ROW, LINE, TOP, BOTTOM = 400, 20, 14, 6, 44
 LABELS, STEP = 168, 12
 MAX_ROWS = 60
 """Of more methods the best ones are shown."""
@@ -39,7 +39,9 @@ def separation_diagram(
         digits: Decimals of the means.
         status: Name to what stands as `data-status` at the row's parts.
     """
-    height = TOP + ROW * len(values) + BOTTOM
+    labels = [label_lines(printable(name)) for name, _ in values]
+    row_px = ROW + LINE * (max(map(len, labels), default=1) - 1)
+    height = TOP + row_px * len(values) + BOTTOM
     right = 8 + STEP * len(groups)
     marks: dict[str, Mark] = {}
 
@@ -50,17 +52,18 @@ def separation_diagram(
         marks[gid] = Mark({"class": part, **known}, titles)
 
     with figure_of(WIDTH, height, letter_px=12) as figure:
-        area = (LABELS / WIDTH, BOTTOM / height, (WIDTH - LABELS - right - 4) / WIDTH, ROW * len(values) / height)
+        area = (LABELS / WIDTH, BOTTOM / height, (WIDTH - LABELS - right - 4) / WIDTH, row_px * len(values) / height)
         axes = figure.add_axes(area, xlabel=heading)
         axes.grid(False, axis="y")
         axes.set(yticks=[], ylim=(len(values) - 0.5, -0.5))
         axes.spines[:].set_visible(False)
         scale_axis(axes, "x", [end for _, value in values for end in value.ends], room=0.04)
         for row, (name, value) in enumerate(values):
-            shown = printable(name)
-            label = shown if len(shown) <= LABEL_LETTERS else shown[: LABEL_LETTERS - 1] + "…"
-            up = (height - TOP - ROW * (row + 0.5)) / height
-            say(figure.text((LABELS - 8) / WIDTH, up, label, ha="right", va="center"), "name", name)
+            shown, lines = printable(name), labels[row]
+            middle = height - TOP - row_px * (row + 0.5)
+            for place, label in enumerate(lines):
+                up = (middle + LINE * ((len(lines) - 1) / 2 - place)) / height
+                say(figure.text((LABELS - 8) / WIDTH, up, label, ha="right", va="center"), "name", name)
             say(axes.plot(value.ends, (row, row), color=LIGHT["accent"], lw=2, alpha=0.6)[0], "whisker", name)
             say(
                 axes.plot(value.mean, row, "o", color=LIGHT["accent"], ms=8)[0],
@@ -71,7 +74,7 @@ def separation_diagram(
         rows = {name: row for row, (name, _) in enumerate(values)}
         for number, group in enumerate(groups):
             x = (WIDTH - right + 4 + STEP * number) / WIDTH
-            ups = [(height - TOP - ROW * (rows[name] + 0.5)) / height for name in group]
+            ups = [(height - TOP - row_px * (rows[name] + 0.5)) / height for name in group]
             line = _line(figure, [x, x], [min(ups), max(ups)])
             say(line, "alike", "", f"Not separated: {', '.join(printable(name) for name in group)}")
             say(_line(figure, [x] * len(ups), ups, marker="o", ls="", ms=6), "alike")

@@ -16,7 +16,7 @@ COLOURS = {
     "green": ("#1c8a3a", "#6fd487"), "blue": ("#1f5fd1", "#84b4ff"), "sky": ("#56b4e9", "#3a8fc4"),
     "vermilion": ("#d55e00", "#ff8a3c"), "teal": ("#009e73", "#2fc79a"), "navy": ("#0072b2", "#59b0e6"),
     "orange": ("#e69f00", "#f0b73a"), "pink": ("#cc79a7", "#e29cc4"), "grey": ("#777777", "#a5a5a5"),
-    "gold": ("#a58a00", "#f0e442"), "violet": ("#6a3d9a", "#b99ad9"),
+    "gold": ("#a58a00", "#f0e442"), "violet": ("#6a3d9a", "#b99ad9"), "unknown": ("#b0b0b0", "#333333"),
     **{f"ramp-{i}": ends for i, ends in enumerate(zip(VIRIDIS[::-1], VIRIDIS, strict=True))},
 }  # fmt: skip
 """Name to the colour on a light and on a dark page; no two light ones are the same, as they stand for the name."""
