@@ -12,8 +12,8 @@ help:
 	@echo "make test-all  the tests, and those that take long: kills, full disks, damaged files, training, browser"
 	@echo "make lint    style and types"
 	@echo "make docs    the generated pages of docs/"
-	@echo "make bench   the benchmarks against their peers, ends with docs/performance.md"
-	@echo "make gpu     what runs on a GPU and how fast, ends with docs/gpu.md; at toy size without one"
+	@echo "make bench   the benchmarks against their peers, ends with docs/tables/performance.md"
+	@echo "make gpu     what runs on a GPU and how fast, ends with docs/tables/gpu.md; at toy size without one"
 	@echo "make faults  30 kills of every long job, full disks, lost inputs, clusters"
 	@echo "make fuzz    2,000 damaged and hostile files"
 
@@ -43,7 +43,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/performance.py
 
 gpu: $(READY)
-	$(BIN)/python benchmarks/gpu.py --out docs
+	$(BIN)/python benchmarks/gpu.py --out docs/tables
 
 faults: $(READY)
 	SDD_BENCH_KILLS=30 $(BIN)/python -m pytest -n 2 -q -rP --no-header tests/faults

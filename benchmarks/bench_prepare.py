@@ -2,9 +2,9 @@
 
     python benchmarks/bench_prepare.py [--size 4096x2160] [--pairs 4]
 
-The literal run is what docs/datasets.md describes, written here for the comparison: every window is cut from both
-images, four Sobel gradients are taken anew in each window of the target, their sums normalised and multiplied, the 30 %
-least sharp dropped, and the others written by `cv2.imwrite`.
+The literal run is what docs/reference/datasets.md describes, written here for the comparison: every window is
+cut from both images, four Sobel gradients are taken anew in each window of the target, their sums normalised and
+multiplied, the 30 % least sharp dropped, and the others written by `cv2.imwrite`.
 """
 
 from __future__ import annotations

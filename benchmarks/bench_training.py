@@ -2,9 +2,9 @@
 
     python benchmarks/bench_training.py [--crop 128] [--repeats 3]
 
-The plain step is written here for the comparison, in the order of docs/jdrl.md: flow is estimated anew for the warp and
-for its mask, kernels are unfolded tap by tap, every loss is spelt out. Both start from the same weights and take the
-same steps. Small sizes, so that it runs on a CPU: the transformer has width 16 and one block a level.
+The plain step is written here for the comparison, in the order of docs/explanation/jdrl.md: flow is estimated
+anew for the warp and for its mask, kernels are unfolded tap by tap, every loss is spelt out. Both start from the same
+weights and take the same steps. Sizes are small, for a CPU: the transformer has width 16 and one block a level.
 """
 
 from __future__ import annotations

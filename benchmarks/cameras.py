@@ -1,6 +1,6 @@
 """What the analyser finds, and what `anchored/1` makes of it, on pairs that misbehave as real ones do.
 
-    python benchmarks/cameras.py [--out docs/cameras.md] [--jobs 2] [--quick] [--rows FILE]
+    python benchmarks/cameras.py [--out docs/tables/cameras.md] [--jobs 2] [--quick] [--rows FILE]
         [--photographs N] [--only WORD] [--analyser-only]
 
 Pairs of photographs of the folder that SDD_BENCH_TEST_ASSETS names, with exactly known truth: the named cameras of
@@ -29,7 +29,7 @@ from sdd_bench.jobs.items import Item, Journal, fingerprint, map_items
 from sdd_bench.jobs.workers import default_jobs
 
 PHOTOGRAPHS, QUICK_PHOTOGRAPHS = 8, 2
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "cameras.md"
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "tables" / "cameras.md"
 DECIDING = ("registration", "synthesis", "metrics", "io")
 """Packages of sdd_bench that decide the numbers: a journal of other code is not used."""
 
@@ -117,7 +117,7 @@ def code_digest() -> str:
 def main() -> None:
     """Measure all pairs and write the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=PAGE, metavar="FILE", help="the page, docs/cameras.md without")
+    parser.add_argument("--out", type=Path, default=PAGE, metavar="FILE", help="page to write")
     parser.add_argument("--jobs", type=int, default=default_jobs(), help="processes; all CPUs without")
     parser.add_argument("--quick", action="store_true", help="two photographs, one strength, cameras at 8 px")
     parser.add_argument("--photographs", type=int, default=PHOTOGRAPHS, help="only the first so many")

@@ -1,6 +1,6 @@
 """The geometry of predictions against their input: what is read, and what share is flagged.
 
-    python benchmarks/geometry.py [--out docs/geometry.md] [--quick] [--photographs N] [--without-real]
+    python benchmarks/geometry.py [--out docs/tables/geometry.md] [--quick] [--photographs N] [--without-real]
 
 Simulated cameras with exact truth, of photographs of the folder that SDD_BENCH_TEST_ASSETS names, and predictions of
 known quality and displacement made from that truth; then the outputs of networks on the real pairs of the folder. The
@@ -34,7 +34,7 @@ from sdd_bench.synthesis.camera_pair import CameraPair, draw_pair
 from sdd_bench.synthesis.cameras import CAMERAS, build_camera
 from sdd_bench.synthesis.known_predictions import richardson_lucy
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "geometry.md"
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "tables" / "geometry.md"
 SIZE = 800, 600
 MARGIN_PX = 70
 RADII_PX = (4, 8, 16)
@@ -280,7 +280,7 @@ def want(report: Report, reads: list[Read], wrong: int | None) -> None:
 def main() -> None:
     """Measure everything and write the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=PAGE, metavar="FILE", help="the page, docs/geometry.md without")
+    parser.add_argument("--out", type=Path, default=PAGE, metavar="FILE", help="page to write")
     parser.add_argument(
         "--quick", action="store_true", help="one camera and radius for each photograph, all of them in turn"
     )

@@ -1,6 +1,6 @@
 """What sdd-bench does on a GPU: is it right, how fast is it, and does every command run; minutes on one GPU.
 
-    python benchmarks/gpu.py [--parts NAME ...] [--out docs] [--repeats 20] [--seconds 480] [--device cuda]
+    python benchmarks/gpu.py [--parts NAME ...] [--out docs/tables] [--repeats 20] [--seconds 480] [--device cuda]
 
 Writes OUT/gpu.md and OUT/gpu.json after every part; parts that are not asked for stay as they are there, if they were
 measured on the same GPU with the same versions. Each part is caught on its own: what goes wrong in one is written

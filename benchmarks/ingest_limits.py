@@ -2,9 +2,9 @@
 
     python benchmarks/ingest_limits.py --work /tmp/ingest-limits --jobs 2
 
-The tables of docs/capture.md. Photographs are those of the folder that SDD_BENCH_TEST_ASSETS names, without it the five
-of scikit-image. A run that was cut off goes on with what lies in its folder; give another folder after a change to
-the analyser.
+The tables of docs/reference/capture.md. Photographs are those of the folder that SDD_BENCH_TEST_ASSETS names, without
+it the five of scikit-image. A run that was cut off goes on with what lies in its folder; give another folder after a
+change to the analyser.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Every benchmark against its peer and its floor, on one page: docs/performance.md.
+"""Every benchmark against its peer and its floor, on one page: docs/tables/performance.md.
 
-    python benchmarks/performance.py [--only NAME ...] [--out docs/performance.md]
+    python benchmarks/performance.py [--only NAME ...] [--out docs/tables/performance.md]
 
 Each runs in a process of its own, one after the other, on one thread unless its row says otherwise. LPIPS takes its
 backbone from SDD_BENCH_LPIPS_TRUNK, else from `weights` in the folder that SDD_BENCH_TEST_ASSETS names.
@@ -36,7 +36,7 @@ LIMIT_S = 600
 FAILURES = ("failed", "not ended")
 """How the reason of a row begins whose benchmark is broken, unlike one that lacks its weights."""
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "tables" / "performance.md"
 
 BENCHMARKS = {
     "metrics": "bench_metrics.py",
@@ -56,9 +56,9 @@ BENCHMARKS = {
 """What stands on the page, in its order, and the script that says more of it."""
 
 APART = {
-    "bench_analyse.py": "the whole accuracy table of the analyser, [analyser.md](analyser.md)",
-    "bench_stacks.py": "the analyser on real focus stacks, [analyser.md](analyser.md)",
-    "bench_scale.py": "memory and start against the number of pairs, [scale.md](scale.md)",
+    "bench_analyse.py": "the whole accuracy table of the analyser, [analyser.md](../explanation/analyser.md)",
+    "bench_stacks.py": "the analyser on real focus stacks, [analyser.md](../explanation/analyser.md)",
+    "bench_scale.py": "memory and start against the number of pairs, [scale.md](../explanation/scale.md)",
     "conformance.py": "what the protocols measure, [conformance.md](conformance.md)",
     "cameras.py": "analyser and anchors on cameras with known truth, [cameras.md](cameras.md)",
     "rank_stability.py": "how sure rankings are, [stability.md](stability.md)",

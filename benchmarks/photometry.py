@@ -1,6 +1,6 @@
 """What the photometric map does for scores against an anchored truth, when the light of the two images differs.
 
-    python benchmarks/photometry.py [--out docs/photometry.md] [--quick] [--photographs N] [--rows FILE]
+    python benchmarks/photometry.py [--out docs/tables/photometry.md] [--quick] [--photographs N] [--rows FILE]
 
 Pairs of photographs of the folder that SDD_BENCH_TEST_ASSETS names, with exactly known truth. A run that was stopped
 goes on where it was when the same command is given again and the program has not changed.
@@ -32,7 +32,7 @@ from sdd_bench.registration.blur_match import LEVELS_PX
 from sdd_bench.registration.photometric_fit import find_photometric_map, photometric_misfit
 from sdd_bench.registration.photometric_map import PhotometricMap
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "photometry.md"
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "tables" / "photometry.md"
 PHOTOGRAPHS, QUICK_PHOTOGRAPHS, SAME_LIGHT_PHOTOGRAPHS = 8, 2, 1
 LARGE = (4096, 2160)
 REPEATS = 3
@@ -85,7 +85,7 @@ def cost() -> dict[str, float]:
 def main() -> None:
     """Measure all pairs and write the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=PAGE, metavar="FILE", help="the page, docs/photometry.md without")
+    parser.add_argument("--out", type=Path, default=PAGE, metavar="FILE", help="page to write")
     parser.add_argument("--quick", action="store_true", help="two photographs")
     parser.add_argument("--photographs", type=int, default=PHOTOGRAPHS, help="only the first so many")
     parser.add_argument("--rows", type=Path, metavar="FILE", help="write the numbers of every pair as CSV")

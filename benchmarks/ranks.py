@@ -1,4 +1,4 @@
-"""How far the leaderboard's intervals and ranks hold what they claim, on simulated scores: writes docs/statistics.md.
+"""How far the leaderboard's intervals and ranks hold what they claim, on simulated scores.
 
     python benchmarks/ranks.py [--quick] [--markdown FILE] [--journal FILE]
 
@@ -80,7 +80,7 @@ def computed(effort: Effort, journal: Path) -> Figures:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="few samples: checks that it runs")
-    parser.add_argument("--markdown", type=Path, help="page to write, as docs/statistics.md")
+    parser.add_argument("--markdown", type=Path, help="page to write, as docs/tables/statistics.md")
     parser.add_argument("--journal", type=Path, help="figures that are there already [default: build/ranks.json]")
     arguments = parser.parse_args()
     effort = QUICK if arguments.quick else Effort()

@@ -1,6 +1,6 @@
-"""Six networks on five real pairs under every protocol: docs/real-pairs.md, numbers only.
+"""Six networks on five real pairs under every protocol: docs/tables/real-pairs.md, numbers only.
 
-    python benchmarks/real_scores.py [--out docs/real-pairs.md] [--jobs 2]
+    python benchmarks/real_scores.py [--out docs/tables/real-pairs.md] [--jobs 2]
 
 Pairs and predictions are those of `data/real-pairs` in the folder that SDD_BENCH_TEST_ASSETS names. Nothing is written
 but the page; anchors are made in a temporary folder.
@@ -34,7 +34,7 @@ from sdd_bench.registration.doubt import MIN_TILES, SEARCH_PX, TILES_PX
 from sdd_bench.registration.grey import grey
 from sdd_bench.registration.in_focus import in_focus_tiles
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "real-pairs.md"
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "tables" / "real-pairs.md"
 DATASETS = ("DPDD", "RealDOF")
 BLUR = "blur image"
 
@@ -150,7 +150,7 @@ def show_displacements(report: Report, results: dict[str, dict[str, Results]]) -
 def main() -> None:
     """Score everything and write the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=PAGE, metavar="FILE", help="the page, docs/real-pairs.md without")
+    parser.add_argument("--out", type=Path, default=PAGE, metavar="FILE", help="page to write")
     parser.add_argument("--jobs", type=int, default=default_jobs(), help="processes; all CPUs without")
     arguments = parser.parse_args()
     folder = os.environ.get(ASSETS_VARIABLE)

@@ -1,4 +1,4 @@
-"""Write the table of metrics in docs/protocols.md from the table in the code."""
+"""Write the table of metrics in docs/reference/protocols.md from the table in the code."""
 
 from __future__ import annotations
 

@@ -32,8 +32,8 @@ NotNegative = Annotated[float, Field(ge=0, le=LARGEST)]
 class Config(DeblurringSize):
     """Settings of a training run: the size of F and all below.
 
-    The defaults are the journal's method, eq. (2), with the choices that docs/jdrl.md explains. Limits keep a typing
-    error or a damaged file from taking all memory.
+    The defaults are the journal's method, eq. (2), with the choices that docs/explanation/jdrl.md explains. Limits
+    keep a typing error or a damaged file from taking all memory.
 
     Raises:
         pydantic.ValidationError: A value of the wrong type or out of range; it is a ValueError.

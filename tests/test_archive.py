@@ -22,7 +22,7 @@ from sdd_bench.errors import UserError
 from sdd_bench.io.images import write_png
 from sdd_bench.io.serialise import read_csv
 
-DOCS = (Path(__file__).parent.parent / "docs" / "datasets.md").read_text(encoding="utf-8")
+DOCS = (Path(__file__).parent.parent / "docs" / "reference" / "datasets.md").read_text(encoding="utf-8")
 
 
 # --- the file

@@ -1,4 +1,4 @@
-"""The places of docs/architecture.md where something is added: a command, a dataset, a metric, a method.
+"""The places of docs/explanation/architecture.md where something is added: a command, a dataset, a metric, a method.
 
 The first three come with a tiny package of somebody else, which knows of sdd-bench what the page says and is found by
 its entry points alone.

@@ -155,11 +155,11 @@ def test_the_list_of_files_is_that_of_the_docstrings() -> None:
     made = subprocess.run(
         [sys.executable, ROOT / "docs" / "list_files.py", "--print"], capture_output=True, text=True, check=True
     )
-    assert made.stdout == (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
+    assert made.stdout == (ROOT / "docs" / "reference" / "files.md").read_text(encoding="utf-8")
 
 
 def test_the_walks_name_functions_that_exist_and_at_most_twelve_each() -> None:
-    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "explanation" / "architecture.md").read_text(encoding="utf-8")
     walks = page[page.index("## Two walks") : page.index("## Where to add")].split("**A ")[1:]
     assert len(walks) == 2
     for walk in walks:

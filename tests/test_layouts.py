@@ -198,5 +198,5 @@ def test_a_folder_around_a_dataset_names_the_folder_to_give(tmp_path: Path) -> N
 
 
 def test_every_layout_stands_in_the_documentation() -> None:
-    page = (Path(__file__).parent.parent / "docs" / "datasets.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parent.parent / "docs" / "reference" / "datasets.md").read_text(encoding="utf-8")
     assert [name for name in LAYOUTS if f"| `{name}` |" not in page] == []

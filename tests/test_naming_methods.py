@@ -157,7 +157,7 @@ def test_every_method_of_the_table_has_a_folder_here() -> None:
 @pytest.mark.parametrize("method", METHODS)
 def test_the_page_on_folders_has_every_method(method: str) -> None:
     own = METHODS[method]
-    lines = (Path(__file__).parent.parent / "docs" / "predictions.md").read_text().splitlines()
+    lines = (Path(__file__).parent.parent / "docs" / "reference" / "predictions.md").read_text().splitlines()
     (row,) = [line for line in lines if line.startswith("|") and f"`{method}`" in line.split("|")[1]]
     words = {"names": "blur image", "sharp names": "sharp image", "order": "order", "content": "content"}[own.rule]
     assert row.split("|")[4].startswith(f" {words}")

@@ -207,6 +207,6 @@ def test_the_page_of_metrics_is_that_of_the_table() -> None:
 
     command = [sys.executable, ROOT / "docs" / "list_metrics.py", "--print"]
     listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert listed in (ROOT / "docs" / "protocols.md").read_text(encoding="utf-8")
+    assert listed in (ROOT / "docs" / "reference" / "protocols.md").read_text(encoding="utf-8")
     helped = " ".join(CliRunner().invoke(evaluate_command, ["--help"]).output.split())
     assert all(metric.option in helped for metric in METRICS.values())

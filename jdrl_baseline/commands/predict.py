@@ -74,8 +74,8 @@ def command(
 
     A run that was cut off goes on when the same command is given again. OUT/predictions.json records the checkpoint,
     the tiles and, for every prediction, the sha256 of its blur image; other files are neither taken for predictions
-    nor overwritten. --devices and --nodes share the images among processes; docs/scale.md has the commands for a
-    cluster.
+    nor overwritten. --devices and --nodes share the images among processes; docs/explanation/scale.md has the
+    commands for a cluster.
 
     --maps draws how blurred each pixel is according to the networks: the effective radius (16-bit, 256 times the
     radius in pixels; from best.pt or last.pt, which hold the reblurring network) and the 35 channels of the blur map as

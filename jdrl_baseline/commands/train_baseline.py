@@ -16,7 +16,7 @@ from sdd_bench.commands.options import ResumableCommand, anchors_option, data_fo
 @click.option(
     "--preset",
     default=None,
-    help="Preset (eq2, eq1, unet-l1, ..., smoke: see docs/jdrl.md), or a TOML file.  [default: eq2]",
+    help="Preset (eq2, eq1, unet-l1, ..., smoke: see docs/explanation/jdrl.md), or a TOML file.  [default: eq2]",
 )
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override a setting; can be repeated.")
 @click.option(

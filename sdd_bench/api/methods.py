@@ -81,7 +81,7 @@ def evaluate(
         weights: Folder of the weights of DISTS and of pyiqa's metrics; looked for if None.
         crop_multiple: Crop truth and input from the top left to multiples of this.
         pred_pattern: Names of the prediction files, such as `{name}_restored.png`; others are passed over. By itself
-            the rule is found that fits, see `docs/predictions.md`.
+            the rule is found that fits, see `docs/reference/predictions.md`.
         by_order: Match files to pairs by the natural order of names.
         naming: The method whose released code named the files, such as `restormer`.
         pred_crop: `top-left` or `centre`, where predictions of another size were cropped or padded.

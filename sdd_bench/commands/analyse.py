@@ -61,7 +61,8 @@ def command(
 
     The transform maps sharp to blur about the frame's centre. A pair that cannot be aligned is listed as failed.
     A warning names pairs whose roles are swapped, or whose pictures are turned or mirrored against each other.
-    --fast is for a first look at many or large frames; docs/analyser.md has its errors beside the full analysis's.
+    --fast is for a first look at many or large frames; docs/explanation/analyser.md has its
+    errors beside the full analysis's.
 
     \b
     Example:

@@ -229,7 +229,7 @@ def workers_options(function: F) -> F:
     return click.option(
         "--scheduler",
         metavar="tcp://HOST:PORT",
-        help="A Dask scheduler whose workers do the work, instead of processes here: docs/scale.md.",
+        help="A Dask scheduler whose workers do the work, instead of processes here: docs/explanation/scale.md.",
     )(jobs_option(function))
 
 

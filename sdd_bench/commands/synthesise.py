@@ -116,7 +116,7 @@ def command(
     image exactly aligned with the blurred one), truth/blur_radius/ (16-bit, 256 times the radius in pixels),
     truth/displacement/ (where each pixel of the blur image lies in the sharp one), truth/visible/ (where the sharp
     image shows it), truth/truth.csv (p_blur = c + zoom R (p_sharp - c) + shift, c the centre), truth/camera.csv,
-    truth/synthesis.json and places.csv. docs/datasets.md lists the cameras and their ingredients.
+    truth/synthesis.json and places.csv. docs/reference/datasets.md lists the cameras and their ingredients.
     A run that was cut off goes on with the same command.
 
     \b

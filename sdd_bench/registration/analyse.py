@@ -31,7 +31,7 @@ def analyse(blur: NDArray[np.floating], sharp: NDArray[np.floating], *, fast: bo
     Args:
         blur: (H, W, 3) float RGB in [0, 1], both sides at least `MIN_SIDE`.
         sharp: The same shape.
-        fast: Take a third of the time or less, and up to four times the error: docs/analyser.md.
+        fast: Take a third of the time or less, and up to four times the error: docs/explanation/analyser.md.
 
     Raises:
         ValueError: Sizes differ or are too small. A pair that cannot be aligned is no error: its kind is `failed`.

@@ -13,7 +13,7 @@ from sdd_bench.registration.robust import Floats
 from sdd_bench.registration.similarity import Similarity
 
 SE_FACTOR = {False: 1.9, True: 3.0}
-"""Standard errors as fitted are multiplied by this, without and with terms that go with the blur (docs/cameras.md)."""
+"""Factor on fitted standard errors, without and with terms that go with the blur (docs/tables/cameras.md)."""
 
 ZOOM_SE_FACTOR = 2.0
 """That of the zoom once more: what is wrong with the spread acts along the radius, as a zoom does."""

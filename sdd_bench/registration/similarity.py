@@ -1,6 +1,6 @@
 """Zoom, rotation and shift about the centre of a frame.
 
-Convention (docs/conventions.md): pixel (0, 0) has its centre at (0.0, 0.0), x right, y down, the centre of a
+Convention (docs/reference/conventions.md): pixel (0, 0) has its centre at (0.0, 0.0), x right, y down, the centre of a
 frame is ((W-1)/2, (H-1)/2), and a pair's similarity maps sharp to blur:
 `p_blur = c + zoom * R(rot) * (p_sharp - c) + shift` with `R = [[cos, -sin], [sin, cos]]`.
 """
