@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+DOCS_READY := $(VENV)/.docs-ready
 
 .PHONY: help demo test test-all lint docs bench gpu faults fuzz format clean
 
@@ -11,7 +12,7 @@ help:
 	@echo "make test    the tests, minutes"
 	@echo "make test-all  the tests, and those that take long: kills, full disks, damaged files, training, browser"
 	@echo "make lint    style and types"
-	@echo "make docs    the generated pages of docs/"
+	@echo "make docs    the documentation site in site/, built without a network; warnings are errors"
 	@echo "make bench   the benchmarks against their peers, ends with docs/tables/performance.md"
 	@echo "make gpu     what runs on a GPU and how fast, ends with docs/tables/gpu.md; at toy size without one"
 	@echo "make faults  30 kills of every long job, full disks, lost inputs, clusters"
@@ -36,8 +37,12 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-docs: $(READY)
-	$(BIN)/python docs/list_files.py
+$(DOCS_READY): $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	touch $(DOCS_READY)
+
+docs: $(DOCS_READY)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
 
 bench: $(READY)
 	$(BIN)/python benchmarks/performance.py
@@ -56,4 +61,4 @@ format: $(READY)
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) demo
+	rm -rf $(VENV) demo site
