@@ -1,4 +1,4 @@
-"""Hooks of MkDocs: the page of all source files, and long tables of measurements that open on a click."""
+"""Hooks of MkDocs: pages that are made and not committed, and long tables of measurements that open on a click."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from mkdocs.structure.files import File, Files
 
 sys.path.insert(0, str(Path(__file__).parent))
 from list_files import page as files_page
+from list_settings import page as settings_page
+from tour_pages import page as tour_page
 
 TABLE = re.compile(r"(?:^\|.*\n){2,}", re.MULTILINE)
 LONG = 10
@@ -18,8 +20,10 @@ LONG = 10
 
 
 def on_files(files: Files, config: Any) -> Files:
-    """Add the page that lists every source file; it is made from the docstrings and not committed."""
-    files.append(File.generated(config, "reference/files.md", content=files_page()))
+    """Add the lists of source files and of settings, made from the code, and the tour, made from its script."""
+    pages = {"reference/files.md": files_page, "reference/settings.md": settings_page, "tutorials/tour.md": tour_page}
+    for name, make in pages.items():
+        files.append(File.generated(config, name, content=make()))
     return files
 
 

@@ -1,0 +1,62 @@
+"""The documentation site: it builds without a network and without a warning, and fetches nothing when it is read."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+EXTERNAL = re.compile(r"<(?:script|img|iframe|link)[^>]*(?:src|href)=\"(?:https?:)?//[^\"]*\"")
+LINK = re.compile(r"\]\(([^)\s#]+)(?:#[^)\s]*)?\)")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the site as `make docs` does."""
+    pytest.importorskip("mkdocs", reason="MkDocs is not installed; `make docs` installs it")
+    out = tmp_path_factory.mktemp("site") / "site"
+    command = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--site-dir", out]
+    environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1", "https_proxy": "http://127.0.0.1:9"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return out
+
+
+def test_the_site_has_every_page_and_fetches_nothing(site: Path) -> None:
+    pages = [path.relative_to(ROOT / "docs").with_suffix(".html") for path in (ROOT / "docs").rglob("*.md")]
+    made = [Path("reference/files.html"), Path("reference/settings.html"), Path("tutorials/tour.html")]
+    assert [page for page in [*pages, *made] if not (site / page).is_file()] == []
+    assert (site / "tutorials/tour.ipynb").is_file()
+    fetched = {name.name: EXTERNAL.findall(name.read_text(encoding="utf-8")) for name in site.rglob("*.html")}
+    assert {name: found for name, found in fetched.items() if found} == {}
+
+
+def test_pages_are_made_from_the_code(site: Path) -> None:
+    commands = (site / "reference/commands.html").read_text(encoding="utf-8")
+    assert "--protocol" in commands
+    assert 'id="sdd-bench-evaluate"' in commands
+    python = (site / "reference/python.html").read_text(encoding="utf-8")
+    assert 'id="sdd_bench.api.methods.evaluate"' in python
+    assert "Predictions that do not fit the split" in python
+    settings = (site / "reference/settings.html").read_text(encoding="utf-8")
+    assert "<code>learning_rate</code>" in settings
+    formats = (site / "reference/formats.html").read_text(encoding="utf-8")
+    assert 'id="leaderboard.meta.Meta.runtime_s"' in formats
+
+
+def test_long_tables_of_measurements_open_on_a_click(site: Path) -> None:
+    assert re.search(
+        r"<details>\s*<summary>Table of \d+ rows", (site / "tables/cameras.html").read_text(encoding="utf-8")
+    )
+
+
+def test_links_of_readme_and_changelog_lead_somewhere() -> None:
+    for name in ("README.md", "CHANGELOG.md"):
+        targets = LINK.findall((ROOT / name).read_text(encoding="utf-8"))
+        here = [target for target in targets if not target.startswith(("http:", "https:", "mailto:"))]
+        assert [target for target in here if not (ROOT / target).exists()] == [], name
