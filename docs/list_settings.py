@@ -12,9 +12,9 @@ MODELS = (("networks/deblurring.py", "DeblurringSize"), ("config.py", "Config"))
 KINDS = {"Count": "int", "Natural": "int", "Positive": "float", "NotNegative": "float", "Levels": "list of int"}
 HEAD = """# Training settings
 
-Presets and `--set KEY=VALUE` change these keys; `config.json` of a run and every checkpoint record all of them. The page
-on [JDRL](../explanation/jdrl.md) explains the choices behind the defaults. An unknown key or a wrong type stops before
-any work starts.
+Presets and `--set KEY=VALUE` change these keys; `config.json` of a run and every checkpoint record all of them. The
+page on [JDRL](../explanation/jdrl.md) explains the choices behind the defaults. An unknown key or a wrong type stops
+before any work starts.
 
 | key | type | default | meaning |
 |---|---|---|---|
