@@ -10,7 +10,7 @@ DOCS_READY := $(VENV)/.docs-ready
 help:
 	@echo "make demo    the whole loop on embedded data, ends with a leaderboard and demo/report.html"
 	@echo "make test    the tests, minutes"
-	@echo "make test-all  the tests, and those that take long: kills, full disks, damaged files, training, browser"
+	@echo "make test-all  the tests, and those that take long: kills, full disks, damaged files, training, browser, documentation site"
 	@echo "make lint    style and types"
 	@echo "make docs    the documentation site in site/, built without a network; warnings are errors"
 	@echo "make bench   the benchmarks against their peers, ends with docs/tables/performance.md"
@@ -29,8 +29,9 @@ demo: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest -n 2 -q -m "not long"
 
-test-all: test
+test-all: test $(DOCS_READY)
 	$(BIN)/python -m pytest -n 2 -q -m long
+	$(BIN)/python -m pytest -q tests/test_site.py
 
 lint: $(READY)
 	$(BIN)/ruff check .
