@@ -10,8 +10,8 @@ from typing import Any
 from mkdocs.structure.files import File, Files
 
 sys.path.insert(0, str(Path(__file__).parent))
+from list_fields import settings_page, with_tables
 from list_files import page as files_page
-from list_settings import page as settings_page
 from tour_pages import page as tour_page
 
 TABLE = re.compile(r"(?:^\|.*\n){2,}", re.MULTILINE)
@@ -28,7 +28,9 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
-    """Collapse the long tables of a page of measurements."""
+    """Collapse the long tables of a page of measurements; put the fields of models into the page on file formats."""
+    if page.file.src_uri == "reference/formats.md":
+        return with_tables(markdown)
     return collapsed(markdown) if page.file.src_uri.startswith("tables/") else markdown
 
 

@@ -46,7 +46,8 @@ def test_pages_are_made_from_the_code(site: Path) -> None:
     settings = (site / "reference/settings.html").read_text(encoding="utf-8")
     assert "<code>learning_rate</code>" in settings
     formats = (site / "reference/formats.html").read_text(encoding="utf-8")
-    assert 'id="leaderboard.meta.Meta.runtime_s"' in formats
+    assert "<code>runtime_s</code>" in formats
+    assert "seconds for an image of <code>size</code>" in formats
 
 
 def test_long_tables_of_measurements_open_on_a_click(site: Path) -> None:
