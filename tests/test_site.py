@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 import subprocess
@@ -9,6 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from capture.verdict import Limits
+from jdrl_baseline.config import Config
 
 ROOT = Path(__file__).parent.parent
 EXTERNAL = re.compile(r"<(?:script|img|iframe|link)[^>]*(?:src|href)=\"(?:https?:)?//[^\"]*\"")
@@ -54,6 +58,21 @@ def test_long_tables_of_measurements_open_on_a_click(site: Path) -> None:
     assert re.search(
         r"<details>\s*<summary>Table of \d+ rows", (site / "tables/cameras.html").read_text(encoding="utf-8")
     )
+
+
+def test_tables_of_fields_are_those_of_the_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "docs"))
+    import list_fields
+
+    page = list_fields.with_tables((ROOT / "docs/reference/formats.md").read_text(encoding="utf-8"))
+    assert ":::" not in page
+    limits = page[page.index("### Limits") : page.index("## Datasets")]
+    listed = re.findall(r"^\| `(\w+)` \|", limits, re.MULTILINE)
+    assert listed == [field.name for field in dataclasses.fields(Limits)]
+    assert "| `exposure_ratio` | number from 1 | `1.3` | Largest ratio of light between the shots" in limits
+    assert "| `selection_on_test` | `'yes'`, `'no'`, `'unknown'` | `'unknown'` | whether test images chose" in page
+    settings = re.findall(r"^\| `(\w+)` \|", list_fields.settings_page(), re.MULTILINE)
+    assert settings == [field.name for field in dataclasses.fields(Config)]
 
 
 def test_links_of_readme_and_changelog_lead_somewhere() -> None:
