@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 import camera_rows
-from camera_conditions import MARGIN_PX, SIZE, Condition
+from camera_conditions import CAMERA_GROUP, MARGIN_PX, SIZE, Condition
 from camera_rows import Row, Task, measure
 from camera_tables import by_group, show_analyser, show_anchored, show_calibration, show_light, show_time
 from misaligned_sets import ASSETS_VARIABLE
@@ -72,6 +72,8 @@ from it; `moved 0.5 px` is `mixed33` moved to the right.
   that the sharp image shows, weighted by the gradient energy of the truth.
 - **over 0.5 px off**: share of that weight whose pixels are further off; and how much of that the mask of the anchor
   still counts.
+
+Single ingredients are in [truths](truths.md), beside `anchored/2`.
 """
 
 CALIBRATION = """
@@ -155,7 +157,8 @@ def page(rows: list[Row], photographs: list[Path], quick: bool) -> Report:
     ):
         if show is show_analyser or "anchored" in rows[0]:
             heading(report, title, text)
-            by_group(report, rows, show)
+            shown = rows if show is show_analyser else [row for row in rows if row["group"] == CAMERA_GROUP]
+            by_group(report, shown, show)
     heading(report, "Exposure, tone and vignetting", LIGHT)
     show_light(report, rows)
     heading(report, "Are standard errors and confidence calibrated?", CALIBRATION)

@@ -202,8 +202,8 @@ def show_real(report: Report, folder: Path) -> int:
                 progress(f"{dataset} {blur_file.stem}: {network}", found)
                 wrong += network in NEVER_FLAGGED and found.flagged
                 shifts.setdefault((dataset, network), []).append((found.shift_x_px, found.shift_y_px))
-    header = ("pair", "network", "rms px", "shift right px", "shift down px", "local px", "corner px", "asymmetry")
-    report.table((*header, "radius px", "measured", "verdict"), rows)
+    header = ("pair", "network", "rms px", "shift right px", "shift down px", "radius px", "verdict")
+    report.table(header, rows)
     report.line("Mean shift of each network over the images of a set, and its standard error over them.")
     report.line()
     means = [(dataset, network, str(len(own)), *mean_cells(own)) for (dataset, network), own in shifts.items()]
@@ -217,12 +217,10 @@ def real_cells(found: InputGeometry) -> tuple[str, ...]:
         (found.gdi_px, found.gdi_se_px),
         (found.shift_x_px, found.shift_x_se_px),
         (found.shift_y_px, found.shift_y_se_px),
-        (found.local_px, found.local_se_px),
-        (found.corner_px, found.corner_se_px),
     )
     numbers = [f"{value:.2f} ± {error:.2f}" for value, error in pairs]
     verdict = f"{found.verdict}: {found.reason}" if found.verdict else "-"
-    return (*numbers, f"{found.asymmetry:.2f}", f"{found.blur_radius_px:.1f}", f"{found.measured_share:.2f}", verdict)
+    return (*numbers, f"{found.blur_radius_px:.1f}", verdict)
 
 
 def mean_cells(shifts: list[tuple[float, float]]) -> list[str]:

@@ -56,9 +56,9 @@ BENCHMARKS = {
 """What stands on the page, in its order, and the script that says more of it."""
 
 APART = {
-    "bench_analyse.py": "the whole accuracy table of the analyser, [analyser.md](../explanation/analyser.md)",
-    "bench_stacks.py": "the analyser on real focus stacks, [analyser.md](../explanation/analyser.md)",
-    "bench_scale.py": "memory and start against the number of pairs, [scale.md](../explanation/scale.md)",
+    "bench_analyse.py": "the whole accuracy table of the analyser, [analyser.md](analyser.md)",
+    "bench_stacks.py": "the analyser on real focus stacks, [analyser.md](analyser.md)",
+    "bench_scale.py": "memory and start against the number of pairs, [scale.md](scale.md)",
     "conformance.py": "what the protocols measure, [conformance.md](conformance.md)",
     "cameras.py": "analyser and anchors on cameras with known truth, [cameras.md](cameras.md)",
     "rank_stability.py": "how sure rankings are, [stability.md](stability.md)",

@@ -1,4 +1,4 @@
-"""What `anchored/2` makes of pairs that misbehave as real ones do: the third set of docs/tables/conformance.md.
+"""What `anchored/2` makes of pairs that misbehave as real ones do: docs/tables/truths.md.
 
     python benchmarks/truths.py [--out docs/tables/truths.md] [--jobs 2] [--quick] [--photographs N] [--only WORD]
         [--rows FILE]

@@ -1,4 +1,4 @@
-"""Write docs/reference/files.md: every file of the four packages and the first sentence of its docstring."""
+"""Print the page that lists every file of the four packages with the first sentence of its docstring."""
 
 from __future__ import annotations
 
@@ -34,7 +34,4 @@ def page() -> str:
 
 
 if __name__ == "__main__":
-    if "--print" in sys.argv:
-        sys.stdout.write(page())
-    else:
-        (ROOT / "docs" / "reference" / "files.md").write_text(page(), encoding="utf-8")
+    sys.stdout.write(page())

@@ -1,0 +1,49 @@
+"""Hooks of MkDocs: pages that are made and not committed, and long tables of measurements that open on a click."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from mkdocs.structure.files import File, Files
+
+sys.path.insert(0, str(Path(__file__).parent))
+from list_fields import settings_page, with_tables
+from list_files import page as files_page
+from tour_pages import page as tour_page
+
+TABLE = re.compile(r"(?:^\|.*\n){2,}", re.MULTILINE)
+LONG = 10
+"""Rows from which on a table of docs/tables/ is collapsed."""
+
+
+def on_files(files: Files, config: Any) -> Files:
+    """Add the lists of source files and of settings, made from the code, and the tour, made from its script."""
+    pages = {"reference/files.md": files_page, "reference/settings.md": settings_page, "tutorials/tour.md": tour_page}
+    for name, make in pages.items():
+        files.append(File.generated(config, name, content=make()))
+    return files
+
+
+def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
+    """Collapse the long tables of a page of measurements; put the fields of models into the page on file formats."""
+    if page.file.src_uri == "reference/formats.md":
+        return with_tables(markdown)
+    return collapsed(markdown) if page.file.src_uri.startswith("tables/") else markdown
+
+
+def collapsed(markdown: str) -> str:
+    """Return a page whose tables of `LONG` rows and more open on a click."""
+    return TABLE.sub(_collapse, markdown + "\n")
+
+
+def _collapse(found: re.Match[str]) -> str:
+    table = found[0]
+    count = table.count("\n") - 2
+    if count < LONG:
+        return table
+    first = table.partition("\n")[0].strip("| ").split("|")[0].strip()
+    summary = f"Table of {count} rows" + (f" by {first}" if first else "")
+    return f'<details markdown="1">\n<summary>{summary}</summary>\n\n{table}\n</details>\n'
