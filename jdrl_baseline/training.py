@@ -38,6 +38,7 @@ from jdrl_baseline.validation import prepare_validation, validate
 from sdd_bench.errors import UserError
 from sdd_bench.io.files import write_text
 from sdd_bench.io.serialise import json_text
+from sdd_bench.jobs.progress import shows_progress
 
 LAST, BEST, EXPORTED = "last.pt", "best.pt", "deblurring.pt"
 SAVE_EVERY = 500
@@ -148,7 +149,7 @@ def _steps(run: Run, hardware: Hardware, records: Records, *, is_late: bool) -> 
     if is_late:
         _validate(run, records)
     saved = run.step
-    hidden = not (fabric.is_global_zero and sys.stderr.isatty())
+    hidden = not (fabric.is_global_zero and shows_progress())
     bar = tqdm(total=run.total_steps, initial=run.step, desc="train", unit="step", disable=hidden)
     while run.step < run.total_steps:
         epoch = run.step // run.per_epoch

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from sdd_bench.commands.options import OutputFile, overwrite_option
+from sdd_bench.commands.script_output import say, script_options
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,6 +89,7 @@ PAGE_ONLY = "--beside, --data, --pred and --images are for pictures: ask for the
     help="Also write a static web site of all tables and methods, with every number as JSON and CSV.",
 )
 @overwrite_option
+@script_options
 def command(
     results: tuple[Path, ...],
     out: Path,
@@ -106,7 +110,7 @@ def command(
     grid_images: str,
     site: Path | None,
     overwrite: bool,
-) -> None:
+) -> dict[str, object]:
     """Rank results, with intervals and ties, in a table for each dataset, split and protocol.
 
     RESULTS are the JSON files that evaluate wrote, or folders of entries that submit wrote, whose scores are called
@@ -158,20 +162,43 @@ def command(
         outputs.append(page_output(html, "(leaderboard)", table.dataset, table.split, table.protocol, images))
     inputs = [*results, *verified, *beside, *folders.values(), *([] if data is None else [data])]
     with written(outputs, inputs, overwrite=overwrite):
-        boards = []
+        boards: list[Written] = []
+        files: list[Path] = []
         for board in write_boards(entries, out, shown):
             _print(board)
             boards.append(board)
+            files += board.files
         if wide:
-            click.echo(f"side by side: {', '.join(map(str, write_wide(out, boards, label)))}")
+            files += _said("side by side", write_wide(out, boards, label))
         if html is not None:
-            click.echo(f"page: {build_page(html, boards[0].board, boards[0].reported, on_page, pictures)}")
+            page = build_page(html, boards[0].board, boards[0].reported, on_page, pictures)
+            files += _said("page", [page])
         if grid is not None and pictures is not None:
             chosen = [image for image in grid_images.split(",") if image]
-            files = write_grid_of(grid, tables[0][1], pictures, chosen)
-            click.echo(f"crops: {', '.join(map(str, files))}")
+            files += _said("crops", write_grid_of(grid, tables[0][1], pictures, chosen))
         if site is not None:
-            click.echo(f"site: {write_site(site, boards, [part for _, part in tables], pictures)}")
+            files += _said("site", [write_site(site, boards, [part for _, part in tables], pictures)])
+    return {"written": files, "tables": [_table_of(board) for board in boards]}
+
+
+def _said(what: str, files: Sequence[Path]) -> Sequence[Path]:
+    """Print what was written besides the tables, and return it."""
+    say(f"{what}: {', '.join(map(str, files))}")
+    return files
+
+
+def _table_of(written: Written) -> dict[str, object]:
+    """Return a table as a mapping for scripts: what its rows share, and the rows of its CSV as numbers."""
+    table = written.board.table
+    rows = written.board.rows.to_json(orient="records", double_precision=15)
+    return {
+        "csv": written.files[0],
+        "dataset": table.dataset,
+        "split": table.split,
+        "protocol": table.protocol,
+        "protocol_sha256": table.protocol_sha256,
+        "rows": json.loads(rows),
+    }
 
 
 def _print(written: Written) -> None:
@@ -179,17 +206,17 @@ def _print(written: Written) -> None:
     from leaderboard.rules import rule_of
 
     table = written.board.table
-    click.echo(f"{table.dataset} / {table.split} under {table.protocol} (sha256 {table.protocol_sha256[:12]})")
-    click.echo(text_table(written.board, written.differences))
+    say(f"{table.dataset} / {table.split} under {table.protocol} (sha256 {table.protocol_sha256[:12]})")
+    say(text_table(written.board, written.differences))
     for sentence in filter(None, (rule_of(written.board), *copy_sentences(written.board))):
         whole = sentence.replace(" %", "\0%")  # a number stays with its unit
-        click.echo(textwrap.fill(whole, 100, break_long_words=False).replace("\0", " "))
+        say(textwrap.fill(whole, 100, break_long_words=False).replace("\0", " "))
     for name, rows in written.groups.items():
-        click.echo(f"\nby {name}\n{_groups_table(rows)}")
+        say(f"\nby {name}\n{_groups_table(rows)}")
     if written.reported is not None and len(written.reported):
-        click.echo(f"\n{_reported_table(written.reported)}")
+        say(f"\n{_reported_table(written.reported)}")
     csv, *beside = written.files
-    click.echo(f"written: {csv}, with {', '.join(file.name for file in beside)}")
+    say(f"written: {csv}, with {', '.join(file.name for file in beside)}")
 
 
 def _groups_table(rows: pd.DataFrame) -> str:

@@ -8,14 +8,8 @@ from typing import Any
 import click
 
 from sdd_bench.commands.options import ResumableCommand, workers
-from sdd_bench.commands.scoring import (
-    evaluation_of,
-    matching_text,
-    results_name,
-    scoring_options,
-    summary_text,
-    warn_of_empty_lpips,
-)
+from sdd_bench.commands.scoring import evaluation_of, results_name, scoring_options
+from sdd_bench.commands.summary import matching_text, summary_text, warn_of_empty_lpips
 
 
 @click.command("submit", cls=ResumableCommand, short_help="A folder of predictions to an entry for a leaderboard.")

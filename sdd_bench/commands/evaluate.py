@@ -19,14 +19,13 @@ from sdd_bench.commands.options import (
 from sdd_bench.commands.scoring import (
     evaluation_of,
     inputs_of,
-    matching_text,
     page_output,
     results_name,
     results_outputs,
     scoring_options,
-    summary_text,
-    warn_of_empty_lpips,
 )
+from sdd_bench.commands.script_output import say, script_options
+from sdd_bench.commands.summary import matching_text, summary_of, summary_text, warn_of_empty_lpips
 
 if TYPE_CHECKING:
     from sdd_bench.evaluation.evaluate import Evaluation
@@ -77,6 +76,7 @@ if TYPE_CHECKING:
     help="Also write a page: intervals, worst, median and best image with error maps, a chart of all images.",
 )
 @overwrite_option
+@script_options
 def command(
     protocol_id: str | None,
     diagnostics: bool,
@@ -91,7 +91,7 @@ def command(
     jobs: int | None,
     scheduler: str | None,
     **shared: Any,
-) -> None:
+) -> dict[str, object]:
     """Score a folder of predictions under a named protocol, or all of them in one pass.
 
     Every image is scored from its file. Which file is whose is found by the names of the blur or the sharp images,
@@ -144,14 +144,16 @@ def command(
     check_outputs([*outputs, *page], inputs, overwrite=overwrite)
     with written(outputs, inputs, overwrite=overwrite):
         found = evaluate(evaluation, targets, workers(jobs, scheduler))
-    click.echo(matching_text(found[0]))
+    say(matching_text(found[0]))
     for results in found:
-        click.echo(summary_text(results))
+        say(summary_text(results))
     warn_of_empty_lpips(results)
     for target in targets.values():
-        click.echo(f"written: {target} and {target.with_suffix('.csv').name}")
+        say(f"written: {target} and {target.with_suffix('.csv').name}")
     if html is not None:
         _write_html(html, evaluation, list(targets.values()), overwrite=overwrite)
+    files = [file for target in targets.values() for file in (target, target.with_suffix(".csv"))]
+    return {"written": [*files, *([] if html is None else [html])], "results": [summary_of(one) for one in found]}
 
 
 ALL = "all"

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -22,6 +20,7 @@ from sdd_bench.errors import CannotWriteError, UserError, fault_report
 from sdd_bench.io.files import open_file
 from sdd_bench.io.text import MAX_BYTES
 from sdd_bench.jobs.outcome import Payload, Result
+from sdd_bench.jobs.progress import shows_progress
 from sdd_bench.jobs.workers import Workers, run
 from sdd_bench.version import __version__
 
@@ -165,7 +164,7 @@ def map_items(
     waiting = [(index, item) for index, item in enumerate(items) if index not in done]
     faults: list[str] = []
     with (
-        tqdm(total=len(items), initial=len(done), desc=label, unit="", disable=not _show_progress()) as bar,
+        tqdm(total=len(items), initial=len(done), desc=label, unit="", disable=not shows_progress()) as bar,
         closing(run(function, [(item.name, item.payload) for _, item in waiting], jobs, label)) as outcomes,
     ):
         for (index, item), outcome in zip(waiting, outcomes, strict=True):
@@ -181,7 +180,3 @@ def map_items(
     if faults:
         raise fault_report(faults, where or label)
     return [done[index] for index in range(len(items))]
-
-
-def _show_progress() -> bool:
-    return sys.stderr.isatty() or bool(os.environ.get("SDD_BENCH_PROGRESS"))
