@@ -27,45 +27,62 @@ if TYPE_CHECKING:
 SHOWN = 20
 
 
-@click.command("ingest", cls=ResumableCommand, short_help="A camera session to checked pairs.")
+@click.command("ingest", cls=ResumableCommand, short_help="Turn camera sessions into checked pairs.")
 @click.argument("sessions", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), default=None, help="Folder of the pairs, new or ingested into.")
 @click.option(
-    "--init", "init", is_flag=True, help="Write each session's first session.toml and contact sheet, no more."
+    "--out",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Folder for the pairs: a new one, or one of an earlier ingest.",
 )
-@click.option("--session-name", default=None, help="First part of the pairs' names.  [default: the folder's name]")
-@click.option("--bits", type=click.Choice(["8", "16"]), default="16", show_default=True, help="Of developed RAW.")
-@click.option("--demosaic", default="AHD", show_default=True, help="As LibRaw calls them: AHD, DCB, VNG, PPG, ...")
-@click.option("--half-size", is_flag=True, help="Half width and height, without demosaicing: a quick look.")
-@click.option("--match-exposure", is_flag=True, help="Give each blur shot its gt's light, one recorded gain a channel.")
+@click.option(
+    "--init", "init", is_flag=True, help="Only write a first session.toml and contact sheet into each session."
+)
+@click.option("--session-name", default=None, help="Prefix of the pairs' names.  [default: the folder's name]")
+@click.option(
+    "--bits", type=click.Choice(["8", "16"]), default="16", show_default=True, help="Bits per channel of developed RAW."
+)
+@click.option(
+    "--demosaic", default="AHD", show_default=True, help="Demosaicing method of LibRaw: AHD, DCB, VNG, PPG, ..."
+)
+@click.option(
+    "--half-size", is_flag=True, help="Develop at half width and height, without demosaicing, for a quick look."
+)
+@click.option(
+    "--match-exposure",
+    is_flag=True,
+    help="Match each blur shot's exposure to its sharp shot, by one recorded gain per channel.",
+)
 @click.option(
     "--against",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="A dataset whose views are looked for among the pairs; may be given again.",
+    help="Dataset to search for duplicates of the new pairs; can be repeated.",
 )
-@click.option("--archive", type=OutputFile("pairs.h5"), default=None, help="Write the pairs to one HDF5 file too.")
+@click.option("--archive", type=OutputFile("pairs.h5"), default=None, help="HDF5 file to write the pairs to as well.")
 @click.option(
-    "--raw-shape", type=(click.IntRange(2), click.IntRange(2)), default=None, metavar="HEIGHT WIDTH", help="Dumps."
+    "--raw-shape",
+    type=(click.IntRange(2), click.IntRange(2)),
+    default=None,
+    metavar="HEIGHT WIDTH",
+    help="Size of headerless RAW dumps; needed to read them.",
 )
 @click.option(
     "--raw-pattern",
     type=click.Choice(["RGGB", "BGGR", "GRBG", "GBRG"]),
     default="RGGB",
     show_default=True,
-    help="Dumps: colours of the first 2x2 samples.",
+    help="Bayer pattern of dumps: colours of the first 2x2 samples.",
 )
-@click.option("--raw-bits", type=click.IntRange(8, 16), default=16, show_default=True, help="Dumps: bits of a sample.")
-@click.option(
-    "--raw-black", type=click.IntRange(0), default=0, show_default=True, help="Dumps: a sample without light."
-)
+@click.option("--raw-bits", type=click.IntRange(8, 16), default=16, show_default=True, help="Bits per sample of dumps.")
+@click.option("--raw-black", type=click.IntRange(0), default=0, show_default=True, help="Black level of dumps.")
 @click.option(
     "--raw-white-balance",
     type=(click.FloatRange(0.05, 20), click.FloatRange(0.05, 20)),
     default=(1.0, 1.0),
     show_default=True,
     metavar="RED BLUE",
-    help="Dumps: factors against green.",
+    help="White balance of dumps: gains of red and blue relative to green.",
 )
 @grey_option
 @values_option("photographs")
@@ -95,9 +112,9 @@ def command(
 ) -> None:
     """Develop, check and pair the shots of camera sessions.
 
-    Each of SESSIONS is a folder of RAW, PNG, TIFF or JPEG files with a description, session.toml or session.csv, that
-    says which shots show one scene and which is sharp; --init writes a first one, and contact-sheet.html to correct it.
-    Originals are only read. Given again, the command does what changed.
+    Each of SESSIONS is a folder of RAW, PNG, TIFF or JPEG files. Its session.toml or session.csv says which shots show
+    the same scene and which of them is sharp; --init writes a first one, with contact-sheet.html to correct it.
+    Originals are only read. Run the command again after a change: it does only what changed.
 
     \b
     Example:

@@ -12,22 +12,22 @@ from sdd_bench.commands.scoring import evaluation_of, results_name, scoring_opti
 from sdd_bench.commands.summary import matching_text, summary_text, warn_of_empty_lpips
 
 
-@click.command("submit", cls=ResumableCommand, short_help="A folder of predictions to an entry for a leaderboard.")
+@click.command("submit", cls=ResumableCommand, short_help="Score predictions and pack them as a leaderboard entry.")
 @click.option(
     "--method", "meta", required=True, type=click.Path(path_type=Path), help="TOML file that describes the method."
 )
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="A new folder for the entry.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="New folder for the entry.")
 @click.option("--codabench", is_flag=True, help="Write OUT/scores.json as well: the ranking means as flat numbers.")
 @scoring_options
 def command(meta: Path, out: Path, codabench: bool, jobs: int | None, scheduler: str | None, **shared: Any) -> None:
     """Score predictions under every protocol and pack them as an entry for a leaderboard.
 
-    OUT holds META as it is, the results of each protocol with one row an image, and entry.json with the sha256 of every
-    prediction and file, written last. Given again for the same predictions it does nothing; a killed run goes on.
+    OUT holds a copy of METHOD, the results of each protocol with one row per image, and entry.json with the sha256 of
+    every prediction and file, which is written last. To resume an interrupted run, give the same command again.
 
-    META has a name, and as far as known paper, code, licence (text); params_m, macs_g, runtime_s (numbers); device (of
-    runtime_s), size (of macs_g and runtime_s, as "1280x720"); training_data, extra_data (text); selection_on_test
-    ("yes", "no" or "unknown"). 'sdd-bench profile' measures the numbers of a JDRL checkpoint.
+    METHOD (TOML) has a name and, as far as known, paper, code, licence (text); params_m, macs_g, runtime_s (numbers);
+    device (of runtime_s), size (of macs_g and runtime_s, as "1280x720"); training_data, extra_data (text);
+    selection_on_test ("yes", "no" or "unknown"). 'sdd-bench profile' measures the numbers of a JDRL checkpoint.
 
     \b
     Example:

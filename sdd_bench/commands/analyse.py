@@ -27,20 +27,36 @@ if TYPE_CHECKING:
     from sdd_bench.jobs.outputs import Output
 
 
-@click.command("analyse", cls=ResumableCommand, short_help="Zoom, shift, rotation, residual and blur of every pair.")
+@click.command(
+    "analyse", cls=ResumableCommand, short_help="Measure zoom, shift, rotation, residual and blur of every pair."
+)
 @data_option
-@click.option("--split", default=None, help="Only this split.  [default: all]")
-@click.option("--blur", type=click.Path(path_type=Path), default=None, help="Instead of --data: a folder or one file.")
-@click.option("--sharp", type=click.Path(path_type=Path), default=None, help="Its partner: same names, or one file.")
+@click.option("--split", default=None, help="Split to analyse.  [default: all]")
+@click.option(
+    "--blur",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Folder of blur images, or one file, instead of --data.",
+)
+@click.option(
+    "--sharp",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Folder of sharp images with the same names as --blur, or one file.",
+)
 @click.option(
     "--out",
     type=OutputFile("misalignment.csv"),
     default=Path("misalignment.csv"),
     show_default=True,
-    help="The CSV to write; a summary in JSON lies beside it.",
+    help="CSV file to write; a JSON summary is written beside it.",
 )
-@click.option("--html", type=OutputFile("misalignment.html"), default=None, help="A report with pictures, in one file.")
-@click.option("--fast", is_flag=True, help="Smaller frames, fewer steps: a third of the time, hundredths of a pixel.")
+@click.option(
+    "--html", type=OutputFile("misalignment.html"), default=None, help="HTML report with pictures to write as well."
+)
+@click.option(
+    "--fast", is_flag=True, help="Fast mode on smaller frames: a third of the time, errors of hundredths of a pixel."
+)
 @grey_option
 @values_option("the images")
 @overwrite_option
@@ -63,8 +79,8 @@ def command(
     """Measure zoom, shift, rotation, residual and blur of every pair, to hundredths of a pixel.
 
     The transform maps sharp to blur about the frame's centre. A pair that cannot be aligned is listed as failed.
-    A warning names pairs whose roles are swapped, or whose pictures are turned or mirrored against each other.
-    --fast is for a first look at many or large frames; docs/analyser.md has its errors beside the full analysis's.
+    A warning names pairs whose roles are swapped, or whose pictures are rotated or mirrored relative to each other.
+    --fast is for a first look at many or large frames; docs/analyser.md compares its errors with the full analysis.
 
     \b
     Example:

@@ -23,24 +23,24 @@ from sdd_bench.commands.options import (
 @click.command(
     "anchor",
     cls=ResumableCommand,
-    short_help="Each sharp image in its blur image's frame, the truth of anchored protocols.",
+    short_help="Warp each sharp image into its blur image's frame (the truth).",
 )
 @data_option
 @dataset_option
-@click.option("--split", default="test", show_default=True, help="Which split is anchored; all for every one.")
+@click.option("--split", default="test", show_default=True, help="Split to anchor, or all.")
 @anchors_option
 @click.option(
     "--protocol",
     type=click.Choice(["anchored/2", "anchored/1"]),
     default="anchored/2",
     show_default=True,
-    help="Whose truths are drawn.",
+    help="Protocol whose truths are computed.",
 )
 @click.option(
     "--export",
     type=click.Path(path_type=Path),
     default=None,
-    help="Copy transforms, masks and warped truths into a folder that can be shipped beside the dataset.",
+    help="Folder for a copy of transforms, masks and warped truths that can be published with the dataset.",
 )
 @grey_option
 @overwrite_option
@@ -57,9 +57,10 @@ def command(
     jobs: int | None,
     scheduler: str | None,
 ) -> None:
-    """Draw each sharp image into its blur image's frame, once: what anchored protocols score against.
+    """Warp each sharp image once into its blur image's frame: the truth that anchored protocols score against.
 
-    Anchors that hold are kept; those whose images or method changed are made anew. evaluate does the same on first use.
+    Valid anchors are kept; those whose images or method changed are computed again. evaluate computes missing anchors
+    on first use.
 
     \b
     Example:

@@ -31,49 +31,57 @@ if TYPE_CHECKING:
     from sdd_bench.evaluation.evaluate import Evaluation
 
 
-@click.command("evaluate", cls=ResumableCommand, short_help="A folder of predictions to scores under a named protocol.")
+@click.command("evaluate", cls=ResumableCommand, short_help="Score a folder of predictions under a named protocol.")
 @scoring_options
 @two_folders_options
 @click.option(
     "--protocol",
     "protocol_id",
     default=None,
-    help="anchored/2, anchored+sim/2, anchored/1, anchored+sim/1, paper/1, jdrl-ref/1, direct/1, or all of these.  "
+    help="Protocol: anchored/2, anchored+sim/2, anchored/1, anchored+sim/1, paper/1, jdrl-ref/1, direct/1, or all.  "
     "[default: anchored/2]",
 )
 @click.option(
     "--diagnostics/--no-diagnostics",
     default=True,
     show_default=True,
-    help="Displacement and forgiveness of each prediction, under anchored protocols.",
+    help="Measure displacement and forgiveness of each prediction under anchored protocols.",
 )
-@click.option("--method", default=None, help="Name in the tables.  [default: the folder's name]")
+@click.option("--method", default=None, help="Name of the method in the tables.  [default: name of the --pred folder]")
 @click.option(
     "--out",
     type=click.Path(),
     default=None,
-    help="Results JSON, or its folder; a CSV lies beside it; with --protocol all a folder.  "
+    help="Results file (JSON) or its folder; a CSV is written beside it. With --protocol all, a folder.  "
     "[default: results/METHOD.DATASET-SPLIT.PROTOCOL.json]",
 )
-@click.option("--lpips-net", type=click.Choice(["alex", "squeeze"]), default="alex", show_default=True)
+@click.option(
+    "--lpips-net",
+    type=click.Choice(["alex", "squeeze"]),
+    default="alex",
+    show_default=True,
+    help="Backbone network of LPIPS.",
+)
 @click.option(
     "--crop-multiple",
     type=click.IntRange(min=1),
     default=None,
-    help="Crop truth and input from the top left to multiples of this, for methods that do.",
+    help="Multiple to which truth and input are cropped from the top left, for methods that crop theirs.",
 )
-@click.option("--allow-missing", is_flag=True, help="Score what is there; the result is partial and never ranked.")
+@click.option(
+    "--allow-missing", is_flag=True, help="Score an incomplete folder; the result is partial and never ranked."
+)
 @click.option(
     "--save-warped",
     type=click.Path(path_type=Path),
     default=None,
-    help="Folder for the truth each prediction was scored against.",
+    help="Folder for the warped truth of each prediction.",
 )
 @click.option(
     "--html",
     type=OutputFile("page.html"),
     metavar="FILE",
-    help="Also write a page: intervals, worst, median and best image with error maps, a chart of all images.",
+    help="HTML page to write as well: intervals, a chart of all images, error maps of the worst and best.",
 )
 @overwrite_option
 @script_options
@@ -94,14 +102,13 @@ def command(
 ) -> dict[str, object]:
     """Score a folder of predictions under a named protocol, or all of them in one pass.
 
-    Every image is scored from its file. Which file is whose is found by the names of the blur or the sharp images,
-    with one prefix or suffix, by numbers in their natural order, else by content; ground truths and inputs beside the
-    predictions are passed over, and one line says which rule it was. Missing, extra and wrong-sized predictions are
-    refused, all named. Anchors that the dataset lacks are made first, once, and kept. A results file is only replaced
-    where it is of the same method, predictions, dataset, split and protocol.
+    Predictions are matched to images by name (with one prefix or suffix), by number, else by content; one line says
+    which rule was used. Ground truths and inputs in the same folder are ignored. Missing, extra and wrong-sized
+    predictions are errors, and all of them are listed. Missing anchors are computed once and kept. A results file is
+    replaced only by one of the same method, predictions, dataset, split and protocol.
 
-    Without a dataset, --blur and --sharp are two folders whose files have the same names. --dataset is then the name
-    in the results, and anchors are kept beside them, in anchors/.
+    Without a dataset, give two folders whose files have the same names as --blur and --sharp. --dataset then names
+    them in the results, and their anchors are kept beside the results, in anchors/.
 
     \b
     Example:
