@@ -140,7 +140,7 @@ def command(
         _init(sessions, out, how, workers(jobs, scheduler))
         return
     if out is None:
-        raise UserError("no --out: expected the folder to write the pairs to, or --init for a first description")
+        raise UserError("no output folder: give --out FOLDER, or --init to write a first description")
     named = _read_sessions(sessions, session_name)
     archives = []
     if archive is not None:
@@ -153,7 +153,7 @@ def command(
     if archive is not None and accepted:
         click.echo(f"written: {archive}")
     if not accepted:
-        raise UserError(f"{out}: no pair was accepted; the reasons stand in refused.csv and session-report.html")
+        raise UserError(f"{out}: no pair was accepted; see refused.csv and session-report.html for the reasons")
 
 
 def _init(folders: tuple[Path, ...], out: Path | None, how: Development, jobs: Workers) -> None:
@@ -209,13 +209,17 @@ def _read_sessions(folders: tuple[Path, ...], name: str | None) -> dict[str, Ses
     if name is not None and len(folders) > 1:
         raise UserError(f"--session-name {name}: expected with one session, not {len(folders)}")
     if name is not None and not re.fullmatch(r"\w[\w.-]*", name):
-        raise UserError(f"--session-name {name!r}: expected letters, digits, '.', '-' and '_', it begins file names")
+        raise UserError(
+            f"--session-name {name!r}: expected letters, digits, '.', '-' and '_', because file names begin with it"
+        )
     named: dict[str, Session] = {}
     for folder in folders:
         session = read_session(folder)
         own = name or session_name(folder)
         if own.casefold() in map(str.casefold, named):
-            raise UserError(f"{folder}: a second session named {own}; ingest it alone, with --session-name")
+            raise UserError(
+                f"{folder}: another session is named {own} as well; ingest it alone with --session-name NAME"
+            )
         named[own] = session
     return named
 
@@ -233,5 +237,5 @@ def _print_outcome(outcome: Outcome) -> None:
         if len(marked) > SHOWN:
             click.echo(f"  ... and {len(marked) - SHOWN} more, see pairs.csv and refused.csv")
     total = sum(outcome.counts(session).total() for session in outcome.sessions)
-    click.echo(f"{outcome.done} of {total} developed now" if outcome.done else "nothing had changed")
+    click.echo(f"{outcome.done} of {total} developed now" if outcome.done else "nothing has changed")
     click.echo(f"written: {outcome.out} with pairs.csv, refused.csv and session-report.html")

@@ -35,7 +35,7 @@ def refuse_foreign_sheet(folder: Path) -> None:
     except (OSError, UserError):
         ours = False
     if not ours:
-        raise UserError(f"{path}: exists already and is no contact sheet of sdd-bench; move it away")
+        raise UserError(f"{path}: already exists and is not a contact sheet of sdd-bench; move it away")
 
 
 def write_sheet(folder: Path, seen: Sequence[Seen], found: Draft, description: Description, command: str) -> Path:

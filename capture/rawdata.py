@@ -72,7 +72,7 @@ class RawData:
         """
         with claimed(self.root):
             if self._listing() != self._seen:
-                raise UserError(f"{self.root}: another run has ended there just now; give the command again")
+                raise UserError(f"{self.root}: another run finished here just now; give the same command again")
             write_text(self.work / MARK, json_text({"schema": SCHEMA}))
             yield
 
@@ -146,7 +146,9 @@ class RawData:
     def _remove(self, file: Path, size: int | None) -> None:
         if file.is_file():
             if file.stat().st_size != size:
-                raise UserError(f"{file}: of a pair that is described no more, but changed since; move it away")
+                raise UserError(
+                    f"{file}: belongs to a pair that is no longer described, but was changed since; move it away"
+                )
             file.unlink()
 
     def _listing(self) -> list[tuple[str, int]]:

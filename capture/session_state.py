@@ -62,7 +62,7 @@ class SessionState:
 
     def __post_init__(self) -> None:
         if len({entry.name for entry in self.pairs}) < len(self.pairs):
-            raise ValueError("a pair stands twice")
+            raise ValueError("duplicate pair")
 
     def records(self) -> list[Record]:
         """Return the pairs, without verdicts but for those that could not be developed."""

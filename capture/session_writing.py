@@ -90,7 +90,7 @@ def refuse_existing(folder: Path) -> None:
     """Raise UserError where a folder has a description."""
     for name in (TOML, CSV):
         if (folder / name).exists():
-            raise UserError(f"{folder / name}: exists already and is not written over")
+            raise UserError(f"{folder / name}: already exists and is not overwritten; move it away")
 
 
 def toml_value(value: str | float) -> str:

@@ -108,11 +108,11 @@ def predict(
             for this request, a checkpoint that no maps can be drawn from, or a frame too large for the GPU.
     """
     if not files:
-        raise UserError("no images to restore")
+        raise UserError("no images to restore; give --data or --images")
     if spread is not None:
         device = "cuda" if spread.accelerator != "cpu" and torch.cuda.is_available() else "cpu"
     if precision == "fp16" and device == "cpu":
-        raise UserError("--precision fp16 needs a GPU; take bf16 or 32")
+        raise UserError("--precision fp16 needs a GPU; use --precision bf16 or 32")
     forward, dtype = _load(weights, device, maps), DTYPES[precision]
     folder, waiting = PredictionFolder(out, maps), Predictions()
     with contextlib.ExitStack() as stack:

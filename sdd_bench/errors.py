@@ -85,13 +85,13 @@ def fault_report(faults: Sequence[str], where: str) -> UserError:
         where: What was being read, named once at the front.
 
     >>> print(fault_report(["a: no partner", "b: no partner"], "data/x").message)
-    data/x: 2 faults
+    data/x: 2 problems
       a: no partner
       b: no partner
     """
     if len(faults) == 1:
         return UserError(f"{where}: {faults[0]}")
-    lines = [f"{where}: {len(faults)} faults", *(f"  {fault}" for fault in faults[:MAX_LISTED])]
+    lines = [f"{where}: {len(faults)} problems", *(f"  {fault}" for fault in faults[:MAX_LISTED])]
     if len(faults) > MAX_LISTED:
         lines.append(f"  ... and {len(faults) - MAX_LISTED} more")
     return UserError("\n".join(lines))

@@ -48,6 +48,6 @@ def load_function(name: str) -> Callable[..., Any]:
     """
     found = entry_points(group=API, name=name)
     if not found:
-        raise UserError(f"sdd_bench.{name}: no installed package offers it; install sdd-bench with pip")
+        raise UserError(f"sdd_bench.{name}: no installed package offers it; run pip install sdd-bench")
     function: Callable[..., Any] = next(iter(found)).load()
     return function

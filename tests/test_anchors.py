@@ -387,4 +387,4 @@ def test_anchors_of_little_confidence_say_so(data: Path, capsys: pytest.CaptureF
     content["analysis"]["confidence"] = 0.3
     record.write_text(json.dumps(content))
     ensure_anchors(pairs, folder, 1)
-    assert f"confidence under 0.5, scores there tell little: {pairs[0].name}" in capsys.readouterr().err
+    assert f"is under 0.5, so scores of these pairs are unreliable: {pairs[0].name}" in capsys.readouterr().err

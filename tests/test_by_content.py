@@ -76,7 +76,7 @@ def test_one_place_off_in_the_order_is_said(pairs: tuple[Pair, ...], tmp_path: P
     with pytest.raises(UserError) as error:
         check_contents(moved, pairs, Looks(1))
     lines = error.value.message.splitlines()
-    assert lines[0] == "predictions: 5 faults"
+    assert lines[0] == "predictions: 5 problems"
     assert lines[1].strip() == "01.png looks like the input of 01, not of 02; one place off in the order?"
 
 

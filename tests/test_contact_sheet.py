@@ -111,7 +111,7 @@ def test_a_sheet_of_somebody_else_is_kept(tmp_path: Path) -> None:
     (tmp_path / SHEET).write_text("<p>my own", encoding="utf-8")
     result = CliRunner().invoke(root, ["ingest", "--init", str(tmp_path)])
     assert result.exit_code == 1
-    assert f"{tmp_path / SHEET}: exists already and is no contact sheet of sdd-bench; move it away" in result.output
+    assert f"{tmp_path / SHEET}: already exists and is not a contact sheet of sdd-bench; move it away" in result.output
     assert (tmp_path / SHEET).read_text(encoding="utf-8") == "<p>my own"
     assert not (tmp_path / "session.toml").exists()
 

@@ -177,6 +177,6 @@ def test_a_name_that_no_description_can_hold_is_refused_before_anything_is_writt
         write_first_look(tmp_path, Development(), 1, "")
     expected = "expected a name in UTF-8, without backslashes and control characters; rename it"
     assert error.value.message.splitlines() == [
-        f"{tmp_path}: 2 faults", f"  'a\\\\b.png': {expected}", f"  'c\\u202e.png': {expected}",
+        f"{tmp_path}: 2 problems", f"  'a\\\\b.png': {expected}", f"  'c\\u202e.png': {expected}",
     ]  # fmt: skip
     assert not list(tmp_path.glob("*.html"))

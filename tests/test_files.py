@@ -212,8 +212,8 @@ def test_sparse_files_take_no_memory(sparse: Callable[[str, bytes], Path]) -> No
     done = subprocess.run([sys.executable, "-c", SPARSE, *map(str, paths)], capture_output=True, text=True, check=True)
     *refusals, used_mb = done.stdout.splitlines()
     assert [line.split(": ")[0] for line in refusals] == [str(path) for path in paths]
-    assert "holds more than the 50 MB that are read of such a file" in refusals[0]
-    assert "holds more than the 400 MB that are read of such a file" in refusals[4]
+    assert "larger than the 50 MB limit for such a file" in refusals[0]
+    assert "larger than the 400 MB limit for such a file" in refusals[4]
     assert float(used_mb) < 200
     assert done.stderr == ""
 
@@ -224,7 +224,7 @@ def test_a_file_that_holds_more_than_its_size_says_is_read_to_the_limit_only() -
     if not status.is_file():
         pytest.skip("no /proc here")
     assert read_bytes(status, 100_000).startswith(b"Name:")
-    with pytest.raises(UserError, match="/proc/self/status: holds more than the 0 MB"):
+    with pytest.raises(UserError, match="/proc/self/status: larger than the 0 MB"):
         read_bytes(status, 10)
 
 

@@ -420,7 +420,7 @@ def test_a_session_of_another_version_is_measured_anew(harbour: Path, ingested: 
 DAMAGE = [
     ('"blur_sharper": 0.1', '"blur_sharper": -1', "limits.blur_sharper = -1"),
     ('"name": "harbour_boat"', '"name": "../boat"', "pairs.0.name = '../boat'"),
-    ('"name": "harbour_crane"', '"name": "harbour_boat"', "a pair stands twice"),
+    ('"name": "harbour_crane"', '"name": "harbour_boat"', "duplicate pair"),
     ('"role": "blur"', '"role": "sharp"', "pairs.0.shot.role = 'sharp'"),
     ('"kind": "', '"kind": 3, "none": "', ""),
     ('"gains": [1.0, 1.0, 1.0]', '"gains": [1.0, 1.0]', "pairs.0.result.developed.gains.2 is missing"),

@@ -430,7 +430,7 @@ def test_the_api_refuses_what_cannot_share_a_table(tmp_path: Path) -> None:
         rank([first, first])
     with pytest.raises(UserError, match="no results files given"):
         rank([])
-    with pytest.raises(UserError, match="sort brisque: expected some of psnr"):
+    with pytest.raises(UserError, match="sort brisque: expected one or more of psnr"):
         rank([first], sort="brisque")
 
 

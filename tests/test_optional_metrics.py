@@ -157,7 +157,7 @@ def test_missing_weights_are_one_error_before_anything_is_scored(
     monkeypatch.setitem(METRICS, "niqe", changed)
     both = call("evaluate", *words, "--metrics", "dists,niqe")
     assert both.exit_code == 1
-    assert "metrics that cannot be measured: 2 faults" in both.output
+    assert "metrics that cannot be measured: 2 problems" in both.output
     assert "pyiqa is not installed: pip install 'sdd-bench[iqa]'" in both.output
 
 

@@ -142,7 +142,7 @@ def test_files_of_others_are_neither_taken_for_predictions_nor_overwritten(
     write_png(tmp_path / "maps" / "radius" / "c.png", np.zeros((96, 80), np.uint16))
     before = {path: path.read_bytes() for path in tmp_path.rglob("*.png")}
     message = refused(*words, "--maps", tmp_path / "maps")
-    assert f"{out}: move these files away, or give another folder: 2 faults" in message
+    assert f"{out}: move these files away, or give another folder: 2 problems" in message
     assert "out/b.png is there, and was not written for this image and these settings" in message
     assert "maps/radius/c.png is there, and was not written" in message
     assert {path: path.read_bytes() for path in tmp_path.rglob("*.png")} == before

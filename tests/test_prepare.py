@@ -153,7 +153,7 @@ def test_damaged_frames_are_all_named_and_the_others_kept(make_pairs: MakePairs,
         file.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(UserError) as caught:
         run(source, tmp_path / "data")
-    assert "2 faults" in caught.value.message
+    assert "2 problems" in caught.value.message
     assert "s1.png: cannot be decoded, truncated or damaged" in caught.value.message
     assert "s3.png" in caught.value.message
     assert len((tmp_path / "data" / ".run" / "journal.jsonl").read_text().split()) > 3
@@ -251,7 +251,7 @@ def test_mixed_bit_depths_need_png(make_pairs: MakePairs, tmp_path: Path) -> Non
         ),
         (lambda d: edit(d / "dataset.json", "pairs", {"test": "2"}), "pairs.test = '2': expected"),
         (lambda d: edit(d / "dataset.json", "patches", {}), "patches.count is missing"),
-        (lambda d: (d / "pairs.csv").write_text("split,name\n"), "no column scene, place, blur, sharp"),
+        (lambda d: (d / "pairs.csv").write_text("split,name\n"), "missing column scene, place, blur, sharp"),
         (lambda d: shutil.rmtree(d / "test" / "gt"), "is missing"),
         (
             lambda d: (d / "pairs.csv").write_text("split,name,scene,place,blur,sharp\ntest,a,a,,../../x.png,/etc/x\n"),

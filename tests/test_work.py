@@ -48,7 +48,7 @@ def test_faults_are_reported_together_and_the_rest_is_kept(tmp_path: Path, jobs:
     with pytest.raises(UserError) as caught:
         map_items(refuse_odd, items(6), jobs=jobs, label="x", where="numbers", journal=journal)
     assert caught.value.message.splitlines() == [
-        "numbers: 3 faults",
+        "numbers: 3 problems",
         *(f"  {n}: odd, expected even" for n in (1, 3, 5)),
     ]
     again = Journal(tmp_path / "j")

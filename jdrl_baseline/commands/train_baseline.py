@@ -104,7 +104,7 @@ def command(
         settings = (*settings, f"val_scenes={val_split}")
     if resume is not None:
         if preset is not None or out is not None:
-            raise UserError("--resume goes on with the preset and folder of the run; leave out --preset and --out")
+            raise UserError("--resume uses the preset and folder of the run; omit --preset and --out")
         config, target = resumed_config(resume / LAST, settings), resume
     else:
         preset = preset or "eq2"
@@ -137,4 +137,4 @@ def _check_folder(folder: Path) -> None:
         begun = read_json(folder / "config.json")
         if isinstance(begun, dict) and {"config", "hardware", "steps_per_epoch"} <= begun.keys():
             return
-    raise UserError(f"{folder}: holds {found[0]}, which is of no training; give another --out")
+    raise UserError(f"{folder}: holds {found[0]}, which does not belong to a training run; give another --out")

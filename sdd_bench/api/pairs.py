@@ -181,7 +181,7 @@ def columns(metrics: str | Sequence[str]) -> list[str]:
         ValueError: There is no such metric, or none was named.
     """
     if not metrics:
-        raise ValueError(f"no metrics, expected some of {', '.join(METRICS)}")
+        raise ValueError(f"no metrics, expected one or more of {', '.join(METRICS)}")
     try:
         return columns_of([metrics] if isinstance(metrics, str) else metrics, "metrics:")
     except UserError as error:

@@ -100,7 +100,7 @@ def command(
         coverage = [record.coverage for record in good]
         fields = sum(record.field is not None for record in good)
         click.echo(
-            f"{len(good)} of {len(records)} pairs anchored, {min(coverage):.0%} to {max(coverage):.0%} of the pixels "
+            f"{len(good)} of {len(records)} pairs anchored; {min(coverage):.0%} to {max(coverage):.0%} of the pixels "
             f"count; {fields} needed a smooth field beyond the similarity"
         )
     click.echo(f"written: {', '.join(str(path) for path in tables)}")
@@ -112,6 +112,6 @@ def command(
         from sdd_bench.errors import UserError
 
         raise UserError(
-            f"{len(records) - len(good)} of {len(records)} pairs have no anchor; evaluate refuses them, or leaves them "
+            f"{len(records) - len(good)} of {len(records)} pairs have no anchor; evaluate --exclude-failed leaves them "
             "out with --exclude-failed"
         )

@@ -128,9 +128,7 @@ def command(
     chosen = tuple(PROTOCOLS) if protocol_id == ALL else (named_protocol(protocol_id or DEFAULT_PROTOCOL).id,)
     flow, predictions = shared["flow"], shared["predictions"]
     if flow != "dis" and not any(named_protocol(protocol).uses_flow for protocol in chosen):
-        raise UserError(
-            f"--flow {flow}: {chosen[0]} takes no flow estimator; add --protocol paper/1, jdrl-ref/1 or all"
-        )
+        raise UserError(f"--flow {flow}: {chosen[0]} uses no flow estimator; add --protocol paper/1, jdrl-ref/1 or all")
     evaluation = evaluation_of(
         Method(unicode_name(method or name_of(predictions), "give the name in the tables with --method")),
         chosen,
@@ -209,7 +207,7 @@ def _targets(out: str | None, evaluation: Evaluation) -> dict[str, Path]:
     if out is None or names_folder(out) or (not path.suffix and len(evaluation.protocols) > 1):
         return {name: path / results_name(evaluation, name) for name in evaluation.protocols}
     if len(evaluation.protocols) > 1:
-        raise UserError(f"--out {out}: expected a folder, for one results file a protocol")
+        raise UserError(f"--out {out}: expected a folder, because there is one results file per protocol")
     if path.suffix != ".json":
         raise UserError(f"--out {out}: expected a folder or a name ending in .json; a CSV is written beside it")
     return {evaluation.protocols[0]: path}

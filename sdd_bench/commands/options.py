@@ -308,7 +308,7 @@ def metric_names(text: str | None) -> tuple[str, ...]:
         return DEFAULT
     asked = columns_of(metric_words(text), "--metrics")
     if not asked:
-        raise UserError(f"--metrics {text!r}: expected some of {', '.join(m.option for m in METRICS.values())}")
+        raise UserError(f"--metrics {text!r}: expected one or more of {', '.join(m.option for m in METRICS.values())}")
     return tuple(name for name in METRICS if name in asked)
 
 
@@ -331,7 +331,7 @@ def workers(jobs: int | None, scheduler: str | None) -> Workers:
     if scheduler is None:
         return job_count(jobs)
     if jobs is not None:
-        raise UserError(f"--jobs {jobs} and --scheduler {scheduler}: expected one of them")
+        raise UserError(f"--jobs {jobs} and --scheduler {scheduler}: give only one of them")
     return scheduler
 
 
@@ -350,7 +350,7 @@ def torch_device(device: str) -> str:
     try:
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError):
-        raise UserError(f"--device {device}: torch cannot use it here; found: {', '.join(devices())}") from None
+        raise UserError(f"--device {device}: not available here; found: {', '.join(devices())}") from None
     return device
 
 

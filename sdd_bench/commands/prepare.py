@@ -118,7 +118,7 @@ def command(
             found += "" if near is None else f"; the nearest is {near}"
         raise UserError(f"{found}. {WHERE_DATA}")
     if without_warned and only == "warning":
-        raise UserError("--without-warned and --only warning: expected one of them")
+        raise UserError("--without-warned and --only warning: give only one of them")
     only = "accepted" if without_warned else only
     split = (fraction, split_file, group_by, seed)
     choices = Choices(dataset, name, *split, recipe, window_px, store, grey, skip_faulty, only, values_as)

@@ -37,7 +37,7 @@ def summary_text(results: Results) -> str:
         lines.append(f"{metric:{width}}" + "".join(f"{v:>10.{digits}f}" for v in (value, worst, best)) + beside)
     if len(lines) == 2:
         lines[1] = (
-            f"nothing measured of {', '.join(measured_columns(map(str, rows)))}"
+            f"not measured: {', '.join(measured_columns(map(str, rows)))}"
             if len(rows)
             else "no image is ranked, so there is no mean"
         )
@@ -51,7 +51,7 @@ def summary_text(results: Results) -> str:
         reasons = ", ".join(f"{name} ({reason})" for name, reason in unranked.items())
         lines.append(f"{len(unranked)} of {len(results.images)} images scored but not ranked: {reasons}")
     if dataset["excluded"]:
-        lines.append(f"left out, could not be anchored: {', '.join(dataset['excluded'])}")
+        lines.append(f"left out because they could not be anchored: {', '.join(dataset['excluded'])}")
     return "\n".join(lines)
 
 
@@ -92,6 +92,6 @@ def warn_of_empty_lpips(results: Results) -> None:
     why = results.why_empty.get("lpips", NOT_ASKED)
     if why != NOT_ASKED:
         warn(
-            f"LPIPS left empty: {why}. Give them with --lpips-trunk FILE or "
-            "SDD_BENCH_LPIPS_TRUNK; 'sdd-bench doctor' says which file."
+            f"LPIPS was not measured: {why}. Give the weights with --lpips-trunk FILE or "
+            "SDD_BENCH_LPIPS_TRUNK; 'sdd-bench doctor' names the file."
         )

@@ -77,7 +77,7 @@ def check_target(path: Path) -> None:
     if path.suffix.lower() not in SUFFIXES:
         raise UserError(f"{path}: expected a name ending in {' or '.join(SUFFIXES)}")
     if path.exists() and not _is_ours(path):
-        raise UserError(f"{path}: is there and not an archive of sdd-bench; give another name or move it away")
+        raise UserError(f"{path}: exists but is not an archive of sdd-bench; give another name or move it away")
 
 
 def write_archive(path: Path, root: Path, table: Path, about: Mapping[str, object]) -> None:
@@ -124,7 +124,7 @@ def unpack(path: Path, folder: Path, *, jobs: Workers = 1, at_hand: Mapping[str,
 
     Raises:
         UserError: Not an archive of this format and schema, truncated or damaged, a member that is missing, elsewhere,
-            too large or of another kind, a name that is no plain file name; or the folder holds other files.
+            too large or of another kind, a name that is not a plain file name; or the folder holds other files.
     """
     rows, columns = _read_table(path)
     names = [row["name"] for row in rows]

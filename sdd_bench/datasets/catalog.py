@@ -42,9 +42,11 @@ def list_dataset(root: Path, name: str | None = None) -> Listing:
     if not root.is_dir():
         raise UserError(f"{missing_folder(root)}. {WHERE_DATA}")
     if (root / WORK_FOLDER).is_dir():
-        raise UserError(f"{root}: an unfinished run of ingest, prepare or synthesise; give its command again")
+        raise UserError(
+            f"{root}: an unfinished run of ingest, prepare or synthesise; give the same command again to finish it"
+        )
     if name is not None and name not in LAYOUTS:
-        raise UserError(f"unknown dataset {name!r}, known are: {', '.join(LAYOUTS)}")
+        raise UserError(f"unknown dataset {name!r}, known datasets: {', '.join(LAYOUTS)}")
     listing = recognise(root, name)
     if listing is None:
         looked_for = "\n".join(f"  {n}: {'; '.join(LAYOUTS[n].tree)}" for n in ([name] if name else LAYOUTS))
@@ -174,7 +176,7 @@ def _add_places(listing: Listing) -> Listing:
     if path.is_file():
         columns, rows = read_rows(path, ("name",))
         if not {"place", "scene"} & set(columns):
-            raise UserError(f"{path}: no column place or scene; found: {', '.join(map(short, columns[:20]))}")
+            raise UserError(f"{path}: missing column place or scene; found: {', '.join(map(short, columns[:20]))}")
     else:
         path = listing.root / "pairs.csv"
         if not path.is_file() or (listing.root / "dataset.json").exists():
@@ -189,7 +191,7 @@ def _add_places(listing: Listing) -> Listing:
     for line, row in rows:
         name, place = one_form(row["name"]), row.get("place", "").strip()
         if name in given:
-            faults.append(f"{path.name} line {line}: {short(name)} stands twice")
+            faults.append(f"{path.name} line {line}: duplicate name {short(name)}")
             wrong.add(name)
         elif name not in known:
             faults.append(f"{path.name} line {line}: there is no pair {short(name)}")

@@ -186,7 +186,7 @@ def read_prepared(root: Path) -> Dataset:
         split, name = row["split"], row["name"]
         found = [f"{key} {shown(row[key])} is no plain name" for key in ("split", "name") if not is_plain(row[key])]
         if (split, name) in seen:
-            found.append(f"{split}/{name} stands twice")
+            found.append(f"duplicate pair {split}/{name}")
         seen.add((split, name))
         paths = {role: row[role] for role in ("blur", "sharp", "defocus_map") if row.get(role)}
         found += [fault for role, relative in paths.items() if (fault := _file_fault(root, home, role, relative))]

@@ -117,7 +117,7 @@ def _prepare(task: PairTask) -> Prepared:
         try:
             windows = choose_windows(sharp, task.recipe)
         except ValueError as error:
-            raise UserError(f"{pair.split}/{pair.name}: {error}; take --window or another --recipe") from None
+            raise UserError(f"{pair.split}/{pair.name}: {error}; use a smaller --window or another --recipe") from None
         digits = max(2, len(str(len(windows) - 1)))
         names = [f"{pair.name}_{index:0{digits}d}" for index in range(len(windows))]
         blurs, sharps = (list(cut(frame, windows, task.recipe)) for frame in (blur, sharp))

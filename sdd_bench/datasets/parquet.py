@@ -158,7 +158,7 @@ def _checked(source: Path, rows: list[Row], dataset: str) -> list[Row]:
     for what in ("name", "sharp"):
         uses = Counter((row.split, getattr(row, what).casefold()) for row in rows)
         twice = [f"{split}/{name}".lstrip("/") for (split, name), count in uses.items() if count > 1]
-        faults += [f"{'pair' if what == 'name' else 'sharp image'} {short(name)} stands twice" for name in twice]
+        faults += [f"duplicate {'pair' if what == 'name' else 'sharp image'} {short(name)}" for name in twice]
     if faults:
         raise fault_report(faults, str(source))
     return rows
@@ -177,7 +177,7 @@ def _refuse_strays(folder: Path, expected: set[Path]) -> None:
     for path in sorted(folder.rglob("*")) if folder.exists() else ():
         ours = path.is_dir() or path in known or path.with_suffix("") in known or path.name.startswith(".")
         if not ours:
-            raise UserError(f"{path}: is not of the parquet files; delete {folder}")
+            raise UserError(f"{path}: does not belong to the parquet files; delete {folder}")
 
 
 def _write_lists(folder: Path, rows: Sequence[Row]) -> None:

@@ -122,7 +122,10 @@ def ensure_anchors(
     doubtful = [record.name for record in records if record.status == "anchored" and _is_doubtful(record)]
     if doubtful:
         named = ", ".join(doubtful[:NAMED]) + (f" and {len(doubtful) - NAMED} more" if len(doubtful) > NAMED else "")
-        click.echo(f"anchored with a confidence under {DOUBTFUL:g}, scores there tell little: {named}", err=True)
+        click.echo(
+            f"warning: anchor confidence is under {DOUBTFUL:g}, so scores of these pairs are unreliable: {named}",
+            err=True,
+        )
     return list(records)
 
 

@@ -278,11 +278,11 @@ def _with_anchors(plan: Plan, jobs: Workers, scratch: Path | None) -> Plan:
         anchors[method] = {record.name: (record, place) for record, place in found if record.status == "anchored"}
         failed |= {record.name: record.why for record, _ in found if record.status == "failed"}
     if failed and not asked.exclude_failed:
-        hint = "--exclude-failed leaves them out for every method alike, direct/1 and paper/1 need no anchor"
+        hint = "add --exclude-failed to leave them out for every method, or score under direct/1 or paper/1"
         raise fault_report([f"{name}: {why}" for name, why in failed.items()], f"pairs without an anchor ({hint})")
     kept = tuple(pair for pair in plan.pairs if pair.name not in failed)
     if not kept:
-        raise UserError(f"{asked.dataset.name}: not one of {len(plan.pairs)} pairs could be anchored")
+        raise UserError(f"{asked.dataset.name}: none of the {len(plan.pairs)} pairs could be anchored")
     names = {pair.name for pair in kept}
     for method, own in anchors.items():
         anchors[method] = {name: value for name, value in own.items() if name in names}

@@ -103,7 +103,7 @@ def check_rows(rows: Iterable[Any]) -> tuple[Row, ...]:
         name = checked["name"]
         found.append({**row, **checked})  # in the order of the file
         if name in names:
-            raise ValueError(f"image {shown(name)} stands twice")
+            raise ValueError(f"duplicate image {shown(name)}")
         names.add(name)
         needed = needed or set(columns(found))
         if not needed <= row.keys():

@@ -57,7 +57,7 @@ class LimitedFile(io.FileIO):
         self.left -= read
         if self.left < 0:
             self.left = -1  # and no byte more
-            raise UserError(f"{self.path}: holds more than the {self.most / 1e6:,.0f} MB that are read of such a file")
+            raise UserError(f"{self.path}: larger than the {self.most / 1e6:,.0f} MB limit for such a file")
         return read
 
 

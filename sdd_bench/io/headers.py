@@ -82,7 +82,7 @@ def check_expansion(where: str, decoded_bytes: int, stored_bytes: int) -> None:
     """
     if decoded_bytes > max(FREE_BYTES, MAX_EXPANSION * stored_bytes):
         sizes = f"{decoded_bytes / 1e6:.0f} MB of samples in a file of {stored_bytes / 1e6:.3g} MB"
-        raise UserError(f"{where}: {sizes}, refused as a decompression bomb")
+        raise UserError(f"{where}: {sizes}, rejected as a decompression bomb")
 
 
 def reason(error: Exception) -> str:

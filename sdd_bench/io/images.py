@@ -140,7 +140,7 @@ def list_images(folder: Path) -> list[Path]:
     images = [name for name in sorted(names) if _is_image(name, read)]
     for name in images:
         if not name.isprintable() and any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in name):
-            raise UserError(f"{folder}: an image file is called {name!r}, expected plain text; rename it")
+            raise UserError(f"{folder}: an image file has the name {name!r}, expected plain text; rename it")
     return [folder / name for name in images]
 
 

@@ -70,8 +70,8 @@ def unknown_key(key: str, known: Iterable[str]) -> str:
     """Return the words for a key that is not known, with the nearest of those that are, or all of them.
 
     >>> unknown_key("licence", ("license", "name")), unknown_key("x", ("license", "name"))
-    ("unknown key 'licence', did you mean 'license'?", "unknown key 'x', expected some of license, name")
+    ("unknown key 'licence', did you mean 'license'?", "unknown key 'x', expected one of license, name")
     """
     near = difflib.get_close_matches(key[:SHOWN], list(known), 1)
-    known_words = f", expected some of {', '.join(known)}" if known else ""
+    known_words = f", expected one of {', '.join(known)}" if known else ""
     return f"unknown key {shown(key)}" + (f", did you mean {near[0]!r}?" if near else known_words)

@@ -149,10 +149,10 @@ def _check_columns(path: Path, columns: Sequence[str], required: Sequence[str]) 
     if missing:
         found = ", ".join(columns)
         found = found if len(found) <= 10 * SHOWN else f"{found[: 10 * SHOWN]}..."
-        raise UserError(f"{path}: no column {', '.join(missing)}; found: {found or 'nothing'}")
+        raise UserError(f"{path}: missing column {', '.join(missing)}; found: {found or 'nothing'}")
     double = [column for column, count in Counter(columns).items() if count > 1]
     if double:
-        raise UserError(f"{path}: column {shown(double[0])} stands twice")
+        raise UserError(f"{path}: duplicate column {shown(double[0])}")
 
 
 def read_json(path: Path) -> Any:
@@ -193,12 +193,12 @@ def read_toml(path: Path, *, controls: bool = False) -> dict[str, object]:
     try:
         value = tomllib.loads(text)
     except RecursionError:
-        raise UserError(f"{path}: not TOML (nested deeper than {MAX_DEPTH})") from None
+        raise UserError(f"{path}: not valid TOML (nested deeper than {MAX_DEPTH})") from None
     except ValueError as error:
-        raise UserError(f"{path}: not TOML ({error})") from None
+        raise UserError(f"{path}: not valid TOML ({error})") from None
     fault = fault_in(value, finite=False, controls=controls)
     if fault:
-        raise UserError(f"{path}: not TOML that can be taken ({fault})")
+        raise UserError(f"{path}: not valid TOML ({fault})")
     return value
 
 
@@ -263,7 +263,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) < len(pairs):
         double = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
-        raise ValueError(f"key {shown(double)} stands twice")
+        raise ValueError(f"duplicate key {shown(double)}")
     return found
 
 

@@ -75,7 +75,7 @@ def parse_values_as(text: str | None, option: str = "--values-as") -> ValuesAs:
     words = [word.strip().lower() for word in (text or "").split(",") if word.strip()]
     unknown = [word for word in words if word not in WORDS]
     if unknown:
-        raise UserError(f"{option} {text}: {unknown[0]!r} is none of {', '.join(WORDS)}")
+        raise UserError(f"{option} {text}: {unknown[0]!r} is not one of {', '.join(WORDS)}")
     ranges = [word for word in words if word[0].isdigit()]
     if len(ranges) > 1 or len(set(words)) < len(words) or (AS_STORED in words and len(words) > 1):
         raise UserError(f"{option} {text}: expected one range, or {AS_STORED} alone")

@@ -131,7 +131,7 @@ def _outcome(client: Client, address: str, name: str, future: Future[Result | Us
         except KilledWorker:
             return UserError(
                 f"{name}: the workers that tried it died, most likely for lack of memory; "
-                "give them more, or take --jobs 1"
+                "give them more, or use --jobs 1"
             )
         except ImportError as error:
             raise UserError(f"{address}: a worker lacks sdd-bench {__version__} or a part of it ({error})") from None

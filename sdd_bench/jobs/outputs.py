@@ -205,7 +205,7 @@ def _looked_at(outputs: Sequence[Output], inputs: Iterable[Path], *, overwrite: 
     named = [path.parent.resolve() / path.name for output in outputs for path in (*output.files, *output.folders)]
     twice = sorted({str(path) for path in named if named.count(path) > 1})
     if twice:
-        raise UserError(f"{twice[0]}: named for two outputs of one command; give each a name of its own")
+        raise UserError(f"{twice[0]}: named for two outputs of the same command; give each its own name")
     read = _Inputs(inputs)
     claims = [_Claim(output) for output in outputs]
     never: dict[str, list[Path]] = {}

@@ -104,7 +104,7 @@ class RunFolder:
         """
         with claimed(self.out):
             if self._finished.is_file() != self._was_there:
-                raise UserError(f"{self.out}: another run has ended there just now; give the command again")
+                raise UserError(f"{self.out}: another run finished here just now; give the same command again")
             write_text(self.work / "request.json", json_text({"request": self._request}))
             yield Journal(self.work / "journal.jsonl")
 

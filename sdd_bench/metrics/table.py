@@ -112,7 +112,9 @@ def column_of(word: str, option: str) -> str:
     for name, metric in METRICS.items():
         if word.strip().lower() in (name, metric.option):
             return name
-    raise UserError(f"{option} {word}: expected some of {', '.join(metric.option for metric in METRICS.values())}")
+    raise UserError(
+        f"{option} {word}: expected one or more of {', '.join(metric.option for metric in METRICS.values())}"
+    )
 
 
 def columns_of(words: Iterable[str], option: str) -> list[str]:
@@ -141,5 +143,5 @@ def ranking_column(word: str, option: str) -> str:
     name = column_of(word, option)
     if METRICS[name].higher_is_better is None:
         others = ", ".join(metric.option for metric in METRICS.values() if metric.higher_is_better is not None)
-        raise UserError(f"{option} {word}: it explains another metric and ranks nobody; expected one of {others}")
+        raise UserError(f"{option} {word}: it only explains another metric and cannot rank; expected one of {others}")
     return name

@@ -124,7 +124,7 @@ def list_photos(photos: Sequence[Path] | None) -> list[Path]:
             raise UserError(f"{path}: no PNG, TIFF or JPEG image in it")
         files += found
     if not files:
-        raise UserError("no photographs given")
+        raise UserError("no photographs given; give PHOTOS as files or folders")
     return files
 
 

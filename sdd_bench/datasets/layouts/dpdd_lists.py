@@ -132,5 +132,5 @@ def _plain_names(path: Path, names: Iterable[str]) -> list[str]:
     found = [name.replace("\\", "/").rsplit("/", 1)[-1] for name in names]
     wrong = next((name for name in found if not is_plain(name)), None)
     if wrong is not None:
-        raise UserError(f"{path}: {shown(wrong)} is no plain file name")
+        raise UserError(f"{path}: {shown(wrong)} is not a plain file name")
     return found

@@ -56,7 +56,7 @@ def pair_by_lists(draft: Draft, sides: Sides, lists: tuple[Path, Path]) -> None:
     for path, files, role in zip(lists, (sources, targets), sides.roles, strict=True):
         stems = [name if name in files else Path(name).stem for name in map(one_form, read_names(path))]
         uses, where = Counter(stems), f"{sides.place}/{role}"
-        draft.faults += [f"{path.name}: {stem} is listed twice" for stem in sorted(uses) if uses[stem] > 1]
+        draft.faults += [f"{path.name}: duplicate name {stem}" for stem in sorted(uses) if uses[stem] > 1]
         draft.faults += [f"{where}: {stem} is listed in {path.name} and missing" for stem in stems if stem not in files]
         draft.notes += [
             f"{where}: {files[stem].name} is not listed in {path.name}, passed over"

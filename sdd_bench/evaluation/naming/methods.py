@@ -87,7 +87,7 @@ def naming_of(method: str) -> Naming:
     name = method.lower().replace("_", "-")
     name = ALIASES.get(name, name)
     if name not in METHODS:
-        fault = unknown_key(method, METHODS).replace("unknown key", "unknown method").replace(", expected some of", ";")
+        fault = unknown_key(method, METHODS).replace("unknown key", "unknown method").replace(", expected one of", ";")
         raise UserError(f"--naming: {fault.partition(';')[0]}; --naming list shows all of them")
     return METHODS[name]
 

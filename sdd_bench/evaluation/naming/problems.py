@@ -9,9 +9,9 @@ from typing import Literal
 
 from sdd_bench.errors import MAX_LISTED, UserError
 
-Kind = Literal["missing", "extra", "there twice", "of another size", "not an image"]
+Kind = Literal["missing", "extra", "duplicate", "of another size", "not an image"]
 
-KINDS: tuple[Kind, ...] = ("missing", "extra", "there twice", "of another size", "not an image")
+KINDS: tuple[Kind, ...] = ("missing", "extra", "duplicate", "of another size", "not an image")
 """Kinds of problems in the order in which they are counted and listed."""
 
 

@@ -68,7 +68,7 @@ def _images(archive: Path, content: zipfile.ZipFile) -> list[tuple[zipfile.ZipIn
         if member.flag_bits & 0x1:
             raise UserError(f"{archive}: {name} is encrypted; unpack it and give the folder")
         if parts in found:
-            raise UserError(f"{archive}: {name} is there twice")
+            raise UserError(f"{archive}: duplicate file {name}")
         if member.file_size > MAX_FILE_BYTES:
             raise UserError(f"{archive}: {name} takes {member.file_size / 1e6:,.0f} MB, too much for an image")
         found[parts] = member
