@@ -1,4 +1,4 @@
-"""The contact sheet of a session: one HTML file with small pictures, to correct scenes and roles and save them."""
+"""Contact sheet of a session: one HTML file with thumbnails, to correct scenes and roles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dead, stuck and hot pixels: at one place in both shots of a pair, while the picture moved."""
+"""Dead, stuck and hot pixels: fixed in both shots of a pair while the picture moved."""
 
 from __future__ import annotations
 

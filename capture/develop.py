@@ -1,4 +1,4 @@
-"""Camera files to pixels, both shots of a pair alike: RAW with fixed settings through LibRaw, photographs as they are.
+"""Development of camera files: RAW with fixed settings through LibRaw, photographs as they are.
 
 The only file that imports rawpy.
 """

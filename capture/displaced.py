@@ -1,4 +1,4 @@
-"""Parts of the frame that fit better elsewhere once the motion of the pair is undone: objects that moved.
+"""Moved objects: parts of the frame that fit better elsewhere after the motion of the pair is undone.
 
 The analyser measures displacements of up to some pixels and leaves out what it cannot follow. Here blocks of blur are
 looked for around their place in the aligned gt. Both are compared in detail that the blur leaves over. A lone block

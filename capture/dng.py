@@ -1,4 +1,4 @@
-"""The white of a DNG that says it as a chromaticity, in the words that LibRaw understands."""
+"""White point of a DNG given as a chromaticity, converted for LibRaw."""
 
 from __future__ import annotations
 

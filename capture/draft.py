@@ -1,4 +1,4 @@
-"""A first description of a session from its files alone, for a person to correct: scenes, roles, what made the blur."""
+"""First description of a session from its files, for the user to correct: scenes, roles, cause of the blur."""
 
 from __future__ import annotations
 

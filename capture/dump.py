@@ -1,4 +1,4 @@
-"""Headerless sensor dumps to pixels: rows of samples whose layout a person says."""
+"""Reading of headerless sensor dumps whose layout the user gives."""
 
 from __future__ import annotations
 

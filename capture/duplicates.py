@@ -1,4 +1,4 @@
-"""Pictures that are there twice: copies of files, one view under two scenes, a view that a dataset has already."""
+"""Duplicate pictures: copies of files, one view under two scenes, a view that is already in a dataset."""
 
 from __future__ import annotations
 

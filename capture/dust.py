@@ -1,4 +1,4 @@
-"""Dust on the sensor: dark soft spots at one place in both shots of a pair, while the picture moved."""
+"""Dust on the sensor: dark soft spots fixed in both shots of a pair while the picture moved."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a file says of how it was taken; cameras leave things out and write nonsense, so that everything may be missing.
+"""Shooting data from EXIF; any field may be missing, because cameras omit fields and write nonsense.
 
 The only file that imports exifread.
 """

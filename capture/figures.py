@@ -1,4 +1,4 @@
-"""What is measured on one shot, sharpness, clipping and texture, and the light of two."""
+"""Measurements on one shot (sharpness, clipping, texture), and the light of two."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A session's first description and contact sheet, written from its files alone."""
+"""First description and contact sheet of a session."""
 
 from __future__ import annotations
 

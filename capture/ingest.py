@@ -1,4 +1,4 @@
-"""Camera sessions to a folder of checked pairs: only what changed is done again, and a killed run goes on.
+"""Ingestion of camera sessions: only what changed is done again, and an interrupted run resumes.
 
 Every pair is one item of work. Its images are written aside first; when all pairs of a run are done, verdicts are given
 with all sessions of the folder in view, and images, tables and report get their places.

@@ -1,4 +1,4 @@
-"""The photographs of a session looked at once: what each file shows and says, with small pictures of it."""
+"""First look at the photographs of a session: content, metadata and thumbnails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One pair of a session: its two files developed alike, measured, and written where nobody looks yet."""
+"""One pair of a session: its two files developed alike, measured, and written to a temporary place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The folder that sessions are ingested into: what each session left there, and every pair's files in their place.
+"""Output folder of ingest: what each session wrote, and the files of every pair.
 
 RAWDATA/blur/NAME.png, gt/NAME.png    pairs that were accepted, with or without a warning
 RAWDATA/refused/{blur,gt}/NAME.png    refused ones that could be developed, for looking at

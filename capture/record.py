@@ -1,4 +1,4 @@
-"""What is known of one pair of a session once it has been ingested: its originals, its figures, its verdict."""
+"""Record of one ingested pair: its originals, measurements and verdict."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the values of a session's photographs are what they should be, before any of them is ingested."""
+"""Check of the pixel values of a session's photographs before ingestion."""
 
 from __future__ import annotations
 

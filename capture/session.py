@@ -1,4 +1,4 @@
-"""The description of a camera session: session.toml or session.csv, which shot is of which scene, sharp or blurred.
+"""Description of a camera session, session.toml or session.csv: scene and role of every shot.
 
 A person writes or corrects it; `sdd-bench ingest --init` writes a first version. Every fault is found in one reading
 and named with its line.

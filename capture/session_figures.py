@@ -1,4 +1,4 @@
-"""The figures of a pair as the report words them: headings, values, limits, and which limit is exceeded."""
+"""Measurements of a pair in the report: headings, values, limits, and which limit is exceeded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the report of a session shows of a pair: reduced pictures as files, and the numbers of histograms."""
+"""Pictures of a pair in the report, and the numbers of its histograms."""
 
 from __future__ import annotations
 

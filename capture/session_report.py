@@ -1,4 +1,4 @@
-"""The report of ingested camera sessions for people: one HTML file that opens offline, every pair with its verdict."""
+"""Report of ingested camera sessions: one HTML file that opens offline, every pair with its verdict."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known of an ingested session: settings, limits, every pair's originals and figures, as JSON keeps it."""
+"""State of an ingested session as JSON: settings, limits, originals and measurements of every pair."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The text of a session's description, session.toml or session.csv, as rows with their lines; [limits] as limits."""
+"""Parsing of a session's description into rows with line numbers, and of its [limits]."""
 
 from __future__ import annotations
 

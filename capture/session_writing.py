@@ -1,4 +1,4 @@
-"""The text of a first session.toml, in the parts that a person's corrections leave alone and those they change."""
+"""Writing of session.toml, so that a user's corrections survive."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Camera shake: fine detail that is missing in one direction, where defocus takes it from all."""
+"""Camera shake: fine detail missing in one direction, whereas defocus removes it in all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Spots that stand still while the picture moves: dead and hot pixels, and dust on the sensor.
+"""Spots that stay fixed while the picture moves: dead and hot pixels, and dust on the sensor.
 
 Refocusing zooms and shifts the picture by some pixels; what sits on the sensor keeps its place. A spot counts where
 both shots have it at one place and neither has it where the scene has moved to.

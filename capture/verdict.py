@@ -1,4 +1,4 @@
-"""From figures to a verdict: limits, what they allow, and the reasons in words."""
+"""Verdict on a pair: limits, what they allow, and the reasons in words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calibration masks, eq. (6): where a flow is believed, judged by how far it is from what is usual in its image."""
+"""Calibration masks, eq. (6): where a flow is trusted, judged by its distance from what is usual in its image."""
 
 from __future__ import annotations
 

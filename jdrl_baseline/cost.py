@@ -1,4 +1,4 @@
-"""What a deblurring network costs: parameters, multiply-accumulate operations, seconds and peak memory."""
+"""Cost of a deblurring network: parameters, multiply-accumulate operations, seconds and peak memory."""
 
 from __future__ import annotations
 

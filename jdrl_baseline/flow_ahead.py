@@ -1,4 +1,4 @@
-"""Flow of the warm-up made before the first step, once for every patch: there it depends on no prediction."""
+"""Precomputed flow of the warm-up, where it does not depend on a prediction."""
 
 from __future__ import annotations
 

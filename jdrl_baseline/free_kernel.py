@@ -1,4 +1,4 @@
-"""Reblurring by one kernel a pixel whose 225 taps are free: the one-branch network of the 2023 release."""
+"""Reblurring by one kernel of 225 free taps per pixel: the one-branch network of the 2023 release."""
 
 from __future__ import annotations
 

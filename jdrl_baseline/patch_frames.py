@@ -1,4 +1,4 @@
-"""Which frame each patch of a release was cut from, where the release does not say: by their names, else by content."""
+"""Source frame of each patch of a release that does not name it: by file name, else by content."""
 
 from __future__ import annotations
 

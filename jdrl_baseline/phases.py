@@ -1,4 +1,4 @@
-"""The two phases of training, each one function from a batch to its losses."""
+"""Two phases of training, each a function from a batch to its losses."""
 
 from __future__ import annotations
 

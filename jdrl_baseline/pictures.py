@@ -1,4 +1,4 @@
-"""What a training step sees, as one picture: images in a row, below them mask, flow and blur radius."""
+"""Picture of a training step: images in a row, below them mask, flow and blur radius."""
 
 from __future__ import annotations
 

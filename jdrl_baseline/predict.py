@@ -1,4 +1,4 @@
-"""A trained network and image files to predictions, each written whole or not at all."""
+"""Prediction with a trained network; each file is written atomically."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A folder of predictions, and the record of what each was made of.
+"""Folder of predictions, with a record of what each was made from.
 
 OUT/predictions.json holds the request (checkpoint, tiles, bits, precision, version) and, for each prediction, the
 sha256 of its blur image and of the files that were written. Of a run that is at work or was cut off, OUT/.run/ holds

@@ -1,4 +1,4 @@
-"""The reblurring operator of JDRL: an isotropic kernel a pixel, eqs. (8) to (11), and the blur map of eq. (13).
+"""Reblurring operator of JDRL: one isotropic kernel per pixel, eqs. (8) to (11), and the blur map of eq. (13).
 
 Level i = 1 is the image itself. Level i = 2 to 8 has a kernel of (2i - 1)^2 taps a pixel whose logits follow from i
 seeds. The 679 taps are never unfolded. All levels are summed into one value a ring and pixel, the image is summed

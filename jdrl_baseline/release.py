@@ -1,4 +1,4 @@
-"""Checkpoints of the 2023 release: their names and channel order brought to those of sdd-bench."""
+"""Conversion of checkpoints of the 2023 release: names and channel order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A training run: its networks, optimiser and place, how they are kept, and what it says of itself."""
+"""Training run: its networks, optimiser and position, saving and resuming, and its summary."""
 
 from __future__ import annotations
 

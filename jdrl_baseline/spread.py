@@ -1,4 +1,4 @@
-"""Work that several processes share, one for each device of one or more machines, by Lightning Fabric.
+"""Work shared among processes, one per device of one or more machines, by Lightning Fabric.
 
 Unlike training, the processes do not wait for each other before the end, and what is wrong in one is said by the first.
 """

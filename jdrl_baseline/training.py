@@ -1,4 +1,4 @@
-"""The training loop: flat, on Lightning Fabric, the same on one CPU, one GPU, several GPUs and several machines.
+"""Training loop on Lightning Fabric, the same on one CPU, one GPU, several GPUs and several machines.
 
 A step depends on the seed and its number alone (order of the patches, crops, dropout), so that a run that was killed
 and goes on from its last checkpoint gives the losses and weights of one that was not. An epoch ends with a checkpoint,

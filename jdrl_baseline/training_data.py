@@ -1,4 +1,4 @@
-"""What is trained on and what is validated on: patches, and pairs or frames that no patch to train on is of."""
+"""Training patches, and validation pairs or frames that share no frame with them."""
 
 from __future__ import annotations
 

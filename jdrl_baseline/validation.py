@@ -1,4 +1,4 @@
-"""How good F is on pairs that it is not trained on: the mean anchored/2 PSNR."""
+"""Validation of F on held-out pairs: the mean anchored/2 PSNR."""
 
 from __future__ import annotations
 

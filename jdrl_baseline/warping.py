@@ -1,4 +1,4 @@
-"""Linear warping of tensors by flow, eq. (5), and what the 2023 release makes of it."""
+"""Linear warping of tensors by flow, eq. (5), and the variant of the 2023 release."""
 
 from __future__ import annotations
 

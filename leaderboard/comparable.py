@@ -1,4 +1,4 @@
-"""Whether results may share a table, and in words why not."""
+"""Check whether results may share a table, with the reasons in words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Entries of one table compared with each other in one metric: their scores, the differences that matter, ranks."""
+"""Comparison of the entries of one table in one metric: scores, significant differences, ranks."""
 
 from __future__ import annotations
 

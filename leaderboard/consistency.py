@@ -1,4 +1,4 @@
-"""Whether the files of an entry agree with entry.json and with each other; nothing is scored."""
+"""Consistency of an entry's files with entry.json and with each other; nothing is scored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Predictions that are no restorations: files equal to the sharp or the blur image, and images equal to the truth."""
+"""Predictions that are copies: files equal to the sharp or the blur image, and images equal to the truth."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One entry of a leaderboard: results of one method on one split under one protocol, checked."""
+"""Leaderboard entry: checked results of one method on one split under one protocol."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Entries to the files of a leaderboard: one table, or one per protocol where entries of all protocols are given."""
+"""Files of a leaderboard: one table, or one per protocol."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A ranked table as people read it: for a terminal, as Markdown, as LaTeX."""
+"""Ranked tables as text for a terminal, as Markdown and as LaTeX."""
 
 from __future__ import annotations
 

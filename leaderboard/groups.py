@@ -1,4 +1,4 @@
-"""Where a method wins: means over the images of a place, of little, middling and much blur, or over pixels by blur."""
+"""Means within groups: images by place, by blur or misalignment, or pixels by blur radius."""
 
 from __future__ import annotations
 

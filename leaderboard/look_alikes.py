@@ -1,4 +1,4 @@
-"""Names of methods that people would take for one another."""
+"""Method names that people would confuse."""
 # ruff: noqa: RUF001  (letters that look like others are what this is about)
 
 from __future__ import annotations

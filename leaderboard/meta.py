@@ -1,4 +1,4 @@
-"""meta.toml: what a submission says of its method, as a typed model."""
+"""meta.toml: description of a submitted method, as a typed model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The numbers that papers print in their tables: data in published/, checked on reading, never ranked."""
+"""Published numbers of papers, stored in published/, checked on reading, never ranked."""
 
 from __future__ import annotations
 

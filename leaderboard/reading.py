@@ -1,4 +1,4 @@
-"""Arguments to entries: results files as measured here, entries as claimed, and those with a record as verified."""
+"""Reading of results files, entries and verification records, with the status of each."""
 
 from __future__ import annotations
 

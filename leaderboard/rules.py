@@ -1,4 +1,4 @@
-"""How a table was made, in sentences for its caption: ranks, intervals, and what an image counts with at most."""
+"""Caption of a table in sentences: how ranks and intervals were computed, and caps on single images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is a mean difference 0? Permutation tests by flipping signs of differences, corrected for the number of differences.
+"""Permutation tests of mean differences by sign flips, corrected for multiple comparisons.
 
 If two methods are equal, their difference on an image is as likely to be positive as negative. Up to `EXACT_IMAGES`
 images all sign patterns are gone through; beyond, `RESAMPLES` are drawn with a fixed seed.

@@ -1,4 +1,4 @@
-"""How a ranking changes with what it should not depend on: protocol, flow estimator, metric, the images drawn."""
+"""Stability of a ranking under changes of protocol, flow estimator, metric and images."""
 
 from __future__ import annotations
 

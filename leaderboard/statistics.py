@@ -1,4 +1,4 @@
-"""What scores claim: every two methods compared on the same images, which are separated, ranks and their intervals.
+"""Pairwise comparison of methods on the same images: separation, ranks and their intervals.
 
 Scores are given as (methods, images), finite. The same scores give the same numbers.
 """

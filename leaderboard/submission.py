@@ -1,4 +1,4 @@
-"""A submission to the leaderboard: a folder with the method, its scores under every protocol, and what they are of.
+"""Submission: a folder with the method, its scores under every protocol, and digests of what was scored.
 
     entry/meta.toml                 as it was given
     entry/results/*.json and .csv   of each protocol

@@ -1,4 +1,4 @@
-"""Entries to a ranked table: means with intervals, ranks with ties, every two methods compared."""
+"""Ranked table of entries: means with intervals, ranks with ties, pairwise comparisons."""
 
 from __future__ import annotations
 

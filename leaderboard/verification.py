@@ -1,4 +1,4 @@
-"""Whether an entry is what it says: its files, the predictions, and every number scored again."""
+"""Verification of an entry: its files, the predictions, and every number scored again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The record of a verification: what was scored again, named by digests, and found to be what an entry says.
+"""Record of a verification: what was scored again, identified by digests.
 
 Whoever verified keeps the record and gives it to `leaderboard`; a record that comes with an entry proves nothing.
 """

@@ -1,4 +1,4 @@
-"""Several ranked tables as one, as papers print them: a row a method, a group of columns a dataset and protocol."""
+"""Several ranked tables as one wide table, as papers print them: one row per method."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one command, sdd-bench: its subcommands are found by entry point and loaded when called."""
+"""The command line sdd-bench: subcommands are found by entry point and loaded when called."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The exceptions written for the person at the keyboard, and what else is shown of an error."""
+"""Exceptions for the user, and how errors are reported."""
 
 from __future__ import annotations
 

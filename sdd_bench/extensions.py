@@ -1,4 +1,4 @@
-"""What other packages add: commands, datasets and metrics, found by entry point."""
+"""Extensions by other packages (commands, datasets, metrics), found by entry point."""
 
 from __future__ import annotations
 

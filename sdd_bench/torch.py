@@ -1,4 +1,4 @@
-"""Pairs as torch takes them: `sb.torch.PairDataset`."""
+"""Torch datasets of pairs: `sb.torch.PairDataset`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the networks are built of: residual blocks, channel attention, bias-free layer norm, initialisation."""
+"""Building blocks: residual blocks, channel attention, bias-free layer norm, initialisation."""
 
 from __future__ import annotations
 

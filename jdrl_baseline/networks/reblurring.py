@@ -1,4 +1,4 @@
-"""R: the restored image and the blur image to what the reblurring needs, kernel seeds and weights for each pixel."""
+"""R: network from restored and blur image to kernel seeds and weights of each pixel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""F_D as a transformer: four levels of encoder and decoder whose attention runs over channels, not over pixels.
+"""F_D as a transformer: four levels of encoder and decoder with attention over channels.
 
 Written from the paper: Zamir, Arora, Khan, Hayat, Khan, Yang: Restormer: Efficient transformer for high-resolution
 image restoration, CVPR 2022. At full size it has 26,111,668 parameters with the image alone as its input (the paper

@@ -1,4 +1,4 @@
-"""Cut pictures to the pictures of a page, within a budget, those that matter most first."""
+"""Choice of the pictures of a page within a size budget, the most important first."""
 
 from __future__ import annotations
 

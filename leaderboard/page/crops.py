@@ -1,4 +1,4 @@
-"""Frames of predictions and truths to the crops and error maps that the leaderboard page shows."""
+"""Crops and error maps of predictions and truths for the leaderboard page."""
 
 from __future__ import annotations
 

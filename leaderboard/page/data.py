@@ -1,4 +1,4 @@
-"""What the command line names to what the page needs: images' files, methods' folders, boards of other protocols."""
+"""Inputs of a page from the command line: image files, folders of methods, tables of other protocols."""
 
 from __future__ import annotations
 

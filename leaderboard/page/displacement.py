@@ -1,4 +1,4 @@
-"""Where a method's images lie against their inputs, image by image, and the shift that they have in common."""
+"""Displacement of a method's images against their inputs, and their common shift."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rows of a figure for a paper: of each image, crops of the same place in every method's prediction."""
+"""Rows of a figure for a paper: the same crop of an image in every method's prediction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A method's section of the page: what is known of it, and its score on every image."""
+"""Section of the page for one method: its description, and its score on every image."""
 
 from __future__ import annotations
 

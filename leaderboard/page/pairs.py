@@ -1,4 +1,4 @@
-"""Any two methods of a page over the images: how they differ in words, and the scores that the page's scatter shows."""
+"""Comparison of any two methods of a page: the difference in words, and the points of the scatter plot."""
 
 from __future__ import annotations
 

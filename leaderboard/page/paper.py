@@ -1,4 +1,4 @@
-"""What a paper takes from tables: all of them as one wide table, and a figure of crops."""
+"""Material for a paper: all tables as one wide table, and a figure of crops."""
 
 from __future__ import annotations
 

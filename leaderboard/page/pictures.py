@@ -1,4 +1,4 @@
-"""Pictures of the leaderboard page: which images to show of each method, and on which to compare all."""
+"""Choice of pictures for the page: images of each method, and images to compare all methods on."""
 
 from __future__ import annotations
 

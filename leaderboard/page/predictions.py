@@ -1,4 +1,4 @@
-"""Which file of a folder is the prediction that a row was scored from: by its sha256, so whatever it is called."""
+"""Search for the file that a row was scored from, by sha256, whatever its name."""
 
 from __future__ import annotations
 

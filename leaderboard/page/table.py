@@ -1,4 +1,4 @@
-"""Rows of a board to the cells of the page: text, what sorts, and intervals as bars on one scale a metric."""
+"""Cells of the page's table: text, sort keys, and intervals as bars on one scale per metric."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The leaderboard for people: one HTML file that opens offline, with table, plots, comparisons and every method."""
+"""Leaderboard page: one HTML file that opens offline, with table, plots, comparisons and every method."""
 
 from __future__ import annotations
 

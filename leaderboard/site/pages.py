@@ -1,4 +1,4 @@
-"""Tables to a static site: an index, a page a table, a page a method, and every number as JSON and CSV.
+"""Pages of the site: an index, one page per table and per method, and every number as JSON and CSV.
 
     DIR/index.html                 all tables side by side
     DIR/tables/NAME/index.html     the page of one table, with leaderboard.csv, .md, .tex and -pairwise.csv

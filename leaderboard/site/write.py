@@ -1,4 +1,4 @@
-"""The whole site: the tables' own pages and files, and what joins them."""
+"""Writing of the whole site: pages of the tables, and the links between them."""
 
 from __future__ import annotations
 

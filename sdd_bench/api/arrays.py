@@ -1,4 +1,4 @@
-"""Anybody's arrays to the images that sdd-bench works on, and back: checked, never guessed.
+"""Conversion between a user's arrays and the images that sdd-bench works on; checked, never guessed.
 
 An image may be given as a path, a numpy array or a torch tensor; uint8, uint16 or floating point in [0, 1]; (H, W, 3)
 or (3, H, W); alone or as a batch with one more axis in front. Whatever cannot be right is a ValueError.

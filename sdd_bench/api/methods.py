@@ -1,4 +1,4 @@
-"""Functions of methods and their results: evaluate, load, rank, and baselines to compare with."""
+"""Public functions on methods and their results: evaluate, load, rank, and baselines to compare with."""
 
 from __future__ import annotations
 

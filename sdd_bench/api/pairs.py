@@ -1,4 +1,4 @@
-"""Functions of images: read, score, analyse, anchor."""
+"""Public functions on images: read, score, analyse, anchor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Developed pairs and their table in one HDF5 file, and back to a folder of PNG files.
+"""HDF5 archive of developed pairs with their table, and its unpacking to a folder of PNG files.
 
     /                 attributes `format`, `schema`, `about` (JSON text)
     /blur/NAME        (H, W, 3) uint8 or uint16 RGB

@@ -1,4 +1,4 @@
-"""What an archive asks of files and names, and the files that are unpacked: they stay in their folder."""
+"""Checks on the file names in an archive, and safe unpacking into its own folder."""
 
 from __future__ import annotations
 

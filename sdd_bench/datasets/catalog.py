@@ -1,4 +1,4 @@
-"""Folders to datasets: the pairs that a layout lists, checked, with what is known of their scenes."""
+"""Opening of dataset folders: the pairs that a layout lists, checked, with their scene information."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The datasets this project knows: where each comes from, how it lies, how many pairs it has, and what lists them."""
+"""Table of known datasets: source, folder layout, number of pairs, and the function that lists them."""
 
 from __future__ import annotations
 

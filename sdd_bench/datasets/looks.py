@@ -1,4 +1,4 @@
-"""A first look at image files: small pictures of them and what their samples are like, before anything is scored."""
+"""Quick look at image files: thumbnails and statistics of their samples, before anything is scored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a pair and a dataset are, and the files that hold them: dataset.json, pairs.csv."""
+"""Pairs and datasets as types, and the files that hold them: dataset.json and pairs.csv."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The misalignment of every pair of a dataset: misalignment.csv in the names of truth.csv, and a summary beside it."""
+"""Misalignment of every pair of a dataset: misalignment.csv with the column names of truth.csv, and a summary."""
 
 from __future__ import annotations
 

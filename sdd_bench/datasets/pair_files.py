@@ -1,4 +1,4 @@
-"""One pair's files: its frames copied byte for byte, its patches cut and stored."""
+"""Files of one prepared pair: frames copied byte for byte, patches cut and stored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parquet files of the Hugging Face Hub to a folder as the dataset was released, every image's bytes untouched.
+"""Unpacking of the Hugging Face Hub's parquet files into the folders of the released dataset, bytes unchanged.
 
 One row is one pair. Names and columns are checked before anything is written; a file may come from anywhere, and
 nothing in it names a file outside the folder it is unpacked to.

@@ -1,4 +1,4 @@
-"""Which parquet files of a download hold the pairs, and which split each is of."""
+"""Choice of the parquet files that hold the pairs, and of the split of each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The training patches that a prepared dataset holds, as PNG files or in one HDF5 file with the same content."""
+"""Training patches of a prepared dataset, stored as PNG files or in one HDF5 file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Windows of a frame, their sharpness, and the named recipes that say which are kept.
+"""Windows of a frame, their sharpness, and the named recipes that choose among them.
 
 The papers say only that training pairs are "resized and cropped" like DPDNet's, so a recipe is named in
 dataset.json; `RECIPES` holds the candidates, and four of them give SDD's 4,830 = 115 x 42 patches.

@@ -1,4 +1,4 @@
-"""A source folder and the person's choices to a preparation: layout, split and recipe decided."""
+"""Plan of a preparation: layout, split and recipe, from the source folder and the user's choices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A source folder to a prepared dataset: frames, splits, patches, manifest.
+"""Preparation of a dataset: frames, splits, patches, manifest.
 
 Every pair is one item of work; its frames and patches are written before it is journalled, so that a killed run
 goes on where it stopped and ends with the same bytes. Nothing in the source is ever opened for writing.

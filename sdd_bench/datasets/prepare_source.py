@@ -1,4 +1,4 @@
-"""What a person gives `prepare`, a folder, an archive or parquet files, to a prepared dataset."""
+"""Sources of `prepare`: a folder, an archive or parquet files."""
 
 from __future__ import annotations
 

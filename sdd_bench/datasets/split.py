@@ -1,4 +1,4 @@
-"""Which pair trains and which tests: seeded, the same bytes everywhere, whole scenes on one side.
+"""Split into training and test pairs: seeded, reproducible byte for byte, scenes kept whole.
 
 The order of drawing is the order of sha256(seed, name). No random generator takes part, so a split depends neither
 on the order in which files were listed nor on the version of a library.

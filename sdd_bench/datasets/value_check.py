@@ -1,4 +1,4 @@
-"""Whether the values of a dataset's images are what they should be: their range, and both sides of a pair alike."""
+"""Check of a dataset's pixel values: their range, and agreement between both sides of a pair."""
 
 from __future__ import annotations
 

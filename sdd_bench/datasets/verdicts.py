@@ -1,4 +1,4 @@
-"""The verdicts of `ingest` beside its pairs: which of them are taken into a dataset."""
+"""Verdicts of `ingest` in a folder of pairs, and the choice of pairs by verdict."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One anchor: used where it holds, else made from the pair and written."""
+"""One anchor: reused if it is valid, otherwise computed from the pair and written."""
 
 from __future__ import annotations
 

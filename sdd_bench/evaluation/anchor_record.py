@@ -1,4 +1,4 @@
-"""The record of a pair's anchor: where it lies, whether it holds, and what results show of it."""
+"""Record of a pair's anchor: its files, whether it is valid, and what results show of it."""
 
 from __future__ import annotations
 

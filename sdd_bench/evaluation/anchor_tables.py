@@ -1,4 +1,4 @@
-"""Anchors for people and for others: a CSV of each split, and copies in a folder that is shipped beside a dataset."""
+"""CSV table of the anchors of each split, and a copy of the anchors for publication with a dataset."""
 
 from __future__ import annotations
 

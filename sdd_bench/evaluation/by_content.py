@@ -1,4 +1,4 @@
-"""Which input a prediction was made from, by what both show: predictions matched by it, and matches checked by it."""
+"""Matching of predictions to inputs by image content, and check of matches by it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PSNR by local blur: how well a prediction does where the blur image is sharp, and where it is more and more blurred.
+"""PSNR by local blur radius: from where the blur image is sharp to where it is most blurred.
 
 The blur radius is that of the pair's truth: the same pixels for every method.
 """

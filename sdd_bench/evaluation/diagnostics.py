@@ -1,4 +1,4 @@
-"""What a score against an anchored truth does not say: whether a prediction bends the picture, what warping forgives.
+"""Diagnostics beside an anchored score: geometric distortion of a prediction, and what warping would forgive.
 
 All of it rests on optical flow (DIS, whatever flow the papers' protocols use) between the prediction and the anchored
 truth, at textured pixels of the anchor's mask, as medians of blocks of 32 px: single vectors are noisy by half a pixel

@@ -1,4 +1,4 @@
-"""Score each image of a planned evaluation once, and collect the rows to the results of each protocol."""
+"""Scoring of a planned evaluation, and collection of the rows into the results of each protocol."""
 
 from __future__ import annotations
 

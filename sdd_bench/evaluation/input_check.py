@@ -1,4 +1,4 @@
-"""The geometry of a prediction against its input as columns of a row, and what of it flags a row or a method."""
+"""Geometry of a prediction against its input as columns of a row, and the flags that follow from it."""
 
 from __future__ import annotations
 

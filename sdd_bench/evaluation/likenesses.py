@@ -1,4 +1,4 @@
-"""How much predictions look like inputs: all against all, and within a group of inputs that are nearly one picture."""
+"""Similarity between predictions and inputs: all pairs, and within a group of nearly identical inputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What made the predictions."""
+"""Description of the method that made the predictions."""
 
 from __future__ import annotations
 

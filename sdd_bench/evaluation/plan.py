@@ -1,4 +1,4 @@
-"""What an evaluation is asked for, and all that is decided before its first image is scored."""
+"""Request for an evaluation, and every decision that is made before the first image is scored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the values of predictions mean what those of their inputs mean, and which of them are copies."""
+"""Check that the pixel values of predictions mean the same as those of their inputs, and search for copies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a score means: frozen, named, versioned protocols, and the one function that scores a pair under one.
+"""Protocols: frozen, named, versioned definitions of a score, and the function that scores a pair under one.
 
 With misaligned pairs a score depends on who is warped onto whom, how, and which pixels count, so all of that is
 data here, its digest stands in every results file, and results of different protocols never share a table.

@@ -1,4 +1,4 @@
-"""What of results follows from their rows: status, flags, counts, digests, bounds; and where a file says otherwise."""
+"""Fields of results that follow from their rows (status, flags, digests, bounds), and contradictions in a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The results file: one JSON with everything behind a score, and a CSV with one row an image beside it."""
+"""Results file: one JSON with everything behind a score, and a CSV with one row per image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The row of an image in results: its columns, what each of them can hold, and the mean of a column."""
+"""Row of an image in results: its columns, their ranges, and the mean of a column."""
 
 from __future__ import annotations
 

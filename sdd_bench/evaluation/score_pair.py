@@ -1,4 +1,4 @@
-"""One prediction under one or several protocols, every image read once."""
+"""Scoring of one prediction under one or several protocols; every image is read once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Colours of a file with an ICC profile, as sRGB; LittleCMS does the work, through Pillow and imagecodecs."""
+"""Conversion of ICC profiles to sRGB by LittleCMS, through Pillow and imagecodecs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decoders of image files, one a format: the samples as they are stored."""
+"""Decoders of image files, one per format, which return the samples as stored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, safe opening of anybody's files, and their digests."""
+"""Atomic writing of files, safe opening of untrusted files, and file digests."""
 
 from __future__ import annotations
 

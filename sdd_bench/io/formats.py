@@ -1,4 +1,4 @@
-"""Which kind of file it is, by its first bytes, and in words why one of another kind is not read."""
+"""Detection of file formats by their first bytes, and messages on formats that are not read."""
 
 from __future__ import annotations
 

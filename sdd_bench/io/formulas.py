@@ -1,4 +1,4 @@
-"""Cells of CSV files that a spreadsheet would take for formulas: an apostrophe is put before them, and taken off."""
+"""Protection of CSV cells that a spreadsheet would execute as formulas, by an apostrophe in front."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A new HDF5 file that appears whole or not at all, whatever the disk does."""
+"""Atomic writing of an HDF5 file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is taken from an HDF5 file of anybody's: members that lie in it, text and frames within limits."""
+"""Safe reading of untrusted HDF5 files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Headers of image files, one function a format: from an open file to an `ImageHeader`."""
+"""Header parsers, one per image format: from an open file to an `ImageHeader`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Headers of image files: what a file says of itself, within limits, before anything is decoded."""
+"""Headers of image files, read within limits before anything is decoded."""
 
 from __future__ import annotations
 

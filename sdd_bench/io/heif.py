@@ -1,4 +1,4 @@
-"""Pictures of phones: HEIC through pillow-heif, AVIF through Pillow, and through imagecodecs where it has over 8 bits.
+"""Reading of HEIC through pillow-heif and AVIF through Pillow, or imagecodecs for more than 8 bits.
 
 The only file that imports pillow-heif, which is an extra of this package.
 """

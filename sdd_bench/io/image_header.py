@@ -1,4 +1,4 @@
-"""What an image file says of itself before it is decoded."""
+"""Image header: the fields that are known before a file is decoded."""
 
 from __future__ import annotations
 

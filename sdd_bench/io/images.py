@@ -1,4 +1,4 @@
-"""Image files to arrays and back.
+"""Reading and writing of image files as arrays.
 
 An image in memory is (H, W, 3) float32 RGB in [0, 1]; the samples as a file holds them are (H, W, 3) uint8 or
 uint16 RGB ("pixels"), upright and in the colours of sRGB. Every reader checks the header before it decodes, so a

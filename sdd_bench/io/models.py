@@ -1,4 +1,4 @@
-"""Refusals of typed models in words: where a fault is, what was found there, and what was expected."""
+"""Validation errors of typed models in words: where, what was found, what was expected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names from the command line and the file system as Unicode, and Unicode names as the file system takes them.
+"""Conversion of names between the file system, the command line and Unicode.
 
 Unicode writes a letter with an accent as one character or as two, and file systems keep either: both are one name.
 Where the locale cannot decode a name (`LC_ALL=C`, or bytes that are not UTF-8), Python gives it with lone surrogates,

@@ -1,4 +1,4 @@
-"""What reading changes of the numbers that files hold, for the records of datasets and results."""
+"""Notes on conversions made while reading, for the records of datasets and results."""
 
 from __future__ import annotations
 

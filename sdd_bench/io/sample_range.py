@@ -1,4 +1,4 @@
-"""What the samples of files say of their range: fewer bits in files of 16, values moved to the left, 0 and 1 alone."""
+"""Detection of the value range of samples: fewer bits in 16-bit files, shifted bits, only 0 and 1."""
 
 from __future__ import annotations
 

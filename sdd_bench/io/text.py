@@ -1,4 +1,4 @@
-"""Text, CSV, JSON and TOML files from anywhere: read whole within limits, or refused in one line.
+"""Safe reading of untrusted text, CSV, JSON and TOML files, within limits.
 
 What a terminal, a table or a page would take for something else than letters (control characters, marks that turn the
 direction of the text, halves of surrogate pairs) is refused here, once, so that nobody who prints a name need ask.

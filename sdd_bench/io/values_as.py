@@ -1,4 +1,4 @@
-"""Files whose values mean something else than usual, read as they are meant: `--values-as 12bit,linear,bgr`."""
+"""Reading of files with unusual pixel values, as told by `--values-as 12bit,linear,bgr`."""
 
 from __future__ import annotations
 

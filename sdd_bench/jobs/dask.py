@@ -1,4 +1,4 @@
-"""Items worked on by the workers of a Dask scheduler, on one machine or many. The only file that imports distributed.
+"""Execution on the workers of a Dask scheduler, on one machine or many; the only file that imports distributed.
 
 Every worker must see the same files under the same paths, have the same version of sdd-bench, and run one thread
 (`--nthreads 1`): then the results are the bytes of one process. What a worker that went away had begun is done again by

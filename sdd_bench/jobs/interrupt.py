@@ -1,4 +1,4 @@
-"""Ctrl-C ends a command at once and quietly, whatever a library is busy with."""
+"""Immediate, quiet end on Ctrl-C, even while a library is busy."""
 
 from __future__ import annotations
 

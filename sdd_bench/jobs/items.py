@@ -1,4 +1,4 @@
-"""One function over many items: progress, faults together, and a journal so that a killed run goes on.
+"""One function over many items, with progress, collected errors, and a journal to resume an interrupted run.
 
 Whatever is random must be seeded by the item and inner libraries are held to one thread, so the results are the
 same bytes with any number of workers.

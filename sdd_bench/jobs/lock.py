@@ -1,4 +1,4 @@
-"""One run at a time in one place: a lock that ends with its holder, and a note of who holds it.
+"""Lock that allows one run at a time in a folder and is released when its holder ends.
 
 The operating system gives the lock back when its holder dies, however it dies; the note of a dead holder is left behind
 and is written over. Where a file system knows no such locks, filelock takes a file with the holder's process in it.

@@ -1,4 +1,4 @@
-"""The hidden record beside an output: which request wrote which files, with the sha256 of each."""
+"""Hidden record beside an output: the request that wrote it, and the sha256 of each file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Output files of a command: new, or written earlier for the same request; no other file is ever replaced.
+"""Protection of output files: a command replaces only what was written for the same request.
 
 A hidden record beside an output says which request wrote which files, with the sha256 of each: `.NAME.written` beside a
 file NAME, `.written` in a folder that a command fills. While a command works, the record lists its files without

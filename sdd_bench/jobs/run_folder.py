@@ -1,4 +1,4 @@
-"""An output folder that belongs to one request: new, interrupted or finished, and never somebody else's files.
+"""Output folder that belongs to one request: new, interrupted or finished.
 
 While work goes on, the folder holds `.run/` with the request, the journal and the lock of whoever works there; when it
 is complete, a JSON file with the request in it marks it finished and `.run/` is gone.

@@ -1,4 +1,4 @@
-"""Where items are worked on: in this process, in processes of this machine, or on a Dask cluster.
+"""Choice of where items run: in this process, in local processes, or on a Dask cluster.
 
 An item is a pair of a name and an argument. What is wrong with one (a UserError, a file that went away, too little
 memory) is its result and stops no other.

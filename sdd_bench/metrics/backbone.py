@@ -1,4 +1,4 @@
-"""Where the weights of LPIPS's backbone are found, and how they are read without running what is in the file.
+"""Weights of the LPIPS backbone: where they are found, and safe reading of the file.
 
 The backbone is torchvision's ImageNet network: looked for in the file given, the file the environment names, torch's
 cache, and at last by torchvision's own download.

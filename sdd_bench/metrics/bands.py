@@ -1,4 +1,4 @@
-"""A backbone of convolutions and poolings applied to a frame band by band, equal to applying it to the whole frame.
+"""Convolutional backbone applied band by band, with the same result as on the whole frame.
 
 The frame is given from top to bottom. Every layer keeps the rows that its next window still needs, the halo of its
 receptive field, and gives all output rows whose windows are complete: so strides stay aligned whatever the bands are,

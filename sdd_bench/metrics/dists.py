@@ -1,4 +1,4 @@
-"""DISTS of a restored image against a reference: structure and texture of VGG16's features, alike or not.
+"""DISTS of a restored image against a reference: similarity of structure and texture in VGG16 features.
 
 The statistics of a feature are sums over its pixels, so a frame goes through the network in bands of rows, as `bands`
 says, and no feature map of the whole frame is ever held.

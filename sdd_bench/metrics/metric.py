@@ -1,4 +1,4 @@
-"""What a metric is: a function of a prediction and its truth, and how people read it."""
+"""Definition of a metric: a function of prediction and truth, and how it is displayed."""
 
 from __future__ import annotations
 

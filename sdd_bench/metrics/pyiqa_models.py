@@ -1,4 +1,4 @@
-"""NIQE, MUSIQ, CLIP-IQA and TOPIQ through pyiqa, with weights from files that are named by their digest.
+"""NIQE, MUSIQ, CLIP-IQA and TOPIQ through pyiqa, with weights identified by digest.
 
 The only file that imports pyiqa. pyiqa's own downloads are never used, and nothing in a file of tensors is run.
 """

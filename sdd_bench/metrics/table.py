@@ -1,4 +1,4 @@
-"""The metrics of a table: each a line here, from which results, tables, checks and pages take what they need."""
+"""Table of metrics, one line each, from which results, tables, checks and pages are derived."""
 
 from __future__ import annotations
 

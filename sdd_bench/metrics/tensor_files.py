@@ -1,4 +1,4 @@
-"""Files of tensors written by torch, read without running what is in them."""
+"""Safe reading of tensor files written by torch."""
 
 from __future__ import annotations
 

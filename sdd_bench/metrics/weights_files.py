@@ -1,4 +1,4 @@
-"""Files of weights that metrics need: where they are looked for, named by their digest, or fetched.
+"""Weight files of metrics: search, check by digest, download.
 
 A file keeps the name that its authors publish it under. The eight digits in such a name are the first of the file's
 sha256, so a name that is not true is refused.

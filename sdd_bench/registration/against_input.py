@@ -1,4 +1,4 @@
-"""The geometry of a prediction judged against its input, the blur image, not against a truth.
+"""Geometry of a prediction relative to its input, the blur image.
 
 A prediction lies in the frame of its input by definition. So it is blurred as the input is, and what displacement is
 left between the two is the prediction's own: no misalignment of a dataset enters, and neither does a symmetric filter.

@@ -1,4 +1,4 @@
-"""The similarity between the two images of a pair, and how the one is blurred, from the images alone.
+"""Estimation of the similarity and the blur between the two images of a pair.
 
 Blur moves no edge but softens it, so that plain registration loses a factor of ten at a radius of 8 px. What is done
 here: (1) DIS flow between contrast-normalised, reduced images and a similarity by RANSAC; (2) the sharp image drawn

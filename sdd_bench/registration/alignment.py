@@ -1,4 +1,4 @@
-"""A similarity between the two images of a pair, and how it is called: what `anchored/1` stands on."""
+"""Similarity between the two images of a pair and its kind; the basis of `anchored/1`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The misalignment analyser: the motion of a pair, what it leaves, its blur and its light, from its two images alone.
+"""Misalignment analyser: motion, residual, blur and light of a pair, from its two images alone.
 
 (1) `align.fit_pair`: a similarity from optical flow between blur-matched images, refined on the pixels. (2) `settle`:
 the motion model that the blocks of the frame support, each weighted by how well it is known. (3) `remaining`: what that

@@ -1,4 +1,4 @@
-"""What the misalignment analyser says of a pair, and how it is called."""
+"""Result of the misalignment analyser."""
 
 from __future__ import annotations
 

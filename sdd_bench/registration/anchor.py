@@ -1,4 +1,4 @@
-"""The anchor of a pair: the sharp image in the blur image's frame, and the pixels that count, from the two alone.
+"""Anchor of a pair under `anchored/1`: the sharp image in the blur image's frame, and the valid pixels.
 
 No prediction takes part, so every method is scored against the same pixels. (1) The analyser's similarity. (2) A
 smooth field of at most 8x8 control points and 2 px, kept only if it lowers the residual on tiles that it was not fitted

@@ -1,4 +1,4 @@
-"""One motion model fitted to the displacements of blocks, to all of them and to parts of them at once.
+"""Fit of one motion model to block displacements, to all blocks and to subsets.
 
 Likelihood of Student's t; where the model has terms whose sign goes with the side of the plane in focus, a mixture of
 the two signs. Repeated weighted least squares, from several guesses of the sides.

@@ -1,4 +1,4 @@
-"""How far each block of a drawn, blur-matched image still lies from the blurry one, with its uncertainty.
+"""Remaining displacement of each block between the warped, blur-matched image and the blur image, with its error.
 
 The analyser's evidence: everything about motion is decided from these few hundred vectors. In a block the model moved
 by d shows model(q - d), so that the residual is minus the gradient times d; least squares with Cauchy's weights solve

@@ -1,4 +1,4 @@
-"""Blur the sharp image as the blurry one is blurred, so that the two can be compared pixel by pixel.
+"""Blurring of the sharp image like the blur image, so that both can be compared pixel by pixel.
 
 All images here are (H, W) float32 grey in one frame. What is compared is high-passed and its gain taken locally, so
 that exposure, gamma and vignetting do not count.

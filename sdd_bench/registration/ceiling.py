@@ -1,4 +1,4 @@
-"""The ceiling of a truth: the highest score that it can tell, from what is known to be wrong with it.
+"""Ceiling of a truth: the highest score it can resolve, given its known errors.
 
 Errors are estimated, from the pair alone. (1) Misalignment that is left: every block is measured on two
 disjoint halves of its pixels; the product of the two displacements, weighed with the gradients of the truth, is the

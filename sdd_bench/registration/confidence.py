@@ -1,4 +1,4 @@
-"""How sure an analysis is: the share of pairs like this one whose corners lie within 0.25 px of the truth."""
+"""Confidence of an analysis: share of similar pairs whose corners lie within 0.25 px of the truth."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The motion of a pair whose depths are displaced against each other, followed to the pixel.
+"""Motion of a pair with parallax, followed to each pixel.
 
 The analyser's motion is a start: (1) labels, one disk and its displacement each, are chosen for all pixels; (2) the
 sharp image drawn and blurred as they say is compared with the blurry one, and similarity, distortion, parallax and

@@ -1,4 +1,4 @@
-"""Which blur radius, on which side of the plane in focus, each pixel has: a label is one disk and its displacement.
+"""Blur radius and side of the focal plane of each pixel; a label is one disk and its displacement.
 
 Where a camera's entrance pupil moves between the two shots, what is nearer than the plane in focus is displaced
 against what is farther, in proportion to the blur radius with its sign. So the sharp image blurred by a disk *and*

@@ -1,4 +1,4 @@
-"""Where an analysis is in doubt, what is in focus decides: tiles that are equally sharp in both images need no model.
+"""Check of a doubtful analysis by tiles that are equally sharp in both images.
 
 The motion chosen by evidence rests on how the blur is matched. In a focus stack, of which neither image is sharp
 everywhere, or where a spread is unlike any disk, that misleads it, and the plainer similarity may be nearer.

@@ -1,4 +1,4 @@
-"""Which motion a pair has: the simplest that predicts blocks it was not fitted to no worse than the best.
+"""Choice of the motion model: the simplest that predicts held-out blocks no worse than the best.
 
 A block's displacement scatters by the noise of its pixels and by what no motion explains: a little everywhere, and in
 proportion to the blur radius, in any direction or along the radius from the frame's centre, as a spread that is not

@@ -1,4 +1,4 @@
-"""Which of two images of a scene is in focus where: shares of the textured frame in which one is clearly sharper.
+"""Share of the textured frame in which each of two images is clearly sharper.
 
 Measured on 150 synthesised pairs of 512x270 with known blur, some in a small part of the frame only: sharp is found to
 be sharper in 6 to 100 % of the frame, which goes with the part that is blurred by over 1 px (correlation 0.94), blur in

@@ -1,4 +1,4 @@
-"""What the blocks of a frame say together: similarity, asymmetric spread, and mean square displacement, with errors.
+"""Global displacement from the blocks of a frame: similarity, asymmetric spread and mean square, with errors.
 
 Standard errors treat the blocks of one of 24 regions of the frame as dependent.
 """

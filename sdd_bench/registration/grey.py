@@ -1,4 +1,4 @@
-"""Grey images: how they are made of colours, averaged, smoothed and high-passed, and their gradient."""
+"""Grey images: conversion from colour, averaging, smoothing, high-pass filtering, gradient."""
 
 from __future__ import annotations
 

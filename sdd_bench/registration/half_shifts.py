@@ -1,4 +1,4 @@
-"""How far the blocks of a prediction lie from the input it was made from, each block measured on two disjoint halves.
+"""Displacement of each block between a prediction and its input, measured on two disjoint halves.
 
 The input is explained by the drawn, blur-matched prediction, two symmetric corrections of its sharpness and its two
 derivatives. The factors of the derivatives are the displacement. A symmetric filter of the input changes the other

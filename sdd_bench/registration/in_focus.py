@@ -1,4 +1,4 @@
-"""Displacements of tiles that are equally sharp in both images of a pair: evidence for alignment that needs no model.
+"""Displacement of tiles that are equally sharp in both images: evidence that needs no blur model.
 
 How exact they are: benchmarks/bench_tiles.py.
 """

@@ -1,4 +1,4 @@
-"""What was found of the geometry of a prediction against its input, and the fixed rule of the verdict."""
+"""Geometry of a prediction relative to its input, and the fixed rule of the verdict."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exposure, tone and vignetting between the two images of a pair, from what is aligned and equally blurred.
+"""Exposure, tone and vignetting between the two images of a pair.
 
 blur = encoded(gain (1 - vignetting r^2) light of sharp)^tone, r being 1 at a corner and the gain one of each colour.
 """

@@ -1,4 +1,4 @@
-"""What can be mixed up in a pair: its roles swapped, or one picture turned or mirrored against the other."""
+"""Detection of swapped roles, and of pictures rotated or mirrored relative to each other."""
 
 from __future__ import annotations
 

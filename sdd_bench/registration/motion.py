@@ -1,4 +1,4 @@
-"""The motion between the two images of a pair: similarity, distortion, parallax, and how well each is known."""
+"""Motion between the two images of a pair: similarity, distortion and parallax, with errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Noise of the sharp image, and what sampling it anew loses: from its calmest blocks, and from what is in focus twice.
+"""Noise of the sharp image and the loss by resampling it, from calm blocks and from blocks in focus.
 
 A fine structure that all blocks have looks like noise. And an image with detail up to the limit of its grid cannot be
 drawn exactly on another grid. Where the blurry image is sharp as well, it tells both: there truth and blurry image

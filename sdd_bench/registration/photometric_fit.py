@@ -1,4 +1,4 @@
-"""The map that gives the drawn sharp image the light of the blur image, and how much misfit of light is left.
+"""Fit of the photometric map from the warped sharp image to the blur image, and its remaining error.
 
 The two are compared reduced, smoothed and equally blurred. Flat places count most: there, neither a wrong blur radius
 nor a wrong place looks like a change of light. What slightly wrong radii do is fitted beside the map, and then dropped.

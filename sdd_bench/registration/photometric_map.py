@@ -1,4 +1,4 @@
-"""The light of one image given to another: exposure, white balance, tone and vignetting, as a few numbers.
+"""Photometric map between two images: exposure, white balance, tone and vignetting, as a few numbers.
 
 v is the sRGB value of gain exp(shading(x, y)) times the light of the image; the result is v^tone exp(curve v (1 - v)).
 That is what a camera does: exposure and vignetting act on light, tone on values. Each colour has its own gain, tone and

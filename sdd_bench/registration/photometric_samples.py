@@ -1,4 +1,4 @@
-"""Pixels of the blur image and of the drawn sharp image, blurred to match, from which a change of light can be told."""
+"""Samples of the blur image and of the warped, blur-matched sharp image, from which the light is fitted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the truth of a pair lies, by depth or by a smooth field, and which of its pixels are proven to lie there."""
+"""Placement of the truth by depth or by a smooth field, and the pixels for which it is proven."""
 
 from __future__ import annotations
 

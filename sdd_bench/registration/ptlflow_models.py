@@ -1,4 +1,4 @@
-"""Optical flow by the models of ptlflow: their names, their weights, and the flow between two images.
+"""Optical flow by ptlflow: model names, weights, and the flow between two images.
 
 The only file that imports ptlflow.
 """

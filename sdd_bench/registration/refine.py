@@ -1,4 +1,4 @@
-"""The last hundredths of a pixel: robust Gauss-Newton on high-passed, blur-matched images."""
+"""Sub-pixel refinement: robust Gauss-Newton on high-passed, blur-matched images."""
 
 from __future__ import annotations
 

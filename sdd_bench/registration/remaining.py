@@ -1,4 +1,4 @@
-"""What the motion of a pair leaves unexplained: how much, where it is significant, and whether an object moved."""
+"""Displacement that the motion model leaves unexplained: size, significance, and moved objects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A label for every pixel from the costs of all labels, smooth but for steps: semi-global aggregation.
+"""Labelling of pixels by semi-global aggregation of label costs, smooth except at steps.
 
 H. Hirschmueller, Stereo processing by semiglobal matching and mutual information, IEEE TPAMI 30(2), 2008, eq. 13:
 along each of eight directions the cost of a label is its own, and that of the cheapest label before it, where a step to

@@ -1,4 +1,4 @@
-"""From a similarity to the motion that the blocks of a pair support, drawn and blur-matched anew until it stays.
+"""Iteration from a similarity to the motion that the blocks support, with warping and blur matching in each step.
 
 A similarity that follows flow can be led astray: by a parallax between depths, or by a spread that is not round, which
 shifts what is blurred and leaves what is in focus. Where the evidence moves it, the sharp image is drawn where the

@@ -1,4 +1,4 @@
-"""A smooth displacement of at most 8x8 control points: what lens distortion and tilt leave after the similarity.
+"""Smooth displacement field of at most 8x8 control points, for lens distortion and tilt beyond the similarity.
 
 The field is a tensor product of cubic B-splines. Its values are convex combinations of the control points, so a limit
 on those is one on the field.

@@ -1,4 +1,4 @@
-"""The truth of a pair: the sharp image in the blur image's frame, where it is proven to lie, from the two alone.
+"""Truth of a pair under `anchored/2`: the sharp image in the blur image's frame, where proven.
 
 What `anchored/2` scores against. No prediction takes part, so every method is scored against the same pixels. (1) The
 analyser's motion, chosen by evidence. (2) Where depths are displaced against each other, or a spread is not round, the

@@ -1,4 +1,4 @@
-"""Values mixed up between two small pictures of one scene: colours exchanged, light not encoded, wrong range."""
+"""Detection of mixed-up values between two thumbnails: exchanged colours, linear light, wrong range."""
 
 from __future__ import annotations
 

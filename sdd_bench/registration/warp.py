@@ -1,4 +1,4 @@
-"""The one sampler: image and coordinates to image and valid mask.
+"""Resampling of an image at given coordinates, with a mask of valid pixels.
 
 OpenCV's `remap` rounds coordinates to 1/32 px, which is more than the misalignments measured here; these
 samplers take coordinates as they are. For diagnostics alone there is `remapped`, four times as fast.

@@ -1,4 +1,4 @@
-"""Figures of matplotlib in one style, and what becomes of them: SVG inside a page, and PNG on white.
+"""Matplotlib figures in one style, written as SVG inside a page and as PNG on white.
 
 What is drawn depends on the arguments alone: matplotlib's own defaults are taken whatever the person's settings are,
 and nothing carries a version or a date. No text is read as mathematics.

@@ -1,4 +1,4 @@
-"""Maps of a whole frame: arrows of the displacement, and what remains of it."""
+"""Maps of a whole frame: arrows of the displacement, and the remaining displacement."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The misalignment report for people: one HTML file that opens offline, and its plots as PNG files beside it."""
+"""Misalignment report: one HTML file that opens offline, with its plots as PNG files beside it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A pair of the misalignment report: its numbers, its reduced pictures, and the maps of what is displaced."""
+"""One pair of the misalignment report: its numbers, reduced pictures and displacement maps."""
 
 from __future__ import annotations
 

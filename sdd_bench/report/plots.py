@@ -1,4 +1,4 @@
-"""Plots of many values: histograms, clouds, a chart of images."""
+"""Plots of many values: histograms, scatter clouds, a chart of images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A scatter plot of named points with intervals and labels that keep clear of each other, and its numbers."""
+"""Scatter plot of named points with intervals and non-overlapping labels, and its numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A critical-difference diagram: named means with intervals, one a row, and lines that join what is not separated."""
+"""Critical-difference diagram: named means with intervals, and lines that join methods that are not separated."""
 
 from __future__ import annotations
 

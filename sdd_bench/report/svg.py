@@ -1,4 +1,4 @@
-"""From the SVG that matplotlib writes to SVG inside a page, which follows the page's light and dark colours."""
+"""Conversion of matplotlib's SVG to SVG inside a page, which follows its light and dark colours."""
 
 from __future__ import annotations
 

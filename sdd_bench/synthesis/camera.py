@@ -1,4 +1,4 @@
-"""The ingredients of a camera: everything that lies between a scene and the two images of a pair."""
+"""Camera model: every ingredient between a scene and the two images of a pair."""
 
 from __future__ import annotations
 

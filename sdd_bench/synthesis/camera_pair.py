@@ -1,4 +1,4 @@
-"""One pair as a camera takes it, with its exact truth: arrays in, arrays out."""
+"""One synthetic pair with its exact truth: arrays in, arrays out."""
 
 from __future__ import annotations
 

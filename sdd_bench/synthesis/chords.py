@@ -1,4 +1,4 @@
-"""The mean of a picture over the overlap of two disks, another one at every pixel, row by row.
+"""Mean of a picture over the overlap of two disks that differs at every pixel, computed row by row.
 
 A row of the overlap is a chord, as long as the row's mean. With sums along the rows of the picture, the sum over a
 chord is the difference of two values read between pixels, so that the cost grows with the radius and not with its

@@ -1,4 +1,4 @@
-"""The values of one pair: a camera's ingredients with the directions and signs that chance gave them."""
+"""Random values of one pair: the camera's ingredients with directions and signs drawn at random."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Predictions that need no training: the blur image, a classical deconvolution, the aligned truth, moved or not."""
+"""Predictions without training: the blur image, a classical deconvolution, the aligned truth, moved or not."""
 
 from __future__ import annotations
 

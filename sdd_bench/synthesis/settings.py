@@ -1,4 +1,4 @@
-"""Settings of a set of pairs with known truth, and how large a piece of a photograph each needs."""
+"""Settings of a synthesis, and how large a piece of a photograph each pair needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Layers under the spread of a lens: disks cut by a cat's eye, rings, Gaussians, a radius that depends on colour."""
+"""Point spread of a lens on a scene of layers: vignetted disks, rings, Gaussians, chromatic radius."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The surfaces of a scene as a second, sharp shot sees them from a slightly different place."""
+"""Surfaces of a scene as seen by the sharp shot from a slightly different position."""
 
 from __future__ import annotations
 

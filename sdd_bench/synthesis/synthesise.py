@@ -1,4 +1,4 @@
-"""Sharp photographs to a folder of misaligned pairs whose truth is known.
+"""Synthesis of a folder of misaligned pairs with known truth from sharp photographs.
 
 ```
 OUT/blur/NAME.png               the defocused picture: disk blur in linear light, then noise in the 8-bit domain

@@ -1,4 +1,4 @@
-"""The lists that come with DPDD: which files are its pairs, and which pairs are indoor and outdoor."""
+"""File lists released with DPDD: its pairs, and which of them are indoor or outdoor."""
 
 from __future__ import annotations
 

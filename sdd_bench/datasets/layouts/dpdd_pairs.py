@@ -1,4 +1,4 @@
-"""Which source of DPDD belongs to which target: by the lists of its release, or by the order of their numbers."""
+"""Pairing of DPDD's source and target files, by its released lists or by the order of their numbers."""
 
 from __future__ import annotations
 

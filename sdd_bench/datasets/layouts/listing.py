@@ -1,4 +1,4 @@
-"""What a layout is, the pairs found in a folder, and what is wrong with the rest."""
+"""Definition of a layout, the pairs it finds in a folder, and the problems of the remaining files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of several folders to pairs: by name, or by a number in the name."""
+"""Pairing of files in several folders, by name or by a number in the name."""
 
 from __future__ import annotations
 

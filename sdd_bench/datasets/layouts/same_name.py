@@ -1,4 +1,4 @@
-"""Two folders whose files have the same names: SDD, anybody's blur and gt, GoPro's input and target."""
+"""Two folders whose files have the same names: SDD, users' blur and gt, GoPro's input and target."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""LFDOF and RealBokeh: many blur images of one scene, which share its sharp image."""
+"""LFDOF and RealBokeh: several blur images of one scene that share one sharp image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a prediction that was padded or cropped shares with its input, and where that lies in both."""
+"""Region shared by a padded or cropped prediction and its input, and its place in both."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The predictions of a split in a folder: names first, content where they say nothing, and everything that is wrong."""
+"""Search for the predictions of a split in a folder: by name, else by content; all problems together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the images of a folder of predictions lie: directly in it, in its one sub-folder, or in a zip file."""
+"""Location of the images of a prediction folder: directly inside, in its only sub-folder, or in a zip file."""
 
 from __future__ import annotations
 

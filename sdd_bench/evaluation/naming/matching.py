@@ -1,4 +1,4 @@
-"""Each image's prediction, and how it was found, as results say it."""
+"""Match of predictions to images, and how it was found, as stored in results."""
 
 from __future__ import annotations
 

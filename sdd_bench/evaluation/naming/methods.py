@@ -1,4 +1,4 @@
-"""What the released code of each method calls its files, for `--naming METHOD`."""
+"""File names that the released code of each method writes, for `--naming METHOD`."""
 
 from __future__ import annotations
 

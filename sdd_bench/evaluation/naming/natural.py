@@ -1,4 +1,4 @@
-"""The natural order of names, in which numbers count as numbers: 9 comes before 10."""
+"""Natural order of names, in which numbers count as numbers: 9 comes before 10."""
 
 from __future__ import annotations
 

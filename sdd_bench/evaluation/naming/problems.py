@@ -1,4 +1,4 @@
-"""All that is wrong with a folder of predictions, by kind, in one message."""
+"""One error message for all problems of a prediction folder, counted by kind."""
 
 from __future__ import annotations
 

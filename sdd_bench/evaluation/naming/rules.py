@@ -1,4 +1,4 @@
-"""The rules by which files are matched to images, by their names alone: no file is read here."""
+"""Rules that match files to images by name alone; no file is read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all prediction files of a folder have before and behind the part that tells them apart."""
+"""Common prefix and suffix of all prediction files in a folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was asked for of the naming and the sizes of predictions, and the pattern that filters their names."""
+"""Options on the naming and size of predictions, and the pattern that filters their names."""
 
 from __future__ import annotations
 

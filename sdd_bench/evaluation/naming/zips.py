@@ -1,4 +1,4 @@
-"""The images of anybody's zip file, unpacked within limits and nowhere but into one folder."""
+"""Unpacking of images from an untrusted zip file, within limits and into one folder only."""
 
 from __future__ import annotations
 
