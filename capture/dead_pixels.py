@@ -20,7 +20,7 @@ OUTLIER_RATIO = 5.0
 mean difference around it."""
 
 SPIKE = 0.5
-"""Of a dead pixel's difference, the part by which it also stands out from all 16 pixels two away: a corner of a disk
+"""Share of a dead pixel's difference by which it also stands out from all 16 pixels two away: a corner of a disk
 that a highlight became does not. Without it 13 photographs in 4 motions had up to 49 false ones (at a ratio of 6)."""
 
 ALIKE = 3.0

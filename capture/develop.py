@@ -26,7 +26,7 @@ from sdd_bench.io.values_as import parse_values_as, read_pixels_as
 from sdd_bench.registration.grey import averaged
 
 VERSION = 2
-"""Of how files are developed: pairs that another version developed are developed again."""
+"""Version of the development: pairs developed by another version are developed again."""
 
 RAW_SUFFIXES = (
     ".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".fff", ".iiq", ".kdc", ".mef", ".mos", ".mrw",

@@ -34,7 +34,9 @@ LEAST_CORRELATION, MORE_CORRELATION = 0.75, 0.02
 """A block lies elsewhere if it correlates so well there, and by so much better than near its place."""
 
 AGREE_PX, AGREE_BLOCKS = 1.5, 3
-"""So many neighbours, the block itself counted, must lie this alike. Their blocks overlap or touch."""
+"""Largest difference in pixels, and number of blocks (itself included) that must agree within it. Their blocks overlap
+or touch.
+"""
 
 LEAST_DETAIL = 0.5
 """A block takes part whose detail deviates by so much of the frame's median detail."""
@@ -42,7 +44,7 @@ LEAST_DETAIL = 0.5
 
 @dataclass(frozen=True)
 class Displaced:
-    """What lies elsewhere.
+    """Part of the frame that moved.
 
     Attributes:
         share: Of the blocks that could be compared.

@@ -20,7 +20,7 @@ NAMED = 3
 
 @dataclass
 class Found:
-    """What is wrong with a pair because of others: reasons to refuse it, and to warn of it."""
+    """Reasons to reject or flag a pair because of other pictures."""
 
     refusals: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)

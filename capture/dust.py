@@ -31,8 +31,9 @@ between the shots around it."""
 DUST_ALIKE = 2.5
 DUST_SEEN = 0.5
 CALM = 2.0
-"""Of the depth: the least part that each shot shows by itself, before the other is subtracted, and the largest contrast
-that the scene has there by the other shot."""
+"""Factor of the depth: the least part that each shot shows by itself, before the other is subtracted, and the largest
+contrast that the scene has there by the other shot.
+"""
 
 DUST_MOVE = 1.5
 """The scene must have moved by so many standard deviations of the inner Gaussian."""

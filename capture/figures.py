@@ -28,7 +28,7 @@ CLIPPED = 0.995
 
 @dataclass(frozen=True)
 class Figures:
-    """Of one shot.
+    """Measurements on one shot.
 
     Attributes:
         sharpness: Fine detail relative to coarse, without unit; for comparing shots of one scene. Does not change with

@@ -23,7 +23,7 @@ For blur made by the focus motor write  motor = POSITION , for blur made by the 
 
 @dataclass(frozen=True)
 class FirstLook:
-    """What was written of a session.
+    """Files written for a session, and the draft they hold.
 
     Attributes:
         description: session.toml.

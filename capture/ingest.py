@@ -61,7 +61,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run left.
+    """Outcome of a run of ingest.
 
     Attributes:
         records: Every pair of the folder with its verdict, by name.

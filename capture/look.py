@@ -33,7 +33,7 @@ GRID = 3
 
 @dataclass(frozen=True)
 class Seen:
-    """What a file shows and says.
+    """Content and metadata of a file.
 
     Attributes:
         file: Relative to the session's folder, with forward slashes.

@@ -105,7 +105,7 @@ class Developed:
 
 @dataclass(frozen=True)
 class Ingested:
-    """What developing and measuring a pair gave.
+    """Result of developing and measuring a pair.
 
     Attributes:
         blur: The blur shot's file.

@@ -59,7 +59,7 @@ def _no_bool(value: object) -> object:
 
 
 Number = Annotated[float, BeforeValidator(_no_bool), Field(allow_inf_nan=False)]
-"""Also as the text of a cell."""
+"""Number, also given as the text of a cell."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ EXPECTED = {
     "motor": "a number",
     "aperture": "a number over 0",
 }
-"""What may stand under a key of a shot, where it is not any text."""
+"""Expected values of the keys of a shot that do not take any text."""
 
 
 def read_session(folder: Path) -> Session:

@@ -21,7 +21,7 @@ SCHEMA: Literal[1] = 1
 
 @dataclass(frozen=True)
 class Entry:
-    """What one run found of one pair.
+    """Findings of one run on one pair.
 
     Attributes:
         name: Of the pair.
@@ -38,7 +38,7 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class SessionState:
-    """What is known of an ingested session, in the order of its file.
+    """State of an ingested session, in the order of its file.
 
     Attributes:
         schema: Of the file.

@@ -40,7 +40,7 @@ ACCEPTED, WARNING, REFUSED = "accepted", "warning", "refused"
 
 @dataclass(frozen=True)
 class Limits:
-    """From where on a pair is refused or warned of; session.toml may change them under [limits].
+    """Thresholds for rejecting or flagging a pair; session.toml may change them under [limits].
 
     Attributes:
         gt_sharper: Least share of the textured frame in which gt is clearly the sharper; under it the pair is refused.
@@ -87,7 +87,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is made of a pair.
+    """Verdict on a pair.
 
     Attributes:
         status: `accepted`, `warning` or `refused`.

@@ -29,7 +29,7 @@ Digests = dict[str, str]
 """The sha256 of a blur image, under `IMAGE`, and of the files made of it, under their role."""
 
 Predictions = dict[str, Digests]
-"""What is known of predictions, by the name of their image."""
+"""Digests of predictions, by the name of their image."""
 
 
 class PredictionFolder:

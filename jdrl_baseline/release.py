@@ -15,7 +15,7 @@ from sdd_bench.errors import UserError
 from sdd_bench.io.text import shown
 
 DEBLURRING, REBLURRING, EPOCH = "G_state_dict", "Reblur_state_dict", "epoch"
-"""What the release calls its networks and the number of epochs."""
+"""Keys of the networks and of the number of epochs in a checkpoint of the release."""
 
 Renames = tuple[tuple[str, Callable[[re.Match[str]], str]], ...]
 """Beginnings of names, and what they are here."""

@@ -23,7 +23,7 @@ from sdd_bench.errors import UserError
 
 @dataclass(frozen=True)
 class Hardware:
-    """What a run works on; none of it changes what is learnt but for rounding.
+    """Hardware of a run; it changes what is learnt by rounding only.
 
     Attributes:
         accelerator: `auto`, `cpu`, `cuda`.

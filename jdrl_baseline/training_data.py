@@ -25,7 +25,7 @@ SCENE_KEY = 3
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What is trained on and what is validated on.
+    """Training patches and validation pairs.
 
     Attributes:
         root: Of the prepared dataset.

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from leaderboard.entry import Entry
 
 FILES = {"sharp": "sharp_sha256", "blur": "blur_sha256"}
-"""What a prediction's file can be byte for byte, and the column with the digest of that file."""
+"""Files that a prediction can equal byte for byte, and the column with their digest."""
 
 TRUTH = "truth"
 WORDS = {

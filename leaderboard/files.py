@@ -24,14 +24,14 @@ from sdd_bench.jobs.outputs import Output
 
 @dataclass(frozen=True)
 class Shown:
-    """What a person asked for.
+    """Options of a leaderboard.
 
     Attributes:
-        metric: The metric that ranks.
+        metric: Metric that ranks.
         baseline: Method that the others are compared with, or None.
         by: Some of `leaderboard.groups.CHOICES`.
         published: Show the papers' numbers as rows too.
-        label: Of the LaTeX table, empty for none.
+        label: Label of the LaTeX table, empty for none.
         tex_intervals: Show intervals in the LaTeX table.
     """
 
@@ -61,7 +61,7 @@ class Written(Built):
 
 
 def write_boards(entries: Sequence[Entry], out: Path, shown: Shown) -> Iterator[Written]:
-    """Write the tables and yield each once its files are there; what cannot be ranked is refused before the first.
+    """Write the tables and yield each once its files are there; results that cannot be ranked raise before the first.
 
     Args:
         entries: Entries of one table or of several: one a dataset, split and protocol.

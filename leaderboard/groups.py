@@ -16,10 +16,10 @@ from sdd_bench.evaluation.by_radius import COLUMNS as BY_RADIUS
 from sdd_bench.evaluation.by_radius import EDGES_PX
 
 BY = {"place": "place", "blur": "blur_radius_px", "misalignment": "misalignment_px"}
-"""What images can be grouped by, and the column of the results that says it."""
+"""Groupings of images, and the column of the results behind each."""
 
 RADIUS = "radius"
-"""What the pixels of every image are grouped by: the radius of the blur. Their PSNR stands in the results."""
+"""Grouping of pixels by blur radius; their PSNR is in the results."""
 
 CHOICES = (*BY, RADIUS)
 TERCILES = ("least", "middle", "most")
@@ -99,7 +99,7 @@ def group_rows(entries: Sequence[Entry], by: str, metric: str) -> pd.DataFrame:
 
 
 Group = tuple[dict[str, object], pd.Index, Array]
-"""What is said of a group, its images, and the scores of all methods on it, (methods, images)."""
+"""Description of a group, its images, and the scores of all methods on it, (methods, images)."""
 
 
 def _image_groups(entries: Sequence[Entry], by: str, metric: str) -> Iterator[Group]:

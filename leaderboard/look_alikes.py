@@ -17,7 +17,7 @@ LATIN = str.maketrans(
 """Small letters to the Latin letter that they look like."""
 
 UPRIGHT, ROUND = re.compile("[1|i]"), re.compile("0")
-"""What looks like a small l, and like a small o, in one case or the other."""
+"""Characters that look like a small l, and like a small o, in either case."""
 
 SPACES = re.compile(r"[\s_‐‑‒–—-]+")
 

@@ -23,7 +23,7 @@ PROTOCOLS = {
     "warped": "sharp image warped by flow; onto what is not clear",
     "direct-16": "16-bit predictions against the sharp image as it is; LPIPS with SqueezeNet on blue, green, red",
 }
-"""What is known of how a paper scored. No value is a protocol of sdd-bench: none is told in full."""
+"""Descriptions of how papers scored. No value is a protocol of sdd-bench: none is told in full."""
 
 DED_TEST = ("ded", "test")
 """A split that the dataset does not have as released: the journal made it."""

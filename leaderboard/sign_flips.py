@@ -16,7 +16,7 @@ Array = NDArray[np.float64]
 RESAMPLES = 10_000
 SEED = 0
 EXACT_IMAGES = 13
-"""Up to so many images all patterns are gone through, 4,096 and their opposites."""
+"""Largest number of images for which all patterns are enumerated, 4,096 and their opposites."""
 
 BLOCK_VALUES = 4_000_000
 """Patterns are taken in blocks of at most so many numbers, 32 MB."""

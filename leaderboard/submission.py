@@ -26,7 +26,7 @@ from sdd_bench.io.text import read_json, shown
 SCHEMA = 1
 ENTRY, META, RESULTS, SCORES = "entry.json", "meta.toml", "results", "scores.json"
 SAFE_NAME = rf"^({re.escape(META)}|{RESULTS}/[^./\\\x00-\x1f][^/\\\x00-\x1f]*\.(json|csv))$"
-"""What entry.json may name: nothing outside the entry."""
+"""File names that entry.json may contain: none outside the entry."""
 
 
 class ScoredDataset(BaseModel):
@@ -51,7 +51,7 @@ class ScoredProtocol(BaseModel):
 
 
 class Submission(BaseModel):
-    """What entry.json says.
+    """Content of entry.json.
 
     Attributes:
         meta: What meta.toml says of the method.

@@ -26,7 +26,7 @@ Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Verified(BaseModel):
-    """What a record says.
+    """Content of a record.
 
     Attributes:
         by: Who verified, as they call themselves; may be empty.

@@ -16,7 +16,7 @@ from sdd_bench.io.serialise import frame_csv
 NOTHING = "--"
 REPORTED = "reported"
 PAPER_METRICS = ("psnr_db", "ssim", "lpips")
-"""What papers report, and so what reported rows have."""
+"""Metrics that papers report, and so the metrics of reported rows."""
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ FIRST_STEPS = (
     ("sdd-bench doctor", "Check the installation, weights and data."),
     ("sdd-bench --help", "List all commands."),
 )
-"""What to type first, and what it does."""
+"""First commands to type, and what each does."""
 
 COMPLETION = """\b
 Shell completion, one line for the start-up file of your shell:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 LEAKY_SLOPE = 0.1
 ACTIVATIONS = ("none", "leaky-relu")
-"""What may follow the first convolution of a `ResidualStack`."""
+"""Activations after the first convolution of a `ResidualStack`."""
 
 NORM_EPSILON = 1e-5
 

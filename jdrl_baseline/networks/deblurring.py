@@ -98,7 +98,7 @@ class DeblurringSize:
 
 
 class Deblurred(NamedTuple):
-    """What F predicts.
+    """Prediction of F.
 
     Attributes:
         image: (N, 3, H, W), the restored image; not clamped.

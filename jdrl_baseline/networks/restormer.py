@@ -20,7 +20,7 @@ from torch.utils.checkpoint import checkpoint
 from jdrl_baseline.networks.blocks import BiasFreeLayerNorm
 
 UNIT_EPSILON = 1e-6
-"""Below this length a channel is not brought to length 1; a float16 still holds it."""
+"""Length below which a channel is not normalised to length 1; a float16 still holds it."""
 
 
 class ChannelSelfAttention(nn.Module):

@@ -14,7 +14,9 @@ from sdd_bench.io.images import to_float
 from sdd_bench.report.pictures import address, jpeg
 
 ERROR_PERCENTILE = 99
-"""Of a method's errors; the colour scale ends at the median over the methods, so that a bad one darkens no other."""
+"""Percentile of a method's errors; the colour scale ends at the median over the methods, so that a bad one darkens no
+other.
+"""
 
 PLACES = ("worst", "median", "best")
 ERROR = "error"

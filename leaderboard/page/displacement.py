@@ -17,7 +17,7 @@ from sdd_bench.evaluation.rows import NOT_RANKED
 from sdd_bench.registration.input_geometry import DISPLACED, LEAST_PX
 
 LEVEL = 0.95
-"""Of both intervals of a common shift together: each of the two directions has half of the rest."""
+"""Joint confidence level of both intervals of a common shift; each direction has half of the rest."""
 
 LEAST_COMMON_PX = 0.1
 """A smaller common shift is not called inherited: honest restorations and symmetric filters are read so far off."""

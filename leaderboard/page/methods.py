@@ -94,7 +94,7 @@ def image_charts(entries: Sequence[Entry]) -> dict[str, Chart]:
 
 
 RADII = ("sharp", *(f"to {edge:g} px" for edge in EDGES_PX[1:]), f"over {EDGES_PX[-1]:g} px")
-"""What `BY_RADIUS` stands for on a page."""
+"""Headings of `BY_RADIUS` on a page."""
 
 
 def radius_charts(entries: Sequence[Entry]) -> dict[str, Chart]:

@@ -13,7 +13,7 @@ from leaderboard.formats import HEADINGS, signed
 from leaderboard.table import Board, both_ways
 
 MAX_VALUES = 100_000
-"""With more scores than this the page leaves the scatter out."""
+"""Largest number of scores for which the page has a scatter plot."""
 
 
 def pair_data(board: Board, entries: Sequence[Entry]) -> dict[str, object] | None:

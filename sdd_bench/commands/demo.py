@@ -25,10 +25,10 @@ METHODS = {
 """Folder of predictions to name in the tables."""
 
 SHIPPED = {"jdrl-small": "JDRL, small network"}
-"""What is scored beside them where an installed package offers a trained network of that name."""
+"""More predictions, if an installed package offers a trained network of that name."""
 
 TRAINED = {"trained": "JDRL, smoke preset"}
-"""What --with-training adds to them."""
+"""More predictions with --with-training."""
 
 MOVED_PX = 2
 MOVED_WORDS = "two pixels"

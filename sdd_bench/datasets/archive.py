@@ -43,7 +43,7 @@ DIGEST_COLUMNS = {"blur": "blur_sha256", "gt": "sharp_sha256"}
 """Columns that, where a table has them, hold the sha256 of the frames' PNG files."""
 
 _DAMAGE = (OSError, KeyError, IndexError, ValueError, RuntimeError, TypeError)
-"""What h5py raises for files that are damaged or hold other things than expected."""
+"""Exceptions of h5py for files that are damaged or hold something unexpected."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def write_archive(path: Path, root: Path, table: Path, about: Mapping[str, objec
         about: Whatever else is known, as JSON can hold it.
 
     Raises:
-        UserError: Another file is in the way, the disk is full, names that are no plain file names or stand twice,
+        UserError: Another file is in the way, the disk is full, names that are not plain file names or are duplicates,
             frames that cannot be read (all named).
     """
     import h5py

@@ -92,7 +92,7 @@ LAYOUTS: dict[str, Layout] = {
 
 
 WHERE_DATA = "'sdd-bench doctor' says where datasets come from and how they lie; 'sdd-bench demo' needs none."
-"""What to tell a person whose dataset is not where it was looked for."""
+"""Advice for a user whose dataset was not found."""
 
 
 def datasets_message() -> str:

@@ -100,7 +100,7 @@ def unpack_parquet(
 
     Raises:
         UserError: pyarrow is not installed; a file that is damaged, has no columns of pairs, or names that are no
-            plain file names or stand twice, all named; images that are neither PNG, JPEG nor TIFF.
+            plain file names or are duplicates, all named; images that are neither PNG, JPEG nor TIFF.
     """
     rows, columns = _all_rows(source)
     rows = _checked(source, rows, dataset)
@@ -139,7 +139,7 @@ def _checked(source: Path, rows: list[Row], dataset: str) -> list[Row]:
     """Return the rows in the splits of a dataset, after checking their names.
 
     Raises:
-        UserError: No rows, a split that nothing tells, names that are no plain names or stand twice; all named.
+        UserError: No rows, a split that nothing tells, names that are not plain or are duplicates; all named.
     """
     if not rows:
         raise UserError(f"{source}: no rows in its parquet files")

@@ -68,7 +68,7 @@ RECIPES: dict[str, Recipe] = {
     )
 }
 DEFAULT_RECIPES = {"sdd": "half-70", "dpdd": "dpdnet"}
-"""For every other dataset: `dpdnet`."""
+"""Recipe by dataset; every other dataset has `dpdnet`."""
 
 
 @dataclass(frozen=True)

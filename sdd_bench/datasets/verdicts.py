@@ -11,7 +11,7 @@ from sdd_bench.io.text import read_rows, short, shown
 
 TABLE = "pairs.csv"
 STATUSES = ("accepted", "warning")
-"""What `ingest` writes as `status` of pairs that it did not refuse."""
+"""Values of `status` that `ingest` writes for pairs it did not reject."""
 
 NAMED = 10
 

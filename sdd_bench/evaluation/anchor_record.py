@@ -22,7 +22,7 @@ from sdd_bench.registration.ceiling import Ceiling
 SCHEMA = 1
 
 METHODS = (anchor.METHOD, truth.METHOD)
-"""Of anchors: that of `anchored/1`, that of `anchored/2`."""
+"""Methods of anchors: that of `anchored/1`, that of `anchored/2`."""
 
 UNSPLIT = "pairs"
 
@@ -57,7 +57,7 @@ def _has_measured(analysis: dict[str, float | str | None]) -> dict[str, float | 
 
 @dataclass(frozen=True, kw_only=True)
 class _PairOfImages:
-    """What every record says: of which images, by which method."""
+    """Fields of every record: the images and the method."""
 
     schema: int = SCHEMA
     method: str

@@ -28,8 +28,8 @@ Frames of four focus stacks: 0.84 or more between any two, 0.9997 at most betwee
 """
 
 APART, SURELY_APART = 0.1, 0.4
-"""By how much more a prediction has to have what sets another input apart, within a group that is nearly one picture,
-and what `told_apart` has to be where the group is put in order.
+"""Margins by which a prediction has to show more of what sets another input apart, within a group that is nearly one
+picture, and what `told_apart` has to be where the group is put in order.
 
 Predictions of four focus stacks (Richardson-Lucy, an unsharp mask, a smoothing, and the frames brought within a fifth
 of one all-in-focus picture) and of bursts (shifts of 1.5 px, noise of 0.01): 0.91 or more with what sets their own

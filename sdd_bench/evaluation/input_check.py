@@ -14,7 +14,7 @@ from sdd_bench.registration.input_geometry import BENT, DISPLACED, NOT_MEASURABL
 VERDICT = "geometry"
 IN_PLACE = "in place"
 VERDICTS = (IN_PLACE, DISPLACED, BENT, NOT_MEASURABLE)
-"""What the column `VERDICT` can say."""
+"""Values of the column `VERDICT`."""
 
 NUMBERS = (
     "gdi_px", "gdi_se_px", "gdi_global_px", "gdi_local_px", "displaced_x_px", "displaced_y_px", "displaced_se_px",

@@ -34,7 +34,7 @@ NOT_ASKED = "not asked for"
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What is scored and how.
+    """Request for an evaluation: what is scored, and how.
 
     Attributes:
         dataset: With the split in it.
@@ -115,7 +115,7 @@ class Plan:
         metrics: Those that are measured.
         why_empty: Other metrics to the reason that they are not.
         weights: Identity of the weights of LPIPS and of other metrics; empty without any.
-        trunk: The file of LPIPS's.
+        trunk: File with the weights of the LPIPS backbone.
         files: Those of other metrics, by column.
         pairs: The pairs that count.
         predictions: Name to file; pairs without a prediction are missing.

@@ -50,7 +50,7 @@ LIBRARIES = ("numpy", "opencv-python", "torch", "scikit-image", "lpips", "ptlflo
 
 
 class DatasetBlock(TypedDict, total=False):
-    """What was scored.
+    """Dataset that was scored.
 
     `sha256` is the digest of the split's names and images, `excluded` the name and the reason of pairs that could not
     be anchored and were left out, `unranked` those of pairs that were scored and do not count in the means (only under
@@ -80,7 +80,7 @@ class ProtocolBlock(TypedDict):
 
 
 class ConfigurationBlock(TypedDict, total=False):
-    """What else a run was told, and how it matched predictions to images; older files lack what came later."""
+    """Other settings of a run, and how predictions were matched to images; older files lack newer fields."""
 
     __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
 
@@ -97,10 +97,10 @@ class Results:
     """Scores of one method on one split under one protocol.
 
     Attributes:
-        method: Who.
-        dataset: What was scored.
+        method: Method that made the predictions.
+        dataset: Dataset that was scored.
         protocol: Every field of the protocol.
-        images: One mapping an image, as in the file: name, the metrics (None where not measured), sha256 of the files
+        images: One mapping per image, as in the file: name, the metrics (None where not measured), sha256 of the files
             scored; under anchored protocols the diagnostics, the blur image's own, `flags`, the reasons to distrust
             the row, and `not_ranked`, why the pair does not count in the means; `CONDITIONS`, which files of older
             versions lack.

@@ -34,7 +34,7 @@ TOLERANCE = 1e-6
 """Numbers of results that differ by no more than this are the same."""
 
 ROUNDING = 1e-9
-"""By which the arithmetic of a metric may pass its range."""
+"""Tolerance by which the arithmetic of a metric may exceed its range."""
 
 
 def _texts(value: object) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _FORMULA = re.compile("'*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
-"""What begins a formula in some spreadsheet, the wide forms of East Asian keyboards among it, behind apostrophes."""
+"""Start of a formula in some spreadsheet, the wide forms of East Asian keyboards among it, behind apostrophes."""
 
 _NUMBER = re.compile(r"-(\d+(\.\d+)?(e[-+]?\d+)?|inf)")
 

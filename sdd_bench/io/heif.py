@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 CHANNELS = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
 META_BYTES = 65536
-"""Where the boxes that say how the picture is coded begin in a file that a phone wrote."""
+"""First bytes of a phone's file, in which the boxes on the coding of the picture begin."""
 
 
 def libraries() -> dict[str, str]:

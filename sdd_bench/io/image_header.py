@@ -9,7 +9,7 @@ from sdd_bench.io.colour import Profile
 
 @dataclass(frozen=True)
 class ImageHeader:
-    """What an image file says of itself before it is decoded: size and channels are those of the picture as it is read.
+    """Header of an image file before it is decoded: size and channels are those of the picture as it is read.
 
     Attributes:
         width: Upright.

@@ -9,7 +9,7 @@ FEWER_BITS = (8, 10, 12, 14)
 """Bits that cameras, screens and programs have besides 16."""
 
 SURE_IMAGES = 5
-"""So many files in which nothing passes a sixteenth of white are no dark photographs."""
+"""Number of files without a sample above a sixteenth of white that cannot all be dark photographs."""
 
 FULL = 0.999
 """Share of the largest value of fewer bits that has to be reached where the picture might just be dark."""
@@ -17,7 +17,7 @@ FULL = 0.999
 
 @dataclass(frozen=True)
 class Samples:
-    """What the samples of one file are.
+    """Statistics of the samples of one file.
 
     Attributes:
         bits: 8 or 16, of the file.

@@ -24,7 +24,7 @@ from sdd_bench.io.formulas import unguarded
 
 MAX_BYTES, HEAD_BYTES = 400_000_000, 4096
 MAX_ROWS = 500_000
-"""Of a CSV: forty times the largest dataset known."""
+"""Largest number of rows of a CSV file: forty times the largest known dataset."""
 
 MAX_COLUMNS = 1_000
 MAX_DEPTH = 30

@@ -56,7 +56,7 @@ class ValuesAs:
 
 
 USUAL = ValuesAs()
-"""What files usually mean."""
+"""Usual meaning of pixel values: sRGB over the whole range."""
 
 
 def parse_values_as(text: str | None, option: str = "--values-as") -> ValuesAs:

@@ -35,7 +35,7 @@ AHEAD = 4
 """Items handed out for each thread of the cluster; more would only lie in the scheduler's memory."""
 
 LOGGERS = ("distributed", "tornado", "asyncio")
-"""What they log is said by an outcome or a refusal, as far as it matters to a person."""
+"""Loggers that are silenced: their messages reach the user as outcomes or errors."""
 
 
 def run_on_cluster(

@@ -25,7 +25,7 @@ from sdd_bench.jobs.workers import Workers, run
 from sdd_bench.version import __version__
 
 MAX_LINE_BYTES = 16_000_000
-"""Of a journal's line that is read at once; a result takes some kilobytes."""
+"""Longest line of a journal that is read at once; a result takes a few kilobytes."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ RECORD = ".written"
 
 
 class OutputRecord(NamedTuple):
-    """What a record says.
+    """Content of a record.
 
     Attributes:
         request: What makes two commands the same one.

@@ -100,7 +100,7 @@ def written(outputs: Sequence[Output], inputs: Iterable[Path] = (), *, overwrite
 
 
 class _Claim:
-    """An output, what stands there, and what its record says.
+    """An output, the files already in its place, and the content of its record.
 
     Attributes:
         output: The files and folders.
@@ -178,7 +178,7 @@ class _Claim:
 
 
 class _Inputs:
-    """What a command reads."""
+    """Files and folders that a command reads."""
 
     def __init__(self, paths: Iterable[Path]) -> None:
         there = [path for path in paths if path.exists()]

@@ -19,8 +19,9 @@ Distance = Callable[[Image, Image, Mask | None], float]
 """(restored, truth, mask) to a number: images (H, W, 3) in [0, 1], mask (H, W) bool or None for every pixel."""
 
 Area = Literal["mask", "box", "frame"]
-"""What of an image a metric looks at: the pixels that count; their bounding box, in which the other pixels are copied
-from the truth into the prediction; or the whole frame of the prediction, whatever the mask."""
+"""Pixels of an image that a metric uses: the pixels that count; their bounding box, in which the other pixels are
+copied from the truth into the prediction; or the whole frame of the prediction, whatever the mask.
+"""
 
 
 class LoadedMetric(Protocol):

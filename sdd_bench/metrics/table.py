@@ -12,7 +12,7 @@ from sdd_bench.metrics.metric import Metric
 from sdd_bench.metrics.pyiqa_models import weights_of
 
 MOST_DB = 60.0
-"""What an image counts with at most in the mean of a PSNR: 8 bits cannot show more (rounding alone is 58.9 dB)."""
+"""Cap of one image in the mean of a PSNR: 8 bits cannot show more (rounding alone is 58.9 dB)."""
 
 STANDARD: dict[str, Metric] = {
     "psnr_db": Metric(
@@ -87,7 +87,7 @@ METRICS: dict[str, Metric] = {**STANDARD, **OPTIONAL, **extensions.load_extensio
 """Column of a row of results to its metric, in their order, other packages' last."""
 
 DEFAULT = tuple(name for name, metric in METRICS.items() if metric.by_default)
-"""What is measured where no metric is named; the leaderboard always has columns of these."""
+"""Metrics that are measured by default; the leaderboard always has their columns."""
 
 DEFAULT_WORD = "default"
 """Stands for `DEFAULT` on the command line."""

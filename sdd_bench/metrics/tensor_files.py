@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import torch
 
 UNREADABLE = (OSError, EOFError, RuntimeError, ValueError, LookupError, TypeError, AttributeError, pickle.PickleError)
-"""What torch.load raises on damaged files, and on pickles of more than tensors, which it refuses to run."""
+"""Exceptions of torch.load on damaged files, and on pickles of more than tensors, which it refuses to run."""
 
 
 def read_tensors(path: Path, what: str, within: str = "") -> dict[str, torch.Tensor]:

@@ -33,7 +33,7 @@ NEAR_PX = 0.25
 """A prediction whose corners lie further off is drawn back before its blocks are measured."""
 
 AGAIN_PX = 0.3
-"""It is drawn a second time if the blocks then still find more than this."""
+"""Remaining displacement in pixels above which the prediction is warped a second time."""
 
 BLOCKS_ACROSS, LARGE_RADIUS_PX = 12.5, 12.0
 """Blocks along the longer side of a frame; half as many over this median radius. With twice as large ones at a radius

@@ -28,7 +28,7 @@ WORK_PIXELS = 2_400_000
 """Larger frames are reduced by whole numbers: at 4096x2160 half the size is within 0.02 px and four times as fast."""
 
 FAST_PIXELS = 600_000
-"""Of a fast analysis. With 300,000 pixels the error at 4096x2160 was five times as large."""
+"""Pixels of a frame in a fast analysis. With 300,000 pixels the error at 4096x2160 was five times as large."""
 
 COARSE_PIXELS = 300_000
 COARSE_RADII_PX = (0.0, 2.0, 4.0, 6.0, 8.0, 11.0)
@@ -42,7 +42,7 @@ MAX_REFINED_PX = 1.0
 
 MIN_INLIERS = 0.15
 MIN_CORRELATION = 0.3
-"""Below either, the two images are not taken to show one scene."""
+"""Thresholds below which the two images are not taken to show the same scene."""
 
 MAX_OUTLIERS = 0.1
 """`nonrigid`: a larger share of blocks than this is more than a pixel off the similarity."""
@@ -64,7 +64,7 @@ class Effort:
 
 
 ANCHORED_1 = Effort(2, 4, light_reduced=False)
-"""Of `anchored/1`: never changed, so that its truths stay the same to the bit."""
+"""Effort of `anchored/1`: never changed, so that its truths stay the same to the bit."""
 
 FULL = Effort(2, 3, light_reduced=True)
 FAST = Effort(1, 2, light_reduced=True)
@@ -72,7 +72,7 @@ FAST = Effort(1, 2, light_reduced=True)
 
 @dataclass(frozen=True)
 class BlurMatch:
-    """How the sharp image has to be drawn and blurred to look like the blurry one, at the size worked at.
+    """Warp and blur that make the sharp image look like the blur image, at the working size.
 
     Attributes:
         scale: The frames were reduced by this whole number.

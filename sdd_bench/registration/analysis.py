@@ -80,7 +80,7 @@ _NAN = math.nan
 FAILED = Analysis(
     None, _NAN, _NAN, _NAN, _NAN, _NAN, None, _NAN, _NAN, Light(_NAN, _NAN, _NAN, _NAN, _NAN), 0.0, "failed"
 )  # fmt: skip
-"""Of two images that could not be aligned."""
+"""Analysis of two images that could not be aligned."""
 
 
 def kind_of(motion: Motion, in_one_part: bool, nonrigid: bool, width: int, height: int) -> str:

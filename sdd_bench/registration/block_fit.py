@@ -21,7 +21,7 @@ FREEDOM = 4.0
 
 FITS = 6
 LEAST_SHARE = 0.01
-"""Of the blocks on either side of the plane in focus."""
+"""Least share of the blocks on either side of the focal plane."""
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ CLIP = 6.0
 """A residual counts up to this many standard deviations."""
 
 PIXELS_A_NAT = 30.0
-"""So many pixels of a window tell as much as one would, if their residuals were independent."""
+"""Number of correlated pixels of a window that carry as much information as one independent pixel."""
 
 SMALL, LARGE = 1.0, 8.0
 """Penalties of `scanlines.aggregate`, and of the sum of both ..."""

@@ -22,7 +22,7 @@ from sdd_bench.registration.settle import Settled
 from sdd_bench.registration.similarity import Similarity
 
 TILES_PX = (128, 64)
-"""With fewer than `MIN_TILES` of the first side the second is taken."""
+"""Sides of a tile; the second is used if fewer than `MIN_TILES` tiles have the first."""
 
 MIN_TILES = 3
 SEARCH_PX = 8

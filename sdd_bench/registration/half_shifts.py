@@ -30,7 +30,7 @@ RIDGE = 1e-3
 
 LEAST_ENERGY = 1e-9
 MIN_NOISE = 1e-3
-"""Of a pixel, in values: a quarter of a count of 255. It decides what can be measured where two images agree."""
+"""Least noise of a pixel: a quarter of a count of 255. It decides what can be measured where two images agree."""
 
 MIN_SHARE = 0.3
 """A block takes part if this share of each half counts."""

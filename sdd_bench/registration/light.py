@@ -23,7 +23,7 @@ PIXELS = 12_000
 
 SMOOTH_PX = 1.5
 EVERY = 2
-"""Of the smoothed pixels, every other one in both directions is compared."""
+"""Sampling step: every other one of the smoothed pixels is compared, in both directions."""
 
 DARKEST, BRIGHTEST = 0.04, 0.95
 """Values outside, in either image, are noise or clipped and do not count."""

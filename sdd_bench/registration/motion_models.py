@@ -78,9 +78,10 @@ MODELS = (
     *_models(_DEEP),
     *_models(_DEEP, "asymmetry"),
 )
-"""From the simplest on. A spread that is not round comes after every motion without one: where the blur is the same all
-over the frame, it looks like a zoom. A smooth field of cubic polynomials was tried as well: it took what goes with
-the blur for motion, and bent pairs that are shifted only."""
+"""Motion models from the simplest on. A spread that is not round comes after every motion without one: where the blur
+is the same all over the frame, it looks like a zoom. A smooth field of cubic polynomials was tried as well: it took
+what goes with the blur for motion, and bent pairs that are shifted only.
+"""
 
 RICHEST = MODELS[-1]
 

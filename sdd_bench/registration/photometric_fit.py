@@ -24,7 +24,7 @@ PRIOR = np.repeat([0.5, 0.3, 0.3, 0.5, 1.0], [3, 3, 3, 4, 3])
 """Standard deviations that the unknowns are expected to have; they matter only where the picture decides little."""
 
 STEPS, FOLD_STEPS = 8, 3
-"""Of Gauss-Newton, and of those that start from the solution of the whole frame."""
+"""Steps of Gauss-Newton, and of fits that start from the solution of the whole frame."""
 
 HUBER = 1.345
 """Huber's constant: 95 % efficiency for Gaussian residuals."""

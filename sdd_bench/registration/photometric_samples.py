@@ -21,7 +21,7 @@ PIXELS = 120_000
 """Images are reduced to about so many."""
 
 SAMPLES = 16_000
-"""Of smoothed images about so many pixels are taken: neighbours tell little that is new."""
+"""Approximate number of pixels taken of smoothed images: neighbours add little information."""
 
 SMOOTH_PX = 3.0
 """Standard deviation of the Gaussian that both images are smoothed with, in pixels of the frame."""

@@ -39,7 +39,7 @@ METHOD = "anchor/2"
 """Version of everything that decides the pixels of a truth; those of another one are computed anew."""
 
 MAX_IN_FOCUS_PX = 0.15
-"""A doubtful pair is refused where what is in focus lies further off its truth in the median."""
+"""Largest median distance in pixels of tiles in focus from the truth; a doubtful pair above it is rejected."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,7 +34,7 @@ COLOURS, EXCHANGED = 0.02, 0.7
 of the values as they are: 3 dB."""
 
 GAIN_WITHIN = 0.15
-"""By which share the best factor may differ from that of a range."""
+"""Largest relative difference between the best factor and that of a range."""
 
 
 @dataclass(frozen=True)

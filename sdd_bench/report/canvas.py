@@ -32,10 +32,10 @@ LOG_RATIO = 20
 """Axes of positive values are logarithmic where the largest is over so many times the least."""
 
 WIDE_RATIO = 300
-"""From there on a logarithmic axis has room for powers of ten only."""
+"""Ratio of the ends above which a logarithmic axis has room for powers of ten only."""
 
 RASTER_DPI = 144
-"""Of what is too much to be drawn line by line; the rest of an SVG has no resolution."""
+"""Resolution of parts drawn as pixels because they have too many lines; the rest of an SVG has none."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 WIDTH, ROW, TOP, BOTTOM = 400, 20, 6, 44
 LABELS, STEP = 168, 12
 MAX_ROWS = 60
-"""Of more methods the best ones are shown."""
+"""Largest number of methods shown; of more, the best."""
 
 
 def separation_diagram(

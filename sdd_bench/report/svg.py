@@ -22,10 +22,10 @@ COLOURS = {
 """Name to the colour on a light and on a dark page; no two light ones are the same, as they stand for the name."""
 
 RAMP = tuple(name for name in COLOURS if name.startswith("ramp-"))
-"""From what is nearly the page to what stands out most from it."""
+"""Colours of a ramp, from nearly that of the page to the strongest contrast."""
 
 LIGHT = {name: light for name, (light, _) in COLOURS.items()}
-"""What matplotlib draws with."""
+"""Colours that matplotlib draws with."""
 
 STYLE = (
     ":root { "

@@ -153,4 +153,4 @@ class Camera:
 
 
 SIMILARITY_INGREDIENTS = ("zoom", "rotation_deg", "shift_px", "noise", "radius_high_px")
-"""What options of their own set as well."""
+"""Ingredients that command-line options set as well."""

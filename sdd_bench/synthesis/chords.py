@@ -20,7 +20,7 @@ SHARP_PX = 0.5
 """A disk of this radius lies within its pixel; smaller ones are taken for it."""
 
 STRIPS = ((3, 4), (6, 2))
-"""In tiles of radii up to the first number, a row of pixels is cut into so many strips: more where a row is more of the
+"""Largest radius of a tile, and number of strips per row of pixels: more where a row is more of the
 disk. The kernel differs from `disk` by 0.3 to 3 % of its energy, all at its edge."""
 
 STEPS = 32

@@ -18,7 +18,7 @@ EDGE_SIGMA_PX = 0.5
 """Outlines are smoothed by this before they are read between pixels, so that no edge is a staircase."""
 
 EDGE_PX = 1.5
-"""What lies nearer to an outline in the sharp image does not count as visible there."""
+"""Distance from an outline in the sharp image within which points do not count as visible."""
 
 MIRROR_PX = 32
 """How far behind what hides it a surface goes on as its own mirror image."""

@@ -63,7 +63,7 @@ CAMERA_CONVENTIONS = {
     "exposure": "blur/ and truth/aligned/: (linear light * gain * (1 - vignetting (|p - c|/R)^2), as sRGB)^tone",
     "lateral_colour": "red of blur/ lies at p + lateral_colour (p - c)/R, blue as far in; not in truth/aligned/",
 }
-"""Those that a similarity does not need."""
+"""Conventions that a camera needs beyond those of a similarity."""
 
 
 def synthesise(photos: Sequence[Path] | None, out: Path, synthesis: Synthesis, jobs: Workers = 1) -> str:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 Crop = Literal["top-left", "centre"]
 CROPS: tuple[Crop, ...] = ("top-left", "centre")
-"""Where a prediction was cropped, or padded, from: padding is right and below, or on all sides."""
+"""Reference points of a cropped or padded prediction: padding is right and below, or on all sides."""
 
 MAX_CUT_PX = 128
 """Predictions differ from their inputs by less than this in width and height: by a network's multiple at most."""
@@ -19,7 +19,7 @@ Array = TypeVar("Array", bound=NDArray[Any])
 
 @dataclass(frozen=True)
 class Cut:
-    """The part that a frame and a prediction share.
+    """Region that a frame and a prediction share.
 
     Attributes:
         x: Of its left edge in the frame, in pixels.

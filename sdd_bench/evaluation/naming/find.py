@@ -25,7 +25,7 @@ LISTED = 3
 """Names that a message gives as examples."""
 
 Files = Mapping[str, Sequence[Path]]
-"""What a pattern leaves of files' names to the files, all but suffixes alike."""
+"""Part of the name that a pattern leaves, to the files that share it, equal up to their suffixes."""
 
 
 def match_predictions(

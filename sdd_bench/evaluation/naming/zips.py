@@ -16,7 +16,7 @@ from sdd_bench.io.text import short
 
 MAX_FILES = 100_000
 MAX_FILE_BYTES = 2_500_000_000
-"""Of one image: 400 megapixels of 16 bits."""
+"""Largest image file in bytes: 400 megapixels of 16 bits."""
 
 MAX_PARTS = 12
 """Folders within each other."""
@@ -32,7 +32,7 @@ def unzip_images(archive: Path, folder: Path) -> None:
         folder: An empty folder.
 
     Raises:
-        UserError: Not a zip file, damaged or encrypted; a name that leads elsewhere or is there twice; more, or larger,
+        UserError: Not a zip file, damaged or encrypted; a name that leads elsewhere or is a duplicate; more, or larger,
             files than images of its size can be.
         CannotWriteError: The folder cannot be written.
     """
