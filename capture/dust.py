@@ -76,11 +76,11 @@ def dust(blur: NDArray[np.float32], gt: NDArray[np.float32], similarity: Similar
 
 
 def _dust_of(own: list[Plane], other: list[Plane], deviation: float, matching: float) -> NDArray[np.bool_]:
-    """Return where both shots are darker than the other one drawn in their frame.
+    """Return where both shots are darker than the other one warped into their frame.
 
     Args:
         own: Dents of blur and gt.
-        other: Those of gt drawn in blur's frame, and of blur drawn in gt's.
+        other: Looks of gt warped into blur's frame, and of blur warped in gt's.
         deviation: Of the inner Gaussian.
         matching: Of `MATCHING_PX`.
     """

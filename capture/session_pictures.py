@@ -28,8 +28,8 @@ def write_pictures(
 ) -> None:
     """Write a pair's pictures, reduced to 480 columns: NAME.blur.jpg, NAME.gt.jpg and NAME.aligned.jpg.
 
-    The last is the gt shot drawn in the blur shot's frame, its border repeated outside; without a similarity there is
-    none, and one of before is removed.
+    The last is the gt shot warped into the blur shot's frame, its border repeated outside; without a similarity there
+    is none, and one of before is removed.
 
     Args:
         folder: Made where it is missing.

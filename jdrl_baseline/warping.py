@@ -8,7 +8,7 @@ from torch.nn import functional
 
 
 def warp(image: Tensor, flow: Tensor, *, release_grid: bool = False) -> Tensor:
-    """Return `image` drawn into the frame that the flow belongs to: bilinear, the border repeated.
+    """Return `image` warped into the frame that the flow belongs to: bilinear, the border repeated.
 
     Gradients reach `image`, and `flow` if it asks for one.
 

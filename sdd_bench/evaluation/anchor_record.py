@@ -89,7 +89,7 @@ class FoundAnchor(_PairOfImages):
         field_px: Largest displacement by the field.
         field_gain: Share by which the field lowered the residual on held-out tiles.
         convention: How similarity and field are to be read.
-        motion: What the truth was drawn by, where that is more than the analysis says: numbers of
+        motion: What the truth was warped by, where that is more than the analysis says: numbers of
             `registration.motion.Motion`.
         light: What its light was changed by: numbers of `registration.photometric_map.PhotometricMap`.
         coverage: Share of pixels that count.

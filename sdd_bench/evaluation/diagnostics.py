@@ -76,7 +76,7 @@ def diagnose(
     """Return gdi50_px, gdi95_px and forgiveness_db of a prediction; None where nothing is textured enough to say.
 
     gdi50_px and gdi95_px are the median and the 95th percentile over blocks of the length of the displacement from
-    prediction to truth. forgiveness_db is the PSNR after the truth is drawn onto the prediction by that flow
+    prediction to truth. forgiveness_db is the PSNR after the truth is warped onto the prediction by that flow
     (Lanczos-4), less the PSNR against the truth as it is, both under the mask; 0 for identical images.
 
     Args:
@@ -92,7 +92,7 @@ def diagnose(
 
 
 def forgiveness_db(restored: FloatImage, truth: FloatImage, mask: Mask, flow: NDArray[np.floating]) -> float | None:
-    """Return forgiveness_db of a prediction, see `diagnose`; None where the drawn truth is the prediction itself."""
+    """Return forgiveness_db of a prediction, see `diagnose`; None where the warped truth is the prediction itself."""
     anchored = psnr_db(restored, truth, mask)
     forgiven = 0.0
     if math.isfinite(anchored):

@@ -35,15 +35,15 @@ class Protocol:
 
     Attributes:
         id: Name and version.
-        truth: `as is`; `warped to prediction`: the sharp image drawn into each prediction's frame by flow; `anchored`:
-            drawn into the blur image's frame once per pair, see `registration.anchor`.
-        interpolation: Of that drawing.
+        truth: `as is`; `warped to prediction`: the sharp image warped into each prediction's frame by flow; `anchored`:
+            warped into the blur image's frame once per pair, see `registration.anchor`.
+        interpolation: Interpolation of that warp.
         grid: `identity` (align_corners=True); `release-2023`: see `release_grid`; or the version of the anchor, and
             what else may move it.
         outside: What is read outside the sharp image.
         mask: Which pixels count.
         crop_multiple: Frames are cropped from the top left to multiples of this.
-        precision: Of drawn truths and of sums.
+        precision: Of warped truths and of sums.
         psnr: Definition of PSNR.
         ssim: Definition of SSIM.
         lpips: Net and version of LPIPS.
@@ -236,12 +236,12 @@ def release_grid(
 
 
 def truth_for(restored: FloatImage, sharp: FloatImage, protocol: Protocol, flow: FlowEstimator | None) -> FloatImage:
-    """Return the ground truth of a protocol without anchor, (H, W, 3): as it is, or drawn in double precision.
+    """Return the ground truth of a protocol without anchor, (H, W, 3): as it is, or warped in double precision.
 
     Args:
         restored: (H, W, 3) in [0, 1], already cropped as the protocol says.
         sharp: The same shape.
-        protocol: Decides whether and how the sharp image is drawn into the prediction's frame.
+        protocol: Decides whether and how the sharp image is warped into the prediction's frame.
         flow: The estimator; needed where the protocol uses flow.
     """
     if protocol.anchored:

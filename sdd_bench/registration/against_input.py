@@ -30,7 +30,7 @@ RADII_PIXELS = 1_000_000
 """Frames with more pixels have their blur radii chosen at half size, which takes a quarter of the time."""
 
 NEAR_PX = 0.25
-"""A prediction whose corners lie further off is drawn back before its blocks are measured."""
+"""A prediction whose corners lie further off is warped back before its blocks are measured."""
 
 AGAIN_PX = 0.3
 """Remaining displacement in pixels above which the prediction is warped a second time."""

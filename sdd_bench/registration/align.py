@@ -1,7 +1,7 @@
 """Estimation of the similarity and the blur between the two images of a pair.
 
 Blur moves no edge but softens it, so that plain registration loses a factor of ten at a radius of 8 px. What is done
-here: (1) DIS flow between contrast-normalised, reduced images and a similarity by RANSAC; (2) the sharp image drawn
+here: (1) DIS flow between contrast-normalised, reduced images and a similarity by RANSAC; (2) the sharp image warped
 into the blurry one's frame and blurred as that one is, in linear light unless the values themselves were blurred, the
 radius chosen where the least residual is left; (3) DIS and RANSAC again between the two, which also shows what moved
 otherwise; (4) Gauss-Newton on what is left, robust against occlusion, parallax, gain and vignetting; (5) accepted only

@@ -39,7 +39,7 @@ class BlockShifts:
         size: Width and height of the frame in pixels.
         side_px: Side of a block.
         at: (N, 2) centres, x and y in pixels.
-        shift_px: (N, 2) displacement of the blurry image from the drawn one, to the right and downwards.
+        shift_px: (N, 2) displacement of the blurry image from the warped one, to the right and downwards.
         covariance: (N, 2, 2) of the shift, from the noise that is left in the block.
         radius_px: (N,) mean radius of the matched disks.
         unexplained: (N,) what the shift leaves of the residual's energy beyond noise, over what it explains; 0 where
@@ -83,10 +83,10 @@ def measure_blocks(plain: Grey, blur: Grey, levels: Levels, shown: NDArray[np.bo
     """Return the shift of every block.
 
     Args:
-        plain: (H, W) the sharp image as drawn and blur-matched, high-passed.
+        plain: (H, W) the sharp image as warped and blur-matched, high-passed.
         blur: (H, W) the blurry image.
         levels: (H, W) blur level of every pixel.
-        shown: (H, W) where the drawn image lies within the sharp one.
+        shown: (H, W) where the warped image lies within the sharp one.
     """
     height, width = blur.shape
     side, border = block_side(width, height), min(BORDER_PX, min(blur.shape) // 12)

@@ -95,10 +95,10 @@ def misalignment_left(
     """Return the mean squared error that misalignment leaves in a truth; 0 where too little can be measured.
 
     Args:
-        model: (h, w) the drawn sharp image, blur-matched and high-passed, reduced by `scale`.
+        model: (h, w) the warped sharp image, blur-matched and high-passed, reduced by `scale`.
         seen: (h, w) the blur image, reduced.
         levels: (h, w) blur level of every reduced pixel.
-        shown: (h, w) where the drawn image lies within the sharp one.
+        shown: (h, w) where the warped image lies within the sharp one.
         truth: (H, W, 3) in [0, 1].
         mask: (H, W), where a pixel counts.
         scale: The whole number.

@@ -43,7 +43,7 @@ SMALL, LARGE = 1.0, 8.0
 
 LEAST_ALIKE = 0.15
 ALIKE_GREY = 0.03
-"""... what is left at an edge of the drawn image; a difference of so much grey is one."""
+"""... what is left at an edge of the warped image; a difference of so much grey is one."""
 
 ISLAND_PX2 = 1600
 """A smaller piece on the other side of the plane in focus than all around is a mistake: where nothing is textured, both
@@ -56,8 +56,8 @@ class Labels:
 
     Attributes:
         radius_px: (L,) signed blur radius of each, growing.
-        models: (L, H, W) the sharp image drawn, displaced, blurred and high-passed.
-        drawn: (H, W) the sharp image drawn where radius 0 lies.
+        models: (L, H, W) the sharp image warped, displaced, blurred and high-passed.
+        drawn: (H, W) the sharp image warped where radius 0 lies.
         shown: (H, W) where that is within the sharp image.
     """
 
@@ -67,7 +67,7 @@ class Labels:
     shown: NDArray[np.bool_]
 
     def composed(self, labels: NDArray[np.float32]) -> Grey:
-        """Return the sharp image as the labels, (H, W) places in `radius_px`, draw and blur it."""
+        """Return the sharp image as the labels, (H, W) places in `radius_px`, warp and blur it."""
         low = np.clip(labels.astype(np.intp), 0, len(self.models) - 2)
         share = labels - low
         below, above = (np.take_along_axis(self.models, (low + step)[None], axis=0)[0] for step in (0, 1))

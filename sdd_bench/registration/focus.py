@@ -73,7 +73,7 @@ def _detail(grey: NDArray[Any]) -> NDArray[np.float32]:
 def _moved(
     detail: NDArray[np.float32], similarity: Similarity, width: int, height: int
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Return the sharp image's blocks drawn in blur's frame, and where they come from within it."""
+    """Return the sharp image's blocks warped into blur's frame, and where they come from within it."""
     rows, columns = detail.shape
     grid = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), axis=-1) * BLOCK_PX + (BLOCK_PX - 1) / 2
     source = (similarity.inverse().apply(grid, width, height) - (BLOCK_PX - 1) / 2) / BLOCK_PX

@@ -104,8 +104,8 @@ def frame_shift(blocks: HalfShifts, drawn_px: Floats, scale: int = 1) -> FrameSh
     """Return what the blocks say together about the displacement of the prediction from the input.
 
     Args:
-        blocks: Measured on the prediction as drawn; at least `MIN_DIRECTIONS`.
-        drawn_px: (N, 2) displacement of the prediction that was undone by drawing it.
+        blocks: Measured on the prediction as warped; at least `MIN_DIRECTIONS`.
+        drawn_px: (N, 2) displacement of the prediction that was undone by warping it.
         scale: Pixels of the whole image in one of the frame's, for the limits in pixels.
     """
     halves = drawn_px - blocks.halves_px

@@ -78,7 +78,7 @@ def in_focus_tiles(
 
     Args:
         blur: (H, W) grey in [0, 1].
-        drawn: (H, W) the sharp image, as it is or drawn into the blurry one's frame.
+        drawn: (H, W) the sharp image, as it is or warped into the blurry one's frame.
         valid: (H, W) where `drawn` lies within the sharp image.
         tile_px: Side of a tile, a multiple of 16; smaller ones find narrower parts in focus, each less exactly.
         search_px: Largest displacement in x and in y that is looked for.

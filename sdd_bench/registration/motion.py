@@ -41,7 +41,7 @@ class Motion:
         parallax_px: Between the 5th and the 95th percentile of the signed blur radius.
         parallax_se_px: Its standard error.
         asymmetry: By how much of its radius a spread at the corner lies off its point, away from the centre: no motion,
-            and not drawn. Where the model has none, what the scatter of the blocks tells, which has no sign.
+            and not warped. Where the model has none, what the scatter of the blocks tells, which has no sign.
         asymmetry_se: Its standard error, 0 in the second case.
     """
 
@@ -102,7 +102,7 @@ def motion_of(fit: Fit, scatter: Floats, blocks: BlockShifts, drawn_at: Similari
     Args:
         fit: Of the blocks.
         scatter: As `evidence.choose_motion` gives it.
-        blocks: Measured on the sharp image as drawn by a similarity.
+        blocks: Measured on the sharp image as warped by a similarity.
         drawn_at: That similarity.
     """
     reach = 0.5 * math.hypot(*blocks.size)

@@ -1,6 +1,6 @@
 """Motion models of a pair, from none to one that depends on depth, and their design matrices.
 
-Displacements are those of the blurry image from the sharp one as drawn, in pixels of the blurry frame; coordinates are
+Displacements are those of the blurry image from the sharp one as warped, in pixels of the blurry frame; coordinates are
 taken from the frame's centre, half the diagonal being 1, so that the values of zoom, rotation and distortion are pixels
 at a corner.
 

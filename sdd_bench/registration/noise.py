@@ -1,7 +1,7 @@
 """Noise of the sharp image and the loss by resampling it, from calm blocks and from blocks in focus.
 
 A fine structure that all blocks have looks like noise. And an image with detail up to the limit of its grid cannot be
-drawn exactly on another grid. Where the blurry image is sharp as well, it tells both: there truth and blurry image
+warped exactly on another grid. Where the blurry image is sharp as well, it tells both: there truth and blurry image
 differ by the noise of both images and by what sampling changed in both.
 """
 

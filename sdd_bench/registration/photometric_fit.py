@@ -60,7 +60,7 @@ def find_photometric_map(
     *,
     linear: bool,
 ) -> PhotometricMap:
-    """Return the map that gives the drawn sharp image the light of the blur image.
+    """Return the map that gives the warped sharp image the light of the blur image.
 
     It is the identity in three cases: on tiles that it was not fitted to it lowers the residual by `MIN_GAIN` or less;
     it would change values by less than `MIN_CHANGE`; too few pixels can be compared.

@@ -60,7 +60,7 @@ class Reduced:
 
     Attributes:
         seen: (h, w, 3) linear light of the blur image.
-        model: (h, w, 3) linear light of the drawn sharp image, blurred to match.
+        model: (h, w, 3) linear light of the warped sharp image, blurred to match.
         unfit: (h, w) share of the model's light that comes from clipped pixels or from outside the mask.
         width: Of the frame, in pixels.
         height: Of the frame.

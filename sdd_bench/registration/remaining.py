@@ -92,7 +92,7 @@ def remaining(blocks: BlockShifts, predicted: Floats, scatter: Floats | None, pa
 
 
 def displaced(blocks: BlockShifts) -> NDArray[np.bool_]:
-    """Return which blocks lie elsewhere than they were drawn, `MIN_MOVED_BLOCKS` adjoining ones or more.
+    """Return which blocks lie elsewhere than they were warped, `MIN_MOVED_BLOCKS` adjoining ones or more.
 
     They do so significantly, or as parts of a thing that moved do. Fewer are seams between depths, of which exact
     similarities have some.

@@ -3,10 +3,10 @@
 What `anchored/2` scores against. No prediction takes part, so every method is scored against the same pixels. (1) The
 analyser's motion, chosen by evidence. (2) Where depths are displaced against each other, or a spread is not round, the
 signed blur radius of every pixel, and the motion improved with it; elsewhere a smooth field, where it proves itself on
-tiles that it was not fitted to. (3) Drawn from the sharp image's own pixels, once, band-limited. An asymmetric spread
+tiles that it was not fitted to. (3) Warped from the sharp image's own pixels, once, band-limited. An asymmetric spread
 is no motion: the truth lies where a spread of radius 0 would put it. (4) Given the blur image's light, where that
 proves itself on tiles that it was not fitted to. (5) A pixel counts inside both frames less 16 px,
-away from steps of the displacement, where the drawn sharp image, blurred as the blur image is, looks like it and tells
+away from steps of the displacement, where the warped sharp image, blurred as the blur image is, looks like it and tells
 most of what is seen, and where no group of blocks lies significantly off.
 """
 
@@ -48,7 +48,7 @@ class Truth(Placement):
 
     Attributes:
         analysis: The misalignment.
-        light: What gives the drawn sharp image the light of the blur image.
+        light: What gives the warped sharp image the light of the blur image.
         mask: (H, W) bool, True where a pixel counts.
         image: (H, W, 3) the truth itself, in [0, 1].
         ceiling: What is known to be wrong with it.
