@@ -80,8 +80,8 @@ def _dust_of(own: list[Plane], other: list[Plane], deviation: float, matching: f
 
     Args:
         own: Dents of blur and gt.
-        other: Looks of gt warped into blur's frame, and of blur warped in gt's.
-        deviation: Of the inner Gaussian.
+        other: Dents of gt warped into blur's frame, and of blur warped into gt's.
+        deviation: Standard deviation of the inner Gaussian.
         matching: Of `MATCHING_PX`.
     """
     (blur, gt), (gt_drawn, blur_drawn) = own, other

@@ -47,8 +47,7 @@ def warp(
 
 
 def remapped(b: NDArray[np.floating], flow_a_to_b: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Return `b` warped into a's frame by OpenCV's Lanczos-4: coordinates are rounded to 1/32 px, 64 dB on a
-    photograph.
+    """Return `b` warped into a's frame by OpenCV's Lanczos-4; coordinates are rounded to 1/32 px (64 dB on a photo).
 
     Args:
         b: (H, W, 3) in [0, 1].
