@@ -42,7 +42,7 @@ def write_sheet(folder: Path, seen: Sequence[Seen], found: Draft, description: D
     """Write the contact sheet of a session and return its path.
 
     Args:
-        folder: Of the session.
+        folder: Folder of the session.
         seen: Every shot with its pictures.
         found: The first description.
         description: Its text in parts.

@@ -69,7 +69,7 @@ def _peaks(least: Plane, means: list[Plane]) -> Iterator[tuple[int, int]]:
 
     Args:
         least: The smaller of the two shots' differences.
-        means: Of `_mean_size`, of both shots.
+        means: Results of `_mean_size`, of both shots.
     """
     y, x = np.nonzero(least > OUTLIER)
     mean = np.maximum(means[0], means[1])
@@ -103,11 +103,11 @@ def _moved_away(sign: int, detail: Plane, matrix: NDArray[np.float64], x: int, y
 
     Args:
         sign: 1 for a bright pixel, -1 for a dark one.
-        detail: Of the other shot.
+        detail: Detail of the other shot.
         matrix: Maps the one shot's coordinates to the other's.
-        x: Of the pixel.
+        x: Position of the pixel.
         y: See x.
-        height: Of the pixel in the one shot.
+        height: Height of the pixel in the one shot.
     """
     column, row = matrix @ (x, y, 1)
     if max(abs(column - x), abs(row - y)) < PIXEL_MOVE_PX:

@@ -47,7 +47,7 @@ class Development:
     """The settings by which RAW files are developed, the same for a whole session; recorded beside every pair.
 
     Attributes:
-        bits: Of the developed image: 8 or 16; photographs keep theirs.
+        bits: Bits of the developed image: 8 or 16; photographs keep theirs.
         demosaic: One of `DEMOSAICS`, as LibRaw calls them; dumps are demosaiced by OpenCV's edge-aware method.
         half_size: One pixel of every 2x2 samples, without demosaicing, or of every 2x2 pixels of what has no mosaic:
             for a quick look.

@@ -47,7 +47,7 @@ class Displaced:
     """Part of the frame that moved.
 
     Attributes:
-        share: Of the blocks that could be compared.
+        share: Share of the blocks that could be compared.
         px: Median displacement of these, in pixels of the frame given; 0 where nothing lies elsewhere.
     """
 

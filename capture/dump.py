@@ -31,7 +31,7 @@ class Dump:
         height: Rows.
         width: Columns.
         pattern: Colours of the upper left 2x2 samples, by rows; one of `PATTERNS`.
-        bits: Of a sample, 8 to 16; the largest value is white.
+        bits: Bits of a sample, 8 to 16; the largest value is white.
         black: Value of a sample without light.
         red_gain: Factor of red against green, the white balance of the light; 1 leaves it as the sensor saw it.
         blue_gain: The same of blue.
@@ -58,7 +58,7 @@ def develop_dump(path: Path, layout: Dump, white_balance: WhiteBalance, bits: in
         path: The file.
         layout: How it lies there.
         white_balance: Factors that its samples are multiplied by.
-        bits: Of the result, 8 or 16.
+        bits: Bits of the result, 8 or 16.
         half_size: One pixel of every 2x2 samples, without demosaicing.
 
     Returns:

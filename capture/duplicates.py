@@ -31,9 +31,9 @@ class Known:
     """The views of a dataset.
 
     Attributes:
-        name: Of the dataset.
+        name: Name of the dataset.
         pairs: Split and name of each pair.
-        hashes: Of their sharp images, 64 characters of 0 and 1.
+        hashes: Perceptual hashes of their sharp images, 64 characters of 0 and 1.
     """
 
     name: str
@@ -66,7 +66,7 @@ def find_duplicates(records: Sequence[Record], known: Mapping[str, Sequence[Know
     (`sdd_bench.datasets.similar`): such views must stay on one side of a split.
 
     Args:
-        records: Of all sessions.
+        records: Records of all sessions.
         known: Session to the datasets that its pairs are compared with.
     """
     ordered = sorted(records, key=lambda record: record.name)

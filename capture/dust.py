@@ -82,7 +82,7 @@ def _dust_of(own: list[Plane], other: list[Plane], deviation: float, matching: f
         own: Dents of blur and gt.
         other: Dents of gt warped into blur's frame, and of blur warped into gt's.
         deviation: Standard deviation of the inner Gaussian.
-        matching: Of `MATCHING_PX`.
+        matching: Element of `MATCHING_PX`.
     """
     (blur, gt), (gt_drawn, blur_drawn) = own, other
     if matching > 0:

@@ -46,7 +46,7 @@ def write_first_look(folder: Path, how: Development, jobs: Workers, command: str
     """Write a session's first session.toml and contact-sheet.html beside it.
 
     Args:
-        folder: Of the session.
+        folder: Folder of the session.
         how: How its files are to be developed.
         jobs: Worker processes; the bytes written do not depend on it.
         command: What is to be typed next, for the contact sheet.

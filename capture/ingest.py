@@ -146,7 +146,7 @@ def judge(records: Sequence[Record], states: Mapping[str, SessionState]) -> list
     """Return the records with their verdicts, by name.
 
     Args:
-        records: Of all sessions.
+        records: Records of all sessions.
         states: What is known of each session.
     """
     found = find_duplicates(records, {name: state.against for name, state in states.items()})

@@ -37,8 +37,8 @@ class RawData:
 
     Attributes:
         root: Where it is.
-        work: Of a run that is not finished.
-        pictures: Of the report.
+        work: Temporary folder of a run that is not finished.
+        pictures: Pictures of the report.
         states: What is known of each session, by name.
         outdated: Sessions whose figures another version measured; they must be ingested anew.
     """

@@ -80,13 +80,13 @@ class Developed:
         height: In pixels.
         bits: 8 or 16.
         figures: By the names of `capture.checks.FIGURES`; NaN where a number could not be measured.
-        gains: Of red, green and blue, in linear light, that the blur shot was multiplied by; 1 unless asked for.
+        gains: Gains of red, green and blue, in linear light, that the blur shot was multiplied by; 1 unless asked for.
         white_balance: Given to both shots, see `capture.dump.WhiteBalance`; None for photographs.
         gt_hash: Perceptual hash of the gt shot, 64 characters of 0 and 1.
         blur_sha256: Of the PNG written.
         gt_sha256: Of the PNG written.
-        histograms: Of `blur` and `gt`: for red, green and blue the share of pixels in each of `HISTOGRAM_BINS` equal
-            parts of the sRGB values [0, 1].
+        histograms: Histograms of `blur` and `gt`: for red, green and blue the share of pixels in each of
+            `HISTOGRAM_BINS` equal parts of the sRGB values [0, 1].
         laid_as_gt: Whether the blur shot was laid by gt's orientation tag, which differs from its own.
     """
 
@@ -132,7 +132,7 @@ class Record:
     """One pair.
 
     Attributes:
-        name: Of its files; unique over all sessions of a folder.
+        name: Name of its files; unique over all sessions of a folder.
         session: Its session's name.
         shot: The blur shot as described; its scene, place, camera, lens, motor and aperture are the pair's.
         blur: The blur shot's file.

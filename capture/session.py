@@ -76,7 +76,7 @@ class Shot:
         camera: Its name, or empty.
         lens: Its name, or empty.
         notes: For people.
-        line: Of the description, from 1.
+        line: Line of the description, from 1.
     """
 
     file: Annotated[str, only(_inside)]
@@ -99,7 +99,7 @@ class Session:
         folder: Where the files are.
         shots: In the order of the description.
         description: The file that says so.
-        limits: Of the checks, those that the description changes under [limits].
+        limits: Limits of the checks, those that the description changes under [limits].
     """
 
     folder: Path

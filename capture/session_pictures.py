@@ -33,7 +33,7 @@ def write_pictures(
 
     Args:
         folder: Made where it is missing.
-        name: Of the pair.
+        name: Name of the pair.
         blur: (H, W, 3) in [0, 1].
         gt: The same shape.
         similarity: Sharp to blur, in pixels of these images; None where it could not be measured.
@@ -57,7 +57,7 @@ def read_pictures(folder: Path, name: str) -> dict[str, str]:
 
     Args:
         folder: As for `write_pictures`.
-        name: Of the pair.
+        name: Name of the pair.
 
     Raises:
         UserError: A picture that is there cannot be read, or gt is damaged.
@@ -98,7 +98,7 @@ def histogram_plots(number: int, histograms: Mapping[str, Sequence[Sequence[floa
     """Return the histograms of a pair's shots as SVG, by role, on one scale.
 
     Args:
-        number: Of the pair on its page.
+        number: Number of the pair on its page.
         histograms: Role to what `histogram` returns.
     """
     top = max((share for shot in histograms.values() for colour in shot for share in colour), default=0.0)

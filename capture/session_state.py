@@ -24,8 +24,8 @@ class Entry:
     """Findings of one run on one pair.
 
     Attributes:
-        name: Of the pair.
-        fingerprint: Of its originals and settings, see `capture.ingest`.
+        name: Name of the pair.
+        fingerprint: Fingerprint of its originals and settings, see `capture.ingest`.
         shot: The blur shot as described.
         result: What developing it gave.
     """
@@ -41,11 +41,11 @@ class SessionState:
     """State of an ingested session, in the order of its file.
 
     Attributes:
-        schema: Of the file.
+        schema: Schema of the file.
         session: Its name.
         settings: How its pairs were developed, as JSON has it.
         description_sha256: Of session.toml or session.csv.
-        limits: Of its checks.
+        limits: Limits of its checks.
         against: Datasets that its pairs were compared with.
         pairs: By name, each once.
     """

@@ -49,7 +49,7 @@ class Limits:
         white_balance_ratio: Largest ratio of red to green, and of blue to green, between the shots, either way.
         clipped: Largest share of clipped pixels in either shot.
         texture: Least texture of the gt shot; under it the pair is refused.
-        direction_db: Of the gt shot; over it camera shake is suspected.
+        direction_db: Directional loss of the gt shot in dB; above it camera shake is suspected.
         dead_pixels: Largest number of pixels that stand still. Of 84 pairs made without from half of 13 photographs
             all had 0, of real focus stacks with parallax the worst had 1.
         dust_spots: Largest number of dark spots that stand still. Of the same 84 pairs all had 0, of the focus stacks
@@ -103,7 +103,7 @@ def allowed(limits: Limits, width: int) -> dict[str, tuple[float, float]]:
 
     Args:
         limits: The session's.
-        width: Of the images, in pixels.
+        width: Width of the images, in pixels.
 
     Returns:
         By figure, `shift_px` being the shift's length; figures without a limit are left out.
@@ -161,10 +161,10 @@ def verdict(figures: Measured, limits: Limits, width: int, tags: str = "") -> Ve
     motion, and of swapped ones nothing of what it leaves: the analyser takes blur for the blurry one.
 
     Args:
-        figures: Of `capture.checks.check_pair`.
+        figures: Result of `capture.checks.check_pair`.
         limits: The session's.
-        width: Of the images, in pixels.
-        tags: That the orientation tags of the two files differ, in words; empty where they do not.
+        width: Width of the images, in pixels.
+        tags: Statement that the orientation tags of the two files differ, in words; empty where they do not.
     """
     exceeded = {name for name, value in with_shift(figures).items() if beyond(name, value, limits, width)}
     found = {name: value for name, value in with_shift(figures).items() if not isinstance(value, str)}

@@ -29,7 +29,7 @@ def calibration_mask(flow: Tensor, mode: str = "robust", lam: float = LAMBDA, fl
             `ref-gray`: the release's: the same, bounds included, on the grey value of the flow's colour picture;
             `ones`: everywhere.
         lam: Lambda of eq. (6).
-        floor_px: Of `robust`.
+        floor_px: Floor of `robust` in pixels.
 
     Raises:
         ValueError: Unknown mode.

@@ -35,7 +35,7 @@ class Profile:
         device: What it ran on.
         params: Numbers it has learned.
         macs: See `COUNTED`; by kind of operation.
-        seconds: Of each run.
+        seconds: Seconds of each run.
         peak_memory_gb: Peak in 1e9 bytes: on a GPU what torch allocated on it, else resident memory of the process.
         tiles: Parts that the image was restored in, 1 for a full frame.
     """
@@ -66,8 +66,8 @@ def measure(network: nn.Module, kind: str, width: int, height: int, device: str,
     Args:
         network: In evaluation mode, on the device.
         kind: What it is called.
-        width: Of the image, in pixels.
-        height: Of the image, in pixels.
+        width: Width of the image, in pixels.
+        height: Height of the image, in pixels.
         device: A torch device.
         repeats: Timed runs, at least 1.
     """

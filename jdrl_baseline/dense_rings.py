@@ -124,7 +124,7 @@ def ring_shares(table: Tables, seeds: Tensor, weights: Tensor) -> Tensor:
     """Return what each ring weighs over all levels, (N, 36, P).
 
     Args:
-        table: Of the levels.
+        table: Table of the levels.
         seeds: (N, S, P).
         weights: (N, 1 + L, P).
     """

@@ -24,7 +24,7 @@ class Batch(NamedTuple):
     Attributes:
         blur: The blur images.
         sharp: The sharp images.
-        names: Of the patches.
+        names: Names of the patches.
         truth: The sharp images warped to the blur images, where that was done ahead.
         inside: (N, 1, H, W) of 0 and 1, where their flow leads into the patch; beside `truth`.
     """

@@ -101,7 +101,7 @@ class PredictionFolder:
         The journal is told first, so that after a kill no file is there that it does not know.
 
         Args:
-            journal: That of this process.
+            journal: Journal of this process.
             name: Name of the image.
             known: What is known of it.
             contents: PNG files by their role.

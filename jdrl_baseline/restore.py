@@ -78,7 +78,7 @@ def tile_px_for(pixels: int, device: str, processes: int = 1) -> int:
     On a GPU 0: there they are tried, see `fitting_tile_px`.
 
     Args:
-        pixels: Of the largest frame.
+        pixels: Number of pixels of the largest frame.
         device: A torch device.
         processes: How many work on this machine at a time.
     """

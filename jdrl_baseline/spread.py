@@ -95,7 +95,7 @@ def add_up(fabric: Fabric, share: Callable[[], int]) -> int | None:
     """Return the sum of what every process's share returns; None in all processes but the first.
 
     Args:
-        fabric: Of `launch`.
+        fabric: Result of `launch`.
         share: Does this process's part of the work.
 
     Raises:

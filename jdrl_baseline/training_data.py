@@ -28,7 +28,7 @@ class TrainingData:
     """Training patches and validation pairs.
 
     Attributes:
-        root: Of the prepared dataset.
+        root: Folder of the prepared dataset.
         patches: To train on.
         validation: Whole pairs of scenes that no patch is of; where a release has no whole frames to train on, pairs of
             patches whose frames no patch to train on is of.

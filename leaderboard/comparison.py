@@ -22,7 +22,7 @@ def compared(entries: Sequence[Entry], metric: str, images: pd.Index | None = No
 
     Args:
         entries: Entries of one table with the same images.
-        metric: That all of them have.
+        metric: Metric that all of them have.
         images: Names of those that are compared; all if None.
     """
     return paired(score_matrix(entries, metric, images), least_differences(entries, metric, images))
@@ -66,7 +66,7 @@ def rank_cells(comparison: Paired, metric: str, images: int) -> dict[str, NDArra
     """Return ranks, their intervals and ties of compared methods by column; nothing where no rank is claimed.
 
     Args:
-        comparison: Of `compared`.
+        comparison: Result of `compared`.
         metric: What was compared.
         images: On how many images; no rank is claimed of fewer than `RANKED_IMAGES`.
     """

@@ -109,7 +109,7 @@ def read_reported(folder: Path | None = None) -> tuple[Reported, ...]:
     """Return every reported row, in the order of the files' names and of their lines.
 
     Args:
-        folder: Of CSV files; None for those that come with sdd-bench.
+        folder: Folder of CSV files; None for those that come with sdd-bench.
 
     Raises:
         UserError: A file is damaged, a row is out of range, or two rows are of one method on one dataset and split;

@@ -67,7 +67,7 @@ def stability(entries: Sequence[Entry], reference: str = "anchored/2") -> pd.Dat
     5th percentile, and the pairs that swap in over 5 % of the draws. Tau is NaN where a ranking has one mean for all.
 
     Args:
-        entries: Of one dataset and split, several methods under several protocols.
+        entries: Entries of one dataset and split, several methods under several protocols.
         reference: Protocol whose ranking by PSNR the others are compared with.
 
     Raises:

@@ -92,7 +92,7 @@ def board_rows(rows: Sequence[Mapping[str, object]], protocol: str) -> pd.DataFr
 
     Args:
         rows: Column to value.
-        protocol: Of the board.
+        protocol: Protocol of the board.
     """
     empty: dict[str, object] = {"tie": False, **dict.fromkeys(TEXT_COLUMNS, "")}
     columns = [*columns_of(protocol), BEST]

@@ -27,7 +27,7 @@ class ResidualBlock(nn.Module):
 
     Args:
         width: Channels.
-        slope: Of the rectifier below zero; 0 is ReLU.
+        slope: Slope of the rectifier below zero; 0 is ReLU.
     """
 
     def __init__(self, width: int, slope: float = 0.0) -> None:
@@ -126,7 +126,7 @@ def init_he(module: nn.Module, slope: float = 0.0) -> None:
 
     Args:
         module: Changed in place; draws from torch's global generator.
-        slope: Of the leaky rectifier after each convolution: 0 for ReLU, 1 for none.
+        slope: Slope of the leaky rectifier after each convolution: 0 for ReLU, 1 for none.
 
     Reference: He, Zhang, Ren, Sun: Delving deep into rectifiers, ICCV 2015, eqs. (10) and (15).
     """

@@ -31,9 +31,9 @@ class Shot:
     """One image of a method; its pictures are numbers in `Pictures.addresses`.
 
     Attributes:
-        places: Of `PLACES`, more than one where there are few images.
+        places: Entries of `PLACES`, more than one where there are few images.
         image: The image's name.
-        psnr_db: Of the method on it.
+        psnr_db: PSNR of the method on it.
         restored: Crop of the prediction.
         truth: The same crop of the truth.
         error: Absolute error of the whole frame, reduced.

@@ -174,7 +174,7 @@ def error_map(restored: FloatImage, truth: FloatImage, counted: Mask, width_px: 
         restored: (H, W, 3) float32 in [0, 1].
         truth: As `restored`.
         counted: (H, W), True where a pixel counts; the average is over these, NaN where less than `MIN_SHARE` count.
-        width_px: Of the map.
+        width_px: Width of the map.
     """
     weight = counted.astype(np.float32)
     error = np.abs(restored - truth).mean(axis=2) * weight

@@ -33,7 +33,7 @@ def grid_rows(
     """Return the rows of a figure: blur image, methods from the best mean on, truth.
 
     Args:
-        entries: Of one table.
+        entries: Entries of one table.
         folders: Method to its predictions.
         truths: Image name to what the protocol compares with.
         blur: Image name to the blur image.

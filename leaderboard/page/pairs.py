@@ -23,7 +23,7 @@ def pair_data(board: Board, entries: Sequence[Entry]) -> dict[str, object] | Non
 
     Args:
         board: The table.
-        entries: Of the board; partial ones have scores of some images.
+        entries: Entries of the board; partial ones have scores of some images.
     """
     keys = {method: f"m{number}" for number, method in enumerate(board.rows["method"], 1)}
     rows = {

@@ -55,7 +55,7 @@ def write_grid_of(
 
     Args:
         path: The PDF.
-        entries: Of one table.
+        entries: Entries of one table.
         sources: Dataset and predictions.
         images: Names of images; those on which the methods differ most if empty.
     """

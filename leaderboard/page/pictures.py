@@ -37,7 +37,7 @@ def method_pictures(
     left out in whole: an image to compare on for all methods, or one of a method's three images; notes say so.
 
     Args:
-        entries: Of one table.
+        entries: Entries of one table.
         predictions: Method to its folder, whatever the files in it are called.
         truths: Image name to the file that the protocol compares with: the anchor's truth, or the sharp image.
         blur: Image name to the blur image.

@@ -19,7 +19,7 @@ def prediction_files(folder: Path, entry: Entry) -> dict[str, Path]:
     Rows of results that hold no sha256 have the file that is called as the image is.
 
     Args:
-        folder: Of predictions, from `naming.folders.opened`.
+        folder: Folder of predictions, from `naming.folders.opened`.
         entry: Its rows are looked for.
 
     Raises:

@@ -55,7 +55,7 @@ class Column:
         name: In the board's rows.
         heading: For people.
         down: Whether the first click sorts from large to small.
-        scale: Of its bars; None without bars.
+        scale: Scale of its bars; None without bars.
     """
 
     name: str

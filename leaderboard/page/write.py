@@ -71,7 +71,8 @@ def write_page(
         board: What is ranked.
         reported: Papers' numbers, see `leaderboard.reported.reported_rows`; in a table of their own.
         others: Protocol to the board of the same methods and data under it.
-        entries: Of the board, for what is known of each method and image; without them the page has no sections.
+        entries: Entries of the board, for what is known of each method and image; without them the page has no
+            sections.
         pictures: See `leaderboard.page.pictures.method_pictures`.
         nav: Links to the other pages of a site.
 

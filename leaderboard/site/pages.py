@@ -67,7 +67,7 @@ def navigation(tables: Sequence[SiteTable], here: SiteTable | None = None, up: s
     """Return links to all tables.
 
     Args:
-        tables: Of the site.
+        tables: Tables of the site.
         here: The table whose page it is for.
         up: From the page's folder to the site's, such as `../../`.
     """

@@ -166,7 +166,8 @@ def rank(results: Sequence[Results | str | Path], sort: str = "psnr_db") -> pd.D
     """Return the ranked table of several methods' results, best first.
 
     Args:
-        results: Of one dataset, split and protocol: from `evaluate` or `load_results`, or paths of results files.
+        results: Results of one dataset, split and protocol: from `evaluate` or `load_results`, or paths of results
+            files.
         sort: The metric that ranks.
 
     Returns:

@@ -53,7 +53,7 @@ class _Frame:
     Attributes:
         archive: The HDF5 file.
         role: `blur` or `gt`.
-        name: Of the pair.
+        name: Name of the pair.
         target: The PNG file to write.
         digest: Sha256 of that file where the table tells it, else empty.
         twin: A file with that digest, to be linked to instead.

@@ -32,8 +32,8 @@ class Look:
 
     Attributes:
         path: The file.
-        width: Of the frame in pixels.
-        height: Of the frame in pixels.
+        width: Width of the frame in pixels.
+        height: Height of the frame in pixels.
         samples: What its samples are.
         sha256: Digest of the file.
         small: (h, w, 3) uint16, the frame averaged so that its longer side is `THUMBNAIL_PX`; 65535 is white.
@@ -129,10 +129,10 @@ def cut(look: Look, scale: float, left: float, top: float, width: float, height:
     Args:
         look: At the image.
         scale: Pixels of the result for one of the frame; near the look's own.
-        left: Of the part, in pixels of the frame.
-        top: Of the part, in pixels of the frame.
-        width: Of the part, in pixels of the frame.
-        height: Of the part, in pixels of the frame.
+        left: Left edge of the part, in pixels of the frame.
+        top: Upper edge of the part, in pixels of the frame.
+        width: Width of the part, in pixels of the frame.
+        height: Height of the part, in pixels of the frame.
     """
     picture = as_float(look.small)
     size = tuple(max(1, round(side * scale)) for side in look.size)

@@ -83,7 +83,7 @@ class Manifest:
     """What dataset.json says, as far as it is read; `sdd_bench.datasets.prepare` writes it.
 
     Attributes:
-        name: Of the dataset.
+        name: Name of the dataset.
         sha256: Of the frames' names and digests.
         pairs: Their number by split.
         patches: Their number.
@@ -238,7 +238,7 @@ def _file_fault(root: Path, home: Path, role: str, relative: str) -> str:
     Args:
         root: The dataset's folder.
         home: The same with links followed: the file must lie in it.
-        role: Of the file.
+        role: Role of the file.
         relative: To the root.
     """
     if relative[0] == "/" or relative[1:2] == ":" or "\\" in relative or ".." in relative.split("/"):

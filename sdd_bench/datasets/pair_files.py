@@ -61,7 +61,7 @@ class Prepared:
     """What was made of a pair.
 
     Attributes:
-        row: Of pairs.csv; None for a patch of a release and for a pair left out.
+        row: Row of pairs.csv; None for a patch of a release and for a pair left out.
         patches: In the order of their windows.
         files: Everything written, relative to the dataset.
         left_out: Why the pair is, where it is.

@@ -50,7 +50,7 @@ class Row:
         file: The parquet file.
         index: Row in it.
         split: `train`, `val`, `test`, or empty where nothing tells.
-        name: Of the pair.
+        name: Name of the pair.
         sharp: Stem of its sharp image.
     """
 

@@ -16,7 +16,7 @@ class Patch:
     """One training patch.
 
     Attributes:
-        name: Of its files.
+        name: Name of its files.
         pair: The pair that it was cut from; empty where a release does not say.
         index: Its place in the store.
     """

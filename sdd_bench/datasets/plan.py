@@ -30,7 +30,7 @@ class Choices:
         fraction: Share of pairs that train gets.
         split_file: A CSV with name,split.
         group_by: `scene` or `similar`: what must stay on one side.
-        seed: Of the split.
+        seed: Seed of the split.
         recipe: A key of `RECIPES`, or `none` for no patches.
         window_px: Side of a patch instead of the recipe's.
         store: `png` or `hdf5`.

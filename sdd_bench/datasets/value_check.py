@@ -32,7 +32,7 @@ def check_values(
     decoded are passed over.
 
     Args:
-        pairs: Of the dataset.
+        pairs: Pairs of the dataset.
         looks: Takes the looks; those taken already count as well.
         values: What its values are said to mean.
         where: Named in front of what is wrong.

@@ -20,7 +20,7 @@ def keep_only(listing: Listing, status: str) -> Listing:
     """Return a listing with the pairs of one status alone, and a note that says how many were left out.
 
     Args:
-        listing: Of a folder that `ingest` wrote, or that its archive was unpacked to.
+        listing: Listing of a folder that `ingest` wrote, or that its archive was unpacked to.
         status: One of `STATUSES`.
 
     Raises:

@@ -92,7 +92,7 @@ def ensure_anchors(
 
     Args:
         pairs: Names must be unique within a split.
-        folder: Of the anchors; only written where one has to be made.
+        folder: Folder of the anchors; only written where one has to be made.
         jobs: Worker processes; the bytes do not depend on it.
         grey: `refuse` or `expand`.
         method: One of `anchor_record.METHODS`.

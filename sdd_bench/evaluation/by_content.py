@@ -118,7 +118,7 @@ def content_faults(
         predictions: Looks at them.
         inputs: Looks at the blur images.
         own: Place of each prediction's input.
-        names: Of the inputs.
+        names: Names of the inputs.
     """
     table = likeness_table(predictions, inputs)
     moved: dict[int, int] = {}

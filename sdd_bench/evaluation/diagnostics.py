@@ -83,7 +83,7 @@ def diagnose(
         restored: (H, W, 3) in [0, 1].
         truth: The same shape.
         mask: (H, W), True where a pixel counts.
-        flow: Of `flow_between`, where it is known already.
+        flow: Flow of `flow_between`, where it is known already.
     """
     vectors = flow_between(restored, truth) if flow is None else flow
     length = np.linalg.norm(block_displacement(vectors, truth, mask).displacement, axis=1)

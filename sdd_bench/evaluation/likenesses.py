@@ -99,7 +99,7 @@ def _best_laid(predictions: Sequence[Look], inputs: Sequence[Look], compare: Cal
     Args:
         predictions: As many as inputs.
         inputs: Nearly one picture.
-        compare: Of (n, pixels) of the predictions and of the inputs, rows without what they have in common.
+        compare: Function of (n, pixels) of the predictions and of the inputs, rows without what they have in common.
     """
     scale, found = inputs[0].scale, []
     size, other = (tuple(min(look.size[axis] for look in looks) for axis in (0, 1)) for looks in (predictions, inputs))

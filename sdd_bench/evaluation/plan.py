@@ -190,7 +190,7 @@ def plan_scoring(
         scratch: Folder for what has to be made, anchors and restored images, so that nothing else is written; anchors
             are made where they are looked for if None.
         restore: Makes the predictions, in `scratch`, instead of the folder.
-        bits: Of the restored images, 8 or 16.
+        bits: Bits of the restored images, 8 or 16.
 
     Raises:
         UserError: Predictions that do not fit the split, values of the dataset or of predictions that are not what they

@@ -43,7 +43,7 @@ class Protocol:
         outside: What is read outside the sharp image.
         mask: Which pixels count.
         crop_multiple: Frames are cropped from the top left to multiples of this.
-        precision: Of warped truths and of sums.
+        precision: Precision of warped truths and of sums.
         psnr: Definition of PSNR.
         ssim: Definition of SSIM.
         lpips: Net and version of LPIPS.
@@ -177,7 +177,7 @@ def build_protocol(
 
     Args:
         protocol_id: A key of `PROTOCOLS`.
-        flow_identity: Of the estimator; ignored by protocols without flow.
+        flow_identity: Identity of the flow estimator; ignored by protocols without flow.
         crop_multiple: Instead of the protocol's own; None keeps it.
         lpips_net: `alex` or `squeeze`.
 
@@ -223,8 +223,8 @@ def release_grid(
 
     Args:
         flow: (H, W, 2) flow_prediction_to_sharp in pixels.
-        width: Of the frame.
-        height: Of the frame.
+        width: Width of the frame.
+        height: Height of the frame.
 
     >>> x, y = release_grid(np.zeros((2, 5, 2)), 5, 2)
     >>> x[0].tolist()

@@ -61,7 +61,7 @@ def profile_of(icc: bytes | None, channels: int) -> Profile | None:
 
     Args:
         icc: As the file holds it, None where it has none.
-        channels: Of the file; one or two are grey.
+        channels: Channels of the file; one or two are grey.
 
     Returns:
         None for sRGB, for whatever shows the same colours, for a profile that is broken, of another class or for other
@@ -88,7 +88,7 @@ def to_srgb(samples: NDArray[Any], profile: Profile) -> NDArray[Any]:
 
     Args:
         samples: (height, width, 3) uint8 or uint16; three equal channels where the profile is one of grey.
-        profile: Of the file.
+        profile: Profile of the file.
 
     Raises:
         UserError: 16 bits, and an imagecodecs without LittleCMS.

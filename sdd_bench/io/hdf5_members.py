@@ -25,7 +25,7 @@ def own_member(path: Path, group: Any, name: str, kind: Any) -> Any:
     Args:
         path: The file, for messages.
         group: An open one of it.
-        name: Of the member.
+        name: Name of the member.
         kind: `h5py.Group` or `h5py.Dataset`.
 
     Raises:

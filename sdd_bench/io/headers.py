@@ -29,8 +29,8 @@ def orientations_apart(blur: int, sharp: int, called: str = "sharp") -> str:
     """Return in words that the orientation tags of a pair differ; empty where they do not.
 
     Args:
-        blur: Of the blurry image.
-        sharp: Of the sharp one.
+        blur: Header of the blurry image.
+        sharp: Header of the sharp one.
         called: What the sharp one is called.
 
     >>> orientations_apart(1, 6)

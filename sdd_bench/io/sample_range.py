@@ -58,7 +58,7 @@ def find_range(samples: Iterable[Samples]) -> RangeFound | None:
     A dark photograph lies among brighter ones, and does not reach the largest value of fewer bits.
 
     Args:
-        samples: Of all files that were written alike, such as the predictions of a method.
+        samples: Samples of all files that were written alike, such as the predictions of a method.
 
     >>> found = find_range([Samples(16, 4095, 4095), Samples(16, 3011, 4095)])
     >>> found.words, found.option, found.certain

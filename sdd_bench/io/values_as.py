@@ -32,7 +32,7 @@ class ValuesAs:
 
     Attributes:
         text: As a person writes it; empty for what files usually mean.
-        bits: Of the values in files of 16 bits; 16 for the whole range.
+        bits: Bits of the values in files of 16 bits; 16 for the whole range.
         high: Whether these bits are the highest of the 16.
         linear: Whether values are light, without the curve of sRGB.
         bgr: Whether blue comes first.

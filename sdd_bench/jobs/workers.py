@@ -41,7 +41,7 @@ def run(
         function: A module-level function.
         items: Name and argument of each.
         workers: 1 works in this process.
-        label: Of the work, for messages on standard error.
+        label: Label of the work, for messages on standard error.
 
     Raises:
         UserError: No such scheduler, or one without workers.

@@ -24,8 +24,8 @@ class Layer:
 
     Args:
         operation: Applied to complete windows, (N, C, h, W) -> (N, C', h', W'), without padding above and below.
-        height: Of its window.
-        stride: Of its windows, downwards.
+        height: Height of its window.
+        stride: Stride of its windows, downwards.
         padding: Rows of zeros above and below the frame.
         whole_windows: Whether a last window that reaches below the frame is left out.
     """

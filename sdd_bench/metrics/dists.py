@@ -52,7 +52,7 @@ class Dists:
     """DISTS with loaded weights, built by `load_dists`.
 
     Attributes:
-        stages: Of VGG16, L2 pooling instead of its own.
+        stages: Stages of VGG16, L2 pooling instead of its own.
         alpha: (1475,) float64, the share of each feature's mean in the similarity.
         beta: The same of its structure.
         device: Where the stages are and where images go.

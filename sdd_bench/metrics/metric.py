@@ -59,7 +59,7 @@ class Metric:
         heading: What people read over its column.
         option: What it is called on the command line.
         higher_is_better: Else lower is; None for one that explains another metric and ranks nobody.
-        decimals: That people read.
+        decimals: Number of decimals shown to people.
         csv_decimals: In leaderboard.csv.
         lowest: The least it can be.
         highest: The greatest.

@@ -46,7 +46,7 @@ class Model:
         file: Its weights.
         compares: Whether it needs the truth.
         smallest_px: Least side of an image.
-        options: Of pyiqa's network, so that it fetches nothing by itself.
+        options: Options of pyiqa's network, so that it fetches nothing by itself.
         within: Key of the state dict in the file; None where pyiqa reads the file itself.
         option: What pyiqa calls the file, where it reads it itself.
     """

@@ -58,8 +58,8 @@ def checked_tensors(
     """Return the tensors of a network from those of a file.
 
     Args:
-        found: Of the file.
-        wanted: Of the network, whose shapes count.
+        found: Tensors of the file.
+        wanted: State dict of the network, whose shapes count.
         path: The file, for the message.
         what: The network.
 

@@ -53,8 +53,8 @@ class Effort:
     """How much work a fit is.
 
     Attributes:
-        passes: Of optical flow between blur-matched images, at most.
-        steps: Of Gauss-Newton, at most; with one the error of a fast analysis was three times as large.
+        passes: Number of passes of optical flow between blur-matched images, at most.
+        steps: Number of steps of Gauss-Newton, at most; with one the error of a fast analysis was three times as large.
         light_reduced: Whether it is decided on reduced images if light or values were blurred.
     """
 

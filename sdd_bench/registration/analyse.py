@@ -60,7 +60,7 @@ class Examined:
     Attributes:
         analysis: In pixels of the images.
         scale: The images were reduced by this whole number.
-        fit: Of the reduced images, as are the next two.
+        fit: Fit of the reduced images, as are the next two.
         settled: The motion, and the blocks that it rests on.
         left: What it leaves of their displacement.
     """

@@ -33,7 +33,7 @@ class Fit:
         values: Its unknowns, in their order.
         covariance: (unknowns, unknowns).
         sides: (N,) probability of each block that its sign is positive; 1 where the model has no signed terms.
-        share: Of positive blocks.
+        share: Share of positive blocks.
         predicted: (N, 2) displacement of each block, with its likelier sign.
         loss: (N,) negative log likelihood of each block, but for a constant; of blocks that had no part in the fit too.
     """

@@ -42,11 +42,11 @@ class Ceiling:
 
     Attributes:
         misalignment: What is left of the misalignment causes, over the pixels that count.
-        noise: That of the sharp image.
-        coding: Of JPEG in the sharp image.
+        noise: Noise of the sharp image.
+        coding: Coding error of JPEG in the sharp image.
         sampling: What the sharp image's pixels do not tell of the truth's.
-        light: Of exposure, tone and vignetting.
-        doubt: Of a misplacement by `DOUBT_PX`, where the analysis is in doubt and nothing in focus bears it out.
+        light: Error of exposure, tone and vignetting.
+        doubt: Error of a misplacement by `DOUBT_PX`, where the analysis is in doubt and nothing in focus bears it out.
     """
 
     misalignment: float

@@ -38,7 +38,7 @@ class Depth:
 
     Attributes:
         motion: In pixels of the reduced frame.
-        asymmetry: Of the spread at the corner, a share of its radius.
+        asymmetry: Asymmetry of the spread at the corner, a share of its radius.
         radius_px: (H, W) blur radius with its sign.
         beside_step: (H, W) where the displacement changes within `STEP_REACH_PX`.
         model: (H, W) the sharp image as warped and blurred, high-passed, its gain that of the blurry image.

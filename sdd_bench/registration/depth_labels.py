@@ -95,7 +95,7 @@ def draw_labels(
     """Return the sharp image under every label.
 
     Args:
-        drawing: Of the sharp image in grey.
+        drawing: Drawing of the sharp image in grey.
         motion: What displaces it, parallax included.
         asymmetry: By how much of its radius a spread at the corner lies off its point, away from the centre, where the
             radius is positive.

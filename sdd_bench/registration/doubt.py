@@ -47,7 +47,7 @@ def decide_in_focus(fit: PairFit, settled: Settled) -> InFocus:
     """Return the motion chosen by evidence, or the similarity that it began with where what is in focus lies there.
 
     Args:
-        fit: Of the reduced pair.
+        fit: Fit of the reduced pair.
         settled: The motion chosen by evidence.
     """
     height, width = fit.blur.shape

@@ -49,7 +49,7 @@ class MeanSquare:
     Attributes:
         value: In squared pixels; under 0 by chance where there is none. NaN without evidence.
         se: Its standard error.
-        share: Of the frame's directions that could be measured, 0 to 1.
+        share: Share of the frame's directions that could be measured, 0 to 1.
     """
 
     value: float
@@ -81,8 +81,8 @@ class FrameShift:
         asymmetry: How far the spread of a point at the corner lies off the point, over its radius; 0 where none was
             found. Positive is outwards; where it has both sides in one frame, the size alone is told.
         asymmetry_se: Its standard error, 0 where none was found.
-        total: Of the whole displacement, less the asymmetric spread.
-        local: Of the displacement less the similarity.
+        total: Mean square of the whole displacement, less the asymmetric spread.
+        local: Mean square of the displacement less the similarity.
     """
 
     similarity: Floats

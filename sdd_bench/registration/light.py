@@ -51,8 +51,8 @@ class Light:
 
     Attributes:
         gain_r: Factor of the red light at the centre.
-        gain_g: Of the green.
-        gain_b: Of the blue.
+        gain_g: Gain of the green.
+        gain_b: Gain of the blue.
         tone: Power of the sRGB values.
         vignetting: Share by which the corners are darker, less the centre.
     """

@@ -75,7 +75,8 @@ def find_mix_up(blur: NDArray[Any], sharp: NDArray[Any], analysis: Analysis | No
     Args:
         blur: (H, W, 3) float RGB in [0, 1].
         sharp: The same shape, or (W, H, 3).
-        analysis: Of the two; turned pictures are looked for where it failed or is not sure, and where it is None.
+        analysis: Analysis of the two; turned pictures are looked for where it failed or is not sure, and where it is
+            None.
     """
     sure = analysis is not None and is_sure(analysis)
     of_blur, of_sharp = _reduced(blur), _reduced(sharp)

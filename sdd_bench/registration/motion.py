@@ -31,9 +31,9 @@ class Motion:
         model: Name of the model chosen, of `motion_models.MODELS`.
         similarity: Sharp to blur; of what is in focus, where there is parallax.
         zoom_se: Standard error of the zoom; of these four, 0 where the model fixes the value.
-        rotation_se_deg: Of the rotation.
-        shift_x_se_px: Of the shift to the right.
-        shift_y_se_px: Of the shift downwards.
+        rotation_se_deg: Standard error of the rotation.
+        shift_x_se_px: Standard error of the shift to the right.
+        shift_y_se_px: Standard error of the shift downwards.
         distortion_px: At the corner, positive where the sharp image shows things further out than the blurry one, as in
             a camera's `camera.csv`.
         distortion_se_px: Its standard error.
@@ -78,8 +78,8 @@ class Motion:
         Args:
             points: (..., 2), x and y in pixels.
             radius_px: (...) blur radius there, with its sign.
-            width: Of the frame.
-            height: Of the frame.
+            width: Width of the frame.
+            height: Height of the frame.
         """
         centre = np.array([(width - 1) / 2, (height - 1) / 2])
         out = (points - centre) / (0.5 * math.hypot(width, height))
@@ -100,10 +100,10 @@ def motion_of(fit: Fit, scatter: Floats, blocks: BlockShifts, drawn_at: Similari
     """Return the motion of a fitted model.
 
     Args:
-        fit: Of the blocks.
+        fit: Fit of the blocks.
         scatter: As `evidence.choose_motion` gives it.
         blocks: Measured on the sharp image as warped by a similarity.
-        drawn_at: That similarity.
+        drawn_at: The same similarity.
     """
     reach = 0.5 * math.hypot(*blocks.size)
     names = fit.model.unknowns

@@ -122,10 +122,10 @@ def centred(width: float, height: float, cell: int, rows: range) -> tuple[Floats
     """Return the coordinates of cells from the centre of a frame, whose corners lie at a distance of 1.
 
     Args:
-        width: Of the frame, in pixels.
-        height: Of the frame.
+        width: Width of the frame, in pixels.
+        height: Height of the frame.
         cell: Side of a cell in pixels; a remainder on the right is left out.
-        rows: Of cells.
+        rows: Number of cells.
 
     Returns:
         x (columns,) and y (rows, 1).

@@ -62,8 +62,8 @@ class Reduced:
         seen: (h, w, 3) linear light of the blur image.
         model: (h, w, 3) linear light of the warped sharp image, blurred to match.
         unfit: (h, w) share of the model's light that comes from clipped pixels or from outside the mask.
-        width: Of the frame, in pixels.
-        height: Of the frame.
+        width: Width of the frame, in pixels.
+        height: Height of the frame.
         cell: Side of a reduced pixel in pixels of the frame.
     """
 

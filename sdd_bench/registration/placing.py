@@ -44,7 +44,7 @@ class Placement:
     """Where the sharp image lies in the blur image's frame, in its pixels.
 
     Attributes:
-        motion: That the truth is warped by.
+        motion: Motion that the truth is warped by.
         radius_px: (h, w) signed blur radius, of the frame reduced by a whole number; None where no displacement
             depends on it.
         field: Smooth displacement added before the motion is undone; None where it would not have helped.

@@ -48,7 +48,7 @@ def load_flow_model(name: str, checkpoint: str, device: str) -> tuple[torch.nn.M
     """Return a model of ptlflow with its weights, frozen, and what stands in a protocol for it.
 
     Args:
-        name: Of the model.
+        name: Name of the model.
         checkpoint: A local file, or a name that ptlflow knows; the model's `things`, else its first, if empty.
         device: Where it runs.
 

@@ -105,7 +105,7 @@ class Refined:
     Attributes:
         similarity: Sharp to blur.
         gain: Contrast of the blurry image over that of the matched sharp one.
-        correlation: Of the two within the mask, -1 to 1.
+        correlation: Correlation of the two within the mask, -1 to 1.
         drawn_at: The similarity before that step, less than `STOP_PX` away if there were steps enough.
         plain: (H, W) the sharp image warped by that, blur-matched and high-passed.
     """

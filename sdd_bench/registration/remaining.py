@@ -48,7 +48,7 @@ class Remaining:
         median_px: Median over the blocks of the displacement, less what noise alone would show.
         p95_px: Its 95th percentile.
         se_px: Median standard error of a block's displacement.
-        share: Of significant blocks.
+        share: Share of significant blocks.
         in_one_part: Whether these are one part of the frame, as an object that moved is.
     """
 

@@ -78,7 +78,7 @@ def find_value_mix_up(picture: Picture, other: Picture, samples: Samples | None 
     Args:
         picture: (h, w, 3) RGB in [0, 1] with sides of about 100 px, the one that may be wrong.
         other: The same shape, showing the same at the same place within a pixel or two.
-        samples: Of the picture's file; fewer bits are looked for in files of 16.
+        samples: Samples of the picture's file; fewer bits are looked for in files of 16.
 
     >>> scene = np.random.default_rng(0).random((6, 9, 3), np.float32).repeat(16, 0).repeat(16, 1)
     >>> find_value_mix_up(scene[..., ::-1], scene).option, find_value_mix_up(scene, scene)

@@ -85,7 +85,7 @@ def scale_axis(axes: Axes, side: str, values: Sequence[float], *, may_log: bool 
     """Set ends and ticks of an axis to hold finite values; return whether it is logarithmic.
 
     Args:
-        axes: Of a figure.
+        axes: Axes of a figure.
         side: `x` or `y`.
         values: At least one.
         may_log: Make it logarithmic where positive values differ over `LOG_RATIO` times.

@@ -93,8 +93,8 @@ class Look:
     """A pair's reduced pictures and what displacement remains between them.
 
     Attributes:
-        width: Of the frame, in pixels.
-        height: Of the frame.
+        width: Width of the frame, in pixels.
+        height: Height of the frame.
         scale: Pixels of the frame to one of the picture.
         blur: JPEG file.
         sharp: JPEG file.

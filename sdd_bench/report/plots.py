@@ -44,7 +44,7 @@ def histogram(key: str, title: str, series: Mapping[str, Sequence[float]], headi
         key: Unique among the plots of a page, see `page_svg`.
         title: What it shows.
         series: Name to values; what is not finite is left out.
-        heading: Of the horizontal axis.
+        heading: Heading of the horizontal axis.
     """
     from matplotlib.ticker import MaxNLocator
 
@@ -72,7 +72,7 @@ def cloud(key: str, title: str, points: Sequence[tuple[str, float, float]], head
         key: Unique among the plots of a page, see `page_svg`.
         title: What it shows.
         points: A key of `KINDS`, and both values; a point that is not finite is left out.
-        headings: Of the horizontal axis, from 0, and of the vertical one.
+        headings: Headings of the horizontal axis, from 0, and of the vertical one.
     """
     finite = [point for point in points if math.isfinite(point[1]) and math.isfinite(point[2])]
     with figure_of(*OVERVIEW_PX, layout="constrained") as figure:
@@ -104,8 +104,8 @@ def image_chart(
         key: Unique among the plots of a page, see `page_svg`.
         title: What it shows.
         values: One an image; what is not finite has no dot.
-        middle: Of all methods, one an image: the line behind the dots.
-        ends: Of the vertical axis.
+        middle: Median of all methods, one per image: the line behind the dots.
+        ends: Ends of the vertical axis.
         words: What the pointer shows of each image; none at all where there are too many.
     """
     there = np.isfinite(values)
@@ -133,9 +133,9 @@ def line_chart(
     Args:
         key: Unique among the plots of a page, see `page_svg`.
         title: What it shows.
-        places: Of the horizontal axis, evenly apart.
+        places: Positions on the horizontal axis, evenly apart.
         lines: Name to one value a place, at most two; what is not finite is a gap, and some value has to be finite.
-        headings: Of the horizontal and of the vertical axis.
+        headings: Headings of the horizontal and of the vertical axis.
     """
     known = [value for values in lines.values() for value in values if math.isfinite(value)]
     with figure_of(400, 190, letter_px=12) as figure:

@@ -52,7 +52,7 @@ class Scatter:
 
     Attributes:
         title: What is plotted against what.
-        headings: Of the horizontal and the vertical axis.
+        headings: Headings of the horizontal and the vertical axis.
         svg: The plot.
         numbers: Name and values of each point, as text: the plot for those who do not see it.
         absent: Names without a finite value on both axes.
@@ -85,8 +85,8 @@ def scatter(
     """Return a plot.
 
     Args:
-        title: Of the plot.
-        headings: Of the horizontal and the vertical axis.
+        title: Title of the plot.
+        headings: Headings of the horizontal and the vertical axis.
         values: Name, horizontal and vertical value, finite or None; at least one has both, the others are left out.
         key: Unique among the plots of a page, see `page_svg`.
         digits: Decimals of the numbers beside the plot.
@@ -170,7 +170,7 @@ def label_boxes(places: Sequence[Place], labels: Sequence[str], bars: Sequence[B
     """Return where labels stand, and whether these overlap neither each other nor a point.
 
     Args:
-        places: Of the points, in pixels of the plot.
+        places: Places of the points, in pixels of the plot.
         labels: One a point.
         bars: What labels keep clear of where they can.
     """

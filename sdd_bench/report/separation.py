@@ -32,8 +32,8 @@ def separation_diagram(
 
     Args:
         key: Unique among the plots of a page, see `page_svg`.
-        title: Of the plot.
-        heading: Of the axis of the means.
+        title: Title of the plot.
+        heading: Heading of the axis of the means.
         values: Name and mean, the best first.
         groups: Names that nothing separates, each group a vertical line with a dot at its members.
         digits: Decimals of the means.

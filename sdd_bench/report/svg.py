@@ -46,7 +46,7 @@ class Mark:
     """What the page knows of a part of a plot.
 
     Attributes:
-        attributes: Of the part's group in the SVG.
+        attributes: Attributes of the part's group in the SVG.
         titles: What the pointer shows: one of the whole part, or one of each of its points, in their order.
     """
 

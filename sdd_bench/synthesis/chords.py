@@ -49,7 +49,7 @@ def blur_tile(source: NDArray[np.float32], shape: Shape, reach: int) -> NDArray[
 
     Args:
         source: (h + 2 reach, w + 2 reach, C).
-        shape: Of the tile.
+        shape: Shape of the tile.
         reach: Pixels around the tile, at least the largest radius and a half.
     """
     height, width = shape.radius_px.shape

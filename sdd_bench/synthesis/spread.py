@@ -61,7 +61,7 @@ def blur_layers(
     gathers the light that its own spread would scatter onto it, so that an even surface stays even.
 
     Args:
-        colours: Of each layer, (H, W, 3) in linear light, continued behind what hides it.
+        colours: Colours of each layer, (H, W, 3) in linear light, continued behind what hides it.
         layers: Back to front, the first everywhere.
         spread: The lens.
         region: Rows and columns of the result.

@@ -86,7 +86,7 @@ def split_surfaces(
     Args:
         stage: (H, W, 3), the scene's sRGB values as seen from the blur image's place.
         layers: Back to front.
-        colours: Of each layer in linear light, as `layer_colours`.
+        colours: Colours of each layer in linear light, as `layer_colours`.
         moved: (H, W), the piece of the frame that moves.
         apart: Whether the layers lie displaced differently; otherwise they are one surface.
     """
@@ -128,7 +128,7 @@ def draw_shot(
 
     Args:
         surfaces: Back to front, the first everywhere.
-        geometry: Of the frame.
+        geometry: Geometry of the frame.
         margin: Rows and columns of the surfaces around the frame.
     """
     height, width = geometry.height, geometry.width
@@ -167,7 +167,7 @@ def flow_and_visible(
 
     Args:
         surfaces: As for `draw_shot`.
-        geometry: Of the frame.
+        geometry: Geometry of the frame.
         margin: Rows and columns of the surfaces around the frame.
         shown: The number of the surface that each pixel of the sharp image shows.
     """

@@ -22,12 +22,12 @@ class Cut:
     """Region that a frame and a prediction share.
 
     Attributes:
-        x: Of its left edge in the frame, in pixels.
-        y: Of its upper edge in the frame.
-        left: Of its left edge in the prediction.
-        top: Of its upper edge in the prediction.
-        width: Of the part.
-        height: Of the part.
+        x: Position of the left edge in the frame, in pixels.
+        y: Position of the upper edge in the frame.
+        left: Position of the left edge in the prediction.
+        top: Position of the upper edge in the prediction.
+        width: Width of the part.
+        height: Height of the part.
     """
 
     x: int

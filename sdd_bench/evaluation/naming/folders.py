@@ -53,7 +53,7 @@ def images_in(folder: Path, where: str, option: str = "--pred ") -> tuple[list[P
     """Return the image files of a folder, and the sub-folder that they lie in; empty where they lie directly in it.
 
     Args:
-        folder: Of predictions, from `opened`.
+        folder: Folder of predictions, from `opened`.
         where: What it is called in messages.
         option: What a message that names a sub-folder has before it.
 

@@ -36,7 +36,7 @@ class Matching:
 
     Attributes:
         files: Pair's name to file; pairs without a prediction are missing.
-        rule: That found them.
+        rule: Rule that found them.
         template: What the files are called.
         folder: Sub-folder that they lie in; empty where they lie directly in the one named.
         companions: What files beside them are called, `*` for the name, to their number.

@@ -20,7 +20,7 @@ class Naming:
         pattern: What the predictions are called; `{name}` for the name of either side, or the number.
         crop: `--pred-crop` for its outputs where the images' sizes are no multiples of `multiple`; empty where the code
             undoes its padding or crop.
-        multiple: Of the sizes that the network takes, in pixels.
+        multiple: Common factor of the sizes that the network takes, in pixels.
         code: The repository.
     """
 

@@ -46,7 +46,7 @@ class Proposal:
     """Which file is whose, as far as names say.
 
     Attributes:
-        rule: That gives it.
+        rule: Rule that gives it.
         template: What the files are called.
         stems: Pair's name to the file's, without suffix; under the rule `content` empty.
         candidates: Names of the files that are predictions, where only their content says whose.
