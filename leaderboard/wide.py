@@ -54,7 +54,7 @@ def wide_table(boards: Sequence[Board], reported: Sequence[pd.DataFrame | None] 
 
     Args:
         boards: One a dataset, split and protocol.
-        reported: Reported numbers of each board: rows of `leaderboard.reported.reported_rows`; None or nothing for none.
+        reported: Reported numbers of each board, from `leaderboard.reported.reported_rows`; None or nothing for none.
     """
     said = [*reported, *[None] * (len(boards) - len(reported))]
     groups = tuple(_group(board, rows) for board, rows in zip(boards, said, strict=True))

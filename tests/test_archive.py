@@ -88,7 +88,7 @@ def test_other_files_in_the_way_are_left_alone(rawdata: Path, tmp_path: Path, co
     else:
         path.write_bytes(content)
     before = path.read_bytes()
-    with pytest.raises(UserError, match=r"x\.h5: is there and not an archive of sdd-bench; give another name"):
+    with pytest.raises(UserError, match=r"x\.h5: exists but is not an archive of sdd-bench; give another name"):
         write_archive(path, rawdata, rawdata / "pairs.csv", {})
     assert path.read_bytes() == before
 

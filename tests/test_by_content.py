@@ -101,7 +101,7 @@ def test_turned_predictions_are_named(
     pairs: tuple[Pair, ...], tmp_path: Path, turn: Callable[[Image], Image], words: str
 ) -> None:
     files = predictions_in(tmp_path / "p", lambda image: eight(turn(image)))
-    with pytest.raises(UserError, match=rf"[56] faults\n.*01\.png is {words} against the input of 01\n"):
+    with pytest.raises(UserError, match=rf"[56] problems\n.*01\.png is {words} against the input of 01\n"):
         check_contents(files, pairs, Looks(1))  # the cup lies nearly as its mirror image
 
 

@@ -154,7 +154,7 @@ def test_a_folder_of_files_becomes_a_session(tmp_path: Path) -> None:
     )
     assert read_session(tmp_path).limits == replace(Limits(), zoom=0.2)
     before = path.read_bytes()
-    with pytest.raises(UserError, match="exists already"):
+    with pytest.raises(UserError, match="already exists"):
         write_first_look(tmp_path, Development(), 1, "")
     assert path.read_bytes() == before
 

@@ -234,7 +234,7 @@ def test_a_limited_file_gives_no_byte_more_after_its_limit(tmp_path: Path) -> No
         assert file.read() == b"0123456789"
     with open_file(tmp_path / "a", 9) as file:
         for _ in range(2):
-            with pytest.raises(UserError, match="holds more than"):
+            with pytest.raises(UserError, match="larger than"):
                 file.read(10)
 
 

@@ -376,7 +376,7 @@ def test_what_cannot_be_ingested_is_refused_in_one_line(harbour: Path, ingested:
     cases: list[tuple[tuple[object, ...], str]] = [
         ((harbour,), "no --out"),
         ((other, "--out", out), "holds another session harbour, with none of these files; give another --session-name"),
-        ((other, harbour, "--out", out), "a second session named harbour"),
+        ((other, harbour, "--out", out), "another session is named harbour as well"),
         ((other, "--out", out, "--session-name", "HARBOUR"), "differs from harbour in case alone"),
         ((harbour, "--out", out, "--session-name", "../x"), "expected letters, digits"),
         ((harbour, "--out", harbour / "sub"), "lies inside the session"),

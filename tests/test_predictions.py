@@ -138,9 +138,7 @@ def test_a_companions_word_within_a_name_is_a_name() -> None:
 @pytest.mark.parametrize("stem", ["{}_gt", "input_{}", "{}_g"])
 @pytest.mark.parametrize("names", [("a", "b"), ("7", "8")])
 def test_a_folder_of_companions_only_is_refused(stem: str, names: tuple[str, str]) -> None:
-    with pytest.raises(
-        UserError, match=r"as ground truths and inputs are; --pred-pattern '.*' takes them for predictio"
-    ):
+    with pytest.raises(UserError, match=r"like ground truths and inputs; --pred-pattern '.*' scores them all the same"):
         proposed([stem.format(name) for name in names], "a", "b")
     assert proposed(["a", "b"], "a", "b", affixes=False).stems == {"a": "a", "b": "b"}
 
@@ -213,7 +211,10 @@ def test_a_patterns_suffix_chooses_among_files_of_one_name(tmp_path: Path, pairs
 
 @pytest.mark.parametrize(
     ("pattern", "words"),
-    [("x.png", r"--pred-pattern 'x.png': expected '\{name\}' in it exactly once"), ("{name}_y", "none of 12 files is")],
+    [
+        ("x.png", r"--pred-pattern 'x.png': expected '\{name\}' in it exactly once"),
+        ("{name}_y", "none of the 12 files matches"),
+    ],
 )
 def test_patterns_that_fit_nothing_are_refused(tmp_path: Path, pairs: list[Pair], pattern: str, words: str) -> None:
     with pytest.raises(UserError, match=words):

@@ -173,7 +173,9 @@ def test_faulty_pairs_can_be_left_out_and_are_named(make_pairs: MakePairs, tmp_p
 
 
 def test_frame_smaller_than_the_window_says_what_to_do(make_pairs: MakePairs, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="64x48 is smaller than the window of 512 px; take --window or another"):
+    with pytest.raises(
+        UserError, match="64x48 is smaller than the window of 512 px; use a smaller --window or another"
+    ):
         run(make_pairs(NAMES), tmp_path / "data", window_px=None, fraction=0.9)
 
 

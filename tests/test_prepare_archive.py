@@ -143,7 +143,9 @@ def test_the_command_takes_an_archive_and_says_the_proportions(
 def test_unfinished_runs_are_no_dataset(rawdata: Path) -> None:
     (rawdata / ".run").mkdir()
     for read in (list_dataset, open_dataset):
-        with pytest.raises(UserError, match="an unfinished run of ingest, prepare or synthesise; give its command"):
+        with pytest.raises(
+            UserError, match="an unfinished run of ingest, prepare or synthesise; give the same command"
+        ):
             read(rawdata)
 
 
