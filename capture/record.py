@@ -46,7 +46,7 @@ class Original:
 
     Attributes:
         file: Path relative to the session's folder.
-        sha256: Of its bytes; empty where it cannot be read.
+        sha256: SHA-256 of its bytes; empty where it cannot be read.
         size: In bytes.
         time: Local time of the camera, ISO 8601, or empty; this and the rest as its EXIF says.
         exposure_s: Exposure time.
@@ -83,8 +83,8 @@ class Developed:
         gains: Gains of red, green and blue, in linear light, that the blur shot was multiplied by; 1 unless asked for.
         white_balance: Given to both shots, see `capture.dump.WhiteBalance`; None for photographs.
         gt_hash: Perceptual hash of the gt shot, 64 characters of 0 and 1.
-        blur_sha256: Of the PNG written.
-        gt_sha256: Of the PNG written.
+        blur_sha256: SHA-256 of the PNG written.
+        gt_sha256: SHA-256 of the PNG written.
         histograms: Histograms of `blur` and `gt`: for red, green and blue the share of pixels in each of
             `HISTOGRAM_BINS` equal parts of the sRGB values [0, 1].
         laid_as_gt: Whether the blur shot was laid by gt's orientation tag, which differs from its own.

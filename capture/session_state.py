@@ -44,7 +44,7 @@ class SessionState:
         schema: Schema of the file.
         session: Its name.
         settings: How its pairs were developed, as JSON has it.
-        description_sha256: Of session.toml or session.csv.
+        description_sha256: SHA-256 of session.toml or session.csv.
         limits: Limits of its checks.
         against: Datasets that its pairs were compared with.
         pairs: By name, each once.

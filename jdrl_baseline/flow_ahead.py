@@ -45,7 +45,7 @@ def make_flows(
         patches: To do.
         folder: Flows that were made with another estimator, or of another dataset, are removed from it.
         identity: What estimates the flow; `dis` is told from it.
-        sha256: Of the dataset.
+        sha256: SHA-256 of the dataset.
         flow: The estimator.
         jobs: Worker processes for DIS.
 

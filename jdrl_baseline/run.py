@@ -43,7 +43,7 @@ class Hardware:
 
     @property
     def processes(self) -> int:
-        """Of all machines together."""
+        """Processes of all machines together."""
         return self.devices * self.nodes
 
 

@@ -40,7 +40,7 @@ class Spread:
 
     @property
     def processes(self) -> int:
-        """Of all machines together."""
+        """Processes of all machines together."""
         return self.devices * self.nodes
 
 

@@ -34,7 +34,7 @@ class TrainingData:
             patches whose frames no patch to train on is of.
         held_out: Those scenes, or those frames by their first patch; empty where the dataset has its own validation
             split.
-        sha256: Of the dataset's content.
+        sha256: SHA-256 of the dataset's content.
         validation_patches: The patches that `validation` is made of, where it is.
         cache: Decoded patches of this process, by index and folder of flows; see `CACHE_BYTES`.
     """

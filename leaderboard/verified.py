@@ -31,13 +31,13 @@ class Verified(BaseModel):
     Attributes:
         by: Who verified, as they call themselves; may be empty.
         method: Name of the method.
-        entry_sha256: Of the entry's entry.json, which names every file of it.
-        predictions_sha256: Of the names and sha256 of the predictions that were scored again.
+        entry_sha256: SHA-256 of the entry's entry.json, which names every file of it.
+        predictions_sha256: SHA-256 of the names and sha256 of the predictions that were scored again.
         dataset: Name, split and digest of the images.
         anchors: Protocol to the digest of its truths, for protocols with anchors.
         results: Protocol to the sha256 of the entry's results file.
         tool: Versions that scored again.
-        sha256: Of all other fields.
+        sha256: SHA-256 of all other fields.
     """
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")

@@ -387,7 +387,7 @@ def test_what_cannot_be_ingested_is_refused_in_one_line(harbour: Path, ingested:
         ((harbour, "--out", out, "--against", tmp_path / "nothing"), "no such folder"),
         ((harbour, "--out", out, "--archive", foreign / "a.png"), "expected a name ending in .h5"),
         ((harbour, "--out", out, "--raw-shape", 4, 4, "--raw-bits", 8, "--raw-black", 255), "less than white, 255"),
-        ((harbour, "--init"), "exists already"),
+        ((harbour, "--init"), "already exists"),
     ]
     for arguments, words in cases:
         result = call(*arguments)

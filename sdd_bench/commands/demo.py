@@ -52,7 +52,7 @@ SCREENS = 5
     help="Folder for everything the demo makes: a new one, or that of an earlier demo.",
 )
 @click.option(
-    "--with-training", is_flag=True, help="Also train a small network (minutes on a CPU) and score its predictions."
+    "--with-training", is_flag=True, help="Train a small network as well (minutes on a CPU) and score its predictions."
 )
 @overwrite_option
 @jobs_option

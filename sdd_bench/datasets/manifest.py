@@ -84,7 +84,7 @@ class Manifest:
 
     Attributes:
         name: Name of the dataset.
-        sha256: Of the frames' names and digests.
+        sha256: SHA-256 of the frames' names and digests.
         pairs: Their number by split.
         patches: Their number.
         notes: Differences from the published counts, pairs left out.
@@ -107,7 +107,7 @@ class Dataset:
         name: `sdd`, `dpdd`, ...; the name in dataset.json where `prepare` wrote it.
         root: The folder given; that of the blur images where two folders were.
         pairs: Sorted by split and name.
-        sha256: Of its frames, as dataset.json has it; empty for a dataset read as it was released.
+        sha256: SHA-256 of its frames, as dataset.json has it; empty for a dataset read as it was released.
         sharp_root: The folder of the sharp images where two folders were given.
         values_as: What was said of its values when it was prepared, see `io.values_as`.
     """

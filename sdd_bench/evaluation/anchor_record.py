@@ -96,9 +96,9 @@ class FoundAnchor(_PairOfImages):
         blur: The blur image's own values: the columns of `BLUR_OWN`, less the first part of their names.
         ceiling_db: PSNR of the truth against a perfect one; None for `anchored/1`.
         ceiling: The mean squared errors that it is made of, see `registration.ceiling.Ceiling`.
-        truth_sha256: Of the truth's samples.
-        mask_sha256: Of the mask, 8 pixels a byte.
-        radius_sha256: Of the blur radius's samples; empty for `anchored/1`.
+        truth_sha256: SHA-256 of the truth's samples.
+        mask_sha256: SHA-256 of the mask, 8 pixels a byte.
+        radius_sha256: SHA-256 of the blur radius's samples; empty for `anchored/1`.
         files: sha256 of the files `truth` and `mask`, and of `radius` where there is one.
     """
 

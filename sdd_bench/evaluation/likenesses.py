@@ -77,8 +77,8 @@ def apart_table(predictions: Sequence[Look], inputs: Sequence[Look]) -> Table:
 def told_apart(predictions: Sequence[Look], inputs: Sequence[Look]) -> float:
     """Return how surely predictions belong to inputs in this order: the least over all two of them, -1 to 1.
 
-    Of two of a group, it is the correlation of the difference of the predictions with that of the inputs: -1 where they
-    are exchanged, 0 where nothing tells.
+    For two of a group, it is the correlation of the difference of the predictions with that of the inputs: -1 where
+    they are exchanged, 0 where nothing tells.
 
     Args:
         predictions: At least two, as many as inputs.

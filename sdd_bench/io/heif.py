@@ -42,7 +42,7 @@ def open_heic(path: Path, data: bytes) -> Any:
 
     Raises:
         UserError: pillow-heif is not installed.
-        Exception: Of the library: ValueError, OSError, RuntimeError, SyntaxError, EOFError.
+        Exception: Raised by the library: ValueError, OSError, RuntimeError, SyntaxError, EOFError.
     """
     try:
         import pillow_heif
@@ -73,7 +73,7 @@ def open_avif(path: Path, data: bytes) -> AvifImageFile:
 
     Raises:
         UserError: Pillow is too old for AVIF.
-        Exception: Of the library.
+        Exception: Raised by the library.
     """
     if not features.check("avif"):
         raise UserError(f"{path}: an AVIF file, which this Pillow does not read: pip install -U pillow, or convert it")

@@ -30,7 +30,7 @@ class WeightsFile:
     Attributes:
         name: As published, such as `vgg16-397923af.pth`.
         url: Where torch fetches it from; empty for nowhere.
-        sha256: Of the published file, or its first digits; empty where nobody publishes it.
+        sha256: SHA-256 of the published file, or its first digits; empty where nobody publishes it.
         folder: Below torch's cache, where the package that uses it keeps it.
         package: A package that ships it, and under what name; empty for none.
     """

@@ -51,7 +51,7 @@ def choose_motion(blocks: BlockShifts, drawn_at: Similarity) -> tuple[Fit, Float
 
     Args:
         blocks: Measured on the sharp image as warped by a similarity.
-        drawn_at: That similarity, sharp to blur.
+        drawn_at: The same similarity, sharp to blur.
     """
     if len(blocks) < MIN_BLOCKS:
         return None
