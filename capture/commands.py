@@ -16,6 +16,7 @@ from sdd_bench.commands.options import (
     workers,
     workers_options,
 )
+from sdd_bench.commands.script_output import say
 
 if TYPE_CHECKING:
     from capture.develop import Development
@@ -151,7 +152,7 @@ def command(
     _print_outcome(outcome)
     accepted = any(status != "refused" for status in outcome.counts())
     if archive is not None and accepted:
-        click.echo(f"written: {archive}")
+        say(f"written: {archive}")
     if not accepted:
         raise UserError(f"{out}: no pair was accepted; see refused.csv and session-report.html for the reasons")
 
@@ -166,7 +167,7 @@ def _init(folders: tuple[Path, ...], out: Path | None, how: Development, jobs: W
         check_target(folder)
     for folder in folders:
         _print_first_look(write_first_look(folder, how, jobs, command))
-    click.echo(f"next: {command}")
+    say(f"next: {command}")
 
 
 def _print_first_look(found: FirstLook) -> None:
@@ -176,22 +177,20 @@ def _print_first_look(found: FirstLook) -> None:
     scenes = len({scene for scene, role in roles if role == "gt"})
     pairs = sum(role == "blur" for _, role in roles)
     rest = sum(role == "extra" for _, role in roles)
-    click.echo(
-        f"{found.description}: {len(draft.shots)} shots, {scenes} scenes, {pairs} pairs, {rest} shots left alone"
-    )
+    say(f"{found.description}: {len(draft.shots)} shots, {scenes} scenes, {pairs} pairs, {rest} shots left out")
     if draft.seconds:
         (file, taken), count = next(iter(draft.seconds.items())), len(draft.seconds)
         words = f"the exposure of another, which is taken ({file}: {taken})"
-        click.echo(f"  {count} file{' shows' if count == 1 else 's show'} {words}")
+        say(f"  {count} file{' shows' if count == 1 else 's show'} {words}")
     for shot in [shot for shot in draft.shots if shot.scene == "faulty"][:SHOWN]:
-        click.echo(f"  cannot be developed: {shot.file} ({shot.notes})")
+        say(f"  cannot be developed: {shot.file} ({shot.notes})")
     for scene, files in list(draft.equal.items())[:SHOWN]:
-        click.echo(f"  equally sharp: {scene}: {', '.join(files)}; which of them is gt?")
+        say(f"  equally sharp: {scene}: {', '.join(files)}; which of them is sharp (gt)?")
     if len(draft.equal) > SHOWN:
-        click.echo(f"  ... and {len(draft.equal) - SHOWN} scenes more, see the contact sheet")
+        say(f"  ... and {len(draft.equal) - SHOWN} more scenes; see the contact sheet")
     if not pairs:
-        click.echo("  no pair: a scene needs two shots that look alike, one of them sharper")
-    click.echo(f"look at {found.sheet}: correct scenes and roles there and save it, or edit {found.description.name}")
+        say("  no pair: a scene needs two shots that look alike, one of them sharper")
+    say(f"check {found.sheet}: correct scenes and roles there and save it, or edit {found.description.name}")
 
 
 def _read_sessions(folders: tuple[Path, ...], name: str | None) -> dict[str, Session]:
@@ -227,15 +226,15 @@ def _read_sessions(folders: tuple[Path, ...], name: str | None) -> dict[str, Ses
 def _print_outcome(outcome: Outcome) -> None:
     for session in outcome.sessions:
         counts = outcome.counts(session)
-        click.echo(
+        say(
             f"{session}: {counts.total()} pairs: {counts['accepted']} accepted, {counts['warning']} with a warning, "
             f"{counts['refused']} refused"
         )
         marked = [r for r in outcome.records if r.session == session and r.verdict.reasons]
         for record in sorted(marked, key=lambda r: (r.verdict.status != "refused", r.name))[:SHOWN]:
-            click.echo(f"  {record.verdict.status}: {record.name}: {'; '.join(record.verdict.reasons)}")
+            say(f"  {record.verdict.status}: {record.name}: {'; '.join(record.verdict.reasons)}")
         if len(marked) > SHOWN:
-            click.echo(f"  ... and {len(marked) - SHOWN} more, see pairs.csv and refused.csv")
+            say(f"  ... and {len(marked) - SHOWN} more, see pairs.csv and refused.csv")
     total = sum(outcome.counts(session).total() for session in outcome.sessions)
-    click.echo(f"{outcome.done} of {total} developed now" if outcome.done else "nothing has changed")
-    click.echo(f"written: {outcome.out} with pairs.csv, refused.csv and session-report.html")
+    say(f"{outcome.done} of {total} developed now" if outcome.done else "nothing has changed")
+    say(f"written: {outcome.out} with pairs.csv, refused.csv and session-report.html")

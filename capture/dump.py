@@ -25,7 +25,7 @@ WhiteBalance = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Dump:
-    """How a headerless sensor dump lies in its file: rows of samples, 8 bits in one byte, more in two, low byte first.
+    """Layout of a headerless sensor dump: rows of samples, 8 bits in one byte, more in two, low byte first.
 
     Attributes:
         height: Rows.

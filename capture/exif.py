@@ -23,7 +23,7 @@ logging.getLogger("exifread").setLevel(logging.CRITICAL)  # what a file does not
 
 @dataclass(frozen=True)
 class Taken:
-    """How a shot was taken, as far as its file says so.
+    """Shooting data of a shot, as far as its file has them.
 
     Attributes:
         time: Local time of the camera, with fractions of a second where it has them.

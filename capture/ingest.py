@@ -44,7 +44,7 @@ REPORT = "session-report.html"
 
 @dataclass(frozen=True)
 class Settings:
-    """How sessions are ingested.
+    """Settings of an ingestion.
 
     Attributes:
         how: Development of both shots.

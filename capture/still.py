@@ -30,7 +30,7 @@ from sdd_bench.registration.similarity import Similarity
 
 @dataclass(frozen=True)
 class Still:
-    """How many spots stand still.
+    """Number of spots that stay fixed.
 
     Attributes:
         dead_pixels: Dead, stuck or hot pixels, those that a demosaic spread counted once.

@@ -27,7 +27,7 @@ TIMED = "median over an image in memory to its prediction in memory, after one w
 
 @dataclass(frozen=True)
 class Profile:
-    """What a network costs for an image of one size.
+    """Cost of a network for an image of one size.
 
     Attributes:
         network: Kind of network.

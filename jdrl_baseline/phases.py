@@ -46,7 +46,7 @@ class Batch(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What a step made on its way, for pictures; detached, None where the phase has none."""
+    """Intermediate images of a step, for pictures; detached, None where the phase has none."""
 
     restored: Tensor
     truth: Tensor

@@ -26,7 +26,7 @@ PATIENCE = timedelta(days=7)
 
 @dataclass(frozen=True)
 class Spread:
-    """How many processes there are and what they run on.
+    """Number of processes and the devices they run on.
 
     Attributes:
         accelerator: `auto`, `cpu` or `cuda`.

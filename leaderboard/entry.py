@@ -23,7 +23,7 @@ PARTIAL, UNCHECKED = "partial", "unchecked"
 
 @dataclass(frozen=True)
 class Table:
-    """What all rows of one leaderboard share; results that differ in any of it are never ranked together."""
+    """Properties shared by all rows of one table; results that differ in any of them are never ranked together."""
 
     dataset: str
     dataset_sha256: str

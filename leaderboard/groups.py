@@ -116,7 +116,7 @@ def _radius_groups(entries: Sequence[Entry], metric: str) -> Iterator[Group]:
     lacking = [entry.source for entry in entries if BY_RADIUS[0] not in entry.rows]
     if lacking:
         raise UserError(
-            f"leaderboard: --by {RADIUS}: {lacking[0]} has no PSNR by blur radius; evaluate under anchored/2"
+            f"leaderboard: --by {RADIUS}: {lacking[0]} has no PSNR by blur radius; evaluate it again under anchored/2"
         )
     for column, (low, high) in RADII.items():
         known = [entry.rows.index[entry.rows[column].notna()] for entry in entries]

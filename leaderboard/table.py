@@ -117,7 +117,7 @@ def differences(board: Board, baseline: str) -> pd.DataFrame:
     """
     names = compared_methods(board)
     if baseline not in names:
-        raise UserError(f"leaderboard: --baseline {baseline!r} is not ranked here, found: {', '.join(names)}")
+        raise UserError(f"leaderboard: --baseline {baseline!r} is not ranked here; found: {', '.join(names)}")
     found = both_ways(board)
     return found[found["other"] == baseline].set_index("method")[["difference", "lo", "hi"]]
 

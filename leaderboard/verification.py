@@ -145,7 +145,7 @@ def _unlike(a: pd.Series, b: pd.Series) -> NDArray[np.bool_]:
 
 
 class Configuration(BaseModel):
-    """What the scoring of an entry was told, as far as it is needed to score it again."""
+    """Settings of an entry's scoring, as far as they are needed to score it again."""
 
     model_config = ConfigDict(strict=True, frozen=True)
 

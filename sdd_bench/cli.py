@@ -161,7 +161,7 @@ def main() -> None:
         sys.exit(1)
     except MemoryError as error:
         show_traceback()
-        warn(f"Error: too little memory{f' ({error})' if str(error) else ''}; give fewer --jobs")
+        warn(f"Error: too little memory{f' ({error})' if str(error) else ''}; use fewer --jobs")
         sys.exit(1)
 
 
@@ -178,7 +178,7 @@ def farewell() -> str:
     named = next((ALIASES.get(word, word) for word in sys.argv[1:] if not word.startswith("-")), "")
     point = offered().get(named)
     if point is not None and isinstance(point.load(), ResumableCommand):
-        return "stopped; what is finished is kept, and the same command goes on from there"
+        return "stopped; finished work is kept, and the same command resumes from there"
     return "stopped"
 
 

@@ -353,7 +353,7 @@ def test_exported_anchors_serve_an_evaluation_elsewhere(data: Path, monkeypatch:
     assert names == [
         "README.txt", "test.csv", *(f"test/{n}.{end}" for n in "ab" for end in ("json", "mask.png", "truth.png")),
     ]  # fmt: skip
-    with pytest.raises(UserError, match="anchors lie there already"):
+    with pytest.raises(UserError, match="anchors are there already"):
         export_anchors(pairs, records, folder, folder)
     shutil.rmtree(folder)
     monkeypatch.setattr(module, "find_anchor", no_work)

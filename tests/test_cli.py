@@ -82,7 +82,7 @@ SHOWN = {
     "user": "Error: odd input\n",
     "disk": "Error: out/a.png: No space left on device; sdd-bench --debug shows where that came from\n",
     "lost": "Error: nowhere.png: No such file or directory; sdd-bench --debug shows where that came from\n",
-    "memory": "Error: too little memory (7 GB); give fewer --jobs\n",
+    "memory": "Error: too little memory (7 GB); use fewer --jobs\n",
 }
 
 

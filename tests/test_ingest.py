@@ -454,7 +454,7 @@ def test_real_files_become_a_session(assets: Path, tmp_path: Path) -> None:
     stack = assets / "data" / "focus-pairs" / "cmcguinness-ring-Apache2"
     for file in (stack / "step1.jpg", stack / "step4.jpg", *(assets / "data" / "raw").glob("*.dng")):
         (card / file.name).write_bytes(file.read_bytes())
-    assert "4 shots, 1 scenes, 1 pairs, 2 shots left alone" in call("--init", card).output
+    assert "4 shots, 1 scenes, 1 pairs, 2 shots left out" in call("--init", card).output
     assert call(card, "--out", tmp_path / "raw").exit_code == 0
     (row,) = rows(tmp_path / "raw" / "pairs.csv")
     assert (row["blur_original"], row["gt_original"]) == ("step4.jpg", "step1.jpg")

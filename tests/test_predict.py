@@ -230,7 +230,7 @@ def test_two_processes_write_the_folder_of_one(finished: Path, tmp_path: Path) -
     done = in_processes(2, *words, "--out", two, "--maps", two / "maps")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("written: 4 predictions") == 1
-    assert "1 were there" in done.stdout
+    assert "1 existed already" in done.stdout
     contents = [
         {path.relative_to(out): path.read_bytes() for path in out.rglob("*") if path.is_file()} for out in (one, two)
     ]

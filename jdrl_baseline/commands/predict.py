@@ -147,4 +147,6 @@ def command(
     )
     if done is None:
         return
-    click.echo(f"written: {done} predictions to {out}" + (f", {len(files) - done} were there" * (done < len(files))))
+    click.echo(
+        f"written: {done} predictions to {out}" + (f", {len(files) - done} existed already" * (done < len(files)))
+    )

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from sdd_bench.commands.options import OutputFile, overwrite_option
+from sdd_bench.commands.script_output import say
 
 
 @click.command("stability", short_help="Show how a ranking changes with protocol, flow, metric and images.")
@@ -52,7 +53,7 @@ def command(results: tuple[Path, ...], out: Path, reference: str, overwrite: boo
         write_text(out, frame_csv(cells))
         write_text(out.with_suffix(".md"), stability_markdown(rows))
     shown = cells.drop(columns="swaps").rename(columns={"swapped": "pairs that swap"})
-    click.echo(aligned(shown, {"changed", "protocol", "flow", "metric"}))
+    say(aligned(shown, {"changed", "protocol", "flow", "metric"}))
     for row in rows[rows["swaps"] != ""].itertuples():
-        click.echo(f"\n{row.changed}: {row.protocol}, {row.metric}\n  " + str(row.swaps).replace("; ", "\n  "))
-    click.echo(f"\nwritten: {out} and {out.with_suffix('.md').name}")
+        say(f"\n{row.changed}: {row.protocol}, {row.metric}\n  " + str(row.swaps).replace("; ", "\n  "))
+    say(f"\nwritten: {out} and {out.with_suffix('.md').name}")

@@ -53,7 +53,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Look:
-    """What the page shows of one image.
+    """Pictures of one image on the page.
 
     Attributes:
         window: The crop.

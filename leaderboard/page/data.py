@@ -134,7 +134,7 @@ def other_boards(entries: Sequence[Entry], table: Table, sort: str = "psnr_db") 
 
 @dataclass(frozen=True)
 class PictureSources:
-    """Where a page's pictures come from.
+    """Sources of a page's pictures.
 
     Attributes:
         data: Folder of the dataset.

@@ -125,7 +125,7 @@ def analyse(blur: ImageLike, sharp: ImageLike, *, fast: bool = False) -> Analysi
 
 @dataclass(frozen=True)
 class Truth:
-    """What predictions of a pair are scored against under anchored protocols.
+    """Truth of a pair: the image that its predictions are scored against under anchored protocols.
 
     Attributes:
         truth: (H, W, 3) float32 in [0, 1]: the sharp image in the blur image's frame, rounded to 16 bits as in files.

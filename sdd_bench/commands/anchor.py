@@ -18,6 +18,7 @@ from sdd_bench.commands.options import (
     workers,
     workers_options,
 )
+from sdd_bench.commands.script_output import say, warn
 
 
 @click.command(
@@ -95,19 +96,19 @@ def command(
         tables = write_tables(records, folder)
     for record in records:
         if record.status == "failed":
-            click.echo(f"{record.name}: no anchor: {record.why}", err=True)
+            warn(f"warning: {record.name}: no anchor: {record.why}")
     if good:
         coverage = [record.coverage for record in good]
         fields = sum(record.field is not None for record in good)
-        click.echo(
+        say(
             f"{len(good)} of {len(records)} pairs anchored; {min(coverage):.0%} to {max(coverage):.0%} of the pixels "
             f"count; {fields} needed a smooth field beyond the similarity"
         )
-    click.echo(f"written: {', '.join(str(path) for path in tables)}")
+    say(f"written: {', '.join(str(path) for path in tables)}")
     if export is not None:
         with written(copies, [dataset.root], overwrite=overwrite):
             count = export_anchors(pairs, records, folder, export)
-        click.echo(f"exported: {count} anchors to {export}; score against them with evaluate --anchors {export}")
+        say(f"exported: {count} anchors to {export}; score against them with evaluate --anchors {export}")
     if len(good) < len(records):
         from sdd_bench.errors import UserError
 

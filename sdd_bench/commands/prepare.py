@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from sdd_bench.commands.options import ResumableCommand, grey_option, values_option, workers, workers_options
+from sdd_bench.commands.script_output import say, warn
 
 SOURCE_VARIABLE = "SDD_BENCH_SOURCE"
 
@@ -124,8 +125,8 @@ def command(
     choices = Choices(dataset, name, *split, recipe, window_px, store, grey, skip_faulty, only, values_as)
     preparation, target, summary = prepare_source(source, choices, out, workers(jobs, scheduler))
     for note in summary.notes:
-        click.echo(f"note: {note}", err=True)
+        warn(f"note: {note}")
     counts = ", ".join(f"{count} {split}" for split, count in summary.pairs.items()) or "no full frames"
     state = "already prepared, nothing to do" if summary.already_there else "prepared"
-    click.echo(f"{preparation.name} ({preparation.layout} layout): {counts}; {summary.patches} patches")
-    click.echo(f"{state}: {target}")
+    say(f"{preparation.name} ({preparation.layout} layout): {counts}; {summary.patches} patches")
+    say(f"{state}: {target}")

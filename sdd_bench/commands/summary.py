@@ -45,7 +45,7 @@ def summary_text(results: Results) -> str:
     lines += [f"note: {remark}" for remark in results.remarks]
     single = sum(bool(row.get("flags")) for row in results.images)
     if single:
-        lines.append(f"{single} of {len(results.images)} images flagged, see the CSV")
+        lines.append(f"{single} of {len(results.images)} images flagged; see the CSV")
     unranked = dataset.get("unranked") or {}
     if unranked:
         reasons = ", ".join(f"{name} ({reason})" for name, reason in unranked.items())

@@ -28,7 +28,7 @@ Picture = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Look:
-    """What a first look at an image file shows.
+    """Content of an image file at a first look.
 
     Attributes:
         path: The file.

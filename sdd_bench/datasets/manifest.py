@@ -73,14 +73,14 @@ PAIR_COLUMNS = tuple(f.name for f in fields(PairRow))
 
 @dataclass(frozen=True)
 class Patches:
-    """What dataset.json says of patches, as far as it is read."""
+    """Description of the patches in dataset.json, as far as it is read."""
 
     count: Count
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """What dataset.json says, as far as it is read; `sdd_bench.datasets.prepare` writes it.
+    """Content of dataset.json, as far as it is read; `sdd_bench.datasets.prepare` writes it.
 
     Attributes:
         name: Name of the dataset.

@@ -58,7 +58,7 @@ class Patch(NamedTuple):
 
 @dataclass(frozen=True)
 class Prepared:
-    """What was made of a pair.
+    """Files made from a pair.
 
     Attributes:
         row: Row of pairs.csv; None for a patch of a release and for a pair left out.

@@ -22,7 +22,7 @@ SOBEL_KERNELS = (3, 7, 11, 15)
 
 @dataclass(frozen=True)
 class Recipe:
-    """How windows are laid over a frame and which are kept.
+    """Recipe of patches: how windows are laid over a frame, and which are kept.
 
     Attributes:
         name: The key in `RECIPES`.

@@ -22,7 +22,7 @@ DEFAULT_FRACTION = 0.8
 
 @dataclass(frozen=True)
 class Choices:
-    """What the person chose; None leaves a choice to the dataset.
+    """Choices of the user; None leaves a choice to the dataset.
 
     Attributes:
         dataset: A key of the catalog; None recognises the layout.

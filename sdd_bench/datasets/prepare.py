@@ -42,7 +42,7 @@ CONVENTIONS = {
 
 @dataclass(frozen=True)
 class Preparation:
-    """Everything that decides what a prepared dataset holds.
+    """Settings that decide the content of a prepared dataset.
 
     Attributes:
         name: Dataset name written to dataset.json.
@@ -102,7 +102,7 @@ class Preparation:
 
 @dataclass(frozen=True)
 class Summary:
-    """What a preparation wrote: pairs a split, number of patches, notes, and whether it was there already."""
+    """Summary of a preparation: pairs per split, number of patches, notes, and whether it was there already."""
 
     pairs: dict[str, int]
     patches: int

@@ -94,7 +94,7 @@ def export_anchors(pairs: Sequence[Pair], records: Sequence[AnchorRecord], folde
         UserError: `out` lies in the folder itself, or cannot be written.
     """
     if out.resolve() == folder.resolve():
-        raise UserError(f"--export {out}: the anchors lie there already; give another folder")
+        raise UserError(f"--export {out}: the anchors are there already; give another folder")
     shipped = [(pair, record) for pair, record in zip(pairs, records, strict=True) if record.status == "anchored"]
     for pair, record in shipped:
         here, there = (files_of(place, pair, record.method) for place in (folder, out))

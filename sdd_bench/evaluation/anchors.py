@@ -58,7 +58,7 @@ NAMED = 10
 
 @dataclass(frozen=True)
 class StoredTruth:
-    """What a pair's predictions are scored against under an anchored protocol.
+    """Stored truth that a pair's predictions are scored against under an anchored protocol.
 
     Attributes:
         truth: (H, W, 3) float32 in [0, 1].

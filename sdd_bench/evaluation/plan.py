@@ -107,7 +107,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that scoring needs, checked.
+    """Checked plan of an evaluation, with everything that scoring needs.
 
     Attributes:
         asked: What the plan is for.

@@ -31,7 +31,7 @@ SSIM: dict[str, str | float] = {
 
 @dataclass(frozen=True)
 class Protocol:
-    """How predictions are scored.
+    """Protocol: the complete definition of how predictions are scored.
 
     Attributes:
         id: Name and version.

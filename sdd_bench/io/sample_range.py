@@ -37,7 +37,7 @@ class Samples:
 
 @dataclass(frozen=True)
 class RangeFound:
-    """What the samples of files are, other than values over the whole range.
+    """Value range of samples that do not use the whole range.
 
     Attributes:
         words: What was found.

@@ -28,7 +28,7 @@ MEANINGS = {
 
 @dataclass(frozen=True)
 class ValuesAs:
-    """What the values of files mean.
+    """Meaning of the values of files.
 
     Attributes:
         text: As a person writes it; empty for what files usually mean.
@@ -117,6 +117,6 @@ def _over_all(path: Path, pixels: Pixels, values: ValuesAs) -> Pixels:
     white = 2**values.bits - 1
     low = np.right_shift(pixels, 16 - values.bits) if values.high else pixels
     if int(low.max()) > white:
-        raise UserError(f"{path}: a sample of {int(low.max())}, at most {white} for --values-as {values.text}")
+        raise UserError(f"{path}: a sample of {int(low.max())}, expected at most {white} for --values-as {values.text}")
     table = np.rint(np.arange(white + 1) * (65535 / white)).astype(np.uint16)
     return np.asarray(table[low])

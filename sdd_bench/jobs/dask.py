@@ -87,8 +87,8 @@ def _connected(address: str) -> Iterator[None]:
         yield
     except (OSError, CancelledError):
         raise UserError(
-            f"{address}: the Dask scheduler has gone; start it and its workers again and give the same command, which "
-            "goes on from what is finished"
+            f"{address}: the Dask scheduler has gone; restart it and its workers and give the same command, which "
+            "resumes from what is finished"
         ) from None
 
 

@@ -230,7 +230,7 @@ def _looked_at(outputs: Sequence[Output], inputs: Iterable[Path], *, overwrite: 
     if never or unless:
         words = "; ".join(f"{_names(files)}: {why}" for why, files in (never or unless).items())
         way = " or ".join(dict.fromkeys(options))
-        more = "" if never else ", or --overwrite to replace what is there"
+        more = "" if never else ", or --overwrite to replace the existing file"
         raise UserError(f"{words}; give another {way}{more}")
     return claims
 

@@ -83,7 +83,8 @@ def _in_processes(
         except BrokenExecutor:
             jobs //= 2
             click.echo(
-                f"{label}: a worker process died, most likely for lack of memory; going on with --jobs {jobs}", err=True
+                f"{label}: a worker process died, most likely for lack of memory; continuing with --jobs {jobs}",
+                err=True,
             )
 
 
@@ -142,7 +143,7 @@ def _one_by_one(
             yield from _parallel(function, [item], 2)
         except BrokenExecutor:
             yield UserError(
-                f"{item[0]}: its worker process died although it was alone, most likely for lack of memory; give the "
+                f"{item[0]}: its worker process died although it ran alone, most likely for lack of memory; give the "
                 "same command with --jobs 1 where more is free"
             )
 

@@ -50,7 +50,7 @@ MAX_OUTLIERS = 0.1
 
 @dataclass(frozen=True)
 class Effort:
-    """How much work a fit is.
+    """Effort of a fit.
 
     Attributes:
         passes: Number of passes of optical flow between blur-matched images, at most.

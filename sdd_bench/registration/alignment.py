@@ -19,7 +19,7 @@ DOMINANT = 0.8
 
 @dataclass(frozen=True)
 class Alignment:
-    """How a similarity aligns a pair; pixels are those of the images given.
+    """Similarity that aligns a pair; pixels are those of the images given.
 
     Attributes:
         similarity: Maps sharp to blur about the frame's centre.

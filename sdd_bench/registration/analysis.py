@@ -25,7 +25,7 @@ APPARENT_PX = ALIGNED_PX
 
 @dataclass(frozen=True)
 class Analysis:
-    """How a pair is misaligned; pixels are those of the images given.
+    """Misalignment of a pair; pixels are those of the images given.
 
     Attributes:
         motion: Motion of the model that the evidence supports, with standard errors; None where the analysis failed.

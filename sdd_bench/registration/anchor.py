@@ -46,7 +46,7 @@ MIN_COVERAGE = 0.1
 
 @dataclass(frozen=True)
 class Anchor:
-    """Where the sharp image lies in the blur image's frame.
+    """Position of the sharp image in the blur image's frame.
 
     Attributes:
         analysis: The misalignment.

@@ -33,7 +33,7 @@ direction and is no longer than `MAX_SHIFT_PX`, beyond which the images are not 
 
 @dataclass(frozen=True)
 class BlockShifts:
-    """What the blocks of a frame say, those that take part only.
+    """Displacements of the blocks of a frame that take part.
 
     Attributes:
         size: Width and height of the frame in pixels.

@@ -34,7 +34,7 @@ STEP_REACH_PX = 4
 
 @dataclass(frozen=True)
 class Depth:
-    """Where each pixel of a reduced pair lies, and how blurred it is.
+    """Displacement and blur radius of each pixel of a reduced pair.
 
     Attributes:
         motion: In pixels of the reduced frame.

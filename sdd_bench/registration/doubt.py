@@ -32,7 +32,7 @@ CLEARLY_PX = 0.03
 
 @dataclass(frozen=True)
 class InFocus:
-    """What tiles in focus say of a pair, in pixels of the reduced frames.
+    """Evidence of tiles in focus on a pair, in pixels of the reduced frames.
 
     Attributes:
         settled: The motion that they bear out better.

@@ -47,7 +47,7 @@ SOFT = 0.01
 
 @dataclass(frozen=True)
 class Light:
-    """How the blurry image's light differs from the sharp one's; 1, 1, 1, 1, 0 where it does not.
+    """Difference in light between the blurry and the sharp image; 1, 1, 1, 1, 0 where there is none.
 
     Attributes:
         gain_r: Factor of the red light at the centre.

@@ -45,7 +45,7 @@ and in so many times as much of it as sharp is: in a focus stack, of which each 
 
 @dataclass(frozen=True)
 class MixUp:
-    """What is mixed up in a pair.
+    """Mix-up found in a pair.
 
     Attributes:
         turn: How the sharp image lies against the blurry one, such as `turned by 90 degrees clockwise`; empty where

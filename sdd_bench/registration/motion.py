@@ -21,7 +21,7 @@ ZOOM_SE_FACTOR = 2.0
 
 @dataclass(frozen=True)
 class Motion:
-    """Where the sharp image's points lie in the blurry one: `p_blur = s - distortion + parallax`, s by the similarity.
+    """Map of the sharp image's points to the blurry one: `p_blur = s - distortion + parallax`, s by the similarity.
 
     Pixels are those of the frame. With rho the distance of s from the centre as a share of half the diagonal, and e the
     direction from the centre: the distortion is `distortion_px rho^3 e`, the parallax `parallax r`, r being the blur

@@ -88,7 +88,7 @@ RICHEST = MODELS[-1]
 
 @dataclass(frozen=True)
 class Design:
-    """What each unknown adds to the displacement of each block.
+    """Contribution of each unknown to the displacement of each block.
 
     Attributes:
         even: (N, 2, P) of the terms without a sign.

@@ -30,7 +30,7 @@ STRIP_PIXELS = 1 << 16
 
 @dataclass(frozen=True)
 class PhotometricMap:
-    """What gives an image the light of another one; the defaults change nothing.
+    """Map that gives an image the light of another one; the defaults change nothing.
 
     Attributes:
         gain: Factor of linear light at the centre of the frame, of red, green and blue.

@@ -41,7 +41,7 @@ STRIP_ROWS = 256
 
 @dataclass(frozen=True, kw_only=True)
 class Placement:
-    """Where the sharp image lies in the blur image's frame, in its pixels.
+    """Position of the sharp image in the blur image's frame, in its pixels.
 
     Attributes:
         motion: Motion that the truth is warped by.

@@ -100,7 +100,7 @@ def shown(similarity: Similarity, width: int, height: int) -> NDArray[np.bool_]:
 
 @dataclass(frozen=True)
 class Refined:
-    """What the last step found.
+    """Result of the last step.
 
     Attributes:
         similarity: Sharp to blur.

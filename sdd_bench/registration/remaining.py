@@ -40,7 +40,7 @@ parallax, of which the seams between depths always remain."""
 
 @dataclass(frozen=True)
 class Remaining:
-    """What is left of a frame's displacement, in its pixels.
+    """Remaining displacement of a frame, in its pixels.
 
     Attributes:
         off_px: (N, 2) displacement of each block off the motion.

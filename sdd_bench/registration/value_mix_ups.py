@@ -39,7 +39,7 @@ GAIN_WITHIN = 0.15
 
 @dataclass(frozen=True)
 class ValueMixUp:
-    """How the values of a picture differ from another's.
+    """Difference in the meaning of values between two pictures.
 
     Attributes:
         words: What they are, to follow `is` or `are`.

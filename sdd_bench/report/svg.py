@@ -43,7 +43,7 @@ UNPRINTABLE = re.compile(r"[^\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010f
 
 @dataclass(frozen=True)
 class Mark:
-    """What the page knows of a part of a plot.
+    """Attributes of a part of a plot that the page uses.
 
     Attributes:
         attributes: Attributes of the part's group in the SVG.

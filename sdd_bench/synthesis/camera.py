@@ -42,7 +42,7 @@ CHOICES = {"spread": SPREADS, "scene": SCENES}
 
 @dataclass(frozen=True)
 class Camera:
-    """What a pair's camera does; the defaults are the camera `similarity`.
+    """Ingredients of a pair's camera; the defaults are the camera `similarity`.
 
     A value is a strength. What has a direction or a sign (rotation, shift, parallax, distortion, cat's eye, gain, tone,
     motion) gets it at random in each pair, at this strength; only zoom, rotation and shift are drawn from a range.

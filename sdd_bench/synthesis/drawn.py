@@ -13,7 +13,7 @@ from sdd_bench.synthesis.camera import Camera
 
 @dataclass(frozen=True)
 class Drawn:
-    """What one pair's camera did; the columns of camera.csv.
+    """Values of one pair's camera; the columns of camera.csv.
 
     Attributes not named here are those of `Similarity` and `Camera`.
 

@@ -22,7 +22,7 @@ SIDE_MULTIPLE = 8
 
 @dataclass(frozen=True)
 class Synthesis:
-    """What the pairs shall be like.
+    """Settings of a synthesis.
 
     Attributes:
         count: Number of pairs; None makes one of each photograph, more use photographs again.

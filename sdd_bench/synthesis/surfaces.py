@@ -29,7 +29,7 @@ CROP_PX = 24
 
 @dataclass(frozen=True)
 class Surface:
-    """What moves as one: a layer, the piece of it that moves, or the whole scene.
+    """Part of a scene that moves as one: a layer, the piece of it that moves, or the whole scene.
 
     Attributes:
         colours: (H, W, 3) float32, sRGB values, defined beyond the mask too.

@@ -145,7 +145,7 @@ def test_a_scheduler_that_dies_is_one_line_and_the_same_command_goes_on(
     assert process.returncode == 1, stderr
     assert stderr.strip() == one_line(stderr)
     assert f"{cluster.address}: the Dask scheduler has gone" in stderr
-    assert "give the same command, which goes on from what is finished" in stderr
+    assert "give the same command, which resumes from what is finished" in stderr
     assert any(path.stat().st_size for path in out.glob(".*journal"))
     assert job.finish(out, "--jobs", 1) == undisturbed("analyse")
 

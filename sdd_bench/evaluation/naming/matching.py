@@ -14,7 +14,7 @@ from sdd_bench.evaluation.rows import Line
 
 
 class MatchingBlock(TypedDict):
-    """How predictions were matched, as results say it.
+    """Description in results of how predictions were matched.
 
     `rule` is a key of `rules.RULES`, `template` what the files are called, `folder` the sub-folder that they lie in,
     `companions` what files beside them are called to their number, `passed_over` the number of files that the

@@ -11,7 +11,7 @@ from sdd_bench.io.models import unknown_key
 
 @dataclass(frozen=True)
 class Naming:
-    """What a method's released code writes.
+    """File names that a method's released code writes.
 
     Attributes:
         title: What people call the method.

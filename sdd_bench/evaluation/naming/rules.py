@@ -35,7 +35,7 @@ RULES: dict[Rule, str] = {
 
 @dataclass(frozen=True)
 class Side:
-    """What files may be called after: the names of one side of the pairs, each with its pair's name."""
+    """Names that files may have: those of one side of the pairs, each with its pair's name."""
 
     rule: Rule
     names: Mapping[str, str]
@@ -43,7 +43,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Proposal:
-    """Which file is whose, as far as names say.
+    """Proposed match of files to images, by name alone.
 
     Attributes:
         rule: Rule that gives it.

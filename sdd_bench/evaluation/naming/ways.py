@@ -19,7 +19,7 @@ ANY = "{name}"
 
 @dataclass(frozen=True)
 class Ways:
-    """What was asked for of the naming and the sizes of predictions.
+    """Options on the naming and size of predictions.
 
     Attributes:
         pattern: What prediction files are called; others are passed over. `ANY` leaves it to the rules.
