@@ -46,7 +46,7 @@ def write_sheet(folder: Path, seen: Sequence[Seen], found: Draft, description: D
         seen: Every shot with its pictures.
         found: The first description.
         description: Its text in parts.
-        command: What is to be typed when it has been corrected.
+        command: Command to type when it has been corrected.
 
     Raises:
         UserError: The page cannot be written.

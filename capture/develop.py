@@ -53,7 +53,8 @@ class Development:
             for a quick look.
         dump: Layout of headerless dumps.
         grey: `refuse` grey photographs and RAW of one channel, or `expand` them to three equal channels.
-        values_as: What the values of photographs mean, see `sdd_bench.io.values_as`; empty for what files usually mean.
+        values_as: Meaning of the values of photographs, see `sdd_bench.io.values_as`; empty for what files usually
+            mean.
     """
 
     bits: int = 16

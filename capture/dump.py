@@ -56,7 +56,7 @@ def develop_dump(path: Path, layout: Dump, white_balance: WhiteBalance, bits: in
 
     Args:
         path: The file.
-        layout: How it lies there.
+        layout: Layout of the samples.
         white_balance: Factors that its samples are multiplied by.
         bits: Bits of the result, 8 or 16.
         half_size: One pixel of every 2x2 samples, without demosaicing.

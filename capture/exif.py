@@ -35,7 +35,7 @@ class Taken:
         camera: Make and model.
         lens: Model.
         orientation: 1 upright, 3, 6 and 8 turned, the others mirrored; 1 where it is not said.
-        ahead_of_utc: What the camera's clock is set to, where its file says so.
+        ahead_of_utc: Time zone of the camera's clock, where its file says so.
     """
 
     time: datetime | None = None

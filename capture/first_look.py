@@ -28,7 +28,7 @@ class FirstLook:
     Attributes:
         description: session.toml.
         sheet: The contact sheet.
-        draft: What stands there.
+        draft: Content of the description.
     """
 
     description: Path
@@ -47,9 +47,9 @@ def write_first_look(folder: Path, how: Development, jobs: Workers, command: str
 
     Args:
         folder: Folder of the session.
-        how: How its files are to be developed.
+        how: Settings of the development.
         jobs: Worker processes; the bytes written do not depend on it.
-        command: What is to be typed next, for the contact sheet.
+        command: Command to type next, for the contact sheet.
 
     Raises:
         UserError: As `check_target`; there are no shots, or none that can be developed; the folder cannot be written.

@@ -147,7 +147,7 @@ def judge(records: Sequence[Record], states: Mapping[str, SessionState]) -> list
 
     Args:
         records: Records of all sessions.
-        states: What is known of each session.
+        states: State of each session.
     """
     found = find_duplicates(records, {name: state.against for name, state in states.items()})
     judged = []

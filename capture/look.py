@@ -43,7 +43,7 @@ class Seen:
         fault: Why it cannot, or empty.
         thumbnail: The whole frame, a JPEG.
         details: Parts of the frame developed at half size, JPEGs; of each shot of one size at the same places.
-        detail: How much fine detail each of them has.
+        detail: Amount of fine detail in each of them.
     """
 
     file: str

@@ -39,7 +39,7 @@ class RawData:
         root: Where it is.
         work: Temporary folder of a run that is not finished.
         pictures: Pictures of the report.
-        states: What is known of each session, by name.
+        states: State of each session, by name.
         outdated: Sessions whose figures another version measured; they must be ingested anew.
     """
 

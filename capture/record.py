@@ -55,7 +55,8 @@ class Original:
         focal_length_mm: As it is, not converted.
         focus_distance_m: As the camera thinks.
         orientation: Tag of the file, see `capture.exif.Taken`.
-        read_as: What reading changed of its numbers, as `ImageHeader.conversions`; empty for RAW and most photographs.
+        read_as: Conversions of its numbers on reading, as `ImageHeader.conversions`; empty for RAW and most
+            photographs.
     """
 
     file: str
@@ -138,7 +139,7 @@ class Record:
         blur: The blur shot's file.
         gt: The gt shot's file.
         developed: None where the pair could not be developed; the verdict then says why.
-        verdict: What was made of it.
+        verdict: Verdict on the pair.
     """
 
     name: str

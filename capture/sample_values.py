@@ -16,7 +16,7 @@ def check_session_values(session: Session, how: Development, jobs: Workers) -> N
 
     Args:
         session: Its shots.
-        how: What was said of their values.
+        how: Stated meaning of their values.
         jobs: Worker processes.
 
     Raises:

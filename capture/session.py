@@ -68,7 +68,7 @@ class Shot:
 
     Attributes:
         file: Path relative to the session's folder, with forward slashes.
-        scene: What the camera looked at; a scene has one `gt` shot and at least one `blur` shot.
+        scene: Scene in front of the camera; a scene has one `gt` shot and at least one `blur` shot.
         role: `gt` (in focus), `blur`, or `extra`, which is left alone.
         motor: Position of the focus motor, in its own steps, where that made the blur.
         aperture: F-number, where that made the blur.

@@ -27,7 +27,7 @@ class Entry:
         name: Name of the pair.
         fingerprint: Fingerprint of its originals and settings, see `capture.ingest`.
         shot: The blur shot as described.
-        result: What developing it gave.
+        result: Result of developing it.
     """
 
     name: Annotated[str, only(is_plain)]
@@ -43,7 +43,7 @@ class SessionState:
     Attributes:
         schema: Schema of the file.
         session: Its name.
-        settings: How its pairs were developed, as JSON has it.
+        settings: Settings of the development, as JSON has it.
         description_sha256: SHA-256 of session.toml or session.csv.
         limits: Limits of its checks.
         against: Datasets that its pairs were compared with.

@@ -22,7 +22,7 @@ class Block:
     """The lines of one shot, each ending in a newline.
 
     Attributes:
-        scene: What the scene is called at first.
+        scene: First name of the scene.
         role: The first role.
         before: Lines before those of `DECIDED`.
         between: Lines behind them, as far as where `place` stands.
@@ -64,7 +64,7 @@ def described(shots: Sequence[Shot], shared: Mapping[str, str], remark: str = ""
     """Return the description of shots, the limits of the checks as comments at its end.
 
     Args:
-        shots: What shall stand in it; empty cells and what is shared are left out.
+        shots: Shots to describe; empty cells and what is shared are left out.
         shared: Values of `SHARED_KEYS` for all shots.
         remark: Lines of explanation at the top.
     """

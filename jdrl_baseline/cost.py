@@ -32,7 +32,7 @@ class Profile:
     Attributes:
         network: Kind of network.
         size: WIDTHxHEIGHT.
-        device: What it ran on.
+        device: Device that it ran on.
         params: Numbers it has learned.
         macs: See `COUNTED`; by kind of operation.
         seconds: Seconds of each run.
@@ -65,7 +65,7 @@ def measure(network: nn.Module, kind: str, width: int, height: int, device: str,
 
     Args:
         network: In evaluation mode, on the device.
-        kind: What it is called.
+        kind: Name of the network.
         width: Width of the image, in pixels.
         height: Height of the image, in pixels.
         device: A torch device.

@@ -44,7 +44,7 @@ def make_flows(
         root: The prepared dataset.
         patches: To do.
         folder: Flows that were made with another estimator, or of another dataset, are removed from it.
-        identity: What estimates the flow; `dis` is told from it.
+        identity: Flow estimator; `dis` is told from it.
         sha256: SHA-256 of the dataset.
         flow: The estimator.
         jobs: Worker processes for DIS.

@@ -22,7 +22,7 @@ def reblur_free_kernel(image: Tensor, logits: Tensor, *, border: str = "replicat
     Args:
         image: (N, 3, H, W), any range.
         logits: (N, 225, H, W), any sign; taps row by row from the upper left.
-        border: What lies outside the image, `replicate` (its edge) or `zeros`.
+        border: Padding outside the image, `replicate` (its edge) or `zeros`.
 
     Returns:
         (N, 3, H, W), float32 at least, also under autocast.

@@ -73,7 +73,7 @@ class PredictionFolder:
         """Work in the folder alone: yield what is to be restored, and write the record after it has been.
 
         Args:
-            settings: What all predictions of the folder have in common.
+            settings: Settings shared by all predictions of the folder.
             files: Name to blur image.
 
         Raises:
@@ -103,7 +103,7 @@ class PredictionFolder:
         Args:
             journal: Journal of this process.
             name: Name of the image.
-            known: What is known of it.
+            known: Known digests of the image.
             contents: PNG files by their role.
 
         Raises:

@@ -52,7 +52,7 @@ def converted(state: Mapping[str, object], path: Path) -> tuple[dict[str, object
     out.
 
     Args:
-        state: What torch loaded.
+        state: Content loaded by torch.
         path: For the message.
 
     Returns:

@@ -112,7 +112,7 @@ def ring_sum(folded: list[Tensor], ring: int, out: Tensor) -> Tensor:
     """Return the sum of the image over a ring about each pixel, (C, H, W), written into `out`.
 
     Args:
-        folded: What `fold` returned.
+        folded: Result of `fold`.
         ring: Index into `RINGS`.
         out: (C, H, W).
     """

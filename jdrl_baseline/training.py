@@ -62,9 +62,9 @@ def train(
 
     Args:
         root: A prepared dataset.
-        config: What is trained.
+        config: Training configuration.
         out: The run's folder: config.json, log.csv, tensorboard/, samples/ and checkpoints.
-        hardware: What it runs on.
+        hardware: Hardware that it runs on.
         resume: Go on from the last checkpoint, which must be there; without, go on if there is one.
         anchors: Folder of the anchors of the validation pairs; ROOT/anchors if None. They are made before the first
             step where they are not there.

@@ -55,7 +55,7 @@ def open_training_data(root: Path, config: Config, out: Path) -> TrainingData:
 
     Args:
         root: A prepared dataset.
-        config: What is trained.
+        config: Training configuration.
         out: The run's folder; `write_validation` writes patches to OUT/validation where the dataset has them in HDF5.
 
     Raises:

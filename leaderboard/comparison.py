@@ -51,7 +51,7 @@ def least_differences(entries: Sequence[Entry], metric: str, images: pd.Index | 
 
     Args:
         entries: Entries of one table.
-        metric: What is compared; uncertainties are those of the PSNR.
+        metric: Metric that is compared; uncertainties are those of the PSNR.
         images: Names of those that are compared; all if None.
     """
     relevant = METRICS[metric].relevant
@@ -67,7 +67,7 @@ def rank_cells(comparison: Paired, metric: str, images: int) -> dict[str, NDArra
 
     Args:
         comparison: Result of `compared`.
-        metric: What was compared.
+        metric: Metric that is compared.
         images: On how many images; no rank is claimed of fewer than `RANKED_IMAGES`.
     """
     if images < RANKED_IMAGES:

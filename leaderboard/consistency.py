@@ -20,7 +20,7 @@ def contradictions(entry: Path, submission: Submission, claims: Mapping[str, Res
 
     Args:
         entry: Its folder.
-        submission: What its entry.json says.
+        submission: Content of its entry.json.
         claims: Its results by protocol, from `read_claims`.
     """
     found = [*file_faults(entry, submission), *_extra(entry, submission), *_method_faults(entry, submission)]

@@ -40,7 +40,7 @@ class Entry:
     """The scores of a method in a table.
 
     Attributes:
-        table: What the scores may be compared with.
+        table: Table that the scores may share.
         method: The method that made the predictions.
         source: Name of the results file.
         status: As the results say, or `claimed` or `verified` instead of `measured`, see `leaderboard.reading`.
@@ -53,7 +53,7 @@ class Entry:
         unranked: As `rows`, of the images that were scored and do not count.
         matched: By which rule predictions were matched to images, in words; empty where the results do not say.
         pred_crop: Where predictions were cropped or padded, one of `evaluation.naming.cut.CROPS`, or empty.
-        values_as: What the values of predictions mean, see `io.values_as`.
+        values_as: Meaning of the values of predictions, see `io.values_as`.
         file: The results file; None of results that come from none.
         lpips_weights: sha256 of the weights of LPIPS's backbone; empty where LPIPS was not measured.
     """

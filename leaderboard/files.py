@@ -66,7 +66,7 @@ def write_boards(entries: Sequence[Entry], out: Path, shown: Shown) -> Iterator[
     Args:
         entries: Entries of one table or of several: one a dataset, split and protocol.
         out: The CSV; see `tables_of` for the names of several.
-        shown: What goes into it.
+        shown: Options of the table.
 
     Raises:
         UserError: See `check_comparable`, `build_board`, `differences` and `group_rows`.
@@ -150,7 +150,7 @@ def write_table(out: Path, built: Built, shown: Shown | None = None) -> tuple[Pa
     Args:
         out: The CSV.
         built: The table.
-        shown: What a person asked for of its LaTeX; nothing more if None.
+        shown: Options of its LaTeX; nothing more if None.
     """
     shown = shown or Shown()
     board, reported = built.board, built.reported

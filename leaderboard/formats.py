@@ -84,7 +84,7 @@ def text_table(board: Board, differences: pd.DataFrame | None = None) -> str:
     """Return the columns a person compares, aligned for a terminal.
 
     Args:
-        board: What to show.
+        board: Board to show.
         differences: From `leaderboard.table.differences`; shown in a column where given.
     """
     rows = board.rows
@@ -160,7 +160,7 @@ def latex(
     r"""Return the table for LaTeX with booktabs: the first rank bold, the second underlined, ties marked.
 
     Args:
-        board: What to show.
+        board: Board to show.
         differences: From `leaderboard.table.differences`; shown in a column where given.
         label: For `\label`; empty for none.
         with_intervals: Show the intervals of the means.

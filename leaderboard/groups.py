@@ -74,7 +74,7 @@ def group_rows(entries: Sequence[Entry], by: str, metric: str) -> pd.DataFrame:
     Args:
         entries: Entries of one table; those that do not count or lack the metric are left out.
         by: One of `CHOICES`.
-        metric: What is compared.
+        metric: Metric that is compared.
 
     Raises:
         UserError: The results do not say what is needed; or another metric than PSNR by `RADIUS`.

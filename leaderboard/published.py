@@ -46,7 +46,7 @@ class Reported(BaseModel):
     """One row of a paper's table.
 
     Attributes:
-        method: What the method is called here; the paper's name where that says who it is.
+        method: Name of the method here; the paper's name where that says who it is.
         psnr_db: Mean as printed; None where not given. So are the next four.
         ssim: In [0, 1].
         lpips: In [0, 1].
@@ -60,7 +60,7 @@ class Reported(BaseModel):
         protocol: A key of `PROTOCOLS`.
         paper: Authors and title.
         source: Where in which text the numbers stand.
-        note: What else is known.
+        note: Further information.
 
     Raises:
         ValueError: A field is out of range or missing; all faults of the row together.

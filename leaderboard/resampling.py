@@ -26,7 +26,7 @@ def resampled_means(scores: Array, resamples: int = RESAMPLES, seed: int = SEED)
 
     Args:
         scores: (methods, images), finite.
-        resamples: How many samples, each of as many images as there are, with replacement.
+        resamples: Number of samples, each of as many images as there are, with replacement.
         seed: Seed of the draw.
     """
     return np.concatenate([shares @ scores.T for shares in _shares(scores.shape[1], resamples, seed)])

@@ -40,7 +40,7 @@ class Ranking:
     Attributes:
         table: Protocol and data.
         flow: The flow estimator of the protocol, empty where it uses none.
-        metric: What ranks.
+        metric: Metric that ranks.
         methods: By name.
         scores: (methods, images), turned so that higher is better.
         least: Below which a difference separates nobody, see `leaderboard.comparison.least_differences`.

@@ -54,12 +54,12 @@ class Submission(BaseModel):
     """Content of entry.json.
 
     Attributes:
-        meta: What meta.toml says of the method.
-        dataset: What was scored.
+        meta: Description of the method from meta.toml.
+        dataset: Dataset that was scored.
         protocols: Id of each protocol to its digest and results.
         predictions: Name to sha256 of the file of the prediction.
         files: Name in the folder to sha256: meta.toml, and JSON and CSV of each protocol.
-        configuration: What else the scoring was told, as in the results.
+        configuration: Other settings of the scoring, as in the results.
         tool: Versions, as in the results.
     """
 

@@ -31,7 +31,7 @@ class Board:
     """A ranked table.
 
     Attributes:
-        table: What all its rows share.
+        table: Properties that all its rows share.
         sort: The metric that ranks.
         rows: One row per method, best first, with the columns of `columns_of` the protocol and `best_probability`,
             the share of resamples in which a ranked method is the best. Numbers are floats, NaN where not measured;

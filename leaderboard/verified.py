@@ -29,7 +29,7 @@ class Verified(BaseModel):
     """Content of a record.
 
     Attributes:
-        by: Who verified, as they call themselves; may be empty.
+        by: Name of the verifier; may be empty.
         method: Name of the method.
         entry_sha256: SHA-256 of the entry's entry.json, which names every file of it.
         predictions_sha256: SHA-256 of the names and sha256 of the predictions that were scored again.
@@ -64,9 +64,9 @@ def write_verified(path: Path, entry: Path, submission: Submission, claims: Mapp
     Args:
         path: The record.
         entry: Folder of the entry.
-        submission: What its entry.json says.
+        submission: Content of its entry.json.
         claims: Its results by protocol.
-        by: Who verified.
+        by: Name of the verifier.
     """
     lines = "".join(f"{name}\t{digest}\n" for name, digest in sorted(submission.predictions.items()))
     dataset = submission.dataset

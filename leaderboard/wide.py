@@ -29,7 +29,7 @@ class Group:
         cells: (method, metric) to the number as people read it.
         places: (method, metric) to 1 or 2 where the method is in the first or second rank by that metric.
         reported: (method, metric) to what a paper prints; of methods that were not measured.
-        protocols: What is known of how the papers of `reported` scored.
+        protocols: Known protocols of the papers of `reported`.
     """
 
     title: str

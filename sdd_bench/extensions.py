@@ -21,7 +21,7 @@ def load_extensions(group: str, kind: type[Thing]) -> dict[str, Thing]:
 
     Args:
         group: `DATASETS` or `METRICS`.
-        kind: What each must be an instance of.
+        kind: Class that each must be an instance of.
 
     Raises:
         UserError: A package cannot be imported, or offers something else.

@@ -81,7 +81,7 @@ class Pictures:
         top: Absolute error, in parts of the full range, at and over which the colour scale ends.
         frames: Image name to frame and crop, of every image.
         full: Image name to role to a file of the whole frame, where written.
-        notes: What was left out, in sentences.
+        notes: Remarks on what was left out, in sentences.
     """
 
     methods: Mapping[str, MethodPictures]

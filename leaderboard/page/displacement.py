@@ -38,7 +38,7 @@ class CommonShift:
     """The mean shift of a method's images, to the right and downwards, in pixels.
 
     Attributes:
-        images: How many could be measured.
+        images: Number of images that could be measured.
         mean: Both directions; NaN without images.
         low: Lower ends of the Student-t intervals; NaN for one image.
         high: Upper ends.

@@ -83,7 +83,7 @@ class Line:
         method: Its name.
         rank: As text, with = where shared.
         rank_interval: As text, nothing where the rank is certain or missing.
-        rank_value: What it sorts by.
+        rank_value: Sort key of the rank.
         tied: Whether the rank is shared.
         first: Whether it begins a rank.
         status: A key of `STATUS_WORDS`.

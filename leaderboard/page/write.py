@@ -68,7 +68,7 @@ def write_page(
 
     Args:
         path: HTML file to write.
-        board: What is ranked.
+        board: Board to show.
         reported: Papers' numbers, see `leaderboard.reported.reported_rows`; in a table of their own.
         others: Protocol to the board of the same methods and data under it.
         entries: Entries of the board, for what is known of each method and image; without them the page has no

@@ -42,7 +42,7 @@ class SiteTable:
 
     Attributes:
         board: Its rows.
-        entries: What they are of.
+        entries: Entries in it.
         reported: Rows of the papers' numbers, or None.
     """
 

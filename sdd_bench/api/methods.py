@@ -89,7 +89,7 @@ def evaluate(
         diagnostics: Measure geometric distortion and forgiveness under anchored protocols.
         anchors: Folder of anchors; `anchors` in the dataset's folder if None.
         grey: `refuse` or `expand`.
-        values_as: What the values of predictions mean where that is not what files usually mean, such as `12bit`, see
+        values_as: Meaning of the values of predictions where that is not what files usually mean, such as `12bit`, see
             `sdd_bench.io.values_as`.
         device: Where flow models and metrics with weights run.
         bits: 8 or 16, to which the images of a function are rounded, as a file would be.

@@ -30,7 +30,7 @@ def read_image(path: str | Path, *, grey: str = "refuse", values_as: str = "") -
         path: PNG, TIFF (also floating point in [0, 1]), JPEG, AVIF or HEIC. The orientation is applied, an ICC profile
             converted to sRGB, an opaque alpha channel dropped.
         grey: `refuse`, or `expand` to repeat a grey channel three times.
-        values_as: What the values mean where that is not what files usually mean, such as `12bit` or `linear,bgr`, see
+        values_as: Meaning of the values where that is not what files usually mean, such as `12bit` or `linear,bgr`, see
             `sdd_bench.io.values_as`.
 
     Raises:

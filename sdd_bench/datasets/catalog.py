@@ -122,7 +122,7 @@ def open_two_folders(
     Args:
         blur: Folder of the blur images.
         sharp: Folder of the sharp images.
-        split: What all pairs are.
+        split: Split of all pairs.
         name: Name of the dataset; `pairs` if None.
         grey: `refuse` or `expand`.
     """

@@ -34,7 +34,7 @@ class Look:
         path: The file.
         width: Width of the frame in pixels.
         height: Height of the frame in pixels.
-        samples: What its samples are.
+        samples: Statistics of its samples.
         sha256: Digest of the file.
         small: (h, w, 3) uint16, the frame averaged so that its longer side is `THUMBNAIL_PX`; 65535 is white.
     """
@@ -73,7 +73,7 @@ class Looks:
 
         Args:
             files: Image files, grey ones among them.
-            values: What their values mean.
+            values: Meaning of their values.
 
         Raises:
             UserError: Files that cannot be decoded, or whose values cannot mean that; all named.

@@ -31,7 +31,7 @@ class Pair:
         blur: The blurry image.
         sharp: The sharp image; several pairs may share one (LFDOF).
         defocus_map: The third role of DED, where there is one.
-        scene: What must stay on one side of a split; the name where nothing else is known.
+        scene: Scene, which stays on one side of a split; the name where nothing else is known.
         place: `indoor`, `outdoor` or empty.
     """
 
@@ -109,7 +109,7 @@ class Dataset:
         pairs: Sorted by split and name.
         sha256: SHA-256 of its frames, as dataset.json has it; empty for a dataset read as it was released.
         sharp_root: The folder of the sharp images where two folders were given.
-        values_as: What was said of its values when it was prepared, see `io.values_as`.
+        values_as: Stated meaning of its values when it was prepared, see `io.values_as`.
     """
 
     name: str

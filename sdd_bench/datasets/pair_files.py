@@ -24,14 +24,14 @@ class PairTask:
     """One pair to prepare.
 
     Attributes:
-        pair: What and where.
+        pair: Pair to prepare.
         sharp_name: Stem of the sharp frame's file; several pairs may share one.
         root: The dataset's folder.
         recipe: Patch recipe, None for frames alone.
         grey: `refuse` or `expand`.
         part: The HDF5 part for the pair's patches, None where the store is `png`.
         skip_faulty: Leave a pair that cannot be decoded out instead of refusing it.
-        values: What the values of its frames mean; frames of others than usual are written anew, as PNG.
+        values: Meaning of the values of its frames; frames of others than usual are written anew, as PNG.
     """
 
     pair: Pair

@@ -37,7 +37,7 @@ class Choices:
         grey: `refuse` or `expand`.
         skip_faulty: Leave faulty pairs out instead of refusing.
         only: Take the pairs of this verdict of `ingest` alone, see `datasets.verdicts`.
-        values_as: What the values of the source mean, see `io.values_as`; empty for what files usually mean.
+        values_as: Meaning of the values of the source, see `io.values_as`; empty for what files usually mean.
     """
 
     dataset: str | None = None

@@ -34,9 +34,9 @@ def check_values(
     Args:
         pairs: Pairs of the dataset.
         looks: Takes the looks; those taken already count as well.
-        values: What its values are said to mean.
+        values: Meaning of their values.
         where: Named in front of what is wrong.
-        remedy: What --values-as is an option of, in words.
+        remedy: Command that has --values-as, in words.
 
     Raises:
         UserError: Fewer bits in files of 16, 0 and 1 alone, or sides of a pair that differ in their values; with the

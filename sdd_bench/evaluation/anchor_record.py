@@ -88,10 +88,10 @@ class FoundAnchor(_PairOfImages):
         field: Control points in pixels under `x_px` and `y_px`; None where the similarity alone is used.
         field_px: Largest displacement by the field.
         field_gain: Share by which the field lowered the residual on held-out tiles.
-        convention: How similarity and field are to be read.
-        motion: What the truth was warped by, where that is more than the analysis says: numbers of
+        convention: Convention of similarity and field.
+        motion: Motion by which the truth was warped, where that is more than the analysis says: numbers of
             `registration.motion.Motion`.
-        light: What its light was changed by: numbers of `registration.photometric_map.PhotometricMap`.
+        light: Change of its light: numbers of `registration.photometric_map.PhotometricMap`.
         coverage: Share of pixels that count.
         blur: The blur image's own values: the columns of `BLUR_OWN`, less the first part of their names.
         ceiling_db: PSNR of the truth against a perfect one; None for `anchored/1`.

@@ -50,7 +50,7 @@ def match_by_content(
             missing from the result.
         pairs: The split that is scored.
         looks: Takes the looks.
-        values: What the values of predictions mean.
+        values: Meaning of the values of predictions.
 
     Raises:
         UserError: A prediction that looks like no input or like several, several that look like one; all named. Images
@@ -94,7 +94,7 @@ def check_contents(
         predictions: Name of the pair to file; they may be cropped or padded by `MAX_BORDER_PX`.
         pairs: The split that is scored; pairs without a prediction are inputs that others may look like.
         looks: Takes the looks.
-        values: What the values of predictions mean.
+        values: Meaning of the values of predictions.
 
     Raises:
         UserError: Predictions that look like another input, or that are turned or mirrored against their own; all

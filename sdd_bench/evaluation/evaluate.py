@@ -41,7 +41,7 @@ def evaluate(evaluation: Evaluation, targets: Mapping[str, Path], jobs: Workers)
     Anchors that are missing are made where they are looked for, and kept.
 
     Args:
-        evaluation: What and how.
+        evaluation: Request for the evaluation.
         targets: The results JSON of each protocol. While the work goes on, a journal lies beside the first, and a
             killed run goes on from it.
         jobs: Worker processes; the numbers do not depend on it.
@@ -71,7 +71,7 @@ def score_predictions(
     in a temporary folder that is removed.
 
     Args:
-        evaluation: What and how.
+        evaluation: Request for the evaluation.
         jobs: Worker processes; the numbers do not depend on it.
         restore: Blur image to restored image, both (H, W, 3) floating point in [0, 1] of one shape. It is called in
             this process, once a pair, instead of reading `evaluation.predictions`, and its results are clipped and

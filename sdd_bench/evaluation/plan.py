@@ -60,8 +60,8 @@ class Evaluation:
         anchors: Folder of anchors; `anchors` in the dataset's folder if None.
         exclude_failed: Leave out pairs that cannot be anchored, under every protocol, instead of refusing.
         diagnostics: Whether anchored rows get their diagnostics.
-        method: What made the predictions.
-        values_as: What the values of predictions mean, see `io.values_as`; empty for what files usually mean.
+        method: Method that made the predictions.
+        values_as: Meaning of the values of predictions, see `io.values_as`; empty for what files usually mean.
     """
 
     dataset: Dataset
@@ -110,7 +110,7 @@ class Plan:
     """Checked plan of an evaluation, with everything that scoring needs.
 
     Attributes:
-        asked: What the plan is for.
+        asked: Request that the plan is for.
         protocols: Whole, with their flow and LPIPS.
         metrics: Those that are measured.
         why_empty: Other metrics to the reason that they are not.
@@ -119,11 +119,11 @@ class Plan:
         files: Those of other metrics, by column.
         pairs: The pairs that count.
         predictions: Name to file; pairs without a prediction are missing.
-        matching: How they were found; None where a function made them.
+        matching: Rule by which they were found; None where a function made them.
         anchors: Method of anchors, to name, to the record and the folder of a pair's anchor; empty where no protocol
             needs any.
         excluded: Name to the reason of pairs left out.
-        remarks: What is worth knowing of the dataset's values.
+        remarks: Remarks on the dataset's values.
     """
 
     asked: Evaluation
@@ -158,7 +158,7 @@ def find_predictions(asked: Evaluation, folder: Path, jobs: Workers, looks: Look
     """Return the predictions of an evaluation in their opened folder.
 
     Args:
-        asked: What and how.
+        asked: Request for the evaluation.
         folder: From `opened_predictions`.
         jobs: Worker processes.
         looks: Keeps the looks that are taken, for others to use.
@@ -184,7 +184,7 @@ def plan_scoring(
     """Return the plan of an evaluation; missing anchors are made on the way.
 
     Args:
-        asked: What and how.
+        asked: Request for the evaluation.
         jobs: Worker processes.
         folder: The predictions, from `opened_predictions`; needed where `restore` does not make them.
         scratch: Folder for what has to be made, anchors and restored images, so that nothing else is written; anchors

@@ -34,7 +34,7 @@ def check_prediction_values(
         predictions: Name of the pair to file.
         pairs: The split that is scored.
         looks: Takes the looks.
-        values: What the values of predictions are said to mean.
+        values: Meaning of the values of predictions are said to.
 
     Raises:
         UserError: Values of another range, linear light, exchanged colours and the like; all named, with the value of

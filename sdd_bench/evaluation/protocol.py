@@ -47,7 +47,7 @@ class Protocol:
         psnr: Definition of PSNR.
         ssim: Definition of SSIM.
         lpips: Net and version of LPIPS.
-        flow: What estimates the flow, with the sha256 of its weights; empty where none is used.
+        flow: Flow estimator, with the sha256 of its weights; empty where none is used.
     """
 
     id: str

@@ -106,12 +106,12 @@ class Results:
             versions lack.
         status: As `sdd_bench.evaluation.recomputed.status_of` says.
         flags: Why it is flagged.
-        remarks: What is worth knowing of the dataset's values and of scores far below the blur image's; files of older
+        remarks: Remarks on the dataset's values and of scores far below the blur image's; files of older
             versions have none.
         missing: Names without a prediction.
         why_empty: Metric to the reason it was not measured.
-        weights: What weights were used: those of LPIPS, and of other metrics behind the name of the metric.
-        configuration: What else the run was told: metrics, naming, grey, device; how predictions were matched.
+        weights: Weights that were used: those of LPIPS, and of other metrics behind the name of the metric.
+        configuration: Other settings of the run: metrics, naming, grey, device; how predictions were matched.
         environment: Versions and machine kind.
     """
 

@@ -46,7 +46,7 @@ class Profile:
     """A profile whose colours differ from those of sRGB.
 
     Attributes:
-        name: What it calls itself.
+        name: Name of the profile.
         icc: The profile.
         grey: It is one of grey values.
     """

@@ -31,7 +31,7 @@ def orientations_apart(blur: int, sharp: int, called: str = "sharp") -> str:
     Args:
         blur: Header of the blurry image.
         sharp: Header of the sharp one.
-        called: What the sharp one is called.
+        called: Name of the sharp image.
 
     >>> orientations_apart(1, 6)
     'EXIF orientation differs: blur 1, sharp 6'
@@ -77,8 +77,8 @@ def check_expansion(where: str, decoded_bytes: int, stored_bytes: int) -> None:
 
     Args:
         where: File, and what of it.
-        decoded_bytes: What they take in memory.
-        stored_bytes: What the file takes on disk.
+        decoded_bytes: Size of the samples in memory.
+        stored_bytes: Size of the file on disk.
     """
     if decoded_bytes > max(FREE_BYTES, MAX_EXPANSION * stored_bytes):
         sizes = f"{decoded_bytes / 1e6:.0f} MB of samples in a file of {stored_bytes / 1e6:.3g} MB"

@@ -33,7 +33,7 @@ def faults_in(
     """Return one line for every fault that a model found.
 
     Args:
-        error: What the model raised.
+        error: Exception of the model.
         known: The keys of a table that takes no others.
         expected: Place, first key of places, or pydantic's name of a fault to what is expected there.
     """

@@ -33,7 +33,7 @@ def unicode_name(name: str, what: str) -> str:
 
     Args:
         name: As Python hands it out.
-        what: What it is and what to do about it, for the message.
+        what: Kind of the name and advice, for the message.
 
     Raises:
         UserError: The bytes are not UTF-8.

@@ -40,7 +40,7 @@ class RangeFound:
     """Value range of samples that do not use the whole range.
 
     Attributes:
-        words: What was found.
+        words: Finding in words.
         option: Value of `--values-as` that reads them as they are meant; empty where none can.
         certain: Whether nothing else explains it; a dark photograph has small values, too.
         harmless: Whether it changes scores by little: white is a little under 1.

@@ -33,7 +33,7 @@ class Item(Generic[Payload]):
     """One unit of work.
 
     Attributes:
-        name: What progress and faults call it; unique within a run.
+        name: Name in progress and messages; unique within a run.
         payload: The argument given to the function; must be picklable.
         fingerprint: Changes whenever the result would (configuration, input files); see `fingerprint`.
     """
@@ -49,7 +49,7 @@ class Journal:
     A result is whatever JSON can hold. A line torn by a kill, or damaged since, is ignored and its item done again.
 
     Raises:
-        UserError: What lies at the journal's path is no regular file, or over `MAX_BYTES`.
+        UserError: The journal's path is not a regular file, or over `MAX_BYTES`.
     """
 
     def __init__(self, path: Path) -> None:

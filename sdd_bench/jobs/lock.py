@@ -41,7 +41,7 @@ def run_lock(path: Path, where: Path, *, wait: bool = False) -> Iterator[None]:
 
     Args:
         path: The lock file; its folder is made. Both files are gone when the block has ended.
-        where: What is locked, for messages.
+        where: Name of the locked place, for messages.
         wait: Wait for another run instead of refusing, and say so once.
 
     Raises:

@@ -18,7 +18,7 @@ class OutputRecord(NamedTuple):
     """Content of a record.
 
     Attributes:
-        request: What makes two commands the same one.
+        request: Description by which two commands count as the same.
         files: File, by its path from the record's folder, to its sha256; None where it was about to be written.
             Folders end in a slash.
     """

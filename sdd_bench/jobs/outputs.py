@@ -33,7 +33,8 @@ class Output:
     """Files that one request writes, and folders that it fills.
 
     Attributes:
-        request: What makes two commands the same one, as JSON can hold it; files and folders in it by `place`.
+        request: Description by which two commands count as the same, as JSON can hold it; files and folders in it by
+            `place`.
         files: The first one names the record.
         folders: Each holds nothing but what the request wrote, hidden files aside.
         option: Where the user says the names, for messages.
@@ -63,7 +64,7 @@ def check_outputs(outputs: Sequence[Output], inputs: Iterable[Path] = (), *, ove
     """Refuse outputs that would replace anything but what the same request wrote; nothing is changed.
 
     Args:
-        outputs: What is going to be written.
+        outputs: Outputs to be written.
         inputs: Files and folders that are read. They, and what lies in such a folder, are never replaced, unless an
             earlier run of the same command wrote it there.
         overwrite: Whether files of other requests, of other people, and changed ones may be replaced.

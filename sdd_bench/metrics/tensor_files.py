@@ -24,7 +24,7 @@ def read_tensors(path: Path, what: str, within: str = "") -> dict[str, torch.Ten
 
     Args:
         path: The file.
-        what: What is expected in it, for the message.
+        what: Expected content, for the message.
         within: The key of a table around the state dict, where there may be one.
 
     Raises:

@@ -70,7 +70,7 @@ def find_files(
     """Return the files of weights of a metric, fetched into torch's cache where they are not on this machine.
 
     Args:
-        files: What it needs.
+        files: Files that it needs.
         folder: Where they are looked for first.
         what: The metric, for the message.
         download: Whether missing files may be fetched.

@@ -157,7 +157,7 @@ def fit_pair(blur_rgb: NDArray[np.floating], sharp_rgb: NDArray[np.floating], ef
     Args:
         blur_rgb: (h, w, 3) float RGB in [0, 1], of about `WORK_PIXELS` at most.
         sharp_rgb: The same shape.
-        effort: How much work it may be.
+        effort: Effort of the fit.
     """
     blur, sharp = grey(blur_rgb), grey(sharp_rgb)
     start = _coarse(blur, sharp)

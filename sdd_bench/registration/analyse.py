@@ -62,7 +62,7 @@ class Examined:
         scale: The images were reduced by this whole number.
         fit: Fit of the reduced images, as are the next two.
         settled: The motion, and the blocks that it rests on.
-        left: What it leaves of their displacement.
+        left: Displacement that it leaves.
     """
 
     analysis: Analysis

@@ -59,7 +59,7 @@ def fit_blocks(
 
     Args:
         model: Which is fitted.
-        design: What its unknowns add to each displacement.
+        design: Contribution of its unknowns to each displacement.
         target: (N, 2) displacements.
         noise: (N, 2, 2) their covariance.
         guesses: (N,) each, of the probability that a block's sign is positive; tried beside all positive.

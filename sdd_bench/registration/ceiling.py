@@ -41,10 +41,10 @@ class Ceiling:
     """Mean squared errors of a truth in squared values of [0, 1].
 
     Attributes:
-        misalignment: What is left of the misalignment causes, over the pixels that count.
+        misalignment: Error by the remaining misalignment, over the pixels that count.
         noise: Noise of the sharp image.
         coding: Coding error of JPEG in the sharp image.
-        sampling: What the sharp image's pixels do not tell of the truth's.
+        sampling: Error by resampling the sharp image.
         light: Error of exposure, tone and vignetting.
         doubt: Error of a misplacement by `DOUBT_PX`, where the analysis is in doubt and nothing in focus bears it out.
     """

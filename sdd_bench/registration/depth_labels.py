@@ -96,7 +96,7 @@ def draw_labels(
 
     Args:
         drawing: Drawing of the sharp image in grey.
-        motion: What displaces it, parallax included.
+        motion: Motion that displaces it, parallax included.
         asymmetry: By how much of its radius a spread at the corner lies off its point, away from the centre, where the
             radius is positive.
         radius_px: (L,) of `signed_radii`.

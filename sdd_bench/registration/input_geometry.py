@@ -52,7 +52,7 @@ class InputGeometry:
             2, is over the square of 0.25 px and of 1/32 of the radius, and the similarity explains half of it or
             more. Bent: the same and it explains less. Not measurable: under 30 % of the frame and its directions were
             measured.
-        reason: What the verdict rests on, in numbers; empty where the verdict is.
+        reason: Reason for the verdict, in numbers; empty where the verdict is.
     """
 
     gdi_px: float

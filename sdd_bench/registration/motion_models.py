@@ -41,7 +41,7 @@ class MotionModel:
 
     Attributes:
         name: As in tables.
-        terms: What the displacement is a sum of: some of `UNKNOWNS`, in that order.
+        terms: Terms of the displacement: some of `UNKNOWNS`, in that order.
     """
 
     name: str

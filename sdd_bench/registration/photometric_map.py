@@ -35,7 +35,7 @@ class PhotometricMap:
     Attributes:
         gain: Factor of linear light at the centre of the frame, of red, green and blue.
         tone: Power of the sRGB values, of each colour.
-        curve: How much the middle values are lifted, of each colour: by 25 % of this at a value of 0.5.
+        curve: Lift of the middle values of each colour: by 25 % of this at a value of 0.5.
         shading: Logarithm of a factor of light, common to the colours: coefficients of x, y, r^2 and r^4, all measured
             from the centre, r = 1 at the frame's corners.
         darkest: Values (after gain and shading) that the tone was fitted to, the least of each colour; below it the

@@ -48,10 +48,10 @@ class Truth(Placement):
 
     Attributes:
         analysis: The misalignment.
-        light: What gives the warped sharp image the light of the blur image.
+        light: Map that gives the warped sharp image the light of the blur image.
         mask: (H, W) bool, True where a pixel counts.
         image: (H, W, 3) the truth itself, in [0, 1].
-        ceiling: What is known to be wrong with it.
+        ceiling: Known errors of the truth.
         blur_radius_px: (h, w) blur radius without sign, in pixels of the frame, of the frame reduced by a whole number.
     """
 

@@ -51,7 +51,7 @@ class ReportedPair:
     Attributes:
         pair: Its name need be unique within its split only.
         kind: A key of `KINDS`; a pair of kind `failed` is shown without numbers and without alignment.
-        numbers: What `COLUMNS` names; may be NaN.
+        numbers: Values of `COLUMNS`; may be NaN.
     """
 
     pair: Pair

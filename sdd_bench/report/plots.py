@@ -42,7 +42,7 @@ def histogram(key: str, title: str, series: Mapping[str, Sequence[float]], headi
 
     Args:
         key: Unique among the plots of a page, see `page_svg`.
-        title: What it shows.
+        title: Title of the plot.
         series: Name to values; what is not finite is left out.
         heading: Heading of the horizontal axis.
     """
@@ -70,7 +70,7 @@ def cloud(key: str, title: str, points: Sequence[tuple[str, float, float]], head
 
     Args:
         key: Unique among the plots of a page, see `page_svg`.
-        title: What it shows.
+        title: Title of the plot.
         points: A key of `KINDS`, and both values; a point that is not finite is left out.
         headings: Headings of the horizontal axis, from 0, and of the vertical one.
     """
@@ -102,7 +102,7 @@ def image_chart(
 
     Args:
         key: Unique among the plots of a page, see `page_svg`.
-        title: What it shows.
+        title: Title of the plot.
         values: One an image; what is not finite has no dot.
         middle: Median of all methods, one per image: the line behind the dots.
         ends: Ends of the vertical axis.
@@ -132,7 +132,7 @@ def line_chart(
 
     Args:
         key: Unique among the plots of a page, see `page_svg`.
-        title: What it shows.
+        title: Title of the plot.
         places: Positions on the horizontal axis, evenly apart.
         lines: Name to one value a place, at most two; what is not finite is a gap, and some value has to be finite.
         headings: Headings of the horizontal and of the vertical axis.
@@ -166,7 +166,7 @@ def level_histogram(key: str, title: str, shares: Sequence[Sequence[float]], top
 
     Args:
         key: Unique among the plots of a page, see `page_svg`.
-        title: What it shows.
+        title: Title of the plot.
         shares: For red, green and blue the share of pixels in each equal part of the range.
         top: The share that is as high as the plot.
     """

@@ -51,7 +51,7 @@ class Scatter:
     """A scatter plot and its numbers.
 
     Attributes:
-        title: What is plotted against what.
+        title: Title of the plot.
         headings: Headings of the horizontal and the vertical axis.
         svg: The plot.
         numbers: Name and values of each point, as text: the plot for those who do not see it.
@@ -172,7 +172,7 @@ def label_boxes(places: Sequence[Place], labels: Sequence[str], bars: Sequence[B
     Args:
         places: Places of the points, in pixels of the plot.
         labels: One a point.
-        bars: What labels keep clear of where they can.
+        bars: Boxes that labels avoid where they can.
     """
     marks = [(x - 6, y - 6, x + 6, y + 6) for x, y in places]
     placed: list[Box] = []

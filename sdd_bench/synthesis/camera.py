@@ -70,7 +70,7 @@ class Camera:
         tone: Power applied to the sRGB values of the blur image, or its reciprocal.
         vignetting: Share of linear light that the blur image lacks where r = R, as (r/R)^2.
         moved_share: Share of the frame that moves between the shots, a piece of the surface it lies on.
-        moved_px: How far it moves.
+        moved_px: Distance that it moves.
         noise: Standard deviation of the blur image's noise in counts of 255.
         sharp_noise: Standard deviation of the sharp image's noise in counts of 255.
         jpeg_quality: Both images are coded and decoded as JPEG of this quality; 0 for none.

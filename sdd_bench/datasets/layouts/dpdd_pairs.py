@@ -23,8 +23,8 @@ class Sides:
 
     Attributes:
         split: Name of the split.
-        place: What holds the folders, for faults: `test_c`.
-        roles: What the folders are called there: `source`, `target`.
+        place: Name of the parent folder, for faults: `test_c`.
+        roles: Names of the folders: `source`, `target`.
         sources: Blur images by stem, in the order of `order_of`.
         targets: Sharp images by stem, in the same order.
     """

@@ -43,9 +43,9 @@ def match_predictions(
     Args:
         folder: PNG, TIFF or JPEG files, directly in it or in its one sub-folder.
         pairs: The split that is scored.
-        ways: What was asked for.
+        ways: Options on naming and size.
         jobs: Worker processes.
-        where: What the folder is called in messages; its path if empty.
+        where: Name of the folder in messages; its path if empty.
         crop_multiple: As in the protocol.
         looks: Keeps the looks that are taken, for others to use.
 

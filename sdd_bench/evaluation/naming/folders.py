@@ -54,7 +54,7 @@ def images_in(folder: Path, where: str, option: str = "--pred ") -> tuple[list[P
 
     Args:
         folder: Folder of predictions, from `opened`.
-        where: What it is called in messages.
+        where: Name of the folder in messages.
         option: What a message that names a sub-folder has before it.
 
     Raises:

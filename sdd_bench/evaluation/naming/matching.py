@@ -37,12 +37,12 @@ class Matching:
     Attributes:
         files: Pair's name to file; pairs without a prediction are missing.
         rule: Rule that found them.
-        template: What the files are called.
+        template: Pattern of the file names.
         folder: Sub-folder that they lie in; empty where they lie directly in the one named.
-        companions: What files beside them are called, `*` for the name, to their number.
+        companions: Names of files that are no predictions, `*` for the name, to their number.
         passed_over: Number of files that the pattern left out.
         checked: Whether the content of the files was looked at already.
-        remarks: What is worth knowing of their content, and no fault.
+        remarks: Remarks on their content, and no fault.
         partly: Whether a crop leaves out part of any frame.
     """
 

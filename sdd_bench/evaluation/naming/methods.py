@@ -14,10 +14,10 @@ class Naming:
     """File names that a method's released code writes.
 
     Attributes:
-        title: What people call the method.
+        title: Usual name of the method.
         writes: Its files, in words.
         rule: What says whose they are: the rule that goes before the others.
-        pattern: What the predictions are called; `{name}` for the name of either side, or the number.
+        pattern: Pattern of the file names; `{name}` for the name of either side, or the number.
         crop: `--pred-crop` for its outputs where the images' sizes are no multiples of `multiple`; empty where the code
             undoes its padding or crop.
         multiple: Common factor of the sizes that the network takes, in pixels.

@@ -28,8 +28,8 @@ def problem_report(problems: Sequence[Problem], where: str, hint: str = "") -> U
 
     Args:
         problems: At least one.
-        where: What was read.
-        hint: What to do, behind the counts.
+        where: File or folder that was read.
+        hint: Advice, placed after the counts.
 
     >>> print(problem_report([Problem("extra", "z.png: no such image"), Problem("missing", "a: none")], "out/").message)
     out/: 2 problems: 1 missing, 1 extra

@@ -47,10 +47,10 @@ class Proposal:
 
     Attributes:
         rule: Rule that gives it.
-        template: What the files are called.
+        template: Pattern of the file names.
         stems: Pair's name to the file's, without suffix; under the rule `content` empty.
         candidates: Names of the files that are predictions, where only their content says whose.
-        companions: What files that are no predictions are called, to their number.
+        companions: Names of files that are no predictions, to their number.
         extra: Names of the files that belong to no image.
         missing: Names of the pairs without a file.
         settled: Whether nothing else need prove it.
