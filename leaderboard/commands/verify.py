@@ -97,7 +97,8 @@ def command(
         click.echo(f"{entry}/: {difference}")
     if found:
         raise SystemExit(1)
-    click.echo(f"{entry}/: verified, every number agrees: {submission.dataset.n_images} images, {len(submission.protocols)} protocols")
+    counts = f"{submission.dataset.n_images} images, {len(submission.protocols)} protocols"
+    click.echo(f"{entry}/: verified, every number agrees: {counts}")
     if record is not None:
         with written(outputs, inputs, overwrite=overwrite):
             write_verified(record, entry, submission, read_claims(entry, submission)[0], by)
