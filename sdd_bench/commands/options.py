@@ -130,7 +130,7 @@ def naming_options(function: F) -> F:
             click.option(
                 "--by-order",
                 is_flag=True,
-                help="Match files to images by natural order; both folders must hold equally many.",
+                help="Match files to images by natural order; their counts must be equal.",
             ),
             click.option(
                 "--pred-crop",
