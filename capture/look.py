@@ -71,7 +71,7 @@ def look(folder: Path, how: Development, jobs: Workers) -> list[Seen]:
     if unfit:
         raise fault_report(unfit, str(folder))
     items = [Item(str(path), (path, how)) for path in files]
-    results = map_items(_look, items, jobs=jobs, label="look")
+    results = map_items(_look, items, jobs=jobs, label="read shots")
     seen = [Seen(name, read_taken(path), **result) for name, path, result in zip(names, files, results, strict=True)]
     if all(shot.fault for shot in seen):
         raise fault_report([f"{shot.file}: {shot.fault}" for shot in seen], str(folder))

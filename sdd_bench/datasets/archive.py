@@ -137,7 +137,7 @@ def unpack(path: Path, folder: Path, *, jobs: Workers = 1, at_hand: Mapping[str,
             frames.append(_Frame(path, role, name, folder / role / f"{name}.png", digest, twin))
     write_text(folder / TABLE, csv_text(columns, ([row[column] for column in columns] for row in rows)))
     items = [Item(f"{frame.role}/{frame.name}", frame) for frame in frames]
-    map_items(_unpack_frame, items, jobs=jobs, label="unpack", where=str(path))
+    map_items(_unpack_frame, items, jobs=jobs, label="unpack archive", where=str(path))
 
 
 def _write_frames(file: Any, sink: PatientFile, root: Path, names: Sequence[str], where: str) -> None:
@@ -160,7 +160,7 @@ def _write_frames(file: Any, sink: PatientFile, root: Path, names: Sequence[str]
     for role in ROLES:
         file.create_group(role)
     items = [Item(f"{role}/{name}", (role, name)) for role in ROLES for name in names]
-    map_items(write, items, jobs=1, label="archive", where=where)
+    map_items(write, items, jobs=1, label="write archive", where=where)
 
 
 def _unpack_frame(frame: _Frame) -> None:

@@ -88,7 +88,7 @@ class Looks:
         """Return a look at each file as `at`, or what is wrong with the file."""
         wanted = [path for path in dict.fromkeys(files) if (path, values) not in self._taken]
         items = [Item(str(path), (path, values)) for path in wanted]
-        found = map_items(_look_or_fault, items, jobs=self.jobs, label="look", where="images")
+        found = map_items(_look_or_fault, items, jobs=self.jobs, label="check images", where="images")
         self._taken |= {(path, values): look for path, look in zip(wanted, found, strict=True)}
         return [self._taken[path, values] for path in files]
 

@@ -112,7 +112,7 @@ def unpack_parquet(
     for file, part in groupby(rows, key=lambda row: row.file):
         targets = tuple((places[row][0], places[row][1]) for row in part)
         tasks.append(Item(file.name, _Task(file, columns[file], targets, at_hand or {})))
-    map_items(_unpack_file, tasks, jobs=jobs, label="unpack", where=str(source))
+    map_items(_unpack_file, tasks, jobs=jobs, label="unpack parquet", where=str(source))
 
 
 def _all_rows(source: Path) -> tuple[list[Row], dict[Path, tuple[str, str]]]:

@@ -169,7 +169,7 @@ def held_anchors(
 ) -> list[AnchorRecord | None]:
     """Return the records that hold in a folder, in the pairs' order, None for the others; nothing is written."""
     items = [_item(pair, folder, method, grey) for pair in pairs]
-    return [record for (record,) in map_items(_held, items, jobs=jobs, label="anchors", where="anchors")]
+    return [record for (record,) in map_items(_held, items, jobs=jobs, label="read anchors", where="anchors")]
 
 
 def read_truth(folder: Path, pair: Pair, record: FoundAnchor) -> StoredTruth:

@@ -89,7 +89,7 @@ def _copies(names: Sequence[str], found: Sequence[Look], own: Sequence[Look], lo
     items = [
         Item(name, (prediction.path, its.path)) for name, prediction, its in alike if prediction.sha256 != its.sha256
     ]
-    again = map_items(_same_pixels, items, jobs=looks.jobs, label="compare", where="images")
+    again = map_items(_same_pixels, items, jobs=looks.jobs, label="compare images", where="images")
     proven = {item.name for item, same in zip(items, again, strict=True) if same}
     copies = [name for name, prediction, its in alike if prediction.sha256 == its.sha256 or name in proven]
     if not copies:
