@@ -57,7 +57,7 @@ class RawData:
         started = (self.work / MARK).is_file()
         filled = root.exists() and any(entry.name != WORK_FOLDER for entry in root.iterdir())
         if filled and not (root / MARK).is_file() and not started:
-            raise UserError(f"{root}: is not empty and not of an earlier ingest; give another --out")
+            raise UserError(f"{root}: is not empty and does not belong to an earlier ingest; give another --out")
         self.states: dict[str, SessionState] = {}
         self.outdated: set[str] = set()
         self._seen = self._listing()

@@ -177,7 +177,7 @@ def _files_at_fault(folder: Path, shots: list[Shot]) -> Iterator[str]:
     first: dict[str, int] = {}
     for shot in shots:
         if shot.file in first:
-            yield f"line {shot.line}: {short(shot.file)} stands on line {first[shot.file]} already"
+            yield f"line {shot.line}: {short(shot.file)} is already on line {first[shot.file]}"
         elif not _is_file(folder / shot.file):
             yield f"line {shot.line}: {short(shot.file)}: no such file"
         first.setdefault(shot.file, shot.line)

@@ -149,7 +149,7 @@ def test_what_content_cannot_tell_is_refused_in_matching_and_passes_the_check(
     for file in files.values():
         write_png(file, one)
     assert check_contents(files, burst, Looks(1)) == ()
-    with pytest.raises(UserError, match="the inputs of f0, f1, f2, f3, f4 are too much alike to tell whose they are"):
+    with pytest.raises(UserError, match="the inputs of f0, f1, f2, f3, f4 are too similar to match by content"):
         match_by_content(list(files.values()), burst, Looks(1))
 
 

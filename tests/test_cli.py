@@ -201,7 +201,7 @@ def test_data_that_is_not_there_is_told_with_option_variable_and_nearest_folder(
     (tmp_path / "data" / "dpdd").mkdir(parents=True)
     for variable in ("SDD_BENCH_SOURCE", "SDD_BENCH_DATA"):
         monkeypatch.delenv(variable, raising=False)
-    told = "'sdd-bench doctor' says where datasets come from and how they lie; 'sdd-bench demo' needs none."
+    told = "'sdd-bench doctor' lists where to get datasets and their folders; 'sdd-bench demo' needs none."
     source = "no SOURCE folder given, nor the environment variable SDD_BENCH_SOURCE."
     assert call("prepare").output == f"Error: {source} {told}\n"
     nearest = "date/dpd: no such folder; the nearest is data/dpdd."

@@ -55,7 +55,7 @@ def test_what_is_to_be_checked_and_typed_is_printed(card: tuple[Path, Result]) -
     assert result.output.splitlines() == [
         f"{folder / 'session.toml'}: 13 shots, 4 scenes, 5 pairs, 4 shots left out",
         "  2 files show the exposure of another, which is taken (R1.JPG: r1.dng)",
-        "  cannot be developed: broken<b>.png (not a PNG, TIFF or JPEG image (whatever its name says))",
+        "  cannot be developed: broken<b>.png (not a PNG, TIFF or JPEG image, despite its name)",
         "  equally sharp: scene003: b0.jpg, b1.jpg; which of them is sharp (gt)?",
         f"check {folder / SHEET}: correct scenes and roles there and save it, or edit session.toml",
         f"next: sdd-bench ingest '{folder.parent}/a card'\"'\"'s' --bits 8 --jobs 1 --out data/raw",

@@ -380,7 +380,7 @@ def test_what_cannot_be_ingested_is_refused_in_one_line(harbour: Path, ingested:
         ((other, "--out", out, "--session-name", "HARBOUR"), "differs from harbour in case alone"),
         ((harbour, "--out", out, "--session-name", "../x"), "expected letters, digits"),
         ((harbour, "--out", harbour / "sub"), "lies inside the session"),
-        ((harbour, "--out", foreign), "is not empty and not of an earlier ingest"),
+        ((harbour, "--out", foreign), "is not empty and does not belong to an earlier ingest"),
         ((harbour, "--out", foreign / "a.png"), "is a file"),
         ((lone, "--out", out), "--init"),
         ((harbour, "--out", out, "--demosaic", "BEST"), "expected one of AHD"),

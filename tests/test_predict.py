@@ -135,7 +135,7 @@ def test_files_of_others_are_neither_taken_for_predictions_nor_overwritten(
     out, weights = tmp_path / "out", finished / LAST
     words = ("predict", "--checkpoint", weights, "--images", images, "--out", out)
     write_png(out / "a.png", np.zeros((96, 80, 3), np.uint8))
-    assert "is not empty and not of an earlier run" in refused(*words)
+    assert "is not empty and does not belong to an earlier run" in refused(*words)
     (out / "a.png").unlink()
     predict(weights, {"a": images / "a.png"}, out)
     write_png(out / "b.png", np.zeros((96, 80, 3), np.uint8))

@@ -140,7 +140,7 @@ def test_a_folder_with_other_files_is_refused(make_pairs: MakePairs, tmp_path: P
     source = make_pairs(NAMES)
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "thesis.txt").write_text("precious")
-    with pytest.raises(UserError, match="is not empty and not of an earlier run"):
+    with pytest.raises(UserError, match="is not empty and does not belong to an earlier run"):
         run(source, tmp_path / "data")
     assert (tmp_path / "data" / "thesis.txt").read_text() == "precious"
 

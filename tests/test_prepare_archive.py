@@ -108,7 +108,7 @@ def test_what_will_be_refused_is_refused_before_unpacking(packed: Path, tmp_path
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").touch()
     for choices, out, words in [
-        (CHOICES, tmp_path / "mine", "is not empty and not of an earlier run"),
+        (CHOICES, tmp_path / "mine", "is not empty and does not belong to an earlier run"),
         (Choices(dataset="dpdd"), tmp_path / "x", "an archive is never dpdd; --dataset can be sdd or pairs"),
         (Choices(recipe="half-71"), tmp_path / "x", "--recipe half-71: expected one of"),
     ]:

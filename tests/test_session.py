@@ -95,7 +95,7 @@ role = "extra"
         "line 1: unknown key 'colour', expected one of place", "line 2: unknown key 'scen', did you mean 'scene'?",
         "line 2: scene is missing, expected letters", "line 2: role = 'sharp': expected one of blur, gt, extra",
         "line 6: aperture = 'wide': expected a number", "line 6: scene = 'de/sk'", "line 11: file = '../x.jpg'",
-        "line 15: missing.jpg: no such file", "line 19: missing.jpg stands on line 15 already",
+        "line 15: missing.jpg: no such file", "line 19: missing.jpg is already on line 15",
     )  # fmt: skip
     for line in expected:
         assert any(found.strip().startswith(line) for found in said), (line, said)

@@ -217,7 +217,7 @@ def _undecided(files: Sequence[str], names: Sequence[str]) -> str:
     if len(files) != len(names):
         found = f"{len(files)} predictions for {len(names)} inputs"
         return f"{some(files)}: {found} that show nearly one picture: {some(names)}"
-    return f"{some(files)}: the inputs of {some(names)} are too much alike to tell whose they are; name them"
+    return f"{some(files)}: the inputs of {some(names)} are too similar to match by content; name the files alike"
 
 
 def _hint(moved: Mapping[int, int], own: Sequence[int], names: Sequence[str]) -> str:

@@ -131,7 +131,7 @@ class RunFolder:
         if self.out.exists() and not self.out.is_dir():
             raise UserError(f"{self.out}: is a file, expected a new or empty folder")
         if self.out.exists() and any(entry.name != WORK_FOLDER for entry in self.out.iterdir()):
-            raise UserError(f"{self.out}: is not empty and not of an earlier run; give another --out")
+            raise UserError(f"{self.out}: is not empty and does not belong to an earlier run; give another --out")
 
 
 def difference(earlier: object, request: Mapping[str, object]) -> str:
