@@ -56,7 +56,7 @@ class Displaced:
 
 
 def find_displaced(blur: NDArray[np.float32], gt: NDArray[np.float32], similarity: Similarity) -> Displaced:
-    """Return what part of a frame lies elsewhere than the motion of the pair says, and how far.
+    """Return the part of a frame that the motion of the pair does not explain, and its displacement.
 
     Args:
         blur: (H, W, 3) sRGB values in [0, 1].

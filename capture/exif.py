@@ -51,7 +51,7 @@ class Taken:
 
 
 def read_taken(path: Path) -> Taken:
-    """Return what a photograph's EXIF says: JPEG, TIFF, PNG and the RAW formats that are built like TIFF.
+    """Return the shooting data in a photograph's EXIF: JPEG, TIFF, PNG and the RAW formats that are built like TIFF.
 
     Never fails: what cannot be read or cannot be true is left out.
     """

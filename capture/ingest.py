@@ -81,7 +81,7 @@ class Outcome:
 
 
 def session_name(folder: Path) -> str:
-    """Return what a session is called after its folder: letters, digits, '.', '_' and '-'.
+    """Return the name of a session, from its folder: letters, digits, '.', '_' and '-'.
 
     >>> session_name(Path("cards/2026-03-01 harbour, morning"))
     '2026-03-01-harbour-morning'

@@ -154,7 +154,7 @@ def beyond(name: str, value: float | str, limits: Limits, width: int) -> bool:
 
 
 def verdict(figures: Measured, limits: Limits, width: int, tags: str = "") -> Verdict:
-    """Return what is made of a pair's figures.
+    """Return the verdict on a pair's figures.
 
     Refused: gt turned or mirrored against blur, hardly sharper than blur, or swapped with it, too little texture,
     motion that the analyser cannot follow. All else is a warning; of turned shots, nothing is said of their

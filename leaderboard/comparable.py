@@ -19,7 +19,7 @@ FOLLOWS = {
 
 
 def check_comparable(entries: Sequence[Entry]) -> Table:
-    """Return what all entries share.
+    """Return the properties that all entries share.
 
     Raises:
         UserError: No entries; two of one method, or of methods whose names look alike; LPIPS of different weights;

@@ -88,7 +88,7 @@ class Submission(BaseModel):
 
 
 def read_submission(folder: Path) -> Submission:
-    """Return what a folder's entry.json says, without looking at the other files.
+    """Return the content of a folder's entry.json, without looking at the other files.
 
     Raises:
         UserError: There is none (the folder is incomplete, or no entry), or it is damaged.

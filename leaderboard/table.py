@@ -173,7 +173,7 @@ def _pairs(entries: Sequence[Entry], metric: str, found: Paired) -> pd.DataFrame
 
 
 def _row(entry: Entry) -> dict[str, object]:
-    """Return what the entry itself says, by column."""
+    """Return the values of the entry itself, by column."""
     table, method = entry.table, entry.method
     return {
         **{str(metric): mean for metric, mean in entry.means.items()},

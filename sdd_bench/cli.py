@@ -122,7 +122,7 @@ def root(ctx: click.Context, debug: bool) -> None:
 
 
 def first_steps() -> str:
-    """Return what a person sees who types sdd-bench alone: what it is for, and what to type first."""
+    """Return the first screen of sdd-bench without arguments: its purpose, and commands to type first."""
     lines = ["sdd-bench scores defocus deblurring on pairs of photographs that are not aligned.", "", "Type first:"]
     for command, purpose in FIRST_STEPS:
         lines += [f"  {command}", f"      {purpose}"]
@@ -174,7 +174,7 @@ def show_error(error: click.ClickException) -> None:
 
 
 def farewell() -> str:
-    """Return what is said to somebody who stops a command: whether and how it goes on."""
+    """Return the last message of a stopped command: whether and how it resumes."""
     named = next((ALIASES.get(word, word) for word in sys.argv[1:] if not word.startswith("-")), "")
     point = offered().get(named)
     if point is not None and isinstance(point.load(), ResumableCommand):

@@ -17,7 +17,7 @@ API = "sdd_bench.api"
 
 
 def load_extensions(group: str, kind: type[Thing]) -> dict[str, Thing]:
-    """Return what installed packages offer in a group of entry points, by name.
+    """Return the objects that installed packages offer in a group of entry points, by name.
 
     Args:
         group: `DATASETS` or `METRICS`.

@@ -102,7 +102,7 @@ def analyse(blur: str | Path, sharp: ImageLike, *, fast: bool = False) -> Analys
 @overload
 def analyse(blur: ImageLike, sharp: ImageLike, *, fast: bool = False) -> Any: ...
 def analyse(blur: ImageLike, sharp: ImageLike, *, fast: bool = False) -> Analysis | list[Analysis]:
-    """Return how a pair is misaligned: zoom, rotation, shift, residual and blur radius, from its two images alone.
+    """Return the misalignment of a pair: zoom, rotation, shift, residual and blur radius, from its two images alone.
 
     Args:
         blur: A path or an array, see `sdd_bench.api.arrays`; both sides at least 96 px.

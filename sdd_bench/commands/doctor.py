@@ -180,7 +180,7 @@ def data_places() -> list[tuple[str, str | None]]:
 
 
 def _next_steps(*, has_lpips: bool) -> list[tuple[str, str]]:
-    """Return what to type next on this machine, and what it is for."""
+    """Return commands to type next on this machine, and their purpose."""
     folders = [Path(value) for _, value in data_places() if value]
     prepared = next((folder for folder in folders if (folder / "dataset.json").is_file()), None)
     steps = []

@@ -323,7 +323,7 @@ def job_count(jobs: int | None) -> int:
 
 
 def workers(jobs: int | None, scheduler: str | None) -> Workers:
-    """Return who works: the scheduler's workers, the processes asked for, else one for each CPU.
+    """Return the workers to use: the scheduler's, the processes asked for, else one for each CPU.
 
     Raises:
         UserError: Both were given.

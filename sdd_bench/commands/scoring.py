@@ -161,7 +161,7 @@ def page_output(page: Path, method: str, dataset: str, split: str, protocol: str
 
 
 def _protocol_words(evaluation: Evaluation, protocol: str) -> dict[str, object]:
-    """Return what an evaluation makes of a protocol."""
+    """Return the settings of an evaluation under a protocol."""
     from sdd_bench.evaluation.protocol import named_protocol
 
     return {

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def summary_text(results: Results) -> str:
-    """Return the means, the worst and the best image, and what is to be said of the run, as lines for a terminal."""
+    """Return means, worst and best values, flags and remarks of a run as lines for a terminal."""
     from sdd_bench.metrics.table import METRICS, measured_columns
 
     dataset, rows = results.dataset, results.ranked_rows
@@ -56,7 +56,7 @@ def summary_text(results: Results) -> str:
 
 
 def summary_of(results: Results) -> dict[str, object]:
-    """Return what `summary_text` says as a mapping for scripts."""
+    """Return the content of `summary_text` as a mapping for scripts."""
     dataset = results.dataset
     return {
         "method": results.method.name,

@@ -143,7 +143,7 @@ def pair_folders(blur: Path, sharp: Path, grey: str = "refuse") -> tuple[Pair, .
 
 
 def _hint(root: Path, name: str | None) -> str:
-    """Return what to do about a folder of no layout, in words; nothing where nothing is seen."""
+    """Return advice on a folder of unknown layout; nothing where nothing is seen."""
     if is_parquet(root):
         return f"\nParquet files are unpacked by sdd-bench prepare {root} --out DIR; give DIR instead"
     for folder in sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))[:MAX_FOLDERS]:
@@ -232,7 +232,7 @@ def _pair_faults(pair: Pair, headers: Mapping[Path, ImageHeader | str], grey: st
 
 
 def _turned_words(blur: ImageHeader | str, sharp: ImageHeader | str) -> str:
-    """Return what to add to two sizes where one is the other on its side."""
+    """Return an addition to the message on two sizes where one is the other transposed."""
     if isinstance(blur, str) or isinstance(sharp, str) or (blur.width, blur.height) != (sharp.height, sharp.width):
         return ""
     tags = orientations_apart(blur.orientation, sharp.orientation)

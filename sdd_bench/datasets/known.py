@@ -96,7 +96,7 @@ WHERE_DATA = "'sdd-bench doctor' lists where to get datasets and their folders; 
 
 
 def datasets_message() -> str:
-    """Return what there is to know for a person who has no data yet: where each dataset comes from and how it lies."""
+    """Return the list of known datasets for a user without data: the source and the folders of each."""
     lines = ["sdd-bench downloads no dataset; it reads these layouts as released:"]
     for name, layout in LAYOUTS.items():
         lines += [f"  {layout.title} (--dataset {name}): {layout.source}", *(f"      {line}" for line in layout.tree)]

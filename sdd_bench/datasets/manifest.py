@@ -204,7 +204,7 @@ def read_prepared(root: Path) -> Dataset:
 
 
 def read_manifest(path: Path) -> Manifest:
-    """Return what dataset.json says.
+    """Return the content of dataset.json.
 
     Raises:
         UserError: Not written by `prepare`, of another schema, or damaged.

@@ -56,7 +56,7 @@ class Choices:
 
 
 def plan(source: Path, choices: Choices, jobs: Workers) -> Preparation:
-    """Return what is to be prepared from a source folder.
+    """Return the plan of a preparation from a source folder.
 
     Raises:
         UserError: Unknown layout or recipe, faulty pairs (all named), a split that does not apply, no verdicts where

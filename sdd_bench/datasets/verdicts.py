@@ -52,7 +52,7 @@ def keep_only(listing: Listing, status: str) -> Listing:
 
 
 def _note(gone: list[str], total: int, status: str) -> str:
-    """Return how many pairs were left out, and which.
+    """Return a note on the number and names of the pairs left out.
 
     >>> _note(["a", "b"], 5, "accepted")
     'left out: 2 of 5 pairs, which ingest warned of (only accepted): a, b'

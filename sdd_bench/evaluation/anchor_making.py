@@ -52,7 +52,7 @@ is."""
 
 
 def inputs_of(pair: Pair, method: str, grey: str) -> dict[str, str]:
-    """Return what decides an anchor, under the names of the record."""
+    """Return the inputs that determine an anchor, under the names of the record."""
     hashes = {"blur_sha256": file_sha256(pair.blur), "sharp_sha256": file_sha256(pair.sharp)}
     return {"method": method, **hashes, "grey": grey}
 

@@ -112,7 +112,7 @@ def check_contents(
 def content_faults(
     predictions: Sequence[Look], inputs: Sequence[Look], own: Sequence[int], names: Sequence[str]
 ) -> tuple[list[str], list[str]]:
-    """Return what is mixed up among predictions, and remarks on others.
+    """Return mix-ups among predictions, and remarks on others.
 
     Args:
         predictions: Looks at them.
@@ -217,7 +217,8 @@ def _undecided(files: Sequence[str], names: Sequence[str]) -> str:
     if len(files) != len(names):
         found = f"{len(files)} predictions for {len(names)} inputs"
         return f"{some(files)}: {found} that show nearly one picture: {some(names)}"
-    return f"{some(files)}: the inputs of {some(names)} are too similar to match by content; name the files alike"
+    found = f"the inputs of {some(names)} are too similar to match by content"
+    return f"{some(files)}: {found}; name the files like the inputs"
 
 
 def _hint(moved: Mapping[int, int], own: Sequence[int], names: Sequence[str]) -> str:

@@ -210,7 +210,7 @@ def _images(plan: Plan, protocol: Protocol, scored: Sequence[ScoredPair]) -> tup
 
 
 def _configuration(plan: Plan) -> ConfigurationBlock:
-    """Return what a run was told, and how it matched predictions to images."""
+    """Return the settings of a run, and how it matched predictions to images."""
     asked = plan.asked
     told: dict[str, object] = {
         "metrics": list(plan.metrics),

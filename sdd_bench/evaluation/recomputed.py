@@ -110,7 +110,7 @@ def _displaced(results: Said) -> list[str]:
 
 
 def contradictions(results: Said) -> str:
-    """Return in what results contradict themselves, the first `MOST_FAULTS` of it; empty where they do not.
+    """Return the contradictions within results, the first `MOST_FAULTS` of it; empty where they do not.
 
     Results of versions that named no copies, and called unchecked ones measured, do not contradict themselves by that.
     """
@@ -121,7 +121,7 @@ def contradictions(results: Said) -> str:
 
 
 def _whole_faults(results: Said) -> Iterator[str]:
-    """Return what is wrong with counts, digests, protocol, weights, flags and status."""
+    """Return the faults of counts, digests, protocol, weights, flags and status."""
     rows, said = results.images, results.dataset
     count = len(rows) + len(results.missing)
     if said.get("n_images", count) != count:

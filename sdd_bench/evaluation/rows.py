@@ -112,7 +112,7 @@ def check_rows(rows: Iterable[Any]) -> tuple[Row, ...]:
 
 
 def _row_fault(error: ValidationError, row: object, number: int) -> str:
-    """Return what is wrong with a row, naming the image by its name if it has one."""
+    """Return the faults of a row, naming the image by its name if it has one."""
     if not isinstance(row, dict):
         return f"image {number} = {shown(row)}: expected a table"
     fault = error.errors(include_url=False)[0]
@@ -152,7 +152,7 @@ def plain_mean(column: str, values: Sequence[float]) -> float:
 
 
 def most_of(column: str) -> float:
-    """Return what an image counts with at most in the mean of a column: 60 dB in that of a PSNR.
+    """Return the cap of one image in the mean of a column: 60 dB in that of a PSNR.
 
     >>> most_of("psnr_db"), most_of("psnr_sharp_db"), most_of("ssim")
     (60.0, 60.0, inf)

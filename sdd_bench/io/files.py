@@ -75,7 +75,7 @@ def open_file(path: Path, most: int | None = None) -> io.BufferedReader:
 
 
 def read_bytes(path: Path, most: int) -> bytes:
-    """Return what a regular file holds; errors as `open_file`, and UserError if it is over `most` bytes."""
+    """Return the content of a regular file; errors as `open_file`, and UserError if it is over `most` bytes."""
     with open_file(path, most) as file:
         return file.read()
 

@@ -156,7 +156,7 @@ def _check_columns(path: Path, columns: Sequence[str], required: Sequence[str]) 
 
 
 def read_json(path: Path) -> Any:
-    """Return what a JSON file holds.
+    """Return the content of a JSON file.
 
     Raises:
         UserError: As `read_text`; not JSON, a key twice in one object, NaN or infinite numbers, integers of over 300
@@ -179,7 +179,7 @@ def read_json(path: Path) -> Any:
 
 
 def read_toml(path: Path, *, controls: bool = False) -> dict[str, object]:
-    """Return what a TOML file holds; `nan` and `inf` are numbers of TOML and are left to the caller.
+    """Return the content of a TOML file; `nan` and `inf` are numbers of TOML and are left to the caller.
 
     Args:
         path: The file.

@@ -110,7 +110,7 @@ def _write_holder(path: Path) -> None:
 
 
 def _holder(path: Path) -> str:
-    """Return who holds a lock, as far as its note says."""
+    """Return the holder of a lock, as far as its note tells."""
     try:
         note = json.loads(path.with_name(path.name + HOLDER).read_text(encoding="utf-8"))
         command = "".join(c if c.isprintable() else "?" for c in str(note["command"]))

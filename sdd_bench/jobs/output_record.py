@@ -28,7 +28,7 @@ class OutputRecord(NamedTuple):
 
 
 def record_of(record: Path) -> OutputRecord | None:
-    """Return what a record says; one that is damaged says nothing."""
+    """Return the content of a record; nothing for a damaged one."""
     try:
         content = json.loads(record.read_text(encoding="utf-8"))
         files, request = content["files"], content["request"]

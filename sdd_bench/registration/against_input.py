@@ -41,7 +41,7 @@ of 8 px, a bend over a third of the frame of 0.5 px was read as 0.27 px, with th
 
 
 def geometry_against_input(blur: NDArray[np.floating], prediction: NDArray[np.floating]) -> InputGeometry:
-    """Return how far a prediction lies from the blur image that it was made from.
+    """Return the displacement of a prediction from the blur image that it was made from.
 
     Large frames are reduced by a whole number first; at 4096x2160 by 2. The prediction may be as sharp as the blur
     image, or softer by a pixel or so; the blur image itself has a displacement of 0.

@@ -26,7 +26,7 @@ from sdd_bench.registration.settle import Settled, settle
 
 
 def analyse(blur: NDArray[np.floating], sharp: NDArray[np.floating], *, fast: bool = False) -> Analysis:
-    """Return how a blurry image is misaligned with the sharp image of its scene.
+    """Return the misalignment between a blurry image and the sharp image of its scene.
 
     Args:
         blur: (H, W, 3) float RGB in [0, 1], both sides at least `MIN_SIDE`.

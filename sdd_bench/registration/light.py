@@ -67,7 +67,7 @@ class Light:
 def compare_light(
     blur: NDArray[np.floating], sharp: NDArray[np.floating], similarity: Similarity, radius_px: float
 ) -> Light:
-    """Return how the light of two images differs; NaN where too little can be compared.
+    """Return the difference in light of two images; NaN where too little can be compared.
 
     Args:
         blur: (H, W, 3) sRGB values in [0, 1].

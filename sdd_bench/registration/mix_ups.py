@@ -57,7 +57,7 @@ class MixUp:
     blur_sharper: float = 0.0
 
     def sentence(self) -> str:
-        """Return what is mixed up in words.
+        """Return the mix-up in words.
 
         >>> MixUp("turned by 180 degrees").sentence()
         'sharp is turned by 180 degrees against blur'
@@ -68,7 +68,7 @@ class MixUp:
 
 
 def find_mix_up(blur: NDArray[Any], sharp: NDArray[Any], analysis: Analysis | None = None) -> MixUp | None:
-    """Return what is mixed up in a pair; None where nothing is, or where it cannot be told.
+    """Return the mix-up in a pair; None where nothing is, or where it cannot be told.
 
     Two different pictures and two equally sharp ones are no mix-up, nor are two of which each is sharp elsewhere.
 

@@ -79,7 +79,7 @@ def write_report(
 
 
 def explain(pairs: Sequence[ReportedPair]) -> list[str]:
-    """Return what the numbers say, in sentences."""
+    """Return a summary of the numbers, in sentences."""
     counts = Counter(pair.kind for pair in pairs)
     kinds = ", ".join(f"{counts[kind]} {kind}" for kind in KINDS if counts[kind])
     lines = [f"{len(pairs)} pair{'' if len(pairs) == 1 else 's'}{': ' + kinds if kinds else ''}."]

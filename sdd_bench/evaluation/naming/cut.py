@@ -47,7 +47,7 @@ class Cut:
 
 
 def cut_of(prediction: tuple[int, int], frame: tuple[int, int], crop: str) -> Cut:
-    """Return what a prediction shares with the frame that it was made from.
+    """Return the region that a prediction shares with its frame.
 
     Around the centre, half of the difference is rounded as torchvision's `center_crop` does: to the even number.
 

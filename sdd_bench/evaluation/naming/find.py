@@ -82,7 +82,7 @@ def match_predictions(
 
 
 def _proposal(keys: Files, pairs: Sequence[Pair], ways: Ways, where: str) -> Proposal:
-    """Return what names say.
+    """Return the match proposed by names.
 
     Raises:
         UserError: Several files for each image, or other numbers of files than of images where order is to count.
@@ -159,7 +159,7 @@ def _by_content(
 
 
 def _called(chosen: Proposal, ways: Ways) -> str:
-    """Return what the files are called."""
+    """Return the pattern of the file names."""
     return ways.pattern if ways.pattern != ANY else chosen.template.text
 
 
@@ -173,7 +173,7 @@ def _unsaid(proposal: Proposal, pairs: Sequence[Pair]) -> str:
 
 
 def _problems(chosen: Proposal, keys: Files, pairs: Sequence[Pair], ways: Ways, where: str) -> list[Problem]:
-    """Return what is wrong with a match by names.
+    """Return the problems of a match by names.
 
     Raises:
         UserError: Not one file is called as an image is.

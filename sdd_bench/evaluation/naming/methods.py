@@ -76,7 +76,7 @@ ALIASES = {"swintormer": "basicsr", "fsnet": "sfnet", "convir": "sfnet", "didane
 
 
 def naming_of(method: str) -> Naming:
-    """Return what a method's code writes, by its name in any case.
+    """Return the naming of a method's code, by its name in any case.
 
     Raises:
         UserError: It is not in the table; the nearest one that is, is named.
