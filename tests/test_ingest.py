@@ -374,7 +374,7 @@ def test_what_cannot_be_ingested_is_refused_in_one_line(harbour: Path, ingested:
     foreign = tmp_path / "foreign"
     write_png(foreign / "a.png", to_pixels(views(1)[0]))
     cases: list[tuple[tuple[object, ...], str]] = [
-        ((harbour,), "no --out"),
+        ((harbour,), "no output folder: give --out FOLDER"),
         ((other, "--out", out), "holds another session harbour, with none of these files; give another --session-name"),
         ((other, harbour, "--out", out), "another session is named harbour as well"),
         ((other, "--out", out, "--session-name", "HARBOUR"), "differs from harbour in case alone"),
