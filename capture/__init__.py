@@ -1,4 +1,4 @@
-"""Camera sessions to checked pairs: `sdd-bench ingest`.
+"""Ingestion of camera sessions as checked pairs: `sdd-bench ingest`.
 
 From below: exif, dump, dng, develop (files); figures, shake, still (of dead_pixels and dust), checks (what is
 measured); verdict (what is made of it); session_text, session, session_writing (the description); look, exposures,

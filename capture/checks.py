@@ -1,4 +1,4 @@
-"""What is measured on a pair, so that it can be judged."""
+"""Measurements on a pair from which its verdict follows."""
 
 from __future__ import annotations
 

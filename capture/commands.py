@@ -16,6 +16,7 @@ from sdd_bench.commands.options import (
     workers,
     workers_options,
 )
+from sdd_bench.commands.script_output import say
 
 if TYPE_CHECKING:
     from capture.develop import Development
@@ -27,45 +28,62 @@ if TYPE_CHECKING:
 SHOWN = 20
 
 
-@click.command("ingest", cls=ResumableCommand, short_help="A camera session to checked pairs.")
+@click.command("ingest", cls=ResumableCommand, short_help="Turn camera sessions into checked pairs.")
 @click.argument("sessions", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), default=None, help="Folder of the pairs, new or ingested into.")
 @click.option(
-    "--init", "init", is_flag=True, help="Write each session's first session.toml and contact sheet, no more."
+    "--out",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Folder for the pairs: a new one, or one of an earlier ingest.",
 )
-@click.option("--session-name", default=None, help="First part of the pairs' names.  [default: the folder's name]")
-@click.option("--bits", type=click.Choice(["8", "16"]), default="16", show_default=True, help="Of developed RAW.")
-@click.option("--demosaic", default="AHD", show_default=True, help="As LibRaw calls them: AHD, DCB, VNG, PPG, ...")
-@click.option("--half-size", is_flag=True, help="Half width and height, without demosaicing: a quick look.")
-@click.option("--match-exposure", is_flag=True, help="Give each blur shot its gt's light, one recorded gain a channel.")
+@click.option(
+    "--init", "init", is_flag=True, help="Only write a first session.toml and contact sheet into each session."
+)
+@click.option("--session-name", default=None, help="Prefix of the pairs' names.  [default: the folder's name]")
+@click.option(
+    "--bits", type=click.Choice(["8", "16"]), default="16", show_default=True, help="Bits per channel of developed RAW."
+)
+@click.option(
+    "--demosaic", default="AHD", show_default=True, help="Demosaicing method of LibRaw: AHD, DCB, VNG, PPG, ..."
+)
+@click.option(
+    "--half-size", is_flag=True, help="Develop at half width and height, without demosaicing, for a quick look."
+)
+@click.option(
+    "--match-exposure",
+    is_flag=True,
+    help="Match each blur shot's exposure to its sharp shot, by one recorded gain per channel.",
+)
 @click.option(
     "--against",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="A dataset whose views are looked for among the pairs; may be given again.",
+    help="Dataset to search for duplicates of the new pairs; can be repeated.",
 )
-@click.option("--archive", type=OutputFile("pairs.h5"), default=None, help="Write the pairs to one HDF5 file too.")
+@click.option("--archive", type=OutputFile("pairs.h5"), default=None, help="HDF5 file to write the pairs to as well.")
 @click.option(
-    "--raw-shape", type=(click.IntRange(2), click.IntRange(2)), default=None, metavar="HEIGHT WIDTH", help="Dumps."
+    "--raw-shape",
+    type=(click.IntRange(2), click.IntRange(2)),
+    default=None,
+    metavar="HEIGHT WIDTH",
+    help="Size of headerless RAW dumps; needed to read them.",
 )
 @click.option(
     "--raw-pattern",
     type=click.Choice(["RGGB", "BGGR", "GRBG", "GBRG"]),
     default="RGGB",
     show_default=True,
-    help="Dumps: colours of the first 2x2 samples.",
+    help="Bayer pattern of dumps: colours of the first 2x2 samples.",
 )
-@click.option("--raw-bits", type=click.IntRange(8, 16), default=16, show_default=True, help="Dumps: bits of a sample.")
-@click.option(
-    "--raw-black", type=click.IntRange(0), default=0, show_default=True, help="Dumps: a sample without light."
-)
+@click.option("--raw-bits", type=click.IntRange(8, 16), default=16, show_default=True, help="Bits per sample of dumps.")
+@click.option("--raw-black", type=click.IntRange(0), default=0, show_default=True, help="Black level of dumps.")
 @click.option(
     "--raw-white-balance",
     type=(click.FloatRange(0.05, 20), click.FloatRange(0.05, 20)),
     default=(1.0, 1.0),
     show_default=True,
     metavar="RED BLUE",
-    help="Dumps: factors against green.",
+    help="White balance of dumps: gains of red and blue relative to green.",
 )
 @grey_option
 @values_option("photographs")
@@ -95,9 +113,9 @@ def command(
 ) -> None:
     """Develop, check and pair the shots of camera sessions.
 
-    Each of SESSIONS is a folder of RAW, PNG, TIFF or JPEG files with a description, session.toml or session.csv, that
-    says which shots show one scene and which is sharp; --init writes a first one, and contact-sheet.html to correct it.
-    Originals are only read. Given again, the command does what changed.
+    Each of SESSIONS is a folder of RAW, PNG, TIFF or JPEG files. Its session.toml or session.csv says which shots show
+    the same scene and which of them is sharp; --init writes a first one, with contact-sheet.html to correct it.
+    Originals are only read. Run the command again after a change: it does only what changed.
 
     \b
     Example:
@@ -123,7 +141,7 @@ def command(
         _init(sessions, out, how, workers(jobs, scheduler))
         return
     if out is None:
-        raise UserError("no --out: expected the folder to write the pairs to, or --init for a first description")
+        raise UserError("no output folder: give --out FOLDER, or --init to write a first description")
     named = _read_sessions(sessions, session_name)
     archives = []
     if archive is not None:
@@ -134,9 +152,9 @@ def command(
     _print_outcome(outcome)
     accepted = any(status != "refused" for status in outcome.counts())
     if archive is not None and accepted:
-        click.echo(f"written: {archive}")
+        say(f"written: {archive}")
     if not accepted:
-        raise UserError(f"{out}: no pair was accepted; the reasons stand in refused.csv and session-report.html")
+        raise UserError(f"{out}: no pair was accepted; see refused.csv and session-report.html for the reasons")
 
 
 def _init(folders: tuple[Path, ...], out: Path | None, how: Development, jobs: Workers) -> None:
@@ -149,7 +167,7 @@ def _init(folders: tuple[Path, ...], out: Path | None, how: Development, jobs: W
         check_target(folder)
     for folder in folders:
         _print_first_look(write_first_look(folder, how, jobs, command))
-    click.echo(f"next: {command}")
+    say(f"next: {command}")
 
 
 def _print_first_look(found: FirstLook) -> None:
@@ -159,22 +177,20 @@ def _print_first_look(found: FirstLook) -> None:
     scenes = len({scene for scene, role in roles if role == "gt"})
     pairs = sum(role == "blur" for _, role in roles)
     rest = sum(role == "extra" for _, role in roles)
-    click.echo(
-        f"{found.description}: {len(draft.shots)} shots, {scenes} scenes, {pairs} pairs, {rest} shots left alone"
-    )
+    say(f"{found.description}: {len(draft.shots)} shots, {scenes} scenes, {pairs} pairs, {rest} shots left out")
     if draft.seconds:
         (file, taken), count = next(iter(draft.seconds.items())), len(draft.seconds)
         words = f"the exposure of another, which is taken ({file}: {taken})"
-        click.echo(f"  {count} file{' shows' if count == 1 else 's show'} {words}")
+        say(f"  {count} file{' shows' if count == 1 else 's show'} {words}")
     for shot in [shot for shot in draft.shots if shot.scene == "faulty"][:SHOWN]:
-        click.echo(f"  cannot be developed: {shot.file} ({shot.notes})")
+        say(f"  cannot be developed: {shot.file} ({shot.notes})")
     for scene, files in list(draft.equal.items())[:SHOWN]:
-        click.echo(f"  equally sharp: {scene}: {', '.join(files)}; which of them is gt?")
+        say(f"  equally sharp: {scene}: {', '.join(files)}; which of them is sharp (gt)?")
     if len(draft.equal) > SHOWN:
-        click.echo(f"  ... and {len(draft.equal) - SHOWN} scenes more, see the contact sheet")
+        say(f"  ... and {len(draft.equal) - SHOWN} more scenes; see the contact sheet")
     if not pairs:
-        click.echo("  no pair: a scene needs two shots that look alike, one of them sharper")
-    click.echo(f"look at {found.sheet}: correct scenes and roles there and save it, or edit {found.description.name}")
+        say("  no pair: a scene needs two shots that look alike, one of them sharper")
+    say(f"check {found.sheet}: correct scenes and roles there and save it, or edit {found.description.name}")
 
 
 def _read_sessions(folders: tuple[Path, ...], name: str | None) -> dict[str, Session]:
@@ -192,13 +208,17 @@ def _read_sessions(folders: tuple[Path, ...], name: str | None) -> dict[str, Ses
     if name is not None and len(folders) > 1:
         raise UserError(f"--session-name {name}: expected with one session, not {len(folders)}")
     if name is not None and not re.fullmatch(r"\w[\w.-]*", name):
-        raise UserError(f"--session-name {name!r}: expected letters, digits, '.', '-' and '_', it begins file names")
+        raise UserError(
+            f"--session-name {name!r}: expected letters, digits, '.', '-' and '_', because file names begin with it"
+        )
     named: dict[str, Session] = {}
     for folder in folders:
         session = read_session(folder)
         own = name or session_name(folder)
         if own.casefold() in map(str.casefold, named):
-            raise UserError(f"{folder}: a second session named {own}; ingest it alone, with --session-name")
+            raise UserError(
+                f"{folder}: another session is named {own} as well; ingest it alone with --session-name NAME"
+            )
         named[own] = session
     return named
 
@@ -206,15 +226,15 @@ def _read_sessions(folders: tuple[Path, ...], name: str | None) -> dict[str, Ses
 def _print_outcome(outcome: Outcome) -> None:
     for session in outcome.sessions:
         counts = outcome.counts(session)
-        click.echo(
+        say(
             f"{session}: {counts.total()} pairs: {counts['accepted']} accepted, {counts['warning']} with a warning, "
             f"{counts['refused']} refused"
         )
         marked = [r for r in outcome.records if r.session == session and r.verdict.reasons]
         for record in sorted(marked, key=lambda r: (r.verdict.status != "refused", r.name))[:SHOWN]:
-            click.echo(f"  {record.verdict.status}: {record.name}: {'; '.join(record.verdict.reasons)}")
+            say(f"  {record.verdict.status}: {record.name}: {'; '.join(record.verdict.reasons)}")
         if len(marked) > SHOWN:
-            click.echo(f"  ... and {len(marked) - SHOWN} more, see pairs.csv and refused.csv")
+            say(f"  ... and {len(marked) - SHOWN} more, see pairs.csv and refused.csv")
     total = sum(outcome.counts(session).total() for session in outcome.sessions)
-    click.echo(f"{outcome.done} of {total} developed now" if outcome.done else "nothing had changed")
-    click.echo(f"written: {outcome.out} with pairs.csv, refused.csv and session-report.html")
+    say(f"{outcome.done} of {total} developed now" if outcome.done else "nothing has changed")
+    say(f"written: {outcome.out} with pairs.csv, refused.csv and session-report.html")

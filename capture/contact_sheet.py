@@ -1,4 +1,4 @@
-"""The contact sheet of a session: one HTML file with small pictures, to correct scenes and roles and save them."""
+"""Contact sheet of a session: one HTML file with thumbnails, to correct scenes and roles."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ def refuse_foreign_sheet(folder: Path) -> None:
     except (OSError, UserError):
         ours = False
     if not ours:
-        raise UserError(f"{path}: exists already and is no contact sheet of sdd-bench; move it away")
+        raise UserError(f"{path}: already exists and is not a contact sheet of sdd-bench; move it away")
 
 
 def write_sheet(folder: Path, seen: Sequence[Seen], found: Draft, description: Description, command: str) -> Path:
     """Write the contact sheet of a session and return its path.
 
     Args:
-        folder: Of the session.
+        folder: Folder of the session.
         seen: Every shot with its pictures.
         found: The first description.
         description: Its text in parts.
-        command: What is to be typed when it has been corrected.
+        command: Command to type when it has been corrected.
 
     Raises:
         UserError: The page cannot be written.

@@ -1,4 +1,4 @@
-"""Dead, stuck and hot pixels: at one place in both shots of a pair, while the picture moved."""
+"""Dead, stuck and hot pixels: fixed in both shots of a pair while the picture moved."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OUTLIER_RATIO = 5.0
 mean difference around it."""
 
 SPIKE = 0.5
-"""Of a dead pixel's difference, the part by which it also stands out from all 16 pixels two away: a corner of a disk
+"""Share of a dead pixel's difference by which it also stands out from all 16 pixels two away: a corner of a disk
 that a highlight became does not. Without it 13 photographs in 4 motions had up to 49 false ones (at a ratio of 6)."""
 
 ALIKE = 3.0
@@ -69,7 +69,7 @@ def _peaks(least: Plane, means: list[Plane]) -> Iterator[tuple[int, int]]:
 
     Args:
         least: The smaller of the two shots' differences.
-        means: Of `_mean_size`, of both shots.
+        means: Results of `_mean_size`, of both shots.
     """
     y, x = np.nonzero(least > OUTLIER)
     mean = np.maximum(means[0], means[1])
@@ -103,11 +103,11 @@ def _moved_away(sign: int, detail: Plane, matrix: NDArray[np.float64], x: int, y
 
     Args:
         sign: 1 for a bright pixel, -1 for a dark one.
-        detail: Of the other shot.
+        detail: Detail of the other shot.
         matrix: Maps the one shot's coordinates to the other's.
-        x: Of the pixel.
+        x: Position of the pixel.
         y: See x.
-        height: Of the pixel in the one shot.
+        height: Height of the pixel in the one shot.
     """
     column, row = matrix @ (x, y, 1)
     if max(abs(column - x), abs(row - y)) < PIXEL_MOVE_PX:

@@ -1,4 +1,4 @@
-"""Camera files to pixels, both shots of a pair alike: RAW with fixed settings through LibRaw, photographs as they are.
+"""Development of camera files: RAW with fixed settings through LibRaw, photographs as they are.
 
 The only file that imports rawpy.
 """
@@ -26,7 +26,7 @@ from sdd_bench.io.values_as import parse_values_as, read_pixels_as
 from sdd_bench.registration.grey import averaged
 
 VERSION = 2
-"""Of how files are developed: pairs that another version developed are developed again."""
+"""Version of the development: pairs developed by another version are developed again."""
 
 RAW_SUFFIXES = (
     ".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".fff", ".iiq", ".kdc", ".mef", ".mos", ".mrw",
@@ -47,13 +47,14 @@ class Development:
     """The settings by which RAW files are developed, the same for a whole session; recorded beside every pair.
 
     Attributes:
-        bits: Of the developed image: 8 or 16; photographs keep theirs.
+        bits: Bits of the developed image: 8 or 16; photographs keep theirs.
         demosaic: One of `DEMOSAICS`, as LibRaw calls them; dumps are demosaiced by OpenCV's edge-aware method.
         half_size: One pixel of every 2x2 samples, without demosaicing, or of every 2x2 pixels of what has no mosaic:
             for a quick look.
         dump: Layout of headerless dumps.
         grey: `refuse` grey photographs and RAW of one channel, or `expand` them to three equal channels.
-        values_as: What the values of photographs mean, see `sdd_bench.io.values_as`; empty for what files usually mean.
+        values_as: Meaning of the values of photographs, see `sdd_bench.io.values_as`; empty for what files usually
+            mean.
     """
 
     bits: int = 16

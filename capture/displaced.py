@@ -1,4 +1,4 @@
-"""Parts of the frame that fit better elsewhere once the motion of the pair is undone: objects that moved.
+"""Moved objects: parts of the frame that fit better elsewhere after the motion of the pair is undone.
 
 The analyser measures displacements of up to some pixels and leaves out what it cannot follow. Here blocks of blur are
 looked for around their place in the aligned gt. Both are compared in detail that the blur leaves over. A lone block
@@ -34,7 +34,9 @@ LEAST_CORRELATION, MORE_CORRELATION = 0.75, 0.02
 """A block lies elsewhere if it correlates so well there, and by so much better than near its place."""
 
 AGREE_PX, AGREE_BLOCKS = 1.5, 3
-"""So many neighbours, the block itself counted, must lie this alike. Their blocks overlap or touch."""
+"""Largest difference in pixels, and number of blocks (itself included) that must agree within it. Their blocks overlap
+or touch.
+"""
 
 LEAST_DETAIL = 0.5
 """A block takes part whose detail deviates by so much of the frame's median detail."""
@@ -42,10 +44,10 @@ LEAST_DETAIL = 0.5
 
 @dataclass(frozen=True)
 class Displaced:
-    """What lies elsewhere.
+    """Part of the frame that moved.
 
     Attributes:
-        share: Of the blocks that could be compared.
+        share: Share of the blocks that could be compared.
         px: Median displacement of these, in pixels of the frame given; 0 where nothing lies elsewhere.
     """
 
@@ -54,7 +56,7 @@ class Displaced:
 
 
 def find_displaced(blur: NDArray[np.float32], gt: NDArray[np.float32], similarity: Similarity) -> Displaced:
-    """Return what part of a frame lies elsewhere than the motion of the pair says, and how far.
+    """Return the part of a frame that the motion of the pair does not explain, and its displacement.
 
     Args:
         blur: (H, W, 3) sRGB values in [0, 1].

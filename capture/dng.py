@@ -1,4 +1,4 @@
-"""The white of a DNG that says it as a chromaticity, in the words that LibRaw understands."""
+"""White point of a DNG given as a chromaticity, converted for LibRaw."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def camera_neutral(tags: Any) -> NDArray[np.float64] | None:
     """Return what a camera sees of white, (3,), its largest value 1; None where its tags give no three above 0.
 
     Args:
-        tags: Of a DNG's first directory, as tifffile has them, AsShotWhiteXY among them.
+        tags: Tags of a DNG's first directory, as tifffile has them, AsShotWhiteXY among them.
     """
     x, y = _numbers(tags, WHITE_XY)
     matrices = [_calibrated(tags, which) for which in (0, 1)]

@@ -1,4 +1,4 @@
-"""A first description of a session from its files alone, for a person to correct: scenes, roles, what made the blur."""
+"""First description of a session from its files, for the user to correct: scenes, roles, cause of the blur."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Draft:
 def draft(seen: Sequence[Seen]) -> Draft:
     """Return shots with scenes and roles.
 
-    Of several files of one exposure, RAW and JPEG, one is a shot and the others are `extra`. In the order of their
+    From several files of one exposure, RAW and JPEG, one is a shot and the others are `extra`. In the order of their
     times where all have one, else of their names, a shot belongs to the scene of the one that the same camera took
     before it if both look alike (hash within `MAX_NEIGHBOUR_DISTANCE` bits) and are at most `MAX_GAP_S` apart. The
     sharpest shot of a scene is its `gt`; a shot that is alone in its scene, or cannot be developed, is `extra`. Where

@@ -1,4 +1,4 @@
-"""Headerless sensor dumps to pixels: rows of samples whose layout a person says."""
+"""Reading of headerless sensor dumps whose layout the user gives."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ WhiteBalance = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Dump:
-    """How a headerless sensor dump lies in its file: rows of samples, 8 bits in one byte, more in two, low byte first.
+    """Layout of a headerless sensor dump: rows of samples, 8 bits in one byte, more in two, low byte first.
 
     Attributes:
         height: Rows.
         width: Columns.
         pattern: Colours of the upper left 2x2 samples, by rows; one of `PATTERNS`.
-        bits: Of a sample, 8 to 16; the largest value is white.
+        bits: Bits of a sample, 8 to 16; the largest value is white.
         black: Value of a sample without light.
         red_gain: Factor of red against green, the white balance of the light; 1 leaves it as the sensor saw it.
         blue_gain: The same of blue.
@@ -56,9 +56,9 @@ def develop_dump(path: Path, layout: Dump, white_balance: WhiteBalance, bits: in
 
     Args:
         path: The file.
-        layout: How it lies there.
+        layout: Layout of the samples.
         white_balance: Factors that its samples are multiplied by.
-        bits: Of the result, 8 or 16.
+        bits: Bits of the result, 8 or 16.
         half_size: One pixel of every 2x2 samples, without demosaicing.
 
     Returns:

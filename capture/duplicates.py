@@ -1,4 +1,4 @@
-"""Pictures that are there twice: copies of files, one view under two scenes, a view that a dataset has already."""
+"""Duplicate pictures: copies of files, one view under two scenes, a view that is already in a dataset."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NAMED = 3
 
 @dataclass
 class Found:
-    """What is wrong with a pair because of others: reasons to refuse it, and to warn of it."""
+    """Reasons to reject or flag a pair because of other pictures."""
 
     refusals: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -31,9 +31,9 @@ class Known:
     """The views of a dataset.
 
     Attributes:
-        name: Of the dataset.
+        name: Name of the dataset.
         pairs: Split and name of each pair.
-        hashes: Of their sharp images, 64 characters of 0 and 1.
+        hashes: Perceptual hashes of their sharp images, 64 characters of 0 and 1.
     """
 
     name: str
@@ -66,7 +66,7 @@ def find_duplicates(records: Sequence[Record], known: Mapping[str, Sequence[Know
     (`sdd_bench.datasets.similar`): such views must stay on one side of a split.
 
     Args:
-        records: Of all sessions.
+        records: Records of all sessions.
         known: Session to the datasets that its pairs are compared with.
     """
     ordered = sorted(records, key=lambda record: record.name)

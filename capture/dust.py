@@ -1,4 +1,4 @@
-"""Dust on the sensor: dark soft spots at one place in both shots of a pair, while the picture moved."""
+"""Dust on the sensor: dark soft spots fixed in both shots of a pair while the picture moved."""
 
 from __future__ import annotations
 
@@ -31,8 +31,9 @@ between the shots around it."""
 DUST_ALIKE = 2.5
 DUST_SEEN = 0.5
 CALM = 2.0
-"""Of the depth: the least part that each shot shows by itself, before the other is subtracted, and the largest contrast
-that the scene has there by the other shot."""
+"""Factor of the depth: the least part that each shot shows by itself, before the other is subtracted, and the largest
+contrast that the scene has there by the other shot.
+"""
 
 DUST_MOVE = 1.5
 """The scene must have moved by so many standard deviations of the inner Gaussian."""
@@ -75,13 +76,13 @@ def dust(blur: NDArray[np.float32], gt: NDArray[np.float32], similarity: Similar
 
 
 def _dust_of(own: list[Plane], other: list[Plane], deviation: float, matching: float) -> NDArray[np.bool_]:
-    """Return where both shots are darker than the other one drawn in their frame.
+    """Return where both shots are darker than the other one warped into their frame.
 
     Args:
         own: Dents of blur and gt.
-        other: Those of gt drawn in blur's frame, and of blur drawn in gt's.
-        deviation: Of the inner Gaussian.
-        matching: Of `MATCHING_PX`.
+        other: Dents of gt warped into blur's frame, and of blur warped into gt's.
+        deviation: Standard deviation of the inner Gaussian.
+        matching: Element of `MATCHING_PX`.
     """
     (blur, gt), (gt_drawn, blur_drawn) = own, other
     if matching > 0:

@@ -1,4 +1,4 @@
-"""What a file says of how it was taken; cameras leave things out and write nonsense, so that everything may be missing.
+"""Shooting data from EXIF; any field may be missing, because cameras omit fields and write nonsense.
 
 The only file that imports exifread.
 """
@@ -23,7 +23,7 @@ logging.getLogger("exifread").setLevel(logging.CRITICAL)  # what a file does not
 
 @dataclass(frozen=True)
 class Taken:
-    """How a shot was taken, as far as its file says so.
+    """Shooting data of a shot, as far as its file has them.
 
     Attributes:
         time: Local time of the camera, with fractions of a second where it has them.
@@ -35,7 +35,7 @@ class Taken:
         camera: Make and model.
         lens: Model.
         orientation: 1 upright, 3, 6 and 8 turned, the others mirrored; 1 where it is not said.
-        ahead_of_utc: What the camera's clock is set to, where its file says so.
+        ahead_of_utc: Time zone of the camera's clock, where its file says so.
     """
 
     time: datetime | None = None
@@ -51,7 +51,7 @@ class Taken:
 
 
 def read_taken(path: Path) -> Taken:
-    """Return what a photograph's EXIF says: JPEG, TIFF, PNG and the RAW formats that are built like TIFF.
+    """Return the shooting data in a photograph's EXIF: JPEG, TIFF, PNG and the RAW formats that are built like TIFF.
 
     Never fails: what cannot be read or cannot be true is left out.
     """

@@ -1,4 +1,4 @@
-"""Files of one exposure, as cameras write RAW and JPEG together: which of them is taken."""
+"""Choice between files of one exposure, which cameras write as RAW and JPEG together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is measured on one shot, sharpness, clipping and texture, and the light of two."""
+"""Measurements on one shot (sharpness, clipping, texture), and the light of two."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CLIPPED = 0.995
 
 @dataclass(frozen=True)
 class Figures:
-    """Of one shot.
+    """Measurements on one shot.
 
     Attributes:
         sharpness: Fine detail relative to coarse, without unit; for comparing shots of one scene. Does not change with

@@ -1,4 +1,4 @@
-"""A session's first description and contact sheet, written from its files alone."""
+"""First description and contact sheet of a session."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ For blur made by the focus motor write  motor = POSITION , for blur made by the 
 
 @dataclass(frozen=True)
 class FirstLook:
-    """What was written of a session.
+    """Files written for a session, and the draft they hold.
 
     Attributes:
         description: session.toml.
         sheet: The contact sheet.
-        draft: What stands there.
+        draft: Content of the description.
     """
 
     description: Path
@@ -46,10 +46,10 @@ def write_first_look(folder: Path, how: Development, jobs: Workers, command: str
     """Write a session's first session.toml and contact-sheet.html beside it.
 
     Args:
-        folder: Of the session.
-        how: How its files are to be developed.
+        folder: Folder of the session.
+        how: Settings of the development.
         jobs: Worker processes; the bytes written do not depend on it.
-        command: What is to be typed next, for the contact sheet.
+        command: Command to type next, for the contact sheet.
 
     Raises:
         UserError: As `check_target`; there are no shots, or none that can be developed; the folder cannot be written.

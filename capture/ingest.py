@@ -1,4 +1,4 @@
-"""Camera sessions to a folder of checked pairs: only what changed is done again, and a killed run goes on.
+"""Ingestion of camera sessions: only what changed is done again, and an interrupted run resumes.
 
 Every pair is one item of work. Its images are written aside first; when all pairs of a run are done, verdicts are given
 with all sessions of the folder in view, and images, tables and report get their places.
@@ -44,7 +44,7 @@ REPORT = "session-report.html"
 
 @dataclass(frozen=True)
 class Settings:
-    """How sessions are ingested.
+    """Settings of an ingestion.
 
     Attributes:
         how: Development of both shots.
@@ -61,7 +61,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run left.
+    """Outcome of a run of ingest.
 
     Attributes:
         records: Every pair of the folder with its verdict, by name.
@@ -81,7 +81,7 @@ class Outcome:
 
 
 def session_name(folder: Path) -> str:
-    """Return what a session is called after its folder: letters, digits, '.', '_' and '-'.
+    """Return the name of a session, from its folder: letters, digits, '.', '_' and '-'.
 
     >>> session_name(Path("cards/2026-03-01 harbour, morning"))
     '2026-03-01-harbour-morning'
@@ -146,8 +146,8 @@ def judge(records: Sequence[Record], states: Mapping[str, SessionState]) -> list
     """Return the records with their verdicts, by name.
 
     Args:
-        records: Of all sessions.
-        states: What is known of each session.
+        records: Records of all sessions.
+        states: State of each session.
     """
     found = find_duplicates(records, {name: state.against for name, state in states.items()})
     judged = []

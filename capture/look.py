@@ -1,4 +1,4 @@
-"""The photographs of a session looked at once: what each file shows and says, with small pictures of it."""
+"""First look at the photographs of a session: content, metadata and thumbnails."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ GRID = 3
 
 @dataclass(frozen=True)
 class Seen:
-    """What a file shows and says.
+    """Content and metadata of a file.
 
     Attributes:
         file: Relative to the session's folder, with forward slashes.
@@ -43,7 +43,7 @@ class Seen:
         fault: Why it cannot, or empty.
         thumbnail: The whole frame, a JPEG.
         details: Parts of the frame developed at half size, JPEGs; of each shot of one size at the same places.
-        detail: How much fine detail each of them has.
+        detail: Amount of fine detail in each of them.
     """
 
     file: str
@@ -71,7 +71,7 @@ def look(folder: Path, how: Development, jobs: Workers) -> list[Seen]:
     if unfit:
         raise fault_report(unfit, str(folder))
     items = [Item(str(path), (path, how)) for path in files]
-    results = map_items(_look, items, jobs=jobs, label="look")
+    results = map_items(_look, items, jobs=jobs, label="read shots")
     seen = [Seen(name, read_taken(path), **result) for name, path, result in zip(names, files, results, strict=True)]
     if all(shot.fault for shot in seen):
         raise fault_report([f"{shot.file}: {shot.fault}" for shot in seen], str(folder))

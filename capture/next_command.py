@@ -1,4 +1,4 @@
-"""What is to be typed after `ingest --init`: the very command, with the options that were given."""
+"""Command to type after `ingest --init`, with the options that were given."""
 
 from __future__ import annotations
 

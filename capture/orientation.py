@@ -1,4 +1,4 @@
-"""Two shots of one tripod whose orientation sensors differ: laid alike."""
+"""Alignment of two shots whose orientation tags differ."""
 
 from __future__ import annotations
 

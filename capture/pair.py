@@ -1,4 +1,4 @@
-"""One pair of a session: its two files developed alike, measured, and written where nobody looks yet."""
+"""One pair of a session: its two files developed alike, measured, and written to a temporary place."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class PairTask:
     """One pair to develop and measure.
 
     Attributes:
-        name: Of the pair.
+        name: Name of the pair.
         session: Folder that the files are named relative to.
         blur: The blur shot's file.
         gt: The gt shot's file.

@@ -1,4 +1,4 @@
-"""The folder that sessions are ingested into: what each session left there, and every pair's files in their place.
+"""Output folder of ingest: what each session wrote, and the files of every pair.
 
 RAWDATA/blur/NAME.png, gt/NAME.png    pairs that were accepted, with or without a warning
 RAWDATA/refused/{blur,gt}/NAME.png    refused ones that could be developed, for looking at
@@ -37,9 +37,9 @@ class RawData:
 
     Attributes:
         root: Where it is.
-        work: Of a run that is not finished.
-        pictures: Of the report.
-        states: What is known of each session, by name.
+        work: Temporary folder of a run that is not finished.
+        pictures: Pictures of the report.
+        states: State of each session, by name.
         outdated: Sessions whose figures another version measured; they must be ingested anew.
     """
 
@@ -57,7 +57,7 @@ class RawData:
         started = (self.work / MARK).is_file()
         filled = root.exists() and any(entry.name != WORK_FOLDER for entry in root.iterdir())
         if filled and not (root / MARK).is_file() and not started:
-            raise UserError(f"{root}: is not empty and not of an earlier ingest; give another --out")
+            raise UserError(f"{root}: is not empty and does not belong to an earlier ingest; give another --out")
         self.states: dict[str, SessionState] = {}
         self.outdated: set[str] = set()
         self._seen = self._listing()
@@ -72,7 +72,7 @@ class RawData:
         """
         with claimed(self.root):
             if self._listing() != self._seen:
-                raise UserError(f"{self.root}: another run has ended there just now; give the command again")
+                raise UserError(f"{self.root}: another run finished here just now; give the same command again")
             write_text(self.work / MARK, json_text({"schema": SCHEMA}))
             yield
 
@@ -146,7 +146,9 @@ class RawData:
     def _remove(self, file: Path, size: int | None) -> None:
         if file.is_file():
             if file.stat().st_size != size:
-                raise UserError(f"{file}: of a pair that is described no more, but changed since; move it away")
+                raise UserError(
+                    f"{file}: belongs to a pair that is no longer described, but was changed since; move it away"
+                )
             file.unlink()
 
     def _listing(self) -> list[tuple[str, int]]:

@@ -1,4 +1,4 @@
-"""What is known of one pair of a session once it has been ingested: its originals, its figures, its verdict."""
+"""Record of one ingested pair: its originals, measurements and verdict."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Original:
 
     Attributes:
         file: Path relative to the session's folder.
-        sha256: Of its bytes; empty where it cannot be read.
+        sha256: SHA-256 of its bytes; empty where it cannot be read.
         size: In bytes.
         time: Local time of the camera, ISO 8601, or empty; this and the rest as its EXIF says.
         exposure_s: Exposure time.
@@ -55,7 +55,8 @@ class Original:
         focal_length_mm: As it is, not converted.
         focus_distance_m: As the camera thinks.
         orientation: Tag of the file, see `capture.exif.Taken`.
-        read_as: What reading changed of its numbers, as `ImageHeader.conversions`; empty for RAW and most photographs.
+        read_as: Conversions of its numbers on reading, as `ImageHeader.conversions`; empty for RAW and most
+            photographs.
     """
 
     file: str
@@ -80,13 +81,13 @@ class Developed:
         height: In pixels.
         bits: 8 or 16.
         figures: By the names of `capture.checks.FIGURES`; NaN where a number could not be measured.
-        gains: Of red, green and blue, in linear light, that the blur shot was multiplied by; 1 unless asked for.
+        gains: Gains of red, green and blue, in linear light, that the blur shot was multiplied by; 1 unless asked for.
         white_balance: Given to both shots, see `capture.dump.WhiteBalance`; None for photographs.
         gt_hash: Perceptual hash of the gt shot, 64 characters of 0 and 1.
-        blur_sha256: Of the PNG written.
-        gt_sha256: Of the PNG written.
-        histograms: Of `blur` and `gt`: for red, green and blue the share of pixels in each of `HISTOGRAM_BINS` equal
-            parts of the sRGB values [0, 1].
+        blur_sha256: SHA-256 of the PNG written.
+        gt_sha256: SHA-256 of the PNG written.
+        histograms: Histograms of `blur` and `gt`: for red, green and blue the share of pixels in each of
+            `HISTOGRAM_BINS` equal parts of the sRGB values [0, 1].
         laid_as_gt: Whether the blur shot was laid by gt's orientation tag, which differs from its own.
     """
 
@@ -105,7 +106,7 @@ class Developed:
 
 @dataclass(frozen=True)
 class Ingested:
-    """What developing and measuring a pair gave.
+    """Result of developing and measuring a pair.
 
     Attributes:
         blur: The blur shot's file.
@@ -132,13 +133,13 @@ class Record:
     """One pair.
 
     Attributes:
-        name: Of its files; unique over all sessions of a folder.
+        name: Name of its files; unique over all sessions of a folder.
         session: Its session's name.
         shot: The blur shot as described; its scene, place, camera, lens, motor and aperture are the pair's.
         blur: The blur shot's file.
         gt: The gt shot's file.
         developed: None where the pair could not be developed; the verdict then says why.
-        verdict: What was made of it.
+        verdict: Verdict on the pair.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Whether the values of a session's photographs are what they should be, before any of them is ingested."""
+"""Check of the pixel values of a session's photographs before ingestion."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def check_session_values(session: Session, how: Development, jobs: Workers) -> N
 
     Args:
         session: Its shots.
-        how: What was said of their values.
+        how: Stated meaning of their values.
         jobs: Worker processes.
 
     Raises:

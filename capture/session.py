@@ -1,4 +1,4 @@
-"""The description of a camera session: session.toml or session.csv, which shot is of which scene, sharp or blurred.
+"""Description of a camera session, session.toml or session.csv: scene and role of every shot.
 
 A person writes or corrects it; `sdd-bench ingest --init` writes a first version. Every fault is found in one reading
 and named with its line.
@@ -59,7 +59,7 @@ def _no_bool(value: object) -> object:
 
 
 Number = Annotated[float, BeforeValidator(_no_bool), Field(allow_inf_nan=False)]
-"""Also as the text of a cell."""
+"""Number, also given as the text of a cell."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Shot:
 
     Attributes:
         file: Path relative to the session's folder, with forward slashes.
-        scene: What the camera looked at; a scene has one `gt` shot and at least one `blur` shot.
+        scene: Scene in front of the camera; a scene has one `gt` shot and at least one `blur` shot.
         role: `gt` (in focus), `blur`, or `extra`, which is left alone.
         motor: Position of the focus motor, in its own steps, where that made the blur.
         aperture: F-number, where that made the blur.
@@ -76,7 +76,7 @@ class Shot:
         camera: Its name, or empty.
         lens: Its name, or empty.
         notes: For people.
-        line: Of the description, from 1.
+        line: Line of the description, from 1.
     """
 
     file: Annotated[str, only(_inside)]
@@ -99,7 +99,7 @@ class Session:
         folder: Where the files are.
         shots: In the order of the description.
         description: The file that says so.
-        limits: Of the checks, those that the description changes under [limits].
+        limits: Limits of the checks, those that the description changes under [limits].
     """
 
     folder: Path
@@ -128,7 +128,7 @@ EXPECTED = {
     "motor": "a number",
     "aperture": "a number over 0",
 }
-"""What may stand under a key of a shot, where it is not any text."""
+"""Expected values of the keys of a shot that do not take any text."""
 
 
 def read_session(folder: Path) -> Session:
@@ -177,7 +177,7 @@ def _files_at_fault(folder: Path, shots: list[Shot]) -> Iterator[str]:
     first: dict[str, int] = {}
     for shot in shots:
         if shot.file in first:
-            yield f"line {shot.line}: {short(shot.file)} stands on line {first[shot.file]} already"
+            yield f"line {shot.line}: {short(shot.file)} is already on line {first[shot.file]}"
         elif not _is_file(folder / shot.file):
             yield f"line {shot.line}: {short(shot.file)}: no such file"
         first.setdefault(shot.file, shot.line)

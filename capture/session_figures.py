@@ -1,4 +1,4 @@
-"""The figures of a pair as the report words them: headings, values, limits, and which limit is exceeded."""
+"""Measurements of a pair in the report: headings, values, limits, and which limit is exceeded."""
 
 from __future__ import annotations
 
@@ -66,9 +66,9 @@ def limit_words(name: str, limits: Limits, width: int) -> str:
     """Return the limit of a figure in words, or nothing where it has none.
 
     Args:
-        name: Of the figure, one of `capture.checks.FIGURES` or `shift_px`.
+        name: Name of the figure, one of `capture.checks.FIGURES` or `shift_px`.
         limits: The session's.
-        width: Of the images, in pixels.
+        width: Width of the images, in pixels.
 
     >>> limit_words("zoom", Limits(), 4096)
     '0.95 to 1.05'

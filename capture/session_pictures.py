@@ -1,4 +1,4 @@
-"""What the report of a session shows of a pair: reduced pictures as files, and the numbers of histograms."""
+"""Pictures of a pair in the report, and the numbers of its histograms."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def write_pictures(
 ) -> None:
     """Write a pair's pictures, reduced to 480 columns: NAME.blur.jpg, NAME.gt.jpg and NAME.aligned.jpg.
 
-    The last is the gt shot drawn in the blur shot's frame, its border repeated outside; without a similarity there is
-    none, and one of before is removed.
+    The last is the gt shot warped into the blur shot's frame, its border repeated outside; without a similarity there
+    is none, and one of before is removed.
 
     Args:
         folder: Made where it is missing.
-        name: Of the pair.
+        name: Name of the pair.
         blur: (H, W, 3) in [0, 1].
         gt: The same shape.
         similarity: Sharp to blur, in pixels of these images; None where it could not be measured.
@@ -57,7 +57,7 @@ def read_pictures(folder: Path, name: str) -> dict[str, str]:
 
     Args:
         folder: As for `write_pictures`.
-        name: Of the pair.
+        name: Name of the pair.
 
     Raises:
         UserError: A picture that is there cannot be read, or gt is damaged.
@@ -98,7 +98,7 @@ def histogram_plots(number: int, histograms: Mapping[str, Sequence[Sequence[floa
     """Return the histograms of a pair's shots as SVG, by role, on one scale.
 
     Args:
-        number: Of the pair on its page.
+        number: Number of the pair on its page.
         histograms: Role to what `histogram` returns.
     """
     top = max((share for shot in histograms.values() for colour in shot for share in colour), default=0.0)

@@ -1,4 +1,4 @@
-"""The report of ingested camera sessions for people: one HTML file that opens offline, every pair with its verdict."""
+"""Report of ingested camera sessions: one HTML file that opens offline, every pair with its verdict."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def write_session_report(
 
     Args:
         path: HTML file to write.
-        records: Of one or several sessions; shown in this order.
+        records: Records of one or several sessions; shown in this order.
         limits: By session, of every session that has a developed pair.
         pictures: Folder of what `capture.session_pictures.write_pictures` wrote; a missing picture is not shown.
         limit: So many developed pairs are shown in pictures, refused ones first, then warned ones, then in order.

@@ -1,4 +1,4 @@
-"""What is known of an ingested session: settings, limits, every pair's originals and figures, as JSON keeps it."""
+"""State of an ingested session as JSON: settings, limits, originals and measurements of every pair."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ SCHEMA: Literal[1] = 1
 
 @dataclass(frozen=True)
 class Entry:
-    """What one run found of one pair.
+    """Findings of one run on one pair.
 
     Attributes:
-        name: Of the pair.
-        fingerprint: Of its originals and settings, see `capture.ingest`.
+        name: Name of the pair.
+        fingerprint: Fingerprint of its originals and settings, see `capture.ingest`.
         shot: The blur shot as described.
-        result: What developing it gave.
+        result: Result of developing it.
     """
 
     name: Annotated[str, only(is_plain)]
@@ -38,14 +38,14 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class SessionState:
-    """What is known of an ingested session, in the order of its file.
+    """State of an ingested session, in the order of its file.
 
     Attributes:
-        schema: Of the file.
+        schema: Schema of the file.
         session: Its name.
-        settings: How its pairs were developed, as JSON has it.
-        description_sha256: Of session.toml or session.csv.
-        limits: Of its checks.
+        settings: Settings of the development, as JSON has it.
+        description_sha256: SHA-256 of session.toml or session.csv.
+        limits: Limits of its checks.
         against: Datasets that its pairs were compared with.
         pairs: By name, each once.
     """
@@ -62,7 +62,7 @@ class SessionState:
 
     def __post_init__(self) -> None:
         if len({entry.name for entry in self.pairs}) < len(self.pairs):
-            raise ValueError("a pair stands twice")
+            raise ValueError("duplicate pair")
 
     def records(self) -> list[Record]:
         """Return the pairs, without verdicts but for those that could not be developed."""

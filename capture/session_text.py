@@ -1,4 +1,4 @@
-"""The text of a session's description, session.toml or session.csv, as rows with their lines; [limits] as limits."""
+"""Parsing of a session's description into rows with line numbers, and of its [limits]."""
 
 from __future__ import annotations
 
@@ -101,8 +101,8 @@ def csv_rows(path: Path, known: Sequence[str]) -> list[Row]:
     except csv.Error as error:
         raise UserError(f"{path}: line {reader.line_num}: not CSV ({error})") from None
     faults = [f"line 1: {unknown_key(name, known)}" for name in columns if name not in known]
-    faults += [f"line 1: column {short(name)} stands twice" for name, count in Counter(columns).items() if count > 1]
-    faults += [f"line 1: no column {name}" for name in ("file", "scene", "role") if name not in columns]
+    faults += [f"line 1: duplicate column {short(name)}" for name, count in Counter(columns).items() if count > 1]
+    faults += [f"line 1: missing column {name}" for name in ("file", "scene", "role") if name not in columns]
     faults += [
         f"line {line}: {len(row)} cells, expected {len(columns)}" for line, row in rows if len(row) != len(columns)
     ]

@@ -1,4 +1,4 @@
-"""The text of a first session.toml, in the parts that a person's corrections leave alone and those they change."""
+"""Writing of session.toml, so that a user's corrections survive."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Block:
     """The lines of one shot, each ending in a newline.
 
     Attributes:
-        scene: What the scene is called at first.
+        scene: First name of the scene.
         role: The first role.
         before: Lines before those of `DECIDED`.
         between: Lines behind them, as far as where `place` stands.
@@ -64,7 +64,7 @@ def described(shots: Sequence[Shot], shared: Mapping[str, str], remark: str = ""
     """Return the description of shots, the limits of the checks as comments at its end.
 
     Args:
-        shots: What shall stand in it; empty cells and what is shared are left out.
+        shots: Shots to describe; empty cells and what is shared are left out.
         shared: Values of `SHARED_KEYS` for all shots.
         remark: Lines of explanation at the top.
     """
@@ -90,7 +90,7 @@ def refuse_existing(folder: Path) -> None:
     """Raise UserError where a folder has a description."""
     for name in (TOML, CSV):
         if (folder / name).exists():
-            raise UserError(f"{folder / name}: exists already and is not written over")
+            raise UserError(f"{folder / name}: already exists and is not overwritten; move it away")
 
 
 def toml_value(value: str | float) -> str:

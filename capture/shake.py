@@ -1,4 +1,4 @@
-"""Camera shake: fine detail that is missing in one direction, where defocus takes it from all."""
+"""Camera shake: fine detail missing in one direction, whereas defocus removes it in all."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ FINE, COARSE = (0.12, 0.30), (0.015, 0.05)
 """Bands of spatial frequency, in cycles a pixel."""
 
 SHAKEN_DB = 12.0
-"""From here on a picture is taken to be shaken. Measured on 13 sharp photographs: 2.6 to 9.8 dB as they are, 2.5 to 9.1
-defocused by a disk of 4 px, 14.2 to 26 with straight shake of 8 or 16 px; 4 px of shake (6 to 12.2 dB) is not found."""
+"""Threshold above which a picture counts as shaken. Measured on 13 sharp photographs: 2.6 to 9.8 dB as they are, 2.5 to
+9.1 defocused by a disk of 4 px, 14.2 to 26 with straight shake of 8 or 16 px; 4 px of shake (6 to 12.2 dB) is not
+found.
+"""
 
 
 def direction_db(grey: NDArray[Any], least_tiles: int = LEAST_TILES) -> float:

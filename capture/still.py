@@ -1,4 +1,4 @@
-"""Spots that stand still while the picture moves: dead and hot pixels, and dust on the sensor.
+"""Spots that stay fixed while the picture moves: dead and hot pixels, and dust on the sensor.
 
 Refocusing zooms and shifts the picture by some pixels; what sits on the sensor keeps its place. A spot counts where
 both shots have it at one place and neither has it where the scene has moved to.
@@ -30,7 +30,7 @@ from sdd_bench.registration.similarity import Similarity
 
 @dataclass(frozen=True)
 class Still:
-    """How many spots stand still.
+    """Number of spots that stay fixed.
 
     Attributes:
         dead_pixels: Dead, stuck or hot pixels, those that a demosaic spread counted once.

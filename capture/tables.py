@@ -1,4 +1,4 @@
-"""pairs.csv and refused.csv: one row a pair, with what is known of it."""
+"""pairs.csv and refused.csv: one row per pair with all that is known of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From figures to a verdict: limits, what they allow, and the reasons in words."""
+"""Verdict on a pair: limits, what they allow, and the reasons in words."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ ACCEPTED, WARNING, REFUSED = "accepted", "warning", "refused"
 
 @dataclass(frozen=True)
 class Limits:
-    """From where on a pair is refused or warned of; session.toml may change them under [limits].
+    """Thresholds for rejecting or flagging a pair; session.toml may change them under [limits].
 
     Attributes:
         gt_sharper: Least share of the textured frame in which gt is clearly the sharper; under it the pair is refused.
@@ -49,7 +49,7 @@ class Limits:
         white_balance_ratio: Largest ratio of red to green, and of blue to green, between the shots, either way.
         clipped: Largest share of clipped pixels in either shot.
         texture: Least texture of the gt shot; under it the pair is refused.
-        direction_db: Of the gt shot; over it camera shake is suspected.
+        direction_db: Directional loss of the gt shot in dB; above it camera shake is suspected.
         dead_pixels: Largest number of pixels that stand still. Of 84 pairs made without from half of 13 photographs
             all had 0, of real focus stacks with parallax the worst had 1.
         dust_spots: Largest number of dark spots that stand still. Of the same 84 pairs all had 0, of the focus stacks
@@ -87,7 +87,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is made of a pair.
+    """Verdict on a pair.
 
     Attributes:
         status: `accepted`, `warning` or `refused`.
@@ -103,7 +103,7 @@ def allowed(limits: Limits, width: int) -> dict[str, tuple[float, float]]:
 
     Args:
         limits: The session's.
-        width: Of the images, in pixels.
+        width: Width of the images, in pixels.
 
     Returns:
         By figure, `shift_px` being the shift's length; figures without a limit are left out.
@@ -154,17 +154,17 @@ def beyond(name: str, value: float | str, limits: Limits, width: int) -> bool:
 
 
 def verdict(figures: Measured, limits: Limits, width: int, tags: str = "") -> Verdict:
-    """Return what is made of a pair's figures.
+    """Return the verdict on a pair's figures.
 
     Refused: gt turned or mirrored against blur, hardly sharper than blur, or swapped with it, too little texture,
     motion that the analyser cannot follow. All else is a warning; of turned shots, nothing is said of their
     motion, and of swapped ones nothing of what it leaves: the analyser takes blur for the blurry one.
 
     Args:
-        figures: Of `capture.checks.check_pair`.
+        figures: Result of `capture.checks.check_pair`.
         limits: The session's.
-        width: Of the images, in pixels.
-        tags: That the orientation tags of the two files differ, in words; empty where they do not.
+        width: Width of the images, in pixels.
+        tags: Statement that the orientation tags of the two files differ, in words; empty where they do not.
     """
     exceeded = {name for name, value in with_shift(figures).items() if beyond(name, value, limits, width)}
     found = {name: value for name, value in with_shift(figures).items() if not isinstance(value, str)}

@@ -1,4 +1,4 @@
-"""Calibration masks, eq. (6): where a flow is believed, judged by how far it is from what is usual in its image."""
+"""Calibration masks, eq. (6): where a flow is trusted, judged by its distance from what is usual in its image."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def calibration_mask(flow: Tensor, mode: str = "robust", lam: float = LAMBDA, fl
             `ref-gray`: the release's: the same, bounds included, on the grey value of the flow's colour picture;
             `ones`: everywhere.
         lam: Lambda of eq. (6).
-        floor_px: Of `robust`.
+        floor_px: Floor of `robust` in pixels.
 
     Raises:
         ValueError: Unknown mode.

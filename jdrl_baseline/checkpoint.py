@@ -1,4 +1,4 @@
-"""Checkpoints: written whole or not at all, read without running code, and the deblurring network alone."""
+"""Checkpoints: atomic writing, safe reading, and export of the deblurring network alone."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ FREE = ("epochs", "steps", "workers", "val_every", "sample_every")
 """Settings that a resumed run may change: they change no loss of a step."""
 
 EXPECTED = {"tuple_type": "a list of whole numbers, as [4, 6, 6, 8]", "too_long": "at most 16 numbers"}
-"""What is expected instead, by pydantic's name of the error."""
+"""Expected value in an error message, by pydantic's name of the error."""
 
 
 def preset_names() -> list[str]:

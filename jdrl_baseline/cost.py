@@ -1,4 +1,4 @@
-"""What a deblurring network costs: parameters, multiply-accumulate operations, seconds and peak memory."""
+"""Cost of a deblurring network: parameters, multiply-accumulate operations, seconds and peak memory."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ TIMED = "median over an image in memory to its prediction in memory, after one w
 
 @dataclass(frozen=True)
 class Profile:
-    """What a network costs for an image of one size.
+    """Cost of a network for an image of one size.
 
     Attributes:
         network: Kind of network.
         size: WIDTHxHEIGHT.
-        device: What it ran on.
+        device: Device that it ran on.
         params: Numbers it has learned.
         macs: See `COUNTED`; by kind of operation.
-        seconds: Of each run.
+        seconds: Seconds of each run.
         peak_memory_gb: Peak in 1e9 bytes: on a GPU what torch allocated on it, else resident memory of the process.
         tiles: Parts that the image was restored in, 1 for a full frame.
     """
@@ -65,9 +65,9 @@ def measure(network: nn.Module, kind: str, width: int, height: int, device: str,
 
     Args:
         network: In evaluation mode, on the device.
-        kind: What it is called.
-        width: Of the image, in pixels.
-        height: Of the image, in pixels.
+        kind: Name of the network.
+        width: Width of the image, in pixels.
+        height: Height of the image, in pixels.
         device: A torch device.
         repeats: Timed runs, at least 1.
     """

@@ -1,4 +1,4 @@
-"""Isotropic reblurring in few, large operations for a GPU: all levels and all images at a time; equal to `rings`.
+"""Isotropic reblurring in few large operations for a GPU, for all levels and images at once; equal to `rings`.
 
 `rings` does a strip of one image, a level and a ring at a time, which suits the caches of a processor and costs a GPU
 some 900 kernels an image. Here the levels are rows of one matrix, ring sums are one product with a fixed matrix, and
@@ -124,7 +124,7 @@ def ring_shares(table: Tables, seeds: Tensor, weights: Tensor) -> Tensor:
     """Return what each ring weighs over all levels, (N, 36, P).
 
     Args:
-        table: Of the levels.
+        table: Table of the levels.
         seeds: (N, S, P).
         weights: (N, 1 + L, P).
     """

@@ -1,4 +1,4 @@
-"""Optical flow in training: frozen, without gradient, batched on the device where the model is."""
+"""Optical flow in training: frozen, without gradient, batched on the model's device."""
 
 from __future__ import annotations
 

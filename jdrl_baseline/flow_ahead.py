@@ -1,4 +1,4 @@
-"""Flow of the warm-up made before the first step, once for every patch: there it depends on no prediction."""
+"""Precomputed flow of the warm-up, where it does not depend on a prediction."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def make_flows(
         root: The prepared dataset.
         patches: To do.
         folder: Flows that were made with another estimator, or of another dataset, are removed from it.
-        identity: What estimates the flow; `dis` is told from it.
-        sha256: Of the dataset.
+        identity: Flow estimator; `dis` is told from it.
+        sha256: SHA-256 of the dataset.
         flow: The estimator.
         jobs: Worker processes for DIS.
 

@@ -1,4 +1,4 @@
-"""Reblurring by one kernel a pixel whose 225 taps are free: the one-branch network of the 2023 release."""
+"""Reblurring by one kernel of 225 free taps per pixel: the one-branch network of the 2023 release."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def reblur_free_kernel(image: Tensor, logits: Tensor, *, border: str = "replicat
     Args:
         image: (N, 3, H, W), any range.
         logits: (N, 225, H, W), any sign; taps row by row from the upper left.
-        border: What lies outside the image, `replicate` (its edge) or `zeros`.
+        border: Padding outside the image, `replicate` (its edge) or `zeros`.
 
     Returns:
         (N, 3, H, W), float32 at least, also under autocast.

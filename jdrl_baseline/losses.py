@@ -1,4 +1,4 @@
-"""The losses of JDRL, each a pure function of tensors: eqs. (7), (12) and (14), put together in eqs. (1) and (2)."""
+"""Losses of JDRL as pure functions of tensors: eqs. (7), (12) and (14), combined in eqs. (1) and (2)."""
 
 from __future__ import annotations
 

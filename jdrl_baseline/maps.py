@@ -1,4 +1,4 @@
-"""How blurred the networks take each pixel to be: the effective radius, and the 35 channels of a blur map as one."""
+"""Blur maps predicted by the networks: the effective radius, and the 35 channels of a blur map as one picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The networks that a configuration asks for."""
+"""Construction of the networks of a configuration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which frame each patch of a release was cut from, where the release does not say: by their names, else by content."""
+"""Source frame of each patch of a release that does not name it: by file name, else by content."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def frames_by_content(names: Sequence[str], read: Callable[[int], Pixels]) -> Fr
     overlaps any of the `WINDOW` before it; what is between is taken for one frame. A frame may come in several runs.
 
     Args:
-        names: Of the patches; numbers in them are ordered as numbers.
+        names: Names of the patches; numbers in them are ordered as numbers.
         read: Index to samples, (H, W, 3) uint8 or uint16.
     """
     order = _in_order(names)

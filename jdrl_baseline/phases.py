@@ -1,4 +1,4 @@
-"""The two phases of training, each one function from a batch to its losses."""
+"""Two phases of training, each a function from a batch to its losses."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Batch(NamedTuple):
     Attributes:
         blur: The blur images.
         sharp: The sharp images.
-        names: Of the patches.
+        names: Names of the patches.
         truth: The sharp images warped to the blur images, where that was done ahead.
         inside: (N, 1, H, W) of 0 and 1, where their flow leads into the patch; beside `truth`.
     """
@@ -46,7 +46,7 @@ class Batch(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What a step made on its way, for pictures; detached, None where the phase has none."""
+    """Intermediate images of a step, for pictures; detached, None where the phase has none."""
 
     restored: Tensor
     truth: Tensor

@@ -1,4 +1,4 @@
-"""What a training step sees, as one picture: images in a row, below them mask, flow and blur radius."""
+"""Picture of a training step: images in a row, below them mask, flow and blur radius."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ GAP_PX = 4
 def write_sample(path: Path, batch: Batch, seen: Seen, *, truncate: bool = False) -> None:
     """Write blur image, prediction, reblurred prediction and truth above mask, flow, blur radius and sharp image.
 
-    Of the first pair of a batch. White is 1 for the mask and 7 px for the radius; the flow's hue is its direction,
-    its saturation the length relative to the longest. What the phase does not have is grey.
+    The first pair of a batch is shown. White is 1 for the mask and 7 px for the radius; the flow's hue is its
+    direction, its saturation the length relative to the longest. What the phase does not have is grey.
     """
     first = [batch.blur, seen.restored, seen.reblurred, seen.truth]
     flow = None if seen.flow is None else flow_colours(seen.flow[:1].float()) / 255

@@ -1,10 +1,9 @@
-"""A trained network and image files to predictions, each written whole or not at all."""
+"""Prediction with a trained network; each file is written atomically."""
 
 from __future__ import annotations
 
 import contextlib
 import math
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from jdrl_baseline.spread import Spread, add_up, is_first_process, launch
 from sdd_bench.errors import UserError
 from sdd_bench.io.files import file_sha256
 from sdd_bench.io.images import encode_png, read_header, read_image, to_pixels
+from sdd_bench.jobs.progress import shows_progress
 from sdd_bench.synthesis.synthesise import RADIUS_SCALE
 
 DTYPES = {"32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -108,11 +108,11 @@ def predict(
             for this request, a checkpoint that no maps can be drawn from, or a frame too large for the GPU.
     """
     if not files:
-        raise UserError("no images to restore")
+        raise UserError("no images to restore; give --data or --images")
     if spread is not None:
         device = "cuda" if spread.accelerator != "cpu" and torch.cuda.is_available() else "cpu"
     if precision == "fp16" and device == "cpu":
-        raise UserError("--precision fp16 needs a GPU; take bf16 or 32")
+        raise UserError("--precision fp16 needs a GPU; use --precision bf16 or 32")
     forward, dtype = _load(weights, device, maps), DTYPES[precision]
     folder, waiting = PredictionFolder(out, maps), Predictions()
     with contextlib.ExitStack() as stack:
@@ -136,7 +136,7 @@ def predict(
         def restore() -> int:
             mine = list(waiting.items())[rank::world]
             journal = folder.journal(rank)
-            for name, known in tqdm(mine, desc="predict", unit="", disable=rank > 0 or not sys.stderr.isatty()):
+            for name, known in tqdm(mine, desc="predict", unit="", disable=rank > 0 or not shows_progress()):
                 image = read_image(files[name], grey=grey)
                 try:
                     found = through(forward, image, device, tile_px=tile_px or 0, dtype=dtype)

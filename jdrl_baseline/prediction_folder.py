@@ -1,4 +1,4 @@
-"""A folder of predictions, and the record of what each was made of.
+"""Folder of predictions, with a record of what each was made from.
 
 OUT/predictions.json holds the request (checkpoint, tiles, bits, precision, version) and, for each prediction, the
 sha256 of its blur image and of the files that were written. Of a run that is at work or was cut off, OUT/.run/ holds
@@ -29,7 +29,7 @@ Digests = dict[str, str]
 """The sha256 of a blur image, under `IMAGE`, and of the files made of it, under their role."""
 
 Predictions = dict[str, Digests]
-"""What is known of predictions, by the name of their image."""
+"""Digests of predictions, by the name of their image."""
 
 
 class PredictionFolder:
@@ -73,7 +73,7 @@ class PredictionFolder:
         """Work in the folder alone: yield what is to be restored, and write the record after it has been.
 
         Args:
-            settings: What all predictions of the folder have in common.
+            settings: Settings shared by all predictions of the folder.
             files: Name to blur image.
 
         Raises:
@@ -101,9 +101,9 @@ class PredictionFolder:
         The journal is told first, so that after a kill no file is there that it does not know.
 
         Args:
-            journal: That of this process.
+            journal: Journal of this process.
             name: Name of the image.
-            known: What is known of it.
+            known: Known digests of the image.
             contents: PNG files by their role.
 
         Raises:

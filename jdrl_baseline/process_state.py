@@ -1,4 +1,4 @@
-"""What training changes in the process that calls it, put back afterwards."""
+"""Global state that training changes, restored afterwards."""
 
 from __future__ import annotations
 

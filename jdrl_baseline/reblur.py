@@ -1,4 +1,4 @@
-"""The reblurring operator of JDRL: an isotropic kernel a pixel, eqs. (8) to (11), and the blur map of eq. (13).
+"""Reblurring operator of JDRL: one isotropic kernel per pixel, eqs. (8) to (11), and the blur map of eq. (13).
 
 Level i = 1 is the image itself. Level i = 2 to 8 has a kernel of (2i - 1)^2 taps a pixel whose logits follow from i
 seeds. The 679 taps are never unfolded. All levels are summed into one value a ring and pixel, the image is summed
@@ -44,7 +44,7 @@ def reblur(
         image: (N, 3, H, W), any range.
         seeds: (N, 35, H, W), any sign: a_0, a_1 of level 2, then a_0, a_1, a_2 of level 3, to a_0 ... a_7 of level 8.
         weights: (N, 8, H, W), level 1 to 8, after softmax.
-        border: What lies outside the image, `replicate` (its edge) or `zeros`.
+        border: Padding outside the image, `replicate` (its edge) or `zeros`.
         truncate: Leave the corners beyond the radius out of the softmax instead of giving them the logit 0.
 
     Returns:

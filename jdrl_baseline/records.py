@@ -1,4 +1,4 @@
-"""What a run writes down: log.csv of every step, and TensorBoard, cut back to the step it goes on from."""
+"""Records of a run: log.csv of every step, and TensorBoard, truncated to the step it resumes from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checkpoints of the 2023 release: their names and channel order brought to those of sdd-bench."""
+"""Conversion of checkpoints of the 2023 release: names and channel order."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sdd_bench.errors import UserError
 from sdd_bench.io.text import shown
 
 DEBLURRING, REBLURRING, EPOCH = "G_state_dict", "Reblur_state_dict", "epoch"
-"""What the release calls its networks and the number of epochs."""
+"""Keys of the networks and of the number of epochs in a checkpoint of the release."""
 
 Renames = tuple[tuple[str, Callable[[re.Match[str]], str]], ...]
 """Beginnings of names, and what they are here."""
@@ -52,7 +52,7 @@ def converted(state: Mapping[str, object], path: Path) -> tuple[dict[str, object
     out.
 
     Args:
-        state: What torch loaded.
+        state: Content loaded by torch.
         path: For the message.
 
     Returns:

@@ -78,9 +78,9 @@ def tile_px_for(pixels: int, device: str, processes: int = 1) -> int:
     On a GPU 0: there they are tried, see `fitting_tile_px`.
 
     Args:
-        pixels: Of the largest frame.
+        pixels: Number of pixels of the largest frame.
         device: A torch device.
-        processes: How many work on this machine at a time.
+        processes: Number of processes that work on this machine at a time.
     """
     if device != "cpu":
         return 0
@@ -106,7 +106,7 @@ def fitting_tile_px(
         size: Height and width of the largest frame.
         device: A torch device.
         dtype: As for `through`.
-        processes: How many work on this machine at a time; a GPU each.
+        processes: Number of processes that work on this machine at a time; a GPU each.
     """
     if device == "cpu":
         return tile_px_for(size[0] * size[1], device, processes)

@@ -1,4 +1,4 @@
-"""Isotropic kernels as one value a ring, and an image summed over the rings of a 15x15 square, with adjoints.
+"""Isotropic kernels as one value per ring, and sums of an image over the rings of a 15x15 square, with adjoints.
 
 An isotropic kernel gives one value to all offsets (x, y) of the same distance. Offsets that mirroring and exchanging
 x and y turn into each other form a ring, named (d, e) with 0 <= d <= e <= 7: 1, 4 or 8 taps. The 225 taps of the
@@ -112,7 +112,7 @@ def ring_sum(folded: list[Tensor], ring: int, out: Tensor) -> Tensor:
     """Return the sum of the image over a ring about each pixel, (C, H, W), written into `out`.
 
     Args:
-        folded: What `fold` returned.
+        folded: Result of `fold`.
         ring: Index into `RINGS`.
         out: (C, H, W).
     """

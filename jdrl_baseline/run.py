@@ -1,4 +1,4 @@
-"""A training run: its networks, optimiser and place, how they are kept, and what it says of itself."""
+"""Training run: its networks, optimiser and position, saving and resuming, and its summary."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from sdd_bench.errors import UserError
 
 @dataclass(frozen=True)
 class Hardware:
-    """What a run works on; none of it changes what is learnt but for rounding.
+    """Hardware of a run; it changes what is learnt by rounding only.
 
     Attributes:
         accelerator: `auto`, `cpu`, `cuda`.
@@ -43,7 +43,7 @@ class Hardware:
 
     @property
     def processes(self) -> int:
-        """Of all machines together."""
+        """Processes of all machines together."""
         return self.devices * self.nodes
 
 

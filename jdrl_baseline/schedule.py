@@ -1,4 +1,4 @@
-"""What follows from the number of a step alone: its phase, learning rate and random numbers."""
+"""Quantities that depend on the step number alone: phase, learning rate and random seeds."""
 
 from __future__ import annotations
 

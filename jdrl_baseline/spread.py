@@ -1,4 +1,4 @@
-"""Work that several processes share, one for each device of one or more machines, by Lightning Fabric.
+"""Work shared among processes, one per device of one or more machines, by Lightning Fabric.
 
 Unlike training, the processes do not wait for each other before the end, and what is wrong in one is said by the first.
 """
@@ -26,7 +26,7 @@ PATIENCE = timedelta(days=7)
 
 @dataclass(frozen=True)
 class Spread:
-    """How many processes there are and what they run on.
+    """Number of processes and the devices they run on.
 
     Attributes:
         accelerator: `auto`, `cpu` or `cuda`.
@@ -40,7 +40,7 @@ class Spread:
 
     @property
     def processes(self) -> int:
-        """Of all machines together."""
+        """Processes of all machines together."""
         return self.devices * self.nodes
 
 
@@ -95,7 +95,7 @@ def add_up(fabric: Fabric, share: Callable[[], int]) -> int | None:
     """Return the sum of what every process's share returns; None in all processes but the first.
 
     Args:
-        fabric: Of `launch`.
+        fabric: Result of `launch`.
         share: Does this process's part of the work.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The training loop: flat, on Lightning Fabric, the same on one CPU, one GPU, several GPUs and several machines.
+"""Training loop on Lightning Fabric, the same on one CPU, one GPU, several GPUs and several machines.
 
 A step depends on the seed and its number alone (order of the patches, crops, dropout), so that a run that was killed
 and goes on from its last checkpoint gives the losses and weights of one that was not. An epoch ends with a checkpoint,
@@ -38,6 +38,7 @@ from jdrl_baseline.validation import prepare_validation, validate
 from sdd_bench.errors import UserError
 from sdd_bench.io.files import write_text
 from sdd_bench.io.serialise import json_text
+from sdd_bench.jobs.progress import shows_progress
 
 LAST, BEST, EXPORTED = "last.pt", "best.pt", "deblurring.pt"
 SAVE_EVERY = 500
@@ -61,9 +62,9 @@ def train(
 
     Args:
         root: A prepared dataset.
-        config: What is trained.
+        config: Training configuration.
         out: The run's folder: config.json, log.csv, tensorboard/, samples/ and checkpoints.
-        hardware: What it runs on.
+        hardware: Hardware that it runs on.
         resume: Go on from the last checkpoint, which must be there; without, go on if there is one.
         anchors: Folder of the anchors of the validation pairs; ROOT/anchors if None. They are made before the first
             step where they are not there.
@@ -148,7 +149,7 @@ def _steps(run: Run, hardware: Hardware, records: Records, *, is_late: bool) -> 
     if is_late:
         _validate(run, records)
     saved = run.step
-    hidden = not (fabric.is_global_zero and sys.stderr.isatty())
+    hidden = not (fabric.is_global_zero and shows_progress())
     bar = tqdm(total=run.total_steps, initial=run.step, desc="train", unit="step", disable=hidden)
     while run.step < run.total_steps:
         epoch = run.step // run.per_epoch

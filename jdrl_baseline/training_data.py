@@ -1,4 +1,4 @@
-"""What is trained on and what is validated on: patches, and pairs or frames that no patch to train on is of."""
+"""Training patches, and validation pairs or frames that share no frame with them."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ SCENE_KEY = 3
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What is trained on and what is validated on.
+    """Training patches and validation pairs.
 
     Attributes:
-        root: Of the prepared dataset.
+        root: Folder of the prepared dataset.
         patches: To train on.
         validation: Whole pairs of scenes that no patch is of; where a release has no whole frames to train on, pairs of
             patches whose frames no patch to train on is of.
         held_out: Those scenes, or those frames by their first patch; empty where the dataset has its own validation
             split.
-        sha256: Of the dataset's content.
+        sha256: SHA-256 of the dataset's content.
         validation_patches: The patches that `validation` is made of, where it is.
         cache: Decoded patches of this process, by index and folder of flows; see `CACHE_BYTES`.
     """
@@ -55,7 +55,7 @@ def open_training_data(root: Path, config: Config, out: Path) -> TrainingData:
 
     Args:
         root: A prepared dataset.
-        config: What is trained.
+        config: Training configuration.
         out: The run's folder; `write_validation` writes patches to OUT/validation where the dataset has them in HDF5.
 
     Raises:

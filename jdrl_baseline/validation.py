@@ -1,4 +1,4 @@
-"""How good F is on pairs that it is not trained on: the mean anchored/2 PSNR."""
+"""Validation of F on held-out pairs: the mean anchored/2 PSNR."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def prepare_validation(data: TrainingData, anchors: Path | None, device: str, ti
     Pairs that cannot be anchored are left out.
 
     Args:
-        data: What is trained on.
+        data: Training data.
         anchors: Folder of the anchors; in the dataset if None.
         device: A torch device.
         tile_px: Side of the tiles that the run has used so far; if None, as the largest frame fits into memory.

@@ -1,4 +1,4 @@
-"""Linear warping of tensors by flow, eq. (5), and what the 2023 release makes of it."""
+"""Linear warping of tensors by flow, eq. (5), and the variant of the 2023 release."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch.nn import functional
 
 
 def warp(image: Tensor, flow: Tensor, *, release_grid: bool = False) -> Tensor:
-    """Return `image` drawn into the frame that the flow belongs to: bilinear, the border repeated.
+    """Return `image` warped into the frame that the flow belongs to: bilinear, the border repeated.
 
     Gradients reach `image`, and `flow` if it asks for one.
 

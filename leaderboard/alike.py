@@ -1,4 +1,4 @@
-"""Groups of methods that nothing separates: the lines of a critical-difference diagram."""
+"""Groups of methods that are not separated: the lines of a critical-difference diagram."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The columns of ranked tables, which depend on how a protocol judges geometry, and of comparisons."""
+"""Columns of ranked tables, which depend on how a protocol judges geometry, and of comparisons."""
 
 from __future__ import annotations
 

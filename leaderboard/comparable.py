@@ -1,4 +1,4 @@
-"""Whether results may share a table, and in words why not."""
+"""Check whether results may share a table, with the reasons in words."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FOLLOWS = {
 
 
 def check_comparable(entries: Sequence[Entry]) -> Table:
-    """Return what all entries share.
+    """Return the properties that all entries share.
 
     Raises:
         UserError: No entries; two of one method, or of methods whose names look alike; a metric of different weights;

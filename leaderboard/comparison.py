@@ -1,4 +1,4 @@
-"""Entries of one table compared with each other in one metric: their scores, the differences that matter, ranks."""
+"""Comparison of the entries of one table in one metric: scores, significant differences, ranks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def compared(entries: Sequence[Entry], metric: str, images: pd.Index | None = No
 
     Args:
         entries: Entries of one table with the same images.
-        metric: That all of them have.
+        metric: Metric that all of them have.
         images: Names of those that are compared; all if None.
     """
     return paired(score_matrix(entries, metric, images), least_differences(entries, metric, images))
@@ -51,7 +51,7 @@ def least_differences(entries: Sequence[Entry], metric: str, images: pd.Index | 
 
     Args:
         entries: Entries of one table.
-        metric: What is compared; uncertainties are those of the PSNR.
+        metric: Metric that is compared; uncertainties are those of the PSNR.
         images: Names of those that are compared; all if None.
     """
     relevant = METRICS[metric].relevant
@@ -66,8 +66,8 @@ def rank_cells(comparison: Paired, metric: str, images: int) -> dict[str, NDArra
     """Return ranks, their intervals and ties of compared methods by column; nothing where no rank is claimed.
 
     Args:
-        comparison: Of `compared`.
-        metric: What was compared.
+        comparison: Result of `compared`.
+        metric: Metric that is compared.
         images: On how many images; no rank is claimed of fewer than `RANKED_IMAGES`.
     """
     if images < RANKED_IMAGES:

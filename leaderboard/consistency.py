@@ -1,4 +1,4 @@
-"""Whether the files of an entry agree with entry.json and with each other; nothing is scored."""
+"""Consistency of an entry's files with entry.json and with each other; nothing is scored."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def contradictions(entry: Path, submission: Submission, claims: Mapping[str, Res
 
     Args:
         entry: Its folder.
-        submission: What its entry.json says.
+        submission: Content of its entry.json.
         claims: Its results by protocol, from `read_claims`.
     """
     found = [*file_faults(entry, submission), *_extra(entry, submission), *_method_faults(entry, submission)]

@@ -1,4 +1,4 @@
-"""Predictions that are no restorations: files equal to the sharp or the blur image, and images equal to the truth."""
+"""Predictions that are copies: files equal to the sharp or the blur image, and images equal to the truth."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from leaderboard.entry import Entry
 
 FILES = {"sharp": "sharp_sha256", "blur": "blur_sha256"}
-"""What a prediction's file can be byte for byte, and the column with the digest of that file."""
+"""Files that a prediction can equal byte for byte, and the column with their digest."""
 
 TRUTH = "truth"
 WORDS = {

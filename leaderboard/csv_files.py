@@ -1,4 +1,4 @@
-"""Tables of numbers to the text of CSV files: every number with the decimals of its column, no formulas."""
+"""CSV text of tables, every number with the decimals of its column, protected against formulas."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One entry of a leaderboard: results of one method on one split under one protocol, checked."""
+"""Leaderboard entry: checked results of one method on one split under one protocol."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ bits, and these were scored as they are now. Of such results the bits of the fil
 
 @dataclass(frozen=True)
 class Table:
-    """What all rows of one leaderboard share; results that differ in any of it are never ranked together."""
+    """Properties shared by all rows of one table; results that differ in any of them are never ranked together."""
 
     dataset: str
     dataset_sha256: str
@@ -47,7 +47,7 @@ class Entry:
     """The scores of a method in a table.
 
     Attributes:
-        table: What the scores may be compared with.
+        table: Table that the scores may share.
         method: The method that made the predictions.
         source: Name of the results file.
         status: As the results say, or `claimed` or `verified` instead of `measured`, see `leaderboard.reading`.
@@ -60,7 +60,7 @@ class Entry:
         unranked: As `rows`, of the images that were scored and do not count.
         matched: By which rule predictions were matched to images, in words; empty where the results do not say.
         pred_crop: Where predictions were cropped or padded, one of `evaluation.naming.cut.CROPS`, or empty.
-        values_as: What the values of predictions mean, see `io.values_as`.
+        values_as: Meaning of the values of predictions, see `io.values_as`.
         file: The results file; None of results that come from none.
         predictions_bits: Of the files of the predictions, in words; empty where the results do not say.
         evaluated_size: WIDTHxHEIGHT of what was scored, in words; empty where the results do not say.

@@ -1,4 +1,4 @@
-"""Entries to the files of a leaderboard: one table, or one per protocol where entries of all protocols are given."""
+"""Files of a leaderboard: one table, or one per protocol."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from sdd_bench.jobs.outputs import Output
 
 @dataclass(frozen=True)
 class Shown:
-    """What a person asked for.
+    """Options of a leaderboard.
 
     Attributes:
-        metric: The metric that ranks.
+        metric: Metric that ranks.
         baseline: Method that the others are compared with, or None.
         by: Some of `leaderboard.groups.CHOICES`.
         published: Show the papers' numbers as rows too.
-        label: Of the LaTeX table, empty for none.
+        label: Label of the LaTeX table, empty for none.
         tex_intervals: Show intervals in the LaTeX table.
     """
 
@@ -61,12 +61,12 @@ class Written(Built):
 
 
 def write_boards(entries: Sequence[Entry], out: Path, shown: Shown) -> Iterator[Written]:
-    """Write the tables and yield each once its files are there; what cannot be ranked is refused before the first.
+    """Write the tables and yield each once its files are there; results that cannot be ranked raise before the first.
 
     Args:
         entries: Entries of one table or of several: one a dataset, split and protocol.
         out: The CSV; see `tables_of` for the names of several.
-        shown: What goes into it.
+        shown: Options of the table.
 
     Raises:
         UserError: See `check_comparable`, `build_board`, `differences` and `group_rows`.
@@ -150,7 +150,7 @@ def write_table(out: Path, built: Built, shown: Shown | None = None) -> tuple[Pa
     Args:
         out: The CSV.
         built: The table.
-        shown: What a person asked for of its LaTeX; nothing more if None.
+        shown: Options of its LaTeX; nothing more if None.
     """
     shown = shown or Shown()
     board, reported = built.board, built.reported

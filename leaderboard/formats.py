@@ -1,4 +1,4 @@
-"""A ranked table as people read it: for a terminal, as Markdown, as LaTeX."""
+"""Ranked tables as text for a terminal, as Markdown and as LaTeX."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def text_table(board: Board, differences: pd.DataFrame | None = None) -> str:
     """Return the columns a person compares, aligned for a terminal.
 
     Args:
-        board: What to show.
+        board: Board to show.
         differences: From `leaderboard.table.differences`; shown in a column where given.
     """
     rows = board.rows
@@ -161,7 +161,7 @@ def latex(
     r"""Return the table for LaTeX with booktabs: the first rank bold, the second underlined, ties marked.
 
     Args:
-        board: What to show.
+        board: Board to show.
         differences: From `leaderboard.table.differences`; shown in a column where given.
         label: For `\label`; empty for none.
         with_intervals: Show the intervals of the means.

@@ -1,4 +1,4 @@
-"""Where a method wins: means over the images of a place, of little, middling and much blur, or over pixels by blur."""
+"""Means within groups: images by place, by blur or misalignment, or pixels by blur radius."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from sdd_bench.evaluation.by_radius import COLUMNS as BY_RADIUS
 from sdd_bench.evaluation.by_radius import EDGES_PX
 
 BY = {"place": "place", "blur": "blur_radius_px", "misalignment": "misalignment_px"}
-"""What images can be grouped by, and the column of the results that says it."""
+"""Groupings of images, and the column of the results behind each."""
 
 RADIUS = "radius"
-"""What the pixels of every image are grouped by: the radius of the blur. Their PSNR stands in the results."""
+"""Grouping of pixels by blur radius; their PSNR is in the results."""
 
 CHOICES = (*BY, RADIUS)
 TERCILES = ("least", "middle", "most")
@@ -74,7 +74,7 @@ def group_rows(entries: Sequence[Entry], by: str, metric: str) -> pd.DataFrame:
     Args:
         entries: Entries of one table; those that do not count or lack the metric are left out.
         by: One of `CHOICES`.
-        metric: What is compared.
+        metric: Metric that is compared.
 
     Raises:
         UserError: The results do not say what is needed; or another metric than PSNR by `RADIUS`.
@@ -99,7 +99,7 @@ def group_rows(entries: Sequence[Entry], by: str, metric: str) -> pd.DataFrame:
 
 
 Group = tuple[dict[str, object], pd.Index, Array]
-"""What is said of a group, its images, and the scores of all methods on it, (methods, images)."""
+"""Description of a group, its images, and the scores of all methods on it, (methods, images)."""
 
 
 def _image_groups(entries: Sequence[Entry], by: str, metric: str) -> Iterator[Group]:
@@ -116,7 +116,7 @@ def _radius_groups(entries: Sequence[Entry], metric: str) -> Iterator[Group]:
     lacking = [entry.source for entry in entries if BY_RADIUS[0] not in entry.rows]
     if lacking:
         raise UserError(
-            f"leaderboard: --by {RADIUS}: {lacking[0]} has no PSNR by blur radius; evaluate under anchored/2"
+            f"leaderboard: --by {RADIUS}: {lacking[0]} has no PSNR by blur radius; evaluate it again under anchored/2"
         )
     for column, (low, high) in RADII.items():
         known = [entry.rows.index[entry.rows[column].notna()] for entry in entries]

@@ -1,4 +1,4 @@
-"""95 % intervals of means over few images: Student's t, with the end on the side of the longer tail moved out."""
+"""95 % confidence intervals of means over few images: Student's t, corrected for skewness."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names of methods that people would take for one another."""
+"""Method names that people would confuse."""
 # ruff: noqa: RUF001  (letters that look like others are what this is about)
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ LATIN = str.maketrans(
 """Small letters to the Latin letter that they look like."""
 
 UPRIGHT, ROUND = re.compile("[1|i]"), re.compile("0")
-"""What looks like a small l, and like a small o, in one case or the other."""
+"""Characters that look like a small l, and like a small o, in either case."""
 
 SPACES = re.compile(r"[\s_‐‑‒–—-]+")
 

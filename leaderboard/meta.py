@@ -1,4 +1,4 @@
-"""meta.toml: what a submission says of its method, as a typed model."""
+"""meta.toml: description of a submitted method, as a typed model."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Size = Annotated[str, BeforeValidator(_line), StringConstraints(pattern=r"^([1-9
 
 
 class Meta(BaseModel):
-    """What meta.toml may hold. All keys but the name may be left out; `profile` measures four of them."""
+    """Content of meta.toml. All keys but the name may be omitted; `profile` measures four of them."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -71,7 +71,7 @@ EXPECTED = {
     "size": "WIDTHxHEIGHT in pixels, as 1280x720",
     "selection_on_test": "yes, no or unknown, in quotes",
 }
-"""What a refusal expects, where the model's own words are not those of the field."""
+"""Expected values in error messages, where the model's own words are not those of the field."""
 
 
 def read_meta(path: Path) -> Method:

@@ -1,4 +1,4 @@
-"""Predictions to the folder of an entry: scored under every protocol, with digests of everything."""
+"""Packing of predictions as an entry: scored under every protocol, with digests of every file."""
 
 from __future__ import annotations
 

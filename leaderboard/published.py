@@ -1,4 +1,4 @@
-"""The numbers that papers print in their tables: data in published/, checked on reading, never ranked."""
+"""Published numbers of papers, stored in published/, checked on reading, never ranked."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PROTOCOLS = {
     "warped": "sharp image warped by flow; onto what is not clear",
     "direct-16": "16-bit predictions against the sharp image as it is; LPIPS with SqueezeNet on blue, green, red",
 }
-"""What is known of how a paper scored. No value is a protocol of sdd-bench: none is told in full."""
+"""Descriptions of how papers scored. No value is a protocol of sdd-bench: none is told in full."""
 
 DED_TEST = ("ded", "test")
 """A split that the dataset does not have as released: the journal made it."""
@@ -46,7 +46,7 @@ class Reported(BaseModel):
     """One row of a paper's table.
 
     Attributes:
-        method: What the method is called here; the paper's name where that says who it is.
+        method: Name of the method here; the paper's name where that says who it is.
         psnr_db: Mean as printed; None where not given. So are the next four.
         ssim: In [0, 1].
         lpips: In [0, 1].
@@ -60,7 +60,7 @@ class Reported(BaseModel):
         protocol: A key of `PROTOCOLS`.
         paper: Authors and title.
         source: Where in which text the numbers stand.
-        note: What else is known.
+        note: Further information.
 
     Raises:
         ValueError: A field is out of range or missing; all faults of the row together.
@@ -109,7 +109,7 @@ def read_reported(folder: Path | None = None) -> tuple[Reported, ...]:
     """Return every reported row, in the order of the files' names and of their lines.
 
     Args:
-        folder: Of CSV files; None for those that come with sdd-bench.
+        folder: Folder of CSV files; None for those that come with sdd-bench.
 
     Raises:
         UserError: A file is damaged, a row is out of range, or two rows are of one method on one dataset and split;

@@ -1,4 +1,4 @@
-"""Results to one ranked table in Python: what `sdd-bench leaderboard` shows, as a DataFrame."""
+"""Ranked table as a DataFrame: the Python counterpart of `sdd-bench leaderboard`."""
 
 from __future__ import annotations
 

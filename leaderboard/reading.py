@@ -1,4 +1,4 @@
-"""Arguments to entries: results files as measured here, entries as claimed, and those with a record as verified."""
+"""Reading of results files, entries and verification records, with the status of each."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def read_entries(paths: Iterable[Path], records: Sequence[Verified] = ()) -> lis
 
     Args:
         paths: Results files (JSON), folders of entries, or their entry.json.
-        records: Of verifications that the caller trusts.
+        records: Records of verifications that the caller trusts.
 
     Raises:
         UserError: As `results_of` and `read_entry`.

@@ -1,4 +1,4 @@
-"""Published numbers beside measured ones: in columns of their own, in rows without a rank."""
+"""Published numbers beside measured ones: in separate columns, in rows without a rank."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bootstrap samples of the images: the means of methods in them, and how often each method is the best.
+"""Bootstrap over the images: means of methods, and how often each method is the best.
 
 The draw has a fixed seed, so that the same scores give the same numbers. Of more images than `WHOLE_VALUES` allows,
 samples are drawn a block at a time: the draw is the same, and memory does not grow with the images.
@@ -26,7 +26,7 @@ def resampled_means(scores: Array, resamples: int = RESAMPLES, seed: int = SEED)
 
     Args:
         scores: (methods, images), finite.
-        resamples: How many samples, each of as many images as there are, with replacement.
+        resamples: Number of samples, each of as many images as there are, with replacement.
         seed: Seed of the draw.
     """
     return np.concatenate([shares @ scores.T for shares in _shares(scores.shape[1], resamples, seed)])

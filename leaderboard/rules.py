@@ -1,4 +1,4 @@
-"""How a table was made, in sentences for its caption: ranks, intervals, and what an image counts with at most."""
+"""Caption of a table in sentences: how ranks and intervals were computed, and caps on single images."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CAP = f"An image counts with at most {MOST_DB:g} dB in the mean of a PSNR."
 
 
 def rule_of(board: Board) -> str:
-    """Return how the ranks of a board come about, in one sentence; nothing under a protocol that does not rank."""
+    """Return an explanation of the ranks of a board in one sentence; nothing under a protocol that does not rank."""
     if board.table.protocol in UNRANKED:
         return ""
     methods = compared_methods(board)
@@ -38,7 +38,7 @@ def rule_of(board: Board) -> str:
 
 
 def more_rules(board: Board) -> list[str]:
-    """Return what else a caption says: shared ranks, intervals, and what an image counts with at most."""
+    """Return the rest of a caption: shared ranks, intervals, and what an image counts with at most."""
     rows, said = board.rows, []
     if rows["tie"].any():
         said.append("= marks a rank that is shared by methods which nothing separates.")

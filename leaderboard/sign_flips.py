@@ -1,4 +1,4 @@
-"""Is a mean difference 0? Permutation tests by flipping signs of differences, corrected for the number of differences.
+"""Permutation tests of mean differences by sign flips, corrected for multiple comparisons.
 
 If two methods are equal, their difference on an image is as likely to be positive as negative. Up to `EXACT_IMAGES`
 images all sign patterns are gone through; beyond, `RESAMPLES` are drawn with a fixed seed.
@@ -16,7 +16,7 @@ Array = NDArray[np.float64]
 RESAMPLES = 10_000
 SEED = 0
 EXACT_IMAGES = 13
-"""Up to so many images all patterns are gone through, 4,096 and their opposites."""
+"""Largest number of images for which all patterns are enumerated, 4,096 and their opposites."""
 
 BLOCK_VALUES = 4_000_000
 """Patterns are taken in blocks of at most so many numbers, 32 MB."""

@@ -1,4 +1,4 @@
-"""How a ranking changes with what it should not depend on: protocol, flow estimator, metric, the images drawn."""
+"""Stability of a ranking under changes of protocol, flow estimator, metric and images."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Ranking:
     Attributes:
         table: Protocol and data.
         flow: The flow estimator of the protocol, empty where it uses none.
-        metric: What ranks.
+        metric: Metric that ranks.
         methods: By name.
         scores: (methods, images), turned so that higher is better.
         least: Below which a difference separates nobody, see `leaderboard.comparison.least_differences`.
@@ -67,7 +67,7 @@ def stability(entries: Sequence[Entry], reference: str = "anchored/2") -> pd.Dat
     5th percentile, and the pairs that swap in over 5 % of the draws. Tau is NaN where a ranking has one mean for all.
 
     Args:
-        entries: Of one dataset and split, several methods under several protocols.
+        entries: Entries of one dataset and split, several methods under several protocols.
         reference: Protocol whose ranking by PSNR the others are compared with.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What scores claim: every two methods compared on the same images, which are separated, ranks and their intervals.
+"""Pairwise comparison of methods on the same images: separation, ranks and their intervals.
 
 Scores are given as (methods, images), finite. The same scores give the same numbers.
 """
@@ -27,12 +27,13 @@ class Paired:
     """Every method against every other on the same images; entry [i, j] is about i minus j, (m, m) each.
 
     Attributes:
-        difference: Of the means.
+        difference: Difference of the means.
         low: Lower end of its 95 % interval; NaN where there is none.
         high: Upper end.
         median: Median of the differences over the images.
         above: Share of the images on which i scores higher than j, equal scores counted half.
-        p: Of the sign-flip permutation test that the difference is 0, two-sided; NaN where it cannot be below 0.05.
+        p: P-value of the sign-flip permutation test that the difference is 0, two-sided; NaN where it cannot be below
+            0.05.
         p_holm: The same, corrected for the number of pairs by Holm's method; NaN likewise.
         p_adjusted: The same, corrected by the step-down maximum over the pairs; NaN likewise. This one separates.
         least: Below which the difference of two methods separates nobody.
@@ -96,7 +97,7 @@ def ranks(comparison: Paired, higher_is_better: bool) -> tuple[NDArray[np.int64]
     have on images without number, for all methods together.
 
     Args:
-        comparison: Of `paired`.
+        comparison: Result of `paired`.
         higher_is_better: Or lower.
 
     Reference:

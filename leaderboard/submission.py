@@ -1,4 +1,4 @@
-"""A submission to the leaderboard: a folder with the method, its scores under every protocol, and what they are of.
+"""Submission: a folder with the method, its scores under every protocol, and digests of what was scored.
 
     entry/meta.toml                 as it was given
     entry/results/*.json and .csv   of each protocol
@@ -30,7 +30,7 @@ SCHEMA = 1
 ENTRY, META, RESULTS, SCORES = "entry.json", "meta.toml", "results", "scores.json"
 DETAILS, SUBMISSION, HUGGING_FACE = "detailed_results.html", "submission.zip", "huggingface"
 SAFE_NAME = rf"^({re.escape(META)}|{RESULTS}/[^./\\\x00-\x1f][^/\\\x00-\x1f]*\.(json|csv))$"
-"""What entry.json may name: nothing outside the entry."""
+"""File names that entry.json may contain: none outside the entry."""
 
 
 class ScoredDataset(BaseModel):
@@ -55,15 +55,15 @@ class ScoredProtocol(BaseModel):
 
 
 class Submission(BaseModel):
-    """What entry.json says.
+    """Content of entry.json.
 
     Attributes:
-        meta: What meta.toml says of the method.
-        dataset: What was scored.
+        meta: Description of the method from meta.toml.
+        dataset: Dataset that was scored.
         protocols: Id of each protocol to its digest and results.
         predictions: Name to sha256 of the file of the prediction.
         files: Name in the folder to sha256: meta.toml, and JSON and CSV of each protocol.
-        configuration: What else the scoring was told, as in the results.
+        configuration: Other settings of the scoring, as in the results.
         tool: Versions, as in the results.
     """
 
@@ -92,7 +92,7 @@ class Submission(BaseModel):
 
 
 def read_submission(folder: Path) -> Submission:
-    """Return what a folder's entry.json says, without looking at the other files.
+    """Return the content of a folder's entry.json, without looking at the other files.
 
     Raises:
         UserError: There is none (the folder is incomplete, or no entry), or it is damaged.

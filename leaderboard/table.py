@@ -1,4 +1,4 @@
-"""Entries to a ranked table: means with intervals, ranks with ties, every two methods compared."""
+"""Ranked table of entries: means with intervals, ranks with ties, pairwise comparisons."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Board:
     """A ranked table.
 
     Attributes:
-        table: What all its rows share.
+        table: Properties that all its rows share.
         sort: The metric that ranks.
         rows: One row per method, best first, with the columns of `columns_of` the protocol and `best_probability`,
             the share of resamples in which a ranked method is the best. Numbers are floats, NaN where not measured;
@@ -93,7 +93,7 @@ def board_rows(rows: Sequence[Mapping[str, object]], protocol: str) -> pd.DataFr
 
     Args:
         rows: Column to value.
-        protocol: Of the board.
+        protocol: Protocol of the board.
     """
     empty: dict[str, object] = {"tie": False, **dict.fromkeys(TEXT_COLUMNS, "")}
     columns = [*columns_of(protocol), BEST]
@@ -118,7 +118,7 @@ def differences(board: Board, baseline: str) -> pd.DataFrame:
     """
     names = compared_methods(board)
     if baseline not in names:
-        raise UserError(f"leaderboard: --baseline {baseline!r} is not ranked here, found: {', '.join(names)}")
+        raise UserError(f"leaderboard: --baseline {baseline!r} is not ranked here; found: {', '.join(names)}")
     found = both_ways(board)
     return found[found["other"] == baseline].set_index("method")[["difference", "lo", "hi"]]
 
@@ -174,7 +174,7 @@ def _pairs(entries: Sequence[Entry], metric: str, found: Paired) -> pd.DataFrame
 
 
 def _row(entry: Entry) -> dict[str, object]:
-    """Return what the entry itself says, by column."""
+    """Return the values of the entry itself, by column."""
     table, method = entry.table, entry.method
     return {
         **{str(metric): mean for metric, mean in entry.means.items()},

@@ -1,4 +1,4 @@
-"""Whether an entry is what it says: its files, the predictions, and every number scored again."""
+"""Verification of an entry: its files, the predictions, and every number scored again."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def verify_entry(
     weights_folder: Path | None = None,
     device: str = "cpu",
 ) -> list[str]:
-    """Return in what an entry is not what it says; nothing is written into it.
+    """Return the differences between an entry and its re-scoring; nothing is written into it.
 
     Its files are compared with entry.json and with each other, the predictions and the dataset with their sha256, and
     then, only where those agree, everything is scored again and compared image by image within a millionth.
@@ -146,7 +146,7 @@ def _unlike(a: pd.Series, b: pd.Series) -> NDArray[np.bool_]:
 
 
 class Configuration(BaseModel):
-    """What the scoring of an entry was told, as far as it is needed to score it again."""
+    """Settings of an entry's scoring, as far as they are needed to score it again."""
 
     model_config = ConfigDict(strict=True, frozen=True)
 
@@ -164,7 +164,7 @@ class Configuration(BaseModel):
 
 
 def _configuration(entry: Path, submission: Submission) -> Configuration:
-    """Return what an entry's scoring was told.
+    """Return the settings of an entry's scoring.
 
     Raises:
         UserError: It does not say it, or not so that it can be done.

@@ -1,4 +1,4 @@
-"""The record of a verification: what was scored again, named by digests, and found to be what an entry says.
+"""Record of a verification: what was scored again, identified by digests.
 
 Whoever verified keeps the record and gives it to `leaderboard`; a record that comes with an entry proves nothing.
 """
@@ -26,18 +26,18 @@ Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Verified(BaseModel):
-    """What a record says.
+    """Content of a record.
 
     Attributes:
-        by: Who verified, as they call themselves; may be empty.
+        by: Name of the verifier; may be empty.
         method: Name of the method.
-        entry_sha256: Of the entry's entry.json, which names every file of it.
-        predictions_sha256: Of the names and sha256 of the predictions that were scored again.
+        entry_sha256: SHA-256 of the entry's entry.json, which names every file of it.
+        predictions_sha256: SHA-256 of the names and sha256 of the predictions that were scored again.
         dataset: Name, split and digest of the images.
         anchors: Protocol to the digest of its truths, for protocols with anchors.
         results: Protocol to the sha256 of the entry's results file.
         tool: Versions that scored again.
-        sha256: Of all other fields.
+        sha256: SHA-256 of all other fields.
     """
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
@@ -64,9 +64,9 @@ def write_verified(path: Path, entry: Path, submission: Submission, claims: Mapp
     Args:
         path: The record.
         entry: Folder of the entry.
-        submission: What its entry.json says.
+        submission: Content of its entry.json.
         claims: Its results by protocol.
-        by: Who verified.
+        by: Name of the verifier.
     """
     lines = "".join(f"{name}\t{digest}\n" for name, digest in sorted(submission.predictions.items()))
     dataset = submission.dataset

@@ -1,4 +1,4 @@
-"""Several ranked tables as one, as papers print them: a row a method, a group of columns a dataset and protocol."""
+"""Several ranked tables as one wide table, as papers print them: one row per method."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NOTHING = "--"
 REPORTED = "reported"
 DAGGER = "†"
 PAPER_METRICS = ("psnr_db", "ssim", "lpips")
-"""What papers report, and so what reported rows have."""
+"""Metrics that papers report, and so the metrics of reported rows."""
 
 PRINTED = {"psnr_db": 2, "ssim": 3, "lpips": 3}
 """Decimals that the papers print."""
@@ -34,9 +34,9 @@ class Group:
         cells: (method, metric) to the number as people read it.
         places: (method, metric) to 1 or 2 where the method is in the first or second rank by that metric.
         reported: (method, metric) to what a paper prints; of methods that were not measured.
-        protocols: What is known of how the papers of `reported` scored.
-        images: Over how many images the means are; several numbers where methods differ.
-        doubtful: Method to its status where that is none of `BELIEVED`.
+        protocols: Known protocols of the papers of `reported`.
+        images: Numbers of images behind the means; several where methods differ.
+        doubtful: Methods whose status is none of `BELIEVED`, with that status.
     """
 
     title: str
@@ -63,7 +63,7 @@ def wide_table(boards: Sequence[Board], reported: Sequence[pd.DataFrame | None] 
 
     Args:
         boards: One a dataset, split and protocol.
-        reported: Of each board, the rows of `leaderboard.reported.reported_rows`; None or nothing for none.
+        reported: Reported numbers of each board, from `leaderboard.reported.reported_rows`; None or nothing for none.
     """
     said = [*reported, *[None] * (len(boards) - len(reported))]
     groups = tuple(_group(board, rows) for board, rows in zip(boards, said, strict=True))

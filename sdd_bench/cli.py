@@ -1,4 +1,4 @@
-"""The one command, sdd-bench: its subcommands are found by entry point and loaded when called."""
+"""The command line sdd-bench: subcommands are found by entry point and loaded when called."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from importlib.metadata import EntryPoint, entry_points
 import click
 
 from sdd_bench.commands.options import ResumableCommand
+from sdd_bench.commands.script_output import warn
 from sdd_bench.errors import DEBUG_VARIABLE, machine_fault, show_traceback
 from sdd_bench.jobs.interrupt import end_now, end_on_interrupt
 from sdd_bench.version import __version__
@@ -19,11 +20,31 @@ from sdd_bench.version import __version__
 GROUP = "sdd_bench.commands"
 """Entry-point group: the name of a subcommand to the click command that runs it."""
 
-ORDER = (
-    "demo", "ingest", "prepare", "synthesise", "analyse", "anchor", "train-baseline", "predict", "profile", "evaluate",
-    "leaderboard", "stability", "submit", "verify", "doctor",
-)  # fmt: skip
-"""The order in which --help lists them, that of the work; those of other packages follow by name."""
+SECTIONS = {
+    "Data": ("ingest", "prepare", "synthesise", "analyse", "anchor"),
+    "Scoring": ("evaluate", "leaderboard", "page", "stability", "submit", "verify", "codabench"),
+    "Training": ("train-baseline", "predict", "profile"),
+    "Tools": ("demo", "doctor"),
+}
+"""Headings of --help to their commands, in the order of the work."""
+
+OTHER = "Other"
+"""Heading of the commands that other packages offer."""
+
+FIRST_STEPS = (
+    ("sdd-bench demo", "See the whole loop on data it makes itself: two minutes, no download."),
+    ("sdd-bench evaluate --pred restored/ --blur blur/ --sharp sharp/", "Score a folder of your own images."),
+    ("sdd-bench doctor", "Check the installation, weights and data."),
+    ("sdd-bench --help", "List all commands."),
+)
+"""First commands to type, and what each does."""
+
+COMPLETION = """\b
+Shell completion, one line for the start-up file of your shell:
+  bash  eval "$(_SDD_BENCH_COMPLETE=bash_source sdd-bench)"
+  zsh   eval "$(_SDD_BENCH_COMPLETE=zsh_source sdd-bench)"
+  fish  _SDD_BENCH_COMPLETE=fish_source sdd-bench | source
+"""
 
 ALIASES = {"synthesize": "synthesise", "analyze": "analyse"}
 
@@ -32,8 +53,9 @@ ALIASES = {"synthesize": "synthesise", "analyze": "analyse"}
 def offered() -> Mapping[str, EntryPoint]:
     """Return the subcommands that installed packages offer, in the order of --help."""
     found = {point.name: point for point in entry_points(group=GROUP)}
-    places = {name: place for place, name in enumerate(ORDER)}
-    return dict(sorted(found.items(), key=lambda named: (places.get(named[0], len(ORDER)), named[0])))
+    order = [name for names in SECTIONS.values() for name in names]
+    places = {name: place for place, name in enumerate(order)}
+    return dict(sorted(found.items(), key=lambda named: (places.get(named[0], len(order)), named[0])))
 
 
 class LazyGroup(click.Group):
@@ -59,24 +81,34 @@ class LazyGroup(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the subcommands; one that cannot be loaded is listed with the reason."""
-        rows = []
+        """List the subcommands by `SECTIONS`; one that cannot be loaded is listed with the reason."""
+        section = {name: heading for heading, names in SECTIONS.items() for name in names}
+        rows: dict[str, list[tuple[str, str]]] = {heading: [] for heading in (*SECTIONS, OTHER)}
         for name in self.list_commands(ctx):
             try:
                 command = self.get_command(ctx, name)
             except click.ClickException as error:
-                rows.append((name, error.message))
+                rows[section.get(name, OTHER)].append((name, error.message))
                 continue
             if command is not None and not command.hidden:
-                rows.append((name, command.get_short_help_str(limit=100)))
-        with formatter.section("Commands"):
-            formatter.write_dl(rows)
+                rows[section.get(name, OTHER)].append((name, command.get_short_help_str(limit=100)))
+        width = max(len(name) for listed in rows.values() for name, _ in listed)
+        for heading, listed in rows.items():
+            if listed:
+                with formatter.section(heading):
+                    formatter.write_dl([(name.ljust(width), text) for name, text in listed])
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup,
+    invoke_without_command=True,
+    epilog=COMPLETION,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(__version__, prog_name="sdd-bench")
-@click.option("--debug", is_flag=True, help=f"Show the traceback of an error.  [default: ${DEBUG_VARIABLE}]")
-def root(debug: bool) -> None:
+@click.option("--debug", is_flag=True, help=f"Traceback of an error, for a report.  [default: ${DEBUG_VARIABLE}]")
+@click.pass_context
+def root(ctx: click.Context, debug: bool) -> None:
     """Toolkit and benchmark for defocus deblurring with misaligned pairs.
 
     \b
@@ -85,6 +117,16 @@ def root(debug: bool) -> None:
     """
     if debug:
         os.environ[DEBUG_VARIABLE] = "1"
+    if ctx.invoked_subcommand is None:
+        click.echo(first_steps())
+
+
+def first_steps() -> str:
+    """Return the first screen of sdd-bench without arguments: its purpose, and commands to type first."""
+    lines = ["sdd-bench scores defocus deblurring on pairs of photographs that are not aligned.", "", "Type first:"]
+    for command, purpose in FIRST_STEPS:
+        lines += [f"  {command}", f"      {purpose}"]
+    return "\n".join(lines)
 
 
 def main() -> None:
@@ -103,7 +145,7 @@ def main() -> None:
         sys.exit(root(standalone_mode=False))
     except click.ClickException as error:
         show_traceback()
-        error.show()
+        show_error(error)
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         end_now(farewell)
@@ -115,20 +157,28 @@ def main() -> None:
         if fault is None:
             raise
         show_traceback()
-        click.echo(f"Error: {fault}; sdd-bench --debug shows where that came from", err=True)
+        warn(f"Error: {fault}; sdd-bench --debug shows where that came from")
         sys.exit(1)
     except MemoryError as error:
         show_traceback()
-        click.echo(f"Error: too little memory{f' ({error})' if str(error) else ''}; give fewer --jobs", err=True)
+        warn(f"Error: too little memory{f' ({error})' if str(error) else ''}; use fewer --jobs")
         sys.exit(1)
 
 
+def show_error(error: click.ClickException) -> None:
+    """Print an error on standard error: a line, after the usage where the words of the command were wrong."""
+    if isinstance(error, click.UsageError):
+        error.show()
+    else:
+        warn(f"Error: {error.format_message()}")
+
+
 def farewell() -> str:
-    """Return what is said to somebody who stops a command: whether and how it goes on."""
+    """Return the last message of a stopped command: whether and how it resumes."""
     named = next((ALIASES.get(word, word) for word in sys.argv[1:] if not word.startswith("-")), "")
     point = offered().get(named)
     if point is not None and isinstance(point.load(), ResumableCommand):
-        return "stopped; what is finished is kept, and the same command goes on from there"
+        return "stopped; finished work is kept, and the same command resumes from there"
     return "stopped"
 
 

@@ -1,4 +1,4 @@
-"""The exceptions written for the person at the keyboard, and what else is shown of an error."""
+"""Exceptions for the user, and how errors are reported."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ MAX_LISTED = 20
 DEBUG_VARIABLE = "SDD_BENCH_DEBUG"
 
 NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS))
-"""Nothing else can be written there either."""
+"""Errors after which nothing else can be written to the same place (disk full or read-only)."""
 
 OF_THE_MACHINE = NO_ROOM | {
     errno.EACCES, errno.EBUSY, errno.ECONNREFUSED, errno.ECONNRESET, errno.EEXIST, errno.EHOSTUNREACH, errno.EIO,
     errno.EISDIR, errno.ELOOP, errno.EMFILE, errno.ENAMETOOLONG, errno.ENETUNREACH, errno.ENFILE, errno.ENODEV,
     errno.ENOENT, errno.ENOTDIR, errno.ENOTEMPTY, errno.ENXIO, errno.EPERM, errno.ESTALE, errno.ETIMEDOUT, errno.EXDEV,
 }  # fmt: skip
-"""What files, disks and networks refuse. Any other error of the operating system is a fault of the program."""
+"""Errors of files, disks and networks. Any other operating-system error is a bug of the program."""
 
 
 class UserError(click.ClickException):
@@ -40,11 +40,11 @@ class UserError(click.ClickException):
 
 
 class CannotWriteError(UserError):
-    """A folder or disk that takes no more: nothing else can be written there either, so that a run stops at once."""
+    """Output cannot be written (disk full or read-only); a run stops at once."""
 
 
 def machine_fault(error: OSError) -> str | None:
-    """Return what a file, a disk or a network refused, with its name; None for a fault of the program.
+    """Return the error of a file, a disk or a network, with its name; None for a bug of the program.
 
     >>> machine_fault(FileNotFoundError(errno.ENOENT, "No such file or directory", "a.png"))
     'a.png: No such file or directory'
@@ -78,20 +78,20 @@ def silent(*loggers: str) -> Iterator[None]:
 
 
 def fault_report(faults: Sequence[str], where: str) -> UserError:
-    """Return one UserError that reports every fault, the first `MAX_LISTED` of them in words.
+    """Return one UserError that counts all faults and lists the first `MAX_LISTED` of them.
 
     Args:
-        faults: One line a fault; must not be empty.
-        where: What was being read, named once at the front.
+        faults: One line per fault; must not be empty.
+        where: File or folder that was read, named once at the front.
 
     >>> print(fault_report(["a: no partner", "b: no partner"], "data/x").message)
-    data/x: 2 faults
+    data/x: 2 problems
       a: no partner
       b: no partner
     """
     if len(faults) == 1:
         return UserError(f"{where}: {faults[0]}")
-    lines = [f"{where}: {len(faults)} faults", *(f"  {fault}" for fault in faults[:MAX_LISTED])]
+    lines = [f"{where}: {len(faults)} problems", *(f"  {fault}" for fault in faults[:MAX_LISTED])]
     if len(faults) > MAX_LISTED:
         lines.append(f"  ... and {len(faults) - MAX_LISTED} more")
     return UserError("\n".join(lines))

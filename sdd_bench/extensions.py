@@ -1,4 +1,4 @@
-"""What other packages add: commands, datasets and metrics, found by entry point."""
+"""Extensions by other packages (commands, datasets, metrics), found by entry point."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ API = "sdd_bench.api"
 
 
 def load_extensions(group: str, kind: type[Thing]) -> dict[str, Thing]:
-    """Return what installed packages offer in a group of entry points, by name.
+    """Return the objects that installed packages offer in a group of entry points, by name.
 
     Args:
         group: `DATASETS` or `METRICS`.
-        kind: What each must be an instance of.
+        kind: Class that each must be an instance of.
 
     Raises:
         UserError: A package cannot be imported, or offers something else.
@@ -48,6 +48,6 @@ def load_function(name: str) -> Callable[..., Any]:
     """
     found = entry_points(group=API, name=name)
     if not found:
-        raise UserError(f"sdd_bench.{name}: no installed package offers it; install sdd-bench with pip")
+        raise UserError(f"sdd_bench.{name}: no installed package offers it; run pip install sdd-bench")
     function: Callable[..., Any] = next(iter(found)).load()
     return function

@@ -1,4 +1,4 @@
-"""Pairs as torch takes them: `sb.torch.PairDataset`."""
+"""Torch datasets of pairs: `sb.torch.PairDataset`."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class PairDataset(TorchDataset[Example]):
             patches: Take the training patches of a prepared dataset (PNG or HDF5) instead of its frames. They are cut
                 from the pairs as they are, so that their truth is `sharp`.
             flips: Mirror each example at random, left to right and top to bottom.
-            seed: Of crops and flips.
+            seed: Seed of crops and flips.
             anchors: Folder of the anchors; `anchors` in the dataset's folder if None.
             grey: `refuse`, or `expand` to repeat a grey channel three times.
 

@@ -46,7 +46,7 @@ def make_submission(root: Path, make_known: Callable[..., KnownPair]) -> Path:
     (root / "meta.toml").write_text(META)
     result = submit(root, "--codabench")
     assert result.exit_code == 0, result.output
-    assert "LPIPS left empty: no weights" in result.output
+    assert "LPIPS was not measured: no weights" in result.output
     assert "entry/, 2 images, 7 protocols" in result.output
     return root
 

@@ -353,7 +353,7 @@ def test_exported_anchors_serve_an_evaluation_elsewhere(data: Path, monkeypatch:
     assert names == [
         "README.txt", "test.csv", *(f"test/{n}.{end}" for n in "ab" for end in ("json", "mask.png", "truth.png")),
     ]  # fmt: skip
-    with pytest.raises(UserError, match="anchors lie there already"):
+    with pytest.raises(UserError, match="anchors are there already"):
         export_anchors(pairs, records, folder, folder)
     shutil.rmtree(folder)
     monkeypatch.setattr(module, "find_anchor", no_work)
@@ -387,4 +387,4 @@ def test_anchors_of_little_confidence_say_so(data: Path, capsys: pytest.CaptureF
     content["analysis"]["confidence"] = 0.3
     record.write_text(json.dumps(content))
     ensure_anchors(pairs, folder, 1)
-    assert f"confidence under 0.5, scores there tell little: {pairs[0].name}" in capsys.readouterr().err
+    assert f"is under 0.5, so scores of these pairs are unreliable: {pairs[0].name}" in capsys.readouterr().err

@@ -65,8 +65,8 @@ def test_a_batch_gives_one_number_an_image(image: NDArray[np.float32]) -> None:
     [
         ({"truth": np.zeros((96, 127, 3))}, "shapes differ: restored is 128x96, truth 127x96"),
         ({"truth": np.zeros((2, 96, 128, 3))}, "restored are 1 images, truth 2"),
-        ({"metrics": ("psnr", "sharpness")}, "metrics: sharpness: expected some of psnr, ssim, mae, lpips"),
-        ({"metrics": ()}, "no metrics, expected some of"),
+        ({"metrics": ("psnr", "sharpness")}, "metrics: sharpness: expected one or more of psnr, ssim, mae, lpips"),
+        ({"metrics": ()}, "no metrics, expected one or more of"),
     ],
 )
 def test_scores_that_cannot_be(image: NDArray[np.float32], change: dict[str, object], words: str) -> None:

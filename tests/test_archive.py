@@ -88,7 +88,7 @@ def test_other_files_in_the_way_are_left_alone(rawdata: Path, tmp_path: Path, co
     else:
         path.write_bytes(content)
     before = path.read_bytes()
-    with pytest.raises(UserError, match=r"x\.h5: is there and not an archive of sdd-bench; give another name"):
+    with pytest.raises(UserError, match=r"x\.h5: exists but is not an archive of sdd-bench; give another name"):
         write_archive(path, rawdata, rawdata / "pairs.csv", {})
     assert path.read_bytes() == before
 
@@ -96,10 +96,10 @@ def test_other_files_in_the_way_are_left_alone(rawdata: Path, tmp_path: Path, co
 def test_what_cannot_be_archived_is_named_and_nothing_is_left(rawdata: Path, tmp_path: Path) -> None:
     path, table = tmp_path / "x.h5", tmp_path / "table.csv"
     for text, words in [
-        ("scene\na\n", "no column name"),
+        ("scene\na\n", "missing column name"),
         ("name\n", "no pairs"),
-        ("name\n../a\n", r"pair '\.\./a' is no plain file name"),
-        ("name\nb\nB\n", "name b stands twice, or in another case"),
+        ("name\n../a\n", r"pair '\.\./a' is not a plain file name"),
+        ("name\nb\nB\n", "duplicate name b, perhaps in another case"),
         ("name,a/b\nhall_0000,1\n", "column 'a/b' is no plain name"),
         ("name\nabsent\n", r"absent\.png: cannot be read"),
     ]:
@@ -179,7 +179,7 @@ def test_unpacking_goes_on_after_a_kill_and_mends(
 def test_a_folder_with_other_files_is_not_unpacked_to(packed: Path, tmp_path: Path) -> None:
     (tmp_path / "back" / "gt").mkdir(parents=True)
     (tmp_path / "back" / "gt" / "other.png").touch()
-    with pytest.raises(UserError, match=r"gt: holds other\.png, which is not of the archive; delete .*back"):
+    with pytest.raises(UserError, match=r"gt: holds other\.png, which does not belong to the archive; delete .*back"):
         unpack(packed, tmp_path / "back")
 
 
@@ -268,8 +268,11 @@ def _not_text(file: Any) -> None:
         (_frame((4, 4, 3), ">u2"), "expected"),
         (_frame((20001, 20000, 3), "u1", chunks=(1, 1000, 3)), "20000x20001 is over the limit of 400 megapixels"),
         (_frame((4, 4, 3), "u1", chunks=(30000, 30000, 3), maxshape=(None, None, 3)), "30000x30000 is over the limit"),
-        *[(_name(n), "is no plain file name") for n in ("", "..", ".hidden", "../x", "/etc/x", "a\\b", "C:x", "a/b")],
-        (_name(NAMES[0]), f"name {NAMES[0]} stands twice"),
+        *[
+            (_name(n), "is not a plain file name")
+            for n in ("", "..", ".hidden", "../x", "/etc/x", "a\\b", "C:x", "a/b")
+        ],
+        (_name(NAMES[0]), f"duplicate name {NAMES[0]}"),
     ],
 )
 def test_what_is_no_archive_is_refused_before_anything_is_written(

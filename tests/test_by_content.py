@@ -76,7 +76,7 @@ def test_one_place_off_in_the_order_is_said(pairs: tuple[Pair, ...], tmp_path: P
     with pytest.raises(UserError) as error:
         check_contents(moved, pairs, Looks(1))
     lines = error.value.message.splitlines()
-    assert lines[0] == "predictions: 5 faults"
+    assert lines[0] == "predictions: 5 problems"
     assert lines[1].strip() == "01.png looks like the input of 01, not of 02; one place off in the order?"
 
 
@@ -101,7 +101,7 @@ def test_turned_predictions_are_named(
     pairs: tuple[Pair, ...], tmp_path: Path, turn: Callable[[Image], Image], words: str
 ) -> None:
     files = predictions_in(tmp_path / "p", lambda image: eight(turn(image)))
-    with pytest.raises(UserError, match=rf"[56] faults\n.*01\.png is {words} against the input of 01\n"):
+    with pytest.raises(UserError, match=rf"[56] problems\n.*01\.png is {words} against the input of 01\n"):
         check_contents(files, pairs, Looks(1))  # the cup lies nearly as its mirror image
 
 
@@ -149,7 +149,7 @@ def test_what_content_cannot_tell_is_refused_in_matching_and_passes_the_check(
     for file in files.values():
         write_png(file, one)
     assert check_contents(files, burst, Looks(1)) == ()
-    with pytest.raises(UserError, match="the inputs of f0, f1, f2, f3, f4 are too much alike to tell whose they are"):
+    with pytest.raises(UserError, match="the inputs of f0, f1, f2, f3, f4 are too similar to match by content"):
         match_by_content(list(files.values()), burst, Looks(1))
 
 

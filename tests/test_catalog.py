@@ -151,7 +151,7 @@ def test_all_faults_together_or_left_out(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         check_listing(listing)
     words = [
-        "7 faults",
+        "7 problems",
         "blur: dup.png, dup.tif share one name",
         "gt: Case.png, case.png differ only in case",
         "blur/alone.png: no partner in gt",
@@ -193,7 +193,7 @@ def test_sizes_that_lie_on_their_side_are_named(tmp_path: Path) -> None:
 
 def test_no_pair_left_is_refused_with_its_faults(tmp_path: Path) -> None:
     plant(tmp_path, "blur/a.png", "gt/b.png")
-    with pytest.raises(UserError, match=r"\(pairs, full\): 2 faults\n  blur/a.png: no partner in gt\n"):
+    with pytest.raises(UserError, match=r"\(pairs, full\): 2 problems\n  blur/a.png: no partner in gt\n"):
         check_listing(list_dataset(tmp_path), skip_faulty=True)
 
 
@@ -237,7 +237,7 @@ def test_unrecognised_folder_lists_layouts_and_content(tmp_path: Path) -> None:
     assert all(f"\n  {name}: {catalog.LAYOUTS[name].tree[0]}" in caught.value.message for name in catalog.LAYOUTS)
     with pytest.raises(UserError, match=r"not the layout of realdof, found: photos/; expected:\n  realdof: source/NN"):
         list_dataset(tmp_path, "realdof")
-    with pytest.raises(UserError, match="unknown dataset 'dpd', known are: sdd, dpdd"):
+    with pytest.raises(UserError, match="unknown dataset 'dpd', known datasets: sdd, dpdd"):
         list_dataset(tmp_path, "dpd")
 
 
@@ -287,13 +287,13 @@ def test_places(tmp_path: Path) -> None:
     (tmp_path / "places.csv").write_text("name,place\na,indoor\na,outdoor\nb,garden\nd,indoor\n")
     listing = list_dataset(tmp_path, "sdd")
     assert listing.faults == (
-        "places.csv line 3: a stands twice",
+        "places.csv line 3: duplicate name a",
         "places.csv line 4: place 'garden' of b, expected indoor, outdoor or nothing",
         "places.csv line 5: there is no pair d",
     )
     assert [p.name for p in listing.pairs] == ["c"]
     (tmp_path / "places.csv").write_text("name,room\na,indoor\n")
-    with pytest.raises(UserError, match="no column place or scene; found: name, room"):
+    with pytest.raises(UserError, match="missing column place or scene; found: name, room"):
         list_dataset(tmp_path)
 
 

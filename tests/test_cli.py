@@ -82,7 +82,7 @@ SHOWN = {
     "user": "Error: odd input\n",
     "disk": "Error: out/a.png: No space left on device; sdd-bench --debug shows where that came from\n",
     "lost": "Error: nowhere.png: No such file or directory; sdd-bench --debug shows where that came from\n",
-    "memory": "Error: too little memory (7 GB); give fewer --jobs\n",
+    "memory": "Error: too little memory (7 GB); use fewer --jobs\n",
 }
 
 
@@ -175,9 +175,9 @@ def test_readme_commands_use_options_that_exist() -> None:
         (["evaluate", "--pred", "x", "--protocol", "anchored/9"], "unknown protocol 'anchored/9', expected one of"),
         (
             ["evaluate", "--pred", "x", "--data", ".", "--metrics", "psnr,foo"],
-            "expected some of psnr, ssim, mae, lpips",
+            "expected one or more of psnr, ssim, mae, lpips",
         ),
-        (["evaluate", "--pred", "x", "--data", ".", "--device", "cuda:77"], "torch cannot use it here"),
+        (["evaluate", "--pred", "x", "--data", ".", "--device", "cuda:77"], "not available here"),
         (["leaderboard", "nowhere.json"], "nowhere.json: cannot be read as JSON"),
     ],
 )
@@ -201,7 +201,7 @@ def test_data_that_is_not_there_is_told_with_option_variable_and_nearest_folder(
     (tmp_path / "data" / "dpdd").mkdir(parents=True)
     for variable in ("SDD_BENCH_SOURCE", "SDD_BENCH_DATA"):
         monkeypatch.delenv(variable, raising=False)
-    told = "'sdd-bench doctor' says where datasets come from and how they lie; 'sdd-bench demo' needs none."
+    told = "'sdd-bench doctor' lists where to get datasets and their folders; 'sdd-bench demo' needs none."
     source = "no SOURCE folder given, nor the environment variable SDD_BENCH_SOURCE."
     assert call("prepare").output == f"Error: {source} {told}\n"
     nearest = "date/dpd: no such folder; the nearest is data/dpdd."

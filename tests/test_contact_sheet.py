@@ -53,11 +53,11 @@ def test_what_is_to_be_checked_and_typed_is_printed(card: tuple[Path, Result]) -
     folder, result = card
     assert result.exit_code == 0, result.output
     assert result.output.splitlines() == [
-        f"{folder / 'session.toml'}: 13 shots, 4 scenes, 5 pairs, 4 shots left alone",
+        f"{folder / 'session.toml'}: 13 shots, 4 scenes, 5 pairs, 4 shots left out",
         "  2 files show the exposure of another, which is taken (R1.JPG: r1.dng)",
-        "  cannot be developed: broken<b>.png (not a PNG, TIFF or JPEG image (whatever its name says))",
-        "  equally sharp: scene003: b0.jpg, b1.jpg; which of them is gt?",
-        f"look at {folder / SHEET}: correct scenes and roles there and save it, or edit session.toml",
+        "  cannot be developed: broken<b>.png (not a PNG, TIFF or JPEG image, despite its name)",
+        "  equally sharp: scene003: b0.jpg, b1.jpg; which of them is sharp (gt)?",
+        f"check {folder / SHEET}: correct scenes and roles there and save it, or edit session.toml",
         f"next: sdd-bench ingest '{folder.parent}/a card'\"'\"'s' --bits 8 --jobs 1 --out data/raw",
     ]
 
@@ -111,7 +111,7 @@ def test_a_sheet_of_somebody_else_is_kept(tmp_path: Path) -> None:
     (tmp_path / SHEET).write_text("<p>my own", encoding="utf-8")
     result = CliRunner().invoke(root, ["ingest", "--init", str(tmp_path)])
     assert result.exit_code == 1
-    assert f"{tmp_path / SHEET}: exists already and is no contact sheet of sdd-bench; move it away" in result.output
+    assert f"{tmp_path / SHEET}: already exists and is not a contact sheet of sdd-bench; move it away" in result.output
     assert (tmp_path / SHEET).read_text(encoding="utf-8") == "<p>my own"
     assert not (tmp_path / "session.toml").exists()
 
@@ -173,7 +173,7 @@ def test_the_next_command_repeats_the_options_that_were_given(tmp_path: Path) ->
     said = result.output.splitlines()
     assert said[-3:-1] == [
         "  no pair: a scene needs two shots that look alike, one of them sharper",
-        f"look at {tmp_path / 'card' / SHEET}: correct scenes and roles there and save it, or edit session.toml",
+        f"check {tmp_path / 'card' / SHEET}: correct scenes and roles there and save it, or edit session.toml",
     ]
     typed = shlex.split(said[-1].removeprefix("next: "))
     assert typed[:3] == ["sdd-bench", "ingest", str(tmp_path / "card")]

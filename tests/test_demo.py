@@ -118,7 +118,12 @@ def test_the_python_section_of_the_readme_is_true(demo: tuple[Path, str], monkey
 
 def test_demo_says_what_it_shows_and_draws_it(small_demo: tuple[Path, str]) -> None:
     out, printed = small_demo
-    assert "What this shows:" in printed
+    screens = [line for line in printed.splitlines() if re.match(r"\d of 5: ", line)]
+    assert [line[:7] for line in screens] == [f"{number} of 5:" for number in (1, 2, 3, 4, 5)]
+    assert screens[-1] == "5 of 5: What this shows"
+    own = printed[printed.index("Try these on your own folders:") :].splitlines()
+    last = "predict" if SHIPPED else "leaderboard"
+    assert [line.split()[1] for line in own if line.startswith("  sdd-bench")] == ["evaluate", "analyse", last]
     page = (out / "report.html").read_text(encoding="utf-8")
     assert page.count("data:image/png;base64,") == 3 * 2 * (5 + len(SHIPPED))  # a crop and its difference
     board = (out / "leaderboard.html").read_text(encoding="utf-8")

@@ -154,7 +154,7 @@ def test_a_folder_of_files_becomes_a_session(tmp_path: Path) -> None:
     )
     assert read_session(tmp_path).limits == replace(Limits(), zoom=0.2)
     before = path.read_bytes()
-    with pytest.raises(UserError, match="exists already"):
+    with pytest.raises(UserError, match="already exists"):
         write_first_look(tmp_path, Development(), 1, "")
     assert path.read_bytes() == before
 
@@ -177,6 +177,6 @@ def test_a_name_that_no_description_can_hold_is_refused_before_anything_is_writt
         write_first_look(tmp_path, Development(), 1, "")
     expected = "expected a name in UTF-8, without backslashes and control characters; rename it"
     assert error.value.message.splitlines() == [
-        f"{tmp_path}: 2 faults", f"  'a\\\\b.png': {expected}", f"  'c\\u202e.png': {expected}",
+        f"{tmp_path}: 2 problems", f"  'a\\\\b.png': {expected}", f"  'c\\u202e.png': {expected}",
     ]  # fmt: skip
     assert not list(tmp_path.glob("*.html"))

@@ -212,7 +212,7 @@ def test_sparse_files_take_no_memory(sparse: Callable[[str, bytes], Path]) -> No
     done = subprocess.run([sys.executable, "-c", SPARSE, *map(str, paths)], capture_output=True, text=True, check=True)
     *refusals, used_mb = done.stdout.splitlines()
     assert [line.split(": ")[0] for line in refusals] == [str(path) for path in paths]
-    assert "holds more than the 50 MB that are read of such a file" in refusals[0]
+    assert "larger than the 50 MB limit for such a file" in refusals[0]
     assert "line 1: control character U+0000, expected text" in refusals[4]
     assert float(used_mb) < 200
     assert done.stderr == ""
@@ -224,7 +224,7 @@ def test_a_file_that_holds_more_than_its_size_says_is_read_to_the_limit_only() -
     if not status.is_file():
         pytest.skip("no /proc here")
     assert read_bytes(status, 100_000).startswith(b"Name:")
-    with pytest.raises(UserError, match="/proc/self/status: holds more than the 0 MB"):
+    with pytest.raises(UserError, match="/proc/self/status: larger than the 0 MB"):
         read_bytes(status, 10)
 
 
@@ -234,7 +234,7 @@ def test_a_limited_file_gives_no_byte_more_after_its_limit(tmp_path: Path) -> No
         assert file.read() == b"0123456789"
     with open_file(tmp_path / "a", 9) as file:
         for _ in range(2):
-            with pytest.raises(UserError, match="holds more than"):
+            with pytest.raises(UserError, match="larger than"):
                 file.read(10)
 
 

@@ -33,7 +33,7 @@ def test_dis_refuses_frames_too_small_for_its_pyramid() -> None:
     [
         ("farneback", "expected 'dis' or 'ptlflow:MODEL"),
         ("ptlflow:", "expected 'dis' or 'ptlflow:MODEL"),
-        ("ptlflow:raft_smal", "not one of ptlflow's; near it: .*raft_small"),
+        ("ptlflow:raft_smal", "unknown to ptlflow; similar names: .*raft_small"),
         ("ptlflow:pwcnet=nowhere.pth", "no checkpoint named 'nowhere.pth'; known names: things, sintel"),
     ],
 )

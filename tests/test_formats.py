@@ -68,7 +68,7 @@ CONVERT = "expected PNG, TIFF or JPEG: convert it"
             "a pointer of Git LFS, expected PNG, TIFF or JPEG: fetch the file itself with git lfs pull",
         ),
         (b"\0" * 5000, "a file of zeros, expected PNG, TIFF or JPEG: its copy failed; copy it again"),
-        (b"some text", "not a PNG, TIFF or JPEG image (whatever its name says)"),
+        (b"some text", "not a PNG, TIFF or JPEG image, despite its name"),
     ],
 )  # fmt: skip
 def test_other_files_are_refused_as_what_they_are(tmp_path: Path, content: bytes, words: str) -> None:

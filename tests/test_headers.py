@@ -84,7 +84,7 @@ def test_a_chunk_of_gigabytes_is_not_read(png: Path) -> None:
     with png.open("wb") as file:
         file.write(content[:33] + struct.pack(">I", 2**31 - 1) + b"iCCP")
         file.truncate(2**31 + 100)
-    with pytest.raises(UserError, match=f"more than the {HEADER_BYTES // 10**6} MB that are read of such a file"):
+    with pytest.raises(UserError, match=f"larger than the {HEADER_BYTES // 10**6} MB limit for such a file"):
         read_header(png)
 
 

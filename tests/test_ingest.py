@@ -374,20 +374,20 @@ def test_what_cannot_be_ingested_is_refused_in_one_line(harbour: Path, ingested:
     foreign = tmp_path / "foreign"
     write_png(foreign / "a.png", to_pixels(views(1)[0]))
     cases: list[tuple[tuple[object, ...], str]] = [
-        ((harbour,), "no --out"),
+        ((harbour,), "no output folder: give --out FOLDER"),
         ((other, "--out", out), "holds another session harbour, with none of these files; give another --session-name"),
-        ((other, harbour, "--out", out), "a second session named harbour"),
+        ((other, harbour, "--out", out), "another session is named harbour as well"),
         ((other, "--out", out, "--session-name", "HARBOUR"), "differs from harbour in case alone"),
         ((harbour, "--out", out, "--session-name", "../x"), "expected letters, digits"),
         ((harbour, "--out", harbour / "sub"), "lies inside the session"),
-        ((harbour, "--out", foreign), "is not empty and not of an earlier ingest"),
+        ((harbour, "--out", foreign), "is not empty and does not belong to an earlier ingest"),
         ((harbour, "--out", foreign / "a.png"), "is a file"),
         ((lone, "--out", out), "--init"),
         ((harbour, "--out", out, "--demosaic", "BEST"), "expected one of AHD"),
         ((harbour, "--out", out, "--against", tmp_path / "nothing"), "no such folder"),
         ((harbour, "--out", out, "--archive", foreign / "a.png"), "expected a name ending in .h5"),
         ((harbour, "--out", out, "--raw-shape", 4, 4, "--raw-bits", 8, "--raw-black", 255), "less than white, 255"),
-        ((harbour, "--init"), "exists already"),
+        ((harbour, "--init"), "already exists"),
     ]
     for arguments, words in cases:
         result = call(*arguments)
@@ -420,7 +420,7 @@ def test_a_session_of_another_version_is_measured_anew(harbour: Path, ingested: 
 DAMAGE = [
     ('"blur_sharper": 0.1', '"blur_sharper": -1', "limits.blur_sharper = -1"),
     ('"name": "harbour_boat"', '"name": "../boat"', "pairs.0.name = '../boat'"),
-    ('"name": "harbour_crane"', '"name": "harbour_boat"', "a pair stands twice"),
+    ('"name": "harbour_crane"', '"name": "harbour_boat"', "duplicate pair"),
     ('"role": "blur"', '"role": "sharp"', "pairs.0.shot.role = 'sharp'"),
     ('"kind": "', '"kind": 3, "none": "', ""),
     ('"gains": [1.0, 1.0, 1.0]', '"gains": [1.0, 1.0]', "pairs.0.result.developed.gains.2 is missing"),
@@ -454,7 +454,7 @@ def test_real_files_become_a_session(assets: Path, tmp_path: Path) -> None:
     stack = assets / "data" / "focus-pairs" / "cmcguinness-ring-Apache2"
     for file in (stack / "step1.jpg", stack / "step4.jpg", *(assets / "data" / "raw").glob("*.dng")):
         (card / file.name).write_bytes(file.read_bytes())
-    assert "4 shots, 1 scenes, 1 pairs, 2 shots left alone" in call("--init", card).output
+    assert "4 shots, 1 scenes, 1 pairs, 2 shots left out" in call("--init", card).output
     assert call(card, "--out", tmp_path / "raw").exit_code == 0
     (row,) = rows(tmp_path / "raw" / "pairs.csv")
     assert (row["blur_original"], row["gt_original"]) == ("step4.jpg", "step1.jpg")

@@ -275,7 +275,7 @@ def test_a_difference_from_a_baseline_has_its_interval(tmp_path: Path) -> None:
     text = text_table(board, found)
     assert re.search(r"best .*  \+0\.25 \(\+0\.25 to \+0\.25\) +measured", text)
     assert re.search(r"other .*  [+-]0\.\d+ \(-0\.\d+ to \+0\.\d+\) +measured", text)
-    with pytest.raises(UserError, match="--baseline 'nobody' is not ranked here, found: best,"):
+    with pytest.raises(UserError, match="--baseline 'nobody' is not ranked here; found: best,"):
         differences(build_board(close(tmp_path)), "nobody")
 
 
@@ -318,7 +318,7 @@ def test_a_method_can_win_elsewhere_than_on_the_whole(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="--by misalignment: no results file has misalignment_px of all images"):
         group_rows(found, "misalignment", "psnr_db")
     with pytest.raises(
-        UserError, match=r"--by radius: nightly-direct-1-1\.json has no PSNR by blur radius; evaluate under"
+        UserError, match=r"--by radius: nightly-direct-1-1\.json has no PSNR by blur radius; evaluate it again"
     ):
         group_rows(found, "radius", "psnr_db")
 
@@ -430,7 +430,7 @@ def test_the_api_refuses_what_cannot_share_a_table(tmp_path: Path) -> None:
         rank([first, first])
     with pytest.raises(UserError, match="no results files given"):
         rank([])
-    with pytest.raises(UserError, match="sort brisque: expected some of psnr"):
+    with pytest.raises(UserError, match="sort brisque: expected one or more of psnr"):
         rank([first], sort="brisque")
 
 

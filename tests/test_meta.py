@@ -23,7 +23,7 @@ def test_all_faults_of_a_meta_file_come_together(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         read_meta(path)
     for words in (
-        "meta.toml: 11 faults",
+        "meta.toml: 11 problems",
         "unknown key 'license', did you mean 'licence'?",
         "name = ' ': expected what the tables call the method, 1 to 100 characters",
         "params_m = -1: expected a number, at least 0",
@@ -33,7 +33,7 @@ def test_all_faults_of_a_meta_file_come_together(tmp_path: Path) -> None:
         "control character U+001B, expected one line of text",
         "size = 'big': expected WIDTHxHEIGHT in pixels, as 1280x720",
         "selection_on_test = 'maybe': expected yes, no or unknown",
-        "unknown key 'table', expected some of name, paper",
+        "unknown key 'table', expected one of name, paper",
         "runtime_s without device: expected what runtime_s was measured on",
     ):
         assert words in caught.value.message
@@ -43,7 +43,7 @@ def test_all_faults_of_a_meta_file_come_together(tmp_path: Path) -> None:
     ("text", "words"),
     [
         ('paper = "x"', "name is missing"),
-        ("name = Mine", "not TOML"),
+        ("name = Mine", "not valid TOML"),
         ('name = "M"\nparams_m = nan', "params_m = nan: expected a number"),
         ('name = "M"\nparams_m = inf', "params_m = inf: expected a number"),
         (f'name = "{"M" * 101}"', "1 to 100 characters"),

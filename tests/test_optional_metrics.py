@@ -112,7 +112,7 @@ def test_a_leaderboard_without_optional_metrics_does_not_show_them(scored: Calla
 
 
 def test_what_explains_a_metric_ranks_nobody(scored: Callable[..., Path], tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="--sort softening: it explains another metric and ranks nobody"):
+    with pytest.raises(UserError, match="--sort softening: it only explains another metric and cannot rank"):
         ranking_column("softening", "--sort")
     file = scored("Blur", "blur", "--metrics", "softening,psnr")
     assert call("leaderboard", file, "--out", tmp_path / "b.csv", "--sort", "softening").exit_code == 1
@@ -157,7 +157,7 @@ def test_missing_weights_are_one_error_before_anything_is_scored(
     monkeypatch.setitem(METRICS, "niqe", changed)
     both = call("evaluate", *words, "--metrics", "dists,niqe")
     assert both.exit_code == 1
-    assert "metrics that cannot be measured: 2 faults" in both.output
+    assert "metrics that cannot be measured: 2 problems" in both.output
     assert "pyiqa is not installed: pip install 'sdd-bench[iqa]'" in both.output
 
 

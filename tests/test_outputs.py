@@ -157,6 +157,8 @@ def test_a_training_does_not_write_into_a_folder_of_other_files(prepared: Path, 
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / name).write_text("{}")
     words = ("train-baseline", "--data", prepared, "--preset", "smoke", "--accelerator", "cpu", "--out")
-    assert f"run: holds {name}, which is of no training; give another --out" in refused(*words, tmp_path / "run")
+    assert f"run: holds {name}, which does not belong to a training run; give another --out" in refused(
+        *words, tmp_path / "run"
+    )
     assert "expected a new or empty folder" in refused(*words, tmp_path / "run" / name)
     assert content(tmp_path) == {f"run/{name}": b"{}"}

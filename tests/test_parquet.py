@@ -131,7 +131,7 @@ def test_a_killed_unpacking_goes_on_and_a_spoilt_image_is_written_again(tmp_path
     unpack_parquet(source, folder, "dpdd")
     assert tree(folder) == expected
     (folder / "mine.txt").write_text("mine")
-    with pytest.raises(UserError, match=r"mine\.txt: is not of the parquet files; delete "):
+    with pytest.raises(UserError, match=r"mine\.txt: does not belong to the parquet files; delete "):
         unpack_parquet(source, folder, "dpdd")
 
 
@@ -143,7 +143,7 @@ def test_a_killed_unpacking_goes_on_and_a_spoilt_image_is_written_again(tmp_path
             "no columns of blur and sharp images; expected source",
         ),
         ([pair("a/../.png", "b.png")], r"row 0: '\.png' is no plain name"),
-        ([pair("a.png", "b.png"), pair("a.png", "c.png")], "pair test/a stands twice"),
+        ([pair("a.png", "b.png"), pair("a.png", "c.png")], "duplicate pair test/a"),
         ([pair("a.png", "b.png", b"GIF89a")], "row 0, source: neither PNG, JPEG nor TIFF"),
         ([pair("a.png", "b.png", None)], "row 0, source: holds no image, only a path"),
     ],

@@ -135,14 +135,14 @@ def test_files_of_others_are_neither_taken_for_predictions_nor_overwritten(
     out, weights = tmp_path / "out", finished / LAST
     words = ("predict", "--checkpoint", weights, "--images", images, "--out", out)
     write_png(out / "a.png", np.zeros((96, 80, 3), np.uint8))
-    assert "is not empty and not of an earlier run" in refused(*words)
+    assert "is not empty and does not belong to an earlier run" in refused(*words)
     (out / "a.png").unlink()
     predict(weights, {"a": images / "a.png"}, out)
     write_png(out / "b.png", np.zeros((96, 80, 3), np.uint8))
     write_png(tmp_path / "maps" / "radius" / "c.png", np.zeros((96, 80), np.uint16))
     before = {path: path.read_bytes() for path in tmp_path.rglob("*.png")}
     message = refused(*words, "--maps", tmp_path / "maps")
-    assert f"{out}: move these files away, or give another folder: 2 faults" in message
+    assert f"{out}: move these files away, or give another folder: 2 problems" in message
     assert "out/b.png is there, and was not written for this image and these settings" in message
     assert "maps/radius/c.png is there, and was not written" in message
     assert {path: path.read_bytes() for path in tmp_path.rglob("*.png")} == before
@@ -230,7 +230,7 @@ def test_two_processes_write_the_folder_of_one(finished: Path, tmp_path: Path) -
     done = in_processes(2, *words, "--out", two, "--maps", two / "maps")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("written: 4 predictions") == 1
-    assert "1 were there" in done.stdout
+    assert "1 existed already" in done.stdout
     contents = [
         {path.relative_to(out): path.read_bytes() for path in out.rglob("*") if path.is_file()} for out in (one, two)
     ]

@@ -138,9 +138,7 @@ def test_a_companions_word_within_a_name_is_a_name() -> None:
 @pytest.mark.parametrize("stem", ["{}_gt", "input_{}", "{}_g"])
 @pytest.mark.parametrize("names", [("a", "b"), ("7", "8")])
 def test_a_folder_of_companions_only_is_refused(stem: str, names: tuple[str, str]) -> None:
-    with pytest.raises(
-        UserError, match=r"as ground truths and inputs are; --pred-pattern '.*' takes them for predictio"
-    ):
+    with pytest.raises(UserError, match=r"like ground truths and inputs; --pred-pattern '.*' scores them all the same"):
         proposed([stem.format(name) for name in names], "a", "b")
     assert proposed(["a", "b"], "a", "b", affixes=False).stems == {"a": "a", "b": "b"}
 
@@ -159,7 +157,7 @@ def test_several_files_an_image_are_refused_with_the_options() -> None:
 def test_order_by_option_needs_equal_counts_and_goes_by_numbers() -> None:
     sides = sides_of(pairs_of("a", "b", "c"))
     assert by_order(["x10", "x9", "y"], sides).stems == {"a": "x9", "b": "x10", "c": "y"}
-    with pytest.raises(UserError, match="4 files for 3 images; --by-order needs equal counts"):
+    with pytest.raises(UserError, match="4 files for 3 images; --by-order needs as many files as images"):
         by_order(["1", "2", "3", "4"], sides)
 
 
@@ -213,7 +211,10 @@ def test_a_patterns_suffix_chooses_among_files_of_one_name(tmp_path: Path, pairs
 
 @pytest.mark.parametrize(
     ("pattern", "words"),
-    [("x.png", r"--pred-pattern 'x.png': expected '\{name\}' in it exactly once"), ("{name}_y", "none of 12 files is")],
+    [
+        ("x.png", r"--pred-pattern 'x.png': expected '\{name\}' in it exactly once"),
+        ("{name}_y", "none of the 12 files matches"),
+    ],
 )
 def test_patterns_that_fit_nothing_are_refused(tmp_path: Path, pairs: list[Pair], pattern: str, words: str) -> None:
     with pytest.raises(UserError, match=words):
@@ -229,8 +230,8 @@ def test_all_faults_of_a_folder_are_counted_by_kind_and_named(tmp_path: Path, pa
         match(folder, pairs)
     head, *lines = caught.value.message.splitlines()
     assert head == (
-        f"{folder}: 7 problems: 3 missing, 1 extra, 1 there twice, 1 of another size, 1 not an image "
-        "(files taken to be called {name}_restored; --allow-missing scores what is there)"
+        f"{folder}: 7 problems: 3 missing, 1 extra, 1 duplicate, 1 of another size, 1 not an image "
+        "(assumed names: {name}_restored; --allow-missing scores an incomplete folder)"
     )
     for words in (
         "  IMG_00: no prediction",
@@ -244,7 +245,7 @@ def test_all_faults_of_a_folder_are_counted_by_kind_and_named(tmp_path: Path, pa
 
 def test_missing_may_be_allowed_but_not_all(tmp_path: Path, pairs: list[Pair]) -> None:
     folder = exact(tmp_path / "p", 1)
-    with pytest.raises(UserError, match=r"11 problems: 11 missing \(--allow-missing scores what is there\)"):
+    with pytest.raises(UserError, match=r"11 problems: 11 missing \(--allow-missing scores an incomplete folder\)"):
         match(folder, pairs)
     assert list(match(folder, pairs, allow_missing=True).files) == ["IMG_00"]
     with pytest.raises(UserError, match=r"zebra\.png: no such image in the split"):
@@ -259,7 +260,7 @@ def test_missing_may_be_allowed_but_not_all(tmp_path: Path, pairs: list[Pair]) -
 
 def test_names_that_say_nothing_in_other_numbers_are_refused_with_examples(tmp_path: Path, pairs: list[Pair]) -> None:
     folder = write_predictions(tmp_path / "p", {n: f"{'abcdefghijkl'[n]}.png" for n in range(5)})
-    words = r"not one of the files \(a, b, c, ...\) is called as an image is \(IMG_00, IMG_01, IMG_02, ...\), and there"
+    words = r"no file name \(a, b, c, ...\) matches an image name \(IMG_00, IMG_01, IMG_02, ...\), and there"
     with pytest.raises(UserError, match=words + " are 5 files for 12 images"):
         match(folder, pairs)
 
@@ -296,16 +297,18 @@ def test_unpadded_numbers_go_by_number_where_content_proves_it(tmp_path: Path, p
 def test_order_that_neither_names_nor_content_tell_is_refused(tmp_path: Path) -> None:
     pairs = write_dataset(tmp_path, lambda n: f"s{n}", lambda n: f"s{n}")
     folder = write_predictions(tmp_path / "p", {n: f"{n + 1}.png" for n in range(COUNT)}, lambda i: 0 * i + 0.5)
-    with pytest.raises(UserError, match=r"files \(1, 2, 3, ...\) and images .* in another order as text than by their"):
+    with pytest.raises(UserError, match=r"files \(1, 2, 3, ...\) and images .* sort differently as text and by number"):
         match(folder, pairs)
 
 
 def test_order_is_not_enough_where_predictions_look_like_no_input(tmp_path: Path, pairs: list[Pair]) -> None:
     folder = write_predictions(tmp_path / "p", NUMBERS_PNG, lambda i: 0 * i + 0.5)
-    words = r"p: nothing but the order of their numbers says which file is whose, and 12 of 12 predictions look like no"
+    words = (
+        "p: only the order of the numbers tells which file belongs to which image, and 12 of 12 predictions look like"
+    )
     with pytest.raises(UserError, match=words) as caught:
         match(folder, pairs)
-    assert caught.value.message.endswith("; --by-order scores them all the same")
+    assert caught.value.message.endswith("; add --by-order to score them in that order")
     found = match(folder, pairs, by_order=True)
     assert found.remarks[0].startswith("12 of 12 predictions look like no input")
     assert found.block()["remarks"] == list(found.remarks)
@@ -375,8 +378,8 @@ def link(name: str) -> zipfile.ZipInfo:
         ([("/etc/x.png", b"")], "'/etc/x.png' leads out"),
         ([("a/../../x.png", b"")], "leads out"),
         ([("C:\\x.png", b"")], "leads out"),
-        ([("x.png", b"0" * 300_000_000)], "refused as a decompression bomb"),
-        ([("x.png", b"1"), ("x.png", b"2")], "x.png is there twice"),
+        ([("x.png", b"0" * 300_000_000)], "rejected as a decompression bomb"),
+        ([("x.png", b"1"), ("x.png", b"2")], "duplicate file x.png"),
         ([(link("x.png"), b"/etc/passwd")], "no PNG, TIFF or JPEG files"),
     ],
 )

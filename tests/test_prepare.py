@@ -140,7 +140,7 @@ def test_a_folder_with_other_files_is_refused(make_pairs: MakePairs, tmp_path: P
     source = make_pairs(NAMES)
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "thesis.txt").write_text("precious")
-    with pytest.raises(UserError, match="is not empty and not of an earlier run"):
+    with pytest.raises(UserError, match="is not empty and does not belong to an earlier run"):
         run(source, tmp_path / "data")
     assert (tmp_path / "data" / "thesis.txt").read_text() == "precious"
 
@@ -153,7 +153,7 @@ def test_damaged_frames_are_all_named_and_the_others_kept(make_pairs: MakePairs,
         file.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(UserError) as caught:
         run(source, tmp_path / "data")
-    assert "2 faults" in caught.value.message
+    assert "2 problems" in caught.value.message
     assert "s1.png: cannot be decoded, truncated or damaged" in caught.value.message
     assert "s3.png" in caught.value.message
     assert len((tmp_path / "data" / ".run" / "journal.jsonl").read_text().split()) > 3
@@ -173,7 +173,9 @@ def test_faulty_pairs_can_be_left_out_and_are_named(make_pairs: MakePairs, tmp_p
 
 
 def test_frame_smaller_than_the_window_says_what_to_do(make_pairs: MakePairs, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="64x48 is smaller than the window of 512 px; take --window or another"):
+    with pytest.raises(
+        UserError, match="64x48 is smaller than the window of 512 px; use a smaller --window or another"
+    ):
         run(make_pairs(NAMES), tmp_path / "data", window_px=None, fraction=0.9)
 
 
@@ -251,7 +253,7 @@ def test_mixed_bit_depths_need_png(make_pairs: MakePairs, tmp_path: Path) -> Non
         ),
         (lambda d: edit(d / "dataset.json", "pairs", {"test": "2"}), "pairs.test = '2': expected"),
         (lambda d: edit(d / "dataset.json", "patches", {}), "patches.count is missing"),
-        (lambda d: (d / "pairs.csv").write_text("split,name\n"), "no column scene, place, blur, sharp"),
+        (lambda d: (d / "pairs.csv").write_text("split,name\n"), "missing column scene, place, blur, sharp"),
         (lambda d: shutil.rmtree(d / "test" / "gt"), "is missing"),
         (
             lambda d: (d / "pairs.csv").write_text("split,name,scene,place,blur,sharp\ntest,a,a,,../../x.png,/etc/x\n"),

@@ -108,7 +108,7 @@ def test_what_will_be_refused_is_refused_before_unpacking(packed: Path, tmp_path
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").touch()
     for choices, out, words in [
-        (CHOICES, tmp_path / "mine", "is not empty and not of an earlier run"),
+        (CHOICES, tmp_path / "mine", "is not empty and does not belong to an earlier run"),
         (Choices(dataset="dpdd"), tmp_path / "x", "an archive is never dpdd; --dataset can be sdd or pairs"),
         (Choices(recipe="half-71"), tmp_path / "x", "--recipe half-71: expected one of"),
     ]:
@@ -143,7 +143,9 @@ def test_the_command_takes_an_archive_and_says_the_proportions(
 def test_unfinished_runs_are_no_dataset(rawdata: Path) -> None:
     (rawdata / ".run").mkdir()
     for read in (list_dataset, open_dataset):
-        with pytest.raises(UserError, match="an unfinished run of ingest, prepare or synthesise; give its command"):
+        with pytest.raises(
+            UserError, match="an unfinished run of ingest, prepare or synthesise; give the same command"
+        ):
             read(rawdata)
 
 

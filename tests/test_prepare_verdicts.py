@@ -80,12 +80,12 @@ def test_without_verdicts_it_is_refused(source: Path, tmp_path: Path) -> None:
         assert not (tmp_path / "data").exists()
         return result.output
 
-    assert "--without-warned and --only warning: expected one of them" in said("--only", "warning", "--without-warned")
+    assert "--without-warned and --only warning: give only one of them" in said("--only", "warning", "--without-warned")
     write_verdicts(source, dict.fromkeys(NAMES, "accepted"))
     assert f"{source}: no pair is warning; its pairs.csv has 5 accepted" in said("--only", "warning")
     write_verdicts(source, {**dict.fromkeys(NAMES[:4], "accepted"), NAMES[0]: "refused"})
     assert said("--only", "accepted").splitlines() == [
-        f"Error: {source}: 2 faults",
+        f"Error: {source}: 2 problems",
         "  pairs.csv line 2: status 'refused' of hall_0000, expected accepted or warning",
         "  pairs.csv: no verdict on hall_0004",
     ]

@@ -119,7 +119,7 @@ def test_tiles_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (("--size", "1280"), "expected WIDTHxHEIGHT in pixels, as 1280x720"),
         (("--size", "0x720"), "expected WIDTHxHEIGHT"),
-        (("--device", "cuda:77"), "torch cannot use it here"),
+        (("--device", "cuda:77"), "not available here"),
         (("--checkpoint", "nowhere.pt"), "nowhere.pt: no such checkpoint"),
     ],
 )

@@ -218,7 +218,7 @@ def test_all_damaged_rows_of_all_files_are_named(tmp_path: Path) -> None:
 
 def test_a_missing_column_is_named(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("method,psnr_db\nA,20\n")
-    with pytest.raises(UserError, match=r"t\.csv: no column ssim, lpips, table"):
+    with pytest.raises(UserError, match=r"t\.csv: missing column ssim, lpips, table"):
         read_reported(tmp_path)
 
 

@@ -90,12 +90,12 @@ scene = "y"
 role = "extra"
 """
     said = faults_of(folder, text).splitlines()
-    assert said[0].endswith("session.toml: 9 faults")
+    assert said[0].endswith("session.toml: 9 problems")
     expected = (
-        "line 1: unknown key 'colour', expected some of place", "line 2: unknown key 'scen', did you mean 'scene'?",
+        "line 1: unknown key 'colour', expected one of place", "line 2: unknown key 'scen', did you mean 'scene'?",
         "line 2: scene is missing, expected letters", "line 2: role = 'sharp': expected one of blur, gt, extra",
         "line 6: aperture = 'wide': expected a number", "line 6: scene = 'de/sk'", "line 11: file = '../x.jpg'",
-        "line 15: missing.jpg: no such file", "line 19: missing.jpg stands on line 15 already",
+        "line 15: missing.jpg: no such file", "line 19: missing.jpg is already on line 15",
     )  # fmt: skip
     for line in expected:
         assert any(found.strip().startswith(line) for found in said), (line, said)
@@ -122,7 +122,7 @@ def test_scenes_that_make_no_pair_are_refused(folder: Path, rows: str, words: st
     [
         ("shot = 3", r"expected a table [[shot]] for every shot"),
         ("camera = 'X'", "no shot"),
-        ("[[shot]\n", "not TOML"),
+        ("[[shot]\n", "not valid TOML"),
         ("\x00", "line 1: control character U+0000, expected text"),
     ],
 )
@@ -154,7 +154,7 @@ def test_limits_are_changed_in_the_description_and_checked(folder: Path) -> None
         ("aperture = 0", "aperture = 0: expected a number over 0"),
         ("notes = 3", "notes = 3: expected text"),
         ('place = "attic"', "place = 'attic': expected one of indoor, outdoor"),
-        ("line = 3", "unknown key 'line', expected some of file, scene, role"),
+        ("line = 3", "unknown key 'line', expected one of file, scene, role"),
     ],
 )
 def test_a_shot_holds_only_what_it_may(folder: Path, more: str, words: str) -> None:
@@ -192,6 +192,6 @@ def test_what_is_written_is_read_and_never_written_over(folder: Path) -> None:
     unplaced = [Shot(**{**vars(s), "line": 0}) for s in session.shots]
     assert unplaced == [Shot(**{**vars(s), "line": 0}) for s in shots]
     before = (folder / "session.toml").read_bytes()
-    with pytest.raises(UserError, match="exists already and is not written over"):
+    with pytest.raises(UserError, match="already exists and is not overwritten; move it away"):
         write_session(folder, described(shots, {}))
     assert (folder / "session.toml").read_bytes() == before

@@ -93,7 +93,7 @@ def test_groups_too_large_for_train() -> None:
 def test_fraction_refusals() -> None:
     with pytest.raises(ValueError, match="between 0 and 1, not 80"):
         split_fraction(some(4), 80, 0)
-    with pytest.raises(ValueError, match="twice: 0001"):
+    with pytest.raises(ValueError, match="duplicates: 0001"):
         split_fraction([*some(3), pair("0001")], 0.8, 0)
     with pytest.raises(ValueError, match="0002 has no group"):
         split_fraction(some(3), 0.8, 0, {"0000": "a", "0001": "a"})
@@ -151,7 +151,8 @@ def test_sdd_place_faults_together() -> None:
     with pytest.raises(UserError) as caught:
         split_sdd(pairs, 0)
     assert caught.value.message == (
-        "places of the pairs: 2 faults\n  c: no place, others have one; write it as place in the session's description"
+        "places of the pairs: 2 problems\n"
+        "  c: no place, others have one; write it as place in the session's description"
         ", or in places.csv\n  scene s: both indoor and outdoor"
     )
 
@@ -173,7 +174,8 @@ def test_list_file_faults_together(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         read_split_file(path, ["a", "b", "c", "d"])
     assert caught.value.message == (
-        f"{path}: 5 faults\n  line 3: a stands twice\n  line 4: split 'Training' of b, expected train, val or test\n"
+        f"{path}: 5 problems\n"
+        "  line 3: duplicate name a\n  line 4: split 'Training' of b, expected train, val or test\n"
         "  line 5: there is no pair 'zebra'\n  c is not listed\n  d is not listed"
     )
 
@@ -181,7 +183,7 @@ def test_list_file_faults_together(tmp_path: Path) -> None:
 def test_a_plain_list_of_names_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "test.txt"
     path.write_text("a\nb\n")
-    with pytest.raises(UserError, match=r"no column name, split; found: a \(a split file is CSV .* not taken\)"):
+    with pytest.raises(UserError, match=r"missing column name, split; found: a \(a split file is CSV .* not taken\)"):
         read_split_file(path, ["a", "b"])
 
 

@@ -90,7 +90,7 @@ def test_the_same_predictions_give_the_same_bytes(root: Path) -> None:
         (lambda root: shutil.copy(root / "data/test/blur/a.png", root / "aligned/a.png"), "holds another predictions"),
         (lambda root: shutil.copy(root / "data/test/gt/a.png", root / "data/test/blur/a.png"), "holds another dataset"),
         (lambda root: results_file(root).write_text("{}"), "anchored-1.json: was changed"),
-        (lambda root: (root / "entry/entry.json").unlink(), "is not empty and not of an earlier run"),
+        (lambda root: (root / "entry/entry.json").unlink(), "is not empty and does not belong to an earlier run"),
         (lambda root: (root / "entry/entry.json").write_text("{"), "damaged"),
         (lambda root: (root / "aligned/a.png").unlink(), "a: no prediction"),
         (lambda root: (root / "meta.toml").unlink(), "meta.toml: cannot be read"),

@@ -237,7 +237,7 @@ def test_other_settings_in_the_same_folder_are_refused(made: Path) -> None:
 
 def test_foreign_files_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("precious")
-    with pytest.raises(UserError, match="is not empty and not of an earlier run"):
+    with pytest.raises(UserError, match="is not empty and does not belong to an earlier run"):
         synthesise(None, tmp_path, Synthesis(count=1))
     assert [p.name for p in tmp_path.iterdir()] == ["notes.txt"]
 

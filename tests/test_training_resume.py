@@ -116,8 +116,8 @@ def test_a_run_can_be_lengthened_and_read_otherwise_and_nothing_else(prepared: P
     assert expected in refused.output
     for words, message in (
         (("--set", "steps=3"), "the run is at step 4, after the 3 steps asked for"),
-        (("--preset", "smoke"), "leave out --preset and --out"),
-        (("--out", tmp_path / "other"), "leave out --preset and --out"),
+        (("--preset", "smoke"), "omit --preset and --out"),
+        (("--out", tmp_path / "other"), "omit --preset and --out"),
         (("--set", "epoch=3"), "did you mean 'epochs'"),
     ):
         refused = CliRunner().invoke(cli, [str(word) for word in (*resume, *words)])

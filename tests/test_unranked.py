@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from known_judged import METHOD, NAMES, PROTOCOL, run
 
-from sdd_bench.commands.scoring import summary_text
+from sdd_bench.commands.summary import summary_text
 from sdd_bench.datasets.catalog import open_dataset
 from sdd_bench.errors import UserError
 from sdd_bench.evaluation import unranked

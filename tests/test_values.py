@@ -147,7 +147,7 @@ def test_usual_values_are_read_as_ever(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("12", "--values-as 12: '12' is none of as-stored, 8bit, 10bit, 12bit, 14bit, 8bit-high"),
+        ("12", "--values-as 12: '12' is not one of as-stored, 8bit, 10bit, 12bit, 14bit, 8bit-high"),
         ("12bit,10bit", "--values-as 12bit,10bit: expected one range, or as-stored alone"),
         ("as-stored,bgr", "expected one range, or as-stored alone"),
     ],

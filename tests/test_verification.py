@@ -26,7 +26,7 @@ def test_a_true_entry_is_what_it_says_and_is_left_alone(root: Path) -> None:
     before = {p: (p.stat().st_mtime_ns, p.is_dir() or p.read_bytes()) for p in (root / "entry").rglob("*")}
     result = call("verify", root / "entry", "--pred", root / "aligned", "--data", root / "data", "--jobs", 1)
     assert result.exit_code == 0, result.output
-    assert result.output.strip().endswith("entry/ is what it says: 2 images, 7 protocols")
+    assert result.output.strip().endswith("entry/: verified, every number agrees: 2 images, 7 protocols")
     assert {p: (p.stat().st_mtime_ns, p.is_dir() or p.read_bytes()) for p in (root / "entry").rglob("*")} == before
 
 

@@ -48,7 +48,7 @@ def test_faults_are_reported_together_and_the_rest_is_kept(tmp_path: Path, jobs:
     with pytest.raises(UserError) as caught:
         map_items(refuse_odd, items(6), jobs=jobs, label="x", where="numbers", journal=journal)
     assert caught.value.message.splitlines() == [
-        "numbers: 3 faults",
+        "numbers: 3 problems",
         *(f"  {n}: odd, expected even" for n in (1, 3, 5)),
     ]
     again = Journal(tmp_path / "j")
@@ -89,10 +89,10 @@ def test_an_item_whose_worker_dies_is_named_and_the_others_are_done(
 ) -> None:
     with pytest.raises(UserError) as caught:
         map_items(die_at_three, items(6), jobs=4, label="x", journal=Journal(tmp_path / "j"))
-    said = "x: 3: its worker process died although it was alone, most likely for lack of memory; give the same command "
+    said = "x: 3: its worker process died although it ran alone, most likely for lack of memory; give the same command "
     assert caught.value.message == said + "with --jobs 1 where more is free"
     assert (
-        "x: a worker process died, most likely for lack of memory; going on with --jobs 2\n" in capfd.readouterr().err
+        "x: a worker process died, most likely for lack of memory; continuing with --jobs 2\n" in capfd.readouterr().err
     )
     again = Journal(tmp_path / "j")
     assert [bool(again.result_of(item)) for item in items(6)] == [True, True, True, False, True, True]

@@ -15,7 +15,7 @@ from sdd_bench.commands.options import ResumableCommand, data_folder, data_optio
     "weights",
     type=click.Path(path_type=Path),
     default=None,
-    help="deblurring.pt of a run, or one of its checkpoints.",
+    help="Trained weights: deblurring.pt of a run, or one of its checkpoints.",
 )
 @click.option(
     "--baseline", default=None, metavar="NAME", help="Trained network that comes with sdd-bench, such as jdrl-small."
@@ -24,7 +24,13 @@ from sdd_bench.commands.options import ResumableCommand, data_folder, data_optio
 @click.option("--split", default="test", show_default=True, help="Split whose blur images are restored.")
 @click.option("--images", type=click.Path(path_type=Path), default=None, help="Folder of images, instead of --data.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the predictions (PNG).")
-@click.option("--bits", type=click.Choice(["8", "16"]), default="8", show_default=True)
+@click.option(
+    "--bits",
+    type=click.Choice(["8", "16"]),
+    default="8",
+    show_default=True,
+    help="Bits per channel of the predictions.",
+)
 @click.option("--device", default=None, help="Device of a single process: cpu, cuda, cuda:1, auto.  [default: cpu]")
 @click.option(
     "--accelerator",
@@ -36,7 +42,13 @@ from sdd_bench.commands.options import ResumableCommand, data_folder, data_optio
     "--devices", type=click.IntRange(min=1), default=1, show_default=True, help="Number of devices on each machine."
 )
 @click.option("--nodes", type=click.IntRange(min=1), default=1, show_default=True, help="Number of machines.")
-@click.option("--precision", type=click.Choice(["32", "bf16", "fp16"]), default="32", show_default=True)
+@click.option(
+    "--precision",
+    type=click.Choice(["32", "bf16", "fp16"]),
+    default="32",
+    show_default=True,
+    help="Floating-point precision.",
+)
 @click.option(
     "--tile",
     type=click.IntRange(min=0),
@@ -50,7 +62,7 @@ from sdd_bench.commands.options import ResumableCommand, data_folder, data_optio
     "--maps",
     type=click.Path(path_type=Path),
     default=None,
-    help="Folder for maps of the blur, radius/ and blur_map/; none are drawn without it.",
+    help="Folder for blur maps, radius/ and blur_map/.  [default: no maps]",
 )
 @grey_option
 def command(
@@ -72,12 +84,12 @@ def command(
 ) -> None:
     """Restore the blur images of a split, or of a folder, with a trained network.
 
-    A run that was cut off goes on when the same command is given again. OUT/predictions.json records the checkpoint,
-    the tiles and, for every prediction, the sha256 of its blur image; other files are neither taken for predictions
-    nor overwritten. --devices and --nodes share the images among processes; docs/explanation/scale.md has the
+    To resume an interrupted run, give the same command again. OUT/predictions.json records the checkpoint,
+    the tiles and, for every prediction, the sha256 of its blur image; other files in OUT are ignored and never
+    overwritten. --devices and --nodes share the images among processes; docs/explanation/scale.md has the
     commands for a cluster.
 
-    --maps draws how blurred each pixel is according to the networks: the effective radius (16-bit, 256 times the
+    --maps writes how blurred each pixel is according to the networks: the effective radius (16-bit, 256 times the
     radius in pixels; from best.pt or last.pt, which hold the reblurring network) and the 35 channels of the blur map as
     one picture.
 
@@ -135,4 +147,6 @@ def command(
     )
     if done is None:
         return
-    click.echo(f"written: {done} predictions to {out}" + (f", {len(files) - done} were there" * (done < len(files))))
+    click.echo(
+        f"written: {done} predictions to {out}" + (f", {len(files) - done} existed already" * (done < len(files)))
+    )

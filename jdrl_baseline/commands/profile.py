@@ -17,26 +17,26 @@ if TYPE_CHECKING:
     from jdrl_baseline.cost import Profile
 
 
-@click.command("profile", short_help="Parameters, MACs, seconds and memory of a trained network.")
+@click.command("profile", short_help="Measure parameters, MACs, time and memory of a trained network.")
 @click.option(
     "--checkpoint",
     "weights",
     required=True,
     type=click.Path(path_type=Path),
-    help="deblurring.pt of a run, or one of its checkpoints.",
+    help="Trained weights: deblurring.pt of a run, or one of its checkpoints.",
 )
-@click.option("--size", default="1280x720", show_default=True, metavar="WIDTHxHEIGHT", help="Of the image.")
-@click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1, auto.")
-@click.option("--repeats", type=click.IntRange(min=1), default=3, show_default=True, help="Timed runs.")
-@click.option("--json", "out", type=OutputFile("profile.json"), default=None, help="Write the figures to this file.")
+@click.option("--size", default="1280x720", show_default=True, metavar="WIDTHxHEIGHT", help="Size of the image.")
+@click.option("--device", default="cpu", show_default=True, help="Device to measure on: cpu, cuda, cuda:1, auto.")
+@click.option("--repeats", type=click.IntRange(min=1), default=3, show_default=True, help="Number of timed runs.")
+@click.option("--json", "out", type=OutputFile("profile.json"), default=None, help="JSON file to write the figures to.")
 @overwrite_option
 def command(weights: Path, size: str, device: str, repeats: int, out: Path | None, overwrite: bool) -> None:
     """Measure a deblurring network: parameters, MACs, seconds and peak memory, in float32.
 
     MACs are multiply-accumulate operations of convolutions and matrix products, half the FLOPs that PyTorch's own
-    counter finds for a full frame; norms, activations, sums and resampling are left out. Seconds are the median over
-    runs after a warm-up, without reading and writing files, in tiles where memory is short, as predict does. Ends with
-    the lines for meta.toml.
+    counter finds for a full frame; norms, activations, sums and resampling are left out. Time is the median over
+    runs after a warm-up, without reading and writing files, in tiles where memory is short, as predict does. The
+    output ends with the lines for the METHOD file of submit.
 
     \b
     Example:

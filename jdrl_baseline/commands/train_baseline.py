@@ -10,22 +10,29 @@ from sdd_bench.commands.options import ResumableCommand, anchors_option, data_fo
 
 
 @click.command(
-    "train-baseline", cls=ResumableCommand, short_help="Train the JDRL baseline, every variant of the paper's tables."
+    "train-baseline", cls=ResumableCommand, short_help="Train the JDRL baseline in any variant of the paper."
 )
 @data_option
 @click.option(
     "--preset",
     default=None,
-    help="Preset (eq2, eq1, unet-l1, ..., smoke: see docs/explanation/jdrl.md), or a TOML file.  [default: eq2]",
+    help="Training configuration: a preset (eq2, eq1, unet-l1, ..., smoke; see docs/explanation/jdrl.md) or a TOML "
+    "file.  [default: eq2]",
 )
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override a setting; can be repeated.")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Setting to override, such as epochs=50; can be repeated.",
+)
 @click.option(
     "--val-split",
     type=click.IntRange(min=0),
     default=None,
     metavar="SCENES",
     help="Number of scenes of the training split held out for validation, where the dataset has no val split.  "
-    "[default: that of the preset]",
+    "[default: the preset's]",
 )
 @anchors_option
 @click.option(
@@ -38,7 +45,7 @@ from sdd_bench.commands.options import ResumableCommand, anchors_option, data_fo
     "--resume",
     type=click.Path(path_type=Path),
     default=None,
-    help="Folder of a run to go on with. --set can then change epochs, steps, workers, val_every and sample_every.",
+    help="Folder of a run to resume; --set can then change epochs, steps, workers, val_every and sample_every.",
 )
 @click.option(
     "--accelerator",
@@ -51,9 +58,15 @@ from sdd_bench.commands.options import ResumableCommand, anchors_option, data_fo
     "--devices", type=click.IntRange(min=1), default=1, show_default=True, help="Number of devices on each machine."
 )
 @click.option("--nodes", type=click.IntRange(min=1), default=1, show_default=True, help="Number of machines.")
-@click.option("--precision", type=click.Choice(["32", "bf16-mixed"]), default="32", show_default=True)
-@click.option("--compile", "compiled", is_flag=True, help="Use torch.compile.")
-@click.option("--checkpointing", is_flag=True, help="Recompute activations of the transformer: less memory, slower.")
+@click.option(
+    "--precision",
+    type=click.Choice(["32", "bf16-mixed"]),
+    default="32",
+    show_default=True,
+    help="Floating-point precision.",
+)
+@click.option("--compile", "compiled", is_flag=True, help="Compile the networks with torch.compile.")
+@click.option("--checkpointing", is_flag=True, help="Recompute the transformer's activations to save memory; slower.")
 def command(
     data: Path | None,
     preset: str | None,
@@ -71,8 +84,8 @@ def command(
 ) -> None:
     """Train the JDRL baseline on the patches of a prepared dataset.
 
-    The checkpoint with the best PSNR on the validation pairs is exported; the test split is never read. A run that was
-    cut off goes on when the same command is given again, or with --resume.
+    The checkpoint with the best PSNR on the validation pairs is exported; the test split is never read. To resume an
+    interrupted run, give the same command again, or --resume.
 
     \b
     Example:
@@ -91,7 +104,7 @@ def command(
         settings = (*settings, f"val_scenes={val_split}")
     if resume is not None:
         if preset is not None or out is not None:
-            raise UserError("--resume goes on with the preset and folder of the run; leave out --preset and --out")
+            raise UserError("--resume uses the preset and folder of the run; omit --preset and --out")
         config, target = resumed_config(resume / LAST, settings), resume
     else:
         preset = preset or "eq2"
@@ -124,4 +137,4 @@ def _check_folder(folder: Path) -> None:
         begun = read_json(folder / "config.json")
         if isinstance(begun, dict) and {"config", "hardware", "steps_per_epoch"} <= begun.keys():
             return
-    raise UserError(f"{folder}: holds {found[0]}, which is of no training; give another --out")
+    raise UserError(f"{folder}: holds {found[0]}, which does not belong to a training run; give another --out")

@@ -1,1 +1,1 @@
-"""The networks of JDRL: F, which deblurs, with its blur map and its two possible bodies, and R, which blurs again."""
+"""Networks of JDRL: F, which deblurs, with its blur map and its bodies, and R, which reblurs."""

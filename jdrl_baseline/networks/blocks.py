@@ -1,4 +1,4 @@
-"""What the networks are built of: residual blocks, channel attention, bias-free layer norm, initialisation."""
+"""Building blocks: residual blocks, channel attention, bias-free layer norm, initialisation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 LEAKY_SLOPE = 0.1
 ACTIVATIONS = ("none", "leaky-relu")
-"""What may follow the first convolution of a `ResidualStack`."""
+"""Activations after the first convolution of a `ResidualStack`."""
 
 NORM_EPSILON = 1e-5
 
@@ -27,7 +27,7 @@ class ResidualBlock(nn.Module):
 
     Args:
         width: Channels.
-        slope: Of the rectifier below zero; 0 is ReLU.
+        slope: Slope of the rectifier below zero; 0 is ReLU.
     """
 
     def __init__(self, width: int, slope: float = 0.0) -> None:
@@ -126,7 +126,7 @@ def init_he(module: nn.Module, slope: float = 0.0) -> None:
 
     Args:
         module: Changed in place; draws from torch's global generator.
-        slope: Of the leaky rectifier after each convolution: 0 for ReLU, 1 for none.
+        slope: Slope of the leaky rectifier after each convolution: 0 for ReLU, 1 for none.
 
     Reference: He, Zhang, Ren, Sun: Delving deep into rectifiers, ICCV 2015, eqs. (10) and (15).
     """

@@ -1,4 +1,4 @@
-"""F_B: the blur image to a defocus blur map of 35 channels, which guides the deblurring."""
+"""F_B: network from the blur image to a defocus blur map of 35 channels, which guides the deblurring."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""F: the blur image to the restored one, guided by a blur map that it predicts itself; eq. (3)."""
+"""F: network from the blur image to the restored one, guided by the blur map it predicts; eq. (3)."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class DeblurringSize:
 
 
 class Deblurred(NamedTuple):
-    """What F predicts.
+    """Prediction of F.
 
     Attributes:
         image: (N, 3, H, W), the restored image; not clamped.

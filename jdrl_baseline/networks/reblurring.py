@@ -1,4 +1,4 @@
-"""R: the restored image and the blur image to what the reblurring needs, kernel seeds and weights for each pixel."""
+"""R: network from restored and blur image to kernel seeds and weights of each pixel."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TAPS = (2 * LEVELS - 1) ** 2
 
 
 class Predicted(NamedTuple):
-    """What R predicts for each pixel.
+    """Prediction of R for each pixel.
 
     Attributes:
         seeds: (N, 35, H, W) without bound, 2 seeds of the 3x3 kernel first, 8 of the 15x15 one last; without weight

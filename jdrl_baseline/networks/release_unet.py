@@ -1,4 +1,4 @@
-"""F_D as the UNet of the 2023 release, so that its checkpoints load: DPDNet's, with resizing and 2x2 convolutions."""
+"""F_D as the UNet of the 2023 release, whose checkpoints load: DPDNet's, with resizing and 2x2 convolutions."""
 
 from __future__ import annotations
 

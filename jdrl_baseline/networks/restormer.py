@@ -1,4 +1,4 @@
-"""F_D as a transformer: four levels of encoder and decoder whose attention runs over channels, not over pixels.
+"""F_D as a transformer: four levels of encoder and decoder with attention over channels.
 
 Written from the paper: Zamir, Arora, Khan, Hayat, Khan, Yang: Restormer: Efficient transformer for high-resolution
 image restoration, CVPR 2022. At full size it has 26,111,668 parameters with the image alone as its input (the paper
@@ -20,7 +20,7 @@ from torch.utils.checkpoint import checkpoint
 from jdrl_baseline.networks.blocks import BiasFreeLayerNorm
 
 UNIT_EPSILON = 1e-6
-"""Below this length a channel is not brought to length 1; a float16 still holds it."""
+"""Length below which a channel is not normalised to length 1; a float16 still holds it."""
 
 
 class ChannelSelfAttention(nn.Module):

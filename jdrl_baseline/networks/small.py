@@ -14,14 +14,16 @@ SCALE = 2
 """Pixels of this many columns and rows become channels."""
 
 SLOPE = 0.1
-"""Of the rectifiers below zero. ReLUs shut for good where what is sharp, which asks for the identity, came in too
+"""Slope of the rectifiers below zero. ReLUs shut for good where what is sharp, which asks for the identity, came in too
 early: 82 of 96 within 500 steps of a training."""
 
 OPEN = 3.0
-"""What the gate's logistic function starts at: 0.95 of the residual."""
+"""Initial argument of the gate's logistic function: 0.95 of the residual."""
 
 BLOCK_SCALE = 0.3
-"""Of the second convolution of each block at the start: many blocks in a row then still add little to their input."""
+"""Scale of the second convolution of each block at the start: many blocks in a row then still add little to their
+input.
+"""
 
 
 class SmallNetwork(nn.Module):

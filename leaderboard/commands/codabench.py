@@ -105,7 +105,7 @@ def _make(
 ) -> None:
     from leaderboard.codabench.bundle import write_bundle
     from leaderboard.codabench.competition import Competition
-    from sdd_bench.commands.scoring import summary_text
+    from sdd_bench.commands.summary import summary_text
     from sdd_bench.datasets.catalog import open_dataset
     from sdd_bench.errors import UserError
     from sdd_bench.evaluation.evaluate import Evaluation

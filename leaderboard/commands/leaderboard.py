@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from sdd_bench.commands.options import OutputFile, overwrite_option
+from sdd_bench.commands.script_output import say, script_options
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,66 +21,82 @@ if TYPE_CHECKING:
 PAGE_ONLY = "--beside, --data, --pred and --images are for pictures: ask for them with --html, --grid or --site"
 
 
-@click.command("leaderboard", short_help="Results files to a ranked table.")
+@click.command("leaderboard", short_help="Rank results files in a table.")
 @click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--out",
     type=OutputFile("leaderboard.csv"),
     default=Path("leaderboard.csv"),
     show_default=True,
-    help="The CSV to write; .md, .tex and -pairwise.csv of the same name lie beside it.",
+    help="CSV file to write; .md, .tex and -pairwise.csv of the same name are written beside it.",
 )
 @click.option(
     "--sort",
     default="psnr",
     show_default=True,
-    help="The metric that ranks: psnr, ssim, lpips, mae, or an optional one that was measured, such as gmsd.",
+    help="Metric that ranks: psnr, ssim, lpips, mae, or an optional one that was measured, such as gmsd.",
 )
-@click.option("--baseline", default=None, metavar="METHOD", help="Show each method's difference from this one.")
+@click.option("--baseline", default=None, metavar="METHOD", help="Method from which each difference is shown.")
 @click.option(
     "--by",
     multiple=True,
     type=click.Choice(["place", "blur", "misalignment", "radius"]),
-    help="Also compare within groups: images of a place, thirds of the images by blur or misalignment, or pixels by "
-    "blur radius; may be given again.",
+    help="Groups to compare within: images of a place, thirds of the images by blur or misalignment, or pixels by "
+    "blur radius; can be repeated.",
 )
-@click.option("--published", is_flag=True, help="Show the papers' numbers under the measured rows, never ranked.")
+@click.option(
+    "--published", is_flag=True, help="Show the papers' reported numbers below the measured rows, without ranks."
+)
 @click.option(
     "--html",
     type=OutputFile("leaderboard.html"),
     metavar="FILE",
-    help="Also write a page of the table, of the first one.",
+    help="HTML page of the first table to write as well.",
 )
 @click.option(
     "--beside",
     multiple=True,
     type=click.Path(path_type=Path),
     metavar="RESULTS",
-    help="A results file, entry or folder of results under other protocols, for the page's plot of what warping "
-    "forgives; may be given again.",
+    help="Results file, entry or folder of results under other protocols, for the page's plot of what warping "
+    "forgives; can be repeated.",
 )
-@click.option("--data", type=click.Path(path_type=Path), help="The dataset, for the page's pictures.")
-@click.option("--pred", multiple=True, metavar="METHOD=FOLDER", help="Predictions to show; may be given again.")
+@click.option("--data", type=click.Path(path_type=Path), help="Folder of the dataset, for the page's pictures.")
+@click.option(
+    "--pred",
+    multiple=True,
+    metavar="METHOD=FOLDER",
+    help="Folder of a method's predictions, for the page's pictures; can be repeated.",
+)
 @click.option(
     "--verified",
     multiple=True,
     type=click.Path(path_type=Path),
     metavar="RECORD",
-    help="A record of 'verify --record', or a folder of them, kept by you: what they cover is marked verified; may be "
-    "given again.",
+    help="Record of 'verify --record', or a folder of your own records; entries they cover are marked verified; can "
+    "be repeated.",
 )
-@click.option("--images", type=click.Path(path_type=Path), metavar="DIR", help="Write whole frames for the page here.")
-@click.option("--wide", is_flag=True, help="Also write all tables side by side: -wide.csv, .md and .tex.")
-@click.option("--label", default="", metavar="LABEL", help="The label of the LaTeX table.  [default: none]")
+@click.option(
+    "--images",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder for full-size images that the page links to.",
+)
+@click.option("--wide", is_flag=True, help="Write all tables side by side as well: -wide.csv, .md and .tex.")
+@click.option("--label", default="", metavar="LABEL", help="Label of the LaTeX table.  [default: none]")
 @click.option("--tex-intervals", is_flag=True, help="Show intervals in the LaTeX table as well.")
 @click.option(
     "--grid",
     type=click.Path(path_type=Path),
     metavar="FILE.pdf",
-    help="Also draw crops of all methods for a paper, a row an image, as PDF and PNG; needs --data and --pred.",
+    help="Figure for a paper to write as well (PDF and PNG): crops of all methods, one row per image. Needs --data "
+    "and --pred.",
 )
 @click.option(
-    "--grid-images", default="", metavar="NAME,...", help="Its images.  [default: where the methods differ most]"
+    "--grid-images",
+    default="",
+    metavar="NAME,...",
+    help="Images of the --grid figure.  [default: those where the methods differ most]",
 )
 @click.option(
     "--papers",
@@ -89,9 +108,10 @@ PAGE_ONLY = "--beside, --data, --pred and --images are for pictures: ask for the
     "--site",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Also write a static web site of all tables and methods, with every number as JSON and CSV.",
+    help="Folder for a static web site of all tables and methods, with every number as JSON and CSV.",
 )
 @overwrite_option
+@script_options
 def command(
     results: tuple[Path, ...],
     out: Path,
@@ -113,15 +133,14 @@ def command(
     papers: Path | None,
     site: Path | None,
     overwrite: bool,
-) -> None:
+) -> dict[str, object]:
     """Rank results, with intervals and ties, in a table for each dataset, split and protocol.
 
-    RESULTS are the JSON files that evaluate wrote, or folders of entries that submit wrote, whose scores are called
-    claimed. Results of one table that differ in their images, anchors or settings are refused, with a line that says
-    in what. Partial results are listed and not
-    ranked, and results without diagnostics not beside those with. A rank is 1 plus the number of methods that are
-    significantly better on the same images; fewer than six images claim no rank. A table and a page are replaced by
-    later ones of the same dataset, split and protocol, whatever methods are in them; other files are not.
+    RESULTS are the JSON files that evaluate wrote, or the folders that submit wrote, whose scores count as claimed
+    until they are verified. Results of one table must have the same images, anchors and settings; otherwise an error
+    says how they differ. Partial results are listed but not ranked, as are results without diagnostics beside results
+    with them. A rank is 1 plus the number of methods that are significantly better on the same images; fewer than six
+    images give no rank. A table or page replaces an earlier one of the same dataset, split and protocol only.
 
     \b
     Example:
@@ -167,22 +186,45 @@ def command(
         outputs.append(page_output(html, "(leaderboard)", table.dataset, table.split, table.protocol, images))
     inputs = [*results, *verified, *beside, *folders.values(), *([] if data is None else [data])]
     with written(outputs, inputs, overwrite=overwrite):
-        boards = []
+        boards: list[Written] = []
+        files: list[Path] = []
         for board in write_boards(entries, out, shown):
             _print(board)
             boards.append(board)
+            files += board.files
         if wide:
-            click.echo(f"side by side: {', '.join(map(str, write_wide(out, boards, label)))}")
+            files += _said("side by side", write_wide(out, boards, label))
         if html is not None:
-            click.echo(f"page: {build_page(html, boards[0].board, boards[0].reported, on_page, pictures)}")
+            page = build_page(html, boards[0].board, boards[0].reported, on_page, pictures)
+            files += _said("page", [page])
         if grid is not None and pictures is not None:
             chosen = [image for image in grid_images.split(",") if image]
-            files = write_grid_of(grid, tables[0][1], pictures, chosen)
-            click.echo(f"crops: {', '.join(map(str, files))}")
+            files += _said("crops", write_grid_of(grid, tables[0][1], pictures, chosen))
         if papers is not None:
-            click.echo(f"papers' tables: {', '.join(map(str, write_published(papers)))}")
+            files += _said("papers' tables", write_published(papers))
         if site is not None:
-            click.echo(f"site: {write_site(site, boards, [part for _, part in tables], pictures)}")
+            files += _said("site", [write_site(site, boards, [part for _, part in tables], pictures)])
+    return {"written": files, "tables": [_table_of(board) for board in boards]}
+
+
+def _said(what: str, files: Sequence[Path]) -> Sequence[Path]:
+    """Print what was written besides the tables, and return it."""
+    say(f"{what}: {', '.join(map(str, files))}")
+    return files
+
+
+def _table_of(written: Written) -> dict[str, object]:
+    """Return a table as a mapping for scripts: what its rows share, and the rows of its CSV as numbers."""
+    table = written.board.table
+    rows = written.board.rows.to_json(orient="records", double_precision=15)
+    return {
+        "csv": written.files[0],
+        "dataset": table.dataset,
+        "split": table.split,
+        "protocol": table.protocol,
+        "protocol_sha256": table.protocol_sha256,
+        "rows": json.loads(rows),
+    }
 
 
 def _print(written: Written) -> None:
@@ -190,17 +232,17 @@ def _print(written: Written) -> None:
     from leaderboard.rules import rule_of
 
     table = written.board.table
-    click.echo(f"{table.dataset} / {table.split} under {table.protocol} (sha256 {table.protocol_sha256[:12]})")
-    click.echo(text_table(written.board, written.differences))
+    say(f"{table.dataset} / {table.split} under {table.protocol} (sha256 {table.protocol_sha256[:12]})")
+    say(text_table(written.board, written.differences))
     for sentence in filter(None, (rule_of(written.board), *copy_sentences(written.board))):
         whole = sentence.replace(" %", "\0%")  # a number stays with its unit
-        click.echo(textwrap.fill(whole, 100, break_long_words=False).replace("\0", " "))
+        say(textwrap.fill(whole, 100, break_long_words=False).replace("\0", " "))
     for name, rows in written.groups.items():
-        click.echo(f"\nby {name}\n{_groups_table(rows)}")
+        say(f"\nby {name}\n{_groups_table(rows)}")
     if written.reported is not None and len(written.reported):
-        click.echo(f"\n{_reported_table(written.reported)}")
+        say(f"\n{_reported_table(written.reported)}")
     csv, *beside = written.files
-    click.echo(f"written: {csv}, with {', '.join(file.name for file in beside)}")
+    say(f"written: {csv}, with {', '.join(file.name for file in beside)}")
 
 
 def _groups_table(rows: pd.DataFrame) -> str:

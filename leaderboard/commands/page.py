@@ -17,7 +17,9 @@ from sdd_bench.commands.options import OutputFile, overwrite_option
     "--sharp", type=click.Path(path_type=Path), help="Folder of sharp images, if --data is one of blur images."
 )
 @click.option("--pred", "predictions", type=click.Path(path_type=Path), help="The predictions, for its pictures.")
-@click.option("--anchors", type=click.Path(path_type=Path), help="Folder of anchors.  [default: DATA/anchors]")
+@click.option(
+    "--anchors", type=click.Path(path_type=Path), help="Folder of the dataset's anchors.  [default: DATA/anchors]"
+)
 @overwrite_option
 def command(
     results: tuple[Path, ...],

@@ -7,25 +7,25 @@ from pathlib import Path
 import click
 
 from sdd_bench.commands.options import OutputFile, overwrite_option
+from sdd_bench.commands.script_output import say
 
 
-@click.command("stability", short_help="How a ranking changes with protocol, flow, metric and images.")
+@click.command("stability", short_help="Show how a ranking changes with protocol, flow, metric and images.")
 @click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--out",
     type=OutputFile("stability.csv"),
     default=Path("stability.csv"),
     show_default=True,
-    help="The CSV to write; a Markdown table lies beside it.",
+    help="CSV file to write; a Markdown table is written beside it.",
 )
-@click.option("--reference", default="anchored/2", show_default=True, help="Protocol whose ranking is compared.")
+@click.option("--reference", default="anchored/2", show_default=True, help="Protocol whose ranking is the reference.")
 @overwrite_option
 def command(results: tuple[Path, ...], out: Path, reference: str, overwrite: bool) -> None:
-    """Say how a ranking changes with protocol, flow, metric and the images drawn.
+    """Show how a ranking changes with protocol, flow, metric and the sample of images.
 
-    RESULTS are the JSON files that evaluate wrote of several methods on one split, or folders of entries that submit
-    wrote: under several protocols, with several flow estimators, as many as there are. Each ranking is compared with
-    the reference's by PSNR.
+    RESULTS are the JSON files that evaluate wrote for several methods on one split, or the folders that submit wrote,
+    under any number of protocols and flow estimators. Each ranking is compared with the reference ranking by PSNR.
 
     \b
     Example:
@@ -53,7 +53,7 @@ def command(results: tuple[Path, ...], out: Path, reference: str, overwrite: boo
         write_text(out, frame_csv(cells))
         write_text(out.with_suffix(".md"), stability_markdown(rows))
     shown = cells.drop(columns="swaps").rename(columns={"swapped": "pairs that swap"})
-    click.echo(aligned(shown, {"changed", "protocol", "flow", "metric"}))
+    say(aligned(shown, {"changed", "protocol", "flow", "metric"}))
     for row in rows[rows["swaps"] != ""].itertuples():
-        click.echo(f"\n{row.changed}: {row.protocol}, {row.metric}\n  " + str(row.swaps).replace("; ", "\n  "))
-    click.echo(f"\nwritten: {out} and {out.with_suffix('.md').name}")
+        say(f"\n{row.changed}: {row.protocol}, {row.metric}\n  " + str(row.swaps).replace("; ", "\n  "))
+    say(f"\nwritten: {out} and {out.with_suffix('.md').name}")

@@ -9,35 +9,30 @@ import click
 
 from sdd_bench.commands.options import ResumableCommand, workers
 from sdd_bench.commands.results_names import results_name
-from sdd_bench.commands.scoring import (
-    evaluation_of,
-    matching_text,
-    scoring_options,
-    summary_text,
-    warn_of_empty_lpips,
-)
+from sdd_bench.commands.scoring import evaluation_of, scoring_options
+from sdd_bench.commands.summary import matching_text, summary_text, warn_of_empty_lpips
 
 if TYPE_CHECKING:
     from sdd_bench.evaluation.evaluate import Evaluation
     from sdd_bench.jobs.workers import Workers
 
 
-@click.command("submit", cls=ResumableCommand, short_help="A folder of predictions to an entry for a leaderboard.")
+@click.command("submit", cls=ResumableCommand, short_help="Score predictions and pack them as a leaderboard entry.")
 @click.option(
     "--method", "meta", required=True, type=click.Path(path_type=Path), help="TOML file that describes the method."
 )
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="A new folder for the entry.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="New folder for the entry.")
 @click.option(
     "--codabench",
     is_flag=True,
-    help="Also write what Codabench takes and shows: OUT/submission.zip to upload, scores.json, detailed_results.html.",
+    help="Write files for Codabench as well: OUT/submission.zip to upload, scores.json, detailed_results.html.",
 )
 @click.option(
     "--huggingface",
     default=None,
     metavar="OWNER/DATASET",
-    help="Also write OUT/huggingface/ for a model's repository on the Hub: evaluation results on this dataset, and the "
-    "metadata of the model card.",
+    help="Id of the dataset on the Hugging Face Hub; writes OUT/huggingface/ as well: evaluation results and metadata "
+    "for a model's repository.",
 )
 @scoring_options
 def command(
@@ -51,12 +46,12 @@ def command(
 ) -> None:
     """Score predictions under every protocol and pack them as an entry for a leaderboard.
 
-    OUT holds META as it is, the results of each protocol with one row an image, and entry.json with the sha256 of every
-    prediction and file, written last. Given again for the same predictions it does nothing; a killed run goes on.
+    OUT holds a copy of METHOD, the results of each protocol with one row per image, and entry.json with the sha256 of
+    every prediction and file, which is written last. To resume an interrupted run, give the same command again.
 
-    META has a name, and as far as known paper, code, licence (text); params_m, macs_g, runtime_s (numbers); device (of
-    runtime_s), size (of macs_g and runtime_s, as "1280x720"); training_data, extra_data (text); selection_on_test
-    ("yes", "no" or "unknown"). 'sdd-bench profile' measures the numbers of a JDRL checkpoint.
+    METHOD (TOML) has a name and, as far as known, paper, code, licence (text); params_m, macs_g, runtime_s (numbers);
+    device (of runtime_s), size (of macs_g and runtime_s, as "1280x720"); training_data, extra_data (text);
+    selection_on_test ("yes", "no" or "unknown"). 'sdd-bench profile' measures the numbers of a JDRL checkpoint.
 
     \b
     Example:

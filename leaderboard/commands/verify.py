@@ -22,14 +22,14 @@ from sdd_bench.commands.options import (
 )
 
 
-@click.command("verify", short_help="Score an entry again: is it what it says?")
+@click.command("verify", short_help="Re-score a submission and check its numbers.")
 @click.argument("entry", type=click.Path(path_type=Path))
 @predictions_option
 @data_option
 @dataset_option
 @anchors_option
 @click.option(
-    "--flow", default=None, help="The estimator that the entry was scored with.  [default: of the name it gives]"
+    "--flow", default=None, help="Flow estimator the entry was scored with.  [default: the one the entry names]"
 )
 @trunk_option
 @weights_option
@@ -38,9 +38,9 @@ from sdd_bench.commands.options import (
     "--record",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Write what was scored again, by digests, for 'leaderboard --verified FILE'.  [default: nothing is written]",
+    help="File for a record of what was verified, for 'leaderboard --verified FILE'.  [default: no file]",
 )
-@click.option("--by", default="", metavar="NAME", help="Who verifies, for the record.")
+@click.option("--by", default="", metavar="NAME", help="Name of the verifier in the record.")
 @overwrite_option
 @jobs_option
 def command(
@@ -58,12 +58,13 @@ def command(
     overwrite: bool,
     jobs: int | None,
 ) -> None:
-    """Score the predictions of ENTRY again and say whether it is what it says.
+    """Re-score the predictions of ENTRY and check its numbers.
 
-    Checks its files and the predictions against their sha256, then compares every number of every image within a
-    millionth, under every protocol in it. Prints each difference, with both values, and then exits with 1. Nothing is
-    written into ENTRY. Give the anchors and the kind of device that it was scored with. A record says by digests what
-    was scored again; whoever makes the leaderboard keeps it, since one that comes with an entry proves nothing.
+    The command checks the entry's files and the predictions against their sha256, then compares every number of every
+    image under every protocol, to one millionth. It prints each difference with both values and exits with 1 if there
+    is any. ENTRY itself is not changed. Use the anchors and the kind of device that the entry was scored with. A
+    record lists digests of what was verified; the maintainer of the leaderboard keeps it, because a record that comes
+    with an entry proves nothing.
 
     \b
     Example:
@@ -96,7 +97,8 @@ def command(
         click.echo(f"{entry}/: {difference}")
     if found:
         raise SystemExit(1)
-    click.echo(f"{entry}/ is what it says: {submission.dataset.n_images} images, {len(submission.protocols)} protocols")
+    counts = f"{submission.dataset.n_images} images, {len(submission.protocols)} protocols"
+    click.echo(f"{entry}/: verified, every number agrees: {counts}")
     if record is not None:
         with written(outputs, inputs, overwrite=overwrite):
             write_verified(record, entry, submission, read_claims(entry, submission)[0], by)

@@ -1,4 +1,4 @@
-"""Cut pictures to the pictures of a page, within a budget, those that matter most first."""
+"""Choice of the pictures of a page within a size budget, the most important first."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from sdd_bench.io.images import to_float
 from sdd_bench.report.pictures import address, jpeg
 
 ERROR_PERCENTILE = 99
-"""Of a method's errors; the colour scale ends at the median over the methods, so that a bad one darkens no other."""
+"""Percentile of a method's errors; the colour scale ends at the median over the methods, so that a bad one darkens no
+other.
+"""
 
 PLACES = ("worst", "median", "best")
 ERROR = "error"
@@ -29,9 +31,9 @@ class Shot:
     """One image of a method; its pictures are numbers in `Pictures.addresses`.
 
     Attributes:
-        places: Of `PLACES`, more than one where there are few images.
+        places: Entries of `PLACES`, more than one where there are few images.
         image: The image's name.
-        psnr_db: Of the method on it.
+        psnr_db: PSNR of the method on it.
         restored: Crop of the prediction.
         truth: The same crop of the truth.
         error: Absolute error of the whole frame, reduced.
@@ -79,7 +81,7 @@ class Pictures:
         top: Absolute error, in parts of the full range, at and over which the colour scale ends.
         frames: Image name to frame and crop, of every image.
         full: Image name to role to a file of the whole frame, where written.
-        notes: What was left out, in sentences.
+        notes: Remarks on what was left out, in sentences.
     """
 
     methods: Mapping[str, MethodPictures]

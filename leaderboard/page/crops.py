@@ -1,4 +1,4 @@
-"""Frames of predictions and truths to the crops and error maps that the leaderboard page shows."""
+"""Crops and error maps of predictions and truths for the leaderboard page."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Look:
-    """What the page shows of one image.
+    """Pictures of one image on the page.
 
     Attributes:
         window: The crop.
@@ -183,7 +183,7 @@ def error_map(restored: FloatImage, truth: FloatImage, counted: Mask, width_px: 
         restored: (H, W, 3) float32 in [0, 1].
         truth: As `restored`.
         counted: (H, W), True where a pixel counts; the average is over these, NaN where less than `MIN_SHARE` count.
-        width_px: Of the map.
+        width_px: Width of the map.
     """
     weight = counted.astype(np.float32)
     error = np.abs(restored - truth).mean(axis=2) * weight

@@ -1,4 +1,4 @@
-"""What the command line names to what the page needs: images' files, methods' folders, boards of other protocols."""
+"""Inputs of a page from the command line: image files, folders of methods, tables of other protocols."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def other_boards(entries: Sequence[Entry], table: Table, sort: str = "psnr_db") 
 
 @dataclass(frozen=True)
 class PictureSources:
-    """Where a page's pictures come from.
+    """Sources of a page's pictures.
 
     Attributes:
         data: Folder of the dataset.

@@ -1,4 +1,4 @@
-"""Where a method's images lie against their inputs, image by image, and the shift that they have in common."""
+"""Displacement of a method's images against their inputs, and their common shift."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sdd_bench.evaluation.rows import NOT_RANKED
 from sdd_bench.registration.input_geometry import DISPLACED, LEAST_PX
 
 LEVEL = 0.95
-"""Of both intervals of a common shift together: each of the two directions has half of the rest."""
+"""Joint confidence level of both intervals of a common shift; each direction has half of the rest."""
 
 LEAST_COMMON_PX = 0.1
 """A smaller common shift is not called inherited: honest restorations and symmetric filters are read so far off."""
@@ -38,7 +38,7 @@ class CommonShift:
     """The mean shift of a method's images, to the right and downwards, in pixels.
 
     Attributes:
-        images: How many could be measured.
+        images: Number of images that could be measured.
         mean: Both directions; NaN without images.
         low: Lower ends of the Student-t intervals; NaN for one image.
         high: Upper ends.

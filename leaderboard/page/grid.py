@@ -1,4 +1,4 @@
-"""The rows of a figure for a paper: of each image, crops of the same place in every method's prediction."""
+"""Rows of a figure for a paper: the same crop of an image in every method's prediction."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def grid_rows(
     """Return the rows of a figure: blur image, methods from the best mean on, truth.
 
     Args:
-        entries: Of one table.
+        entries: Entries of one table.
         folders: Method to its predictions.
         truths: Image name to what the protocol compares with.
         blur: Image name to the blur image.

@@ -1,4 +1,4 @@
-"""A method's section of the page: what is known of it, and its score on every image."""
+"""Section of the page for one method: its description, and its score on every image."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def image_charts(entries: Sequence[Entry]) -> dict[str, Chart]:
 
 
 RADII = ("sharp", *(f"to {edge:g} px" for edge in EDGES_PX[1:]), f"over {EDGES_PX[-1]:g} px")
-"""What `BY_RADIUS` stands for on a page."""
+"""Headings of `BY_RADIUS` on a page."""
 
 
 def radius_charts(entries: Sequence[Entry]) -> dict[str, Chart]:

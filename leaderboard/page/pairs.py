@@ -1,4 +1,4 @@
-"""Any two methods of a page over the images: how they differ in words, and the scores that the page's scatter shows."""
+"""Comparison of any two methods of a page: the difference in words, and the points of the scatter plot."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from leaderboard.formats import DIGITS, HEADINGS, signed
 from leaderboard.table import Board, both_ways
 
 MAX_VALUES = 100_000
-"""With more scores than this the page leaves the scatter out."""
+"""Largest number of scores for which the page has a scatter plot."""
 
 
 def pair_data(board: Board, entries: Sequence[Entry]) -> dict[str, object] | None:
@@ -23,7 +23,7 @@ def pair_data(board: Board, entries: Sequence[Entry]) -> dict[str, object] | Non
 
     Args:
         board: The table.
-        entries: Of the board; partial ones have scores of some images.
+        entries: Entries of the board; partial ones have scores of some images.
     """
     keys = {method: f"m{number}" for number, method in enumerate(board.rows["method"], 1)}
     rows = {

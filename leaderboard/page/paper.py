@@ -1,4 +1,4 @@
-"""What a paper takes from tables: all of them as one wide table, and a figure of crops."""
+"""Material for a paper: all tables as one wide table, and a figure of crops."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def write_grid_of(
 
     Args:
         path: The PDF.
-        entries: Of one table.
+        entries: Entries of one table.
         sources: Dataset and predictions.
         images: Names of images; those on which the methods differ most if empty.
     """

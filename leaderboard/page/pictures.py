@@ -1,4 +1,4 @@
-"""Pictures of the leaderboard page: which images to show of each method, and on which to compare all."""
+"""Choice of pictures for the page: images of each method, and images to compare all methods on."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def method_pictures(
     left out in whole: an image to compare on for all methods, or one of a method's three images; notes say so.
 
     Args:
-        entries: Of one table.
+        entries: Entries of one table.
         predictions: Method to its folder, whatever the files in it are called.
         truths: Image name to the file that the protocol compares with: the anchor's truth, or the sharp image.
         blur: Image name to the blur image.

@@ -1,4 +1,4 @@
-"""The plots of a page: scores against costs, what warping forgives, and which methods are separated."""
+"""Plots of a page: scores against costs, what warping forgives, and which methods are separated."""
 
 from __future__ import annotations
 

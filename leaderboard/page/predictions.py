@@ -1,4 +1,4 @@
-"""Which file of a folder is the prediction that a row was scored from: by its sha256, so whatever it is called."""
+"""Search for the file that a row was scored from, by sha256, whatever its name."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def prediction_files(folder: Path, entry: Entry) -> dict[str, Path]:
     Rows of results that hold no sha256 have the file that is called as the image is.
 
     Args:
-        folder: Of predictions, from `naming.folders.opened`.
+        folder: Folder of predictions, from `naming.folders.opened`.
         entry: Its rows are looked for.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Rows of a board to the cells of the page: text, what sorts, and intervals as bars on one scale a metric."""
+"""Cells of the page's table: text, sort keys, and intervals as bars on one scale per metric."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ class Column:
         name: In the board's rows.
         heading: For people.
         down: Whether the first click sorts from large to small.
-        scale: Of its bars; None without bars.
-        arrow: Up where higher is better, down where lower is, nothing where neither is.
-        words: What it means, in a sentence; may be empty.
+        scale: Scale of its bars; None without bars.
+        arrow: Arrow up if higher is better, down if lower is better, else empty.
+        words: Meaning in a sentence; may be empty.
     """
 
     name: str
@@ -90,7 +90,7 @@ class Line:
         method: Its name.
         rank: As text, with = where shared.
         rank_interval: As text, nothing where the rank is certain or missing.
-        rank_value: What it sorts by.
+        rank_value: Sort key of the rank.
         tied: Whether the rank is shared.
         first: Whether it begins a rank.
         status: A key of `STATUS_WORDS`.

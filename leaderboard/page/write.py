@@ -1,4 +1,4 @@
-"""The leaderboard for people: one HTML file that opens offline, with table, plots, comparisons and every method."""
+"""Leaderboard page: one HTML file that opens offline, with table, plots, comparisons and every method."""
 
 from __future__ import annotations
 
@@ -68,10 +68,11 @@ def write_page(
 
     Args:
         path: HTML file to write.
-        board: What is ranked.
+        board: Board to show.
         reported: Papers' numbers, see `leaderboard.reported.reported_rows`; in a table of their own.
         others: Protocol to the board of the same methods and data under it.
-        entries: Of the board, for what is known of each method and image; without them the page has no sections.
+        entries: Entries of the board, for what is known of each method and image; without them the page has no
+            sections.
         pictures: See `leaderboard.page.pictures.method_pictures`.
         nav: Links to the other pages of a site.
 

@@ -1,1 +1,1 @@
-"""A static web site of several tables."""
+"""Static web site of several tables."""

@@ -1,4 +1,4 @@
-"""Tables to a static site: an index, a page a table, a page a method, and every number as JSON and CSV.
+"""Pages of the site: an index, one page per table and per method, and every number as JSON and CSV.
 
     DIR/index.html                 all tables side by side
     DIR/tables/NAME/index.html     the page of one table, with leaderboard.csv, .md, .tex and -pairwise.csv
@@ -43,7 +43,7 @@ class SiteTable:
 
     Attributes:
         board: Its rows.
-        entries: What they are of.
+        entries: Entries in it.
         reported: Rows of the papers' numbers, or None.
     """
 
@@ -68,7 +68,7 @@ def navigation(tables: Sequence[SiteTable], here: SiteTable | None = None, up: s
     """Return links to all tables.
 
     Args:
-        tables: Of the site.
+        tables: Tables of the site.
         here: The table whose page it is for.
         up: From the page's folder to the site's, such as `../../`.
     """

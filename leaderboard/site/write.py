@@ -1,4 +1,4 @@
-"""The whole site: the tables' own pages and files, and what joins them."""
+"""Writing of the whole site: pages of the tables, and the links between them."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def write_site(
     Args:
         folder: The site's.
         tables: In the order in which they are shown.
-        entries: Of each table.
-        sources: Of the pictures, for the tables of the first one's dataset; None for none.
+        entries: Entries of each table.
+        sources: Sources of the pictures, for the tables of the first one's dataset; None for none.
     """
     shown = [SiteTable(built.board, part, built.reported) for built, part in zip(tables, entries, strict=True)]
     first = shown[0].board.table

@@ -1,1 +1,1 @@
-"""What a scientist types: functions of images, datasets and results, offered by `import sdd_bench as sb`."""
+"""Public Python functions on images, datasets and results, offered by `import sdd_bench as sb`."""

@@ -1,4 +1,4 @@
-"""Anybody's arrays to the images that sdd-bench works on, and back: checked, never guessed.
+"""Conversion between a user's arrays and the images that sdd-bench works on; checked, never guessed.
 
 An image may be given as a path, a numpy array or a torch tensor; uint8, uint16 or floating point in [0, 1]; (H, W, 3)
 or (3, H, W); alone or as a batch with one more axis in front. Whatever cannot be right is a ValueError.
@@ -66,7 +66,7 @@ def to_images(value: ImageLike, role: str) -> Images:
     Args:
         value: A path, or an array: (H, W, 3), (3, H, W), (N, H, W, 3) or (N, 3, H, W); uint8, uint16, or floating point
             in [0, 1], which may be passed by `OVERSHOOT` and is clipped.
-        role: What it is called in messages: `blur`, `sharp`, `restored`, `truth`.
+        role: Name in messages: `blur`, `sharp`, `restored`, `truth`.
 
     Raises:
         ValueError: Another shape or type, values that are not finite, or outside the range.
@@ -88,7 +88,7 @@ def to_masks(value: ImageLike | None, images: Images) -> list[NDArray[np.bool_] 
     Args:
         value: None, a path, or (H, W), (1, H, W), (H, W, 1) or a batch of them; bool, or numbers of which only 0 and
             one other value (1, 255, 65535) occur. One mask serves a whole batch.
-        images: What they are masks of.
+        images: Images that they are masks of.
 
     Raises:
         ValueError: Another shape, or other values.

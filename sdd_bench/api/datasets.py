@@ -1,4 +1,4 @@
-"""Datasets as a scientist opens them."""
+"""Public functions that open datasets."""
 
 from __future__ import annotations
 

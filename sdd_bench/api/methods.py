@@ -1,4 +1,4 @@
-"""Functions of methods and their results: evaluate, load, rank, and baselines to compare with."""
+"""Public functions on methods and their results: evaluate, load, rank, and baselines to compare with."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def evaluate(
         diagnostics: Measure geometric distortion and forgiveness under anchored protocols.
         anchors: Folder of anchors; `anchors` in the dataset's folder if None.
         grey: `refuse` or `expand`.
-        values_as: What the values of predictions mean where that is not what files usually mean, such as `12bit`, see
+        values_as: Meaning of the values of predictions where that is not what files usually mean, such as `12bit`, see
             `sdd_bench.io.values_as`.
         device: Where flow models and metrics with weights run.
         score_bits: 8 or 16. Predictions of more bits are rounded to 8 before they are scored, so that all methods
@@ -173,7 +173,8 @@ def rank(results: Sequence[Results | str | Path], sort: str = "psnr_db") -> pd.D
     """Return the ranked table of several methods' results, best first.
 
     Args:
-        results: Of one dataset, split and protocol: from `evaluate` or `load_results`, or paths of results files.
+        results: Results of one dataset, split and protocol: from `evaluate` or `load_results`, or paths of results
+            files.
         sort: The metric that ranks.
 
     Returns:

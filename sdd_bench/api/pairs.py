@@ -1,4 +1,4 @@
-"""Functions of images: read, score, analyse, anchor."""
+"""Public functions on images: read, score, analyse, anchor."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def read_image(path: str | Path, *, grey: str = "refuse", values_as: str = "") -
         path: PNG, TIFF (also floating point in [0, 1]), JPEG, AVIF or HEIC. The orientation is applied, an ICC profile
             converted to sRGB, an opaque alpha channel dropped.
         grey: `refuse`, or `expand` to repeat a grey channel three times.
-        values_as: What the values mean where that is not what files usually mean, such as `12bit` or `linear,bgr`, see
+        values_as: Meaning of the values where that is not what files usually mean, such as `12bit` or `linear,bgr`, see
             `sdd_bench.io.values_as`.
 
     Raises:
@@ -108,7 +108,7 @@ def analyse(blur: str | Path, sharp: ImageLike, *, fast: bool = False) -> Analys
 @overload
 def analyse(blur: ImageLike, sharp: ImageLike, *, fast: bool = False) -> Any: ...
 def analyse(blur: ImageLike, sharp: ImageLike, *, fast: bool = False) -> Analysis | list[Analysis]:
-    """Return how a pair is misaligned: zoom, rotation, shift, residual and blur radius, from its two images alone.
+    """Return the misalignment of a pair: zoom, rotation, shift, residual and blur radius, from its two images alone.
 
     Args:
         blur: A path or an array, see `sdd_bench.api.arrays`; both sides at least 96 px.
@@ -131,7 +131,7 @@ def analyse(blur: ImageLike, sharp: ImageLike, *, fast: bool = False) -> Analysi
 
 @dataclass(frozen=True)
 class Truth:
-    """What predictions of a pair are scored against under anchored protocols.
+    """Truth of a pair: the image that its predictions are scored against under anchored protocols.
 
     Attributes:
         truth: (H, W, 3) float32 in [0, 1]: the sharp image in the blur image's frame, rounded to 16 bits as in files.
@@ -187,7 +187,7 @@ def columns(metrics: str | Sequence[str]) -> list[str]:
         ValueError: There is no such metric, or none was named.
     """
     if not metrics:
-        raise ValueError(f"no metrics, expected some of {', '.join(METRICS)}")
+        raise ValueError(f"no metrics, expected one or more of {', '.join(METRICS)}")
     try:
         return columns_of([metrics] if isinstance(metrics, str) else metrics, "metrics:")
     except UserError as error:

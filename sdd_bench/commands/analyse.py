@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,30 +20,48 @@ from sdd_bench.commands.options import (
     workers,
     workers_options,
 )
+from sdd_bench.commands.script_output import say, script_options, warn
 
 if TYPE_CHECKING:
     from sdd_bench.datasets.manifest import Pair
     from sdd_bench.jobs.outputs import Output
 
 
-@click.command("analyse", cls=ResumableCommand, short_help="Zoom, shift, rotation, residual and blur of every pair.")
+@click.command(
+    "analyse", cls=ResumableCommand, short_help="Measure zoom, shift, rotation, residual and blur of every pair."
+)
 @data_option
-@click.option("--split", default=None, help="Only this split.  [default: all]")
-@click.option("--blur", type=click.Path(path_type=Path), default=None, help="Instead of --data: a folder or one file.")
-@click.option("--sharp", type=click.Path(path_type=Path), default=None, help="Its partner: same names, or one file.")
+@click.option("--split", default=None, help="Split to analyse.  [default: all]")
+@click.option(
+    "--blur",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Folder of blur images, or one file, instead of --data.",
+)
+@click.option(
+    "--sharp",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Folder of sharp images with the same names as --blur, or one file.",
+)
 @click.option(
     "--out",
     type=OutputFile("misalignment.csv"),
     default=Path("misalignment.csv"),
     show_default=True,
-    help="The CSV to write; a summary in JSON lies beside it.",
+    help="CSV file to write; a JSON summary is written beside it.",
 )
-@click.option("--html", type=OutputFile("misalignment.html"), default=None, help="A report with pictures, in one file.")
-@click.option("--fast", is_flag=True, help="Smaller frames, fewer steps: a third of the time, hundredths of a pixel.")
+@click.option(
+    "--html", type=OutputFile("misalignment.html"), default=None, help="HTML report with pictures to write as well."
+)
+@click.option(
+    "--fast", is_flag=True, help="Fast mode on smaller frames: a third of the time, errors of hundredths of a pixel."
+)
 @grey_option
 @values_option("the images")
 @overwrite_option
 @workers_options
+@script_options
 def command(
     data: Path | None,
     split: str | None,
@@ -56,13 +75,13 @@ def command(
     overwrite: bool,
     jobs: int | None,
     scheduler: str | None,
-) -> None:
+) -> dict[str, object]:
     """Measure zoom, shift, rotation, residual and blur of every pair, to hundredths of a pixel.
 
     The transform maps sharp to blur about the frame's centre. A pair that cannot be aligned is listed as failed.
-    A warning names pairs whose roles are swapped, or whose pictures are turned or mirrored against each other.
-    --fast is for a first look at many or large frames; docs/explanation/analyser.md has its
-    errors beside the full analysis's.
+    A warning names pairs whose roles are swapped, or whose pictures are rotated or mirrored relative to each other.
+    --fast is for a first look at many or large frames; docs/explanation/analyser.md compares its errors with those of
+    the full analysis.
 
     \b
     Example:
@@ -86,38 +105,51 @@ def command(
     with written(table, inputs, overwrite=overwrite):
         notes = check_values(pairs, Looks(workers(jobs, scheduler)), values, where=title)
         rows = analyse_pairs(pairs, out, workers(jobs, scheduler), grey, fast=fast, values=values)
-    click.echo(
-        f"{'name':24}{'zoom':>10}{'shift x':>10}{'shift y':>10}{'rot deg':>10}{'± px':>8}{'blur px':>9}{'conf.':>7}"
-        "  kind"
-    )
-    for row in rows[:SHOWN]:
-        numbers = (row["zoom"], row["shift_x_px"], row["shift_y_px"], row["rotation_deg"])
-        error = math.hypot(row["shift_x_se_px"], row["shift_y_se_px"])
-        click.echo(
-            f"{row['name'][:23]:24}{numbers[0]:10.5f}{numbers[1]:10.3f}{numbers[2]:10.3f}{numbers[3]:10.4f}"
-            f"{error:8.3f}{row['blur_radius_px']:9.2f}{row['confidence']:7.2f}  {row['kind']}"
-        )
-    if len(rows) > SHOWN:
-        click.echo(f"... and {len(rows) - SHOWN} more")
-    kinds = ", ".join(f"{count} {kind}" for kind, count in summarise(rows)["kinds"].items())
-    click.echo(f"{len(rows)} pairs: {kinds}")
-    for note in notes:
-        click.echo(f"note: {note}")
-    for row in rows:
-        if row["note"]:
-            name = f"{row['split']}/{row['name']}".lstrip("/")
-            click.echo(f"warning: {name}: {row['note']}")
-    click.echo(f"written: {out} and {out.with_suffix('.json').name}")
+    summary = summarise(rows, fast=fast, values=values)
+    _print(rows, summary["kinds"], notes)
+    say(f"written: {out} and {out.with_suffix('.json').name}")
+    files = [out, out.with_suffix(".json")]
     if html is not None:
         from sdd_bench.report.misalignment import ReportedPair, write_report
 
         title += " (fast analysis)" if fast else ""
         found = [ReportedPair.of_row(pair, row) for pair, row in zip(pairs, rows, strict=True)]
         with written(page, inputs, overwrite=overwrite):
-            click.echo(f"written: {write_report(html, title, found, workers(jobs, scheduler))}")
+            files.append(write_report(html, title, found, workers(jobs, scheduler)))
+        say(f"written: {html}")
+    warnings = {_full_name(row): row["note"] for row in rows if row["note"]}
+    return {"written": files, "summary": summary, "notes": notes, "warnings": warnings}
 
 
 SHOWN = 40
+"""Pairs whose numbers are printed; the CSV has all."""
+
+
+def _print(rows: Sequence[Mapping[str, Any]], kinds: Mapping[str, int], notes: Sequence[str]) -> None:
+    """Print the numbers of the first pairs, how many pairs are of each kind, and what is odd about them."""
+    say(
+        f"{'name':24}{'zoom':>10}{'shift x':>10}{'shift y':>10}{'rot deg':>10}{'± px':>8}{'blur px':>9}{'conf.':>7}"
+        "  kind"
+    )
+    for row in rows[:SHOWN]:
+        numbers = (row["zoom"], row["shift_x_px"], row["shift_y_px"], row["rotation_deg"])
+        error = math.hypot(row["shift_x_se_px"], row["shift_y_se_px"])
+        say(
+            f"{row['name'][:23]:24}{numbers[0]:10.5f}{numbers[1]:10.3f}{numbers[2]:10.3f}{numbers[3]:10.4f}"
+            f"{error:8.3f}{row['blur_radius_px']:9.2f}{row['confidence']:7.2f}  {row['kind']}"
+        )
+    if len(rows) > SHOWN:
+        say(f"... and {len(rows) - SHOWN} more")
+    say(f"{len(rows)} pairs: {', '.join(f'{count} {kind}' for kind, count in kinds.items())}")
+    for note in notes:
+        warn(f"note: {note}")
+    for row in rows:
+        if row["note"]:
+            warn(f"warning: {_full_name(row)}: {row['note']}")
+
+
+def _full_name(row: Mapping[str, Any]) -> str:
+    return f"{row['split']}/{row['name']}".lstrip("/")
 
 
 def _outputs(out: Path, html: Path | None, inputs: list[Path], split: str | None) -> tuple[list[Output], list[Output]]:

@@ -18,29 +18,30 @@ from sdd_bench.commands.options import (
     workers,
     workers_options,
 )
+from sdd_bench.commands.script_output import say, warn
 
 
 @click.command(
     "anchor",
     cls=ResumableCommand,
-    short_help="Each sharp image in its blur image's frame, the truth of anchored protocols.",
+    short_help="Warp each sharp image into its blur image's frame (the truth).",
 )
 @data_option
 @dataset_option
-@click.option("--split", default="test", show_default=True, help="Which split is anchored; all for every one.")
+@click.option("--split", default="test", show_default=True, help="Split to anchor, or all.")
 @anchors_option
 @click.option(
     "--protocol",
     type=click.Choice(["anchored/2", "anchored/1"]),
     default="anchored/2",
     show_default=True,
-    help="Whose truths are drawn.",
+    help="Protocol whose truths are computed.",
 )
 @click.option(
     "--export",
     type=click.Path(path_type=Path),
     default=None,
-    help="Copy transforms, masks and warped truths into a folder that can be shipped beside the dataset.",
+    help="Folder for a copy of transforms, masks and warped truths that can be published with the dataset.",
 )
 @grey_option
 @overwrite_option
@@ -57,9 +58,10 @@ def command(
     jobs: int | None,
     scheduler: str | None,
 ) -> None:
-    """Draw each sharp image into its blur image's frame, once: what anchored protocols score against.
+    """Warp each sharp image once into its blur image's frame: the truth that anchored protocols score against.
 
-    Anchors that hold are kept; those whose images or method changed are made anew. evaluate does the same on first use.
+    Valid anchors are kept; those whose images or method changed are computed again. evaluate computes missing anchors
+    on first use.
 
     \b
     Example:
@@ -94,23 +96,23 @@ def command(
         tables = write_tables(records, folder)
     for record in records:
         if record.status == "failed":
-            click.echo(f"{record.name}: no anchor: {record.why}", err=True)
+            warn(f"warning: {record.name}: no anchor: {record.why}")
     if good:
         coverage = [record.coverage for record in good]
         fields = sum(record.field is not None for record in good)
-        click.echo(
-            f"{len(good)} of {len(records)} pairs anchored, {min(coverage):.0%} to {max(coverage):.0%} of the pixels "
+        say(
+            f"{len(good)} of {len(records)} pairs anchored; {min(coverage):.0%} to {max(coverage):.0%} of the pixels "
             f"count; {fields} needed a smooth field beyond the similarity"
         )
-    click.echo(f"written: {', '.join(str(path) for path in tables)}")
+    say(f"written: {', '.join(str(path) for path in tables)}")
     if export is not None:
         with written(copies, [dataset.root], overwrite=overwrite):
             count = export_anchors(pairs, records, folder, export)
-        click.echo(f"exported: {count} anchors to {export}; score against them with evaluate --anchors {export}")
+        say(f"exported: {count} anchors to {export}; score against them with evaluate --anchors {export}")
     if len(good) < len(records):
         from sdd_bench.errors import UserError
 
         raise UserError(
-            f"{len(records) - len(good)} of {len(records)} pairs have no anchor; evaluate refuses them, or leaves them "
+            f"{len(records) - len(good)} of {len(records)} pairs have no anchor; evaluate --exclude-failed leaves them "
             "out with --exclude-failed"
         )

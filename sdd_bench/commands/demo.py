@@ -25,39 +25,43 @@ METHODS = {
 """Folder of predictions to name in the tables."""
 
 SHIPPED = {"jdrl-small": "JDRL, small network"}
-"""What is scored beside them where an installed package offers a trained network of that name."""
+"""More predictions, if an installed package offers a trained network of that name."""
 
 TRAINED = {"trained": "JDRL, smoke preset"}
-"""What --with-training adds to them."""
+"""More predictions with --with-training."""
 
 MOVED_PX = 2
+MOVED_WORDS = "two pixels"
 RANKING = "anchored/2"
-PROTOCOLS = {
-    "direct/1": "leaderboard-direct.csv",
-    "paper/1": "leaderboard-paper.csv",
-    "anchored/2": "leaderboard.csv",
+TABLES = {
+    "direct/1": ("leaderboard-direct.csv", "compares with the sharp photograph as it was taken"),
+    "paper/1": ("leaderboard-paper.csv", "warps the sharp photograph onto each prediction"),
+    "anchored/2": ("leaderboard.csv", "warps the sharp photograph once, into the blur image's frame"),
 }
-"""Protocols whose tables are shown; the last is the one that ranks."""
+"""Shown protocols to the table's file and what the protocol does; the last is the one that ranks."""
+
+SCREENS = 5
 
 
-@click.command("demo", short_help="The whole loop on data it makes itself, no download.")
+@click.command("demo", short_help="Run the whole loop on data it makes itself, without a download.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
     default=Path("demo"),
     show_default=True,
-    help="A new folder, or one of an earlier demo.",
+    help="Folder for everything the demo makes: a new one, or that of an earlier demo.",
 )
 @click.option(
-    "--with-training", is_flag=True, help="Also train a small network on a CPU, minutes, and score what it predicts."
+    "--with-training", is_flag=True, help="Train a small network as well (minutes on a CPU) and score its predictions."
 )
 @overwrite_option
 @jobs_option
 def command(out: Path, with_training: bool, overwrite: bool, jobs: int | None) -> None:
-    """Run the whole loop on data it makes itself: no download, a minute or two.
+    """Run the whole loop on data it makes itself, without a download, in a minute or two.
 
-    Synthesises misaligned pairs from the photographs inside scikit-image, prepares them, scores honest predictions and
-    one that is out of place under every protocol, and writes leaderboards and a page with pictures.
+    The demo makes misaligned pairs from the photographs inside scikit-image, scores three honest predictions and one
+    that is out of place under every protocol, and shows why the rankings differ. It writes leaderboards and a page
+    with pictures, and ends with three commands to try on your own folders.
 
     \b
     Example:
@@ -78,23 +82,42 @@ def command(out: Path, with_training: bool, overwrite: bool, jobs: int | None) -
         _make_predictions(out, test, workers)
     methods = METHODS | {name: method for name, method in SHIPPED.items() if _is_offered(name)}
     for name in methods.keys() & SHIPPED.keys():
-        _say("A small trained network that comes with sdd-bench")
+        _say("Then a small trained network that comes with sdd-bench:")
         _run("predict", "--baseline", name, "--data", out / "data", "--out", out / "predictions" / name)
     if with_training:
         _train(out)
         methods |= TRAINED
-    tables = _score(out, methods, workers, overwrite=overwrite)
-    click.echo("\nWhat this shows:")
+    _score(out, methods, workers, overwrite=overwrite)
+    tables = _rank(out, methods, overwrite=overwrite)
     words = explain(tables, METHODS["upper-bound"], METHODS["moved"])
+    _screen(5, "What this shows")
     for line in words:
-        click.echo(textwrap.fill(line, 100, initial_indent="  ", subsequent_indent="  ") + "\n")
+        _say(line)
     pictures = {method: out / "predictions" / folder for folder, method in methods.items()}
     with written(page, overwrite=overwrite):
         report = write_page(out / "report.html", tables, words, test, pictures, METHODS["upper-bound"])
     click.echo(
-        f"Done in {time.monotonic() - started:.0f} s. Leaderboard: {out / 'leaderboard.html'} and .csv; what it shows, "
-        f"with pictures: {report}"
+        f"\nDone in {time.monotonic() - started:.0f} s.\nLeaderboard: {out / 'leaderboard.html'} and .csv\n"
+        f"This story with pictures: {report}"
     )
+    click.echo(_own_folder(shipped=bool(methods.keys() & SHIPPED.keys())))
+
+
+def _own_folder(*, shipped: bool) -> str:
+    """Return three commands to try on a folder of one's own; one of them restores where a network is shipped."""
+    images = "--blur blur/ --sharp sharp/"
+    last = (
+        ("sdd-bench predict --baseline jdrl-small --images photos/ --out restored", "Restore your own photographs.")
+        if shipped
+        else ("sdd-bench leaderboard results/*.json --html leaderboard.html", "Rank the methods you have scored.")
+    )
+    commands = (
+        (f"sdd-bench evaluate --pred restored/ {images}", "Score your own predictions."),
+        (f"sdd-bench analyse {images} --html misalignment.html", "Measure how far your pairs are misaligned."),
+        last,
+    )
+    lines = (f"  {words}\n      {purpose}" for words, purpose in commands)
+    return "\n".join(["\nTry these on your own folders:", *lines])
 
 
 def _is_offered(name: str) -> bool:
@@ -114,10 +137,14 @@ def _make_data(out: Path, workers: int) -> tuple[Pair, ...]:
     from sdd_bench.datasets.manifest import read_prepared
 
     photos, data = out / "photos", out / "data"
-    _say("Making misaligned pairs with known truth from the photographs inside scikit-image")
+    _screen(1, "Pairs that are not aligned")
+    _say(
+        "A camera simulation blurs the photographs inside scikit-image by up to four pixels. Refocusing zooms and "
+        "shifts each blur image, as a real lens does, and the exact truth is kept."
+    )
     camera = ("--camera", "motor", "--radius-range", 0, 4)
     _run("synthesise", "--out", photos, "--count", 12, *camera, "--seed", 1, "--jobs", workers)
-    _say("Preparing them as a dataset: split by scene, 128 px patches")
+    _say("The pairs become a dataset: half of the scenes for training, the others for the test.")
     choices = ("--dataset", "pairs", "--name", "demo", "--split", 0.5, "--group-by", "scene", "--window", 128)
     _run("prepare", photos, *choices, "--out", data, "--jobs", workers)
     return read_prepared(data).split("test")
@@ -126,8 +153,11 @@ def _make_data(out: Path, workers: int) -> tuple[Pair, ...]:
 def _make_predictions(out: Path, test: Sequence[Pair], workers: int) -> None:
     from sdd_bench.synthesis.known_predictions import copy_images, write_deconvolutions, write_moved
 
-    _say("Three honest predictions: the blur image, a classical deconvolution, and the aligned truth as upper bound;")
-    click.echo(f"and a dishonest one: the aligned truth, {MOVED_PX} px out of place")
+    _screen(2, "Predictions, honest and dishonest")
+    _say(
+        "Three are honest: the blur image itself, a classical deconvolution, and the exact truth as the upper bound. "
+        f"One is dishonest: the exact truth, moved by {MOVED_WORDS} to the side."
+    )
     predictions = out / "predictions"
     copy_images([pair.blur for pair in test], predictions / "blur")
     write_deconvolutions(test, predictions / "deconvolution", workers)
@@ -147,19 +177,28 @@ def _train(out: Path) -> None:
     _run("predict", "--checkpoint", weights, "--data", out / "data", "--out", predictions)
 
 
-def _score(out: Path, methods: Mapping[str, str], workers: int, *, overwrite: bool) -> dict[str, Path]:
-    """Score every folder of predictions under every protocol; return each shown protocol's leaderboard."""
+def _score(out: Path, methods: Mapping[str, str], workers: int, *, overwrite: bool) -> None:
+    """Score every folder of predictions under every protocol."""
     more = ("--overwrite",) if overwrite else ()
-    _say("Anchoring: each sharp photograph drawn into its blur image's frame, once, for every method alike")
+    _screen(3, "Anchors and scores")
+    _say(
+        "Each sharp photograph is warped once into its blur image's frame. Every method is scored against this anchor."
+    )
     _run("anchor", "--data", out / "data", "--jobs", workers, *more)
-    _say("Scoring each folder under every protocol in one pass")
+    _say("Each folder of predictions is then scored under every protocol in one pass.")
     for folder, method in methods.items():
         words = ("--pred", out / "predictions" / folder, "--data", out / "data", "--protocol", "all")
         where = ("--out", out / "results" / folder, *more)
         _run("evaluate", *words, "--method", method, *where, "--jobs", workers, quiet=True)
+
+
+def _rank(out: Path, methods: Mapping[str, str], *, overwrite: bool) -> dict[str, Path]:
+    """Rank the scores under each shown protocol; return its leaderboard."""
+    more = ("--overwrite",) if overwrite else ()
+    _screen(4, "The same predictions, ranked three times")
     tables = {}
-    for protocol, name in PROTOCOLS.items():
-        _say(f"Ranking under {protocol}")
+    for protocol, (name, does) in TABLES.items():
+        _say(f"{protocol} {does}:")
         tables[protocol] = out / name
         ending = f"*.{protocol.replace('/', '-')}.json"
         results = sorted(path for folder in methods for path in (out / "results" / folder).glob(ending))
@@ -196,5 +235,11 @@ def _run(*words: object, quiet: bool = False, shown: Sequence[object] = ()) -> N
         run_command(*words)
 
 
+def _screen(number: int, heading: str) -> None:
+    """Begin one of the five screens of the story."""
+    click.echo("\n" + click.style(f"{number} of {SCREENS}: {heading}", bold=True))
+
+
 def _say(text: str) -> None:
-    click.echo(f"\n{text}")
+    """Print a sentence of the story, after an empty line."""
+    click.echo("\n" + textwrap.fill(text, 100, break_long_words=False))

@@ -1,103 +1,142 @@
-"""sdd-bench doctor: what is installed, which weights and data are there, and where missing ones go."""
+"""sdd-bench doctor: versions, devices, weights and data that are there, where missing ones go, what to do next."""
 
 from __future__ import annotations
 
 import os
 import platform
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
 from sdd_bench.commands.options import DATA_VARIABLE, DEFAULT_DATA, devices
+from sdd_bench.commands.script_output import say, script_options
+
+State = tuple[str, str]
+"""Name of a thing that was looked for, and what was found."""
+
+SECTIONS: dict[str, tuple[str, str]] = {
+    "versions": ("Versions", " "),
+    "phone_images": ("Images of phones", ": "),
+    "devices": ("Devices", ": "),
+    "flow": ("Optical flow", ": "),
+    "lpips_backbones": ("LPIPS backbones", ": "),
+    "optional_metrics": ("Optional metrics", ": "),
+    "data": ("Data", ": "),
+}
+"""Key in the JSON report to the heading of a section, and what stands between a name and what was found."""
 
 
-@click.command("doctor", short_help="What is installed, which weights and data are there.")
+@click.command("doctor", short_help="Check versions, devices, weights and data; say what to do next.")
 @click.option(
     "--flow",
     "flow_models",
     multiple=True,
     default=("pwcnet", "raft_small"),
     show_default=True,
-    help="A ptlflow model to look for weights of; may be repeated.",
+    help="Flow model of ptlflow whose weights to look for; can be repeated.",
 )
-def command(flow_models: tuple[str, ...]) -> None:
-    """Say what is installed, which weights and data are there, where missing ones go, and where datasets come from.
+@script_options
+def command(flow_models: tuple[str, ...]) -> dict[str, object]:
+    """Check versions, devices, weights and data, and say what to do next.
+
+    Lists also where the released datasets come from and which folders they have. Nothing is downloaded.
 
     \b
     Example:
+      sdd-bench doctor
       sdd-bench doctor --flow pwcnet
+      sdd-bench doctor --json
     """
-    for title, lines in (
-        ("versions", _versions()),
-        ("images of phones", _phones()),
-        ("devices", _devices()),
-        ("flow", _flow(flow_models)),
-        ("LPIPS backbones", _lpips()),
-        ("optional metrics", _metrics()),
-        ("data", _data()),
-        ("datasets", _datasets()),
-    ):
-        click.echo(f"{title}:")
-        for line in lines:
-            click.echo(f"  {line}")
+    from sdd_bench.datasets.known import datasets_message
+
+    found = {
+        "versions": _versions(),
+        "phone_images": _phones(),
+        "devices": _devices(),
+        "flow": _flow(flow_models),
+        "lpips_backbones": _lpips(),
+        "optional_metrics": _metrics(),
+        "data": _data(),
+    }
+    report: dict[str, dict[str, str]] = {}
+    for key, states in found.items():
+        heading, between = SECTIONS[key]
+        say(f"{heading}:")
+        report[key] = of_section = dict(states)
+        for name, state in of_section.items():
+            say(f"  {name}{between}{state}")
+    say("Datasets:")
+    for line in datasets_message().splitlines():
+        say(f"  {line}")
+    has_lpips = report["lpips_backbones"]["alex"].startswith("ready")
+    say("Next:")
+    steps = _next_steps(has_lpips=has_lpips)
+    for words, purpose in steps:
+        say(f"  {words}\n      {purpose}")
+    return report | {"next": [{"command": words, "purpose": purpose} for words, purpose in steps]}
 
 
-def _versions() -> Iterator[str]:
+def _versions() -> Iterator[State]:
     from sdd_bench.evaluation.results import environment
 
-    yield f"{platform.platform()}, {os.cpu_count()} CPUs"
-    for name, version in environment().items():
-        yield f"{name} {version}"
+    yield "system", f"{platform.platform()}, {os.cpu_count()} CPUs"
+    yield from environment().items()
 
 
-def _phones() -> Iterator[str]:
+def _phones() -> Iterator[State]:
     from sdd_bench.io.heif import libraries
 
-    for name, how in libraries().items():
-        yield f"{name}: {how}"
+    yield from libraries().items()
 
 
-def _devices() -> Iterator[str]:
+def _devices() -> Iterator[State]:
     import torch
 
     for device in devices():
-        yield device if device == "cpu" else f"{device}: {torch.cuda.get_device_name(device)}"
+        yield device, "ready" if device == "cpu" else torch.cuda.get_device_name(device)
 
 
-def _flow(models: tuple[str, ...]) -> Iterator[str]:
+def _flow(models: tuple[str, ...]) -> Iterator[State]:
     from torch import hub
 
     from sdd_bench.registration.ptlflow_models import cached_checkpoints, ptlflow_models
 
-    yield "dis: ready (OpenCV, no weights)"
+    yield "dis", "ready (OpenCV, no weights)"
     known = ptlflow_models()
-    yield f"ptlflow: {len(known)} models; weights are looked for in {Path(hub.get_dir()) / 'checkpoints'}"
+    yield "ptlflow", f"{len(known)} models; weights are looked for in {Path(hub.get_dir()) / 'checkpoints'}"
     for model in models:
         if model not in known:
-            yield f"ptlflow:{model}: ptlflow has no such model"
+            yield f"ptlflow:{model}", "ptlflow has no such model"
             continue
         checkpoints = cached_checkpoints(model)
         for name, file in checkpoints.items():
             state = f"ready ({file})" if file else "absent; downloaded on first use where there is internet"
-            yield f"ptlflow:{model}={name}: {state}"
-        yield f"ptlflow:{model}=FILE takes weights from a file"
+            yield f"ptlflow:{model}={name}", state
+        yield f"ptlflow:{model}=FILE", "takes weights from a file"
 
 
-def _lpips() -> Iterator[str]:
+def _lpips() -> Iterator[State]:
+    from sdd_bench.errors import UserError
     from sdd_bench.metrics.backbone import find_trunk
 
     for net in ("alex", "squeeze"):
-        trunk = find_trunk(net, None)
-        yield f"{net}: " + (
+        try:
+            trunk = find_trunk(net, None)
+        except UserError as error:
+            yield net, error.message
+            continue
+        yield (
+            net,
             f"ready ({trunk})"
             if trunk
             else "absent; give the file with --lpips-trunk FILE or SDD_BENCH_LPIPS_TRUNK=FILE "
-            "(torchvision's state dict, whole or features only)"
+            "(torchvision's state dict, whole or features only)",
         )
 
 
-def _metrics() -> Iterator[str]:
+def _metrics() -> Iterator[State]:
     from sdd_bench.errors import UserError
     from sdd_bench.metrics.loaded import files_of
     from sdd_bench.metrics.table import METRICS
@@ -107,35 +146,49 @@ def _metrics() -> Iterator[str]:
             continue
         try:
             files = files_of([name], download=False).get(name, ())
-            yield f"{metric.option}: ready" + (f" ({', '.join(map(str, files))})" if files else "")
+            yield metric.option, "ready" + (f" ({', '.join(map(str, files))})" if files else "")
         except UserError as error:
-            yield f"{metric.option}: {error.message.removeprefix(f'{metric.heading}: ')}"
+            yield metric.option, error.message.removeprefix(f"{metric.heading}: ")
 
 
-def _data() -> Iterator[str]:
+def _data() -> Iterator[State]:
     from sdd_bench.datasets.catalog import list_dataset
     from sdd_bench.errors import UserError
 
-    places = [("$" + DATA_VARIABLE, os.environ.get(DATA_VARIABLE)), ("default", str(DEFAULT_DATA))]
-    places += [("in data/", str(p)) for p in sorted(Path("data").glob("*")) if p.is_dir() and p != DEFAULT_DATA]
-    for label, value in places:
+    for label, value in data_places():
         if not value:
-            yield f"{label}: not set"
+            yield label, "not set"
             continue
         folder = Path(value)
         if not folder.is_dir():
-            yield f"{label}: {folder} does not exist"
+            yield label, f"{folder} does not exist"
         elif (folder / "dataset.json").is_file():
-            yield f"{label}: {folder}, prepared"
+            yield label, f"{folder}, prepared"
         else:
             try:
                 listing = list_dataset(folder)
-                yield f"{label}: {folder}, {listing.name} ({listing.layout}), {len(listing.pairs)} pairs"
+                yield label, f"{folder}, {listing.name} ({listing.layout}), {len(listing.pairs)} pairs"
             except UserError as error:
-                yield f"{label}: {folder}: {error.message.splitlines()[0]}"
+                yield label, f"{folder}: {error.message.splitlines()[0]}"
 
 
-def _datasets() -> Iterator[str]:
-    from sdd_bench.datasets.known import datasets_message
+def data_places() -> list[tuple[str, str | None]]:
+    """Return where data is looked for: what to call the place, and its folder; None where the variable is not set."""
+    places = [(f"${DATA_VARIABLE}", os.environ.get(DATA_VARIABLE)), ("default", str(DEFAULT_DATA))]
+    in_data = [path for path in sorted(Path("data").glob("*")) if path.is_dir() and path != DEFAULT_DATA]
+    return [*places, *((f"in data/ ({path.name})", str(path)) for path in in_data)]
 
-    yield from datasets_message().splitlines()
+
+def _next_steps(*, has_lpips: bool) -> list[tuple[str, str]]:
+    """Return commands to type next on this machine, and their purpose."""
+    folders = [Path(value) for _, value in data_places() if value]
+    prepared = next((folder for folder in folders if (folder / "dataset.json").is_file()), None)
+    steps = []
+    if not has_lpips:
+        steps.append(("export SDD_BENCH_LPIPS_TRUNK=FILE", "Have LPIPS measured: its backbone's weights are absent."))
+    if prepared is None:
+        steps.append(("sdd-bench demo", "See the whole loop on data it makes itself; it needs no dataset."))
+        steps.append(("sdd-bench prepare SOURCE --out data/NAME", "Prepare a released dataset, or your own pairs."))
+    score = "--blur blur/ --sharp sharp/" if prepared is None else f"--data {shlex.quote(str(prepared))}"
+    steps.append((f"sdd-bench evaluate --pred restored/ {score}", "Score a folder of predictions."))
+    return steps

@@ -20,63 +20,71 @@ from sdd_bench.commands.results_names import results_name
 from sdd_bench.commands.scoring import (
     evaluation_of,
     inputs_of,
-    matching_text,
     page_output,
     results_outputs,
     scoring_options,
-    summary_text,
-    warn_of_empty_lpips,
 )
+from sdd_bench.commands.script_output import say, script_options
+from sdd_bench.commands.summary import matching_text, summary_of, summary_text, warn_of_empty_lpips
 
 if TYPE_CHECKING:
     from sdd_bench.evaluation.evaluate import Evaluation
 
 
-@click.command("evaluate", cls=ResumableCommand, short_help="A folder of predictions to scores under a named protocol.")
+@click.command("evaluate", cls=ResumableCommand, short_help="Score a folder of predictions under a named protocol.")
 @scoring_options
 @two_folders_options
 @click.option(
     "--protocol",
     "protocol_id",
     default=None,
-    help="anchored/2, anchored+sim/2, anchored/1, anchored+sim/1, paper/1, jdrl-ref/1, direct/1, or all of these.  "
+    help="Protocol: anchored/2, anchored+sim/2, anchored/1, anchored+sim/1, paper/1, jdrl-ref/1, direct/1, or all.  "
     "[default: anchored/2]",
 )
 @click.option(
     "--diagnostics/--no-diagnostics",
     default=True,
     show_default=True,
-    help="Displacement and forgiveness of each prediction, under anchored protocols.",
+    help="Measure displacement and forgiveness of each prediction under anchored protocols.",
 )
-@click.option("--method", default=None, help="Name in the tables.  [default: the folder's name]")
+@click.option("--method", default=None, help="Name of the method in the tables.  [default: name of the --pred folder]")
 @click.option(
     "--out",
     type=click.Path(),
     default=None,
-    help="Results JSON, or its folder; a CSV lies beside it; with --protocol all a folder.  "
+    help="Results file (JSON) or its folder; a CSV is written beside it. With --protocol all, a folder.  "
     "[default: results/METHOD.DATASET-SPLIT.PROTOCOL.json]",
 )
-@click.option("--lpips-net", type=click.Choice(["alex", "squeeze"]), default="alex", show_default=True)
+@click.option(
+    "--lpips-net",
+    type=click.Choice(["alex", "squeeze"]),
+    default="alex",
+    show_default=True,
+    help="Backbone network of LPIPS.",
+)
 @click.option(
     "--crop-multiple",
     type=click.IntRange(min=1),
     default=None,
-    help="Crop truth and input from the top left to multiples of this, for methods that do.",
+    help="Multiple to which truth and input are cropped from the top left, for methods that crop theirs.",
 )
-@click.option("--allow-missing", is_flag=True, help="Score what is there; the result is partial and never ranked.")
+@click.option(
+    "--allow-missing", is_flag=True, help="Score an incomplete folder; the result is partial and never ranked."
+)
 @click.option(
     "--save-warped",
     type=click.Path(path_type=Path),
     default=None,
-    help="Folder for the truth each prediction was scored against.",
+    help="Folder for the warped truth of each prediction.",
 )
 @click.option(
     "--html",
     type=OutputFile("page.html"),
     metavar="FILE",
-    help="Also write a page: intervals, worst, median and best image with error maps, a chart of all images.",
+    help="HTML page to write as well: intervals, a chart of all images, error maps of the worst and best.",
 )
 @overwrite_option
+@script_options
 def command(
     protocol_id: str | None,
     diagnostics: bool,
@@ -91,17 +99,16 @@ def command(
     jobs: int | None,
     scheduler: str | None,
     **shared: Any,
-) -> None:
+) -> dict[str, object]:
     """Score a folder of predictions under a named protocol, or all of them in one pass.
 
-    Every image is scored from its file. Which file is whose is found by the names of the blur or the sharp images,
-    with one prefix or suffix, by numbers in their natural order, else by content; ground truths and inputs beside the
-    predictions are passed over, and one line says which rule it was. Missing, extra and wrong-sized predictions are
-    refused, all named. Anchors that the dataset lacks are made first, once, and kept. A results file is only replaced
-    where it is of the same method, predictions, dataset, split and protocol.
+    Predictions are matched to images by name (with one prefix or suffix), by number, else by content; one line says
+    which rule was used. Ground truths and inputs in the same folder are ignored. Missing, extra and wrong-sized
+    predictions are errors, and all of them are listed. Missing anchors are computed once and kept. A results file is
+    replaced only by one of the same method, predictions, dataset, split and protocol.
 
-    Without a dataset, --blur and --sharp are two folders whose files have the same names. --dataset is then the name
-    in the results, and anchors are kept beside them, in anchors/.
+    Without a dataset, give two folders whose files have the same names as --blur and --sharp. --dataset then names
+    them in the results, and their anchors are kept beside the results, in anchors/.
 
     \b
     Example:
@@ -121,9 +128,7 @@ def command(
     chosen = tuple(PROTOCOLS) if protocol_id == ALL else (named_protocol(protocol_id or DEFAULT_PROTOCOL).id,)
     flow, predictions = shared["flow"], shared["predictions"]
     if flow != "dis" and not any(named_protocol(protocol).uses_flow for protocol in chosen):
-        raise UserError(
-            f"--flow {flow}: {chosen[0]} takes no flow estimator; add --protocol paper/1, jdrl-ref/1 or all"
-        )
+        raise UserError(f"--flow {flow}: {chosen[0]} uses no flow estimator; add --protocol paper/1, jdrl-ref/1 or all")
     evaluation = evaluation_of(
         Method(unicode_name(method or name_of(predictions), "give the name in the tables with --method")),
         chosen,
@@ -144,14 +149,16 @@ def command(
     check_outputs([*outputs, *page], inputs, overwrite=overwrite)
     with written(outputs, inputs, overwrite=overwrite):
         found = evaluate(evaluation, targets, workers(jobs, scheduler))
-    click.echo(matching_text(found[0]))
+    say(matching_text(found[0]))
     for results in found:
-        click.echo(summary_text(results))
+        say(summary_text(results))
     warn_of_empty_lpips(results)
     for target in targets.values():
-        click.echo(f"written: {target} and {target.with_suffix('.csv').name}")
+        say(f"written: {target} and {target.with_suffix('.csv').name}")
     if html is not None:
         _write_html(html, evaluation, list(targets.values()), overwrite=overwrite)
+    files = [file for target in targets.values() for file in (target, target.with_suffix(".csv"))]
+    return {"written": [*files, *([] if html is None else [html])], "results": [summary_of(one) for one in found]}
 
 
 ALL = "all"
@@ -200,7 +207,7 @@ def _targets(out: str | None, evaluation: Evaluation) -> dict[str, Path]:
     if out is None or names_folder(out) or (not path.suffix and len(evaluation.protocols) > 1):
         return {name: path / results_name(evaluation, name) for name in evaluation.protocols}
     if len(evaluation.protocols) > 1:
-        raise UserError(f"--out {out}: expected a folder, for one results file a protocol")
+        raise UserError(f"--out {out}: expected a folder, because there is one results file per protocol")
     if path.suffix != ".json":
         raise UserError(f"--out {out}: expected a folder or a name ending in .json; a CSV is written beside it")
     return {evaluation.protocols[0]: path}

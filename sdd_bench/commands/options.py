@@ -1,4 +1,4 @@
-"""Options that several commands share, and what they mean."""
+"""Options that several commands share, and the values they resolve to."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def data_option(function: F) -> F:
     return click.option(
         "--data",
         type=click.Path(path_type=Path),
-        help=f"A prepared dataset, or a released one as it is.  [default: ${DATA_VARIABLE}, else {DEFAULT_DATA}]",
+        help=f"Folder of a dataset, prepared or as released.  [default: ${DATA_VARIABLE}, else {DEFAULT_DATA}]",
     )(function)
 
 
@@ -69,7 +69,7 @@ def dataset_option(function: F) -> F:
         "--dataset",
         "dataset_name",
         default=None,
-        help="Name of a released dataset: sdd, dpdd, ...  [default: recognised by its folders]",
+        help="Name of the released dataset: sdd, dpdd, ...  [default: recognised by its folders]",
     )(function)
 
 
@@ -79,7 +79,7 @@ def anchors_option(function: F) -> F:
         "--anchors",
         type=click.Path(path_type=Path),
         default=None,
-        help="Folder of the dataset's anchors.  [default: DATA/anchors]",
+        help="Folder of the dataset's anchors (warped sharp images).  [default: DATA/anchors]",
     )(function)
 
 
@@ -90,13 +90,13 @@ def predictions_option(function: F) -> F:
         "predictions",
         required=True,
         type=click.Path(path_type=Path),
-        help="Folder of predictions (PNG, TIFF or JPEG), or a zip file of it; matched by name, else by content.",
+        help="Folder or zip file of predictions (PNG, TIFF or JPEG), matched to images by name, else by content.",
     )(function)
 
 
 def split_option(function: F) -> F:
     """Add --split."""
-    return click.option("--split", default="test", show_default=True, help="Which split was predicted.")(function)
+    return click.option("--split", default="test", show_default=True, help="Split that was predicted.")(function)
 
 
 def exclude_failed_option(function: F) -> F:
@@ -104,7 +104,7 @@ def exclude_failed_option(function: F) -> F:
     return click.option(
         "--exclude-failed",
         is_flag=True,
-        help="Leave out pairs that cannot be anchored, under every protocol, and say so.",
+        help="Leave out pairs that cannot be anchored, under every protocol; the results list them.",
     )(function)
 
 
@@ -116,8 +116,8 @@ def naming_options(function: F) -> F:
                 "--pred-pattern",
                 "pattern",
                 default="{name}",
-                help="Only files called so count, e.g. '{name}_restored.png'; {name} is the name of the blur or the "
-                "sharp image, or a number.  [default: found by itself]",
+                help="Pattern of the prediction files' names, e.g. '{name}_restored.png'; {name} is the name of the "
+                "blur or the sharp image, or a number. Other files are ignored.  [default: detected]",
             ),
             click.option(
                 "--naming",
@@ -125,18 +125,18 @@ def naming_options(function: F) -> F:
                 metavar="METHOD",
                 is_eager=True,
                 callback=_show_namings,
-                help="Files are called as METHOD's released code calls them; 'list' shows all of them.",
+                help="Method whose released code named the files, such as restormer; 'list' shows all methods.",
             ),
             click.option(
                 "--by-order",
                 is_flag=True,
-                help="Match files to images by the natural order of both; counts must be equal.",
+                help="Match files to images by natural order; their counts must be equal.",
             ),
             click.option(
                 "--pred-crop",
                 type=click.Choice(["top-left", "centre"]),
                 default=None,
-                help="Predictions were cropped or padded from there: score the part that they share with their images.",
+                help="Corner or centre from which predictions were cropped or padded; only the shared part is scored.",
             ),
         )
     ):
@@ -160,7 +160,8 @@ def flow_option(function: F) -> F:
         "--flow",
         default="dis",
         show_default=True,
-        help="For paper/1 and jdrl-ref/1: dis, or ptlflow:MODEL[=CHECKPOINT], a file or a name ptlflow knows.",
+        help="Flow estimator of paper/1 and jdrl-ref/1: dis, or ptlflow:MODEL[=CHECKPOINT] with a file or a name that "
+        "ptlflow knows.",
     )(function)
 
 
@@ -169,8 +170,8 @@ def metrics_option(function: F) -> F:
     return click.option(
         "--metrics",
         default=None,
-        help="Comma-separated: default (psnr,ssim,mae,lpips), gmsd, softening, dists, topiq_fr, topiq_nr, musiq, "
-        "clipiqa, niqe. The last five need the extra [iqa].  [default: default]",
+        help="Metrics, comma-separated: default (psnr,ssim,mae,lpips), gmsd, softening, dists, topiq_fr, topiq_nr, "
+        "musiq, clipiqa, niqe. The last five need pip install 'sdd-bench[iqa]'.  [default: default]",
     )(function)
 
 
@@ -180,7 +181,8 @@ def trunk_option(function: F) -> F:
         "--lpips-trunk",
         type=click.Path(path_type=Path),
         default=None,
-        help="Weights of LPIPS's backbone.  [default: $SDD_BENCH_LPIPS_TRUNK, torch's cache, a download]",
+        help="File with the weights of the LPIPS backbone.  [default: $SDD_BENCH_LPIPS_TRUNK, else torch's cache, "
+        "else a download]",
     )(function)
 
 
@@ -192,7 +194,8 @@ def weights_option(function: F) -> F:
         type=click.Path(path_type=Path),
         default=None,
         metavar="DIR",
-        help="Folder of weights of the optional metrics.  [default: $SDD_BENCH_WEIGHTS, torch's cache, a download]",
+        help="Folder with the weights of the optional metrics.  [default: $SDD_BENCH_WEIGHTS, else torch's cache, "
+        "else a download]",
     )(function)
 
 
@@ -202,24 +205,29 @@ def scoring_device_option(function: F) -> F:
         "--device",
         default="cpu",
         show_default=True,
-        help="For flow models and metrics with weights: cpu, cuda, cuda:1, auto.",
+        help="Device for flow models and metrics with weights: cpu, cuda, cuda:1, auto.",
     )(function)
 
 
 def jobs_option(function: F) -> F:
     """Add --jobs; resolve its value with `job_count`."""
     return click.option(
-        "--jobs", type=click.IntRange(min=1), help="Worker processes; the results do not depend on it.  [default: CPUs]"
+        "--jobs",
+        type=click.IntRange(min=1),
+        help="Number of worker processes; results are the same for any number.  [default: number of CPUs]",
     )(function)
 
 
 def two_folders_options(function: F) -> F:
     """Add --blur and --sharp."""
     return click.option(
-        "--blur", type=click.Path(path_type=Path), default=None, help="Instead of --data: a folder of blur images."
+        "--blur", type=click.Path(path_type=Path), default=None, help="Folder of blur images, instead of --data."
     )(
         click.option(
-            "--sharp", type=click.Path(path_type=Path), default=None, help="Folder of the sharp images, same names."
+            "--sharp",
+            type=click.Path(path_type=Path),
+            default=None,
+            help="Folder of sharp images with the same names as --blur.",
         )(function)
     )
 
@@ -229,7 +237,7 @@ def workers_options(function: F) -> F:
     return click.option(
         "--scheduler",
         metavar="tcp://HOST:PORT",
-        help="A Dask scheduler whose workers do the work, instead of processes here: docs/explanation/scale.md.",
+        help="Dask scheduler whose workers do the work, instead of local processes; see docs/explanation/scale.md.",
     )(jobs_option(function))
 
 
@@ -240,7 +248,7 @@ def grey_option(function: F) -> F:
         type=click.Choice(["refuse", "expand"]),
         default="refuse",
         show_default=True,
-        help="What to do with grey images: refuse them, or repeat the channel three times.",
+        help="Grey images: refuse them, or expand them to three equal channels.",
     )(function)
 
 
@@ -248,15 +256,14 @@ def values_option(whose: str) -> Callable[[F], F]:
     """Add --values-as, as `values_as`.
 
     Args:
-        whose: Of which files the values are.
+        whose: Files that the option is about, such as "the predictions".
     """
     return click.option(
         "--values-as",
         default="",
         metavar="WORDS",
-        help=f"What the values of {whose} mean where it is not what files usually mean, comma-separated: 8bit, 10bit, "
-        "12bit or 14bit in 16-bit files (12bit-high where moved to the left), linear (light), bgr; or as-stored, to "
-        "leave them unchecked.",
+        help=f"Unusual meaning of the pixel values of {whose}, comma-separated: 8bit, 10bit, 12bit or 14bit (low bits "
+        "of 16-bit files), 12bit-high (high bits), linear (light), bgr; as-stored skips the check.",
     )
 
 
@@ -278,7 +285,7 @@ def overwrite_option(function: F) -> F:
     return click.option(
         "--overwrite",
         is_flag=True,
-        help="Replace output files that another command wrote, or that were changed since. Inputs are never replaced.",
+        help="Replace output files that another command wrote or that were changed since; never an input.",
     )(function)
 
 
@@ -314,7 +321,7 @@ def metric_names(text: str | None) -> tuple[str, ...]:
         return DEFAULT
     asked = columns_of(metric_words(text), "--metrics")
     if not asked:
-        raise UserError(f"--metrics {text!r}: expected some of {', '.join(m.option for m in METRICS.values())}")
+        raise UserError(f"--metrics {text!r}: expected one or more of {', '.join(m.option for m in METRICS.values())}")
     return tuple(name for name in METRICS if name in asked)
 
 
@@ -329,7 +336,7 @@ def job_count(jobs: int | None) -> int:
 
 
 def workers(jobs: int | None, scheduler: str | None) -> Workers:
-    """Return who works: the scheduler's workers, the processes asked for, else one for each CPU.
+    """Return the workers to use: the scheduler's, the processes asked for, else one for each CPU.
 
     Raises:
         UserError: Both were given.
@@ -337,7 +344,7 @@ def workers(jobs: int | None, scheduler: str | None) -> Workers:
     if scheduler is None:
         return job_count(jobs)
     if jobs is not None:
-        raise UserError(f"--jobs {jobs} and --scheduler {scheduler}: expected one of them")
+        raise UserError(f"--jobs {jobs} and --scheduler {scheduler}: give only one of them")
     return scheduler
 
 
@@ -356,7 +363,7 @@ def torch_device(device: str) -> str:
     try:
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError):
-        raise UserError(f"--device {device}: torch cannot use it here; found: {', '.join(devices())}") from None
+        raise UserError(f"--device {device}: not available here; found: {', '.join(devices())}") from None
     return device
 
 

@@ -8,51 +8,66 @@ from pathlib import Path
 import click
 
 from sdd_bench.commands.options import ResumableCommand, grey_option, values_option, workers, workers_options
+from sdd_bench.commands.script_output import say, warn
 
 SOURCE_VARIABLE = "SDD_BENCH_SOURCE"
 
 
-@click.command("prepare", cls=ResumableCommand, short_help="Pairs to a dataset: splits, patches, manifest.")
+@click.command("prepare", cls=ResumableCommand, short_help="Turn pairs into a dataset: splits, patches, manifest.")
 @click.argument("source", required=False, type=click.Path(path_type=Path))
 @click.option(
     "--dataset",
     default=None,
-    help="sdd, dpdd, realdof, ded, lfdof, rtf, realbokeh or pairs.  [default: recognised by its folders]",
+    help="Layout of SOURCE: sdd, dpdd, realdof, ded, lfdof, rtf, realbokeh or pairs.  [default: recognised by its "
+    "folders]",
 )
-@click.option("--name", default=None, help="Name in dataset.json.  [default: the dataset's]")
-@click.option("--out", type=click.Path(path_type=Path), default=None, help="Folder to write.  [default: data/DATASET]")
+@click.option("--name", default=None, help="Name of the new dataset in dataset.json.  [default: that of the layout]")
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=None, help="Folder for the dataset.  [default: data/DATASET]"
+)
 @click.option(
     "--split",
     "fraction",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
     default=None,
-    help="Share of pairs for train.  [default: 115/150 for sdd, else 0.8]",
+    help="Share of the pairs for training, between 0 and 1.  [default: 115/150 for sdd, else 0.8]",
 )
-@click.option("--split-file", type=click.Path(path_type=Path), default=None, help="CSV with name,split; it wins.")
+@click.option(
+    "--split-file",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="CSV file with columns name and split; overrides --split.",
+)
 @click.option(
     "--group-by",
     type=click.Choice(["scene", "similar"]),
     default=None,
-    help="Keep a scene, or near-duplicate pictures, on one side.",
+    help="Pairs to keep in one split: those of a scene, or near-duplicates.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the split.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Random seed of the split.")
 @click.option(
     "--recipe",
     default=None,
-    help="half-70, full-20, pyramid, dpdnet-2160, dpdnet, none.  [default: half-70 for sdd, else dpdnet]",
+    help="Patch recipe: half-70, full-20, pyramid, dpdnet-2160, dpdnet, none.  [default: half-70 for sdd, else dpdnet]",
 )
 @click.option(
-    "--window", "window_px", type=click.IntRange(min=16), default=None, help="Side of a patch.  [default: 512]"
+    "--window",
+    "window_px",
+    type=click.IntRange(min=16),
+    default=None,
+    help="Side of a patch in pixels.  [default: 512]",
 )
-@click.option("--store", type=click.Choice(["png", "hdf5"]), default="png", show_default=True)
-@click.option("--skip-faulty", is_flag=True, help="Leave faulty pairs out, and say so in dataset.json.")
+@click.option(
+    "--store", type=click.Choice(["png", "hdf5"]), default="png", show_default=True, help="File format of the patches."
+)
+@click.option("--skip-faulty", is_flag=True, help="Leave out faulty pairs; dataset.json lists them.")
 @click.option(
     "--only",
     type=click.Choice(["accepted", "warning"]),
     default=None,
-    help="Take pairs of one verdict of `ingest` alone: accepted without a warning, or with one; dataset.json says so.",
+    help="Verdict of `ingest` to keep: pairs accepted without a warning, or pairs with a warning.",
 )
-@click.option("--without-warned", is_flag=True, help="The same as --only accepted.")
+@click.option("--without-warned", is_flag=True, help="Shorthand for --only accepted.")
 @grey_option
 @values_option("the source")
 @workers_options
@@ -79,8 +94,8 @@ def command(
     """Turn a folder of pairs into a dataset: frames, splits, patches, manifest.
 
     SOURCE is a released dataset, two folders blur/ and gt/, an archive of `ingest` (.h5), or parquet files of the
-    Hugging Face Hub; without it $SDD_BENCH_SOURCE. It is only read.
-    A killed run goes on when the same command is given again.
+    Hugging Face Hub. Without SOURCE, $SDD_BENCH_SOURCE is used. The source is only read.
+    To resume an interrupted run, give the same command again.
 
     \b
     Example:
@@ -104,14 +119,14 @@ def command(
             found += "" if near is None else f"; the nearest is {near}"
         raise UserError(f"{found}. {WHERE_DATA}")
     if without_warned and only == "warning":
-        raise UserError("--without-warned and --only warning: expected one of them")
+        raise UserError("--without-warned and --only warning: give only one of them")
     only = "accepted" if without_warned else only
     split = (fraction, split_file, group_by, seed)
     choices = Choices(dataset, name, *split, recipe, window_px, store, grey, skip_faulty, only, values_as)
     preparation, target, summary = prepare_source(source, choices, out, workers(jobs, scheduler))
     for note in summary.notes:
-        click.echo(f"note: {note}", err=True)
+        warn(f"note: {note}")
     counts = ", ".join(f"{count} {split}" for split, count in summary.pairs.items()) or "no full frames"
     state = "already prepared, nothing to do" if summary.already_there else "prepared"
-    click.echo(f"{preparation.name} ({preparation.layout} layout): {counts}; {summary.patches} patches")
-    click.echo(f"{state}: {target}")
+    say(f"{preparation.name} ({preparation.layout} layout): {counts}; {summary.patches} patches")
+    say(f"{state}: {target}")

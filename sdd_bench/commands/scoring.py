@@ -1,14 +1,11 @@
-"""What commands that score predictions share: their options, the evaluation that these ask for, and what is printed."""
+"""Options of the commands that score predictions, the evaluation they ask for, and the files it writes."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Container, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import click
 
 from sdd_bench.commands.options import (
     F,
@@ -37,7 +34,7 @@ from sdd_bench.io.names import unicode_name
 
 if TYPE_CHECKING:
     from sdd_bench.evaluation.evaluate import Evaluation
-    from sdd_bench.evaluation.results import Method, Results
+    from sdd_bench.evaluation.results import Method
     from sdd_bench.jobs.outputs import Output
 
 SHARED = (
@@ -123,74 +120,6 @@ def evaluation_of(
     )
 
 
-def summary_text(results: Results) -> str:
-    """Return the means, the worst and the best image, and what is to be said of the run, as lines for a terminal."""
-    from sdd_bench.metrics.table import METRICS, measured_columns
-
-    dataset, rows = results.dataset, results.ranked_rows
-    lines = [
-        f"{results.method.name} on {dataset['name']} / {dataset['split']} under {results.protocol['id']}, "
-        f"{len(results.images)} of {dataset['n_images']} images" + (" (partial)" if results.missing else "")
-    ]
-    summary = results.summary
-    means = {str(name): value for name, value in summary.items() if not math.isnan(value)}
-    shown = [name for name in means if not name.startswith("blur_")]
-    width = max([15, *(len(name) + 1 for name in shown)])
-    lines.append(f"{'':{width}}{'mean':>10}{'worst':>10}{'best':>10}")
-    for metric in shown:
-        value, worst, best = means[metric], rows[metric].min(), rows[metric].max()
-        if not (METRICS[metric].higher_is_better if metric in METRICS else _more_is_better(metric)):
-            worst, best = best, worst
-        digits = 2 if metric.endswith("_db") else 4
-        own = summary.get(f"blur_{metric}", math.nan)
-        beside = "" if math.isnan(own) else f"   blur image {own:.{digits}f}"
-        known = rows[metric].notna().sum()
-        beside += f"   of {known} images" if known < len(rows) else ""
-        lines.append(f"{metric:{width}}" + "".join(f"{v:>10.{digits}f}" for v in (value, worst, best)) + beside)
-    if len(lines) == 2:
-        lines[1] = (
-            f"nothing measured of {', '.join(measured_columns(map(str, rows)))}"
-            if len(rows)
-            else "no image is ranked, so there is no mean"
-        )
-    lines += [f"flagged: {reason}" for reason in results.flags]
-    lines += [f"note: {remark}" for remark in results.remarks]
-    single = sum(bool(row.get("flags")) for row in results.images)
-    if single:
-        lines.append(f"{single} of {len(results.images)} images flagged, see the CSV")
-    unranked = dataset.get("unranked") or {}
-    if unranked:
-        reasons = ", ".join(f"{name} ({reason})" for name, reason in unranked.items())
-        lines.append(f"{len(unranked)} of {len(results.images)} images scored but not ranked: {reasons}")
-    if dataset["excluded"]:
-        lines.append(f"left out, could not be anchored: {', '.join(dataset['excluded'])}")
-    return "\n".join(lines)
-
-
-def _more_is_better(column: str) -> bool:
-    return column in ("coverage", "ceiling_db", "no_harm_db") or column.startswith("psnr_")
-
-
-def matching_text(results: Results) -> str:
-    """Return how the predictions were matched to the images and read, and what is worth knowing of their content."""
-    matching = results.configuration["matching"]
-    notes = [*matching["remarks"], *(f"predictions, {note}" for note in results.predictions.get("notes", ()))]
-    return "\n".join([f"predictions: {matching['words']}", *(f"note: {note}" for note in notes)])
-
-
-def warn_of_empty_lpips(results: Results) -> None:
-    """Say on standard error that LPIPS was not measured though it was asked for, and where its weights go."""
-    from sdd_bench.evaluation.plan import NOT_ASKED
-
-    why = results.why_empty.get("lpips", NOT_ASKED)
-    if why != NOT_ASKED:
-        click.echo(
-            f"LPIPS left empty: {why}. Give them with --lpips-trunk FILE or "
-            "SDD_BENCH_LPIPS_TRUNK; 'sdd-bench doctor' says which file.",
-            err=True,
-        )
-
-
 def results_outputs(evaluation: Evaluation, targets: Mapping[str, Path]) -> list[Output]:
     """Return the results of each protocol, and what --save-warped fills, as outputs of one request each."""
     from sdd_bench.jobs.outputs import Output, place
@@ -234,7 +163,7 @@ def page_output(page: Path, method: str, dataset: str, split: str, protocol: str
 
 
 def _protocol_words(evaluation: Evaluation, protocol: str) -> dict[str, object]:
-    """Return what an evaluation makes of a protocol."""
+    """Return the settings of an evaluation under a protocol."""
     from sdd_bench.evaluation.protocol import named_protocol
 
     return {

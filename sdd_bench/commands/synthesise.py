@@ -18,14 +18,14 @@ from sdd_bench.errors import UserError
     "--count",
     type=click.IntRange(min=1),
     default=None,
-    help="Number of pairs; more than photographs uses them again.  [default: one each]",
+    help="Number of pairs; photographs are reused if there are fewer.  [default: one per photograph]",
 )
 @click.option(
     "--size",
     "size_text",
     metavar="WxH",
     default=None,
-    help="Size of the pairs, the photographs made smaller to fit.  [default: what each allows]",
+    help="Size of the pairs; photographs are downsampled to fit.  [default: the largest that each allows]",
 )
 @click.option(
     "--camera",
@@ -33,14 +33,14 @@ from sdd_bench.errors import UserError
     default="similarity",
     show_default=True,
     metavar="NAME|FILE.toml",
-    help="Camera: similarity, motor, aperture, splitter, stack, or a TOML file of ingredients.",
+    help="Camera model: similarity, motor, aperture, splitter, stack, or a TOML file of ingredients.",
 )
 @click.option(
     "--set",
     "ingredients",
     multiple=True,
     metavar="NAME=VALUE",
-    help="Change one ingredient of the camera, such as parallax_px=1; can be repeated.",
+    help="Ingredient of the camera to change, such as parallax_px=1; can be repeated.",
 )
 @click.option(
     "--max-radius",
@@ -48,21 +48,22 @@ from sdd_bench.errors import UserError
     type=float,
     default=None,
     metavar="PX",
-    help="Largest blur radius; every pair reaches it.  [default: the camera's; similarity: 8]",
+    help="Largest blur radius, which every pair reaches.  [default: that of the camera; similarity: 8]",
 )
 @click.option(
     "--radius-range",
     type=(float, float),
     default=None,
     metavar="LOW HIGH",
-    help="Smallest and largest blur radius; every pair reaches the largest.  [default: the camera's; similarity: 0 8]",
+    help="Smallest and largest blur radius in pixels; every pair reaches the largest.  [default: that of the camera; "
+    "similarity: 0 8]",
 )
 @click.option(
     "--zoom-range",
     type=(float, float),
     default=None,
     metavar="LOW HIGH",
-    help="Zoom from sharp to blur.  [default: the camera's; similarity: 0.98 1.02]",
+    help="Smallest and largest zoom from sharp to blur.  [default: that of the camera; similarity: 0.98 1.02]",
 )
 @click.option(
     "--shift-range",
@@ -70,7 +71,7 @@ from sdd_bench.errors import UserError
     type=float,
     default=None,
     metavar="PX",
-    help="Largest shift right, left, up and down, at the centre.  [default: the camera's; similarity: 15]",
+    help="Largest shift at the centre, in any of the four directions.  [default: that of the camera; similarity: 15]",
 )
 @click.option(
     "--rotation-range",
@@ -78,20 +79,21 @@ from sdd_bench.errors import UserError
     type=float,
     default=None,
     metavar="DEG",
-    help="Largest rotation either way.  [default: the camera's; similarity: 0.2]",
+    help="Largest rotation in degrees, in either direction.  [default: that of the camera; similarity: 0.2]",
 )
 @click.option(
     "--noise",
     type=float,
     default=None,
-    help="Standard deviation of the blur image's noise, in counts of 255.  [default: the camera's; similarity: 1]",
+    help="Standard deviation of the blur image's noise, on the scale 0 to 255.  [default: that of the camera; "
+    "similarity: 1]",
 )
 @click.option(
     "--seed",
     type=click.IntRange(min=0),
     default=0,
     show_default=True,
-    help="The same seed, settings and photographs give the same bytes.",
+    help="Random seed; the same seed, settings and photographs give the same bytes.",
 )
 @jobs_option
 def command(
@@ -112,12 +114,12 @@ def command(
 ) -> None:
     """Make misaligned pairs with known truth from sharp PHOTOS (files or folders).
 
-    Without PHOTOS it uses the five photographs inside scikit-image. Writes blur/, gt/, truth/aligned/ (the sharp
-    image exactly aligned with the blurred one), truth/blur_radius/ (16-bit, 256 times the radius in pixels),
+    Without PHOTOS, the five photographs inside scikit-image are used. The command writes blur/, gt/, truth/aligned/
+    (the sharp image exactly aligned with the blurred one), truth/blur_radius/ (16-bit, 256 times the radius in pixels),
     truth/displacement/ (where each pixel of the blur image lies in the sharp one), truth/visible/ (where the sharp
     image shows it), truth/truth.csv (p_blur = c + zoom R (p_sharp - c) + shift, c the centre), truth/camera.csv,
     truth/synthesis.json and places.csv. docs/reference/datasets.md lists the cameras and their ingredients.
-    A run that was cut off goes on with the same command.
+    To resume an interrupted run, give the same command again.
 
     \b
     Example:

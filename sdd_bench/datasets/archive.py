@@ -1,4 +1,4 @@
-"""Developed pairs and their table in one HDF5 file, and back to a folder of PNG files.
+"""HDF5 archive of developed pairs with their table, and its unpacking to a folder of PNG files.
 
     /                 attributes `format`, `schema`, `about` (JSON text)
     /blur/NAME        (H, W, 3) uint8 or uint16 RGB
@@ -43,7 +43,7 @@ DIGEST_COLUMNS = {"blur": "blur_sha256", "gt": "sharp_sha256"}
 """Columns that, where a table has them, hold the sha256 of the frames' PNG files."""
 
 _DAMAGE = (OSError, KeyError, IndexError, ValueError, RuntimeError, TypeError)
-"""What h5py raises for files that are damaged or hold other things than expected."""
+"""Exceptions of h5py for files that are damaged or hold something unexpected."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class _Frame:
     Attributes:
         archive: The HDF5 file.
         role: `blur` or `gt`.
-        name: Of the pair.
+        name: Name of the pair.
         target: The PNG file to write.
         digest: Sha256 of that file where the table tells it, else empty.
         twin: A file with that digest, to be linked to instead.
@@ -77,7 +77,7 @@ def check_target(path: Path) -> None:
     if path.suffix.lower() not in SUFFIXES:
         raise UserError(f"{path}: expected a name ending in {' or '.join(SUFFIXES)}")
     if path.exists() and not _is_ours(path):
-        raise UserError(f"{path}: is there and not an archive of sdd-bench; give another name or move it away")
+        raise UserError(f"{path}: exists but is not an archive of sdd-bench; give another name or move it away")
 
 
 def write_archive(path: Path, root: Path, table: Path, about: Mapping[str, object]) -> None:
@@ -90,7 +90,7 @@ def write_archive(path: Path, root: Path, table: Path, about: Mapping[str, objec
         about: Whatever else is known, as JSON can hold it.
 
     Raises:
-        UserError: Another file is in the way, the disk is full, names that are no plain file names or stand twice,
+        UserError: Another file is in the way, the disk is full, names that are not plain file names or are duplicates,
             frames that cannot be read (all named).
     """
     import h5py
@@ -124,7 +124,7 @@ def unpack(path: Path, folder: Path, *, jobs: Workers = 1, at_hand: Mapping[str,
 
     Raises:
         UserError: Not an archive of this format and schema, truncated or damaged, a member that is missing, elsewhere,
-            too large or of another kind, a name that is no plain file name; or the folder holds other files.
+            too large or of another kind, a name that is not a plain file name; or the folder holds other files.
     """
     rows, columns = _read_table(path)
     names = [row["name"] for row in rows]
@@ -137,7 +137,7 @@ def unpack(path: Path, folder: Path, *, jobs: Workers = 1, at_hand: Mapping[str,
             frames.append(_Frame(path, role, name, folder / role / f"{name}.png", digest, twin))
     write_text(folder / TABLE, csv_text(columns, ([row[column] for column in columns] for row in rows)))
     items = [Item(f"{frame.role}/{frame.name}", frame) for frame in frames]
-    map_items(_unpack_frame, items, jobs=jobs, label="unpack", where=str(path))
+    map_items(_unpack_frame, items, jobs=jobs, label="unpack archive", where=str(path))
 
 
 def _write_frames(file: Any, sink: PatientFile, root: Path, names: Sequence[str], where: str) -> None:
@@ -160,7 +160,7 @@ def _write_frames(file: Any, sink: PatientFile, root: Path, names: Sequence[str]
     for role in ROLES:
         file.create_group(role)
     items = [Item(f"{role}/{name}", (role, name)) for role in ROLES for name in names]
-    map_items(write, items, jobs=1, label="archive", where=where)
+    map_items(write, items, jobs=1, label="write archive", where=where)
 
 
 def _unpack_frame(frame: _Frame) -> None:

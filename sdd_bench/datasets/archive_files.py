@@ -1,4 +1,4 @@
-"""What an archive asks of files and names, and the files that are unpacked: they stay in their folder."""
+"""Checks on the file names in an archive, and safe unpacking into its own folder."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def check_words(path: Path, columns: Sequence[str], names: Sequence[str]) -> Non
         faults.append(
             f"columns {', '.join(map(short, columns)) or '(none: no pairs)'}; expected each once, one of them name"
         )
-    faults += [f"pair {shown(name)} is no plain file name" for name in names if not is_plain(name)]
+    faults += [f"pair {shown(name)} is not a plain file name" for name in names if not is_plain(name)]
     uses = Counter(name.casefold() for name in names)
-    faults += [f"name {short(name)} stands twice, or in another case" for name, count in uses.items() if count > 1]
+    faults += [f"duplicate name {short(name)}, perhaps in another case" for name, count in uses.items() if count > 1]
     if faults:
         raise fault_report(faults, str(path))
 
@@ -38,7 +38,7 @@ def check_folder(folder: Path, table: str, roles: Sequence[str], files: set[str]
             raise UserError(f"{place}: cannot be listed ({error.strerror or error})") from None
         strays = sorted(name for name in found - expected if not name.startswith("."))
         if strays:
-            raise UserError(f"{place}: holds {strays[0]}, which is not of the archive; delete {folder}")
+            raise UserError(f"{place}: holds {strays[0]}, which does not belong to the archive; delete {folder}")
 
 
 def linked(target: Path, twin: Path) -> bool:

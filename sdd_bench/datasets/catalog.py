@@ -1,4 +1,4 @@
-"""Folders to datasets: the pairs that a layout lists, checked, with what is known of their scenes."""
+"""Opening of dataset folders: the pairs that a layout lists, checked, with their scene information."""
 
 from __future__ import annotations
 
@@ -42,9 +42,11 @@ def list_dataset(root: Path, name: str | None = None) -> Listing:
     if not root.is_dir():
         raise UserError(f"{missing_folder(root)}. {WHERE_DATA}")
     if (root / WORK_FOLDER).is_dir():
-        raise UserError(f"{root}: an unfinished run of ingest, prepare or synthesise; give its command again")
+        raise UserError(
+            f"{root}: an unfinished run of ingest, prepare or synthesise; give the same command again to finish it"
+        )
     if name is not None and name not in LAYOUTS:
-        raise UserError(f"unknown dataset {name!r}, known are: {', '.join(LAYOUTS)}")
+        raise UserError(f"unknown dataset {name!r}, known datasets: {', '.join(LAYOUTS)}")
     listing = recognise(root, name)
     if listing is None:
         looked_for = "\n".join(f"  {n}: {'; '.join(LAYOUTS[n].tree)}" for n in ([name] if name else LAYOUTS))
@@ -120,7 +122,7 @@ def open_two_folders(
     Args:
         blur: Folder of the blur images.
         sharp: Folder of the sharp images.
-        split: What all pairs are.
+        split: Split of all pairs.
         name: Name of the dataset; `pairs` if None.
         grey: `refuse` or `expand`.
     """
@@ -141,7 +143,7 @@ def pair_folders(blur: Path, sharp: Path, grey: str = "refuse") -> tuple[Pair, .
 
 
 def _hint(root: Path, name: str | None) -> str:
-    """Return what to do about a folder of no layout, in words; nothing where nothing is seen."""
+    """Return advice on a folder of unknown layout; nothing where nothing is seen."""
     if is_parquet(root):
         return f"\nParquet files are unpacked by sdd-bench prepare {root} --out DIR; give DIR instead"
     for folder in sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))[:MAX_FOLDERS]:
@@ -174,7 +176,7 @@ def _add_places(listing: Listing) -> Listing:
     if path.is_file():
         columns, rows = read_rows(path, ("name",))
         if not {"place", "scene"} & set(columns):
-            raise UserError(f"{path}: no column place or scene; found: {', '.join(map(short, columns[:20]))}")
+            raise UserError(f"{path}: missing column place or scene; found: {', '.join(map(short, columns[:20]))}")
     else:
         path = listing.root / "pairs.csv"
         if not path.is_file() or (listing.root / "dataset.json").exists():
@@ -189,7 +191,7 @@ def _add_places(listing: Listing) -> Listing:
     for line, row in rows:
         name, place = one_form(row["name"]), row.get("place", "").strip()
         if name in given:
-            faults.append(f"{path.name} line {line}: {short(name)} stands twice")
+            faults.append(f"{path.name} line {line}: duplicate name {short(name)}")
             wrong.add(name)
         elif name not in known:
             faults.append(f"{path.name} line {line}: there is no pair {short(name)}")
@@ -230,7 +232,7 @@ def _pair_faults(pair: Pair, headers: Mapping[Path, ImageHeader | str], grey: st
 
 
 def _turned_words(blur: ImageHeader | str, sharp: ImageHeader | str) -> str:
-    """Return what to add to two sizes where one is the other on its side."""
+    """Return an addition to the message on two sizes where one is the other transposed."""
     if isinstance(blur, str) or isinstance(sharp, str) or (blur.width, blur.height) != (sharp.height, sharp.width):
         return ""
     tags = orientations_apart(blur.orientation, sharp.orientation)

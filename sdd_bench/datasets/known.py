@@ -1,4 +1,4 @@
-"""The datasets this project knows: where each comes from, how it lies, how many pairs it has, and what lists them."""
+"""Table of known datasets: source, folder layout, number of pairs, and the function that lists them."""
 
 from __future__ import annotations
 
@@ -91,13 +91,13 @@ LAYOUTS: dict[str, Layout] = {
 """Dataset name to its layout, in the order in which a folder is recognised."""
 
 
-WHERE_DATA = "'sdd-bench doctor' says where datasets come from and how they lie; 'sdd-bench demo' needs none."
-"""What to tell a person whose dataset is not where it was looked for."""
+WHERE_DATA = "'sdd-bench doctor' lists where to get datasets and their folders; 'sdd-bench demo' needs none."
+"""Advice for a user whose dataset was not found."""
 
 
 def datasets_message() -> str:
-    """Return what there is to know for a person who has no data yet: where each dataset comes from and how it lies."""
-    lines = ["The toolkit downloads no dataset; these layouts are taken as they are:"]
+    """Return the list of known datasets for a user without data: the source and the folders of each."""
+    lines = ["sdd-bench downloads no dataset; it reads these layouts as released:"]
     for name, layout in LAYOUTS.items():
         lines += [f"  {layout.title} (--dataset {name}): {layout.source}", *(f"      {line}" for line in layout.tree)]
-    return "\n".join([*lines, "  'sdd-bench demo' runs without any of them."])
+    return "\n".join([*lines, "  'sdd-bench demo' needs none of them."])

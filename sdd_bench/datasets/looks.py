@@ -1,4 +1,4 @@
-"""A first look at image files: small pictures of them and what their samples are like, before anything is scored."""
+"""Quick look at image files: thumbnails and statistics of their samples, before anything is scored."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ Picture = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Look:
-    """What a first look at an image file shows.
+    """Content of an image file at a first look.
 
     Attributes:
         path: The file.
-        width: Of the frame in pixels.
-        height: Of the frame in pixels.
-        samples: What its samples are.
+        width: Width of the frame in pixels.
+        height: Height of the frame in pixels.
+        samples: Statistics of its samples.
         sha256: Digest of the file.
         small: (h, w, 3) uint16, the frame averaged so that its longer side is `THUMBNAIL_PX`; 65535 is white.
     """
@@ -73,7 +73,7 @@ class Looks:
 
         Args:
             files: Image files, grey ones among them.
-            values: What their values mean.
+            values: Meaning of their values.
 
         Raises:
             UserError: Files that cannot be decoded, or whose values cannot mean that; all named.
@@ -88,7 +88,7 @@ class Looks:
         """Return a look at each file as `at`, or what is wrong with the file."""
         wanted = [path for path in dict.fromkeys(files) if (path, values) not in self._taken]
         items = [Item(str(path), (path, values)) for path in wanted]
-        found = map_items(_look_or_fault, items, jobs=self.jobs, label="look", where="images")
+        found = map_items(_look_or_fault, items, jobs=self.jobs, label="check images", where="images")
         self._taken |= {(path, values): look for path, look in zip(wanted, found, strict=True)}
         return [self._taken[path, values] for path in files]
 
@@ -129,10 +129,10 @@ def cut(look: Look, scale: float, left: float, top: float, width: float, height:
     Args:
         look: At the image.
         scale: Pixels of the result for one of the frame; near the look's own.
-        left: Of the part, in pixels of the frame.
-        top: Of the part, in pixels of the frame.
-        width: Of the part, in pixels of the frame.
-        height: Of the part, in pixels of the frame.
+        left: Left edge of the part, in pixels of the frame.
+        top: Upper edge of the part, in pixels of the frame.
+        width: Width of the part, in pixels of the frame.
+        height: Height of the part, in pixels of the frame.
     """
     picture = as_float(look.small)
     size = tuple(max(1, round(side * scale)) for side in look.size)

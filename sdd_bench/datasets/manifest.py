@@ -1,4 +1,4 @@
-"""What a pair and a dataset are, and the files that hold them: dataset.json, pairs.csv."""
+"""Pairs and datasets as types, and the files that hold them: dataset.json and pairs.csv."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Pair:
         blur: The blurry image.
         sharp: The sharp image; several pairs may share one (LFDOF).
         defocus_map: The third role of DED, where there is one.
-        scene: What must stay on one side of a split; the name where nothing else is known.
+        scene: Scene, which stays on one side of a split; the name where nothing else is known.
         place: `indoor`, `outdoor` or empty.
     """
 
@@ -73,18 +73,18 @@ PAIR_COLUMNS = tuple(f.name for f in fields(PairRow))
 
 @dataclass(frozen=True)
 class Patches:
-    """What dataset.json says of patches, as far as it is read."""
+    """Description of the patches in dataset.json, as far as it is read."""
 
     count: Count
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """What dataset.json says, as far as it is read; `sdd_bench.datasets.prepare` writes it.
+    """Content of dataset.json, as far as it is read; `sdd_bench.datasets.prepare` writes it.
 
     Attributes:
-        name: Of the dataset.
-        sha256: Of the frames' names and digests.
+        name: Name of the dataset.
+        sha256: SHA-256 of the frames' names and digests.
         pairs: Their number by split.
         patches: Their number.
         notes: Differences from the published counts, pairs left out.
@@ -107,9 +107,9 @@ class Dataset:
         name: `sdd`, `dpdd`, ...; the name in dataset.json where `prepare` wrote it.
         root: The folder given; that of the blur images where two folders were.
         pairs: Sorted by split and name.
-        sha256: Of its frames, as dataset.json has it; empty for a dataset read as it was released.
+        sha256: SHA-256 of its frames, as dataset.json has it; empty for a dataset read as it was released.
         sharp_root: The folder of the sharp images where two folders were given.
-        values_as: What was said of its values when it was prepared, see `io.values_as`.
+        values_as: Stated meaning of its values when it was prepared, see `io.values_as`.
     """
 
     name: str
@@ -186,7 +186,7 @@ def read_prepared(root: Path) -> Dataset:
         split, name = row["split"], row["name"]
         found = [f"{key} {shown(row[key])} is no plain name" for key in ("split", "name") if not is_plain(row[key])]
         if (split, name) in seen:
-            found.append(f"{split}/{name} stands twice")
+            found.append(f"duplicate pair {split}/{name}")
         seen.add((split, name))
         paths = {role: row[role] for role in ("blur", "sharp", "defocus_map") if row.get(role)}
         found += [fault for role, relative in paths.items() if (fault := _file_fault(root, home, role, relative))]
@@ -204,7 +204,7 @@ def read_prepared(root: Path) -> Dataset:
 
 
 def read_manifest(path: Path) -> Manifest:
-    """Return what dataset.json says.
+    """Return the content of dataset.json.
 
     Raises:
         UserError: Not written by `prepare`, of another schema, or damaged.
@@ -238,7 +238,7 @@ def _file_fault(root: Path, home: Path, role: str, relative: str) -> str:
     Args:
         root: The dataset's folder.
         home: The same with links followed: the file must lie in it.
-        role: Of the file.
+        role: Role of the file.
         relative: To the root.
     """
     if relative[0] == "/" or relative[1:2] == ":" or "\\" in relative or ".." in relative.split("/"):

@@ -1,4 +1,4 @@
-"""The misalignment of every pair of a dataset: misalignment.csv in the names of truth.csv, and a summary beside it."""
+"""Misalignment of every pair of a dataset: misalignment.csv with the column names of truth.csv, and a summary."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def analyse_pairs(
         jobs: Worker processes; the numbers do not depend on it.
         grey: `refuse` or `expand`.
         fast: As in `analyse`; the summary says so.
-        values: What the values of the images mean; the summary says so.
+        values: Meaning of the values of the images; the summary says so.
 
     Raises:
         UserError: Images that cannot be read, or of two sizes in a pair; all named.

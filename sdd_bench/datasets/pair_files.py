@@ -1,4 +1,4 @@
-"""One pair's files: its frames copied byte for byte, its patches cut and stored."""
+"""Files of one prepared pair: frames copied byte for byte, patches cut and stored."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ class PairTask:
     """One pair to prepare.
 
     Attributes:
-        pair: What and where.
+        pair: Pair to prepare.
         sharp_name: Stem of the sharp frame's file; several pairs may share one.
         root: The dataset's folder.
         recipe: Patch recipe, None for frames alone.
         grey: `refuse` or `expand`.
         part: The HDF5 part for the pair's patches, None where the store is `png`.
         skip_faulty: Leave a pair that cannot be decoded out instead of refusing it.
-        values: What the values of its frames mean; frames of others than usual are written anew, as PNG.
+        values: Meaning of the values of its frames; frames of others than usual are written anew, as PNG.
     """
 
     pair: Pair
@@ -58,10 +58,10 @@ class Patch(NamedTuple):
 
 @dataclass(frozen=True)
 class Prepared:
-    """What was made of a pair.
+    """Files made from a pair.
 
     Attributes:
-        row: Of pairs.csv; None for a patch of a release and for a pair left out.
+        row: Row of pairs.csv; None for a patch of a release and for a pair left out.
         patches: In the order of their windows.
         files: Everything written, relative to the dataset.
         left_out: Why the pair is, where it is.
@@ -117,7 +117,7 @@ def _prepare(task: PairTask) -> Prepared:
         try:
             windows = choose_windows(sharp, task.recipe)
         except ValueError as error:
-            raise UserError(f"{pair.split}/{pair.name}: {error}; take --window or another --recipe") from None
+            raise UserError(f"{pair.split}/{pair.name}: {error}; use a smaller --window or another --recipe") from None
         digits = max(2, len(str(len(windows) - 1)))
         names = [f"{pair.name}_{index:0{digits}d}" for index in range(len(windows))]
         blurs, sharps = (list(cut(frame, windows, task.recipe)) for frame in (blur, sharp))

@@ -1,4 +1,4 @@
-"""Parquet files of the Hugging Face Hub to a folder as the dataset was released, every image's bytes untouched.
+"""Unpacking of the Hugging Face Hub's parquet files into the folders of the released dataset, bytes unchanged.
 
 One row is one pair. Names and columns are checked before anything is written; a file may come from anywhere, and
 nothing in it names a file outside the folder it is unpacked to.
@@ -50,7 +50,7 @@ class Row:
         file: The parquet file.
         index: Row in it.
         split: `train`, `val`, `test`, or empty where nothing tells.
-        name: Of the pair.
+        name: Name of the pair.
         sharp: Stem of its sharp image.
     """
 
@@ -100,7 +100,7 @@ def unpack_parquet(
 
     Raises:
         UserError: pyarrow is not installed; a file that is damaged, has no columns of pairs, or names that are no
-            plain file names or stand twice, all named; images that are neither PNG, JPEG nor TIFF.
+            plain file names or are duplicates, all named; images that are neither PNG, JPEG nor TIFF.
     """
     rows, columns = _all_rows(source)
     rows = _checked(source, rows, dataset)
@@ -112,7 +112,7 @@ def unpack_parquet(
     for file, part in groupby(rows, key=lambda row: row.file):
         targets = tuple((places[row][0], places[row][1]) for row in part)
         tasks.append(Item(file.name, _Task(file, columns[file], targets, at_hand or {})))
-    map_items(_unpack_file, tasks, jobs=jobs, label="unpack", where=str(source))
+    map_items(_unpack_file, tasks, jobs=jobs, label="unpack parquet", where=str(source))
 
 
 def _all_rows(source: Path) -> tuple[list[Row], dict[Path, tuple[str, str]]]:
@@ -139,7 +139,7 @@ def _checked(source: Path, rows: list[Row], dataset: str) -> list[Row]:
     """Return the rows in the splits of a dataset, after checking their names.
 
     Raises:
-        UserError: No rows, a split that nothing tells, names that are no plain names or stand twice; all named.
+        UserError: No rows, a split that nothing tells, names that are not plain or are duplicates; all named.
     """
     if not rows:
         raise UserError(f"{source}: no rows in its parquet files")
@@ -158,7 +158,7 @@ def _checked(source: Path, rows: list[Row], dataset: str) -> list[Row]:
     for what in ("name", "sharp"):
         uses = Counter((row.split, getattr(row, what).casefold()) for row in rows)
         twice = [f"{split}/{name}".lstrip("/") for (split, name), count in uses.items() if count > 1]
-        faults += [f"{'pair' if what == 'name' else 'sharp image'} {short(name)} stands twice" for name in twice]
+        faults += [f"duplicate {'pair' if what == 'name' else 'sharp image'} {short(name)}" for name in twice]
     if faults:
         raise fault_report(faults, str(source))
     return rows
@@ -177,7 +177,7 @@ def _refuse_strays(folder: Path, expected: set[Path]) -> None:
     for path in sorted(folder.rglob("*")) if folder.exists() else ():
         ours = path.is_dir() or path in known or path.with_suffix("") in known or path.name.startswith(".")
         if not ours:
-            raise UserError(f"{path}: is not of the parquet files; delete {folder}")
+            raise UserError(f"{path}: does not belong to the parquet files; delete {folder}")
 
 
 def _write_lists(folder: Path, rows: Sequence[Row]) -> None:

@@ -1,4 +1,4 @@
-"""One parquet file with images: its columns, the names in it, and its images one pair after the other.
+"""Reading of one parquet file with images: its columns, its names, and its images pair by pair.
 
 An image is a struct of `bytes` and `path`, as the library `datasets` writes it, or the bytes alone. The only file that
 imports pyarrow.

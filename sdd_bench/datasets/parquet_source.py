@@ -1,4 +1,4 @@
-"""Which parquet files of a download hold the pairs, and which split each is of."""
+"""Choice of the parquet files that hold the pairs, and of the split of each."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sdd_bench.errors import UserError
 SUFFIX = ".parquet"
 SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "dev": "val", "test": "test"}
 MAIN_FOLDERS = ("combined", "default", "data")
-"""Of several folders with parquet files, the one that holds the pairs; others hold left and right views."""
+"""Folder that holds the pairs, if several hold parquet files; the others hold left and right views."""
 
 
 def is_parquet(source: Path) -> bool:

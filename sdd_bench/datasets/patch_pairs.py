@@ -1,4 +1,4 @@
-"""The training patches that a prepared dataset holds, as PNG files or in one HDF5 file with the same content."""
+"""Training patches of a prepared dataset, stored as PNG files or in one HDF5 file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Patch:
     """One training patch.
 
     Attributes:
-        name: Of its files.
+        name: Name of its files.
         pair: The pair that it was cut from; empty where a release does not say.
         index: Its place in the store.
     """

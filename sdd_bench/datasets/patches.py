@@ -1,4 +1,4 @@
-"""Windows of a frame, their sharpness, and the named recipes that say which are kept.
+"""Windows of a frame, their sharpness, and the named recipes that choose among them.
 
 The papers say only that training pairs are "resized and cropped" like DPDNet's, so a recipe is named in
 dataset.json; `RECIPES` holds the candidates, and four of them give SDD's 4,830 = 115 x 42 patches.
@@ -22,7 +22,7 @@ SOBEL_KERNELS = (3, 7, 11, 15)
 
 @dataclass(frozen=True)
 class Recipe:
-    """How windows are laid over a frame and which are kept.
+    """Recipe of patches: how windows are laid over a frame, and which are kept.
 
     Attributes:
         name: The key in `RECIPES`.
@@ -68,7 +68,7 @@ RECIPES: dict[str, Recipe] = {
     )
 }
 DEFAULT_RECIPES = {"sdd": "half-70", "dpdd": "dpdnet"}
-"""For every other dataset: `dpdnet`."""
+"""Recipe by dataset; every other dataset has `dpdnet`."""
 
 
 @dataclass(frozen=True)

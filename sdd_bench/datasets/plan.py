@@ -1,4 +1,4 @@
-"""A source folder and the person's choices to a preparation: layout, split and recipe decided."""
+"""Plan of a preparation: layout, split and recipe, from the source folder and the user's choices."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DEFAULT_FRACTION = 0.8
 
 @dataclass(frozen=True)
 class Choices:
-    """What the person chose; None leaves a choice to the dataset.
+    """Choices of the user; None leaves a choice to the dataset.
 
     Attributes:
         dataset: A key of the catalog; None recognises the layout.
@@ -30,14 +30,14 @@ class Choices:
         fraction: Share of pairs that train gets.
         split_file: A CSV with name,split.
         group_by: `scene` or `similar`: what must stay on one side.
-        seed: Of the split.
+        seed: Seed of the split.
         recipe: A key of `RECIPES`, or `none` for no patches.
         window_px: Side of a patch instead of the recipe's.
         store: `png` or `hdf5`.
         grey: `refuse` or `expand`.
         skip_faulty: Leave faulty pairs out instead of refusing.
         only: Take the pairs of this verdict of `ingest` alone, see `datasets.verdicts`.
-        values_as: What the values of the source mean, see `io.values_as`; empty for what files usually mean.
+        values_as: Meaning of the values of the source, see `io.values_as`; empty for what files usually mean.
     """
 
     dataset: str | None = None
@@ -56,7 +56,7 @@ class Choices:
 
 
 def plan(source: Path, choices: Choices, jobs: Workers) -> Preparation:
-    """Return what is to be prepared from a source folder.
+    """Return the plan of a preparation from a source folder.
 
     Raises:
         UserError: Unknown layout or recipe, faulty pairs (all named), a split that does not apply, no verdicts where

@@ -1,4 +1,4 @@
-"""A source folder to a prepared dataset: frames, splits, patches, manifest.
+"""Preparation of a dataset: frames, splits, patches, manifest.
 
 Every pair is one item of work; its frames and patches are written before it is journalled, so that a killed run
 goes on where it stopped and ends with the same bytes. Nothing in the source is ever opened for writing.
@@ -42,20 +42,20 @@ CONVENTIONS = {
 
 @dataclass(frozen=True)
 class Preparation:
-    """Everything that decides what a prepared dataset holds.
+    """Settings that decide the content of a prepared dataset.
 
     Attributes:
         name: Dataset name written to dataset.json.
         layout: The layout the source was read as.
         pairs: Every pair with its split decided.
-        split: How it was decided, for dataset.json.
+        split: Rule of the split, for dataset.json.
         recipe: Patch recipe, or None for frames alone.
         store: `png` or `hdf5`.
         grey: `refuse` or `expand`.
         notes: Differences from the published counts, pairs left out.
         skip_faulty: Leave pairs that cannot be decoded out instead of refusing.
         only: The verdict of `ingest` that all pairs have, where others were left out; None where none was asked for.
-        values: What the values of the source's frames mean; those of the dataset mean what they usually do.
+        values: Meaning of the values of the source's frames; those of the dataset mean what they usually do.
     """
 
     name: str
@@ -102,7 +102,7 @@ class Preparation:
 
 @dataclass(frozen=True)
 class Summary:
-    """What a preparation wrote: pairs a split, number of patches, notes, and whether it was there already."""
+    """Summary of a preparation: pairs per split, number of patches, notes, and whether it was there already."""
 
     pairs: dict[str, int]
     patches: int
@@ -114,7 +114,7 @@ def prepare(preparation: Preparation, out: Path, jobs: Workers) -> Summary:
     """Write a prepared dataset and return what it holds.
 
     Args:
-        preparation: What to write.
+        preparation: Settings of the dataset to write.
         out: A new or empty folder, or one where the same preparation was started or finished.
         jobs: Worker processes; the bytes written do not depend on it.
 

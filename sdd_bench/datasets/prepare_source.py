@@ -1,4 +1,4 @@
-"""What a person gives `prepare`, a folder, an archive or parquet files, to a prepared dataset."""
+"""Sources of `prepare`: a folder, an archive or parquet files."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def prepare_source(
 
     Args:
         source: A folder of a known layout, an archive, a parquet file or a folder of parquet files.
-        choices: What the person chose.
+        choices: Choices of the user.
         out: The dataset's folder; None takes data/NAME.
         jobs: Worker processes; the bytes written do not depend on it.
 

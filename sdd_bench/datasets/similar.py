@@ -1,4 +1,4 @@
-"""Which photographs show the same scene: clusters of near duplicates by perceptual hash."""
+"""Clusters of photographs of the same scene, by perceptual hash."""
 
 from __future__ import annotations
 

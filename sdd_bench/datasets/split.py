@@ -1,4 +1,4 @@
-"""Which pair trains and which tests: seeded, the same bytes everywhere, whole scenes on one side.
+"""Split into training and test pairs: seeded, reproducible byte for byte, scenes kept whole.
 
 The order of drawing is the order of sha256(seed, name). No random generator takes part, so a split depends neither
 on the order in which files were listed nor on the version of a library.
@@ -117,7 +117,7 @@ def read_split_file(path: Path, names: Iterable[str]) -> dict[str, str]:
         if name not in known:
             faults.append(f"line {line}: there is no pair {shown(name)}")
         if name in assignment:
-            faults.append(f"line {line}: {short(name)} stands twice")
+            faults.append(f"line {line}: duplicate name {short(name)}")
         if split not in SPLIT_NAMES:
             faults.append(f"line {line}: split {shown(split)} of {short(name)}, expected train, val or test")
         assignment[name] = split
@@ -135,7 +135,7 @@ def _groups(pairs: Sequence[Pair], group_of: Mapping[str, str]) -> dict[str, lis
     names = sorted(p.name for p in pairs)
     doubled = sorted({a for a, b in pairwise(names) if a == b})
     if doubled:
-        raise ValueError(f"names must be unique to be split, twice: {', '.join(doubled[:5])}")
+        raise ValueError(f"names must be unique to be split; duplicates: {', '.join(doubled[:5])}")
     groups: dict[str, list[str]] = {}
     for name in names:
         if name not in group_of:

@@ -106,7 +106,7 @@ def read_patch(path: Path, index: int, name: str) -> tuple[Pixels, Pixels]:
     Args:
         path: The store.
         index: Its place.
-        name: What must stand there.
+        name: Name expected there.
 
     Raises:
         UserError: Not such a store, damaged, or another patch at that place.

@@ -1,4 +1,4 @@
-"""Whether the values of a dataset's images are what they should be: their range, and both sides of a pair alike."""
+"""Check of a dataset's pixel values: their range, and agreement between both sides of a pair."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def check_values(
     decoded are passed over.
 
     Args:
-        pairs: Of the dataset.
+        pairs: Pairs of the dataset.
         looks: Takes the looks; those taken already count as well.
-        values: What its values are said to mean.
+        values: Meaning of their values.
         where: Named in front of what is wrong.
-        remedy: What --values-as is an option of, in words.
+        remedy: Command that has --values-as, in words.
 
     Raises:
         UserError: Fewer bits in files of 16, 0 and 1 alone, or sides of a pair that differ in their values; with the

@@ -1,4 +1,4 @@
-"""The verdicts of `ingest` beside its pairs: which of them are taken into a dataset."""
+"""Verdicts of `ingest` in a folder of pairs, and the choice of pairs by verdict."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sdd_bench.io.text import read_rows, short, shown
 
 TABLE = "pairs.csv"
 STATUSES = ("accepted", "warning")
-"""What `ingest` writes as `status` of pairs that it did not refuse."""
+"""Values of `status` that `ingest` writes for pairs it did not reject."""
 
 NAMED = 10
 
@@ -20,7 +20,7 @@ def keep_only(listing: Listing, status: str) -> Listing:
     """Return a listing with the pairs of one status alone, and a note that says how many were left out.
 
     Args:
-        listing: Of a folder that `ingest` wrote, or that its archive was unpacked to.
+        listing: Listing of a folder that `ingest` wrote, or that its archive was unpacked to.
         status: One of `STATUSES`.
 
     Raises:
@@ -52,7 +52,7 @@ def keep_only(listing: Listing, status: str) -> Listing:
 
 
 def _note(gone: list[str], total: int, status: str) -> str:
-    """Return how many pairs were left out, and which.
+    """Return a note on the number and names of the pairs left out.
 
     >>> _note(["a", "b"], 5, "accepted")
     'left out: 2 of 5 pairs, which ingest warned of (only accepted): a, b'

@@ -1,4 +1,4 @@
-"""One anchor: used where it holds, else made from the pair and written."""
+"""One anchor: reused if it is valid, otherwise computed from the pair and written."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ is."""
 
 
 def inputs_of(pair: Pair, method: str, grey: str) -> dict[str, str]:
-    """Return what decides an anchor, under the names of the record."""
+    """Return the inputs that determine an anchor, under the names of the record."""
     hashes = {"blur_sha256": file_sha256(pair.blur), "sharp_sha256": file_sha256(pair.sharp)}
     return {"method": method, **hashes, "grey": grey}
 

@@ -1,4 +1,4 @@
-"""The record of a pair's anchor: where it lies, whether it holds, and what results show of it."""
+"""Record of a pair's anchor: its files, whether it is valid, and what results show of it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from sdd_bench.registration.ceiling import Ceiling
 SCHEMA = 1
 
 METHODS = (anchor.METHOD, truth.METHOD)
-"""Of anchors: that of `anchored/1`, that of `anchored/2`."""
+"""Methods of anchors: that of `anchored/1`, that of `anchored/2`."""
 
 UNSPLIT = "pairs"
 
@@ -57,7 +57,7 @@ def _has_measured(analysis: dict[str, float | str | None]) -> dict[str, float | 
 
 @dataclass(frozen=True, kw_only=True)
 class _PairOfImages:
-    """What every record says: of which images, by which method."""
+    """Fields of every record: the images and the method."""
 
     schema: int = SCHEMA
     method: str
@@ -88,17 +88,17 @@ class FoundAnchor(_PairOfImages):
         field: Control points in pixels under `x_px` and `y_px`; None where the similarity alone is used.
         field_px: Largest displacement by the field.
         field_gain: Share by which the field lowered the residual on held-out tiles.
-        convention: How similarity and field are to be read.
-        motion: What the truth was drawn by, where that is more than the analysis says: numbers of
+        convention: Convention of similarity and field.
+        motion: Motion by which the truth was warped, where that is more than the analysis says: numbers of
             `registration.motion.Motion`.
-        light: What its light was changed by: numbers of `registration.photometric_map.PhotometricMap`.
+        light: Change of its light: numbers of `registration.photometric_map.PhotometricMap`.
         coverage: Share of pixels that count.
         blur: The blur image's own values: the columns of `BLUR_OWN`, less the first part of their names.
         ceiling_db: PSNR of the truth against a perfect one; None for `anchored/1`.
         ceiling: The mean squared errors that it is made of, see `registration.ceiling.Ceiling`.
-        truth_sha256: Of the truth's samples.
-        mask_sha256: Of the mask, 8 pixels a byte.
-        radius_sha256: Of the blur radius's samples; empty for `anchored/1`.
+        truth_sha256: SHA-256 of the truth's samples.
+        mask_sha256: SHA-256 of the mask, 8 pixels a byte.
+        radius_sha256: SHA-256 of the blur radius's samples; empty for `anchored/1`.
         files: sha256 of the files `truth` and `mask`, and of `radius` where there is one.
     """
 

@@ -1,4 +1,4 @@
-"""Anchors for people and for others: a CSV of each split, and copies in a folder that is shipped beside a dataset."""
+"""CSV table of the anchors of each split, and a copy of the anchors for publication with a dataset."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def export_anchors(pairs: Sequence[Pair], records: Sequence[AnchorRecord], folde
         UserError: `out` lies in the folder itself, or cannot be written.
     """
     if out.resolve() == folder.resolve():
-        raise UserError(f"--export {out}: the anchors lie there already; give another folder")
+        raise UserError(f"--export {out}: the anchors are there already; give another folder")
     shipped = [(pair, record) for pair, record in zip(pairs, records, strict=True) if record.status == "anchored"]
     for pair, record in shipped:
         here, there = (files_of(place, pair, record.method) for place in (folder, out))

@@ -1,4 +1,4 @@
-"""Rows of a prediction under anchored protocols: what is measured once for all of them, and what each row holds."""
+"""Rows of a prediction under anchored protocols; shared measurements are made once."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ NAMED = 10
 
 @dataclass(frozen=True)
 class StoredTruth:
-    """What a pair's predictions are scored against under an anchored protocol.
+    """Stored truth that a pair's predictions are scored against under an anchored protocol.
 
     Attributes:
         truth: (H, W, 3) float32 in [0, 1].
@@ -92,7 +92,7 @@ def ensure_anchors(
 
     Args:
         pairs: Names must be unique within a split.
-        folder: Of the anchors; only written where one has to be made.
+        folder: Folder of the anchors; only written where one has to be made.
         jobs: Worker processes; the bytes do not depend on it.
         grey: `refuse` or `expand`.
         method: One of `anchor_record.METHODS`.
@@ -122,7 +122,10 @@ def ensure_anchors(
     doubtful = [record.name for record in records if record.status == "anchored" and _is_doubtful(record)]
     if doubtful:
         named = ", ".join(doubtful[:NAMED]) + (f" and {len(doubtful) - NAMED} more" if len(doubtful) > NAMED else "")
-        click.echo(f"anchored with a confidence under {DOUBTFUL:g}, scores there tell little: {named}", err=True)
+        click.echo(
+            f"warning: anchor confidence is under {DOUBTFUL:g}, so scores of these pairs are unreliable: {named}",
+            err=True,
+        )
     return list(records)
 
 
@@ -166,7 +169,7 @@ def held_anchors(
 ) -> list[AnchorRecord | None]:
     """Return the records that hold in a folder, in the pairs' order, None for the others; nothing is written."""
     items = [_item(pair, folder, method, grey) for pair in pairs]
-    return [record for (record,) in map_items(_held, items, jobs=jobs, label="anchors", where="anchors")]
+    return [record for (record,) in map_items(_held, items, jobs=jobs, label="read anchors", where="anchors")]
 
 
 def read_truth(folder: Path, pair: Pair, record: FoundAnchor) -> StoredTruth:

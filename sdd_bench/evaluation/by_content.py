@@ -1,4 +1,4 @@
-"""Which input a prediction was made from, by what both show: predictions matched by it, and matches checked by it."""
+"""Matching of predictions to inputs by image content, and check of matches by it."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ Frames of four focus stacks: 0.84 or more between any two, 0.9997 at most betwee
 """
 
 APART, SURELY_APART = 0.1, 0.4
-"""By how much more a prediction has to have what sets another input apart, within a group that is nearly one picture,
-and what `told_apart` has to be where the group is put in order.
+"""Margins by which a prediction has to show more of what sets another input apart, within a group that is nearly one
+picture, and what `told_apart` has to be where the group is put in order.
 
 Predictions of four focus stacks (Richardson-Lucy, an unsharp mask, a smoothing, and the frames brought within a fifth
 of one all-in-focus picture) and of bursts (shifts of 1.5 px, noise of 0.01): 0.91 or more with what sets their own
@@ -50,7 +50,7 @@ def match_by_content(
             missing from the result.
         pairs: The split that is scored.
         looks: Takes the looks.
-        values: What the values of predictions mean.
+        values: Meaning of the values of predictions.
 
     Raises:
         UserError: A prediction that looks like no input or like several, several that look like one; all named. Images
@@ -94,7 +94,7 @@ def check_contents(
         predictions: Name of the pair to file; they may be cropped or padded by `MAX_BORDER_PX`.
         pairs: The split that is scored; pairs without a prediction are inputs that others may look like.
         looks: Takes the looks.
-        values: What the values of predictions mean.
+        values: Meaning of the values of predictions.
 
     Raises:
         UserError: Predictions that look like another input, or that are turned or mirrored against their own; all
@@ -112,13 +112,13 @@ def check_contents(
 def content_faults(
     predictions: Sequence[Look], inputs: Sequence[Look], own: Sequence[int], names: Sequence[str]
 ) -> tuple[list[str], list[str]]:
-    """Return what is mixed up among predictions, and remarks on others.
+    """Return mix-ups among predictions, and remarks on others.
 
     Args:
         predictions: Looks at them.
         inputs: Looks at the blur images.
         own: Place of each prediction's input.
-        names: Of the inputs.
+        names: Names of the inputs.
     """
     table = likeness_table(predictions, inputs)
     moved: dict[int, int] = {}
@@ -217,7 +217,8 @@ def _undecided(files: Sequence[str], names: Sequence[str]) -> str:
     if len(files) != len(names):
         found = f"{len(files)} predictions for {len(names)} inputs"
         return f"{some(files)}: {found} that show nearly one picture: {some(names)}"
-    return f"{some(files)}: the inputs of {some(names)} are too much alike to tell whose they are; name them"
+    found = f"the inputs of {some(names)} are too similar to match by content"
+    return f"{some(files)}: {found}; name the files like the inputs"
 
 
 def _hint(moved: Mapping[int, int], own: Sequence[int], names: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""PSNR by local blur: how well a prediction does where the blur image is sharp, and where it is more and more blurred.
+"""PSNR by local blur radius: from where the blur image is sharp to where it is most blurred.
 
 The blur radius is that of the pair's truth: the same pixels for every method.
 """
@@ -34,7 +34,7 @@ NO_HARM = "no_harm_db"
 """`SHARP` of the prediction less that of the blur image: under 0 where what was sharp was made worse."""
 
 MIN_PIXELS = 400
-"""Of fewer pixels no PSNR is told."""
+"""Least number of pixels for a PSNR."""
 
 STEPS_PER_PX = 256
 """Values of a stored radius to a pixel."""

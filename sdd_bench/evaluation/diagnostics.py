@@ -1,4 +1,4 @@
-"""What a score against an anchored truth does not say: whether a prediction bends the picture, what warping forgives.
+"""Diagnostics beside an anchored score: geometric distortion of a prediction, and what warping would forgive.
 
 All of it rests on optical flow (DIS, whatever flow the papers' protocols use) between the prediction and the anchored
 truth, at textured pixels of the anchor's mask, as medians of blocks of 32 px: single vectors are noisy by half a pixel
@@ -76,14 +76,14 @@ def diagnose(
     """Return gdi50_px, gdi95_px and forgiveness_db of a prediction; None where nothing is textured enough to say.
 
     gdi50_px and gdi95_px are the median and the 95th percentile over blocks of the length of the displacement from
-    prediction to truth. forgiveness_db is the PSNR after the truth is drawn onto the prediction by that flow
+    prediction to truth. forgiveness_db is the PSNR after the truth is warped onto the prediction by that flow
     (Lanczos-4), less the PSNR against the truth as it is, both under the mask; 0 for identical images.
 
     Args:
         restored: (H, W, 3) in [0, 1].
         truth: The same shape.
         mask: (H, W), True where a pixel counts.
-        flow: Of `flow_between`, where it is known already.
+        flow: Flow of `flow_between`, where it is known already.
     """
     vectors = flow_between(restored, truth) if flow is None else flow
     length = np.linalg.norm(block_displacement(vectors, truth, mask).displacement, axis=1)
@@ -92,7 +92,7 @@ def diagnose(
 
 
 def forgiveness_db(restored: FloatImage, truth: FloatImage, mask: Mask, flow: NDArray[np.floating]) -> float | None:
-    """Return forgiveness_db of a prediction, see `diagnose`; None where the drawn truth is the prediction itself."""
+    """Return forgiveness_db of a prediction, see `diagnose`; None where the warped truth is the prediction itself."""
     anchored = psnr_db(restored, truth, mask)
     forgiven = 0.0
     if math.isfinite(anchored):

@@ -1,4 +1,4 @@
-"""Score each image of a planned evaluation once, and collect the rows to the results of each protocol."""
+"""Scoring of a planned evaluation, and collection of the rows into the results of each protocol."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def evaluate(evaluation: Evaluation, targets: Mapping[str, Path], jobs: Workers)
     Anchors that are missing are made where they are looked for, and kept.
 
     Args:
-        evaluation: What and how.
+        evaluation: Request for the evaluation.
         targets: The results JSON of each protocol. While the work goes on, a journal lies beside the first, and a
             killed run goes on from it.
         jobs: Worker processes; the numbers do not depend on it.
@@ -73,7 +73,7 @@ def score_predictions(
     in a temporary folder that is removed.
 
     Args:
-        evaluation: What and how.
+        evaluation: Request for the evaluation.
         jobs: Worker processes; the numbers do not depend on it.
         restore: Blur image to restored image, both (H, W, 3) floating point in [0, 1] of one shape. It is called in
             this process, once a pair, instead of reading `evaluation.predictions`, and its results are clipped and
@@ -222,7 +222,7 @@ def _predictions(plan: Plan, protocol: Protocol, names: set[str]) -> Predictions
 
 
 def _configuration(plan: Plan) -> ConfigurationBlock:
-    """Return what a run was told, and how it matched predictions to images."""
+    """Return the settings of a run, and how it matched predictions to images."""
     asked = plan.asked
     told: dict[str, object] = {
         "metrics": list(plan.metrics),

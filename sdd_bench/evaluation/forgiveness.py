@@ -1,4 +1,4 @@
-"""What warping the truth onto a prediction would forgive, less what the truth's own misalignment explains."""
+"""Forgiveness: gain from warping the truth onto a prediction, less the share explained by the truth's error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The geometry of a prediction against its input as columns of a row, and what of it flags a row or a method."""
+"""Geometry of a prediction against its input as columns of a row, and the flags that follow from it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sdd_bench.registration.input_geometry import BENT, DISPLACED, NOT_MEASURABL
 VERDICT = "geometry"
 IN_PLACE = "in place"
 VERDICTS = (IN_PLACE, DISPLACED, BENT, NOT_MEASURABLE)
-"""What the column `VERDICT` can say."""
+"""Values of the column `VERDICT`."""
 
 NUMBERS = (
     "gdi_px", "gdi_se_px", "gdi_global_px", "gdi_local_px", "displaced_x_px", "displaced_y_px", "displaced_se_px",

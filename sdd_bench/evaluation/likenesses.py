@@ -1,4 +1,4 @@
-"""How much predictions look like inputs: all against all, and within a group of inputs that are nearly one picture."""
+"""Similarity between predictions and inputs: all pairs, and within a group of nearly identical inputs."""
 
 from __future__ import annotations
 
@@ -77,8 +77,8 @@ def apart_table(predictions: Sequence[Look], inputs: Sequence[Look]) -> Table:
 def told_apart(predictions: Sequence[Look], inputs: Sequence[Look]) -> float:
     """Return how surely predictions belong to inputs in this order: the least over all two of them, -1 to 1.
 
-    Of two of a group, it is the correlation of the difference of the predictions with that of the inputs: -1 where they
-    are exchanged, 0 where nothing tells.
+    For two of a group, it is the correlation of the difference of the predictions with that of the inputs: -1 where
+    they are exchanged, 0 where nothing tells.
 
     Args:
         predictions: At least two, as many as inputs.
@@ -99,7 +99,7 @@ def _best_laid(predictions: Sequence[Look], inputs: Sequence[Look], compare: Cal
     Args:
         predictions: As many as inputs.
         inputs: Nearly one picture.
-        compare: Of (n, pixels) of the predictions and of the inputs, rows without what they have in common.
+        compare: Function of (n, pixels) of the predictions and of the inputs, rows without what they have in common.
     """
     scale, found = inputs[0].scale, []
     size, other = (tuple(min(look.size[axis] for look in looks) for axis in (0, 1)) for looks in (predictions, inputs))

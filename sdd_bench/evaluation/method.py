@@ -1,4 +1,4 @@
-"""What made the predictions."""
+"""Description of the method that made the predictions."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ Amount = Annotated[float | None, Field(strict=True, ge=0, allow_inf_nan=False)]
 
 @dataclass(frozen=True)
 class Method:
-    """What made the predictions; only the name is needed to score them.
+    """Method that made the predictions; only the name is needed to score them.
 
     Attributes:
-        name: In the tables.
+        name: Name in the tables.
         paper: Where it is described.
         code: Where its code is.
         params_m: Millions of parameters.
         macs_g: Billions (1e9) of multiply-accumulate operations for an image of `size`.
         runtime_s: Seconds for an image of `size` on `device`.
-        training_data: What it was trained on.
+        training_data: Data that it was trained on.
         selection_on_test: Whether the test images chose anything (checkpoint, settings): yes, no or unknown.
-        licence: Of code and weights.
-        device: What `runtime_s` was measured on.
+        licence: Licence of code and weights.
+        device: Device that `runtime_s` was measured on.
         size: WIDTHxHEIGHT that `runtime_s` and `macs_g` are for.
-        extra_data: What it was trained on besides the dataset's own training split.
+        extra_data: Training data besides the dataset's own training split.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")

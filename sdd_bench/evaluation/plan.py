@@ -1,4 +1,4 @@
-"""What an evaluation is asked for, and all that is decided before its first image is scored."""
+"""Request for an evaluation, and every decision that is made before the first image is scored."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ NOT_ASKED = "not asked for"
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What is scored and how.
+    """Request for an evaluation: what is scored, and how.
 
     Attributes:
         dataset: With the split in it.
@@ -60,9 +60,9 @@ class Evaluation:
         anchors: Folder of anchors; `anchors` in the dataset's folder if None.
         exclude_failed: Leave out pairs that cannot be anchored, under every protocol, instead of refusing.
         diagnostics: Whether anchored rows get their diagnostics.
-        method: What made the predictions.
-        values_as: What the values of predictions mean, see `io.values_as`; empty for what files usually mean.
-        score_bits: 8 or 16; predictions of more bits are rounded to 8 before they are scored.
+        method: Method that made the predictions.
+        values_as: Meaning of the values of predictions, see `io.values_as`; empty for what files usually mean.
+        score_bits: 8 or 16; predictions with more bits are rounded to 8 before they are scored.
     """
 
     dataset: Dataset
@@ -109,23 +109,23 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that scoring needs, checked.
+    """Checked plan of an evaluation, with everything that scoring needs.
 
     Attributes:
-        asked: What the plan is for.
+        asked: Request that the plan is for.
         protocols: Whole, with their flow and LPIPS.
         metrics: Those that are measured.
         why_empty: Other metrics to the reason that they are not.
         weights: Identity of the weights of LPIPS and of other metrics; empty without any.
-        trunk: The file of LPIPS's.
+        trunk: File with the weights of the LPIPS backbone.
         files: Those of other metrics, by column.
         pairs: The pairs that count.
         predictions: Name to file; pairs without a prediction are missing.
-        matching: How they were found; None where a function made them.
+        matching: Rule by which they were found; None where a function made them.
         anchors: Method of anchors, to name, to the record and the folder of a pair's anchor; empty where no protocol
             needs any.
         excluded: Name to the reason of pairs left out.
-        remarks: What is worth knowing of the dataset's values.
+        remarks: Remarks on the dataset's values.
     """
 
     asked: Evaluation
@@ -160,7 +160,7 @@ def find_predictions(asked: Evaluation, folder: Path, jobs: Workers, looks: Look
     """Return the predictions of an evaluation in their opened folder.
 
     Args:
-        asked: What and how.
+        asked: Request for the evaluation.
         folder: From `opened_predictions`.
         jobs: Worker processes.
         looks: Keeps the looks that are taken, for others to use.
@@ -186,13 +186,13 @@ def plan_scoring(
     """Return the plan of an evaluation; missing anchors are made on the way.
 
     Args:
-        asked: What and how.
+        asked: Request for the evaluation.
         jobs: Worker processes.
         folder: The predictions, from `opened_predictions`; needed where `restore` does not make them.
         scratch: Folder for what has to be made, anchors and restored images, so that nothing else is written; anchors
             are made where they are looked for if None.
         restore: Makes the predictions, in `scratch`, instead of the folder.
-        bits: Of the restored images, 8 or 16; those that are scored if None.
+        bits: Bits of the restored images, 8 or 16; None for those that are scored.
 
     Raises:
         UserError: Predictions that do not fit the split, values of the dataset or of predictions that are not what they
@@ -281,11 +281,11 @@ def _with_anchors(plan: Plan, jobs: Workers, scratch: Path | None) -> Plan:
         anchors[method] = {record.name: (record, place) for record, place in found if record.status == "anchored"}
         failed |= {record.name: record.why for record, _ in found if record.status == "failed"}
     if failed and not asked.exclude_failed:
-        hint = "--exclude-failed leaves them out for every method alike, direct/1 and paper/1 need no anchor"
+        hint = "add --exclude-failed to leave them out for every method, or score under direct/1 or paper/1"
         raise fault_report([f"{name}: {why}" for name, why in failed.items()], f"pairs without an anchor ({hint})")
     kept = tuple(pair for pair in plan.pairs if pair.name not in failed)
     if not kept:
-        raise UserError(f"{asked.dataset.name}: not one of {len(plan.pairs)} pairs could be anchored")
+        raise UserError(f"{asked.dataset.name}: none of the {len(plan.pairs)} pairs could be anchored")
     names = {pair.name for pair in kept}
     for method, own in anchors.items():
         anchors[method] = {name: value for name, value in own.items() if name in names}

@@ -1,4 +1,4 @@
-"""Whether the values of predictions mean what those of their inputs mean, and which of them are copies."""
+"""Check that the pixel values of predictions mean the same as those of their inputs, and search for copies."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def check_prediction_values(
         predictions: Name of the pair to file.
         pairs: The split that is scored.
         looks: Takes the looks.
-        values: What the values of predictions are said to mean.
+        values: Meaning of the values of predictions are said to.
 
     Raises:
         UserError: Values of another range, linear light, exchanged colours and the like; all named, with the value of
@@ -89,7 +89,7 @@ def _copies(names: Sequence[str], found: Sequence[Look], own: Sequence[Look], lo
     items = [
         Item(name, (prediction.path, its.path)) for name, prediction, its in alike if prediction.sha256 != its.sha256
     ]
-    again = map_items(_same_pixels, items, jobs=looks.jobs, label="compare", where="images")
+    again = map_items(_same_pixels, items, jobs=looks.jobs, label="compare images", where="images")
     proven = {item.name for item, same in zip(items, again, strict=True) if same}
     copies = [name for name, prediction, its in alike if prediction.sha256 == its.sha256 or name in proven]
     if not copies:

@@ -1,4 +1,4 @@
-"""What a score means: frozen, named, versioned protocols, and the one function that scores a pair under one.
+"""Protocols: frozen, named, versioned definitions of a score, and the function that scores a pair under one.
 
 With misaligned pairs a score depends on who is warped onto whom, how, and which pixels count, so all of that is
 data here, its digest stands in every results file, and results of different protocols never share a table.
@@ -31,23 +31,23 @@ SSIM: dict[str, str | float] = {
 
 @dataclass(frozen=True)
 class Protocol:
-    """How predictions are scored.
+    """Protocol: the complete definition of how predictions are scored.
 
     Attributes:
         id: Name and version.
-        truth: `as is`; `warped to prediction`: the sharp image drawn into each prediction's frame by flow; `anchored`:
-            drawn into the blur image's frame once per pair, see `registration.anchor`.
-        interpolation: Of that drawing.
+        truth: `as is`; `warped to prediction`: the sharp image warped into each prediction's frame by flow; `anchored`:
+            warped into the blur image's frame once per pair, see `registration.anchor`.
+        interpolation: Interpolation of that warp.
         grid: `identity` (align_corners=True); `release-2023`: see `release_grid`; or the version of the anchor, and
             what else may move it.
         outside: What is read outside the sharp image.
         mask: Which pixels count.
         crop_multiple: Frames are cropped from the top left to multiples of this.
-        precision: Of drawn truths and of sums.
+        precision: Precision of warped truths and of sums.
         psnr: Definition of PSNR.
         ssim: Definition of SSIM.
         lpips: Net and version of LPIPS.
-        flow: What estimates the flow, with the sha256 of its weights; empty where none is used.
+        flow: Flow estimator, with the sha256 of its weights; empty where none is used.
     """
 
     id: str
@@ -177,7 +177,7 @@ def build_protocol(
 
     Args:
         protocol_id: A key of `PROTOCOLS`.
-        flow_identity: Of the estimator; ignored by protocols without flow.
+        flow_identity: Identity of the flow estimator; ignored by protocols without flow.
         crop_multiple: Instead of the protocol's own; None keeps it.
         lpips_net: `alex` or `squeeze`.
 
@@ -223,8 +223,8 @@ def release_grid(
 
     Args:
         flow: (H, W, 2) flow_prediction_to_sharp in pixels.
-        width: Of the frame.
-        height: Of the frame.
+        width: Width of the frame.
+        height: Height of the frame.
 
     >>> x, y = release_grid(np.zeros((2, 5, 2)), 5, 2)
     >>> x[0].tolist()
@@ -236,12 +236,12 @@ def release_grid(
 
 
 def truth_for(restored: FloatImage, sharp: FloatImage, protocol: Protocol, flow: FlowEstimator | None) -> FloatImage:
-    """Return the ground truth of a protocol without anchor, (H, W, 3): as it is, or drawn in double precision.
+    """Return the ground truth of a protocol without anchor, (H, W, 3): as it is, or warped in double precision.
 
     Args:
         restored: (H, W, 3) in [0, 1], already cropped as the protocol says.
         sharp: The same shape.
-        protocol: Decides whether and how the sharp image is drawn into the prediction's frame.
+        protocol: Decides whether and how the sharp image is warped into the prediction's frame.
         flow: The estimator; needed where the protocol uses flow.
     """
     if protocol.anchored:

@@ -1,4 +1,4 @@
-"""What of results follows from their rows: status, flags, counts, digests, bounds; and where a file says otherwise."""
+"""Fields of results that follow from their rows (status, flags, digests, bounds), and contradictions in a file."""
 
 from __future__ import annotations
 
@@ -35,14 +35,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Status = Literal["measured", "unchecked", "flagged", "partial"]
-"""Of results: `measured`; `unchecked` where diagnostics were left out; `flagged` where the geometry of the predictions
-is not that of their inputs; `partial` where predictions were missing."""
+"""Status of results: `measured`; `unchecked` where diagnostics were left out; `flagged` where the geometry of the
+predictions is not that of their inputs; `partial` where predictions were missing.
+"""
 
 Row = Mapping[str, Any]
 
 
 class Said(Protocol):
-    """What results say, as `Results` has it."""
+    """Claims of a results file, as in `Results`."""
 
     @property
     def images(self) -> Sequence[Row]: ...  # noqa: D102
@@ -67,14 +68,14 @@ SET_BY_RUN = ("flow", "lpips", "crop_multiple")
 to where cropped predictions reach, which stands behind it."""
 
 CLOSE_DB = 1e-3
-"""By which single-precision sums may pass a bound."""
+"""Tolerance in dB by which single-precision sums may exceed a bound."""
 
 LARGEST_PX, TIMES_MEDIAN, MORE_PX = 64.0, 4.0, 4.0
 """The limits of a verdict grow with the median radius that it was found with, which rows do not tell: it is taken to be
 at most the first, or so many times the pair's own median and so many pixels more."""
 
 MOST_FAULTS = 3
-"""So many contradictions are named; the others are counted."""
+"""Number of contradictions that are named; the others are counted."""
 
 
 def status_of(results: Said, flags: Sequence[str]) -> Status:
@@ -111,7 +112,7 @@ def _displaced(results: Said) -> list[str]:
 
 
 def contradictions(results: Said) -> str:
-    """Return in what results contradict themselves, the first `MOST_FAULTS` of it; empty where they do not.
+    """Return the contradictions within results, the first `MOST_FAULTS` of it; empty where they do not.
 
     Results of versions that named no copies, and called unchecked ones measured, do not contradict themselves by that.
     """
@@ -122,7 +123,7 @@ def contradictions(results: Said) -> str:
 
 
 def _whole_faults(results: Said) -> Iterator[str]:
-    """Return what is wrong with counts, digests, protocol, weights, flags and status."""
+    """Return the faults of counts, digests, protocol, weights, flags and status."""
     rows, said = results.images, results.dataset
     count = len(rows) + len(results.missing)
     if said.get("n_images", count) != count:

@@ -1,4 +1,4 @@
-"""The predictions of a split that a function makes of the blur images."""
+"""Predictions of a split, made by a function of the blur image."""
 
 from __future__ import annotations
 

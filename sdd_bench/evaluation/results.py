@@ -1,4 +1,4 @@
-"""The results file: one JSON with everything behind a score, and a CSV with one row an image beside it."""
+"""Results file: one JSON with everything behind a score, and a CSV with one row per image."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ LIBRARIES = ("numpy", "opencv-python", "torch", "scikit-image", "lpips", "ptlflo
 
 
 class DatasetBlock(TypedDict, total=False):
-    """What was scored.
+    """Dataset that was scored.
 
     `sha256` is the digest of the split's names and images, `excluded` the name and the reason of pairs that could not
     be anchored and were left out, `unranked` those of pairs that were scored and do not count in the means (only under
@@ -81,7 +81,7 @@ class ProtocolBlock(TypedDict):
 
 
 class ConfigurationBlock(TypedDict, total=False):
-    """What else a run was told, and how it matched predictions to images; older files lack what came later."""
+    """Other settings of a run, and how predictions were matched to images; older files lack newer fields."""
 
     __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
 
@@ -99,24 +99,24 @@ class Results:
     """Scores of one method on one split under one protocol.
 
     Attributes:
-        method: Who.
-        dataset: What was scored.
+        method: Method that made the predictions.
+        dataset: Dataset that was scored.
         protocol: Every field of the protocol.
-        images: One mapping an image, as in the file: name, the metrics (None where not measured), sha256 of the files
+        images: One mapping per image, as in the file: name, the metrics (None where not measured), sha256 of the files
             scored; under anchored protocols the diagnostics, the blur image's own, `flags`, the reasons to distrust
             the row, and `not_ranked`, why the pair does not count in the means; `CONDITIONS`, which files of older
             versions lack.
         status: As `sdd_bench.evaluation.recomputed.status_of` says.
         flags: Why it is flagged.
-        remarks: What is worth knowing of the dataset's values and of scores far below the blur image's; files of older
+        remarks: Remarks on the dataset's values and of scores far below the blur image's; files of older
             versions have none.
         missing: Names without a prediction.
         why_empty: Metric to the reason it was not measured.
-        weights: What weights were used: those of LPIPS, and of other metrics behind the name of the metric.
-        configuration: What else the run was told: metrics, naming, grey, device, the bits that are scored; how
+        weights: Weights that were used: those of LPIPS, and of other metrics behind the name of the metric.
+        configuration: Other settings of the run: metrics, naming, grey, device, the bits that are scored; how
             predictions were matched.
-        predictions: Of the files of the predictions: their bits, the size that was scored, and how they were read;
-            files of older versions have none.
+        predictions: Facts on the files of the predictions: their bits, the size that was scored, and how they were
+            read; empty in files of older versions.
         environment: Versions and machine kind.
     """
 

@@ -1,4 +1,4 @@
-"""The columns of an image's row: those of each kind of anchor, what each can hold, and which of them are averaged."""
+"""Columns of an image's row: those of each kind of anchor, their ranges, and which are averaged."""
 
 from __future__ import annotations
 

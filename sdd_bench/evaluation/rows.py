@@ -1,4 +1,4 @@
-"""The row of an image in results: its columns, what each of them can hold, and the mean of a column."""
+"""Row of an image in results: its columns, their ranges, and the mean of a column."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ TOLERANCE = 1e-6
 """Numbers of results that differ by no more than this are the same."""
 
 ROUNDING = 1e-9
-"""By which the arithmetic of a metric may pass its range."""
+"""Tolerance by which the arithmetic of a metric may exceed its range."""
 
 
 def _texts(value: object) -> tuple[str, ...]:
@@ -103,7 +103,7 @@ def check_rows(rows: Iterable[Any]) -> tuple[Row, ...]:
         name = checked["name"]
         found.append({**row, **checked})  # in the order of the file
         if name in names:
-            raise ValueError(f"image {shown(name)} stands twice")
+            raise ValueError(f"duplicate image {shown(name)}")
         names.add(name)
         needed = needed or set(columns(found))
         if not needed <= row.keys():
@@ -112,7 +112,7 @@ def check_rows(rows: Iterable[Any]) -> tuple[Row, ...]:
 
 
 def _row_fault(error: ValidationError, row: object, number: int) -> str:
-    """Return what is wrong with a row, naming the image by its name if it has one."""
+    """Return the faults of a row, naming the image by its name if it has one."""
     if not isinstance(row, dict):
         return f"image {number} = {shown(row)}: expected a table"
     fault = error.errors(include_url=False)[0]
@@ -152,7 +152,7 @@ def plain_mean(column: str, values: Sequence[float]) -> float:
 
 
 def most_of(column: str) -> float:
-    """Return what an image counts with at most in the mean of a column: 60 dB in that of a PSNR.
+    """Return the cap of one image in the mean of a column: 60 dB in that of a PSNR.
 
     >>> most_of("psnr_db"), most_of("psnr_sharp_db"), most_of("ssim")
     (60.0, 60.0, inf)

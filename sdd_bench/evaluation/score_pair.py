@@ -1,4 +1,4 @@
-"""One prediction under one or several protocols, every image read once."""
+"""Scoring of one prediction under one or several protocols; every image is read once."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class ScoreTask:
         save_warped: Folder for the truths, one below it a protocol where there are several.
         pred_crop: Where a prediction of another size was cropped or padded, one of `naming.cut.CROPS`; empty where
             predictions are as the protocols have them.
-        values: What the values of the prediction mean.
+        values: Meaning of the values of the prediction.
         files: Weights of the metrics that need any, LPIPS excepted, by column.
         score_bits: 8 or 16, to which the prediction is rounded where its file has more.
     """

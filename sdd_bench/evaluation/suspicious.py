@@ -1,4 +1,4 @@
-"""What scores show that no method makes: copies of the sharp image or the truth, all far below the blur image."""
+"""Scores that no method produces: copies of the sharp image or the truth, or all far below the blur image."""
 
 from __future__ import annotations
 

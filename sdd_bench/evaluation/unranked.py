@@ -1,4 +1,4 @@
-"""Pairs whose truth tells too little to rank by: they are scored, and left out of the means."""
+"""Pairs whose truth is too uncertain to rank by: scored, but left out of the means."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Files to values and back: images, their headers and sRGB; text of anybody; files that appear whole or not at all."""
+"""Reading and writing of files: images, headers, sRGB, untrusted text, atomic writing."""

@@ -1,4 +1,4 @@
-"""Colours of a file with an ICC profile, as sRGB; LittleCMS does the work, through Pillow and imagecodecs."""
+"""Conversion of ICC profiles to sRGB by LittleCMS, through Pillow and imagecodecs."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Profile:
     """A profile whose colours differ from those of sRGB.
 
     Attributes:
-        name: What it calls itself.
+        name: Name of the profile.
         icc: The profile.
         grey: It is one of grey values.
     """
@@ -61,7 +61,7 @@ def profile_of(icc: bytes | None, channels: int) -> Profile | None:
 
     Args:
         icc: As the file holds it, None where it has none.
-        channels: Of the file; one or two are grey.
+        channels: Channels of the file; one or two are grey.
 
     Returns:
         None for sRGB, for whatever shows the same colours, for a profile that is broken, of another class or for other
@@ -88,7 +88,7 @@ def to_srgb(samples: NDArray[Any], profile: Profile) -> NDArray[Any]:
 
     Args:
         samples: (height, width, 3) uint8 or uint16; three equal channels where the profile is one of grey.
-        profile: Of the file.
+        profile: Profile of the file.
 
     Raises:
         UserError: 16 bits, and an imagecodecs without LittleCMS.

@@ -1,4 +1,4 @@
-"""Decoders of image files, one a format: the samples as they are stored."""
+"""Decoders of image files, one per format, which return the samples as stored."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _decode_tiff(path: Path, most: int) -> NDArray[Any]:
     with open_file(path, most) as file, silent("tifffile"), tifffile.TiffFile(file) as tiff:
         page, stored_bytes = tiff.pages.first, os.fstat(file.fileno()).st_size
         if stored_bytes > most:  # a hole behind the picture, which is skipped here and not by those who copy the file
-            raise UserError(f"{path}: holds more than the {most / 1e6:,.0f} MB that are read of such a file")
+            raise UserError(f"{path}: larger than the {most / 1e6:,.0f} MB limit for such a file")
         check_expansion(str(path), page.nbytes, stored_bytes)
         samples = page.asarray()
         if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE and samples.ndim == 3:

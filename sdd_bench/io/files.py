@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, safe opening of anybody's files, and their digests."""
+"""Atomic writing of files, safe opening of untrusted files, and file digests."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class LimitedFile(io.FileIO):
         self.left -= read
         if self.left < 0:
             self.left = -1  # and no byte more
-            raise UserError(f"{self.path}: holds more than the {self.most / 1e6:,.0f} MB that are read of such a file")
+            raise UserError(f"{self.path}: larger than the {self.most / 1e6:,.0f} MB limit for such a file")
         return read
 
 
@@ -75,7 +75,7 @@ def open_file(path: Path, most: int | None = None) -> io.BufferedReader:
 
 
 def read_bytes(path: Path, most: int) -> bytes:
-    """Return what a regular file holds; errors as `open_file`, and UserError if it is over `most` bytes."""
+    """Return the content of a regular file; errors as `open_file`, and UserError if it is over `most` bytes."""
     with open_file(path, most) as file:
         return file.read()
 

@@ -1,4 +1,4 @@
-"""Which kind of file it is, by its first bytes, and in words why one of another kind is not read."""
+"""Detection of file formats by their first bytes, and messages on formats that are not read."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ OTHERS: tuple[tuple[bytes, str, str], ...] = (
     (b"\x89HDF", "an HDF5 file", ""),
     (b"\x93NUMPY", "a NumPy file", ""),
     (b"MATLAB 5.0", "a MATLAB file", ""),
-    (b"\0\5\x16\7", "what macOS keeps of a file elsewhere", "remove it"),
+    (b"\0\5\x16\7", "metadata that macOS keeps beside a file", "remove it"),
 )
 """First bytes, what such a file is, and what to do with it if not to convert it."""
 
@@ -88,7 +88,7 @@ def refusal_of(start: bytes) -> str:
     """
     what, remedy = _named(start)
     if not what:
-        return "not a PNG, TIFF or JPEG image (whatever its name says)"
+        return "not a PNG, TIFF or JPEG image, despite its name"
     return f"{what}, expected PNG, TIFF or JPEG: {remedy or 'convert it'}"
 
 

@@ -1,11 +1,11 @@
-"""Cells of CSV files that a spreadsheet would take for formulas: an apostrophe is put before them, and taken off."""
+"""Protection of CSV cells that a spreadsheet would execute as formulas, by an apostrophe in front."""
 
 from __future__ import annotations
 
 import re
 
 _FORMULA = re.compile("'*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
-"""What begins a formula in some spreadsheet, the wide forms of East Asian keyboards among it, behind apostrophes."""
+"""Start of a formula in some spreadsheet, the wide forms of East Asian keyboards among it, behind apostrophes."""
 
 _NUMBER = re.compile(r"-(\d+(\.\d+)?(e[-+]?\d+)?|inf)")
 

@@ -1,4 +1,4 @@
-"""A new HDF5 file that appears whole or not at all, whatever the disk does."""
+"""Atomic writing of an HDF5 file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sdd_bench.io.files import open_temporary
 
 
 class PatientFile(io.FileIO):
-    """A file for h5py that takes whatever it is told to write and keeps what went wrong for `check`.
+    """File object for h5py that accepts every write and keeps the first error for `check`.
 
     HDF5 cannot close a file whose disk is full: it prints tracebacks, keeps the file open, and crashes at exit.
     """

@@ -1,4 +1,4 @@
-"""What is taken from an HDF5 file of anybody's: members that lie in it, text and frames within limits."""
+"""Safe reading of untrusted HDF5 files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def own_member(path: Path, group: Any, name: str, kind: Any) -> Any:
     Args:
         path: The file, for messages.
         group: An open one of it.
-        name: Of the member.
+        name: Name of the member.
         kind: `h5py.Group` or `h5py.Dataset`.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Headers of image files, one function a format: from an open file to an `ImageHeader`."""
+"""Header parsers, one per image format: from an open file to an `ImageHeader`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PALETTE = 3
 """Colour type of a PNG file with a palette."""
 
 SCANNED_BYTES = 20_000_000
-"""Of a progressive JPEG, in which scans are counted before it is decoded."""
+"""Bytes of a progressive JPEG in which scans are counted before it is decoded."""
 
 PHOTOMETRIC = {
     0: ("a TIFF of inverted grey", ""),
@@ -49,7 +49,7 @@ SAMPLE_BITS = {1: (8, 10, 12, 14, 16), 3: (16, 32, 64)}
 
 DNG_VERSION, ICC_PROFILE = 0xC612, 0x8773
 TAIL_BYTES = 8192
-"""Of a PNG, in which EXIF is looked for that was put behind the picture."""
+"""Last bytes of a PNG, searched for EXIF that follows the picture."""
 
 
 def _sides(size: tuple[int, int], orientation: int) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Headers of image files: what a file says of itself, within limits, before anything is decoded."""
+"""Headers of image files, read within limits before anything is decoded."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def orientations_apart(blur: int, sharp: int, called: str = "sharp") -> str:
     """Return in words that the orientation tags of a pair differ; empty where they do not.
 
     Args:
-        blur: Of the blurry image.
-        sharp: Of the sharp one.
-        called: What the sharp one is called.
+        blur: Header of the blurry image.
+        sharp: Header of the sharp one.
+        called: Name of the sharp image.
 
     >>> orientations_apart(1, 6)
     'EXIF orientation differs: blur 1, sharp 6'
@@ -77,12 +77,12 @@ def check_expansion(where: str, decoded_bytes: int, stored_bytes: int) -> None:
 
     Args:
         where: File, and what of it.
-        decoded_bytes: What they take in memory.
-        stored_bytes: What the file takes on disk.
+        decoded_bytes: Size of the samples in memory.
+        stored_bytes: Size of the file on disk.
     """
     if decoded_bytes > max(FREE_BYTES, MAX_EXPANSION * stored_bytes):
         sizes = f"{decoded_bytes / 1e6:.0f} MB of samples in a file of {stored_bytes / 1e6:.3g} MB"
-        raise UserError(f"{where}: {sizes}, refused as a decompression bomb")
+        raise UserError(f"{where}: {sizes}, rejected as a decompression bomb")
 
 
 def reason(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""Pictures of phones: HEIC through pillow-heif, AVIF through Pillow, and through imagecodecs where it has over 8 bits.
+"""Reading of HEIC through pillow-heif and AVIF through Pillow, or imagecodecs for more than 8 bits.
 
 The only file that imports pillow-heif, which is an extra of this package.
 """
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 CHANNELS = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
 META_BYTES = 65536
-"""Where the boxes that say how the picture is coded begin in a file that a phone wrote."""
+"""First bytes of a phone's file, in which the boxes on the coding of the picture begin."""
 
 
 def libraries() -> dict[str, str]:
@@ -42,7 +42,7 @@ def open_heic(path: Path, data: bytes) -> Any:
 
     Raises:
         UserError: pillow-heif is not installed.
-        Exception: Of the library: ValueError, OSError, RuntimeError, SyntaxError, EOFError.
+        Exception: Raised by the library: ValueError, OSError, RuntimeError, SyntaxError, EOFError.
     """
     try:
         import pillow_heif
@@ -73,7 +73,7 @@ def open_avif(path: Path, data: bytes) -> AvifImageFile:
 
     Raises:
         UserError: Pillow is too old for AVIF.
-        Exception: Of the library.
+        Exception: Raised by the library.
     """
     if not features.check("avif"):
         raise UserError(f"{path}: an AVIF file, which this Pillow does not read: pip install -U pillow, or convert it")

@@ -1,4 +1,4 @@
-"""What an image file says of itself before it is decoded."""
+"""Image header: the fields that are known before a file is decoded."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sdd_bench.io.colour import Profile
 
 @dataclass(frozen=True)
 class ImageHeader:
-    """What an image file says of itself before it is decoded: size and channels are those of the picture as it is read.
+    """Header of an image file before it is decoded: size and channels are those of the picture as it is read.
 
     Attributes:
         width: Upright.
@@ -18,9 +18,9 @@ class ImageHeader:
         channels: As stored; 1 and 2 are grey, 2 and 4 have alpha.
         format: PNG, JPEG, TIFF, HEIC or AVIF.
         orientation: The tag's value, 1 where a file says nothing or nonsense, or where the format has no tag.
-        stored_bits: Of a sample in the file where those are others: 10, 12, 14, or 16 to 64 of floating point.
+        stored_bits: Bits of a sample in the file where those are others: 10, 12, 14, or 16 to 64 of floating point.
         floating: The file holds floating point.
-        profile: That the colours are converted from as they are read.
+        profile: Profile that the colours are converted from as they are read.
     """
 
     width: int

@@ -1,4 +1,4 @@
-"""Image files to arrays and back.
+"""Reading and writing of image files as arrays.
 
 An image in memory is (H, W, 3) float32 RGB in [0, 1]; the samples as a file holds them are (H, W, 3) uint8 or
 uint16 RGB ("pixels"), upright and in the colours of sRGB. Every reader checks the header before it decodes, so a
@@ -121,7 +121,7 @@ def encode_png(pixels: NDArray[Any], level: int | None = None) -> bytes:
     do not have: a third of the time of level 3, the same size within 5 % on photographs, and faster to decode.
 
     Args:
-        pixels: What to write.
+        pixels: Image to write.
         level: zlib level, with the search and a filter chosen for every row: for drawings, and where size matters most.
     """
     samples = np.ascontiguousarray(pixels)
@@ -155,7 +155,7 @@ def list_images(folder: Path) -> list[Path]:
     images = [name for name in sorted(names) if _is_image(name, read)]
     for name in images:
         if not name.isprintable() and any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in name):
-            raise UserError(f"{folder}: an image file is called {name!r}, expected plain text; rename it")
+            raise UserError(f"{folder}: an image file has the name {name!r}, expected plain text; rename it")
     return [folder / name for name in images]
 
 

@@ -1,4 +1,4 @@
-"""How many times a JPEG file passes over its picture."""
+"""Number of scans in a JPEG file."""
 
 from __future__ import annotations
 

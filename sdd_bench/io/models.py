@@ -1,4 +1,4 @@
-"""Refusals of typed models in words: where a fault is, what was found there, and what was expected."""
+"""Validation errors of typed models in words: where, what was found, what was expected."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def faults_in(
     """Return one line for every fault that a model found.
 
     Args:
-        error: What the model raised.
+        error: Exception of the model.
         known: The keys of a table that takes no others.
         expected: Place, first key of places, or pydantic's name of a fault to what is expected there.
     """
@@ -70,8 +70,8 @@ def unknown_key(key: str, known: Iterable[str]) -> str:
     """Return the words for a key that is not known, with the nearest of those that are, or all of them.
 
     >>> unknown_key("licence", ("license", "name")), unknown_key("x", ("license", "name"))
-    ("unknown key 'licence', did you mean 'license'?", "unknown key 'x', expected some of license, name")
+    ("unknown key 'licence', did you mean 'license'?", "unknown key 'x', expected one of license, name")
     """
     near = difflib.get_close_matches(key[:SHOWN], list(known), 1)
-    known_words = f", expected some of {', '.join(known)}" if known else ""
+    known_words = f", expected one of {', '.join(known)}" if known else ""
     return f"unknown key {shown(key)}" + (f", did you mean {near[0]!r}?" if near else known_words)

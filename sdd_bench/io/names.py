@@ -1,4 +1,4 @@
-"""Names from the command line and the file system as Unicode, and Unicode names as the file system takes them.
+"""Conversion of names between the file system, the command line and Unicode.
 
 Unicode writes a letter with an accent as one character or as two, and file systems keep either: both are one name.
 Where the locale cannot decode a name (`LC_ALL=C`, or bytes that are not UTF-8), Python gives it with lone surrogates,
@@ -33,7 +33,7 @@ def unicode_name(name: str, what: str) -> str:
 
     Args:
         name: As Python hands it out.
-        what: What it is and what to do about it, for the message.
+        what: Kind of the name and advice, for the message.
 
     Raises:
         UserError: The bytes are not UTF-8.

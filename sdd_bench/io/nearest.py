@@ -1,4 +1,4 @@
-"""A path that does not exist, and the one that was probably meant."""
+"""Suggestion of the existing path that a missing one probably meant."""
 
 from __future__ import annotations
 

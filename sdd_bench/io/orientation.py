@@ -1,4 +1,4 @@
-"""How the stored picture lies in an image file, and the picture upright."""
+"""Orientation tags of image files, and the picture turned upright."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What reading changes of the numbers that files hold, for the records of datasets and results."""
+"""Notes on conversions made while reading, for the records of datasets and results."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def reading_notes(headers: Iterable[ImageHeader | str]) -> list[str]:
     """Return what is converted as files are read, and of how many files; nothing for plain 8- and 16-bit sRGB.
 
     Args:
-        headers: Of the files, or what is wrong with them, which is said elsewhere.
+        headers: Headers of the files, or what is wrong with them, which is said elsewhere.
 
     >>> from sdd_bench.io.image_header import ImageHeader
     >>> reading_notes([ImageHeader(4, 3, 16, 3, "TIFF", stored_bits=32, floating=True), ImageHeader(4, 3, 8, 3, "PNG")])

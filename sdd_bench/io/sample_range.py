@@ -1,4 +1,4 @@
-"""What the samples of files say of their range: fewer bits in files of 16, values moved to the left, 0 and 1 alone."""
+"""Detection of the value range of samples: fewer bits in 16-bit files, shifted bits, only 0 and 1."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ FEWER_BITS = (8, 10, 12, 14)
 """Bits that cameras, screens and programs have besides 16."""
 
 SURE_IMAGES = 5
-"""So many files in which nothing passes a sixteenth of white are no dark photographs."""
+"""Number of files without a sample above a sixteenth of white that cannot all be dark photographs."""
 
 FULL = 0.999
 """Share of the largest value of fewer bits that has to be reached where the picture might just be dark."""
@@ -17,7 +17,7 @@ FULL = 0.999
 
 @dataclass(frozen=True)
 class Samples:
-    """What the samples of one file are.
+    """Statistics of the samples of one file.
 
     Attributes:
         bits: 8 or 16, of the file.
@@ -37,10 +37,10 @@ class Samples:
 
 @dataclass(frozen=True)
 class RangeFound:
-    """What the samples of files are, other than values over the whole range.
+    """Value range of samples that do not use the whole range.
 
     Attributes:
-        words: What was found.
+        words: Finding in words.
         option: Value of `--values-as` that reads them as they are meant; empty where none can.
         certain: Whether nothing else explains it; a dark photograph has small values, too.
         harmless: Whether it changes scores by little: white is a little under 1.
@@ -58,7 +58,7 @@ def find_range(samples: Iterable[Samples]) -> RangeFound | None:
     A dark photograph lies among brighter ones, and does not reach the largest value of fewer bits.
 
     Args:
-        samples: Of all files that were written alike, such as the predictions of a method.
+        samples: Samples of all files that were written alike, such as the predictions of a method.
 
     >>> found = find_range([Samples(16, 4095, 4095), Samples(16, 3011, 4095)])
     >>> found.words, found.option, found.certain

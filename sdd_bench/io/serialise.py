@@ -1,4 +1,4 @@
-"""Values to the text of CSV and JSON files, and rows of a CSV file back."""
+"""Writing of values as CSV and JSON text, and reading of CSV rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text, CSV, JSON and TOML files from anywhere: read whole within limits, or refused in one line.
+"""Safe reading of untrusted text, CSV, JSON and TOML files, within limits.
 
 What a terminal, a table or a page would take for something else than letters (control characters, marks that turn the
 direction of the text, halves of surrogate pairs) is refused here, once, so that nobody who prints a name need ask.
@@ -24,7 +24,7 @@ from sdd_bench.io.formulas import unguarded
 
 MAX_BYTES, HEAD_BYTES = 400_000_000, 4096
 MAX_ROWS = 500_000
-"""Of a CSV: forty times the largest dataset known."""
+"""Largest number of rows of a CSV file: forty times the largest known dataset."""
 
 MAX_COLUMNS = 1_000
 MAX_DEPTH = 30
@@ -149,14 +149,14 @@ def _check_columns(path: Path, columns: Sequence[str], required: Sequence[str]) 
     if missing:
         found = ", ".join(columns)
         found = found if len(found) <= 10 * SHOWN else f"{found[: 10 * SHOWN]}..."
-        raise UserError(f"{path}: no column {', '.join(missing)}; found: {found or 'nothing'}")
+        raise UserError(f"{path}: missing column {', '.join(missing)}; found: {found or 'nothing'}")
     double = [column for column, count in Counter(columns).items() if count > 1]
     if double:
-        raise UserError(f"{path}: column {shown(double[0])} stands twice")
+        raise UserError(f"{path}: duplicate column {shown(double[0])}")
 
 
 def read_json(path: Path) -> Any:
-    """Return what a JSON file holds.
+    """Return the content of a JSON file.
 
     Raises:
         UserError: As `read_text`; not JSON, a key twice in one object, NaN or infinite numbers, integers of over 300
@@ -179,7 +179,7 @@ def read_json(path: Path) -> Any:
 
 
 def read_toml(path: Path, *, controls: bool = False) -> dict[str, object]:
-    """Return what a TOML file holds; `nan` and `inf` are numbers of TOML and are left to the caller.
+    """Return the content of a TOML file; `nan` and `inf` are numbers of TOML and are left to the caller.
 
     Args:
         path: The file.
@@ -193,12 +193,12 @@ def read_toml(path: Path, *, controls: bool = False) -> dict[str, object]:
     try:
         value = tomllib.loads(text)
     except RecursionError:
-        raise UserError(f"{path}: not TOML (nested deeper than {MAX_DEPTH})") from None
+        raise UserError(f"{path}: not valid TOML (nested deeper than {MAX_DEPTH})") from None
     except ValueError as error:
-        raise UserError(f"{path}: not TOML ({error})") from None
+        raise UserError(f"{path}: not valid TOML ({error})") from None
     fault = fault_in(value, finite=False, controls=controls)
     if fault:
-        raise UserError(f"{path}: not TOML that can be taken ({fault})")
+        raise UserError(f"{path}: not valid TOML ({fault})")
     return value
 
 
@@ -263,7 +263,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) < len(pairs):
         double = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
-        raise ValueError(f"key {shown(double)} stands twice")
+        raise ValueError(f"duplicate key {shown(double)}")
     return found
 
 

@@ -1,4 +1,4 @@
-"""Files whose values mean something else than usual, read as they are meant: `--values-as 12bit,linear,bgr`."""
+"""Reading of files with unusual pixel values, as told by `--values-as 12bit,linear,bgr`."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ MEANINGS = {
 
 @dataclass(frozen=True)
 class ValuesAs:
-    """What the values of files mean.
+    """Meaning of the values of files.
 
     Attributes:
         text: As a person writes it; empty for what files usually mean.
-        bits: Of the values in files of 16 bits; 16 for the whole range.
+        bits: Bits of the values in files of 16 bits; 16 for the whole range.
         high: Whether these bits are the highest of the 16.
         linear: Whether values are light, without the curve of sRGB.
         bgr: Whether blue comes first.
@@ -56,7 +56,7 @@ class ValuesAs:
 
 
 USUAL = ValuesAs()
-"""What files usually mean."""
+"""Usual meaning of pixel values: sRGB over the whole range."""
 
 
 def parse_values_as(text: str | None, option: str = "--values-as") -> ValuesAs:
@@ -75,7 +75,7 @@ def parse_values_as(text: str | None, option: str = "--values-as") -> ValuesAs:
     words = [word.strip().lower() for word in (text or "").split(",") if word.strip()]
     unknown = [word for word in words if word not in WORDS]
     if unknown:
-        raise UserError(f"{option} {text}: {unknown[0]!r} is none of {', '.join(WORDS)}")
+        raise UserError(f"{option} {text}: {unknown[0]!r} is not one of {', '.join(WORDS)}")
     ranges = [word for word in words if word[0].isdigit()]
     if len(ranges) > 1 or len(set(words)) < len(words) or (AS_STORED in words and len(words) > 1):
         raise UserError(f"{option} {text}: expected one range, or {AS_STORED} alone")
@@ -126,6 +126,6 @@ def _over_all(path: Path, pixels: Pixels, values: ValuesAs) -> Pixels:
     white = 2**values.bits - 1
     low = np.right_shift(pixels, 16 - values.bits) if values.high else pixels
     if int(low.max()) > white:
-        raise UserError(f"{path}: a sample of {int(low.max())}, at most {white} for --values-as {values.text}")
+        raise UserError(f"{path}: a sample of {int(low.max())}, expected at most {white} for --values-as {values.text}")
     table = np.rint(np.arange(white + 1) * (65535 / white)).astype(np.uint16)
     return np.asarray(table[low])

@@ -1,1 +1,1 @@
-"""One function over many items: worker processes, Dask, a journal, a lock, the folder of a run."""
+"""Execution of one function over many items: worker processes, Dask, journal, lock, run folder."""

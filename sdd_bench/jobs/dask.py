@@ -1,4 +1,4 @@
-"""Items worked on by the workers of a Dask scheduler, on one machine or many. The only file that imports distributed.
+"""Execution on the workers of a Dask scheduler, on one machine or many; the only file that imports distributed.
 
 Every worker must see the same files under the same paths, have the same version of sdd-bench, and run one thread
 (`--nthreads 1`): then the results are the bytes of one process. What a worker that went away had begun is done again by
@@ -35,7 +35,7 @@ AHEAD = 4
 """Items handed out for each thread of the cluster; more would only lie in the scheduler's memory."""
 
 LOGGERS = ("distributed", "tornado", "asyncio")
-"""What they log is said by an outcome or a refusal, as far as it matters to a person."""
+"""Loggers that are silenced: their messages reach the user as outcomes or errors."""
 
 
 def run_on_cluster(
@@ -87,8 +87,8 @@ def _connected(address: str) -> Iterator[None]:
         yield
     except (OSError, CancelledError):
         raise UserError(
-            f"{address}: the Dask scheduler has gone; start it and its workers again and give the same command, which "
-            "goes on from what is finished"
+            f"{address}: the Dask scheduler has gone; restart it and its workers and give the same command, which "
+            "resumes from what is finished"
         ) from None
 
 
@@ -131,7 +131,7 @@ def _outcome(client: Client, address: str, name: str, future: Future[Result | Us
         except KilledWorker:
             return UserError(
                 f"{name}: the workers that tried it died, most likely for lack of memory; "
-                "give them more, or take --jobs 1"
+                "give them more, or use --jobs 1"
             )
         except ImportError as error:
             raise UserError(f"{address}: a worker lacks sdd-bench {__version__} or a part of it ({error})") from None

@@ -1,4 +1,4 @@
-"""Ctrl-C ends a command at once and quietly, whatever a library is busy with."""
+"""Immediate, quiet end on Ctrl-C, even while a library is busy."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from multiprocessing import resource_tracker
 from types import FrameType
 
 EXIT_CODE = 130
-"""Of a command that was interrupted: 128 and the number of the signal."""
+"""Exit code of an interrupted command: 128 plus the number of the signal."""
 
 GRACE_S = 1.0
 

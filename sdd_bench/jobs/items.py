@@ -1,4 +1,4 @@
-"""One function over many items: progress, faults together, and a journal so that a killed run goes on.
+"""One function over many items, with progress, collected errors, and a journal to resume an interrupted run.
 
 Whatever is random must be seeded by the item and inner libraries are held to one thread, so the results are the
 same bytes with any number of workers.
@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -22,11 +20,12 @@ from sdd_bench.errors import CannotWriteError, UserError, fault_report
 from sdd_bench.io.files import open_file
 from sdd_bench.io.text import MAX_BYTES
 from sdd_bench.jobs.outcome import Payload, Result
+from sdd_bench.jobs.progress import shows_progress
 from sdd_bench.jobs.workers import Workers, run
 from sdd_bench.version import __version__
 
 MAX_LINE_BYTES = 16_000_000
-"""Of a journal's line that is read at once; a result takes some kilobytes."""
+"""Longest line of a journal that is read at once; a result takes a few kilobytes."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class Item(Generic[Payload]):
     """One unit of work.
 
     Attributes:
-        name: What progress and faults call it; unique within a run.
+        name: Name in progress and messages; unique within a run.
         payload: The argument given to the function; must be picklable.
         fingerprint: Changes whenever the result would (configuration, input files); see `fingerprint`.
     """
@@ -50,7 +49,7 @@ class Journal:
     A result is whatever JSON can hold. A line torn by a kill, or damaged since, is ignored and its item done again.
 
     Raises:
-        UserError: What lies at the journal's path is no regular file, or over `MAX_BYTES`.
+        UserError: The journal's path is not a regular file, or over `MAX_BYTES`.
     """
 
     def __init__(self, path: Path) -> None:
@@ -165,7 +164,7 @@ def map_items(
     waiting = [(index, item) for index, item in enumerate(items) if index not in done]
     faults: list[str] = []
     with (
-        tqdm(total=len(items), initial=len(done), desc=label, unit="", disable=not _show_progress()) as bar,
+        tqdm(total=len(items), initial=len(done), desc=label, unit="", disable=not shows_progress()) as bar,
         closing(run(function, [(item.name, item.payload) for _, item in waiting], jobs, label)) as outcomes,
     ):
         for (index, item), outcome in zip(waiting, outcomes, strict=True):
@@ -181,7 +180,3 @@ def map_items(
     if faults:
         raise fault_report(faults, where or label)
     return [done[index] for index in range(len(items))]
-
-
-def _show_progress() -> bool:
-    return sys.stderr.isatty() or bool(os.environ.get("SDD_BENCH_PROGRESS"))

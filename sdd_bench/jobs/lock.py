@@ -1,4 +1,4 @@
-"""One run at a time in one place: a lock that ends with its holder, and a note of who holds it.
+"""Lock that allows one run at a time in a folder and is released when its holder ends.
 
 The operating system gives the lock back when its holder dies, however it dies; the note of a dead holder is left behind
 and is written over. Where a file system knows no such locks, filelock takes a file with the holder's process in it.
@@ -41,7 +41,7 @@ def run_lock(path: Path, where: Path, *, wait: bool = False) -> Iterator[None]:
 
     Args:
         path: The lock file; its folder is made. Both files are gone when the block has ended.
-        where: What is locked, for messages.
+        where: Name of the locked place, for messages.
         wait: Wait for another run instead of refusing, and say so once.
 
     Raises:
@@ -110,7 +110,7 @@ def _write_holder(path: Path) -> None:
 
 
 def _holder(path: Path) -> str:
-    """Return who holds a lock, as far as its note says."""
+    """Return the holder of a lock, as far as its note tells."""
     try:
         note = json.loads(path.with_name(path.name + HOLDER).read_text(encoding="utf-8"))
         command = "".join(c if c.isprintable() else "?" for c in str(note["command"]))

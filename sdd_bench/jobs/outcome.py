@@ -1,4 +1,4 @@
-"""What comes of one item: its result, or what is wrong with it, which stops no other."""
+"""Outcome of one item: its result, or its error, which does not stop other items."""
 
 from __future__ import annotations
 

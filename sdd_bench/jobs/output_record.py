@@ -1,4 +1,4 @@
-"""The hidden record beside an output: which request wrote which files, with the sha256 of each."""
+"""Hidden record beside an output: the request that wrote it, and the sha256 of each file."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ RECORD = ".written"
 
 
 class OutputRecord(NamedTuple):
-    """What a record says.
+    """Content of a record.
 
     Attributes:
-        request: What makes two commands the same one.
+        request: Description by which two commands count as the same.
         files: File, by its path from the record's folder, to its sha256; None where it was about to be written.
             Folders end in a slash.
     """
@@ -28,7 +28,7 @@ class OutputRecord(NamedTuple):
 
 
 def record_of(record: Path) -> OutputRecord | None:
-    """Return what a record says; one that is damaged says nothing."""
+    """Return the content of a record; nothing for a damaged one."""
     try:
         content = json.loads(record.read_text(encoding="utf-8"))
         files, request = content["files"], content["request"]

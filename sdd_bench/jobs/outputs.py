@@ -1,4 +1,4 @@
-"""Output files of a command: new, or written earlier for the same request; no other file is ever replaced.
+"""Protection of output files: a command replaces only what was written for the same request.
 
 A hidden record beside an output says which request wrote which files, with the sha256 of each: `.NAME.written` beside a
 file NAME, `.written` in a folder that a command fills. While a command works, the record lists its files without
@@ -33,7 +33,8 @@ class Output:
     """Files that one request writes, and folders that it fills.
 
     Attributes:
-        request: What makes two commands the same one, as JSON can hold it; files and folders in it by `place`.
+        request: Description by which two commands count as the same, as JSON can hold it; files and folders in it by
+            `place`.
         files: The first one names the record.
         folders: Each holds nothing but what the request wrote, hidden files aside.
         option: Where the user says the names, for messages.
@@ -63,7 +64,7 @@ def check_outputs(outputs: Sequence[Output], inputs: Iterable[Path] = (), *, ove
     """Refuse outputs that would replace anything but what the same request wrote; nothing is changed.
 
     Args:
-        outputs: What is going to be written.
+        outputs: Outputs to be written.
         inputs: Files and folders that are read. They, and what lies in such a folder, are never replaced, unless an
             earlier run of the same command wrote it there.
         overwrite: Whether files of other requests, of other people, and changed ones may be replaced.
@@ -100,7 +101,7 @@ def written(outputs: Sequence[Output], inputs: Iterable[Path] = (), *, overwrite
 
 
 class _Claim:
-    """An output, what stands there, and what its record says.
+    """An output, the files already in its place, and the content of its record.
 
     Attributes:
         output: The files and folders.
@@ -178,7 +179,7 @@ class _Claim:
 
 
 class _Inputs:
-    """What a command reads."""
+    """Files and folders that a command reads."""
 
     def __init__(self, paths: Iterable[Path]) -> None:
         there = [path for path in paths if path.exists()]
@@ -205,7 +206,7 @@ def _looked_at(outputs: Sequence[Output], inputs: Iterable[Path], *, overwrite: 
     named = [path.parent.resolve() / path.name for output in outputs for path in (*output.files, *output.folders)]
     twice = sorted({str(path) for path in named if named.count(path) > 1})
     if twice:
-        raise UserError(f"{twice[0]}: named for two outputs of one command; give each a name of its own")
+        raise UserError(f"{twice[0]}: named for two outputs of the same command; give each its own name")
     read = _Inputs(inputs)
     claims = [_Claim(output) for output in outputs]
     never: dict[str, list[Path]] = {}
@@ -230,7 +231,7 @@ def _looked_at(outputs: Sequence[Output], inputs: Iterable[Path], *, overwrite: 
     if never or unless:
         words = "; ".join(f"{_names(files)}: {why}" for why, files in (never or unless).items())
         way = " or ".join(dict.fromkeys(options))
-        more = "" if never else ", or --overwrite to replace what is there"
+        more = "" if never else ", or --overwrite to replace the existing file"
         raise UserError(f"{words}; give another {way}{more}")
     return claims
 

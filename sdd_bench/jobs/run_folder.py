@@ -1,4 +1,4 @@
-"""An output folder that belongs to one request: new, interrupted or finished, and never somebody else's files.
+"""Output folder that belongs to one request: new, interrupted or finished.
 
 While work goes on, the folder holds `.run/` with the request, the journal and the lock of whoever works there; when it
 is complete, a JSON file with the request in it marks it finished and `.run/` is gone.
@@ -104,7 +104,7 @@ class RunFolder:
         """
         with claimed(self.out):
             if self._finished.is_file() != self._was_there:
-                raise UserError(f"{self.out}: another run has ended there just now; give the command again")
+                raise UserError(f"{self.out}: another run finished here just now; give the same command again")
             write_text(self.work / "request.json", json_text({"request": self._request}))
             yield Journal(self.work / "journal.jsonl")
 
@@ -131,7 +131,7 @@ class RunFolder:
         if self.out.exists() and not self.out.is_dir():
             raise UserError(f"{self.out}: is a file, expected a new or empty folder")
         if self.out.exists() and any(entry.name != WORK_FOLDER for entry in self.out.iterdir()):
-            raise UserError(f"{self.out}: is not empty and not of an earlier run; give another --out")
+            raise UserError(f"{self.out}: is not empty and does not belong to an earlier run; give another --out")
 
 
 def difference(earlier: object, request: Mapping[str, object]) -> str:

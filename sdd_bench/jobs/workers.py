@@ -1,4 +1,4 @@
-"""Where items are worked on: in this process, in processes of this machine, or on a Dask cluster.
+"""Choice of where items run: in this process, in local processes, or on a Dask cluster.
 
 An item is a pair of a name and an argument. What is wrong with one (a UserError, a file that went away, too little
 memory) is its result and stops no other.
@@ -41,7 +41,7 @@ def run(
         function: A module-level function.
         items: Name and argument of each.
         workers: 1 works in this process.
-        label: Of the work, for messages on standard error.
+        label: Label of the work, for messages on standard error.
 
     Raises:
         UserError: No such scheduler, or one without workers.
@@ -83,7 +83,8 @@ def _in_processes(
         except BrokenExecutor:
             jobs //= 2
             click.echo(
-                f"{label}: a worker process died, most likely for lack of memory; going on with --jobs {jobs}", err=True
+                f"{label}: a worker process died, most likely for lack of memory; continuing with --jobs {jobs}",
+                err=True,
             )
 
 
@@ -142,7 +143,7 @@ def _one_by_one(
             yield from _parallel(function, [item], 2)
         except BrokenExecutor:
             yield UserError(
-                f"{item[0]}: its worker process died although it was alone, most likely for lack of memory; give the "
+                f"{item[0]}: its worker process died although it ran alone, most likely for lack of memory; give the "
                 "same command with --jobs 1 where more is free"
             )
 

@@ -1,1 +1,1 @@
-"""Arrays to numbers: PSNR, SSIM, MAE, LPIPS and its backbone, and the table of metrics."""
+"""Metrics: PSNR, SSIM, MAE, LPIPS and its backbone, optional metrics, and their table."""

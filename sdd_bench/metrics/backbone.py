@@ -1,4 +1,4 @@
-"""Where the weights of LPIPS's backbone are found, and how they are read without running what is in the file.
+"""Weights of the LPIPS backbone: where they are found, and safe reading of the file.
 
 The backbone is torchvision's ImageNet network: looked for in the file given, the file the environment names, torch's
 cache, and at last by torchvision's own download.
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 TRUNK_VARIABLE = "SDD_BENCH_LPIPS_TRUNK"
 TRUNK_FILES = {"alex": "alexnet-owt-7be5be79.pth", "squeeze": "squeezenet1_1-b8a52dc0.pth"}
-"""What torchvision calls the weights of each backbone; other builds differ in what follows the first hyphen."""
+"""File names of torchvision's weights of each backbone; other builds differ after the first hyphen."""
 
 
 def find_trunk(net: str, trunk: Path | None = None) -> Path | None:
@@ -29,7 +29,7 @@ def find_trunk(net: str, trunk: Path | None = None) -> Path | None:
 
     Args:
         net: A key of `TRUNK_FILES`.
-        trunk: The file asked for; else the one `SDD_BENCH_LPIPS_TRUNK` names, else torch's cache.
+        trunk: File asked for; else the one `SDD_BENCH_LPIPS_TRUNK` names, else torch's cache.
 
     Raises:
         ValueError: Unknown net.

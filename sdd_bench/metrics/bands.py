@@ -1,4 +1,4 @@
-"""A backbone of convolutions and poolings applied to a frame band by band, equal to applying it to the whole frame.
+"""Convolutional backbone applied band by band, with the same result as on the whole frame.
 
 The frame is given from top to bottom. Every layer keeps the rows that its next window still needs, the halo of its
 receptive field, and gives all output rows whose windows are complete: so strides stay aligned whatever the bands are,
@@ -24,8 +24,8 @@ class Layer:
 
     Args:
         operation: Applied to complete windows, (N, C, h, W) -> (N, C', h', W'), without padding above and below.
-        height: Of its window.
-        stride: Of its windows, downwards.
+        height: Height of its window.
+        stride: Stride of its windows, downwards.
         padding: Rows of zeros above and below the frame.
         whole_windows: Whether a last window that reaches below the frame is left out.
     """

@@ -1,4 +1,4 @@
-"""DISTS of a restored image against a reference: structure and texture of VGG16's features, alike or not.
+"""DISTS of a restored image against a reference: similarity of structure and texture in VGG16 features.
 
 The statistics of a feature are sums over its pixels, so a frame goes through the network in bands of rows, as `bands`
 says, and no feature map of the whole frame is ever held.
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     import torch
 
 CHANNELS = (3, 64, 128, 256, 512, 512)
-"""Of the image itself and of the last rectifiers before each pooling of VGG16."""
+"""Channels of the image itself and of the last rectifier before each pooling of VGG16."""
 
 STAGES = ((0, 4), (5, 9), (10, 16), (17, 23), (24, 30))
 """Layers of torchvision's `features` in each stage; what lies between two is a pooling."""
 
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Of the colours of ImageNet, by which the network's input is normalised."""
+"""Mean and standard deviation of ImageNet's colours, by which the network's input is normalised."""
 
 STABILITY = 1e-6
 BAND_PIXELS = 1 << 17
@@ -52,7 +52,7 @@ class Dists:
     """DISTS with loaded weights, built by `load_dists`.
 
     Attributes:
-        stages: Of VGG16, L2 pooling instead of its own.
+        stages: Stages of VGG16, L2 pooling instead of its own.
         alpha: (1475,) float64, the share of each feature's mean in the similarity.
         beta: The same of its structure.
         device: Where the stages are and where images go.

@@ -1,4 +1,4 @@
-"""Masked GMSD of a restored image against a reference: how unevenly its edges differ, ringing and lost ones alike."""
+"""Masked GMSD of a restored image against a reference: unevenness of edge errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Metrics that need weights: their files found once, the metric built once in every worker."""
+"""Metrics that need weights: files are located once, and the metric is built once per worker."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import torch
 
 MIN_SIDE_PX = {"alex": 31, "squeeze": 17}
-"""Below this the backbone's strides leave no pixel in its last layer."""
+"""Least side of an image in pixels; below it, the backbone's last layer has no pixel."""
 
 VERSION = "0.1"
 BAND_PIXELS = 1 << 19

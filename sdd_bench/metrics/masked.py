@@ -1,4 +1,4 @@
-"""Images under a mask for metrics that need a rectangle: its bounding box, with what does not count made alike."""
+"""Masked images for metrics that need a rectangle: bounding box, with excluded pixels made equal."""
 
 from __future__ import annotations
 

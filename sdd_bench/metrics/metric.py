@@ -1,4 +1,4 @@
-"""What a metric is: a function of a prediction and its truth, and how people read it."""
+"""Definition of a metric: a function of prediction and truth, and how it is displayed."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ Distance = Callable[[Image, Image, Mask | None], float]
 """(restored, truth, mask) to a number: images (H, W, 3) in [0, 1], mask (H, W) bool or None for every pixel."""
 
 Area = Literal["mask", "box", "frame"]
-"""What of an image a metric looks at: the pixels that count; their bounding box, in which the other pixels are copied
-from the truth into the prediction; or the whole frame of the prediction, whatever the mask."""
+"""Pixels of an image that a metric uses: the pixels that count; their bounding box, in which the other pixels are
+copied from the truth into the prediction; or the whole frame of the prediction, whatever the mask.
+"""
 
 
 class LoadedMetric(Protocol):
@@ -54,23 +55,23 @@ class Metric:
     """A metric of a prediction against its truth.
 
     Attributes:
-        function: What measures it; None for one that is built with its weights in every worker.
-        heading: What people read over its column.
-        option: What it is called on the command line.
+        function: Function that measures it; None for one that is built with its weights in every worker.
+        heading: Heading of its column on pages.
+        option: Name on the command line.
         higher_is_better: Else lower is; None for one that explains another metric and ranks nobody.
-        decimals: That people read.
+        decimals: Number of decimals shown to people.
         csv_decimals: In leaderboard.csv.
         lowest: The least it can be.
         highest: The greatest.
         interval: First part of the names of its interval's columns in the leaderboard; empty for no such columns.
         relevant: Smallest relevant difference: two methods whose means differ by less are not separated.
-        most: What an image counts with at most in a mean, where a metric can be infinite.
-        area: What of an image it looks at.
+        most: Cap of one image in a mean, where a metric can be infinite.
+        area: Pixels of an image that it uses.
         needs_truth: Whether it compares with the truth; else it looks at the prediction alone.
         by_default: Whether it is measured where no metric is named; its column is then always there.
         weights: Its weights; None for a metric without any, and for LPIPS, which has options of its own.
         reference: Where it is from: authors, title, place, year.
-        note: What else has to be known to compare its numbers with those of others.
+        note: Further information needed to compare its numbers with those of others.
     """
 
     function: Distance | None

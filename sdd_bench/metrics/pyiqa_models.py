@@ -1,4 +1,4 @@
-"""NIQE, MUSIQ, CLIP-IQA and TOPIQ through pyiqa, with weights from files that are named by their digest.
+"""NIQE, MUSIQ, CLIP-IQA and TOPIQ through pyiqa, with weights identified by digest.
 
 The only file that imports pyiqa. pyiqa's own downloads are never used, and nothing in a file of tensors is run.
 """
@@ -46,7 +46,7 @@ class Model:
         file: Its weights.
         compares: Whether it needs the truth.
         smallest_px: Least side of an image.
-        options: Of pyiqa's network, so that it fetches nothing by itself.
+        options: Options of pyiqa's network, so that it fetches nothing by itself.
         within: Key of the state dict in the file; None where pyiqa reads the file itself.
         option: What pyiqa calls the file, where it reads it itself.
     """

@@ -1,4 +1,4 @@
-"""By how much a light blur of a restored image would raise its PSNR: what of a PSNR smoothing alone can buy."""
+"""Gain in PSNR that a light blur of the restored image would bring."""
 
 from __future__ import annotations
 

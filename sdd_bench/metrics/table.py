@@ -1,4 +1,4 @@
-"""The metrics of a table: each a line here, from which results, tables, checks and pages take what they need."""
+"""Table of metrics, one line each, from which results, tables, checks and pages are derived."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sdd_bench.metrics.metric import Metric
 from sdd_bench.metrics.pyiqa_models import weights_of
 
 MOST_DB = 60.0
-"""What an image counts with at most in the mean of a PSNR: 8 bits cannot show more (rounding alone is 58.9 dB)."""
+"""Cap of one image in the mean of a PSNR: 8 bits cannot show more (rounding alone is 58.9 dB)."""
 
 STANDARD: dict[str, Metric] = {
     "psnr_db": Metric(
@@ -87,7 +87,7 @@ METRICS: dict[str, Metric] = {**STANDARD, **OPTIONAL, **extensions.load_extensio
 """Column of a row of results to its metric, in their order, other packages' last."""
 
 DEFAULT = tuple(name for name, metric in METRICS.items() if metric.by_default)
-"""What is measured where no metric is named; the leaderboard always has columns of these."""
+"""Metrics that are measured by default; the leaderboard always has their columns."""
 
 DEFAULT_WORD = "default"
 """Stands for `DEFAULT` on the command line."""
@@ -112,7 +112,9 @@ def column_of(word: str, option: str) -> str:
     for name, metric in METRICS.items():
         if word.strip().lower() in (name, metric.option):
             return name
-    raise UserError(f"{option} {word}: expected some of {', '.join(metric.option for metric in METRICS.values())}")
+    raise UserError(
+        f"{option} {word}: expected one or more of {', '.join(metric.option for metric in METRICS.values())}"
+    )
 
 
 def columns_of(words: Iterable[str], option: str) -> list[str]:
@@ -141,5 +143,5 @@ def ranking_column(word: str, option: str) -> str:
     name = column_of(word, option)
     if METRICS[name].higher_is_better is None:
         others = ", ".join(metric.option for metric in METRICS.values() if metric.higher_is_better is not None)
-        raise UserError(f"{option} {word}: it explains another metric and ranks nobody; expected one of {others}")
+        raise UserError(f"{option} {word}: it only explains another metric and cannot rank; expected one of {others}")
     return name

@@ -1,4 +1,4 @@
-"""Files of tensors written by torch, read without running what is in them."""
+"""Safe reading of tensor files written by torch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import torch
 
 UNREADABLE = (OSError, EOFError, RuntimeError, ValueError, LookupError, TypeError, AttributeError, pickle.PickleError)
-"""What torch.load raises on damaged files, and on pickles of more than tensors, which it refuses to run."""
+"""Exceptions of torch.load on damaged files, and on pickles of more than tensors, which it refuses to run."""
 
 
 def read_tensors(path: Path, what: str, within: str = "") -> dict[str, torch.Tensor]:
@@ -24,7 +24,7 @@ def read_tensors(path: Path, what: str, within: str = "") -> dict[str, torch.Ten
 
     Args:
         path: The file.
-        what: What is expected in it, for the message.
+        what: Expected content, for the message.
         within: The key of a table around the state dict, where there may be one.
 
     Raises:
@@ -58,8 +58,8 @@ def checked_tensors(
     """Return the tensors of a network from those of a file.
 
     Args:
-        found: Of the file.
-        wanted: Of the network, whose shapes count.
+        found: Tensors of the file.
+        wanted: State dict of the network, whose shapes count.
         path: The file, for the message.
         what: The network.
 

@@ -1,4 +1,4 @@
-"""Files of weights that metrics need: where they are looked for, named by their digest, or fetched.
+"""Weight files of metrics: search, check by digest, download.
 
 A file keeps the name that its authors publish it under. The eight digits in such a name are the first of the file's
 sha256, so a name that is not true is refused.
@@ -30,7 +30,7 @@ class WeightsFile:
     Attributes:
         name: As published, such as `vgg16-397923af.pth`.
         url: Where torch fetches it from; empty for nowhere.
-        sha256: Of the published file, or its first digits; empty where nobody publishes it.
+        sha256: SHA-256 of the published file, or its first digits; empty where nobody publishes it.
         folder: Below torch's cache, where the package that uses it keeps it.
         package: A package that ships it, and under what name; empty for none.
     """
@@ -70,7 +70,7 @@ def find_files(
     """Return the files of weights of a metric, fetched into torch's cache where they are not on this machine.
 
     Args:
-        files: What it needs.
+        files: Files that it needs.
         folder: Where they are looked for first.
         what: The metric, for the message.
         download: Whether missing files may be fetched.

@@ -1,1 +1,1 @@
-"""One pair, arrays in and arrays out: similarity, sampling, flow, blur matching, analyser, anchor."""
+"""Registration of one pair: similarity, sampling, flow, blur matching, analyser, anchor."""

@@ -1,4 +1,4 @@
-"""The geometry of a prediction judged against its input, the blur image, not against a truth.
+"""Geometry of a prediction relative to its input, the blur image.
 
 A prediction lies in the frame of its input by definition. So it is blurred as the input is, and what displacement is
 left between the two is the prediction's own: no misalignment of a dataset enters, and neither does a symmetric filter.
@@ -30,10 +30,10 @@ RADII_PIXELS = 1_000_000
 """Frames with more pixels have their blur radii chosen at half size, which takes a quarter of the time."""
 
 NEAR_PX = 0.25
-"""A prediction whose corners lie further off is drawn back before its blocks are measured."""
+"""A prediction whose corners lie further off is warped back before its blocks are measured."""
 
 AGAIN_PX = 0.3
-"""It is drawn a second time if the blocks then still find more than this."""
+"""Remaining displacement in pixels above which the prediction is warped a second time."""
 
 BLOCKS_ACROSS, LARGE_RADIUS_PX = 12.5, 12.0
 """Blocks along the longer side of a frame; half as many over this median radius. With twice as large ones at a radius
@@ -41,7 +41,7 @@ of 8 px, a bend over a third of the frame of 0.5 px was read as 0.27 px, with th
 
 
 def geometry_against_input(blur: NDArray[np.floating], prediction: NDArray[np.floating]) -> InputGeometry:
-    """Return how far a prediction lies from the blur image that it was made from.
+    """Return the displacement of a prediction from the blur image that it was made from.
 
     Large frames are reduced by a whole number first; at 4096x2160 by 2. The prediction may be as sharp as the blur
     image, or softer by a pixel or so; the blur image itself has a displacement of 0.

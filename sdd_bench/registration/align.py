@@ -1,7 +1,7 @@
-"""The similarity between the two images of a pair, and how the one is blurred, from the images alone.
+"""Estimation of the similarity and the blur between the two images of a pair.
 
 Blur moves no edge but softens it, so that plain registration loses a factor of ten at a radius of 8 px. What is done
-here: (1) DIS flow between contrast-normalised, reduced images and a similarity by RANSAC; (2) the sharp image drawn
+here: (1) DIS flow between contrast-normalised, reduced images and a similarity by RANSAC; (2) the sharp image warped
 into the blurry one's frame and blurred as that one is, in linear light unless the values themselves were blurred, the
 radius chosen where the least residual is left; (3) DIS and RANSAC again between the two, which also shows what moved
 otherwise; (4) Gauss-Newton on what is left, robust against occlusion, parallax, gain and vignetting; (5) accepted only
@@ -28,7 +28,7 @@ WORK_PIXELS = 2_400_000
 """Larger frames are reduced by whole numbers: at 4096x2160 half the size is within 0.02 px and four times as fast."""
 
 FAST_PIXELS = 600_000
-"""Of a fast analysis. With 300,000 pixels the error at 4096x2160 was five times as large."""
+"""Pixels of a frame in a fast analysis. With 300,000 pixels the error at 4096x2160 was five times as large."""
 
 COARSE_PIXELS = 300_000
 COARSE_RADII_PX = (0.0, 2.0, 4.0, 6.0, 8.0, 11.0)
@@ -42,7 +42,7 @@ MAX_REFINED_PX = 1.0
 
 MIN_INLIERS = 0.15
 MIN_CORRELATION = 0.3
-"""Below either, the two images are not taken to show one scene."""
+"""Thresholds below which the two images are not taken to show the same scene."""
 
 MAX_OUTLIERS = 0.1
 """`nonrigid`: a larger share of blocks than this is more than a pixel off the similarity."""
@@ -50,11 +50,11 @@ MAX_OUTLIERS = 0.1
 
 @dataclass(frozen=True)
 class Effort:
-    """How much work a fit is.
+    """Effort of a fit.
 
     Attributes:
-        passes: Of optical flow between blur-matched images, at most.
-        steps: Of Gauss-Newton, at most; with one the error of a fast analysis was three times as large.
+        passes: Number of passes of optical flow between blur-matched images, at most.
+        steps: Number of steps of Gauss-Newton, at most; with one the error of a fast analysis was three times as large.
         light_reduced: Whether it is decided on reduced images if light or values were blurred.
     """
 
@@ -64,7 +64,7 @@ class Effort:
 
 
 ANCHORED_1 = Effort(2, 4, light_reduced=False)
-"""Of `anchored/1`: never changed, so that its truths stay the same to the bit."""
+"""Effort of `anchored/1`: never changed, so that its truths stay the same to the bit."""
 
 FULL = Effort(2, 3, light_reduced=True)
 FAST = Effort(1, 2, light_reduced=True)
@@ -72,7 +72,7 @@ FAST = Effort(1, 2, light_reduced=True)
 
 @dataclass(frozen=True)
 class BlurMatch:
-    """How the sharp image has to be drawn and blurred to look like the blurry one, at the size worked at.
+    """Warp and blur that make the sharp image look like the blur image, at the working size.
 
     Attributes:
         scale: The frames were reduced by this whole number.
@@ -157,7 +157,7 @@ def fit_pair(blur_rgb: NDArray[np.floating], sharp_rgb: NDArray[np.floating], ef
     Args:
         blur_rgb: (h, w, 3) float RGB in [0, 1], of about `WORK_PIXELS` at most.
         sharp_rgb: The same shape.
-        effort: How much work it may be.
+        effort: Effort of the fit.
     """
     blur, sharp = grey(blur_rgb), grey(sharp_rgb)
     start = _coarse(blur, sharp)

@@ -1,4 +1,4 @@
-"""A similarity between the two images of a pair, and how it is called: what `anchored/1` stands on."""
+"""Similarity between the two images of a pair and its kind; the basis of `anchored/1`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DOMINANT = 0.8
 
 @dataclass(frozen=True)
 class Alignment:
-    """How a similarity aligns a pair; pixels are those of the images given.
+    """Similarity that aligns a pair; pixels are those of the images given.
 
     Attributes:
         similarity: Maps sharp to blur about the frame's centre.

@@ -1,4 +1,4 @@
-"""The misalignment analyser: the motion of a pair, what it leaves, its blur and its light, from its two images alone.
+"""Misalignment analyser: motion, residual, blur and light of a pair, from its two images alone.
 
 (1) `align.fit_pair`: a similarity from optical flow between blur-matched images, refined on the pixels. (2) `settle`:
 the motion model that the blocks of the frame support, each weighted by how well it is known. (3) `remaining`: what that
@@ -26,7 +26,7 @@ from sdd_bench.registration.settle import Settled, settle
 
 
 def analyse(blur: NDArray[np.floating], sharp: NDArray[np.floating], *, fast: bool = False) -> Analysis:
-    """Return how a blurry image is misaligned with the sharp image of its scene.
+    """Return the misalignment between a blurry image and the sharp image of its scene.
 
     Args:
         blur: (H, W, 3) float RGB in [0, 1], both sides at least `MIN_SIDE`.
@@ -60,9 +60,9 @@ class Examined:
     Attributes:
         analysis: In pixels of the images.
         scale: The images were reduced by this whole number.
-        fit: Of the reduced images, as are the next two.
+        fit: Fit of the reduced images, as are the next two.
         settled: The motion, and the blocks that it rests on.
-        left: What it leaves of their displacement.
+        left: Displacement that it leaves.
     """
 
     analysis: Analysis

@@ -1,4 +1,4 @@
-"""What the misalignment analyser says of a pair, and how it is called."""
+"""Result of the misalignment analyser."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ APPARENT_PX = ALIGNED_PX
 
 @dataclass(frozen=True)
 class Analysis:
-    """How a pair is misaligned; pixels are those of the images given.
+    """Misalignment of a pair; pixels are those of the images given.
 
     Attributes:
-        motion: Of the model that the evidence supports, with standard errors; None where the analysis failed.
+        motion: Motion of the model that the evidence supports, with standard errors; None where the analysis failed.
         corner_px: The largest displacement of a corner by the similarity.
         residual_median_px: Median over blocks of the displacement that the motion leaves, less what noise would show.
         residual_p95_px: Its 95th percentile.
@@ -80,7 +80,7 @@ _NAN = math.nan
 FAILED = Analysis(
     None, _NAN, _NAN, _NAN, _NAN, _NAN, None, _NAN, _NAN, Light(_NAN, _NAN, _NAN, _NAN, _NAN), 0.0, "failed"
 )  # fmt: skip
-"""Of two images that could not be aligned."""
+"""Analysis of two images that could not be aligned."""
 
 
 def kind_of(motion: Motion, in_one_part: bool, nonrigid: bool, width: int, height: int) -> str:
@@ -90,8 +90,8 @@ def kind_of(motion: Motion, in_one_part: bool, nonrigid: bool, width: int, heigh
         motion: In pixels of the images.
         in_one_part: Whether what is significantly off lies in one part of the frame.
         nonrigid: Whether much of the frame is significantly off.
-        width: Of the images, in pixels.
-        height: Of the images.
+        width: Width of the images, in pixels.
+        height: Height of the images.
     """
     if in_one_part:
         return "moved"

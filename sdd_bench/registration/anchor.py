@@ -1,9 +1,9 @@
-"""The anchor of a pair: the sharp image in the blur image's frame, and the pixels that count, from the two alone.
+"""Anchor of a pair under `anchored/1`: the sharp image in the blur image's frame, and the valid pixels.
 
 No prediction takes part, so every method is scored against the same pixels. (1) The analyser's similarity. (2) A
 smooth field of at most 8x8 control points and 2 px, kept only if it lowers the residual on tiles that it was not fitted
-to. (3) Drawn from the sharp image's own pixels, once, band-limited. (4) A pixel counts inside both frames less 16 px
-and where the drawn sharp image, blurred as the blur image is, looks like it.
+to. (3) Warped from the sharp image's own pixels, once, band-limited. (4) A pixel counts inside both frames less 16 px
+and where the warped sharp image, blurred as the blur image is, looks like it.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ MIN_COVERAGE = 0.1
 
 @dataclass(frozen=True)
 class Anchor:
-    """Where the sharp image lies in the blur image's frame.
+    """Position of the sharp image in the blur image's frame.
 
     Attributes:
         analysis: The misalignment.
@@ -124,7 +124,7 @@ def _inside(similarity: Similarity, field: SmoothField | None, width: int, heigh
 
 
 def _draw(sharp: Grey, similarity: Similarity, field: SmoothField | None) -> tuple[Grey, NDArray[np.bool_]]:
-    """Return reduced grey drawn by cubic splines, and where it is inside."""
+    """Return reduced grey warped by cubic splines, and where it is inside."""
     from scipy import ndimage
 
     height, width = sharp.shape
@@ -135,13 +135,13 @@ def _draw(sharp: Grey, similarity: Similarity, field: SmoothField | None) -> tup
 
 @dataclass(frozen=True)
 class Compared:
-    """The drawn sharp image, blurred to match, against the blur image.
+    """The warped sharp image, blurred to match, against the blur image.
 
     Attributes:
-        matched: (h, w) the drawn image, blurred to match.
+        matched: (h, w) the warped image, blurred to match.
         model: High-passed, its gain taken locally.
         residual: The blur image, high-passed, less the model.
-        weight: 1 where the drawn image lies within the sharp one, else 0.
+        weight: 1 where the warped image lies within the sharp one, else 0.
     """
 
     matched: Grey
@@ -188,7 +188,7 @@ def find_field(blur: Grey, sharp: Grey, match: BlurMatch) -> tuple[SmoothField |
         return field
 
     if first(np.ones_like(blur)).largest_px(width, height) < SMALL_PX:
-        # So near that first order tells what a field would bring, without drawing again.
+        # So near that first order tells what a field would bring, without warping again.
         steps = [
             newton_step(start, plain.model, plain.residual, plain.weight * (1 - f), BLOCK_PX, limit) for f in folds
         ]
@@ -239,13 +239,13 @@ def _tile_sums(image: Grey) -> NDArray[np.float64]:
 
 
 def find_consistent(blur: Grey, sharp: Grey, match: BlurMatch, field: SmoothField | None) -> NDArray[np.bool_]:
-    """Return where the drawn sharp image, blurred to match, looks like the blur image; arguments as `find_field`."""
+    """Return where the warped sharp image, blurred to match, looks like the blur image; arguments as `find_field`."""
     compared = compare_drawn(blur, sharp, match, field)
     return np.asarray(is_consistent(compared.residual) & (compared.weight > 0))
 
 
 def compare_drawn(blur: Grey, sharp: Grey, match: BlurMatch, field: SmoothField | None) -> Compared:
-    """Return the sharp image as the field draws it against the blur image; arguments as `find_field`."""
+    """Return the sharp image as the field warps it against the blur image; arguments as `find_field`."""
     if field is not None:
         drawn, valid = _draw(sharp, match.similarity, field)
         levels = choose_radii(drawn, blur, valid, 2 if blur.size > 300_000 else 1, linear=match.linear)

@@ -1,4 +1,4 @@
-"""One motion model fitted to the displacements of blocks, to all of them and to parts of them at once.
+"""Fit of one motion model to block displacements, to all blocks and to subsets.
 
 Likelihood of Student's t; where the model has terms whose sign goes with the side of the plane in focus, a mixture of
 the two signs. Repeated weighted least squares, from several guesses of the sides.
@@ -21,7 +21,7 @@ FREEDOM = 4.0
 
 FITS = 6
 LEAST_SHARE = 0.01
-"""Of the blocks on either side of the plane in focus."""
+"""Least share of the blocks on either side of the focal plane."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Fit:
         values: Its unknowns, in their order.
         covariance: (unknowns, unknowns).
         sides: (N,) probability of each block that its sign is positive; 1 where the model has no signed terms.
-        share: Of positive blocks.
+        share: Share of positive blocks.
         predicted: (N, 2) displacement of each block, with its likelier sign.
         loss: (N,) negative log likelihood of each block, but for a constant; of blocks that had no part in the fit too.
     """
@@ -59,7 +59,7 @@ def fit_blocks(
 
     Args:
         model: Which is fitted.
-        design: What its unknowns add to each displacement.
+        design: Contribution of its unknowns to each displacement.
         target: (N, 2) displacements.
         noise: (N, 2, 2) their covariance.
         guesses: (N,) each, of the probability that a block's sign is positive; tried beside all positive.

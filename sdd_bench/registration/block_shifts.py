@@ -1,4 +1,4 @@
-"""How far each block of a drawn, blur-matched image still lies from the blurry one, with its uncertainty.
+"""Remaining displacement of each block between the warped, blur-matched image and the blur image, with its error.
 
 The analyser's evidence: everything about motion is decided from these few hundred vectors. In a block the model moved
 by d shows model(q - d), so that the residual is minus the gradient times d; least squares with Cauchy's weights solve
@@ -33,13 +33,13 @@ direction and is no longer than `MAX_SHIFT_PX`, beyond which the images are not 
 
 @dataclass(frozen=True)
 class BlockShifts:
-    """What the blocks of a frame say, those that take part only.
+    """Displacements of the blocks of a frame that take part.
 
     Attributes:
         size: Width and height of the frame in pixels.
         side_px: Side of a block.
         at: (N, 2) centres, x and y in pixels.
-        shift_px: (N, 2) displacement of the blurry image from the drawn one, to the right and downwards.
+        shift_px: (N, 2) displacement of the blurry image from the warped one, to the right and downwards.
         covariance: (N, 2, 2) of the shift, from the noise that is left in the block.
         radius_px: (N,) mean radius of the matched disks.
         unexplained: (N,) what the shift leaves of the residual's energy beyond noise, over what it explains; 0 where
@@ -83,10 +83,10 @@ def measure_blocks(plain: Grey, blur: Grey, levels: Levels, shown: NDArray[np.bo
     """Return the shift of every block.
 
     Args:
-        plain: (H, W) the sharp image as drawn and blur-matched, high-passed.
+        plain: (H, W) the sharp image as warped and blur-matched, high-passed.
         blur: (H, W) the blurry image.
         levels: (H, W) blur level of every pixel.
-        shown: (H, W) where the drawn image lies within the sharp one.
+        shown: (H, W) where the warped image lies within the sharp one.
     """
     height, width = blur.shape
     side, border = block_side(width, height), min(BORDER_PX, min(blur.shape) // 12)

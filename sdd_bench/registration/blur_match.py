@@ -1,4 +1,4 @@
-"""Blur the sharp image as the blurry one is blurred, so that the two can be compared pixel by pixel.
+"""Blurring of the sharp image like the blur image, so that both can be compared pixel by pixel.
 
 All images here are (H, W) float32 grey in one frame. What is compared is high-passed and its gain taken locally, so
 that exposure, gamma and vignetting do not count.
@@ -81,7 +81,7 @@ def blurred(image: Grey, radius_px: float, *, linear: bool) -> Grey:
 
     Args:
         image: sRGB values in [0, 1].
-        radius_px: Of the disk.
+        radius_px: Radius of the disk.
         linear: Whether the mean is taken of light, as a lens does, or of the values. It matters: a bright edge blurred
             in light creeps over its dark side, by a tenth of a pixel and more in the fit of a whole frame.
     """

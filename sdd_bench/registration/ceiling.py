@@ -1,4 +1,4 @@
-"""The ceiling of a truth: the highest score that it can tell, from what is known to be wrong with it.
+"""Ceiling of a truth: the highest score it can resolve, given its known errors.
 
 Errors are estimated, from the pair alone. (1) Misalignment that is left: every block is measured on two
 disjoint halves of its pixels; the product of the two displacements, weighed with the gradients of the truth, is the
@@ -41,12 +41,12 @@ class Ceiling:
     """Mean squared errors of a truth in squared values of [0, 1].
 
     Attributes:
-        misalignment: What is left of the misalignment causes, over the pixels that count.
-        noise: That of the sharp image.
-        coding: Of JPEG in the sharp image.
-        sampling: What the sharp image's pixels do not tell of the truth's.
-        light: Of exposure, tone and vignetting.
-        doubt: Of a misplacement by `DOUBT_PX`, where the analysis is in doubt and nothing in focus bears it out.
+        misalignment: Error by the remaining misalignment, over the pixels that count.
+        noise: Noise of the sharp image.
+        coding: Coding error of JPEG in the sharp image.
+        sampling: Error by resampling the sharp image.
+        light: Error of exposure, tone and vignetting.
+        doubt: Error of a misplacement by `DOUBT_PX`, where the analysis is in doubt and nothing in focus bears it out.
     """
 
     misalignment: float
@@ -95,10 +95,10 @@ def misalignment_left(
     """Return the mean squared error that misalignment leaves in a truth; 0 where too little can be measured.
 
     Args:
-        model: (h, w) the drawn sharp image, blur-matched and high-passed, reduced by `scale`.
+        model: (h, w) the warped sharp image, blur-matched and high-passed, reduced by `scale`.
         seen: (h, w) the blur image, reduced.
         levels: (h, w) blur level of every reduced pixel.
-        shown: (h, w) where the drawn image lies within the sharp one.
+        shown: (h, w) where the warped image lies within the sharp one.
         truth: (H, W, 3) in [0, 1].
         mask: (H, W), where a pixel counts.
         scale: The whole number.

@@ -1,4 +1,4 @@
-"""The error that JPEG left in an image, told from its pixels alone: quality, luminance, and colour that was left out.
+"""JPEG error of an image, estimated from its pixels: quality, luminance, and subsampled colour.
 
 An image that was coded once hardly changes when it is coded again with the same quality on the same grid of 8 px, and
 changes as the original did on a grid that lies elsewhere. Colour of half resolution lacks its finest structure; how

@@ -1,4 +1,4 @@
-"""How sure an analysis is: the share of pairs like this one whose corners lie within 0.25 px of the truth."""
+"""Confidence of an analysis: share of similar pairs whose corners lie within 0.25 px of the truth."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 WITHIN_PX = 0.25
 
 DOUBTFUL = 0.5
-"""Under this confidence what is in focus is asked, and whoever uses the pair is told."""
+"""Confidence below which tiles in focus are examined and the user is warned."""
 
 INTERCEPT = 7.2
 WEIGHTS = {"error": -0.63, "scatter": -1.25, "unseen": -3.2, "residual": -16.6}

@@ -1,7 +1,7 @@
-"""The motion of a pair whose depths are displaced against each other, followed to the pixel.
+"""Motion of a pair with parallax, followed to each pixel.
 
 The analyser's motion is a start: (1) labels, one disk and its displacement each, are chosen for all pixels; (2) the
-sharp image drawn and blurred as they say is compared with the blurry one, and similarity, distortion, parallax and
+sharp image warped and blurred as they say is compared with the blurry one, and similarity, distortion, parallax and
 asymmetry of the spread improved by least squares on the pixels away from steps; again from (1).
 """
 
@@ -34,14 +34,14 @@ STEP_REACH_PX = 4
 
 @dataclass(frozen=True)
 class Depth:
-    """Where each pixel of a reduced pair lies, and how blurred it is.
+    """Displacement and blur radius of each pixel of a reduced pair.
 
     Attributes:
         motion: In pixels of the reduced frame.
-        asymmetry: Of the spread at the corner, a share of its radius.
+        asymmetry: Asymmetry of the spread at the corner, a share of its radius.
         radius_px: (H, W) blur radius with its sign.
         beside_step: (H, W) where the displacement changes within `STEP_REACH_PX`.
-        model: (H, W) the sharp image as drawn and blurred, high-passed, its gain that of the blurry image.
+        model: (H, W) the sharp image as warped and blurred, high-passed, its gain that of the blurry image.
         shown: (H, W) where it lies within the sharp image.
     """
 

@@ -1,4 +1,4 @@
-"""Which blur radius, on which side of the plane in focus, each pixel has: a label is one disk and its displacement.
+"""Blur radius and side of the focal plane of each pixel; a label is one disk and its displacement.
 
 Where a camera's entrance pupil moves between the two shots, what is nearer than the plane in focus is displaced
 against what is farther, in proportion to the blur radius with its sign. So the sharp image blurred by a disk *and*
@@ -36,14 +36,14 @@ CLIP = 6.0
 """A residual counts up to this many standard deviations."""
 
 PIXELS_A_NAT = 30.0
-"""So many pixels of a window tell as much as one would, if their residuals were independent."""
+"""Number of correlated pixels of a window that carry as much information as one independent pixel."""
 
 SMALL, LARGE = 1.0, 8.0
 """Penalties of `scanlines.aggregate`, and of the sum of both ..."""
 
 LEAST_ALIKE = 0.15
 ALIKE_GREY = 0.03
-"""... what is left at an edge of the drawn image; a difference of so much grey is one."""
+"""... what is left at an edge of the warped image; a difference of so much grey is one."""
 
 ISLAND_PX2 = 1600
 """A smaller piece on the other side of the plane in focus than all around is a mistake: where nothing is textured, both
@@ -56,8 +56,8 @@ class Labels:
 
     Attributes:
         radius_px: (L,) signed blur radius of each, growing.
-        models: (L, H, W) the sharp image drawn, displaced, blurred and high-passed.
-        drawn: (H, W) the sharp image drawn where radius 0 lies.
+        models: (L, H, W) the sharp image warped, displaced, blurred and high-passed.
+        drawn: (H, W) the sharp image warped where radius 0 lies.
         shown: (H, W) where that is within the sharp image.
     """
 
@@ -67,7 +67,7 @@ class Labels:
     shown: NDArray[np.bool_]
 
     def composed(self, labels: NDArray[np.float32]) -> Grey:
-        """Return the sharp image as the labels, (H, W) places in `radius_px`, draw and blur it."""
+        """Return the sharp image as the labels, (H, W) places in `radius_px`, warp and blur it."""
         low = np.clip(labels.astype(np.intp), 0, len(self.models) - 2)
         share = labels - low
         below, above = (np.take_along_axis(self.models, (low + step)[None], axis=0)[0] for step in (0, 1))
@@ -95,8 +95,8 @@ def draw_labels(
     """Return the sharp image under every label.
 
     Args:
-        drawing: Of the sharp image in grey.
-        motion: What displaces it, parallax included.
+        drawing: Drawing of the sharp image in grey.
+        motion: Motion that displaces it, parallax included.
         asymmetry: By how much of its radius a spread at the corner lies off its point, away from the centre, where the
             radius is positive.
         radius_px: (L,) of `signed_radii`.

@@ -1,4 +1,4 @@
-"""The point spread of a defocused lens, a uniform disk, and images under it."""
+"""Point spread function of defocus, a uniform disk, and images convolved with it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where an analysis is in doubt, what is in focus decides: tiles that are equally sharp in both images need no model.
+"""Check of a doubtful analysis by tiles that are equally sharp in both images.
 
 The motion chosen by evidence rests on how the blur is matched. In a focus stack, of which neither image is sharp
 everywhere, or where a spread is unlike any disk, that misleads it, and the plainer similarity may be nearer.
@@ -22,7 +22,7 @@ from sdd_bench.registration.settle import Settled
 from sdd_bench.registration.similarity import Similarity
 
 TILES_PX = (128, 64)
-"""With fewer than `MIN_TILES` of the first side the second is taken."""
+"""Sides of a tile; the second is used if fewer than `MIN_TILES` tiles have the first."""
 
 MIN_TILES = 3
 SEARCH_PX = 8
@@ -32,7 +32,7 @@ CLEARLY_PX = 0.03
 
 @dataclass(frozen=True)
 class InFocus:
-    """What tiles in focus say of a pair, in pixels of the reduced frames.
+    """Evidence of tiles in focus on a pair, in pixels of the reduced frames.
 
     Attributes:
         settled: The motion that they bear out better.
@@ -47,7 +47,7 @@ def decide_in_focus(fit: PairFit, settled: Settled) -> InFocus:
     """Return the motion chosen by evidence, or the similarity that it began with where what is in focus lies there.
 
     Args:
-        fit: Of the reduced pair.
+        fit: Fit of the reduced pair.
         settled: The motion chosen by evidence.
     """
     height, width = fit.blur.shape

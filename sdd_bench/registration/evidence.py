@@ -1,4 +1,4 @@
-"""Which motion a pair has: the simplest that predicts blocks it was not fitted to no worse than the best.
+"""Choice of the motion model: the simplest that predicts held-out blocks no worse than the best.
 
 A block's displacement scatters by the noise of its pixels and by what no motion explains: a little everywhere, and in
 proportion to the blur radius, in any direction or along the radius from the frame's centre, as a spread that is not
@@ -50,8 +50,8 @@ def choose_motion(blocks: BlockShifts, drawn_at: Similarity) -> tuple[Fit, Float
     """Return the fit of the model chosen, and the scatter as `USUAL`; None with fewer than `MIN_BLOCKS` blocks.
 
     Args:
-        blocks: Measured on the sharp image as drawn by a similarity.
-        drawn_at: That similarity, sharp to blur.
+        blocks: Measured on the sharp image as warped by a similarity.
+        drawn_at: The same similarity, sharp to blur.
     """
     if len(blocks) < MIN_BLOCKS:
         return None
@@ -60,7 +60,7 @@ def choose_motion(blocks: BlockShifts, drawn_at: Similarity) -> tuple[Fit, Float
     tile_x, tile_y = (blocks.at // (TILE_BLOCKS * blocks.side_px)).astype(int).T
     held_out = (tile_x + tile_y) % 2 == 1
     _, tile = np.unique(tile_x * 100_000 + tile_y, return_inverse=True)
-    # A point of the sharp image, not the place where it was drawn, is what zoom and shift move from.
+    # A point of the sharp image, not the place where it was warped, is what zoom and shift move from.
     in_sharp = replace(blocks, at=drawn_at.inverse().apply(blocks.at, *blocks.size))
     from_identity = in_sharp.at - blocks.at
     candidates: list[tuple[Fit, Floats]] = []

@@ -31,7 +31,7 @@ class FlowEstimator:
     """A dense flow estimator and what it is.
 
     Attributes:
-        identity: What stands in the protocol: estimator, model and the sha256 of its weights.
+        identity: Identity in the protocol: estimator, model and the sha256 of its weights.
         estimate: (a, b), both (H, W, 3) float in [0, 1], to flow_a_to_b, (H, W, 2) float32 in pixels.
     """
 

@@ -1,4 +1,4 @@
-"""A similarity from optical flow, and where the flow follows it."""
+"""Similarity estimated from optical flow, and the region where the flow follows it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which of two images of a scene is in focus where: shares of the textured frame in which one is clearly sharper.
+"""Share of the textured frame in which each of two images is clearly sharper.
 
 Measured on 150 synthesised pairs of 512x270 with known blur, some in a small part of the frame only: sharp is found to
 be sharper in 6 to 100 % of the frame, which goes with the part that is blurred by over 1 px (correlation 0.94), blur in
@@ -73,7 +73,7 @@ def _detail(grey: NDArray[Any]) -> NDArray[np.float32]:
 def _moved(
     detail: NDArray[np.float32], similarity: Similarity, width: int, height: int
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Return the sharp image's blocks drawn in blur's frame, and where they come from within it."""
+    """Return the sharp image's blocks warped into blur's frame, and where they come from within it."""
     rows, columns = detail.shape
     grid = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), axis=-1) * BLOCK_PX + (BLOCK_PX - 1) / 2
     source = (similarity.inverse().apply(grid, width, height) - (BLOCK_PX - 1) / 2) / BLOCK_PX

@@ -1,4 +1,4 @@
-"""What the blocks of a frame say together: similarity, asymmetric spread, and mean square displacement, with errors.
+"""Global displacement from the blocks of a frame: similarity, asymmetric spread and mean square, with errors.
 
 Standard errors treat the blocks of one of 24 regions of the frame as dependent.
 """
@@ -49,7 +49,7 @@ class MeanSquare:
     Attributes:
         value: In squared pixels; under 0 by chance where there is none. NaN without evidence.
         se: Its standard error.
-        share: Of the frame's directions that could be measured, 0 to 1.
+        share: Share of the frame's directions that could be measured, 0 to 1.
     """
 
     value: float
@@ -81,8 +81,8 @@ class FrameShift:
         asymmetry: How far the spread of a point at the corner lies off the point, over its radius; 0 where none was
             found. Positive is outwards; where it has both sides in one frame, the size alone is told.
         asymmetry_se: Its standard error, 0 where none was found.
-        total: Of the whole displacement, less the asymmetric spread.
-        local: Of the displacement less the similarity.
+        total: Mean square of the whole displacement, less the asymmetric spread.
+        local: Mean square of the displacement less the similarity.
     """
 
     similarity: Floats
@@ -104,8 +104,8 @@ def frame_shift(blocks: HalfShifts, drawn_px: Floats, scale: int = 1) -> FrameSh
     """Return what the blocks say together about the displacement of the prediction from the input.
 
     Args:
-        blocks: Measured on the prediction as drawn; at least `MIN_DIRECTIONS`.
-        drawn_px: (N, 2) displacement of the prediction that was undone by drawing it.
+        blocks: Measured on the prediction as warped; at least `MIN_DIRECTIONS`.
+        drawn_px: (N, 2) displacement of the prediction that was undone by warping it.
         scale: Pixels of the whole image in one of the frame's, for the limits in pixels.
     """
     halves = drawn_px - blocks.halves_px

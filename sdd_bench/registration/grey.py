@@ -1,4 +1,4 @@
-"""Grey images: how they are made of colours, averaged, smoothed and high-passed, and their gradient."""
+"""Grey images: conversion from colour, averaging, smoothing, high-pass filtering, gradient."""
 
 from __future__ import annotations
 
@@ -82,8 +82,8 @@ def enlarged_frame(
     Args:
         image: (h, w), such as `averaged` gives.
         factor: At least 1.
-        width: Of the frame.
-        height: Of the frame.
+        width: Width of the frame.
+        height: Height of the frame.
         how: OpenCV's interpolation.
 
     >>> enlarged_frame(np.float32([[1, 2]]), 2, 5, 2).tolist()

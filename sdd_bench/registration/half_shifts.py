@@ -1,6 +1,6 @@
-"""How far the blocks of a prediction lie from the input it was made from, each block measured on two disjoint halves.
+"""Displacement of each block between a prediction and its input, measured on two disjoint halves.
 
-The input is explained by the drawn, blur-matched prediction, two symmetric corrections of its sharpness and its two
+The input is explained by the warped, blur-matched prediction, two symmetric corrections of its sharpness and its two
 derivatives. The factors of the derivatives are the displacement. A symmetric filter of the input changes the other
 three factors only. The two halves have independent noise, so the mean of their product is free of it.
 """
@@ -30,7 +30,7 @@ RIDGE = 1e-3
 
 LEAST_ENERGY = 1e-9
 MIN_NOISE = 1e-3
-"""Of a pixel, in values: a quarter of a count of 255. It decides what can be measured where two images agree."""
+"""Least noise of a pixel: a quarter of a count of 255. It decides what can be measured where two images agree."""
 
 MIN_SHARE = 0.3
 """A block takes part if this share of each half counts."""
@@ -53,7 +53,7 @@ class HalfShifts:
         size: Width and height of the frame in pixels.
         at: (N, 2) centres, x and y in pixels.
         area_px2: (N,) pixels that count.
-        halves_px: (2, N, 2) displacement of the blurry image from the drawn one by each half, right and down.
+        halves_px: (2, N, 2) displacement of the blurry image from the warped one by each half, right and down.
         covariance: (2, N, 2, 2) of these. One factor for the frame is chosen so that it agrees with the differences
             between the halves.
         radius_px: (N,) mean radius of the matched disks.
@@ -80,10 +80,10 @@ def measure_halves(plain: Grey, blur: Grey, levels: Levels, shown: NDArray[np.bo
     """Return the displacement of every block, twice.
 
     Args:
-        plain: (H, W) the prediction as drawn and blur-matched, high-passed.
+        plain: (H, W) the prediction as warped and blur-matched, high-passed.
         blur: (H, W) the input.
         levels: (H, W) blur level of every pixel.
-        shown: (H, W) where the drawn image lies within the prediction.
+        shown: (H, W) where the warped image lies within the prediction.
         block_cells: Cells along a block, even, so that both halves have equal parts of it.
     """
     height, width = blur.shape

@@ -1,4 +1,4 @@
-"""Displacements of tiles that are equally sharp in both images of a pair: evidence for alignment that needs no model.
+"""Displacement of tiles that are equally sharp in both images: evidence that needs no blur model.
 
 How exact they are: benchmarks/bench_tiles.py.
 """
@@ -78,7 +78,7 @@ def in_focus_tiles(
 
     Args:
         blur: (H, W) grey in [0, 1].
-        drawn: (H, W) the sharp image, as it is or drawn into the blurry one's frame.
+        drawn: (H, W) the sharp image, as it is or warped into the blurry one's frame.
         valid: (H, W) where `drawn` lies within the sharp image.
         tile_px: Side of a tile, a multiple of 16; smaller ones find narrower parts in focus, each less exactly.
         search_px: Largest displacement in x and in y that is looked for.

@@ -1,4 +1,4 @@
-"""What was found of the geometry of a prediction against its input, and the fixed rule of the verdict."""
+"""Geometry of a prediction relative to its input, and the fixed rule of the verdict."""
 
 from __future__ import annotations
 
@@ -34,24 +34,25 @@ class InputGeometry:
         gdi_se_px: Its standard error.
         local_px: The same of what the similarity below leaves.
         local_se_px: Its standard error.
-        shift_x_px: Of the frame's centre, to the right.
+        shift_x_px: Shift of the frame's centre, to the right.
         shift_x_se_px: Its standard error.
-        shift_y_px: Of the frame's centre, downwards.
+        shift_y_px: Shift of the frame's centre, downwards.
         shift_y_se_px: Its standard error.
-        zoom: Of the prediction, over 1 where it is larger than its input.
-        rotation_deg: Of the prediction, positive from x towards y.
+        zoom: Zoom of the prediction, over 1 where it is larger than its input.
+        rotation_deg: Rotation of the prediction, positive from x towards y.
         corner_px: Displacement of a corner by zoom and rotation alone.
         corner_se_px: Its standard error.
-        asymmetry: Of the blur image's spread: how far the spread of a point at a corner lies off that point, outwards,
-            over its radius. It is not counted as displacement. 0 where none was found.
+        asymmetry: Asymmetry of the blur image's spread: how far the spread of a point at a corner lies off that point,
+            outwards, over its radius. It is not counted as displacement. 0 where none was found.
         blur_radius_px: Median radius of the disk that makes the prediction as blurred as the input.
-        measured_share: Of the frame and both directions, weighted by area, that could be measured to 0.25 px, 0 to 1.
+        measured_share: Share of the frame and both directions, weighted by area, that could be measured to 0.25 px, 0
+            to 1.
         verdict: "displaced", "bent", "not measurable", or empty. Displaced: the shift, less 3 standard errors, is over
             0.25 px and over 1/64 of the blur radius; or the corner, less 3, is over 0.35 px; or the mean square, less
             2, is over the square of 0.25 px and of 1/32 of the radius, and the similarity explains half of it or
             more. Bent: the same and it explains less. Not measurable: under 30 % of the frame and its directions were
             measured.
-        reason: What the verdict rests on, in numbers; empty where the verdict is.
+        reason: Reason for the verdict, in numbers; empty where the verdict is.
     """
 
     gdi_px: float
@@ -93,8 +94,8 @@ def judge(found: FrameShift | None, radius_px: float, width: int, height: int, s
     Args:
         found: By the blocks of the frame reduced by `scale`; None where there were too few.
         radius_px: Median blur radius in pixels of the whole image.
-        width: Of the whole image in pixels.
-        height: Of the whole image in pixels.
+        width: Width of the whole image in pixels.
+        height: Height of the whole image in pixels.
         scale: Whole number by which the frame was reduced.
     """
     if found is None or not found.total.share >= MIN_MEASURED or math.isnan(found.total.value):

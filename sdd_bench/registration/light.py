@@ -1,4 +1,4 @@
-"""Exposure, tone and vignetting between the two images of a pair, from what is aligned and equally blurred.
+"""Exposure, tone and vignetting between the two images of a pair.
 
 blur = encoded(gain (1 - vignetting r^2) light of sharp)^tone, r being 1 at a corner and the gain one of each colour.
 """
@@ -23,7 +23,7 @@ PIXELS = 12_000
 
 SMOOTH_PX = 1.5
 EVERY = 2
-"""Of the smoothed pixels, every other one in both directions is compared."""
+"""Sampling step: every other one of the smoothed pixels is compared, in both directions."""
 
 DARKEST, BRIGHTEST = 0.04, 0.95
 """Values outside, in either image, are noise or clipped and do not count."""
@@ -47,12 +47,12 @@ SOFT = 0.01
 
 @dataclass(frozen=True)
 class Light:
-    """How the blurry image's light differs from the sharp one's; 1, 1, 1, 1, 0 where it does not.
+    """Difference in light between the blurry and the sharp image; 1, 1, 1, 1, 0 where there is none.
 
     Attributes:
         gain_r: Factor of the red light at the centre.
-        gain_g: Of the green.
-        gain_b: Of the blue.
+        gain_g: Gain of the green.
+        gain_b: Gain of the blue.
         tone: Power of the sRGB values.
         vignetting: Share by which the corners are darker, less the centre.
     """
@@ -67,7 +67,7 @@ class Light:
 def compare_light(
     blur: NDArray[np.floating], sharp: NDArray[np.floating], similarity: Similarity, radius_px: float
 ) -> Light:
-    """Return how the light of two images differs; NaN where too little can be compared.
+    """Return the difference in light of two images; NaN where too little can be compared.
 
     Args:
         blur: (H, W, 3) sRGB values in [0, 1].

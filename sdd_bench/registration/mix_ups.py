@@ -1,4 +1,4 @@
-"""What can be mixed up in a pair: its roles swapped, or one picture turned or mirrored against the other."""
+"""Detection of swapped roles, and of pictures rotated or mirrored relative to each other."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ and in so many times as much of it as sharp is: in a focus stack, of which each 
 
 @dataclass(frozen=True)
 class MixUp:
-    """What is mixed up in a pair.
+    """Mix-up found in a pair.
 
     Attributes:
         turn: How the sharp image lies against the blurry one, such as `turned by 90 degrees clockwise`; empty where
@@ -57,7 +57,7 @@ class MixUp:
     blur_sharper: float = 0.0
 
     def sentence(self) -> str:
-        """Return what is mixed up in words.
+        """Return the mix-up in words.
 
         >>> MixUp("turned by 180 degrees").sentence()
         'sharp is turned by 180 degrees against blur'
@@ -68,14 +68,15 @@ class MixUp:
 
 
 def find_mix_up(blur: NDArray[Any], sharp: NDArray[Any], analysis: Analysis | None = None) -> MixUp | None:
-    """Return what is mixed up in a pair; None where nothing is, or where it cannot be told.
+    """Return the mix-up in a pair; None where nothing is, or where it cannot be told.
 
     Two different pictures and two equally sharp ones are no mix-up, nor are two of which each is sharp elsewhere.
 
     Args:
         blur: (H, W, 3) float RGB in [0, 1].
         sharp: The same shape, or (W, H, 3).
-        analysis: Of the two; turned pictures are looked for where it failed or is not sure, and where it is None.
+        analysis: Analysis of the two; turned pictures are looked for where it failed or is not sure, and where it is
+            None.
     """
     sure = analysis is not None and is_sure(analysis)
     of_blur, of_sharp = _reduced(blur), _reduced(sharp)

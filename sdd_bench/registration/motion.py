@@ -1,4 +1,4 @@
-"""The motion between the two images of a pair: similarity, distortion, parallax, and how well each is known."""
+"""Motion between the two images of a pair: similarity, distortion and parallax, with errors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ZOOM_SE_FACTOR = 2.0
 
 @dataclass(frozen=True)
 class Motion:
-    """Where the sharp image's points lie in the blurry one: `p_blur = s - distortion + parallax`, s by the similarity.
+    """Map of the sharp image's points to the blurry one: `p_blur = s - distortion + parallax`, s by the similarity.
 
     Pixels are those of the frame. With rho the distance of s from the centre as a share of half the diagonal, and e the
     direction from the centre: the distortion is `distortion_px rho^3 e`, the parallax `parallax r`, r being the blur
@@ -31,9 +31,9 @@ class Motion:
         model: Name of the model chosen, of `motion_models.MODELS`.
         similarity: Sharp to blur; of what is in focus, where there is parallax.
         zoom_se: Standard error of the zoom; of these four, 0 where the model fixes the value.
-        rotation_se_deg: Of the rotation.
-        shift_x_se_px: Of the shift to the right.
-        shift_y_se_px: Of the shift downwards.
+        rotation_se_deg: Standard error of the rotation.
+        shift_x_se_px: Standard error of the shift to the right.
+        shift_y_se_px: Standard error of the shift downwards.
         distortion_px: At the corner, positive where the sharp image shows things further out than the blurry one, as in
             a camera's `camera.csv`.
         distortion_se_px: Its standard error.
@@ -41,7 +41,7 @@ class Motion:
         parallax_px: Between the 5th and the 95th percentile of the signed blur radius.
         parallax_se_px: Its standard error.
         asymmetry: By how much of its radius a spread at the corner lies off its point, away from the centre: no motion,
-            and not drawn. Where the model has none, what the scatter of the blocks tells, which has no sign.
+            and not warped. Where the model has none, what the scatter of the blocks tells, which has no sign.
         asymmetry_se: Its standard error, 0 in the second case.
     """
 
@@ -78,8 +78,8 @@ class Motion:
         Args:
             points: (..., 2), x and y in pixels.
             radius_px: (...) blur radius there, with its sign.
-            width: Of the frame.
-            height: Of the frame.
+            width: Width of the frame.
+            height: Height of the frame.
         """
         centre = np.array([(width - 1) / 2, (height - 1) / 2])
         out = (points - centre) / (0.5 * math.hypot(width, height))
@@ -100,10 +100,10 @@ def motion_of(fit: Fit, scatter: Floats, blocks: BlockShifts, drawn_at: Similari
     """Return the motion of a fitted model.
 
     Args:
-        fit: Of the blocks.
+        fit: Fit of the blocks.
         scatter: As `evidence.choose_motion` gives it.
-        blocks: Measured on the sharp image as drawn by a similarity.
-        drawn_at: That similarity.
+        blocks: Measured on the sharp image as warped by a similarity.
+        drawn_at: The same similarity.
     """
     reach = 0.5 * math.hypot(*blocks.size)
     names = fit.model.unknowns

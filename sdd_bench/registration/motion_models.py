@@ -1,6 +1,6 @@
-"""The motions that a pair may have, from none to one that goes with depth, and what each adds to a displacement.
+"""Motion models of a pair, from none to one that depends on depth, and their design matrices.
 
-Displacements are those of the blurry image from the sharp one as drawn, in pixels of the blurry frame; coordinates are
+Displacements are those of the blurry image from the sharp one as warped, in pixels of the blurry frame; coordinates are
 taken from the frame's centre, half the diagonal being 1, so that the values of zoom, rotation and distortion are pixels
 at a corner.
 
@@ -41,7 +41,7 @@ class MotionModel:
 
     Attributes:
         name: As in tables.
-        terms: What the displacement is a sum of: some of `UNKNOWNS`, in that order.
+        terms: Terms of the displacement: some of `UNKNOWNS`, in that order.
     """
 
     name: str
@@ -78,16 +78,17 @@ MODELS = (
     *_models(_DEEP),
     *_models(_DEEP, "asymmetry"),
 )
-"""From the simplest on. A spread that is not round comes after every motion without one: where the blur is the same all
-over the frame, it looks like a zoom. A smooth field of cubic polynomials was tried as well: it took what goes with
-the blur for motion, and bent pairs that are shifted only."""
+"""Motion models from the simplest on. A spread that is not round comes after every motion without one: where the blur
+is the same all over the frame, it looks like a zoom. A smooth field of cubic polynomials was tried as well: it took
+what goes with the blur for motion, and bent pairs that are shifted only.
+"""
 
 RICHEST = MODELS[-1]
 
 
 @dataclass(frozen=True)
 class Design:
-    """What each unknown adds to the displacement of each block.
+    """Contribution of each unknown to the displacement of each block.
 
     Attributes:
         even: (N, 2, P) of the terms without a sign.

@@ -1,7 +1,7 @@
-"""Noise of the sharp image, and what sampling it anew loses: from its calmest blocks, and from what is in focus twice.
+"""Noise of the sharp image and the loss by resampling it, from calm blocks and from blocks in focus.
 
 A fine structure that all blocks have looks like noise. And an image with detail up to the limit of its grid cannot be
-drawn exactly on another grid. Where the blurry image is sharp as well, it tells both: there truth and blurry image
+warped exactly on another grid. Where the blurry image is sharp as well, it tells both: there truth and blurry image
 differ by the noise of both images and by what sampling changed in both.
 """
 
@@ -25,7 +25,7 @@ CALMEST = 10
 """The noise is that of the calmest blocks, in percent."""
 
 CALMEST_FACTOR = 1.17
-"""What the variance of the calmest blocks is too small by, on pure noise."""
+"""Factor by which the variance of the calmest blocks is too small, on pure noise."""
 
 CLIPPED = (4 / 255, 251 / 255)
 
@@ -36,10 +36,12 @@ MIN_FOCUSED = 20
 """Blocks in focus that are needed to tell anything from them."""
 
 WORST = 98
-"""Of the blocks in focus, those above this percentile of the difference are left out: they show another thing."""
+"""Percentile of the difference above which blocks in focus are left out: they show something else."""
 
 MOST_DETAIL = 4.0
-"""What sampling loses is taken to grow with the detail of the frame over that of what is in focus, at most so much."""
+"""Limit of a factor: the loss by resampling is taken to grow with the detail of the frame over that of what is in
+focus, at most so much.
+"""
 
 
 def noise_and_sampling(sharp: Image, blur: Image, truth: Image, radius_px: Grey, mask: Mask) -> tuple[float, float]:

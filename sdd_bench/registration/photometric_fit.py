@@ -1,4 +1,4 @@
-"""The map that gives the drawn sharp image the light of the blur image, and how much misfit of light is left.
+"""Fit of the photometric map from the warped sharp image to the blur image, and its remaining error.
 
 The two are compared reduced, smoothed and equally blurred. Flat places count most: there, neither a wrong blur radius
 nor a wrong place looks like a change of light. What slightly wrong radii do is fitted beside the map, and then dropped.
@@ -24,7 +24,7 @@ PRIOR = np.repeat([0.5, 0.3, 0.3, 0.5, 1.0], [3, 3, 3, 4, 3])
 """Standard deviations that the unknowns are expected to have; they matter only where the picture decides little."""
 
 STEPS, FOLD_STEPS = 8, 3
-"""Of Gauss-Newton, and of those that start from the solution of the whole frame."""
+"""Steps of Gauss-Newton, and of fits that start from the solution of the whole frame."""
 
 HUBER = 1.345
 """Huber's constant: 95 % efficiency for Gaussian residuals."""
@@ -60,7 +60,7 @@ def find_photometric_map(
     *,
     linear: bool,
 ) -> PhotometricMap:
-    """Return the map that gives the drawn sharp image the light of the blur image.
+    """Return the map that gives the warped sharp image the light of the blur image.
 
     It is the identity in three cases: on tiles that it was not fitted to it lowers the residual by `MIN_GAIN` or less;
     it would change values by less than `MIN_CHANGE`; too few pixels can be compared.

@@ -1,4 +1,4 @@
-"""The light of one image given to another: exposure, white balance, tone and vignetting, as a few numbers.
+"""Photometric map between two images: exposure, white balance, tone and vignetting, as a few numbers.
 
 v is the sRGB value of gain exp(shading(x, y)) times the light of the image; the result is v^tone exp(curve v (1 - v)).
 That is what a camera does: exposure and vignetting act on light, tone on values. Each colour has its own gain, tone and
@@ -30,12 +30,12 @@ STRIP_PIXELS = 1 << 16
 
 @dataclass(frozen=True)
 class PhotometricMap:
-    """What gives an image the light of another one; the defaults change nothing.
+    """Map that gives an image the light of another one; the defaults change nothing.
 
     Attributes:
         gain: Factor of linear light at the centre of the frame, of red, green and blue.
         tone: Power of the sRGB values, of each colour.
-        curve: How much the middle values are lifted, of each colour: by 25 % of this at a value of 0.5.
+        curve: Lift of the middle values of each colour: by 25 % of this at a value of 0.5.
         shading: Logarithm of a factor of light, common to the colours: coefficients of x, y, r^2 and r^4, all measured
             from the centre, r = 1 at the frame's corners.
         darkest: Values (after gain and shading) that the tone was fitted to, the least of each colour; below it the
@@ -122,10 +122,10 @@ def centred(width: float, height: float, cell: int, rows: range) -> tuple[Floats
     """Return the coordinates of cells from the centre of a frame, whose corners lie at a distance of 1.
 
     Args:
-        width: Of the frame, in pixels.
-        height: Of the frame.
+        width: Width of the frame, in pixels.
+        height: Height of the frame.
         cell: Side of a cell in pixels; a remainder on the right is left out.
-        rows: Of cells.
+        rows: Number of cells.
 
     Returns:
         x (columns,) and y (rows, 1).

@@ -1,4 +1,4 @@
-"""Pixels of the blur image and of the drawn sharp image, blurred to match, from which a change of light can be told."""
+"""Samples of the blur image and of the warped, blur-matched sharp image, from which the light is fitted."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PIXELS = 120_000
 """Images are reduced to about so many."""
 
 SAMPLES = 16_000
-"""Of smoothed images about so many pixels are taken: neighbours tell little that is new."""
+"""Approximate number of pixels taken of smoothed images: neighbours add little information."""
 
 SMOOTH_PX = 3.0
 """Standard deviation of the Gaussian that both images are smoothed with, in pixels of the frame."""
@@ -60,10 +60,10 @@ class Reduced:
 
     Attributes:
         seen: (h, w, 3) linear light of the blur image.
-        model: (h, w, 3) linear light of the drawn sharp image, blurred to match.
+        model: (h, w, 3) linear light of the warped sharp image, blurred to match.
         unfit: (h, w) share of the model's light that comes from clipped pixels or from outside the mask.
-        width: Of the frame, in pixels.
-        height: Of the frame.
+        width: Width of the frame, in pixels.
+        height: Height of the frame.
         cell: Side of a reduced pixel in pixels of the frame.
     """
 

@@ -1,4 +1,4 @@
-"""Where the truth of a pair lies, by depth or by a smooth field, and which of its pixels are proven to lie there."""
+"""Placement of the truth by depth or by a smooth field, and the pixels for which it is proven."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ DEPTH_PIXELS = 600_000
 
 EXPLAINED_PX = 6.0
 MOST_LEFT = 0.2
-"""A pixel counts where the energy of what the drawn image leaves, less noise, is at most this share of its own, both
+"""A pixel counts where the energy of what the warped image leaves, less noise, is at most this share of its own, both
 under a Gaussian of so many pixels: where it is not, another thing is seen, or the same elsewhere."""
 
 VALUES_GAIN = 0.1
@@ -41,10 +41,10 @@ STRIP_ROWS = 256
 
 @dataclass(frozen=True, kw_only=True)
 class Placement:
-    """Where the sharp image lies in the blur image's frame, in its pixels.
+    """Position of the sharp image in the blur image's frame, in its pixels.
 
     Attributes:
-        motion: That the truth is drawn by.
+        motion: Motion that the truth is warped by.
         radius_px: (h, w) signed blur radius, of the frame reduced by a whole number; None where no displacement
             depends on it.
         field: Smooth displacement added before the motion is undone; None where it would not have helped.
@@ -64,8 +64,8 @@ class Placed(Placement):
     Attributes:
         scale: A whole number.
         proven: (h, w) where a pixel may count.
-        shown: (h, w) where the drawn image lies within the sharp one.
-        model: (h, w) the drawn image, blur-matched and high-passed.
+        shown: (h, w) where the warped image lies within the sharp one.
+        model: (h, w) the warped image, blur-matched and high-passed.
         seen: (h, w) the blur image.
         levels: (h, w) blur level of every pixel.
         linear: Whether light was blurred, or values.
@@ -144,7 +144,7 @@ def _levels_of(radius_px: NDArray[np.float32]) -> Levels:
 
 
 def _proven(residual: Grey, model: Grey, shown: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return where a drawn, blur-matched image tells what is seen: it leaves little, also of its own energy."""
+    """Return where a warped, blur-matched image tells what is seen: it leaves little, also of its own energy."""
     noise = spread(residual[shown][::3]) if shown.any() else 0.0
     weight = shown.astype(np.float32)
     left, told = (smooth(image * image * weight, EXPLAINED_PX) for image in (residual, model))

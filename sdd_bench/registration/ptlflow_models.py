@@ -1,4 +1,4 @@
-"""Optical flow by the models of ptlflow: their names, their weights, and the flow between two images.
+"""Optical flow by ptlflow: model names, weights, and the flow between two images.
 
 The only file that imports ptlflow.
 """
@@ -48,7 +48,7 @@ def load_flow_model(name: str, checkpoint: str, device: str) -> tuple[torch.nn.M
     """Return a model of ptlflow with its weights, frozen, and what stands in a protocol for it.
 
     Args:
-        name: Of the model.
+        name: Name of the model.
         checkpoint: A local file, or a name that ptlflow knows; the model's `things`, else its first, if empty.
         device: Where it runs.
 
@@ -62,7 +62,7 @@ def load_flow_model(name: str, checkpoint: str, device: str) -> tuple[torch.nn.M
         names = ptlflow.get_model_names()
     if name not in names:
         near = [n for n in names if n.replace("_", "")[:4] == name.replace("_", "")[:4]]
-        raise UserError(f"flow model {name!r} is not one of ptlflow's; near it: {', '.join(near[:8]) or 'none'}")
+        raise UserError(f"flow model {name!r} is unknown to ptlflow; similar names: {', '.join(near[:8]) or 'none'}")
     file = _checkpoint_file(name, checkpoint)
     with _silence():
         model = ptlflow.get_model(name)
@@ -76,7 +76,7 @@ def load_flow_model(name: str, checkpoint: str, device: str) -> tuple[torch.nn.M
         try:
             model.load_state_dict({str(k).removeprefix("module."): v for k, v in weights.items()}, strict=True)
         except (RuntimeError, AttributeError, TypeError):
-            raise UserError(f"{file}: these are not weights of the flow model {name}") from None
+            raise UserError(f"{file}: not weights of the flow model {name}") from None
         model = model.to(device).eval().requires_grad_(False)
     # No file name: the same weights are the same protocol, whatever they are called.
     return model, {"estimator": "ptlflow", "model": name, "weights_sha256": file_sha256(file)}
@@ -104,7 +104,7 @@ def _checkpoint_file(name: str, checkpoint: str) -> Path:
         return Path(checkpoint)
     known = cached_checkpoints(name)
     if not known and not checkpoint:
-        raise UserError(f"flow model {name}: ptlflow has no weights for it; give them: ptlflow:{name}=FILE")
+        raise UserError(f"flow model {name}: ptlflow has no weights for it; give a file: ptlflow:{name}=FILE")
     chosen = checkpoint or ("things" if "things" in known else next(iter(known)))
     if chosen not in known:
         raise UserError(
@@ -156,7 +156,7 @@ def model_flow(
             raise
         raise UserError(
             f"flow model {name}: {a.shape[1]}x{a.shape[0]} needs more memory than {device} has; "
-            "take fewer --jobs, another model, or --flow dis"
+            "use fewer --jobs, another model, or --flow dis"
         ) from None
     return np.ascontiguousarray(flow.permute(1, 2, 0).float().cpu().numpy())
 

@@ -1,4 +1,4 @@
-"""The last hundredths of a pixel: robust Gauss-Newton on high-passed, blur-matched images."""
+"""Sub-pixel refinement: robust Gauss-Newton on high-passed, blur-matched images."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SPREAD_EVERY = 3
 
 
 def draw(sharp: Grey, similarity: Similarity) -> tuple[Grey, NDArray[np.bool_]]:
-    """Return the sharp image drawn into the blurry one's frame by cubic splines, and where it is inside.
+    """Return the sharp image warped into the blurry one's frame by cubic splines, and where it is inside.
 
     Args:
         sharp: (H, W) grey.
@@ -35,7 +35,7 @@ def draw(sharp: Grey, similarity: Similarity) -> tuple[Grey, NDArray[np.bool_]]:
 
 
 class Drawing:
-    """A grey image that is to be drawn several times: the splines through its pixels are computed once."""
+    """A grey image that is to be warped several times: the splines through its pixels are computed once."""
 
     def __init__(self, sharp: Grey) -> None:
         from scipy import ndimage
@@ -48,7 +48,7 @@ class Drawing:
         return self._splines.shape
 
     def seen_by(self, similarity: Similarity) -> Grey:
-        """Return the image drawn into the blurry one's frame, the border repeated; arguments as `draw`."""
+        """Return the image warped into the blurry one's frame, the border repeated; arguments as `draw`."""
         height, width = self.shape
         m = similarity.inverse().matrix(width, height)
         return self.through(np.array([[m[1, 1], m[1, 0]], [m[0, 1], m[0, 0]]]), np.array([m[1, 2], m[0, 2]]))
@@ -91,7 +91,7 @@ def _taps(side: int, factor: float, offset: float) -> Any:
 
 
 def shown(similarity: Similarity, width: int, height: int) -> NDArray[np.bool_]:
-    """Return where a frame drawn by a similarity shows what lies within it, (H, W); arguments as `draw`."""
+    """Return where a frame warped by a similarity shows what lies within it, (H, W); arguments as `draw`."""
     m = similarity.inverse().matrix(width, height).astype(np.float32)
     x, y = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)[:, None]
     at_x, at_y = m[0, 0] * x + (m[0, 1] * y + m[0, 2]), m[1, 0] * x + (m[1, 1] * y + m[1, 2])
@@ -100,14 +100,14 @@ def shown(similarity: Similarity, width: int, height: int) -> NDArray[np.bool_]:
 
 @dataclass(frozen=True)
 class Refined:
-    """What the last step found.
+    """Result of the last step.
 
     Attributes:
         similarity: Sharp to blur.
         gain: Contrast of the blurry image over that of the matched sharp one.
-        correlation: Of the two within the mask, -1 to 1.
+        correlation: Correlation of the two within the mask, -1 to 1.
         drawn_at: The similarity before that step, less than `STOP_PX` away if there were steps enough.
-        plain: (H, W) the sharp image drawn by that, blur-matched and high-passed.
+        plain: (H, W) the sharp image warped by that, blur-matched and high-passed.
     """
 
     similarity: Similarity
@@ -129,7 +129,7 @@ def refine(
 ) -> Refined:
     """Return the similarity that leaves the least robust residual, and what was seen there.
 
-    Every step draws the sharp image anew from its own pixels, blurs it, fits the gain locally and solves the four
+    Every step warps the sharp image anew from its own pixels, blurs it, fits the gain locally and solves the four
     parameters of a small similarity by weighted least squares; Tukey's weights take out what does not fit.
 
     Args:

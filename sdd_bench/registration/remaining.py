@@ -1,4 +1,4 @@
-"""What the motion of a pair leaves unexplained: how much, where it is significant, and whether an object moved."""
+"""Displacement that the motion model leaves unexplained: size, significance, and moved objects."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ parallax, of which the seams between depths always remain."""
 
 @dataclass(frozen=True)
 class Remaining:
-    """What is left of a frame's displacement, in its pixels.
+    """Remaining displacement of a frame, in its pixels.
 
     Attributes:
         off_px: (N, 2) displacement of each block off the motion.
@@ -48,7 +48,7 @@ class Remaining:
         median_px: Median over the blocks of the displacement, less what noise alone would show.
         p95_px: Its 95th percentile.
         se_px: Median standard error of a block's displacement.
-        share: Of significant blocks.
+        share: Share of significant blocks.
         in_one_part: Whether these are one part of the frame, as an object that moved is.
     """
 
@@ -92,7 +92,7 @@ def remaining(blocks: BlockShifts, predicted: Floats, scatter: Floats | None, pa
 
 
 def displaced(blocks: BlockShifts) -> NDArray[np.bool_]:
-    """Return which blocks lie elsewhere than they were drawn, `MIN_MOVED_BLOCKS` adjoining ones or more.
+    """Return which blocks lie elsewhere than they were warped, `MIN_MOVED_BLOCKS` adjoining ones or more.
 
     They do so significantly, or as parts of a thing that moved do. Fewer are seams between depths, of which exact
     similarities have some.

@@ -1,4 +1,4 @@
-"""Estimates that outliers do not move: spread by medians, Tukey's weights, similarities, medians of blocks."""
+"""Robust estimates: spread by medians, Tukey's weights, similarities, block medians."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A label for every pixel from the costs of all labels, smooth but for steps: semi-global aggregation.
+"""Labelling of pixels by semi-global aggregation of label costs, smooth except at steps.
 
 H. Hirschmueller, Stereo processing by semiglobal matching and mutual information, IEEE TPAMI 30(2), 2008, eq. 13:
 along each of eight directions the cost of a label is its own, and that of the cheapest label before it, where a step to
@@ -23,7 +23,7 @@ def aggregate(costs: Costs, alike_across: Costs, alike_down: Costs, small: float
         alike_across: (H, W - 1) how much a step between a pixel and the next to its right costs, 0 to 1.
         alike_down: (H - 1, W) the same downwards; taken for the four diagonals as well.
         small: Penalty of a step to the next label.
-        large: Of any other step.
+        large: Cost of any other step.
 
     >>> costs = np.float32([[[0, 0, 1]], [[1, 1, 0.9]]])
     >>> bool((aggregate(costs, np.ones((1, 2), np.float32), np.ones((0, 3), np.float32), 1, 8).argmin(0) == 0).all())

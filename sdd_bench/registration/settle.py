@@ -1,7 +1,7 @@
-"""From a similarity to the motion that the blocks of a pair support, drawn and blur-matched anew until it stays.
+"""Iteration from a similarity to the motion that the blocks support, with warping and blur matching in each step.
 
 A similarity that follows flow can be led astray: by a parallax between depths, or by a spread that is not round, which
-shifts what is blurred and leaves what is in focus. Where the evidence moves it, the sharp image is drawn where the
+shifts what is blurred and leaves what is in focus. Where the evidence moves it, the sharp image is warped where the
 evidence says and the radii are chosen again, since a misaligned edge looks blurred.
 """
 
@@ -44,7 +44,7 @@ class Settled:
         blocks: The last measured.
         predicted: (N, 2) the shift of each that the motion explains, asymmetry of the spread included.
         scatter: As `evidence.choose_motion` gives it; None where the blocks were too few to choose.
-        drawn_at: The similarity by which the sharp image was drawn when they were measured.
+        drawn_at: The similarity by which the sharp image was warped when they were measured.
         levels: (H, W) blur level of every pixel then.
     """
 

@@ -1,4 +1,4 @@
-"""A smooth displacement of at most 8x8 control points: what lens distortion and tilt leave after the similarity.
+"""Smooth displacement field of at most 8x8 control points, for lens distortion and tilt beyond the similarity.
 
 The field is a tensor product of cubic B-splines. Its values are convex combinations of the control points, so a limit
 on those is one on the field.
@@ -96,8 +96,8 @@ def newton_step(
     """Return the field after one robust Gauss-Newton step on the pixels.
 
     Args:
-        field: With which `model` was drawn.
-        model: (H, W), what was drawn, high-passed.
+        field: With which `model` was warped.
+        model: (H, W), what was warped, high-passed.
         residual: (H, W), what was observed less the model.
         weight: (H, W) at least 0.
         block_px: The products of gradients are averaged over blocks of this size; the field is constant in one.

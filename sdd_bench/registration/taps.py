@@ -1,6 +1,6 @@
-"""Images read between their pixels by eight by eight taps of a windowed sinc, plainly or band-limited.
+"""Interpolation by eight by eight taps of a windowed sinc, plain or band-limited.
 
-Lanczos-4 by itself takes away a part of the finest detail wherever it reads between pixels; a truth drawn so rewards
+Lanczos-4 by itself takes away a part of the finest detail wherever it reads between pixels; a truth warped so rewards
 smooth predictions by 0.06 to 1.2 dB. Band-limited, an image is doubled through its cosine transform first and that is
 read with a Kaiser window: every frequency up to the image's own limit is kept within 0.2 %, and samples at pixel
 centres are exact.

@@ -1,12 +1,12 @@
-"""The truth of a pair: the sharp image in the blur image's frame, where it is proven to lie, from the two alone.
+"""Truth of a pair under `anchored/2`: the sharp image in the blur image's frame, where proven.
 
 What `anchored/2` scores against. No prediction takes part, so every method is scored against the same pixels. (1) The
 analyser's motion, chosen by evidence. (2) Where depths are displaced against each other, or a spread is not round, the
 signed blur radius of every pixel, and the motion improved with it; elsewhere a smooth field, where it proves itself on
-tiles that it was not fitted to. (3) Drawn from the sharp image's own pixels, once, band-limited. An asymmetric spread
+tiles that it was not fitted to. (3) Warped from the sharp image's own pixels, once, band-limited. An asymmetric spread
 is no motion: the truth lies where a spread of radius 0 would put it. (4) Given the blur image's light, where that
 proves itself on tiles that it was not fitted to. (5) A pixel counts inside both frames less 16 px,
-away from steps of the displacement, where the drawn sharp image, blurred as the blur image is, looks like it and tells
+away from steps of the displacement, where the warped sharp image, blurred as the blur image is, looks like it and tells
 most of what is seen, and where no group of blocks lies significantly off.
 """
 
@@ -39,7 +39,7 @@ METHOD = "anchor/2"
 """Version of everything that decides the pixels of a truth; those of another one are computed anew."""
 
 MAX_IN_FOCUS_PX = 0.15
-"""A doubtful pair is refused where what is in focus lies further off its truth in the median."""
+"""Largest median distance in pixels of tiles in focus from the truth; a doubtful pair above it is rejected."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,10 +48,10 @@ class Truth(Placement):
 
     Attributes:
         analysis: The misalignment.
-        light: What gives the drawn sharp image the light of the blur image.
+        light: Map that gives the warped sharp image the light of the blur image.
         mask: (H, W) bool, True where a pixel counts.
         image: (H, W, 3) the truth itself, in [0, 1].
-        ceiling: What is known to be wrong with it.
+        ceiling: Known errors of the truth.
         blur_radius_px: (h, w) blur radius without sign, in pixels of the frame, of the frame reduced by a whole number.
     """
 

@@ -1,4 +1,4 @@
-"""Values mixed up between two small pictures of one scene: colours exchanged, light not encoded, wrong range."""
+"""Detection of mixed-up values between two thumbnails: exchanged colours, linear light, wrong range."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ COLOURS, EXCHANGED = 0.02, 0.7
 of the values as they are: 3 dB."""
 
 GAIN_WITHIN = 0.15
-"""By which share the best factor may differ from that of a range."""
+"""Largest relative difference between the best factor and that of a range."""
 
 
 @dataclass(frozen=True)
 class ValueMixUp:
-    """How the values of a picture differ from another's.
+    """Difference in the meaning of values between two pictures.
 
     Attributes:
         words: What they are, to follow `is` or `are`.
@@ -78,7 +78,7 @@ def find_value_mix_up(picture: Picture, other: Picture, samples: Samples | None 
     Args:
         picture: (h, w, 3) RGB in [0, 1] with sides of about 100 px, the one that may be wrong.
         other: The same shape, showing the same at the same place within a pixel or two.
-        samples: Of the picture's file; fewer bits are looked for in files of 16.
+        samples: Samples of the picture's file; fewer bits are looked for in files of 16.
 
     >>> scene = np.random.default_rng(0).random((6, 9, 3), np.float32).repeat(16, 0).repeat(16, 1)
     >>> find_value_mix_up(scene[..., ::-1], scene).option, find_value_mix_up(scene, scene)

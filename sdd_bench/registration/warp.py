@@ -1,4 +1,4 @@
-"""The one sampler: image and coordinates to image and valid mask.
+"""Resampling of an image at given coordinates, with a mask of valid pixels.
 
 OpenCV's `remap` rounds coordinates to 1/32 px, which is more than the misalignments measured here; these
 samplers take coordinates as they are. For diagnostics alone there is `remapped`, four times as fast.
@@ -21,7 +21,7 @@ SAMPLERS = ("bilinear", *WINDOWS, "bandlimited")
 def warp(
     b: NDArray[np.floating], flow_a_to_b: NDArray[np.floating], interpolation: str = "bilinear"
 ) -> tuple[NDArray[np.floating], NDArray[np.bool_]]:
-    """Return `b` drawn in a's frame, and where it was inside b.
+    """Return `b` warped into a's frame, and where it was inside b.
 
     Args:
         b: (Hb, Wb, C) float32 or float64.
@@ -29,7 +29,7 @@ def warp(
         interpolation: One of `SAMPLERS`. Outside b the border is repeated.
 
     Returns:
-        The drawn image, (Ha, Wa, C) of b's dtype, and (Ha, Wa) bool, True where the coordinates fall within the
+        The warped image, (Ha, Wa, C) of b's dtype, and (Ha, Wa) bool, True where the coordinates fall within the
         centres of b's outermost pixels.
 
     Raises:
@@ -47,7 +47,7 @@ def warp(
 
 
 def remapped(b: NDArray[np.floating], flow_a_to_b: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Return `b` drawn in a's frame by OpenCV's Lanczos-4: coordinates are rounded to 1/32 px, 64 dB on a photograph.
+    """Return `b` warped into a's frame by OpenCV's Lanczos-4; coordinates are rounded to 1/32 px (64 dB on a photo).
 
     Args:
         b: (H, W, 3) in [0, 1].

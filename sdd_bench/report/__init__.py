@@ -1,1 +1,1 @@
-"""Pictures and pages for people."""
+"""HTML reports, plots and pictures."""

@@ -1,4 +1,4 @@
-"""Figures of matplotlib in one style, and what becomes of them: SVG inside a page, and PNG on white.
+"""Matplotlib figures in one style, written as SVG inside a page and as PNG on white.
 
 What is drawn depends on the arguments alone: matplotlib's own defaults are taken whatever the person's settings are,
 and nothing carries a version or a date. No text is read as mathematics.
@@ -32,10 +32,10 @@ LOG_RATIO = 20
 """Axes of positive values are logarithmic where the largest is over so many times the least."""
 
 WIDE_RATIO = 300
-"""From there on a logarithmic axis has room for powers of ten only."""
+"""Ratio of the ends above which a logarithmic axis has room for powers of ten only."""
 
 RASTER_DPI = 144
-"""Of what is too much to be drawn line by line; the rest of an SVG has no resolution."""
+"""Resolution of parts drawn as pixels because they have too many lines; the rest of an SVG has none."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def scale_axis(axes: Axes, side: str, values: Sequence[float], *, may_log: bool 
     """Set ends and ticks of an axis to hold finite values; return whether it is logarithmic.
 
     Args:
-        axes: Of a figure.
+        axes: Axes of a figure.
         side: `x` or `y`.
         values: At least one.
         may_log: Make it logarithmic where positive values differ over `LOG_RATIO` times.

@@ -1,4 +1,4 @@
-"""The demo's page: the rankings, what they show in words, and the pictures behind them, in one offline file."""
+"""Page of the demo: the rankings, what they show in words, and the pictures behind them, in one offline file."""
 
 from __future__ import annotations
 
@@ -55,24 +55,23 @@ def explain(tables: Mapping[str, Path], truth: str, moved: str) -> list[str]:
     best = max(others, key=lambda method: anchored[method])
     status, displaced = (rows[RANKING][moved][column] for column in ("status", "gdi_px"))
     ceiling, best_db = float(rows[RANKING][truth]["ceiling_db"]), anchored[best]
-    lines = [
+    return [
         "direct/1 compares with the sharp photograph as it was taken. Refocusing zoomed and shifted it, so even the "
-        f"exact truth gets only {direct[truth]:.2f} dB and all predictions lie within {spread:.2f} dB: the score is "
-        "about the misalignment, not about the restoration.",
-        "paper/1 warps the sharp photograph onto each prediction by optical flow, as the papers do. The truth "
-        f"now leads, but the same picture {moved.rsplit(', ', 1)[-1]} gets {paper[moved]:.2f} against "
-        f"{paper[truth]:.2f} dB: a truth that follows each prediction forgives its geometric errors, and bilinear "
-        "interpolation and errors of the flow limit what a perfect restoration can reach.",
-        "anchored/2 draws the sharp photograph once into the blur image's frame, from the pair alone, so that every "
-        f"method meets the same pixels. The truth gets {anchored[truth]:.2f} dB, near the {ceiling:.1f} dB that these "
-        f"pairs can tell at most, the moved one {anchored[moved]:.2f}, "
-        f"{'below' if anchored[moved] < best_db else 'above'} the {best_db:.2f} dB of '{best}', and it is {status}: it "
-        f"lies {float(displaced):.1f} px beside its own input.",
-        "That is why the rankings differ, and why anchored/2 ranks.",
-        "The deconvolution undoes one fixed disk. Where the blur is smaller it rings, where it is larger too little is "
-        "undone, and noise grows everywhere: that is why blur that varies over the frame has to be learnt.",
+        f"exact truth scores only {direct[truth]:.2f} dB, and all predictions lie within {spread:.2f} dB of each "
+        "other. The score measures the misalignment, not the restoration.",
+        "paper/1 warps the sharp photograph onto each prediction by optical flow, as the papers do. Now the truth "
+        f"scores {paper[truth]:.2f} dB, but the same picture {moved.rsplit(', ', 1)[-1]} scores {paper[moved]:.2f} dB: "
+        "a truth that follows each prediction forgives its geometric errors. Bilinear interpolation and errors of the "
+        "flow limit what even a perfect restoration can score.",
+        "anchored/2 warps the sharp photograph once into the blur image's frame, using the pair alone, so that every "
+        f"method is compared with the same pixels. The truth scores {anchored[truth]:.2f} dB, close to the "
+        f"{ceiling:.1f} dB that these pairs can resolve at most. The moved truth scores {anchored[moved]:.2f} dB, "
+        f"{'below' if anchored[moved] < best_db else 'above'} the {best_db:.2f} dB of '{best}', and is {status} "
+        f"because it lies {float(displaced):.1f} px beside its own input.",
+        "That is why the rankings differ, and why anchored/2 is the protocol that ranks.",
+        "The deconvolution undoes a disk of one size. Where the blur is smaller it rings, where the blur is larger it "
+        "removes too little, and it amplifies noise everywhere. Blur that varies over the frame has to be learnt.",
     ]
-    return lines
 
 
 def write_page(

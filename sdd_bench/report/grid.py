@@ -1,4 +1,4 @@
-"""A figure of crops for a paper: a row an image, a column a method, the whole image in front with the crop boxed."""
+"""Figure of crops for a paper: one row per image, one column per method, the whole image first."""
 
 from __future__ import annotations
 

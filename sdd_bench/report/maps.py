@@ -1,4 +1,4 @@
-"""Maps of a whole frame: arrows of the displacement, and what remains of it."""
+"""Maps of a whole frame: arrows of the displacement, and the remaining displacement."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def displacement_map(key: str, title: str, similarity: Similarity, width: int, h
 
     Args:
         key: Unique among the plots of a page, see `page_svg`.
-        title: What it shows.
+        title: Title of the plot.
         similarity: Sharp to blur.
         width: Width of the frame in pixels.
         height: Height of the frame in pixels.
@@ -71,7 +71,7 @@ def residual_map(
 
     Args:
         key: Unique among the plots of a page, see `page_svg`.
-        title: What it shows.
+        title: Title of the plot.
         residual_px: (h, w) float, in pixels of the full frame, NaN where nothing is known.
         width: Width of the full frame in pixels.
         height: Height of the full frame in pixels.

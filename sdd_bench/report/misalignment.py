@@ -1,4 +1,4 @@
-"""The misalignment report for people: one HTML file that opens offline, and its plots as PNG files beside it."""
+"""Misalignment report: one HTML file that opens offline, with its plots as PNG files beside it."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ def write_report(
         UserError: Images that cannot be read or differ in size, all of them together; a folder that cannot be written.
     """
     shown = list(enumerate(pairs, 1))[: max(0, limit)]
-    looks = map_items(look_at_pair, [Item(pair.name, pair) for _, pair in shown], jobs=jobs, label="pictures")
+    looks = map_items(look_at_pair, [Item(pair.name, pair) for _, pair in shown], jobs=jobs, label="draw pictures")
     # Twice the middle pair's: one pair that does not fit at all shall not turn the other maps black.
     largest = [float(np.nanmax(look.residual_px)) for look in looks if look.residual_px is not None]
     top_px = math.ceil(max(LEAST_SCALE_PX, 2 * statistics.median(largest or [0.0])))
     tasks = [Item(pair.name, (n, pair, look, top_px)) for (n, pair), look in zip(shown, looks, strict=True)]
-    maps = map_items(draw_maps, tasks, jobs=jobs, label="plots")
+    maps = map_items(draw_maps, tasks, jobs=jobs, label="draw plots")
     overview = overview_plots(pairs)
     folder = path.with_name(f"{path.stem}-plots")
     files = {name: plot.png for name, plot in overview.items()}
@@ -79,7 +79,7 @@ def write_report(
 
 
 def explain(pairs: Sequence[ReportedPair]) -> list[str]:
-    """Return what the numbers say, in sentences."""
+    """Return a summary of the numbers, in sentences."""
     counts = Counter(pair.kind for pair in pairs)
     kinds = ", ".join(f"{counts[kind]} {kind}" for kind in KINDS if counts[kind])
     lines = [f"{len(pairs)} pair{'' if len(pairs) == 1 else 's'}{': ' + kinds if kinds else ''}."]

@@ -1,4 +1,4 @@
-"""A pair of the misalignment report: its numbers, its reduced pictures, and the maps of what is displaced."""
+"""One pair of the misalignment report: its numbers, reduced pictures and displacement maps."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class ReportedPair:
     Attributes:
         pair: Its name need be unique within its split only.
         kind: A key of `KINDS`; a pair of kind `failed` is shown without numbers and without alignment.
-        numbers: What `COLUMNS` names; may be NaN.
+        numbers: Values of `COLUMNS`; may be NaN.
     """
 
     pair: Pair
@@ -93,8 +93,8 @@ class Look:
     """A pair's reduced pictures and what displacement remains between them.
 
     Attributes:
-        width: Of the frame, in pixels.
-        height: Of the frame.
+        width: Width of the frame, in pixels.
+        height: Height of the frame.
         scale: Pixels of the frame to one of the picture.
         blur: JPEG file.
         sharp: JPEG file.

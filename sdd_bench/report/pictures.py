@@ -1,4 +1,4 @@
-"""What pages with pictures share: reducing, JPEG, addresses that hold the data, and drawing in a reduced frame."""
+"""Pictures in pages: reduction, JPEG, data addresses, and drawing in a reduced frame."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plots of many values: histograms, clouds, a chart of images."""
+"""Plots of many values: histograms, scatter clouds, a chart of images."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ def histogram(key: str, title: str, series: Mapping[str, Sequence[float]], headi
 
     Args:
         key: Unique among the plots of a page, see `page_svg`.
-        title: What it shows.
+        title: Title of the plot.
         series: Name to values; what is not finite is left out.
-        heading: Of the horizontal axis.
+        heading: Heading of the horizontal axis.
     """
     from matplotlib.ticker import MaxNLocator
 
@@ -70,9 +70,9 @@ def cloud(key: str, title: str, points: Sequence[tuple[str, float, float]], head
 
     Args:
         key: Unique among the plots of a page, see `page_svg`.
-        title: What it shows.
+        title: Title of the plot.
         points: A key of `KINDS`, and both values; a point that is not finite is left out.
-        headings: Of the horizontal axis, from 0, and of the vertical one.
+        headings: Headings of the horizontal axis, from 0, and of the vertical one.
     """
     finite = [point for point in points if math.isfinite(point[1]) and math.isfinite(point[2])]
     with figure_of(*OVERVIEW_PX, layout="constrained") as figure:
@@ -102,10 +102,10 @@ def image_chart(
 
     Args:
         key: Unique among the plots of a page, see `page_svg`.
-        title: What it shows.
+        title: Title of the plot.
         values: One an image; what is not finite has no dot.
-        middle: Of all methods, one an image: the line behind the dots.
-        ends: Of the vertical axis.
+        middle: Median of all methods, one per image: the line behind the dots.
+        ends: Ends of the vertical axis.
         words: What the pointer shows of each image; none at all where there are too many.
     """
     there = np.isfinite(values)
@@ -132,10 +132,10 @@ def line_chart(
 
     Args:
         key: Unique among the plots of a page, see `page_svg`.
-        title: What it shows.
-        places: Of the horizontal axis, evenly apart.
+        title: Title of the plot.
+        places: Positions on the horizontal axis, evenly apart.
         lines: Name to one value a place, at most two; what is not finite is a gap, and some value has to be finite.
-        headings: Of the horizontal and of the vertical axis.
+        headings: Headings of the horizontal and of the vertical axis.
     """
     known = [value for values in lines.values() for value in values if math.isfinite(value)]
     with figure_of(400, 190, letter_px=12) as figure:
@@ -166,7 +166,7 @@ def level_histogram(key: str, title: str, shares: Sequence[Sequence[float]], top
 
     Args:
         key: Unique among the plots of a page, see `page_svg`.
-        title: What it shows.
+        title: Title of the plot.
         shares: For red, green and blue the share of pixels in each equal part of the range.
         top: The share that is as high as the plot.
     """

@@ -1,4 +1,4 @@
-"""A scatter plot of named points with intervals and labels that keep clear of each other, and its numbers."""
+"""Scatter plot of named points with intervals and non-overlapping labels, and its numbers."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ class Scatter:
     """A scatter plot and its numbers.
 
     Attributes:
-        title: What is plotted against what.
-        headings: Of the horizontal and the vertical axis.
+        title: Title of the plot.
+        headings: Headings of the horizontal and the vertical axis.
         svg: The plot.
         numbers: Name and values of each point, as text: the plot for those who do not see it.
         absent: Names without a finite value on both axes.
@@ -87,8 +87,8 @@ def scatter(
     """Return a plot.
 
     Args:
-        title: Of the plot.
-        headings: Of the horizontal and the vertical axis.
+        title: Title of the plot.
+        headings: Headings of the horizontal and the vertical axis.
         values: Name, horizontal and vertical value, finite or None; at least one has both, the others are left out.
         key: Unique among the plots of a page, see `page_svg`.
         digits: Decimals of the numbers beside the plot.
@@ -191,9 +191,9 @@ def label_boxes(places: Sequence[Place], labels: Sequence[str], bars: Sequence[B
     """Return where labels stand, and whether these overlap neither each other nor a point.
 
     Args:
-        places: Of the points, in pixels of the plot.
+        places: Places of the points, in pixels of the plot.
         labels: One a point.
-        bars: What labels keep clear of where they can.
+        bars: Boxes that labels avoid where they can.
     """
     marks = [(x - 6, y - 6, x + 6, y + 6) for x, y in places]
     placed: list[Box] = []

@@ -1,4 +1,4 @@
-"""A critical-difference diagram: named means with intervals, one a row, and lines that join what is not separated."""
+"""Critical-difference diagram: named means with intervals, and lines that join methods that are not separated."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 WIDTH, ROW, LINE, TOP, BOTTOM = 400, 20, 14, 6, 44
 LABELS, STEP = 168, 12
 MAX_ROWS = 60
-"""Of more methods the best ones are shown."""
+"""Largest number of methods shown; of more, the best."""
 
 
 def separation_diagram(
@@ -32,8 +32,8 @@ def separation_diagram(
 
     Args:
         key: Unique among the plots of a page, see `page_svg`.
-        title: Of the plot.
-        heading: Of the axis of the means.
+        title: Title of the plot.
+        heading: Heading of the axis of the means.
         values: Name and mean, the best first.
         groups: Names that nothing separates, each group a vertical line with a dot at its members.
         digits: Decimals of the means.

@@ -1,4 +1,4 @@
-"""From the SVG that matplotlib writes to SVG inside a page, which follows the page's light and dark colours."""
+"""Conversion of matplotlib's SVG to SVG inside a page, which follows its light and dark colours."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ COLOURS = {
 """Name to the colour on a light and on a dark page; no two light ones are the same, as they stand for the name."""
 
 RAMP = tuple(name for name in COLOURS if name.startswith("ramp-"))
-"""From what is nearly the page to what stands out most from it."""
+"""Colours of a ramp, from nearly that of the page to the strongest contrast."""
 
 LIGHT = {name: light for name, (light, _) in COLOURS.items()}
-"""What matplotlib draws with."""
+"""Colours that matplotlib draws with."""
 
 STYLE = (
     ":root { "
@@ -43,10 +43,10 @@ UNPRINTABLE = re.compile(r"[^\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010f
 
 @dataclass(frozen=True)
 class Mark:
-    """What the page knows of a part of a plot.
+    """Attributes of a part of a plot that the page uses.
 
     Attributes:
-        attributes: Of the part's group in the SVG.
+        attributes: Attributes of the part's group in the SVG.
         titles: What the pointer shows: one of the whole part, or one of each of its points, in their order.
     """
 

@@ -1,1 +1,1 @@
-"""Sharp photographs to pairs with known truth, and predictions of known quality."""
+"""Synthesis of pairs with known truth from sharp photographs, and predictions of known quality."""

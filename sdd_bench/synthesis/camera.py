@@ -1,4 +1,4 @@
-"""The ingredients of a camera: everything that lies between a scene and the two images of a pair."""
+"""Camera model: every ingredient between a scene and the two images of a pair."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ CHOICES = {"spread": SPREADS, "scene": SCENES}
 
 @dataclass(frozen=True)
 class Camera:
-    """What a pair's camera does; the defaults are the camera `similarity`.
+    """Ingredients of a pair's camera; the defaults are the camera `similarity`.
 
     A value is a strength. What has a direction or a sign (rotation, shift, parallax, distortion, cat's eye, gain, tone,
     motion) gets it at random in each pair, at this strength; only zoom, rotation and shift are drawn from a range.
@@ -70,7 +70,7 @@ class Camera:
         tone: Power applied to the sRGB values of the blur image, or its reciprocal.
         vignetting: Share of linear light that the blur image lacks where r = R, as (r/R)^2.
         moved_share: Share of the frame that moves between the shots, a piece of the surface it lies on.
-        moved_px: How far it moves.
+        moved_px: Distance that it moves.
         noise: Standard deviation of the blur image's noise in counts of 255.
         sharp_noise: Standard deviation of the sharp image's noise in counts of 255.
         jpeg_quality: Both images are coded and decoded as JPEG of this quality; 0 for none.
@@ -153,4 +153,4 @@ class Camera:
 
 
 SIMILARITY_INGREDIENTS = ("zoom", "rotation_deg", "shift_px", "noise", "radius_high_px")
-"""What options of their own set as well."""
+"""Ingredients that command-line options set as well."""

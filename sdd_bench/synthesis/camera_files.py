@@ -1,4 +1,4 @@
-"""One pair as a camera takes it, written with its truth."""
+"""Files of one synthetic pair and its truth."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One pair as a camera takes it, with its exact truth: arrays in, arrays out."""
+"""One synthetic pair with its exact truth: arrays in, arrays out."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class CameraPair:
     Attributes:
         blur: The blur image, with noise and JPEG.
         sharp: The sharp image, with noise and JPEG.
-        truth: What the blur image would show without blur: its exposure, neither noise nor JPEG.
+        truth: Blur image as it would be without blur: its exposure, neither noise nor JPEG.
         blur_clean: The blur image before noise and JPEG.
         sharp_clean: The sharp image before noise and JPEG.
         truth_plain: The truth in the sharp image's exposure.
@@ -76,7 +76,7 @@ def draw_pair(
 
     Args:
         photo: (H, W, 3) float32 sRGB in [0, 1].
-        camera: What the camera does.
+        camera: Ingredients of the camera.
         size: Width and height of the pair.
         radius_range: Smallest and largest radius in pixels; None takes the camera's.
         seed: Decides all that is random.
@@ -120,7 +120,7 @@ def draw_stage(
 
     Args:
         stage: (H, W, 3) sRGB values: the truth and what lies around it.
-        camera: What the camera does.
+        camera: Ingredients of the camera.
         similarity: From sharp to blur.
         margin: Rows and columns around the frame, as `margin_of`.
         seed: Decides the scene, the values, the moved piece and the noise, each by numbers of its own.
@@ -160,7 +160,7 @@ def margin_of(camera: Camera, width: int, height: int, zoom: float) -> tuple[int
     """Return the rows and columns needed around a frame so that nothing outside is read.
 
     Args:
-        camera: What the camera does.
+        camera: Ingredients of the camera.
         width: Columns of the frame.
         height: Rows of the frame.
         zoom: The largest zoom.

@@ -1,4 +1,4 @@
-"""Depth maps by name, radii bounded from below, and the piece that moves."""
+"""Scene of a synthetic pair: named depth maps, a lower bound on radii, and the piece that moves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Named cameras, cameras from TOML files, and single ingredients changed."""
+"""Named cameras, cameras from TOML files, and changes of single ingredients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The mean of a picture over the overlap of two disks, another one at every pixel, row by row.
+"""Mean of a picture over the overlap of two disks that differs at every pixel, computed row by row.
 
 A row of the overlap is a chord, as long as the row's mean. With sums along the rows of the picture, the sum over a
 chord is the difference of two values read between pixels, so that the cost grows with the radius and not with its
@@ -20,7 +20,7 @@ SHARP_PX = 0.5
 """A disk of this radius lies within its pixel; smaller ones are taken for it."""
 
 STRIPS = ((3, 4), (6, 2))
-"""In tiles of radii up to the first number, a row of pixels is cut into so many strips: more where a row is more of the
+"""Largest radius of a tile, and number of strips per row of pixels: more where a row is more of the
 disk. The kernel differs from `disk` by 0.3 to 3 % of its energy, all at its edge."""
 
 STEPS = 32
@@ -49,7 +49,7 @@ def blur_tile(source: NDArray[np.float32], shape: Shape, reach: int) -> NDArray[
 
     Args:
         source: (h + 2 reach, w + 2 reach, C).
-        shape: Of the tile.
+        shape: Shape of the tile.
         reach: Pixels around the tile, at least the largest radius and a half.
     """
     height, width = shape.radius_px.shape

@@ -1,4 +1,4 @@
-"""The disk blur a lens gives a scene of layers.
+"""Disk blur of a scene of layers.
 
 A scene is a list of layers from back to front. A layer has a shape and a signed defocus at every pixel: the radius
 in pixels of the disk that a point becomes, negative behind the plane in focus and positive before it.

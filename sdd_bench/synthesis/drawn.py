@@ -1,4 +1,4 @@
-"""The values of one pair: a camera's ingredients with the directions and signs that chance gave them."""
+"""Random values of one pair: the camera's ingredients with directions and signs drawn at random."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sdd_bench.synthesis.camera import Camera
 
 @dataclass(frozen=True)
 class Drawn:
-    """What one pair's camera did; the columns of camera.csv.
+    """Values of one pair's camera; the columns of camera.csv.
 
     Attributes not named here are those of `Similarity` and `Camera`.
 

@@ -1,4 +1,4 @@
-"""What a camera does to light on its way to a file: colour fringes, gain, vignetting, tone, noise and JPEG."""
+"""Exposure of a synthetic image: colour fringes, gain, vignetting, tone, noise and JPEG."""
 
 from __future__ import annotations
 

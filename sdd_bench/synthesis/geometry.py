@@ -1,4 +1,4 @@
-"""Where a point of the scene lies in the two images of a pair."""
+"""Position of a scene point in the two images of a pair."""
 
 from __future__ import annotations
 

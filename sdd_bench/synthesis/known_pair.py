@@ -1,4 +1,4 @@
-"""One pair whose misalignment is a similarity: how the pictures are drawn."""
+"""Synthesis of one pair whose misalignment is a similarity."""
 
 from __future__ import annotations
 

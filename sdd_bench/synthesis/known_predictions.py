@@ -1,4 +1,4 @@
-"""Predictions that need no training: the blur image, a classical deconvolution, the aligned truth, moved or not."""
+"""Predictions without training: the blur image, a classical deconvolution, the aligned truth, moved or not."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def richardson_lucy(blur: NDArray[np.floating], radius_px: float, steps: int) ->
 
     Args:
         blur: (H, W, 3) in [0, 1].
-        radius_px: Of the disk.
+        radius_px: Radius of the disk.
         steps: Iterations.
     """
     from skimage.restoration import richardson_lucy as deconvolve

@@ -1,4 +1,4 @@
-"""Random depth-like scenes of planes, steps and slopes.
+"""Random scenes of planes, steps and slopes.
 
 A nearer layer has the larger signed defocus, as with a real lens, where it is linear in the inverse distance.
 """

@@ -1,4 +1,4 @@
-"""Settings of a set of pairs with known truth, and how large a piece of a photograph each needs."""
+"""Settings of a synthesis, and how large a piece of a photograph each pair needs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SIDE_MULTIPLE = 8
 
 @dataclass(frozen=True)
 class Synthesis:
-    """What the pairs shall be like.
+    """Settings of a synthesis.
 
     Attributes:
         count: Number of pairs; None makes one of each photograph, more use photographs again.

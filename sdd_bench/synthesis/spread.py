@@ -1,4 +1,4 @@
-"""Layers under the spread of a lens: disks cut by a cat's eye, rings, Gaussians, a radius that depends on colour."""
+"""Point spread of a lens on a scene of layers: vignetted disks, rings, Gaussians, chromatic radius."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def blur_layers(
     gathers the light that its own spread would scatter onto it, so that an even surface stays even.
 
     Args:
-        colours: Of each layer, (H, W, 3) in linear light, continued behind what hides it.
+        colours: Colours of each layer, (H, W, 3) in linear light, continued behind what hides it.
         layers: Back to front, the first everywhere.
         spread: The lens.
         region: Rows and columns of the result.

@@ -1,4 +1,4 @@
-"""The surfaces of a scene as a second, sharp shot sees them from a slightly different place."""
+"""Surfaces of a scene as seen by the sharp shot from a slightly different position."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EDGE_SIGMA_PX = 0.5
 """Outlines are smoothed by this before they are read between pixels, so that no edge is a staircase."""
 
 EDGE_PX = 1.5
-"""What lies nearer to an outline in the sharp image does not count as visible there."""
+"""Distance from an outline in the sharp image within which points do not count as visible."""
 
 MIRROR_PX = 32
 """How far behind what hides it a surface goes on as its own mirror image."""
@@ -29,7 +29,7 @@ CROP_PX = 24
 
 @dataclass(frozen=True)
 class Surface:
-    """What moves as one: a layer, the piece of it that moves, or the whole scene.
+    """Part of a scene that moves as one: a layer, the piece of it that moves, or the whole scene.
 
     Attributes:
         colours: (H, W, 3) float32, sRGB values, defined beyond the mask too.
@@ -86,7 +86,7 @@ def split_surfaces(
     Args:
         stage: (H, W, 3), the scene's sRGB values as seen from the blur image's place.
         layers: Back to front.
-        colours: Of each layer in linear light, as `layer_colours`.
+        colours: Colours of each layer in linear light, as `layer_colours`.
         moved: (H, W), the piece of the frame that moves.
         apart: Whether the layers lie displaced differently; otherwise they are one surface.
     """
@@ -128,7 +128,7 @@ def draw_shot(
 
     Args:
         surfaces: Back to front, the first everywhere.
-        geometry: Of the frame.
+        geometry: Geometry of the frame.
         margin: Rows and columns of the surfaces around the frame.
     """
     height, width = geometry.height, geometry.width
@@ -167,7 +167,7 @@ def flow_and_visible(
 
     Args:
         surfaces: As for `draw_shot`.
-        geometry: Of the frame.
+        geometry: Geometry of the frame.
         margin: Rows and columns of the surfaces around the frame.
         shown: The number of the surface that each pixel of the sharp image shows.
     """

@@ -1,4 +1,4 @@
-"""Sharp photographs to a folder of misaligned pairs whose truth is known.
+"""Synthesis of a folder of misaligned pairs with known truth from sharp photographs.
 
 ```
 OUT/blur/NAME.png               the defocused picture: disk blur in linear light, then noise in the 8-bit domain
@@ -63,7 +63,7 @@ CAMERA_CONVENTIONS = {
     "exposure": "blur/ and truth/aligned/: (linear light * gain * (1 - vignetting (|p - c|/R)^2), as sRGB)^tone",
     "lateral_colour": "red of blur/ lies at p + lateral_colour (p - c)/R, blue as far in; not in truth/aligned/",
 }
-"""Those that a similarity does not need."""
+"""Conventions that a camera needs beyond those of a similarity."""
 
 
 def synthesise(photos: Sequence[Path] | None, out: Path, synthesis: Synthesis, jobs: Workers = 1) -> str:
@@ -124,7 +124,7 @@ def list_photos(photos: Sequence[Path] | None) -> list[Path]:
             raise UserError(f"{path}: no PNG, TIFF or JPEG image in it")
         files += found
     if not files:
-        raise UserError("no photographs given")
+        raise UserError("no photographs given; give PHOTOS as files or folders")
     return files
 
 

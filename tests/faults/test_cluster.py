@@ -130,7 +130,7 @@ def test_no_scheduler_is_one_line(jobs: Mapping[str, Job], tmp_path: Path, addre
 def test_jobs_and_scheduler_are_not_given_together(jobs: Mapping[str, Job], tmp_path: Path) -> None:
     done = jobs["analyse"].run(tmp_path / "out", "--jobs", 2, "--scheduler", "tcp://127.0.0.1:9")
     assert done.returncode == 1
-    assert one_line(done.stderr) == "Error: --jobs 2 and --scheduler tcp://127.0.0.1:9: expected one of them"
+    assert one_line(done.stderr) == "Error: --jobs 2 and --scheduler tcp://127.0.0.1:9: give only one of them"
 
 
 def test_a_scheduler_that_dies_is_one_line_and_the_same_command_goes_on(
@@ -145,7 +145,7 @@ def test_a_scheduler_that_dies_is_one_line_and_the_same_command_goes_on(
     assert process.returncode == 1, stderr
     assert stderr.strip() == one_line(stderr)
     assert f"{cluster.address}: the Dask scheduler has gone" in stderr
-    assert "give the same command, which goes on from what is finished" in stderr
+    assert "give the same command, which resumes from what is finished" in stderr
     assert any(path.stat().st_size for path in out.glob(".*journal"))
     assert job.finish(out, "--jobs", 1) == undisturbed("analyse")
 

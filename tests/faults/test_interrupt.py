@@ -15,7 +15,7 @@ import pytest
 from faults.known_jobs import Job, hear_interrupts
 from faults.test_kill import members
 
-FAREWELL = "stopped; what is finished is kept, and the same command goes on from there"
+FAREWELL = "stopped; finished work is kept, and the same command resumes from there"
 
 
 @pytest.mark.parametrize("name", ["prepare", "ingest", "evaluate", "anchor", "train-baseline", "analyse", "synthesise"])

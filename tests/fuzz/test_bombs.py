@@ -51,11 +51,11 @@ def test_a_png_of_60000_by_60000_is_refused_from_its_header(tmp_path: Path, warm
 
 def test_samples_that_a_file_is_too_small_for_are_refused(tmp_path: Path) -> None:
     path = png(tmp_path / "a.png", 19_000, 19_000, b"\0" * 1000)
-    words = "19000x19000: 1083 MB of samples in a file of 7.4e-05 MB, refused as a decompression bomb"
+    words = "19000x19000: 1083 MB of samples in a file of 7.4e-05 MB, rejected as a decompression bomb"
     with pytest.raises(UserError, match=words):
         read_header(path)
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((9000, 9000, 3), np.uint8), compression="zlib", photometric="rgb")
-    with pytest.raises(UserError, match="refused as a decompression bomb"):
+    with pytest.raises(UserError, match="rejected as a decompression bomb"):
         read_pixels(tmp_path / "a.tif")
 
 
@@ -220,12 +220,12 @@ def _controls(file: Any) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (_frame((15_000, 15_000, 3), chunks=(500, 500, 3), compression="gzip"), "refused as a decompression bomb"),
-        (_frame((4, 4, 3), chunks=(9000, 9000, 3), maxshape=(None, None, 3)), "refused as a decompression bomb"),
-        (_many, "refused as a decompression bomb"),
+        (_frame((15_000, 15_000, 3), chunks=(500, 500, 3), compression="gzip"), "rejected as a decompression bomb"),
+        (_frame((4, 4, 3), chunks=(9000, 9000, 3), maxshape=(None, None, 3)), "rejected as a decompression bomb"),
+        (_many, "rejected as a decompression bomb"),
         (_shared_text, "/pairs/scene holds over 100 MB of text"),
         (_controls, "/pairs/scene holds control characters"),
-        (lambda f: f["pairs"]["name"].__setitem__(1, "a\nb"), r"pair 'a\\nb' is no plain file name"),
+        (lambda f: f["pairs"]["name"].__setitem__(1, "a\nb"), r"pair 'a\\nb' is not a plain file name"),
         (lambda f: f["pairs"].attrs.__setitem__("columns", ["name", "a\nb"]), "is no plain name"),
     ],
 )
@@ -283,7 +283,7 @@ def _virtual(file: Any) -> None:
         ),
         (
             _instead("gt", lambda f: f.create_dataset("gt", (2, 10**5, 10**5, 3), "u1", chunks=(1, 9, 9, 3)) and None),
-            "refused as a decompression bomb",
+            "rejected as a decompression bomb",
         ),
         (_instead("gt", lambda f: f.create_dataset("gt", (2, 8, 8, 3), "f8") and None), "expected .* uint8 or uint16"),
         (_instead("gt", lambda f: f.create_dataset("gt", (2,), "u1") and None), "expected .* uint8 or uint16"),
@@ -319,7 +319,7 @@ def test_a_list_of_names_that_its_file_cannot_hold_is_refused(tmp_path: Path) ->
         (head, "not a numpy array of names"),
         (pickled, "not a numpy array of names"),
         (codes, "names that are no text"),
-        (controls, "is no plain file name"),
+        (controls, "is not a plain file name"),
     ):
         for role in ("src", "trg"):
             (tmp_path / f"test_{role}.npy").write_bytes(content.getvalue())

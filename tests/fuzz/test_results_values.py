@@ -135,7 +135,7 @@ def test_a_summary_within_a_millionth_is_taken(path: Path) -> None:
 @pytest.mark.parametrize(
     ("edit", "words"),
     [
-        (lambda c: c["images"].append(dict(c["images"][0])), "image 'a' stands twice"),
+        (lambda c: c["images"].append(dict(c["images"][0])), "duplicate image 'a'"),
         (lambda c: c.update(images=[]), "images: 0 images, expected a list of 1 to 100,000"),
         (lambda c: c.update(images={"a": 1}), "images: {'a': 1}, expected a list"),
         (lambda c: c["images"].append(7), "image 3 = 7: expected a table"),
@@ -157,7 +157,7 @@ def test_a_summary_within_a_millionth_is_taken(path: Path) -> None:
         ),
         (lambda c: c["method"].update(name=[]), "method.name = []: expected text"),
         (lambda c: c["method"].update(params_m=-1), "method.params_m = -1: expected at least 0"),
-        (lambda c: c["method"].update(colour="red"), "method: unknown key 'colour', expected some of name, paper"),
+        (lambda c: c["method"].update(colour="red"), "method: unknown key 'colour', expected one of name, paper"),
         (lambda c: c["dataset"].update(split=None), "dataset.split = None: expected text"),
         (lambda c: c["dataset"].pop("sha256"), "dataset.sha256 is missing"),
         (lambda c: c["protocol"].update(flow=["dis"]), "protocol.flow = ['dis']: expected a table of texts"),
@@ -174,8 +174,8 @@ def test_a_part_of_another_type_is_refused(path: Path, edit: Callable[[dict[str,
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ('{"schema": 1, "schema": 1}', "key 'schema' stands twice"),
-        ('{"schema": 1, "images": [{"ssim": 1, "ssim": 0}]}', "key 'ssim' stands twice"),
+        ('{"schema": 1, "schema": 1}', "duplicate key 'schema'"),
+        ('{"schema": 1, "images": [{"ssim": 1, "ssim": 0}]}', "duplicate key 'ssim'"),
         ('{"schema": NaN}', "NaN is no number of JSON"),
         ('{"schema": -Infinity}', "-Infinity is no number of JSON"),
         ('{"schema": 1e999}', "1e999 is not a finite number"),

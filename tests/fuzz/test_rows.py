@@ -41,7 +41,9 @@ def test_a_million_images_in_results_are_refused(tmp_path: Path, warm: Warm, cor
         file.write(f"{before}[{row}")
         file.writelines(f",{row}" for _ in range(MILLION - 1))
         file.write(f"]{after}")
-    refused(warm, folder, ["leaderboard", str(path.relative_to(folder)), "--out", "out/b.csv"], "MB that are read")
+    refused(
+        warm, folder, ["leaderboard", str(path.relative_to(folder)), "--out", "out/b.csv"], "MB limit for such a file"
+    )
 
 
 def test_few_numbers_of_a_million_images_are_refused(tmp_path: Path, warm: Warm, corpora: Path) -> None:

@@ -1,4 +1,4 @@
-"""Folders as datasets were released, to pairs: one file for each family of layouts, with its own pairing rule.
+"""Layouts of released datasets: one file for each family, with its own pairing rule.
 
 A function returns None where its folders are not there, so that recognition is asking one after the other. What is
 wrong with single files is collected in the listing; only a folder that is missing altogether is refused at once.

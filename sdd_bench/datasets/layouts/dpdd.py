@@ -1,4 +1,4 @@
-"""DPDD, whose source and target of one scene have different names: the camera's counter went on between the two.
+"""DPDD, in which source and target of a scene have different names because the camera's counter moved on.
 
 In the released lists the numbers of a pair differ by one, up or down, except for 1P0A1983 and 1P0A1985 of the test
 set. Sorted order therefore gives the right pairs while no file is missing, and a missing one moves all pairs behind

@@ -1,4 +1,4 @@
-"""The lists that come with DPDD: which files are its pairs, and which pairs are indoor and outdoor."""
+"""File lists released with DPDD: its pairs, and which of them are indoor or outdoor."""
 
 from __future__ import annotations
 
@@ -132,5 +132,5 @@ def _plain_names(path: Path, names: Iterable[str]) -> list[str]:
     found = [name.replace("\\", "/").rsplit("/", 1)[-1] for name in names]
     wrong = next((name for name in found if not is_plain(name)), None)
     if wrong is not None:
-        raise UserError(f"{path}: {shown(wrong)} is no plain file name")
+        raise UserError(f"{path}: {shown(wrong)} is not a plain file name")
     return found

@@ -1,4 +1,4 @@
-"""Which source of DPDD belongs to which target: by the lists of its release, or by the order of their numbers."""
+"""Pairing of DPDD's source and target files, by its released lists or by the order of their numbers."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Sides:
 
     Attributes:
         split: Name of the split.
-        place: What holds the folders, for faults: `test_c`.
-        roles: What the folders are called there: `source`, `target`.
+        place: Name of the parent folder, for faults: `test_c`.
+        roles: Names of the folders: `source`, `target`.
         sources: Blur images by stem, in the order of `order_of`.
         targets: Sharp images by stem, in the same order.
     """
@@ -56,7 +56,7 @@ def pair_by_lists(draft: Draft, sides: Sides, lists: tuple[Path, Path]) -> None:
     for path, files, role in zip(lists, (sources, targets), sides.roles, strict=True):
         stems = [name if name in files else Path(name).stem for name in map(one_form, read_names(path))]
         uses, where = Counter(stems), f"{sides.place}/{role}"
-        draft.faults += [f"{path.name}: {stem} is listed twice" for stem in sorted(uses) if uses[stem] > 1]
+        draft.faults += [f"{path.name}: duplicate name {stem}" for stem in sorted(uses) if uses[stem] > 1]
         draft.faults += [f"{where}: {stem} is listed in {path.name} and missing" for stem in stems if stem not in files]
         draft.notes += [
             f"{where}: {files[stem].name} is not listed in {path.name}, passed over"

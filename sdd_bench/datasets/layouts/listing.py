@@ -1,4 +1,4 @@
-"""What a layout is, the pairs found in a folder, and what is wrong with the rest."""
+"""Definition of a layout, the pairs it finds in a folder, and the problems of the remaining files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Listing:
         layout: Which of the dataset's layouts it is: `released`, `split`, `full`, ...
         pairs: Sorted by split and name; split is empty where the dataset is not split yet.
         faults: One line each: missing partner, duplicate name, ...; the files concerned are in no pair.
-        notes: What is worth knowing and no fault: counts that differ from the published ones, files passed over.
+        notes: Remarks that are no faults: counts that differ from the published ones, files passed over.
         root: The folder listed.
     """
 
@@ -40,7 +40,7 @@ class Layout:
     Attributes:
         list_pairs: Folder to the pairs in it, or None if the folder is not of this layout. It may raise UserError for
             a folder that it knows and that has no pairs.
-        title: What people call the dataset.
+        title: Usual name of the dataset.
         source: Where it is had.
         tree: Lines that show its files.
         expected: Published number of pairs by split; the empty split is a dataset that is not split.

@@ -1,4 +1,4 @@
-"""Files of several folders to pairs: by name, or by a number in the name."""
+"""Pairing of files in several folders, by name or by a number in the name."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def pair_up(draft: Draft, split: str, folders: Mapping[str, Path], patterns: Map
     """Add the pairs whose key is in every folder, and the faults.
 
     Args:
-        draft: What is filled.
+        draft: Listing to fill.
         split: The pairs' split.
         folders: Role to folder; the roles are `blur`, `sharp` and possibly `defocus_map`.
         patterns: Role to the regular expression that finds the number by which its files are paired. Roles without one
@@ -41,7 +41,7 @@ def pair_indexed(
     """Add the pairs whose key every role has, and a fault for each other key but the spoilt ones.
 
     Args:
-        draft: What is filled.
+        draft: Listing to fill.
         split: The pairs' split.
         files: Role to key to file.
         spoilt: Keys whose faults are in the draft already.
@@ -66,7 +66,7 @@ def index_files(draft: Draft, folder: Path, paths: list[Path], key_of: KeyOf) ->
     """Return images by key, and the keys that duplicates have spoilt; each group of duplicates becomes a fault.
 
     Args:
-        draft: What takes the faults.
+        draft: Listing that collects the faults.
         folder: Where the images lie.
         paths: The images.
         key_of: Path to its key, None for what is passed over.

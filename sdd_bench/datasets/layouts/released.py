@@ -1,4 +1,4 @@
-"""RealDOF, DED and RTF: test sets and a dataset with one folder for each role, or one for all."""
+"""RealDOF, DED and RTF: datasets with one folder for each role, or one folder for all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two folders whose files have the same names: SDD, anybody's blur and gt, GoPro's input and target."""
+"""Two folders whose files have the same names: SDD, users' blur and gt, GoPro's input and target."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def list_sdd(root: Path) -> Listing | None:
 
 
 def list_pairs(root: Path) -> Listing | None:
-    """Return anybody's pairs: folders named blur and gt, in the same three shapes as SDD, or input and target."""
+    """Return users' own pairs: folders named blur and gt, in the same three shapes as SDD, or input and target."""
     return _list_blur_gt(root, "pairs") or _list_input_target(root)
 
 

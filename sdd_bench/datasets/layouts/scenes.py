@@ -1,4 +1,4 @@
-"""LFDOF and RealBokeh: many blur images of one scene, which share its sharp image."""
+"""LFDOF and RealBokeh: several blur images of one scene that share one sharp image."""
 
 from __future__ import annotations
 
@@ -67,13 +67,13 @@ def _pair_scenes(
     """Add the pairs of a folder that has one folder of blur images for each scene.
 
     Args:
-        draft: What is filled.
+        draft: Listing to fill.
         split: The pairs' split.
         inputs: Folder of the scenes' folders.
         truths: Folder of the sharp images.
         sharp: Scene to sharp image.
         spoilt: Scenes whose sharp image has a fault already.
-        form: What the blur images are called, for faults.
+        form: Pattern of the blur images' names, for faults.
     """
     for stray in list_images(inputs):
         draft.faults.append(f"{draft.short(stray)}: not in the folder of a scene, {form}")

@@ -1,4 +1,4 @@
-"""CUHK: blurred photographs without sharp ones, which can be restored and never scored."""
+"""CUHK: blurred photographs without sharp ones, which can be restored but not scored."""
 
 from __future__ import annotations
 

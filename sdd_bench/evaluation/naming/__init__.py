@@ -1,1 +1,1 @@
-"""Which file of a folder is whose prediction, whatever the method's code calls its files."""
+"""Matching of prediction files to images, whatever names the method's code uses."""

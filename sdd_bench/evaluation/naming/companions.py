@@ -1,4 +1,4 @@
-"""Files that methods write beside a prediction: its input, the ground truth, maps. They are told by a word."""
+"""Files that methods write beside a prediction (input, ground truth, maps), recognised by a word in the name."""
 
 from __future__ import annotations
 

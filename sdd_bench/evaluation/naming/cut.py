@@ -1,4 +1,4 @@
-"""What a prediction that was padded or cropped shares with its input, and where that lies in both."""
+"""Region shared by a padded or cropped prediction and its input, and its place in both."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 Crop = Literal["top-left", "centre"]
 CROPS: tuple[Crop, ...] = ("top-left", "centre")
-"""Where a prediction was cropped, or padded, from: padding is right and below, or on all sides."""
+"""Reference points of a cropped or padded prediction: padding is right and below, or on all sides."""
 
 MAX_CUT_PX = 128
 """Predictions differ from their inputs by less than this in width and height: by a network's multiple at most."""
@@ -19,15 +19,15 @@ Array = TypeVar("Array", bound=NDArray[Any])
 
 @dataclass(frozen=True)
 class Cut:
-    """The part that a frame and a prediction share.
+    """Region that a frame and a prediction share.
 
     Attributes:
-        x: Of its left edge in the frame, in pixels.
-        y: Of its upper edge in the frame.
-        left: Of its left edge in the prediction.
-        top: Of its upper edge in the prediction.
-        width: Of the part.
-        height: Of the part.
+        x: Position of the left edge in the frame, in pixels.
+        y: Position of the upper edge in the frame.
+        left: Position of the left edge in the prediction.
+        top: Position of the upper edge in the prediction.
+        width: Width of the part.
+        height: Height of the part.
     """
 
     x: int
@@ -47,7 +47,7 @@ class Cut:
 
 
 def cut_of(prediction: tuple[int, int], frame: tuple[int, int], crop: str) -> Cut:
-    """Return what a prediction shares with the frame that it was made from.
+    """Return the region that a prediction shares with its frame.
 
     Around the centre, half of the difference is rounded as torchvision's `center_crop` does: to the even number.
 

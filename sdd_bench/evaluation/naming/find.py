@@ -1,4 +1,4 @@
-"""The predictions of a split in a folder: names first, content where they say nothing, and everything that is wrong."""
+"""Search for the predictions of a split in a folder: by name, else by content; all problems together."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LISTED = 3
 """Names that a message gives as examples."""
 
 Files = Mapping[str, Sequence[Path]]
-"""What a pattern leaves of files' names to the files, all but suffixes alike."""
+"""Part of the name that a pattern leaves, to the files that share it, equal up to their suffixes."""
 
 
 def match_predictions(
@@ -43,9 +43,9 @@ def match_predictions(
     Args:
         folder: PNG, TIFF or JPEG files, directly in it or in its one sub-folder.
         pairs: The split that is scored.
-        ways: What was asked for.
+        ways: Options on naming and size.
         jobs: Worker processes.
-        where: What the folder is called in messages; its path if empty.
+        where: Name of the folder in messages; its path if empty.
         crop_multiple: As in the protocol.
         looks: Keeps the looks that are taken, for others to use.
 
@@ -60,7 +60,8 @@ def match_predictions(
     keys, passed_over = filtered(by_stem(files), ways.pattern)
     if not keys:
         raise UserError(
-            f"{where}: none of {len(files)} files is called {ways.pattern} ({_some([f.name for f in files])})"
+            f"{where}: none of the {len(files)} files matches --pred-pattern {ways.pattern} "
+            f"({_some([f.name for f in files])})"
         )
     proposal = _proposal(keys, pairs, ways, where)
     found, problems = _settled(proposal, keys, pairs, ways, looks, where)
@@ -69,11 +70,11 @@ def match_predictions(
     problems = [*problems, *sizes]
     if problems:
         missing = any(problem.kind == "missing" for problem in problems)
-        called = [] if found.template in (ANY, ways.pattern) else [f"files taken to be called {found.template}"]
-        hints = [*called, *(["--allow-missing scores what is there"] if missing else [])]
+        called = [] if found.template in (ANY, ways.pattern) else [f"assumed names: {found.template}"]
+        hints = [*called, *(["--allow-missing scores an incomplete folder"] if missing else [])]
         raise problem_report(problems, where, "; ".join(hints))
     if not found.files:
-        raise UserError(f"{where}: not one prediction for {len(pairs)} images")
+        raise UserError(f"{where}: no predictions for the {len(pairs)} images of the split")
     if not found.checked:
         found = replace(found, remarks=check_contents(found.files, pairs, looks, ways.values))
     remarks = (*found.remarks, *check_prediction_values(found.files, pairs, looks, ways.values))
@@ -81,7 +82,7 @@ def match_predictions(
 
 
 def _proposal(keys: Files, pairs: Sequence[Pair], ways: Ways, where: str) -> Proposal:
-    """Return what names say.
+    """Return the match proposed by names.
 
     Raises:
         UserError: Several files for each image, or other numbers of files than of images where order is to count.
@@ -113,8 +114,8 @@ def _settled(
         except UserError as error:
             return _by_content(proposal, keys, pairs, ways, looks, error)
         if remarks:
-            told = "nothing but the order of their numbers says which file is whose"
-            raise UserError(f"{where}: {told}, and {remarks[0]}; --by-order scores them all the same")
+            told = "only the order of the numbers tells which file belongs to which image"
+            raise UserError(f"{where}: {told}, and {remarks[0]}; add --by-order to score them in that order")
     elif not proposal.settled:
         try:
             return _by_content(proposal, keys, pairs, ways, looks)
@@ -158,7 +159,7 @@ def _by_content(
 
 
 def _called(chosen: Proposal, ways: Ways) -> str:
-    """Return what the files are called."""
+    """Return the pattern of the file names."""
     return ways.pattern if ways.pattern != ANY else chosen.template.text
 
 
@@ -166,12 +167,13 @@ def _unsaid(proposal: Proposal, pairs: Sequence[Pair]) -> str:
     """Return that names do not say which file is whose, with some of them."""
     files, images = _some(proposal.candidates), _some(natural_order(pair.name for pair in pairs))
     if proposal.rule == "order":
-        return f"files ({files}) and images ({images}) are in another order as text than by their numbers"
-    return f"the names do not say which file is whose (files: {files}; images: {images})"
+        found = f"files ({files}) and images ({images})"
+        return f"{found} sort differently as text and by number; rename them with leading zeros"
+    return f"the names do not tell which file belongs to which image (files: {files}; images: {images})"
 
 
 def _problems(chosen: Proposal, keys: Files, pairs: Sequence[Pair], ways: Ways, where: str) -> list[Problem]:
-    """Return what is wrong with a match by names.
+    """Return the problems of a match by names.
 
     Raises:
         UserError: Not one file is called as an image is.
@@ -179,8 +181,8 @@ def _problems(chosen: Proposal, keys: Files, pairs: Sequence[Pair], ways: Ways, 
     if not chosen.stems and not ways.allow_missing:
         files, images = _some(natural_order(keys)), _some(natural_order(pair.name for pair in pairs))
         counts = f"{len(keys)} files for {len(pairs)} images"
-        what = f"not one of the files ({files}) is called as an image is ({images}), and there are {counts}"
-        raise UserError(f"{where}: {what}; is this the right split, and does --pred-pattern choose the predictions?")
+        what = f"no file name ({files}) matches an image name ({images}), and there are {counts}"
+        raise UserError(f"{where}: {what}; check --split, or give --pred-pattern")
     problems = [] if ways.allow_missing else [Problem("missing", f"{name}: no prediction") for name in chosen.missing]
     problems += [
         Problem("extra", f"{file.name}: no such image in the split") for stem in chosen.extra for file in keys[stem]
@@ -191,7 +193,7 @@ def _problems(chosen: Proposal, keys: Files, pairs: Sequence[Pair], ways: Ways, 
 def _twice(stems: Iterable[str], keys: Files, pairs: Mapping[str, str] | None = None) -> list[Problem]:
     """Return the names that several files share."""
     return [
-        Problem("there twice", f"{', '.join(f.name for f in keys[stem])}: {len(keys[stem])} predictions for {name}")
+        Problem("duplicate", f"{', '.join(f.name for f in keys[stem])}: {len(keys[stem])} predictions for {name}")
         for stem in stems
         if len(keys[stem]) > 1
         for name in [(pairs or {}).get(stem, stem)]

@@ -1,4 +1,4 @@
-"""Where the images of a folder of predictions lie: directly in it, in its one sub-folder, or in a zip file."""
+"""Location of the images of a prediction folder: directly inside, in its only sub-folder, or in a zip file."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def images_in(folder: Path, where: str, option: str = "--pred ") -> tuple[list[P
     """Return the image files of a folder, and the sub-folder that they lie in; empty where they lie directly in it.
 
     Args:
-        folder: Of predictions, from `opened`.
-        where: What it is called in messages.
+        folder: Folder of predictions, from `opened`.
+        where: Name of the folder in messages.
         option: What a message that names a sub-folder has before it.
 
     Raises:

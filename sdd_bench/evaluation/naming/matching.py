@@ -1,4 +1,4 @@
-"""Each image's prediction, and how it was found, as results say it."""
+"""Match of predictions to images, and how it was found, as stored in results."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sdd_bench.evaluation.rows import Line
 
 
 class MatchingBlock(TypedDict):
-    """How predictions were matched, as results say it.
+    """Description in results of how predictions were matched.
 
     `rule` is a key of `rules.RULES`, `template` what the files are called, `folder` the sub-folder that they lie in,
     `companions` what files beside them are called to their number, `passed_over` the number of files that the
@@ -36,13 +36,13 @@ class Matching:
 
     Attributes:
         files: Pair's name to file; pairs without a prediction are missing.
-        rule: That found them.
-        template: What the files are called.
+        rule: Rule that found them.
+        template: Pattern of the file names.
         folder: Sub-folder that they lie in; empty where they lie directly in the one named.
-        companions: What files beside them are called, `*` for the name, to their number.
+        companions: Names of files that are no predictions, `*` for the name, to their number.
         passed_over: Number of files that the pattern left out.
         checked: Whether the content of the files was looked at already.
-        remarks: What is worth knowing of their content, and no fault.
+        remarks: Remarks on their content, and no fault.
         partly: Whether a crop leaves out part of any frame.
     """
 

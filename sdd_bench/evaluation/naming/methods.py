@@ -1,4 +1,4 @@
-"""What the released code of each method calls its files, for `--naming METHOD`."""
+"""File names that the released code of each method writes, for `--naming METHOD`."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from sdd_bench.io.models import unknown_key
 
 @dataclass(frozen=True)
 class Naming:
-    """What a method's released code writes.
+    """File names that a method's released code writes.
 
     Attributes:
-        title: What people call the method.
+        title: Usual name of the method.
         writes: Its files, in words.
         rule: What says whose they are: the rule that goes before the others.
-        pattern: What the predictions are called; `{name}` for the name of either side, or the number.
+        pattern: Pattern of the file names; `{name}` for the name of either side, or the number.
         crop: `--pred-crop` for its outputs where the images' sizes are no multiples of `multiple`; empty where the code
             undoes its padding or crop.
-        multiple: Of the sizes that the network takes, in pixels.
+        multiple: Common factor of the sizes that the network takes, in pixels.
         code: The repository.
     """
 
@@ -76,7 +76,7 @@ ALIASES = {"swintormer": "basicsr", "fsnet": "sfnet", "convir": "sfnet", "didane
 
 
 def naming_of(method: str) -> Naming:
-    """Return what a method's code writes, by its name in any case.
+    """Return the naming of a method's code, by its name in any case.
 
     Raises:
         UserError: It is not in the table; the nearest one that is, is named.
@@ -87,7 +87,7 @@ def naming_of(method: str) -> Naming:
     name = method.lower().replace("_", "-")
     name = ALIASES.get(name, name)
     if name not in METHODS:
-        fault = unknown_key(method, METHODS).replace("unknown key", "unknown method").replace(", expected some of", ";")
+        fault = unknown_key(method, METHODS).replace("unknown key", "unknown method").replace(", expected one of", ";")
         raise UserError(f"--naming: {fault.partition(';')[0]}; --naming list shows all of them")
     return METHODS[name]
 

@@ -1,4 +1,4 @@
-"""The natural order of names, in which numbers count as numbers: 9 comes before 10."""
+"""Natural order of names, in which numbers count as numbers: 9 comes before 10."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def natural_order(names: Iterable[str]) -> list[str]:
 
 
 def is_settled(names: Iterable[str]) -> bool:
-    """Return whether names have one order only: the same as text and by their numbers, none of which is there twice.
+    """Return whether names have one order only: the same as text and by their numbers, without duplicates.
 
     >>> is_settled(["9", "10"]), is_settled(["09", "10"]), is_settled(["7", "007"])
     (False, True, False)

@@ -1,4 +1,4 @@
-"""All that is wrong with a folder of predictions, by kind, in one message."""
+"""One error message for all problems of a prediction folder, counted by kind."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Literal
 
 from sdd_bench.errors import MAX_LISTED, UserError
 
-Kind = Literal["missing", "extra", "there twice", "of another size", "not an image"]
+Kind = Literal["missing", "extra", "duplicate", "of another size", "not an image"]
 
-KINDS: tuple[Kind, ...] = ("missing", "extra", "there twice", "of another size", "not an image")
+KINDS: tuple[Kind, ...] = ("missing", "extra", "duplicate", "of another size", "not an image")
 """Kinds of problems in the order in which they are counted and listed."""
 
 
@@ -28,8 +28,8 @@ def problem_report(problems: Sequence[Problem], where: str, hint: str = "") -> U
 
     Args:
         problems: At least one.
-        where: What was read.
-        hint: What to do, behind the counts.
+        where: File or folder that was read.
+        hint: Advice, placed after the counts.
 
     >>> print(problem_report([Problem("extra", "z.png: no such image"), Problem("missing", "a: none")], "out/").message)
     out/: 2 problems: 1 missing, 1 extra

@@ -1,4 +1,4 @@
-"""The rules by which files are matched to images, by their names alone: no file is read here."""
+"""Rules that match files to images by name alone; no file is read."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ RULES: dict[Rule, str] = {
 
 @dataclass(frozen=True)
 class Side:
-    """What files may be called after: the names of one side of the pairs, each with its pair's name."""
+    """Names that files may have: those of one side of the pairs, each with its pair's name."""
 
     rule: Rule
     names: Mapping[str, str]
@@ -43,14 +43,14 @@ class Side:
 
 @dataclass(frozen=True)
 class Proposal:
-    """Which file is whose, as far as names say.
+    """Proposed match of files to images, by name alone.
 
     Attributes:
-        rule: That gives it.
-        template: What the files are called.
+        rule: Rule that gives it.
+        template: Pattern of the file names.
         stems: Pair's name to the file's, without suffix; under the rule `content` empty.
         candidates: Names of the files that are predictions, where only their content says whose.
-        companions: What files that are no predictions are called, to their number.
+        companions: Names of files that are no predictions, to their number.
         extra: Names of the files that belong to no image.
         missing: Names of the pairs without a file.
         settled: Whether nothing else need prove it.
@@ -112,8 +112,8 @@ def propose(stems: Collection[str], sides: Sequence[Side], *, affixes: bool = Tr
     beside = [t for count in counts.values() for t, found in count.items() if found == len(pairs)]
     beside += [t for t, numbers in number_templates(stems).items() if t.is_companion and len(numbers) == len(stems)]
     if beside and all(2 * best_of(count)[1] < len(pairs) for count in counts.values()):
-        words = f"the files are called {beside[0].text}, as ground truths and inputs are"
-        raise UserError(f"{words}; --pred-pattern {beside[0].text!r} takes them for predictions")
+        words = f"the files are named {beside[0].text}, like ground truths and inputs"
+        raise UserError(f"{words}; --pred-pattern {beside[0].text!r} scores them all the same")
     side = max(ordered, key=lambda side: best_of(counts[side.rule])[1])
     template, count = best_of(counts[side.rule])
     if 2 * count < len(pairs) and template != EXACT:
@@ -140,7 +140,7 @@ def by_order(stems: Collection[str], sides: Sequence[Side]) -> Proposal:
         files = natural_order(stem for stem in stems if stem not in companions)
         pairs = natural_order(sides[0].names.values())
         if len(files) != len(pairs):
-            raise UserError(f"{len(files)} files for {len(pairs)} images; --by-order needs equal counts")
+            raise UserError(f"{len(files)} files for {len(pairs)} images; --by-order needs as many files as images")
         found = Proposal("order", stems=dict(zip(pairs, files, strict=True)), companions=Counter(companions.values()))
     return replace(found, settled=True)
 

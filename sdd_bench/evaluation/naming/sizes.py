@@ -1,4 +1,4 @@
-"""Predictions of another size than their input: which are taken, and which option would take the others."""
+"""Predictions whose size differs from their input: which are accepted, and by which option."""
 
 from __future__ import annotations
 

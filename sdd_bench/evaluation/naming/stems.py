@@ -1,4 +1,4 @@
-"""Files by their names without suffix, in one spelling."""
+"""File names without suffix, in one spelling."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all prediction files of a folder have before and behind the part that tells them apart."""
+"""Common prefix and suffix of all prediction files in a folder."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def name_templates(stems: Collection[str], names: Collection[str]) -> dict[Templ
 
     Args:
         stems: Names of the files, without suffix.
-        names: Of the images.
+        names: Names of the images.
 
     >>> name_templates(["a_x", "b_x", "c"], ["a", "b"])
     {Template(prefix='', suffix='_x'): 2}

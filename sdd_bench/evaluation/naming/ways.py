@@ -1,4 +1,4 @@
-"""What was asked for of the naming and the sizes of predictions, and the pattern that filters their names."""
+"""Options on the naming and size of predictions, and the pattern that filters their names."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ ANY = "{name}"
 
 @dataclass(frozen=True)
 class Ways:
-    """What was asked for of the naming and the sizes of predictions.
+    """Options on the naming and size of predictions.
 
     Attributes:
-        pattern: What prediction files are called; others are passed over. `ANY` leaves it to the rules.
+        pattern: Pattern of the file names; others are passed over. `ANY` leaves it to the rules.
         by_order: Match by the natural order of the names.
         method: Whose code called the files, see `methods.METHODS`; empty where nobody says.
         pred_crop: One of `cut.CROPS`, or empty where predictions are as large as their inputs.
         allow_missing: Leave out pairs without a prediction instead of refusing.
         grey: `refuse` or `expand`.
-        values: What the values of predictions mean.
+        values: Meaning of the values of predictions.
     """
 
     pattern: str = ANY

@@ -1,4 +1,4 @@
-"""The images of anybody's zip file, unpacked within limits and nowhere but into one folder."""
+"""Unpacking of images from an untrusted zip file, within limits and into one folder only."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sdd_bench.io.text import short
 
 MAX_FILES = 100_000
 MAX_FILE_BYTES = 2_500_000_000
-"""Of one image: 400 megapixels of 16 bits."""
+"""Largest image file in bytes: 400 megapixels of 16 bits."""
 
 MAX_PARTS = 12
 """Folders within each other."""
@@ -32,7 +32,7 @@ def unzip_images(archive: Path, folder: Path) -> None:
         folder: An empty folder.
 
     Raises:
-        UserError: Not a zip file, damaged or encrypted; a name that leads elsewhere or is there twice; more, or larger,
+        UserError: Not a zip file, damaged or encrypted; a name that leads elsewhere or is a duplicate; more, or larger,
             files than images of its size can be.
         CannotWriteError: The folder cannot be written.
     """
@@ -68,7 +68,7 @@ def _images(archive: Path, content: zipfile.ZipFile) -> list[tuple[zipfile.ZipIn
         if member.flag_bits & 0x1:
             raise UserError(f"{archive}: {name} is encrypted; unpack it and give the folder")
         if parts in found:
-            raise UserError(f"{archive}: {name} is there twice")
+            raise UserError(f"{archive}: duplicate file {name}")
         if member.file_size > MAX_FILE_BYTES:
             raise UserError(f"{archive}: {name} takes {member.file_size / 1e6:,.0f} MB, too much for an image")
         found[parts] = member
