@@ -62,7 +62,7 @@ class Entry:
         pred_crop: Where predictions were cropped or padded, one of `evaluation.naming.cut.CROPS`, or empty.
         values_as: Meaning of the values of predictions, see `io.values_as`.
         file: The results file; None of results that come from none.
-        predictions_bits: Of the files of the predictions, in words; empty where the results do not say.
+        predictions_bits: Bits of the files of the predictions, in words; empty where the results do not say.
         evaluated_size: WIDTHxHEIGHT of what was scored, in words; empty where the results do not say.
         weights: Metric that was measured to the digest of its weights, of metrics with weights.
     """

@@ -52,7 +52,7 @@ def published_latex(rows: Sequence[Reported], label: str = "") -> str:
     r"""Return a paper's table for LaTeX with booktabs: the best printed number bold, the second best underlined.
 
     Args:
-        rows: Of one table, in its order.
+        rows: Rows of one table, in its order.
         label: For `\label`; empty for none.
     """
     metrics = [name for name in PAPER_METRICS if any(getattr(row, name) is not None for row in rows)]

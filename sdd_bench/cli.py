@@ -22,7 +22,7 @@ GROUP = "sdd_bench.commands"
 
 SECTIONS = {
     "Data": ("ingest", "prepare", "synthesise", "analyse", "anchor"),
-    "Scoring": ("evaluate", "leaderboard", "page", "stability", "submit", "verify", "codabench"),
+    "Scoring": ("evaluate", "leaderboard", "stability", "submit", "verify", "codabench"),
     "Training": ("train-baseline", "predict", "profile"),
     "Tools": ("demo", "doctor"),
 }

@@ -35,11 +35,11 @@ class Competition:
     """What an organiser decides.
 
     Attributes:
-        title: Of the competition.
+        title: Title of the competition.
         docker_image: Name of an image with sdd-bench installed, in which submissions are scored.
         start: YYYY-MM-DD from which on submissions are taken.
         end: YYYY-MM-DD until which they are; empty for ever.
-        submissions_per_day: Of one participant.
+        submissions_per_day: Submissions of one participant.
         time_limit_s: For scoring one submission.
     """
 

@@ -89,7 +89,7 @@ def write_details(path: Path, results: Results) -> None:
 
     Args:
         path: HTML file; Codabench shows the one called detailed_results.html.
-        results: Of the method.
+        results: Results of the method.
     """
     entry = entry_of(results, RESULTS)
     build_page(path, add_reported(build_board([entry])), None, [entry], None)

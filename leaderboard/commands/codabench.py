@@ -56,9 +56,13 @@ DATE = click.DateTime(["%Y-%m-%d"])
     help="Image on Docker Hub that has sdd-bench installed; submissions are scored in it.",
 )
 @click.option("--start", type=DATE, default="2025-01-01", show_default=True, help="First day of the competition.")
-@click.option("--end", type=DATE, default=None, help="Its end.  [default: none]")
+@click.option("--end", type=DATE, default=None, help="Last day of the competition.  [default: none]")
 @click.option(
-    "--submissions-per-day", type=click.IntRange(min=1), default=2, show_default=True, help="Of one participant."
+    "--submissions-per-day",
+    type=click.IntRange(min=1),
+    default=2,
+    show_default=True,
+    help="Submissions of a participant.",
 )
 @click.option(
     "--time-limit", type=click.IntRange(min=1), default=3600, show_default=True, help="Seconds to score a submission."

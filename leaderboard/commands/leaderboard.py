@@ -102,7 +102,7 @@ PAGE_ONLY = "--beside, --data, --pred and --images are for pictures: ask for the
     "--papers",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Also write the tables that papers print as LaTeX, a file a table, their numbers as printed.",
+    help="Folder for the tables of the papers as LaTeX, one file each, with the numbers as printed.",
 )
 @click.option(
     "--site",

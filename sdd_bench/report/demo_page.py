@@ -90,7 +90,7 @@ def write_page(
         words: From `explain`.
         pairs: The split that was scored; the first pair of each of `PICTURED` scenes is shown.
         predictions: Method to folder of PNG predictions.
-        truth: Of these the aligned truth, from which the differences are drawn.
+        truth: Method among these that is the aligned truth, from which the differences are drawn.
     """
     environment = Environment(
         loader=PackageLoader("sdd_bench.report"), autoescape=select_autoescape(["html"]), trim_blocks=True
