@@ -1,0 +1,40 @@
+"""Ways to undo one known blur, by name: a hyper-Laplacian prior of our own, Wiener and Richardson-Lucy of scikit-image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from jdrl_baseline.classical.hyper_laplacian import Plane, deconvolve_hyper_laplacian
+from jdrl_baseline.classical.point_spread import Kernel
+
+Deconvolver = Callable[[Plane, Kernel, float, float], Plane]
+"""A plane (H, W), a kernel, a strength and an exponent to the restored plane, not clipped."""
+
+
+def _wiener(plane: Plane, kernel: Kernel, strength: float, _: float) -> Plane:
+    """Wiener's filter with a Laplacian as regulariser, weighted with 1 / strength; the plane is mirrored."""
+    from skimage.restoration import wiener
+
+    height, width = plane.shape
+    mirrored = np.pad(plane, ((0, height), (0, width)), mode="symmetric")
+    found = wiener(mirrored, kernel, 1 / strength, clip=False)
+    return np.asarray(found[:height, :width], np.float32)
+
+
+def _richardson_lucy(plane: Plane, kernel: Kernel, strength: float, _: float) -> Plane:
+    """So many steps of Richardson and Lucy as the strength says; the plane is mirrored as far as the kernel reaches."""
+    from skimage.restoration import richardson_lucy
+
+    pad = 2 * kernel.shape[0]
+    mirrored = np.pad(plane, pad, mode="symmetric")
+    found = richardson_lucy(mirrored, kernel, round(strength), clip=False, filter_epsilon=1e-6)
+    return np.asarray(found[pad:-pad, pad:-pad], np.float32)
+
+
+DECONVOLVERS: dict[str, Deconvolver] = {
+    "hyper-laplacian": deconvolve_hyper_laplacian,
+    "wiener": _wiener,
+    "richardson-lucy": _richardson_lucy,
+}
