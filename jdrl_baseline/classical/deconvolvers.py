@@ -1,4 +1,4 @@
-"""Ways to undo one known blur, by name: a hyper-Laplacian prior of our own, Wiener and Richardson-Lucy of scikit-image."""
+"""Ways to undo one known blur, by name: a hyper-Laplacian prior of our own, and two filters of scikit-image."""
 
 from __future__ import annotations
 

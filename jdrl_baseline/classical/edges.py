@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 Grey = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
-LUMA = np.float32([65.481, 128.553, 24.966]) / 255
+LUMA = np.array([65.481, 128.553, 24.966], np.float32) / 255
 LUMA_AT_BLACK = 16 / 255
 GAMMA = 2.4
 """Luma of ITU-R BT.601 in [16, 235] / 255, as MATLAB's `rgb2ycbcr`, and what makes light of it."""
@@ -53,10 +53,8 @@ def gradient_magnitude(grey: Grey, sigma: float) -> Grey:
     bell = np.exp(-(places**2) / (2 * sigma**2))
     bell /= bell.sum()
     slope = places / sigma**2 * bell
-    across, down = (
-        cv2.sepFilter2D(grey, cv2.CV_32F, *kernels, borderType=cv2.BORDER_REPLICATE)
-        for kernels in ((slope, bell), (bell, slope))
-    )
+    across = cv2.sepFilter2D(grey, cv2.CV_32F, slope, bell, borderType=cv2.BORDER_REPLICATE)
+    down = cv2.sepFilter2D(grey, cv2.CV_32F, bell, slope, borderType=cv2.BORDER_REPLICATE)
     return np.asarray(cv2.magnitude(across, down), np.float32)
 
 
@@ -75,7 +73,8 @@ def canny_edges(grey: Grey, sigma: float) -> Mask:
     from skimage.feature import canny
 
     smooth = cv2.GaussianBlur(grey, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
-    across, down = (cv2.Sobel(smooth, cv2.CV_32F, *order, borderType=cv2.BORDER_REPLICATE) for order in ((1, 0), (0, 1)))
+    across = cv2.Sobel(smooth, cv2.CV_32F, 1, 0, borderType=cv2.BORDER_REPLICATE)
+    down = cv2.Sobel(smooth, cv2.CV_32F, 0, 1, borderType=cv2.BORDER_REPLICATE)
     strength = cv2.magnitude(across, down)
     strongest = float(strength.max())
     if strongest < 1e-6:
