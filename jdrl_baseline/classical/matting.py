@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import math
 from functools import lru_cache
 from types import ModuleType
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,6 +20,9 @@ LOYALTY = 1e-3
 
 EPSILON = 1e-7
 """Regularisation of the Laplacian's windows of 3x3 pixels."""
+
+MOST_STEPS = 300
+"""Of the conjugate gradients."""
 
 MOST_PIXELS = 600_000
 """Larger frames are made smaller for it: its system has an unknown for each pixel."""
@@ -67,12 +73,23 @@ def spread_by_matting(
     )
     weight = np.where(weight > 1e-12, weight, 0).ravel()  # of a small pixel: its share of known ones
     laplacian = library.cf_laplacian(small, epsilon=EPSILON, radius=1)
-    from scipy import sparse
-
-    system = (laplacian + sparse.diags(LOYALTY * weight)).tocsr()
-    wanted = LOYALTY * total.ravel()
-    start = np.full(len(wanted), total.sum() / weight.sum())
-    preconditioner = library.ichol(system.tocsc(), discard_threshold=1e-4)
-    found = library.cg(system, wanted, x0=start, M=preconditioner, rtol=1e-6, maxiter=2000)
+    found = _solved(library, laplacian, LOYALTY * weight, LOYALTY * total.ravel())
     grown = cv2.resize(found.reshape(size[::-1]), (width, height), interpolation=cv2.INTER_LINEAR)
     return np.asarray(grown, np.float32)
+
+
+def _solved(
+    library: ModuleType, laplacian: Any, loyalty: NDArray[np.float64], wanted: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return d with (L + loyalty) d = wanted, from the mean of the known values on, after at most `MOST_STEPS`."""
+    from scipy import sparse
+    from scipy.sparse.linalg import LinearOperator, cg
+
+    system = (laplacian + sparse.diags(loyalty)).tocsr()
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints every shift of the diagonal that it tries in vain
+        preconditioner = library.ichol(system.tocsc(), discard_threshold=1e-4)
+    start = np.full(len(wanted), wanted.sum() / loyalty.sum())
+    scale = np.linalg.norm(wanted)
+    operator = LinearOperator(system.shape, preconditioner, dtype=np.float64)
+    solved, _ = cg(system, wanted, x0=start, rtol=0, atol=1e-5 * scale, maxiter=MOST_STEPS, M=operator)
+    return np.asarray(solved, np.float64)
