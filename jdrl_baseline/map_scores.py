@@ -116,12 +116,13 @@ def _read_matlab(path: Path) -> NDArray[np.float32]:
     import io
 
     from scipy.io import loadmat
+    from scipy.io.matlab import MatReadError
 
     try:
         radius = loadmat(io.BytesIO(read_bytes(path, MOST_BYTES)))[MATLAB_KEY]
     except KeyError:
         raise UserError(f"{path}: holds no {MATLAB_KEY}, expected a map of RTF") from None
-    except (ValueError, TypeError, NotImplementedError) as error:
+    except (MatReadError, ValueError, TypeError, NotImplementedError) as error:
         raise UserError(f"{path}: cannot be read as a MATLAB file ({error})") from None
     if radius.ndim != 2 or radius.dtype.kind not in "fiu" or not np.isfinite(radius).all():
         raise UserError(f"{path}: {MATLAB_KEY} is {radius.shape} {radius.dtype}, expected (H, W) finite numbers")

@@ -19,7 +19,9 @@ def blurred_edges(sigma: float, *, side: int = 128, noise: float = 0.0) -> NDArr
     soft = cv2.resize(cv2.GaussianBlur(fine, (0, 0), sigma * FINER), (side, side), interpolation=cv2.INTER_AREA)
     soft += np.random.default_rng(0).normal(0, noise, soft.shape).astype(np.float32)
     light = 0.05 + 0.4 * soft  # of luma, which runs from 16 / 255 to 235 / 255
-    return np.repeat(((light ** (1 / 2.4) - 16 / 255) / (219 / 255))[..., None], 3, axis=2).clip(0, 1).astype(np.float32)
+    return (
+        np.repeat(((light ** (1 / 2.4) - 16 / 255) / (219 / 255))[..., None], 3, axis=2).clip(0, 1).astype(np.float32)
+    )
 
 
 def blurred_photo(name: str, sigma: float, noise: float = 1 / 255) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -113,7 +113,9 @@ def test_a_restored_image_is_an_image(linear_light: bool) -> None:
 
 def test_light_and_values_are_deconvolved_differently() -> None:
     blur = blurred_photo("coffee", 1.5)[0][:90, :120].clip(0, 1)
-    light, values = (restore_with_map(blur, settings_of("ebdb", linear_light=is_light))[0] for is_light in (True, False))
+    light, values = (
+        restore_with_map(blur, settings_of("ebdb", linear_light=is_light))[0] for is_light in (True, False)
+    )
     assert np.abs(light - values).max() > 0.02
 
 

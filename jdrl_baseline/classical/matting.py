@@ -87,7 +87,7 @@ def _solved(
 
     system = (laplacian + sparse.diags(loyalty)).tocsr()
     with contextlib.redirect_stdout(io.StringIO()):  # it prints every shift of the diagonal that it tries in vain
-        preconditioner = library.ichol(system.tocsc(), discard_threshold=1e-4)
+        preconditioner = library.ichol(system.tocsc(), discard_threshold=1e-3)
     start = np.full(len(wanted), wanted.sum() / loyalty.sum())
     scale = np.linalg.norm(wanted)
     operator = LinearOperator(system.shape, preconditioner, dtype=np.float64)

@@ -13,12 +13,17 @@ from jdrl_baseline.classical.varying import deconvolve_varying
 from sdd_bench.io.srgb import decode_srgb, encode_srgb
 
 
+IN_FOCUS_PX = 1.0
+"""Radius that a map finds where a photograph is in focus: lens and pixels blur as well, and that is not undone."""
+
+
 def restore_with_map(
     image: NDArray[np.float32], settings: Deconvolution, *, tile_px: int = TILE_PX
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return an image deconvolved by its own defocus map, and the map.
 
-    The map is that of the whole image whatever the tiles.
+    The map is that of the whole image whatever the tiles. What is undone is its blur less that of a photograph in
+    focus: the squares of the radii are subtracted, as variances are.
 
     Args:
         image: (H, W, 3) sRGB values in [0, 1].
@@ -34,6 +39,7 @@ def restore_with_map(
         return DECONVOLVERS[settings.method](plane, kernel, settings.strength, settings.alpha)
 
     source = decode_srgb(image) if settings.linear_light else image
-    restored = deconvolve_varying(source, radius_px, POINT_SPREADS[settings.psf], deconvolve, tile_px=tile_px)
+    undone_px = np.sqrt(np.maximum(np.square(radius_px) - np.float32(IN_FOCUS_PX**2), 0))
+    restored = deconvolve_varying(source, undone_px, POINT_SPREADS[settings.psf], deconvolve, tile_px=tile_px)
     restored = restored.clip(0, 1)
     return encode_srgb(restored).clip(0, 1) if settings.linear_light else restored, radius_px

@@ -68,8 +68,8 @@ class Deconvolution:
 
 
 CLASSICAL = {
-    "wiener": Deconvolution("wiener", strength=300),
-    "richardson-lucy": Deconvolution("richardson-lucy", strength=10),
+    "wiener": Deconvolution("wiener", strength=300.0),
+    "richardson-lucy": Deconvolution("richardson-lucy", strength=10.0),
     "ebdb": Deconvolution("hyper-laplacian", alpha=1.0),
     "zhuo-sim": Deconvolution("hyper-laplacian", map="zhuo-sim", alpha=1.0),
 }
