@@ -41,7 +41,7 @@ def load_baseline(
         tile: Side of the tiles in pixels, a multiple of 16; 0 restores whole frames. If None, whole frames for trained
             networks, else as `sdd-bench predict` does. See `sdd-bench predict --tile`.
         map: For wiener and richardson-lucy: the defocus map, `ebdb` or `zhuo-sim`.
-        psf: For baselines with a defocus map: `gaussian` or `disk`.
+        psf: For baselines with a defocus map: `disk` or `gaussian`.
         strength: For baselines with a defocus map: how hard the blur is undone, a number or `cuhk`, `dpdd`, `realdof`.
         alpha: For ebdb and zhuo-sim: exponent of the prior.
         linear_light: For baselines with a defocus map: deconvolve light instead of sRGB values.

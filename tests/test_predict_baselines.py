@@ -71,20 +71,20 @@ def test_predict_writes_what_the_baseline_returns_and_records_its_settings(
 def test_options_change_predictions_and_another_folder_is_wanted_for_them(images: Path, tmp_path: Path) -> None:
     words = ("predict", "--baseline", "wiener", "--images", images, "--out")
     run_command(*words, tmp_path / "plain")
-    run_command(*words, tmp_path / "strong", "--strength", 2000, "--psf", "disk", "--linear-light", "--tile", 64)
+    run_command(*words, tmp_path / "strong", "--strength", 2000, "--psf", "gaussian", "--linear-light", "--tile", 64)
     request = json.loads((tmp_path / "strong" / "predictions.json").read_text())["request"]
     assert request["settings"] == {
-        "method": "wiener", "map": "ebdb", "psf": "disk", "strength": 2000.0, "alpha": 0.0, "linear_light": True,
+        "method": "wiener", "map": "ebdb", "psf": "gaussian", "strength": 2000.0, "alpha": 0.0, "linear_light": True,
     }  # fmt: skip
     assert request["tile_px"] == 64
     assert (tmp_path / "plain" / "a.png").read_bytes() != (tmp_path / "strong" / "a.png").read_bytes()
     before = contents(tmp_path / "plain")
-    assert "another settings strength (300.0, now 2000.0)" in refused(*words, tmp_path / "plain", "--strength", 2000)
+    assert "another settings strength (10.0, now 2000.0)" in refused(*words, tmp_path / "plain", "--strength", 2000)
     assert "another baseline (wiener, now ebdb)" in refused(
         "predict", "--baseline", "ebdb", "--images", images, "--out", tmp_path / "plain"
     )
     assert contents(tmp_path / "plain") == before
-    options = {"strength": 2000, "psf": "disk", "linear_light": True, "tile": 64}
+    options = {"strength": 2000, "psf": "gaussian", "linear_light": True, "tile": 64}
     found = load_baseline("wiener", **options)(read_image(images / "b.png"))  # type: ignore[arg-type]
     np.testing.assert_array_equal(read_pixels(tmp_path / "strong" / "b.png"), to_pixels(found))
 

@@ -33,8 +33,8 @@ class Deconvolution:
 
     method: str
     map: str = "ebdb"
-    psf: str = "gaussian"
-    strength: float = 1000.0
+    psf: str = "disk"
+    strength: float = 100.0
     alpha: float = 0.0
     linear_light: bool = False
 
@@ -68,7 +68,7 @@ class Deconvolution:
 
 
 CLASSICAL = {
-    "wiener": Deconvolution("wiener", strength=300.0),
+    "wiener": Deconvolution("wiener", strength=10.0),
     "richardson-lucy": Deconvolution("richardson-lucy", strength=10.0),
     "ebdb": Deconvolution("hyper-laplacian", alpha=1.0),
     "zhuo-sim": Deconvolution("hyper-laplacian", map="zhuo-sim", alpha=1.0),

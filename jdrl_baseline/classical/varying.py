@@ -19,9 +19,9 @@ LEAST_STEP_PX = 0.25
 SHARP_PX = 0.5
 """A disk of at most this radius covers a single pixel, so nothing is to be undone."""
 
-MARGIN_PX = 16
-MARGIN_PER_RADIUS = 4.0
-"""What a tile sees around itself: its result then equals that of the whole frame within a count of 8 bits."""
+MARGIN_PX = 32
+MARGIN_PER_RADIUS = 8.0
+"""What a tile sees around itself: its result then equals that of the whole frame to a tenth of a count of 8 bits."""
 
 
 def levels_of(radius_px: NDArray[np.floating]) -> NDArray[np.float64]:

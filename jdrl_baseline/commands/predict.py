@@ -69,16 +69,16 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--psf",
-    type=click.Choice(["gaussian", "disk"]),
+    type=click.Choice(["disk", "gaussian"]),
     default=None,
-    help="Shape of the blur for baselines with a defocus map.  [default: gaussian]",
+    help="Shape of the blur for baselines with a defocus map.  [default: disk]",
 )
 @click.option(
     "--strength",
     default=None,
     metavar="NUMBER|NAME",
     help="How hard the blur is undone. ebdb, zhuo-sim: lambda, or cuhk, dpdd, realdof for the lambda and alpha "
-    "published for these datasets; wiener: 1 / balance; richardson-lucy: steps.  [default: 1000, 300, 10]",
+    "published for these datasets; wiener: 1 / balance; richardson-lucy: steps.  [default: 100, 10, 10]",
 )
 @click.option(
     "--alpha", type=float, default=None, help="Exponent of the prior of ebdb and zhuo-sim, 0 to 2.  [default: 1]"
