@@ -68,12 +68,12 @@ def spread_by_matting(
     factor = max(1, math.ceil(math.sqrt(known.size / MOST_PIXELS)))
     size = (max(3, -(-width // factor)), max(3, -(-height // factor)))
     small, weight, total = (
-        cv2.resize(plane.astype(np.float64), size, interpolation=cv2.INTER_AREA)
+        np.asarray(cv2.resize(plane.astype(np.float64), size, interpolation=cv2.INTER_AREA), np.float64)
         for plane in (image, known, np.where(known, values, 0))
     )
-    weight = np.where(weight > 1e-12, weight, 0).ravel()  # of a small pixel: its share of known ones
+    weight = np.where(weight > 1e-12, weight, 0.0).ravel()  # of a small pixel: its share of known ones
     laplacian = library.cf_laplacian(small, epsilon=EPSILON, radius=1)
-    found = _solved(library, laplacian, LOYALTY * weight, LOYALTY * total.ravel())
+    found = _solved(library, laplacian, weight * LOYALTY, total.ravel() * LOYALTY)
     grown = cv2.resize(found.reshape(size[::-1]), (width, height), interpolation=cv2.INTER_LINEAR)
     return np.asarray(grown, np.float32)
 

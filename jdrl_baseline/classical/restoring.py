@@ -12,7 +12,6 @@ from jdrl_baseline.classical.settings import TILE_PX, Deconvolution
 from jdrl_baseline.classical.varying import deconvolve_varying
 from sdd_bench.io.srgb import decode_srgb, encode_srgb
 
-
 IN_FOCUS_PX = 1.0
 """Radius that a map finds where a photograph is in focus: lens and pixels blur as well, and that is not undone."""
 
