@@ -110,6 +110,16 @@ def test_a_restored_image_is_an_image(linear_light: bool) -> None:
     assert 1.5 < np.median(radius_px) < 4
 
 
+@pytest.mark.parametrize(("name", "tolerance"), [("ebdb", 1e-4), ("wiener", 1e-4), ("richardson-lucy", 3e-3)])
+@pytest.mark.parametrize("size", [(1, 1), (2, 9), (5, 40)])
+def test_an_even_image_that_is_smaller_than_its_blur_stays_even(
+    name: str, tolerance: float, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(MAPS, "ebdb", lambda _: np.full(size, 9.0, np.float32))
+    found, _ = restore_with_map(np.full((*size, 3), 0.4, np.float32), CLASSICAL[name])
+    np.testing.assert_allclose(found, 0.4, atol=tolerance)  # scikit-image's iteration sees black beyond its margin
+
+
 def test_light_and_values_are_deconvolved_differently() -> None:
     blur = blurred_photo("coffee", 1.5)[0][:90, :120].clip(0, 1)
     light, values = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -18,7 +19,8 @@ def _wiener(plane: Plane, kernel: Kernel, strength: float, _: float) -> Plane:
     from skimage.restoration import wiener
 
     height, width = plane.shape
-    mirrored = np.pad(plane, ((0, height), (0, width)), mode="symmetric")
+    after = [(0, side * (2 * math.ceil(len(kernel) / (2 * side)) - 1)) for side in plane.shape]  # periods of 2 sides
+    mirrored = np.pad(plane, after, mode="symmetric")
     found = wiener(mirrored, kernel, 1 / strength, clip=False)
     return np.asarray(found[:height, :width], np.float32)
 

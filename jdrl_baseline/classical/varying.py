@@ -31,8 +31,7 @@ def levels_of(radius_px: NDArray[np.floating]) -> NDArray[np.float64]:
         radius_px: (H, W), to a 256th of a pixel.
 
     Returns:
-        At most 34 rising radii, at least 0.25 px apart. The first and the last enclose the map unless they are closer
-        together than that.
+        At most 34 rising radii that enclose the map, at least 0.25 px apart unless the whole map spans less.
 
     >>> levels_of(np.float32([[1.0, 1.1], [2.0, 2.0]])).tolist()
     [1.0, 2.0]
