@@ -26,10 +26,10 @@ def _wiener(plane: Plane, kernel: Kernel, strength: float, _: float) -> Plane:
 
 
 def _richardson_lucy(plane: Plane, kernel: Kernel, strength: float, _: float) -> Plane:
-    """So many steps of Richardson and Lucy as the strength says; the plane is mirrored as far as the kernel reaches."""
+    """So many steps of Richardson and Lucy as the strength says, on a plane with mirrored margins."""
     from skimage.restoration import richardson_lucy
 
-    pad = 2 * kernel.shape[0]
+    pad = 4 * kernel.shape[0]  # beyond it the library sees black, which every step carries further in
     mirrored = np.pad(plane, pad, mode="symmetric")
     found = richardson_lucy(mirrored, kernel, round(strength), clip=False, filter_epsilon=1e-6)
     return np.asarray(found[pad:-pad, pad:-pad], np.float32)
