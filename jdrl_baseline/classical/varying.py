@@ -37,7 +37,7 @@ def levels_of(radius_px: NDArray[np.floating]) -> NDArray[np.float64]:
     [1.0, 2.0]
     """
     distinct = np.unique(np.round(np.asarray(radius_px, np.float64) * 256)) / 256
-    wanted = np.quantile(distinct, np.linspace(0, 1, MOST_LEVELS))
+    wanted = np.quantile(distinct, np.linspace(0, 1, MOST_LEVELS), method="nearest")
     levels = [float(wanted[0])]
     for level in wanted[1:]:
         if level - levels[-1] >= LEAST_STEP_PX:
