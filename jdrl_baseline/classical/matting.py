@@ -24,7 +24,7 @@ EPSILON = 1e-7
 MOST_STEPS = 300
 """Of the conjugate gradients."""
 
-MOST_PIXELS = 600_000
+MOST_PIXELS = 400_000
 """Larger frames are made smaller for it: its system has an unknown for each pixel."""
 
 
