@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from jdrl_baseline.restorers import WithoutWeights
 from sdd_bench.errors import UserError
 from sdd_bench.io.text import shown
 
@@ -15,7 +17,17 @@ Baseline = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """A blur image, (H, W, 3) float32 in [0, 1], to its restoration, of the same shape, dtype and range."""
 
 
-def load_baseline(name_or_checkpoint: str | Path, *, device: str = "cpu", tile: int = 0) -> Baseline:
+def load_baseline(
+    name_or_checkpoint: str | Path,
+    *,
+    device: str = "cpu",
+    tile: int | None = None,
+    map: str | None = None,
+    psf: str | None = None,
+    strength: float | str | None = None,
+    alpha: float | None = None,
+    linear_light: bool = False,
+) -> Baseline:
     """Return a baseline as a function from a blur image to its restoration.
 
     The function takes and returns (H, W, 3) float32 in [0, 1], changes neither its argument nor anything global, and
@@ -23,31 +35,38 @@ def load_baseline(name_or_checkpoint: str | Path, *, device: str = "cpu", tile: 
     same number of threads.
 
     Args:
-        name_or_checkpoint: A key of `BASELINES`, a name of `trained_names`, or the path of a checkpoint:
-            deblurring.pt, best.pt or last.pt of a training run.
-        device: A torch device.
-        tile: Side of the tiles in pixels, a multiple of 16; 0 restores whole frames. See `sdd-bench predict --tile`.
+        name_or_checkpoint: A name of `baseline_names`, or the path of a checkpoint: deblurring.pt, best.pt or last.pt
+            of a training run.
+        device: A torch device, for trained networks.
+        tile: Side of the tiles in pixels, a multiple of 16; 0 restores whole frames. If None, whole frames for trained
+            networks, else as `sdd-bench predict` does. See `sdd-bench predict --tile`.
+        map: For wiener and richardson-lucy: the defocus map, `ebdb` or `zhuo-sim`.
+        psf: For baselines with a defocus map: `disk` or `gaussian`.
+        strength: For baselines with a defocus map: how hard the blur is undone, a number or `cuhk`, `dpdd`, `realdof`.
+        alpha: For ebdb and zhuo-sim: exponent of the prior.
+        linear_light: For baselines with a defocus map: deconvolve light instead of sRGB values.
 
     Raises:
-        ValueError: Unknown name, or a side of the tiles that is not a multiple of 16.
+        ValueError: Unknown name, a side of the tiles that is not a multiple of 16, or a setting that the baseline does
+            not have.
         UserError: The file is not a checkpoint of sdd-bench.
 
     >>> blur = np.full((4, 6, 3), 0.5, np.float32)
     >>> bool((load_baseline("identity")(blur) == blur).all())
     True
     """
-    if tile < 0 or tile % 16:
+    if tile is not None and (tile < 0 or tile % 16):
         raise ValueError(f"tile is {tile}, expected 0 or a multiple of 16")
-    path = Path(name_or_checkpoint)
-    if str(name_or_checkpoint) in BASELINES:
-        restore = BASELINES[str(name_or_checkpoint)]
-    elif str(name_or_checkpoint) in trained_names():
-        restore = _of_checkpoint(trained_weights(str(name_or_checkpoint)), device, tile)
-    elif path.suffix == ".pt" or path.is_file():
-        restore = _of_checkpoint(path, device, tile)
+    name, options = str(name_or_checkpoint), Options(map, psf, strength, alpha, linear_light)
+    if name in WITHOUT_WEIGHTS:
+        restore = _without_map(WITHOUT_WEIGHTS[name](name, options), tile)
+    elif name in trained_names() or Path(name).suffix == ".pt" or Path(name).is_file():
+        check_no_options("a trained network", options)
+        path = trained_weights(name) if name in trained_names() else Path(name)
+        restore = _of_checkpoint(path, device, tile or 0)
     else:
-        known = ", ".join((*BASELINES, *trained_names()))
-        raise ValueError(f"unknown baseline {str(path)!r}, expected one of {known}, or the path of a checkpoint (.pt)")
+        known = ", ".join(baseline_names())
+        raise ValueError(f"unknown baseline {name!r}, expected one of {known}, or the path of a checkpoint (.pt)")
 
     def baseline(blur: NDArray[np.float32]) -> NDArray[np.float32]:
         if blur.ndim != 3 or blur.shape[2] != 3 or 0 in blur.shape or blur.dtype != np.float32:
@@ -60,8 +79,57 @@ def load_baseline(name_or_checkpoint: str | Path, *, device: str = "cpu", tile: 
     return baseline
 
 
-BASELINES: dict[str, Baseline] = {"identity": lambda blur: blur.copy()}
-"""Baselines that need no file."""
+@dataclass(frozen=True)
+class Options:
+    """Settings of a baseline that differ from its own; see `load_baseline`."""
+
+    map: str | None = None
+    psf: str | None = None
+    strength: float | str | None = None
+    alpha: float | None = None
+    linear_light: bool = False
+
+
+def check_no_options(what: str, options: Options) -> None:
+    """Check that no settings are given.
+
+    Raises:
+        ValueError: Some are, which `what` does not have.
+    """
+    given = [name for name, value in asdict(options).items() if value not in (None, False)]
+    if given:
+        raise ValueError(f"{given[0]} is given, but {what} has no such setting")
+
+
+def _identity(name: str, options: Options) -> WithoutWeights:
+    check_no_options(name, options)
+    return WithoutWeights(name, lambda blur, _: (blur.copy(), None), None, 0)
+
+
+def _classical(name: str, options: Options) -> WithoutWeights:
+    from jdrl_baseline.classical.restoring import restore_with_map
+    from jdrl_baseline.classical.settings import TILE_PX, settings_of
+
+    settings = settings_of(name, **asdict(options))
+    settings.check_installed()
+    return WithoutWeights(
+        name, lambda blur, tile_px: restore_with_map(blur, settings, tile_px=tile_px), settings.record(), TILE_PX
+    )
+
+
+WITHOUT_WEIGHTS: dict[str, Callable[[str, Options], WithoutWeights]] = {
+    "identity": _identity,
+    "wiener": _classical,
+    "richardson-lucy": _classical,
+    "ebdb": _classical,
+    "zhuo-sim": _classical,
+}
+"""Baselines that need no file: their name and settings to what restores images."""
+
+
+def baseline_names() -> list[str]:
+    """Return the names of all baselines: those without weights and the trained networks that come with sdd-bench."""
+    return [*WITHOUT_WEIGHTS, *trained_names()]
 
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -79,11 +147,13 @@ def trained_weights(name: str) -> Path:
     Raises:
         UserError: There is none of that name.
     """
-    names = trained_names()
-    if name not in names:
-        known = f"expected one of {', '.join(names)}" if names else "no trained network comes with this version"
-        raise UserError(f"unknown baseline {shown(name)}, {known}")
+    if name not in trained_names():
+        raise UserError(f"unknown baseline {shown(name)}, expected one of {', '.join(baseline_names())}")
     return WEIGHTS / f"{name}.pt"
+
+
+def _without_map(restorer: WithoutWeights, tile_px: int | None) -> Baseline:
+    return lambda blur: restorer.restore(blur, tile_px)[0]
 
 
 def _of_checkpoint(path: Path, device: str, tile_px: int) -> Baseline:

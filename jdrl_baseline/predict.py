@@ -1,10 +1,10 @@
-"""Prediction with a trained network; each file is written atomically."""
+"""Image files to predictions of a trained network or another baseline, each written whole or not at all."""
 
 from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -19,12 +19,12 @@ from jdrl_baseline.models import build_deblurring, build_reblurring, check_weigh
 from jdrl_baseline.networks.deblurring import DeblurringNetwork
 from jdrl_baseline.prediction_folder import BLUR_MAP, PREDICTION, RADIUS_MAP, PredictionFolder, Predictions
 from jdrl_baseline.restore import Forward, fitting_tile_px, image_of, through
+from jdrl_baseline.restorers import Restorer, radius_png
 from jdrl_baseline.spread import Spread, add_up, is_first_process, launch
 from sdd_bench.errors import UserError
 from sdd_bench.io.files import file_sha256
 from sdd_bench.io.images import encode_png, read_header, read_image, to_pixels
 from sdd_bench.jobs.progress import shows_progress
-from sdd_bench.synthesis.synthesise import RADIUS_SCALE
 
 DTYPES = {"32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -68,8 +68,57 @@ def load_with_maps(path: Path, device: str = "cpu") -> Forward:
     return with_maps(deblurring, reblurring.to(device).eval(), truncate=config.truncate)
 
 
+class Network:
+    """A checkpoint as a `Restorer`.
+
+    Attributes:
+        command: As for `Restorer`.
+        verb: As for `Restorer`.
+        map_roles: As for `Restorer`.
+    """
+
+    command, verb = "predict", "restore"
+
+    def __init__(self, weights: Path, precision: str = "32") -> None:
+        """Name a checkpoint, and how its networks compute: a key of `DTYPES`."""
+        self.map_roles: Sequence[str] = (RADIUS_MAP, BLUR_MAP)
+        self._weights, self._precision = weights, precision
+
+    def settings(self) -> Mapping[str, object]:
+        """See `Restorer`."""
+        return {"checkpoint_sha256": file_sha256(self._weights), "precision": self._precision}
+
+    def load(self, device: str, *, maps: bool) -> None:
+        """See `Restorer`."""
+        if self._precision == "fp16" and device == "cpu":
+            raise UserError("--precision fp16 needs a GPU; take bf16 or 32")
+        self._device, self._maps, self._dtype = device, maps, DTYPES[self._precision]
+        self._forward = (
+            load_with_maps(self._weights, device) if maps else image_of(load_deblurring(self._weights, device))
+        )
+
+    def choose_tile_px(self, files: Mapping[str, Path], processes: int) -> tuple[int, str]:
+        """See `Restorer`; whole frames where the largest fits into memory."""
+        headers = [read_header(path) for path in files.values()]
+        size = max(((header.height, header.width) for header in headers), key=math.prod)
+        tile_px = fitting_tile_px(self._forward, size, self._device, dtype=self._dtype, processes=processes)
+        fits = "does not fit" if tile_px else "fits"
+        return tile_px, f"because the largest, {size[1]}x{size[0]}, {fits} into the free memory (--tile changes it)"
+
+    def contents(self, image: NDArray[np.float32], tile_px: int, bits: int) -> dict[str, bytes]:
+        """See `Restorer`."""
+        found = through(self._forward, image, self._device, tile_px=tile_px, dtype=self._dtype)
+        contents = {PREDICTION: encode_png(to_pixels(found[..., IMAGE].clip(0, 1), bits))}
+        if self._maps:
+            radius = found[..., RADIUS]
+            if not np.isnan(radius).any():
+                contents[RADIUS_MAP] = radius_png(radius)
+            contents[BLUR_MAP] = encode_png(to_pixels(first_component(found[..., RADIUS + 1 :])))
+        return contents
+
+
 def predict(
-    weights: Path,
+    method: Path | Restorer,
     files: Mapping[str, Path],
     out: Path,
     *,
@@ -90,86 +139,61 @@ def predict(
     all, the others None.
 
     Args:
-        weights: A checkpoint.
+        method: A checkpoint, or what restores the images.
         files: Name to blur image.
-        out: Folder of predictions of this checkpoint alone.
+        out: Folder of predictions of this method alone.
         device: A torch device; of one process.
         bits: 8 or 16.
-        precision: A key of `DTYPES`; fp16 needs a GPU.
-        tile_px: Side of tiles, a multiple of 16; 0 restores whole frames. If None, what the folder records, else whole
-            frames if the largest fits into memory, else tiles of `restore.TILE_PX`.
+        precision: Of a checkpoint, a key of `DTYPES`; fp16 needs a GPU.
+        tile_px: Side of tiles, a multiple of 16; 0 restores whole frames. If None, what the folder records, else what
+            the method chooses: for a network whole frames if the largest fits into memory, else `restore.TILE_PX`.
         grey: `refuse` or `expand`.
-        maps: Folder for radius/NAME.png, the effective blur radius (16 bits, 256 times the radius in pixels; only where
-            the checkpoint holds the reblurring network), and blur_map/NAME.png, the 35 channels as one (8 bits).
+        maps: Folder for radius/NAME.png, the effective blur radius (16 bits, 256 times the radius in pixels; of a
+            checkpoint only where it holds the reblurring network), and, of a checkpoint, blur_map/NAME.png, the 35
+            channels as one (8 bits).
         spread: Several processes, or None for this one.
 
     Raises:
         UserError: A damaged checkpoint or image, a folder that holds images to restore or files that were not written
-            for this request, a checkpoint that no maps can be drawn from, or a frame too large for the GPU.
+            for this request, a method that draws no maps, or a frame too large for the GPU.
     """
     if not files:
         raise UserError("no images to restore; give --data or --images")
     if spread is not None:
         device = "cuda" if spread.accelerator != "cpu" and torch.cuda.is_available() else "cpu"
-    if precision == "fp16" and device == "cpu":
-        raise UserError("--precision fp16 needs a GPU; use --precision bf16 or 32")
-    forward, dtype = _load(weights, device, maps), DTYPES[precision]
-    folder, waiting = PredictionFolder(out, maps), Predictions()
+    restorer = Network(method, precision) if isinstance(method, Path) else method
+    restorer.load(device, maps=maps is not None)
+    folder, waiting = PredictionFolder(out, maps, restorer.map_roles), Predictions()
     with contextlib.ExitStack() as stack:
         if is_first_process(spread.processes if spread else 1):
             folder.check_apart(files)
             decided = "as given" if tile_px is not None else "as recorded in the folder"
             tile_px = folder.recorded_tile_px() if tile_px is None else tile_px
             if tile_px is None:
-                tile_px, decided = _decide(forward, files, device, dtype, spread.devices if spread else 1)
-            settings = {"checkpoint_sha256": file_sha256(weights), "bits": bits, "precision": precision}
-            waiting = stack.enter_context(folder.claimed({**settings, "tile_px": tile_px}, files))
+                tile_px, decided = restorer.choose_tile_px(files, spread.devices if spread else 1)
+            settings = {**restorer.settings(), "bits": bits, "tile_px": tile_px}
+            waiting = stack.enter_context(folder.claimed(settings, files))
+            what = restorer.command
             how = f"in tiles of {tile_px} px" if tile_px else "as whole frames"
-            click.echo(f"predict: {len(waiting)} of {len(files)} images to restore {how}, {decided}", err=True)
+            click.echo(f"{what}: {len(waiting)} of {len(files)} images to {restorer.verb} {how}, {decided}", err=True)
         fabric = None if spread is None else launch(spread)
         rank, world = 0, 1
         if fabric is not None:
             rank, world, device = fabric.global_rank, fabric.world_size, str(fabric.device)
             tile_px, waiting = fabric.broadcast((tile_px, waiting))
-            forward = _load(weights, device, maps)
+            restorer.load(device, maps=maps is not None)
 
         def restore() -> int:
             mine = list(waiting.items())[rank::world]
             journal = folder.journal(rank)
-            for name, known in tqdm(mine, desc="predict", unit="", disable=rank > 0 or not shows_progress()):
+            for name, known in tqdm(mine, desc=restorer.command, unit="", disable=rank > 0 or not shows_progress()):
                 image = read_image(files[name], grey=grey)
                 try:
-                    found = through(forward, image, device, tile_px=tile_px or 0, dtype=dtype)
+                    contents = restorer.contents(image, tile_px or 0, bits)
                 except torch.OutOfMemoryError:
                     size = f"{image.shape[1]}x{image.shape[0]}"
                     raise UserError(f"{name}: {size} does not fit on the GPU; give another --out and --tile") from None
-                folder.add(journal, name, known, _contents(found, bits, maps))
+                folder.add(journal, name, known, contents)
             return len(mine)
 
         return restore() if fabric is None else add_up(fabric, restore)
-
-
-def _load(weights: Path, device: str, maps: Path | None) -> Forward:
-    return image_of(load_deblurring(weights, device)) if maps is None else load_with_maps(weights, device)
-
-
-def _decide(
-    forward: Forward, files: Mapping[str, Path], device: str, dtype: torch.dtype, processes: int
-) -> tuple[int, str]:
-    """Return the side of tiles that the largest image asks for, 0 for whole frames, and why, in words."""
-    headers = [read_header(path) for path in files.values()]
-    size = max(((header.height, header.width) for header in headers), key=math.prod)
-    tile_px = fitting_tile_px(forward, size, device, dtype=dtype, processes=processes)
-    fits = "does not fit" if tile_px else "fits"
-    return tile_px, f"because the largest, {size[1]}x{size[0]}, {fits} into the free memory (--tile changes it)"
-
-
-def _contents(found: NDArray[np.float32], bits: int, maps: Path | None) -> dict[str, bytes]:
-    """Return the PNG files of a prediction, its maps among them where they are wanted."""
-    contents = {PREDICTION: encode_png(to_pixels(found[..., IMAGE].clip(0, 1), bits))}
-    if maps is not None:
-        radius = found[..., RADIUS]
-        if not np.isnan(radius).any():
-            contents[RADIUS_MAP] = encode_png(np.floor(radius * RADIUS_SCALE + 0.5).astype(np.uint16))
-        contents[BLUR_MAP] = encode_png(to_pixels(first_component(found[..., RADIUS + 1 :])))
-    return contents

@@ -1,15 +1,16 @@
 """Folder of predictions, with a record of what each was made from.
 
-OUT/predictions.json holds the request (checkpoint, tiles, bits, precision, version) and, for each prediction, the
-sha256 of its blur image and of the files that were written. Of a run that is at work or was cut off, OUT/.run/ holds
-the same. Files that the record does not know by their sha256 are neither taken for predictions nor overwritten.
+OUT/predictions.json holds the request (checkpoint or baseline with its settings, tiles, bits, version) and, for each
+prediction, the sha256 of its blur image and of the files that were written. Of a run that is at work or was cut off,
+OUT/.run/ holds the same. Files that the record does not know by their sha256 are neither taken for predictions nor
+overwritten.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -33,14 +34,23 @@ Predictions = dict[str, Digests]
 
 
 class PredictionFolder:
-    """The folder of predictions of one checkpoint, and of their maps."""
+    """The folder of predictions of one method, and of their maps."""
 
-    def __init__(self, out: Path, maps: Path | None) -> None:
+    def __init__(self, out: Path, maps: Path | None, map_roles: Sequence[str] = (RADIUS_MAP, BLUR_MAP)) -> None:
+        """Name a folder.
+
+        Args:
+            out: Of predictions.
+            maps: Of maps, or None where none are drawn.
+            map_roles: The maps that the method draws.
+        """
         self.out, self.maps, self._work = out, maps, out / WORK_FOLDER
+        self._map_roles = () if maps is None else tuple(map_roles)
+        self._may_lack = {RADIUS_MAP} if BLUR_MAP in map_roles else set()  # not all networks have a radius
 
     def targets(self, name: str) -> dict[str, Path]:
         """Return the files of a prediction by their role."""
-        maps = {} if self.maps is None else {role: self.maps / role / f"{name}.png" for role in (RADIUS_MAP, BLUR_MAP)}
+        maps = {} if self.maps is None else {role: self.maps / role / f"{name}.png" for role in self._map_roles}
         return {PREDICTION: self.out / f"{name}.png", **maps}
 
     def check_apart(self, files: Mapping[str, Path]) -> None:
@@ -110,7 +120,7 @@ class PredictionFolder:
             CannotWriteError: The folder cannot be written or the disk is full.
         """
         targets = self.targets(name)
-        new = {role: content for role, content in contents.items() if not targets[role].exists()}
+        new = {role: content for role, content in contents.items() if role in targets and not targets[role].exists()}
         digests = {role: hashlib.sha256(content).hexdigest() for role, content in new.items()}
         journal.add(Item(name, None, known[IMAGE]), known | digests)
         for role, content in new.items():
@@ -138,7 +148,7 @@ class PredictionFolder:
             for role, target in self.targets(name).items():
                 if target.exists() and known.get(role) != file_sha256(target):
                     faults.append(f"{target} is there, and was not written for this image and these settings")
-                elif not target.exists() and (role in known or role != RADIUS_MAP):  # not all networks have a radius
+                elif not target.exists() and (role in known or role not in self._may_lack):
                     waiting[name] = known
         if faults:
             raise fault_report(faults, f"{self.out}: move these files away, or give another folder")

@@ -23,7 +23,7 @@ GROUP = "sdd_bench.commands"
 SECTIONS = {
     "Data": ("ingest", "prepare", "synthesise", "analyse", "anchor"),
     "Scoring": ("evaluate", "leaderboard", "stability", "submit", "verify", "codabench"),
-    "Training": ("train-baseline", "predict", "profile"),
+    "Training": ("train-baseline", "predict", "blur-map", "score-maps", "profile"),
     "Tools": ("demo", "doctor"),
 }
 """Headings of --help to their commands, in the order of the work."""

@@ -65,7 +65,7 @@ def test_nothing_global_changes(finished: Path, blur: np.ndarray) -> None:
 
 
 def test_unknown_names_are_refused_with_those_there_are(tmp_path: Path) -> None:
-    known = ", ".join(("identity", *trained_names()))
+    known = ", ".join(("identity", "wiener", "richardson-lucy", "ebdb", "zhuo-sim", *trained_names()))
     with pytest.raises(ValueError, match=rf"unknown baseline 'identiti', expected one of {known}, or the path"):
         load_baseline("identiti")
     with pytest.raises(UserError, match=r"none\.pt: no such checkpoint"):

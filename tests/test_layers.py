@@ -43,6 +43,7 @@ ONE_FILE = {
     ),
     "pyarrow": ("sdd_bench/datasets/parquet_file.py",),
     "imagehash": ("sdd_bench/datasets/similar.py",),
+    "pymatting": ("jdrl_baseline/classical/matting.py",),
     "joblib": ("sdd_bench/jobs/workers.py",),
     "networkx": ("leaderboard/alike.py",),
     "rawpy": ("capture/develop.py",),

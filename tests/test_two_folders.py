@@ -134,13 +134,16 @@ def test_every_option_that_names_an_output_file_takes_a_folder() -> None:
             if {"--out", "--html", "--json", "--archive"} & set(param.opts):
                 found[name, param.opts[0]] = getattr(param.type, "file", None)
     folders = {n for (n, option), file in found.items() if file is None and option == "--out"}
-    assert folders == {"demo", "ingest", "prepare", "synthesise", "train-baseline", "predict", "submit", "evaluate"}
+    assert folders == {
+        "demo", "ingest", "prepare", "synthesise", "train-baseline", "predict", "blur-map", "submit", "evaluate",
+    }  # fmt: skip
     assert {key: file for key, file in found.items() if file is not None} == {
         ("analyse", "--out"): "misalignment.csv", ("analyse", "--html"): "misalignment.html",
         ("codabench", "--out"): "bundle.zip",
         ("evaluate", "--html"): "page.html", ("ingest", "--archive"): "pairs.h5",
         ("leaderboard", "--out"): "leaderboard.csv", ("leaderboard", "--html"): "leaderboard.html",
         ("page", "--html"): "page.html", ("profile", "--json"): "profile.json", ("stability", "--out"): "stability.csv",
+        ("score-maps", "--out"): "map-scores.csv",
     }  # fmt: skip
 
 

@@ -34,7 +34,7 @@ class Benchmark(BaseModel):
         grey: `refuse` or `expand`.
         exclude_failed: Whether pairs that cannot be anchored are left out.
         lpips_trunk: File of LPIPS's backbone in the folder of weights; empty where LPIPS is not measured.
-        digests: Digests of protocol, dataset, anchors and weights, as `digests_of` has them of every submission's results.
+        digests: Digests of protocol, dataset, anchors and weights, as `digests_of` gives them for a submission.
         columns: Keys of scores.json.
     """
 

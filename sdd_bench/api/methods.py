@@ -194,8 +194,9 @@ def load_baseline(name: str | Path, **options: Any) -> Callable[[ImageLike], Arr
     image was given: axes, batch, numpy or torch.
 
     Args:
-        name: `identity`, or a checkpoint of `sdd-bench train-baseline`.
-        options: `tile` and `device`, as of `sdd-bench predict`.
+        name: `identity`, `wiener`, `richardson-lucy`, `ebdb`, `zhuo-sim`, a network that comes with sdd-bench, or a
+            checkpoint of `sdd-bench train-baseline`.
+        options: `tile`, `device`, `map`, `psf`, `strength`, `alpha` and `linear_light`, as of `sdd-bench predict`.
 
     Raises:
         ValueError: An unknown name or option.

@@ -1,0 +1,92 @@
+"""Defocus maps of image files: 16-bit PNG of the radius of the blur's disk, written and resumed as predictions are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jdrl_baseline.prediction_folder import PREDICTION
+from jdrl_baseline.restorers import radius_png
+from sdd_bench.errors import UserError
+from sdd_bench.io.files import file_sha256
+from sdd_bench.io.text import shown
+
+RadiusMap = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+"""An image, (H, W, 3) in [0, 1], to the radius of the blur's disk at every pixel, (H, W) float32 in pixels."""
+
+
+def _ebdb(_: Path | None, __: str) -> RadiusMap:
+    from jdrl_baseline.classical.maps import MAPS
+
+    return MAPS["ebdb"]
+
+
+def _zhuo_sim(_: Path | None, __: str) -> RadiusMap:
+    from jdrl_baseline.classical.maps import MAPS
+    from jdrl_baseline.classical.matting import pymatting
+
+    pymatting()  # says now that it is missing
+    return MAPS["zhuo-sim"]
+
+
+MAP_METHODS: dict[str, Callable[[Path | None, str], RadiusMap]] = {"ebdb": _ebdb, "zhuo-sim": _zhuo_sim}
+"""A checkpoint, for methods that were trained, and a torch device to the function that draws maps, by name."""
+
+TRAINED: frozenset[str] = frozenset()
+"""Methods among `MAP_METHODS` that need a checkpoint."""
+
+
+class MapRestorer:
+    """A method that draws defocus maps, as a `restorers.Restorer` whose prediction is the map.
+
+    Attributes:
+        command: As for `restorers.Restorer`.
+        verb: As for `restorers.Restorer`.
+        map_roles: As for `restorers.Restorer`; none, the map being the prediction.
+    """
+
+    command, verb = "blur-map", "map"
+
+    def __init__(self, name: str, checkpoint: Path | None = None) -> None:
+        """Choose a method.
+
+        Args:
+            name: A key of `MAP_METHODS`.
+            checkpoint: Of a method of `TRAINED`.
+
+        Raises:
+            UserError: An unknown name; a checkpoint that is missing or not wanted.
+        """
+        if name not in MAP_METHODS:
+            raise UserError(f"unknown defocus map {shown(name)}, expected one of {', '.join(MAP_METHODS)}")
+        if name in TRAINED and checkpoint is None:
+            raise UserError(f"--baseline {name}: is trained; give its --checkpoint FILE")
+        if name not in TRAINED and checkpoint is not None:
+            raise UserError(f"--checkpoint {checkpoint}: {name} needs no weights; leave --checkpoint out")
+        self.map_roles: Sequence[str] = ()
+        self._name, self._checkpoint = name, checkpoint
+
+    def settings(self) -> Mapping[str, object]:
+        """See `restorers.Restorer`."""
+        weights = {} if self._checkpoint is None else {"checkpoint_sha256": file_sha256(self._checkpoint)}
+        return {"blur_map": self._name, **weights}
+
+    def load(self, device: str, *, maps: bool) -> None:
+        """See `restorers.Restorer`."""
+        del maps
+        if device != "cpu" and self._name not in TRAINED:
+            raise UserError(f"--device {device}: {self._name} runs on the CPU; leave --device out")
+        self._draw = MAP_METHODS[self._name](self._checkpoint, device)
+
+    def choose_tile_px(self, files: Mapping[str, Path], processes: int) -> tuple[int, str]:
+        """See `restorers.Restorer`; a map is always that of the whole frame."""
+        del files, processes
+        return 0, "as maps are"
+
+    def contents(self, image: NDArray[np.float32], tile_px: int, bits: int) -> dict[str, bytes]:
+        """See `restorers.Restorer`."""
+        del tile_px, bits
+        return {PREDICTION: radius_png(self._draw(image))}
