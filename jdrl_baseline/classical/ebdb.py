@@ -1,7 +1,8 @@
 """EBDB, a defocus map from edges at several scales, after Karaali and Jung (TIP 2018).
 
 Each edge is measured at a scale of its own, the largest one that it survives; the measurements are smoothed along the
-edges and spread over the frame by an edge-aware filter. `docs/reference/baselines.md` says what differs from the authors' code.
+edges and spread over the frame by an edge-aware filter. `docs/reference/baselines.md` says what differs from the
+authors' code.
 """
 
 from __future__ import annotations
