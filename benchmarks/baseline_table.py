@@ -1,10 +1,10 @@
 """Every baseline on simulated cameras, and on real pairs where they are at hand: scores, ranks, seconds.
 
-    python benchmarks/baseline_table.py [--work DIR] [--baselines NAME ...] [--cameras NAME ...] [--count 8]
-        [--size 384x256] [--real FOLDER ...] [--markdown docs/tables/baselines.md]
+    python benchmarks/baseline_table.py [--work DIR] [--baselines NAME ...] [--cameras NAME ...] [--count 6]
+        [--size 640x448] [--real FOLDER ...] [--markdown docs/tables/baselines.md]
 
-The photographs are those of SDD_BENCH_TEST_ASSETS that no shipped weights were trained on, beside those of
-scikit-image; without the variable, those of scikit-image alone. Real pairs are folders with test/blur and test/gt.
+The photographs are those of SDD_BENCH_TEST_ASSETS that no shipped weights were trained on; without the variable those
+of scikit-image, which need a smaller `--size` such as 320x224. Real pairs are folders with test/blur and test/gt.
 A trained network is given by name, or as NAME=CHECKPOINT. Predictions, anchors and pairs in DIR are kept.
 """
 
@@ -21,6 +21,7 @@ from pathlib import Path
 
 import machine
 import numpy as np
+import pandas as pd
 
 import sdd_bench as sb
 from sdd_bench.errors import UserError
@@ -40,7 +41,7 @@ def photographs() -> list[Path]:
     """Return the photographs that the test sets are made from."""
     folder = os.environ.get("SDD_BENCH_TEST_ASSETS")
     held_out = sorted((Path(folder) / "data" / "sharp-photos").glob("*.png")) if folder else []
-    return [*held_out, *list_photos(None)]
+    return held_out or list_photos(None)
 
 
 def call(*words: object) -> float:
@@ -113,13 +114,12 @@ def table(folder: Path, work: Path, baselines: list[str], *, exact: bool) -> lis
     return lines
 
 
-def _cell(row: object) -> str:
+def _cell(row: pd.Series) -> str:
     """Return rank, mean, interval and SSIM of a row of `sb.rank`."""
-    rank, low, high = (row[key] for key in ("rank", "psnr_lo", "psnr_hi"))  # type: ignore[index]
-    tie = "=" if row["tie"] else ""  # type: ignore[index]
-    shown = f"{int(rank)}{tie}: " if rank == rank and rank is not None else ""
-    between = f" ({low:.2f} to {high:.2f})" if low == low and low is not None else ""
-    return f"{shown}{row['psnr_db']:.2f}{between}, {row['ssim']:.3f}"  # type: ignore[index]
+    tie = "=" if bool(row["tie"]) else ""
+    shown = "" if pd.isna(row["rank"]) else f"{int(row['rank'])}{tie}: "
+    between = "" if pd.isna(row["psnr_lo"]) else f" ({row['psnr_lo']:.2f} to {row['psnr_hi']:.2f})"
+    return f"{shown}{row['psnr_db']:.2f}{between}, {row['ssim']:.3f}"
 
 
 def main() -> None:
@@ -127,8 +127,8 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("baseline-table"))
     parser.add_argument("--baselines", nargs="+", default=list(BASELINES))
     parser.add_argument("--cameras", nargs="*", default=list(CAMERAS))
-    parser.add_argument("--count", type=int, default=8, help="pairs of each camera")
-    parser.add_argument("--size", default="384x256")
+    parser.add_argument("--count", type=int, default=6, help="pairs of each camera")
+    parser.add_argument("--size", default="640x448")
     parser.add_argument("--real", nargs="*", type=Path, default=[])
     parser.add_argument("--markdown", type=Path)
     arguments = parser.parse_args()
