@@ -12,7 +12,6 @@ from torch import Tensor
 
 from jdrl_baseline.warping import inside, warp
 from sdd_bench.datasets.patch_pairs import Patch
-from sdd_bench.datasets.store import PATCH_FOLDER
 from sdd_bench.errors import UserError
 from sdd_bench.io.files import write_text
 from sdd_bench.io.images import read_pixels, to_float
@@ -31,7 +30,7 @@ class Ahead:
         flows: Of `flow_ahead`: the truth is the sharp patch warped by them.
         truths: Of `truth_ahead`: truth, mask and blur radius.
         radii: Of `truth_ahead.make_radii`: the blur radius.
-        views: The dataset whose dual-pixel views are wanted.
+        views: Of `views_ahead`: the dual-pixel views.
         release_grid: As for `warping.warp`.
     """
 
@@ -60,7 +59,7 @@ class Ahead:
         if self.radii is not None:
             found["radius"] = _radius(ahead_path(self.radii, patch, ".npy"))
         if self.views is not None:
-            found["views"] = torch.cat([_view(self.views, role, patch) for role in VIEWS])
+            found["views"] = torch.cat([_view(self.views / role, patch) for role in VIEWS])
         for name, image in found.items():
             if image.shape[1:] != sharp.shape[1:]:
                 raise UserError(
@@ -121,8 +120,6 @@ def _radius(path: Path) -> Tensor:
         raise UserError(f"{path}: the map of a patch cannot be read ({error}); remove its folder and go on") from None
 
 
-def _view(root: Path, role: str, patch: Patch) -> Tensor:
-    path = root / PATCH_FOLDER / role / f"{patch.name}.png"
-    if not path.is_file():
-        raise UserError(f"{path}: no such dual-pixel view; views = 'dp' needs {PATCH_FOLDER}/left and right")
+def _view(folder: Path, patch: Patch) -> Tensor:
+    path = ahead_path(folder, patch, ".png")
     return torch.from_numpy(np.ascontiguousarray(to_float(read_pixels(path)))).permute(2, 0, 1)

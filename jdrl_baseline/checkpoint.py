@@ -187,6 +187,6 @@ def resumed_config(path: Path, settings: Sequence[str]) -> LoopSettings:
 def export_network(path: Path, state: State) -> None:
     """Write the first network of a training checkpoint alone, with what it comes from."""
     network = NETWORKS[state.get("method", "jdrl")][0]
-    kept = ("config", network, "method", "schema", "dataset_sha256", "flow", "versions", "step", "epoch")
-    kept = (*kept, "validation_psnr_db")
+    origin = ("dataset_sha256", "flow", "versions", "step", "epoch", "validation_psnr_db")
+    kept = ("config", network, "method", "schema", *origin)
     save(path, {**{key: value for key, value in state.items() if key in kept}, "kind": network})

@@ -122,6 +122,10 @@ class DefocusGan(Method):
             {} if critic is None else {"critic": CriticObjective(critic, self.config)}
         )
 
+    def rate(self, epoch: int, optimiser: str) -> float:
+        """Return the learning rate of an optimiser in an epoch; the critic's may be another one."""
+        return super().rate(epoch, optimiser) * (self.config.critic_rate if optimiser == "critic" else 1)
+
     def turns(self, batch: Batch, live: Mapping[str, nn.Module], moment: Moment) -> Iterator[Turn]:
         """Yield the changes of a step: of the critic, as often as it is to be, then of the generator."""
         config, phase = self.config, phase_of(self.config, moment.epoch)

@@ -50,6 +50,7 @@ class DefocusGanConfig(LoopSettings):
     critic_from_epoch: Natural = 6
     adversarial_from_epoch: Natural = 11
     critic_steps: Count = 2  # for each of the generator's
+    critic_rate: Positive = 1.0  # learning rate of the critic, as a factor
     export: Literal["last", "best"] = "last"  # PSNR, by which the best is chosen, falls while the critic has its say
     epochs: Count = 91
     learning_rate: Positive = 2e-4

@@ -58,8 +58,9 @@ class Jdrl(Method):
         self.flow: Flow
         self.flow, self.identity = flow or load_training_flow(config.flow, device)
 
-    def rate(self, epoch: int) -> float:
+    def rate(self, epoch: int, optimiser: str) -> float:
         """Return the learning rate of an epoch."""
+        del optimiser
         return rate_of(self.config, epoch)
 
     def turns(self, batch: Batch, live: Mapping[str, nn.Module], moment: Moment) -> Iterator[Turn]:

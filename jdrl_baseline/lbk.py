@@ -26,6 +26,8 @@ from jdrl_baseline.radius_maps import build_kernels, build_map_network, input_of
 from jdrl_baseline.restore import Forward, through
 from jdrl_baseline.training_data import TrainingData
 from jdrl_baseline.truth_ahead import TRUTHS, identity_of, make_aligned
+from jdrl_baseline.views_ahead import FOLDER as VIEWS
+from jdrl_baseline.views_ahead import make_views
 from sdd_bench.evaluation.anchors import StoredTruth
 from sdd_bench.metrics.fidelity import psnr_db
 
@@ -126,12 +128,12 @@ class Lbk(Method):
 
     def ahead(self, out: Path, data: TrainingData, moment: Moment) -> Ahead:
         """Return the folders of what the patches are read with."""
-        del moment
+        del data, moment
         align, views = self.config.align, self.config.views
         return Ahead(
             flows=out / FLOWS if align == "flow" else None,
             truths=out / TRUTHS if align == "anchor" else None,
-            views=data.root if views == "dp" else None,
+            views=out / VIEWS if views == "dp" else None,
         )
 
     def make_ahead(self, out: Path, data: TrainingData, moment: Moment) -> None:
@@ -139,6 +141,8 @@ class Lbk(Method):
         del moment
         jobs = max(1, self.config.workers)
         make_aligned(out, data, self.config.align, flow=self.flow, identity=self.identity, jobs=jobs)
+        if self.config.views == "dp":
+            make_views(data, Path(self.config.views_folder), out / VIEWS)
 
     def score(self, blur: NDArray[np.float32], stored: StoredTruth, device: str, tile_px: int) -> float:
         """Return how well the truth, blurred by map and kernels, explains the blur image: PSNR in dB where it counts.

@@ -27,6 +27,7 @@ class LbkConfig(LoopSettings):
 
     # Map network E and kernels R
     views: Literal["dp", "blur", "twice"] = "blur"  # what E sees: dual-pixel views, the blur image, that image twice
+    views_folder: str = ""  # DPDD as released, with train_l and train_r; of views = "dp"
     map_channels: Literal[1, 3] = 1  # 3: a map for each colour, as in the release
     width: Annotated[int, Field(gt=0, le=1024)] = 64
     reaches: Counts = REACHES  # of E's branches
@@ -52,4 +53,6 @@ class LbkConfig(LoopSettings):
         faults = branch_faults(self.width, self.reaches)
         if self.views == "dp" and self.val_scenes:
             faults.append("views = 'dp' is not validated: pairs of whole frames have no views; set val_scenes = 0")
+        if (self.views == "dp") != bool(self.views_folder):
+            faults.append("views = 'dp' and views_folder, DPDD as released with train_l and train_r, go together")
         return faults

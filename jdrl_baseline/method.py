@@ -75,8 +75,9 @@ class Method(ABC):
         """Modules that a device each holds a copy of; called once for each change of weights."""
         return {name: network for name, network in self.networks.items() if network is not None}
 
-    def rate(self, epoch: int) -> float:
-        """Return the learning rate of an epoch: halved every so often."""
+    def rate(self, epoch: int, optimiser: str) -> float:
+        """Return the learning rate of an optimiser in an epoch: halved every so often."""
+        del optimiser
         return self.config.learning_rate * 0.5 ** (epoch // self.config.halve_every)
 
     @abstractmethod

@@ -18,7 +18,6 @@ from typing import Any, cast
 import torch
 from lightning.fabric import Fabric
 from lightning.fabric.strategies import DDPStrategy
-from lightning.fabric.wrappers import _FabricModule, _FabricOptimizer
 from torch import nn
 from tqdm import tqdm
 
@@ -133,10 +132,10 @@ def _loop(run: Run, hardware: Hardware, anchors: Path | None) -> None:
 
 def _steps(run: Run, hardware: Hardware, records: Records, *, is_late: bool) -> None:
     fabric, config, method = run.fabric, run.config, run.method
-    first, *others = method.trainable
-    live = {first: fabric.setup_module(_compiled(method.trainable[first], hardware))}
-    live |= {name: fabric.setup_module(method.trainable[name]) for name in others}
-    optimisers = {name: fabric.setup_optimizers(optimiser) for name, optimiser in method.optimisers.items()}
+    (first, module), *others = method.trainable.items()
+    live: dict[str, nn.Module] = {first: fabric.setup_module(_compiled(module, hardware))}
+    live |= {name: fabric.setup_module(other) for name, other in others}
+    optimisers: dict[str, Any] = {name: fabric.setup_optimizers(o) for name, o in method.optimisers.items()}
     if is_late:
         _validate(run, records)
     saved = run.step
@@ -144,16 +143,16 @@ def _steps(run: Run, hardware: Hardware, records: Records, *, is_late: bool) -> 
     bar = tqdm(total=run.total_steps, initial=run.step, desc="train", unit="step", disable=hidden)
     while run.step < run.total_steps:
         epoch = run.step // run.per_epoch
-        for optimiser in optimisers.values():
+        for name, optimiser in optimisers.items():
             for group in optimiser.param_groups:
-                group["lr"] = method.rate(epoch)
+                group["lr"] = method.rate(epoch, name)
         started = time.perf_counter()
         for number, batch in _batches(run, epoch):
             seed_torch(step_seed(config.seed, run.step, fabric.global_rank), fabric.device)
             last = number + 1 == run.group(number).stop
             terms, seen = _step(run, batch, live, optimisers, group=run.group(number), last=last)
             run.step += 1
-            rate, ended = method.rate(epoch), time.perf_counter()
+            rate, ended = method.rate(epoch, next(iter(optimisers))), time.perf_counter()
             images, started = config.batch * fabric.world_size / (ended - started), ended
             records.write(run.step, epoch, terms, rate, images)
             said = _progress(terms, rate, images)
@@ -174,8 +173,8 @@ def _steps(run: Run, hardware: Hardware, records: Records, *, is_late: bool) -> 
 def _step(
     run: Run,
     batch: Batch,
-    live: Mapping[str, _FabricModule],
-    optimisers: Mapping[str, _FabricOptimizer],
+    live: Mapping[str, nn.Module],
+    optimisers: Mapping[str, Any],
     *,
     group: range,
     last: bool,

@@ -119,7 +119,7 @@ def _write_truth(task: _Task) -> None:
     try:
         found = anchoring.find_truth(blur, sharp)
         truth, mask = found.image, found.mask
-        radius = np.asarray(cv2.resize(found.blur_radius_px, (width, height), interpolation=cv2.INTER_LINEAR))
+        radius = np.asarray(cv2.resize(found.blur_radius_px, (width, height)), np.float32)
     except ValueError:  # a pair without truth
         truth, mask, radius = sharp, np.zeros((height, width), bool), np.zeros((height, width), np.float32)
     bits = 16 if pixels[1].dtype == np.uint16 else 8

@@ -58,6 +58,7 @@ class Generator(nn.Module):
     """
 
     multiple = MULTIPLE
+    architecture = "defocusgan"
 
     def __init__(self, width: int = 64, reaches: tuple[int, ...] = REACHES, *, residual: bool = False) -> None:
         super().__init__()

@@ -33,8 +33,8 @@ def load_vgg_features(path: Path) -> nn.Sequential:
     features = nn.Sequential(*layers[:-1])
     try:
         state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-        known = {name: state.get(f"features.{name}", state.get(name)) for name in features.state_dict()}
-        features.load_state_dict(known)  # type: ignore[arg-type]
+        prefix = "features." if "features.0.weight" in state else ""
+        features.load_state_dict({name: state[f"{prefix}{name}"] for name in features.state_dict()})
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror or error}); vgg_weights names VGG19's file") from None
     except Exception as error:  # unpickling fails in as many ways as there are files
