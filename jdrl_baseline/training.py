@@ -133,7 +133,7 @@ def _loop(run: Run, hardware: Hardware, anchors: Path | None) -> None:
 def _steps(run: Run, hardware: Hardware, records: Records, *, is_late: bool) -> None:
     fabric, config, method = run.fabric, run.config, run.method
     (first, module), *others = method.trainable.items()
-    live: dict[str, nn.Module] = {first: fabric.setup_module(_compiled(module, hardware))}
+    live: dict[str, Any] = {first: fabric.setup_module(_compiled(module, hardware))}
     live |= {name: fabric.setup_module(other) for name, other in others}
     optimisers: dict[str, Any] = {name: fabric.setup_optimizers(o) for name, o in method.optimisers.items()}
     if is_late:
@@ -173,7 +173,7 @@ def _steps(run: Run, hardware: Hardware, records: Records, *, is_late: bool) -> 
 def _step(
     run: Run,
     batch: Batch,
-    live: Mapping[str, nn.Module],
+    live: Mapping[str, Any],
     optimisers: Mapping[str, Any],
     *,
     group: range,
