@@ -101,9 +101,14 @@ EXPECTED = {"tuple_type": "a list of whole numbers, as [4, 6, 6, 8]", "too_long"
 """What is expected instead, by pydantic's name of the error."""
 
 
-def preset_names() -> list[str]:
-    """Return the names of the presets that come with sdd-bench."""
-    return sorted(entry.name.removesuffix(".toml") for entry in PRESETS.iterdir() if entry.name.endswith(".toml"))
+def preset_names(method: str | None = None) -> list[str]:
+    """Return the names of the presets that come with sdd-bench, of one method where one is given."""
+    names = sorted(entry.name.removesuffix(".toml") for entry in PRESETS.iterdir() if entry.name.endswith(".toml"))
+    return [name for name in names if method in (None, _preset(name)["method"])]
+
+
+def _preset(name: str) -> dict[str, object]:
+    return {"method": "jdrl"} | tomllib.loads((PRESETS / f"{name}.toml").read_text(encoding="utf-8"))
 
 
 def load_config(preset: str, settings: Sequence[str] = ()) -> Config:
@@ -126,14 +131,13 @@ def load_settings(preset: str, settings: Sequence[str] = (), method: str | None 
         UserError: Unknown preset or key, or a value of the wrong type or out of range, all faults together; a preset of
             another method.
     """
-    names = preset_names()
-    if preset in names:
-        values: dict[str, object] = tomllib.loads((PRESETS / f"{preset}.toml").read_text(encoding="utf-8"))
-        values = {"method": "jdrl"} | values
+    if preset in preset_names():
+        values = _preset(preset)
     elif preset.endswith(".toml"):
         values = {"method": method or "jdrl"} | read_toml(Path(preset))
     else:
-        raise UserError(f"unknown preset {shown(preset)}, expected one of {', '.join(names)}, or a .toml file")
+        names = ", ".join(preset_names(method))
+        raise UserError(f"unknown preset {shown(preset)}, expected one of {names}, or a .toml file")
     found = values.pop("method")
     if not isinstance(found, str) or found not in METHODS:
         raise UserError(f"preset {preset}: method = {shown(found)}, expected one of {', '.join(METHODS)}")
