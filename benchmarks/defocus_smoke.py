@@ -14,6 +14,7 @@ import os
 import shutil
 import statistics
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -75,35 +76,45 @@ def train_once(data: Path, preset: str, settings: list[str], run: Path) -> Path:
     return found
 
 
-def score_maps(network: Path, test: Path) -> None:
-    """Print how a map network does on pairs with known radius."""
-    radius_of = load_map_network(network)
-    rows = []
+@dataclass(frozen=True)
+class Maps:
+    """How the maps of a run do on held-out pairs.
+
+    Attributes:
+        correlation: Mean over pairs of Pearson's correlation with the known radius.
+        largest_sum_error: By which the sum of a kernel differs from 1.
+    """
+
+    correlation: float
+    largest_sum_error: float
+
+
+def score_maps(network: Path, test: Path) -> float:
+    """Print how a map network does on pairs with known radius, and return the mean correlation."""
+    radius_of, rows, pooled = load_map_network(network), [], []
     for path in list_images(test / "blur"):
         known = read_pixels(test / "truth" / "blur_radius" / f"{path.stem}.png", grey="expand")[..., 0]
         known_px = known.astype(np.float32)[INNER] / RADIUS_SCALE
         found = radius_of(read_image(path))[INNER]
-        rows.append(
-            (
-                correlation(found, known_px),
-                spearmanr(found[::7, ::7].ravel(), known_px[::7, ::7].ravel())[0],
-                float(np.abs(found - known_px).mean()),
-                float(found.mean()),
-                float(known_px.mean()),
-            )
-        )
+        pooled.append(np.stack([found.ravel(), known_px.ravel()]))
+        ranks = spearmanr(found[::7, ::7].ravel(), known_px[::7, ::7].ravel())[0]
+        error = float(np.abs(found - known_px).mean())
+        rows.append((correlation(found, known_px), ranks, error, float(found.mean()), float(known_px.mean())))
         print(path.stem, " ".join(f"{value:.2f}" for value in rows[-1]))
     names = ("correlation", "rank correlation", "mean error, px", "mean radius, px", "known, px")
     for name, values in zip(names, zip(*rows, strict=True), strict=True):
         print(f"{name}: mean {statistics.fmean(values):.3f}, least {min(values):.3f}, most {max(values):.3f}")
+    both = np.concatenate(pooled, axis=1)
+    print(f"correlation over the pixels of all pairs: {correlation(*both):.3f}")
+    return statistics.fmean(row[0] for row in rows)
 
 
-def maps(work: Path, name: str, settings: list[str]) -> None:
+def maps(work: Path, name: str, settings: list[str]) -> Maps:
+    """Train `lbk-smoke`, and print what its maps and kernels are worth."""
     pairs = map_pairs(work)
     data = make_data(pairs, "taken")
     run = work / "runs" / name
-    network = train_once(data, "lbk-smoke", settings, run)
-    score_maps(network, pairs / "test")
+    found = score_maps(train_once(data, "lbk-smoke", settings, run), pairs / "test")
     state = checkpoint.load(run / LAST)
     config = checkpoint.settings_of(state, run)
     assert isinstance(config, LbkConfig)
@@ -111,6 +122,7 @@ def maps(work: Path, name: str, settings: list[str]) -> None:
     kernels.load_state_dict(checkpoint.weights_of(state, "kernels"))
     sums = kernels.sums().detach()
     print(f"sums of the kernels: {sums.min():.4f} to {sums.max():.4f}")
+    return Maps(found, float((sums - 1).abs().max()))
 
 
 def gan(work: Path, name: str, settings: list[str]) -> None:

@@ -8,10 +8,10 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from jdrl_baseline.lbk_config import Align
-from jdrl_baseline.loop_settings import Count, Counts, LoopSettings, Natural, NotNegative, Positive
+from jdrl_baseline.loop_settings import Count, LoopSettings, Natural, NotNegative, Positive, Reaches
 from jdrl_baseline.networks.deblurring import STRICT
 from jdrl_baseline.networks.generator import BOUNDS_PX, REACHES
-from jdrl_baseline.networks.multiscale import branch_faults
+from jdrl_baseline.networks.multiscale import reach_faults
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -26,7 +26,7 @@ class DefocusGanConfig(LoopSettings):
 
     # Generator and critic
     width: Annotated[int, Field(gt=0, le=1024)] = 64
-    reaches: Counts = REACHES  # of the generator's branches, for small to large radii
+    reaches: Reaches = REACHES  # of the generator's branches, for small to large radii
     residual: bool = False  # the result is added to the blur image and starts at zero
     critic_width: Annotated[int, Field(gt=0, le=1024)] = 64
 
@@ -59,7 +59,7 @@ class DefocusGanConfig(LoopSettings):
 
     def _faults(self) -> list[str]:
         """Return why the settings do not fit together."""
-        faults = branch_faults(self.width, self.reaches)
+        faults = reach_faults(self.reaches)
         if len(self.reaches) > len(BOUNDS_PX) + 1:
             faults.append(f"reaches: {len(self.reaches)} branches, at most {len(BOUNDS_PX) + 1} share out the radii")
         if self.maps == "anchor" and self.align != "anchor":

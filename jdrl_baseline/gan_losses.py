@@ -100,11 +100,12 @@ def gradient_penalty(critic: nn.Module, restored: Tensor, truth: Tensor, norm: s
     Draws one number of torch's generator of the CPU.
 
     Args:
-        critic: D; its scores are summed.
+        critic: D.
         restored: (N, 3, H, W).
         truth: The same shape.
-        norm: `sample`: of the whole gradient of an image, as WGAN-GP has it; `channel`: of each pixel's three colours,
-            averaged over the pixels, as the release has it.
+        norm: `sample`: of the whole gradient of an image's score, which is the mean over its patches, as WGAN-GP has
+            it; `channel`: of the gradient of the sum over the patches, of each pixel's three colours, averaged over the
+            pixels, as the release has it.
 
     Raises:
         ValueError: Unknown norm.
@@ -113,6 +114,8 @@ def gradient_penalty(critic: nn.Module, restored: Tensor, truth: Tensor, norm: s
         raise ValueError(f"norm is {norm!r}, expected one of {', '.join(GP_NORMS)}")
     alpha = torch.rand(1).to(truth)
     between = (alpha * truth + (1 - alpha) * restored).detach().requires_grad_(True)
-    (gradient,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
+    scores = critic(between)
+    score = scores.flatten(1).mean(dim=1).sum() if norm == "sample" else scores.sum()
+    (gradient,) = torch.autograd.grad(score, between, create_graph=True)
     length = gradient.flatten(1).norm(dim=1) if norm == "sample" else gradient.norm(dim=1)
     return (length - 1).square().mean()

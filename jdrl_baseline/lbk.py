@@ -38,7 +38,7 @@ class LbkLosses(NamedTuple):
     Attributes:
         total: The weighted sum.
         reblurring: Mean absolute difference of the reblurred truth and the blur image.
-        variation: Total variation of the maps, summed over their pixels.
+        variation: Total variation of an image's maps, summed over their pixels.
     """
 
     total: Tensor
@@ -67,13 +67,13 @@ def phase_of(config: LbkConfig, epoch: int) -> str:
 
 
 def total_variation(maps: Tensor) -> Tensor:
-    """Return the sum of absolute differences of neighbours, over all maps.
+    """Return the sum of absolute differences of neighbours over an image's maps, the mean over images.
 
     >>> total_variation(torch.tensor([[[[0.0, 2.0], [1.0, 1.0]]]])).item()
     4.0
     """
     down, across = maps[..., 1:, :] - maps[..., :-1, :], maps[..., 1:] - maps[..., :-1]
-    return down.abs().sum() + across.abs().sum()
+    return (down.abs().sum() + across.abs().sum()) / len(maps)
 
 
 def truth_of(batch: Batch) -> tuple[Tensor, Tensor | None]:

@@ -7,10 +7,10 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from jdrl_baseline.loop_settings import Count, Counts, LoopSettings, Natural, NotNegative, Positive
+from jdrl_baseline.loop_settings import Count, Counts, LoopSettings, Natural, NotNegative, Positive, Reaches
 from jdrl_baseline.networks.deblurring import STRICT
 from jdrl_baseline.networks.map_network import REACHES
-from jdrl_baseline.networks.multiscale import branch_faults
+from jdrl_baseline.networks.multiscale import reach_faults
 
 Align = Literal["none", "anchor", "flow"]
 
@@ -30,7 +30,7 @@ class LbkConfig(LoopSettings):
     views_folder: str = ""  # DPDD as released, with train_l and train_r; of views = "dp"
     map_channels: Literal[1, 3] = 1  # 3: a map for each colour, as in the release
     width: Annotated[int, Field(gt=0, le=1024)] = 64
-    reaches: Counts = REACHES  # of E's branches
+    reaches: Reaches = REACHES  # of E's branches
     kernels: Annotated[int, Field(ge=2, le=100)] = 25  # radii from 0 to kernels - 1, a kernel for each sign
     kernel_norm: Literal["softmax", "none"] = "softmax"  # "none" as in the release
     reblur_border: Literal["replicate", "zeros"] = "replicate"  # "zeros" as in the release
@@ -39,7 +39,7 @@ class LbkConfig(LoopSettings):
     align: Align = "anchor"  # truth: the sharp image as it lies, as anchored/2 warps it, or warped by flow
     flow: str = "dis"  # or "ptlflow:MODEL[=CHECKPOINT]"; of align = "flow"
     loss_weight: Positive = 1000.0  # of the reblurring loss
-    tv_weight: NotNegative = 1e-5  # of the total variation of a map, summed over its pixels
+    tv_weight: NotNegative = 4e-5  # of an image's total variation, a sum over pixels; 1e-5 for each of the release's 4
     tv_from_step: Natural = 3000  # "epoch" in the release, which counts steps
 
     # Schedule
@@ -50,7 +50,7 @@ class LbkConfig(LoopSettings):
 
     def _faults(self) -> list[str]:
         """Return why the settings do not fit together."""
-        faults = branch_faults(self.width, self.reaches)
+        faults = reach_faults(self.reaches)
         if self.views == "dp" and self.val_scenes:
             faults.append("views = 'dp' is not validated: pairs of whole frames have no views; set val_scenes = 0")
         if (self.views == "dp") != bool(self.views_folder):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -106,14 +106,14 @@ def load_optimiser(optimiser: torch.optim.Optimizer, state: dict[str, object], w
         raise UserError(f"{where}: the optimiser is not that of this run ({reason})") from None
 
 
-def check_weights(config: LoopSettings, weights: Mapping[str, Tensor], where: str) -> None:
-    """Check weights against the deblurring network of a configuration before memory is taken for it.
+def check_weights(build: Callable[[], nn.Module], weights: Mapping[str, Tensor], where: str) -> None:
+    """Check weights against the network that a function builds, before memory is taken for it.
 
     Raises:
         UserError: They are another network's.
     """
     with torch.device("meta"):
-        wanted = build_restoring(config).state_dict()
+        wanted = build().state_dict()
     for name, value in wanted.items():
         found = weights.get(name)
         if found is None or found.shape != value.shape:

@@ -45,7 +45,7 @@ def _deblurring(state: checkpoint.State, path: Path, device: str) -> DeblurringN
     config, weights = checkpoint.settings_of(state, path), checkpoint.weights_of(state, "deblurring")
     if not isinstance(config, Config | DefocusGanConfig):
         raise UserError(f"{path}: a checkpoint of method {config.method} restores no images; it holds a map network")
-    check_weights(config, weights, str(path))
+    check_weights(lambda: build_restoring(config), weights, str(path))
     network = build_restoring(config)
     load_weights(network, weights, str(path))
     return network.to(device).eval()

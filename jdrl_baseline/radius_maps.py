@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from jdrl_baseline import checkpoint
 from jdrl_baseline.lbk_config import LbkConfig
-from jdrl_baseline.models import load_weights
+from jdrl_baseline.models import check_weights, load_weights
 from jdrl_baseline.networks.learnable_kernels import KernelBank
 from jdrl_baseline.networks.map_network import MapNetwork
 from jdrl_baseline.process_state import seed_torch
@@ -56,8 +56,10 @@ def load_map_network(path: Path, device: str = "cpu", *, tile_px: int = 0) -> Ra
     config = checkpoint.settings_of(state, path)
     if not isinstance(config, LbkConfig):
         raise UserError(f"{path}: a checkpoint of method {config.method}, expected one of lbk")
+    weights = checkpoint.weights_of(state, "map")
+    check_weights(lambda: build_map_network(config), weights, str(path))
     network = build_map_network(config)
-    load_weights(network, checkpoint.weights_of(state, "map"), str(path))
+    load_weights(network, weights, str(path))
     network.to(device).eval()
 
     def radius_of(blur: NDArray[np.float32]) -> NDArray[np.float32]:

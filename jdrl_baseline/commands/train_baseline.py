@@ -118,6 +118,7 @@ def command(
         return
     click.echo(f"written: {exported}; log.csv, validation.csv, samples and checkpoints beside it")
     if config.method == "lbk":
+        click.echo(f"guide DefocusGAN with: sdd-bench train-baseline --method defocusgan --set maps={exported}")
         return
     click.echo(f"predict with: sdd-bench predict --checkpoint {exported} --data {folder} --out predictions")
 

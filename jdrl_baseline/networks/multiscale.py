@@ -122,13 +122,10 @@ def _pooled(features: Tensor, like: Tensor) -> Tensor:
     return functional.avg_pool2d(features, factor) if factor > 1 else features
 
 
-def branch_faults(width: int, reaches: tuple[int, ...]) -> list[str]:
-    """Return why branches of these numbers cannot be built, in words.
+def reach_faults(reaches: tuple[int, ...]) -> list[str]:
+    """Return why branches of these reaches cannot be built, in words.
 
-    >>> branch_faults(16, (1, 2))
+    >>> reach_faults((1, 2))
     ['reaches: 2 is neither 1 nor at least 3']
     """
-    faults = [f"reaches: {reach} is neither 1 nor at least 3" for reach in reaches if reach == 2 or reach < 1]
-    if not reaches:
-        faults.append("reaches: expected at least one branch, such as [1, 4]")
-    return faults if width > 0 else [*faults, f"width {width}: expected more than 0"]
+    return [f"reaches: {reach} is neither 1 nor at least 3" for reach in reaches if reach == 2]
