@@ -67,7 +67,7 @@ class State(TypedDict, total=False):
     method: str
     map: Weights
     kernels: Weights
-    critic: Weights
+    critic: Weights | None
 
 
 def describe(config: LoopSettings, dataset_sha256: str, flow: dict[str, str]) -> State:

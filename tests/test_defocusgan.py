@@ -120,6 +120,15 @@ def test_the_first_phase_has_no_critic_and_a_run_without_weight_for_it_none_at_a
         assert torch.equal(one, other)
 
 
+def test_a_run_without_critic_ends_and_goes_on(prepared: Path, tmp_path: Path) -> None:
+    for steps in (1, 2):
+        config = small_gan(adversarial_weight=0.0, steps=steps)
+        train(prepared, config, tmp_path / "run", CPU, resume=steps == 2)
+    state = checkpoint.load(tmp_path / "run" / LAST)
+    assert (state["step"], state["critic"]) == (2, None)
+    assert load_deblurring(tmp_path / "run" / "deblurring.pt").architecture == "defocusgan"
+
+
 def test_maps_guide_only_where_they_are_asked_for(batch: Batch) -> None:
     found = []
     for maps in ("none", "anchor"):
