@@ -32,10 +32,17 @@ def _zhuo_sim(_: Path | None, __: str) -> RadiusMap:
     return MAPS["zhuo-sim"]
 
 
-MAP_METHODS: dict[str, Callable[[Path | None, str], RadiusMap]] = {"ebdb": _ebdb, "zhuo-sim": _zhuo_sim}
+def _lbk(weights: Path | None, device: str) -> RadiusMap:
+    from jdrl_baseline.radius_maps import load_map_network
+
+    assert weights is not None
+    return load_map_network(weights, device)
+
+
+MAP_METHODS: dict[str, Callable[[Path | None, str], RadiusMap]] = {"ebdb": _ebdb, "zhuo-sim": _zhuo_sim, "lbk": _lbk}
 """A checkpoint, for methods that were trained, and a torch device to the function that draws maps, by name."""
 
-TRAINED: frozenset[str] = frozenset()
+TRAINED = frozenset({"lbk"})
 """Methods among `MAP_METHODS` that need a checkpoint."""
 
 

@@ -8,14 +8,15 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import torch
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError, with_config
 from torch import Tensor
 from typing_extensions import TypedDict
 
-from jdrl_baseline.config import Config, build_config, parse_settings
+from jdrl_baseline.config import METHODS, Config, build_settings, parse_settings
+from jdrl_baseline.loop_settings import LoopSettings
 from jdrl_baseline.release import converted, is_release
 from sdd_bench.errors import UserError
 from sdd_bench.io.files import write_bytes
@@ -24,12 +25,14 @@ from sdd_bench.metrics.backbone import refuse_compressed
 from sdd_bench.version import __version__
 
 SCHEMA = 1
-TRAINING, DEBLURRING = "training", "deblurring"
+TRAINING, DEBLURRING, MAP = "training", "deblurring", "map"
 
 FIRST_VERSION: dict[str, object] = {"reblur_activation": "leaky-relu"}
 """Settings that version 0.1.0 did not have, where they were not what is the default now."""
 
-NEEDED = ("config", "deblurring")
+NETWORKS = {"jdrl": ("deblurring", "reblurring"), "lbk": ("map", "kernels"), "defocusgan": ("deblurring", "critic")}
+"""The networks of each method; the first is in every checkpoint, and is what is exported."""
+
 NEEDED_TO_GO_ON = ("dataset_sha256", "world", "step", "validation_psnr_db", "optimiser")
 
 
@@ -61,11 +64,17 @@ class State(TypedDict, total=False):
     held_out: list[str]
     reblurring: Weights | None
     optimiser: dict[str, object]
+    method: str
+    map: Weights
+    kernels: Weights
+    critic: Weights | None
 
 
-def describe(config: Config, dataset_sha256: str, flow: dict[str, str]) -> State:
-    """Return what every checkpoint says of where it comes from."""
+def describe(config: LoopSettings, dataset_sha256: str, flow: dict[str, str]) -> State:
+    """Return what every checkpoint says of where it comes from; of JDRL, which came first, no method."""
+    method: State = {} if config.method == "jdrl" else {"method": config.method}
     return {
+        **method,
         "schema": SCHEMA,
         "config": {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(config).items()},
         "dataset_sha256": dataset_sha256,
@@ -108,51 +117,76 @@ def load(path: Path, kind: str | None = None) -> State:
     except Exception as error:  # unpickling fails in as many ways as there are files
         raise UserError(f"{path}: not a checkpoint, or a damaged one ({type(error).__name__})") from None
     if is_release(state):
-        networks, config = converted(state, path)
-        state = {**describe(config, "", {}), "kind": DEBLURRING, **networks}
+        restored, config = converted(state, path)
+        state = {**describe(config, "", {}), "kind": DEBLURRING, **restored}
     if not isinstance(state, dict) or state.get("schema") != SCHEMA:
         raise UserError(f"{path}: not a checkpoint of sdd-bench of schema {SCHEMA}")
-    found = state.get("kind")
+    found, networks = state.get("kind"), NETWORKS.get(str(state.get("method", "jdrl")), ())
+    if not networks:
+        raise UserError(f"{path}: a checkpoint of method {shown(state['method'])}, expected {' or '.join(NETWORKS)}")
     if kind is not None and found != kind:
         raise UserError(f"{path}: a checkpoint of kind {shown(found)}, expected {kind!r}")
-    key = next((k for k in (*NEEDED, *(NEEDED_TO_GO_ON if found == TRAINING else ())) if k not in state), None)
+    key = next(
+        (k for k in ("config", networks[0], *(NEEDED_TO_GO_ON if found == TRAINING else ())) if k not in state), None
+    )
     try:
         checked = TypeAdapter(State).validate_python(state)
     except ValidationError as error:
         key = error.errors()[0]["loc"][0]
-    if key in ("deblurring", "reblurring"):
+    if key in networks:
         raise UserError(f"{path}: a damaged checkpoint, its {key} network is no names and tensors")
     if key is not None:
         value = state.get(key)
         said = shown(value) if isinstance(value, int) else type(value).__name__
         raise UserError(f"{path}: a damaged checkpoint, its {key} is {said}")
-    for name, weights in (("deblurring", checked["deblurring"]), ("reblurring", checked.get("reblurring"))):
-        total = sum(weight.numel() * weight.element_size() for weight in (weights or {}).values())
+    for name in networks:
+        total = sum(weight.numel() * weight.element_size() for weight in weights_of(checked, name).values())
         if total > path.stat().st_size:  # views of one number, spread over any shape
             raise UserError(f"{path}: a damaged checkpoint, its {name} network is larger than the file")
     return checked
 
 
+def weights_of(state: State, name: str) -> Weights:
+    """Return the weights of a network in a checkpoint; empty where it has none of that name."""
+    return cast(Weights, state.get(name) or {})
+
+
 def config_of(state: State, path: Path) -> Config:
-    """Return the configuration in a checkpoint; what version 0.1.0 did not store is as it was then.
+    """Return the configuration in a checkpoint of JDRL; what version 0.1.0 did not store is as it was then.
+
+    Raises:
+        UserError: It holds what this version does not know, or is of another method.
+    """
+    config = settings_of(state, path)
+    if not isinstance(config, Config):
+        raise UserError(f"{path}: a checkpoint of method {config.method}, expected one of jdrl")
+    return config
+
+
+def settings_of(state: State, path: Path) -> LoopSettings:
+    """Return the configuration in a checkpoint, of any method.
 
     Raises:
         UserError: It holds what this version does not know.
     """
-    return build_config(FIRST_VERSION | state["config"], str(path))
+    method = state.get("method", "jdrl")
+    older = FIRST_VERSION if method == "jdrl" else {}
+    return build_settings(older | state["config"], str(path), METHODS[method])
 
 
-def resumed_config(path: Path, settings: Sequence[str]) -> Config:
+def resumed_config(path: Path, settings: Sequence[str]) -> LoopSettings:
     """Return the configuration of a run to go on with, changed by `key=value` settings.
 
     Raises:
-        UserError: Not a training checkpoint, or settings as in `config.load_config`.
+        UserError: Not a training checkpoint, or settings as in `config.load_settings`.
     """
-    before = config_of(load(path, TRAINING), path)
-    return build_config(asdict(before) | parse_settings(settings), "--set")
+    before = settings_of(load(path, TRAINING), path)
+    return build_settings(asdict(before) | parse_settings(settings), "--set", type(before))
 
 
-def export_deblurring(path: Path, state: State) -> None:
-    """Write the deblurring network of a training checkpoint alone, with what it comes from."""
-    kept = (*NEEDED, "schema", "dataset_sha256", "flow", "versions", "step", "epoch", "validation_psnr_db")
-    save(path, {**{key: value for key, value in state.items() if key in kept}, "kind": DEBLURRING})
+def export_network(path: Path, state: State) -> None:
+    """Write the first network of a training checkpoint alone, with what it comes from."""
+    network = NETWORKS[state.get("method", "jdrl")][0]
+    origin = ("dataset_sha256", "flow", "versions", "step", "epoch", "validation_psnr_db")
+    kept = ("config", network, "method", "schema", *origin)
+    save(path, {**{key: value for key, value in state.items() if key in kept}, "kind": network})

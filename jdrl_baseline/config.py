@@ -7,11 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 from pydantic.dataclasses import dataclass
 
+from jdrl_baseline.defocusgan_config import DefocusGanConfig
+from jdrl_baseline.lbk_config import LbkConfig
+from jdrl_baseline.loop_settings import Count, LoopSettings, Natural, NotNegative, Positive
 from jdrl_baseline.networks.deblurring import STRICT, UNETS, DeblurringSize
 from sdd_bench.errors import UserError, fault_report
 from sdd_bench.io.models import faults_in, unknown_key
@@ -19,18 +22,10 @@ from sdd_bench.io.text import read_toml, shown
 
 PRESETS = resources.files("jdrl_baseline") / "presets"
 
-LARGEST = 2**53
-"""Limit of numbers without a limit of their own; beyond it, whole numbers are not exact as doubles."""
-
-Count = Annotated[int, Field(gt=0, le=LARGEST)]
-Natural = Annotated[int, Field(ge=0, le=LARGEST)]
-Positive = Annotated[float, Field(gt=0, le=LARGEST)]
-NotNegative = Annotated[float, Field(ge=0, le=LARGEST)]
-
 
 @dataclass(frozen=True, config=STRICT)
-class Config(DeblurringSize):
-    """Settings of a training run: the size of F and all below.
+class Config(DeblurringSize, LoopSettings):
+    """Settings of a training run of JDRL: the size of F, the loop, and all below.
 
     The defaults are the journal's method, eq. (2), with the choices that docs/explanation/jdrl.md explains. Limits
     keep a typing error or a damaged file from taking all memory.
@@ -38,6 +33,8 @@ class Config(DeblurringSize):
     Raises:
         pydantic.ValidationError: A value of the wrong type or out of range; it is a ValueError.
     """
+
+    method: ClassVar[str] = "jdrl"
 
     # Reblurring network R
     reblur_width: Annotated[int, Field(gt=0, le=1024)] = 64  # channels inside a branch
@@ -64,27 +61,13 @@ class Config(DeblurringSize):
     beta: NotNegative = 0.5  # weight of the blur map loss
     flow: str = "dis"  # or "ptlflow:MODEL[=CHECKPOINT]"
 
-    # Schedule
-    epochs: Count = 200
+    # Schedule, beside that of `LoopSettings`
     warmup_epochs: Natural = 15  # T: epochs whose flow is estimated from the blur image
     warmup_terms: Literal["aligned", "aligned+reblur", "all"] = "aligned"  # losses of these epochs, see phases.warm_up
     warmup_flow: Literal["step", "ahead"] = "step"  # "ahead": made once, before the first step, of whole patches
     reblur_start: Literal["joint", "frozen"] = "joint"  # "frozen": after the warm-up R is trained alone at first
     frozen_epochs: Count = 5  # epochs of R alone
     frozen_rate: Positive = 0.1  # learning rate of both networks after them, as a factor
-    learning_rate: Positive = 2e-5  # of Adam, at the start
-    halve_every: Count = 60  # epochs between two halvings of the learning rate
-    batch: Count = 1  # patches per step and process
-    accumulate: Count = 1  # steps whose gradients are averaged before the weights change
-    crop: Annotated[int, Field(ge=32, le=LARGEST)] = 512  # side of the random square crop of a patch, px
-    release_crop: bool = False  # crop from the upper left half only, as in the release
-    flips: bool = False  # flip both patches of a pair at random
-    val_scenes: Natural = 10  # scenes of the training split held out for validation
-    val_every: Count = 1  # epochs between two validations
-    sample_every: Count = 5  # epochs between two sample pictures
-    steps: Natural = 0  # stop early after this many steps; 0 trains all epochs
-    workers: Annotated[int, Field(ge=0, le=256)] = 2  # processes that read patches
-    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
 
     def _faults(self) -> list[str]:
         """Return why the settings do not fit together."""
@@ -108,36 +91,61 @@ class Config(DeblurringSize):
         return faults
 
 
-FREE = ("epochs", "steps", "workers", "val_every", "sample_every")
-"""Settings that a resumed run may change: they change no loss of a step."""
+METHODS: dict[str, type[LoopSettings]] = {known.method: known for known in (Config, LbkConfig, DefocusGanConfig)}
+"""The methods that can be trained, by name."""
+
+DEFAULT_PRESETS = {"jdrl": "eq2", "lbk": "lbk", "defocusgan": "defocusgan"}
+Settings = TypeVar("Settings", bound=LoopSettings)
 
 EXPECTED = {"tuple_type": "a list of whole numbers, as [4, 6, 6, 8]", "too_long": "at most 16 numbers"}
 """Expected value in an error message, by pydantic's name of the error."""
 
 
-def preset_names() -> list[str]:
-    """Return the names of the presets that come with sdd-bench."""
-    return sorted(entry.name.removesuffix(".toml") for entry in PRESETS.iterdir() if entry.name.endswith(".toml"))
+def preset_names(method: str | None = None) -> list[str]:
+    """Return the names of the presets that come with sdd-bench, of one method where one is given."""
+    names = sorted(entry.name.removesuffix(".toml") for entry in PRESETS.iterdir() if entry.name.endswith(".toml"))
+    return [name for name in names if method in (None, _preset(name)["method"])]
+
+
+def _preset(name: str) -> dict[str, object]:
+    return {"method": "jdrl"} | tomllib.loads((PRESETS / f"{name}.toml").read_text(encoding="utf-8"))
 
 
 def load_config(preset: str, settings: Sequence[str] = ()) -> Config:
+    """Return the configuration of a preset of JDRL, changed by `key=value` settings; as `load_settings`."""
+    config = load_settings(preset, settings, "jdrl")
+    assert isinstance(config, Config)
+    return config
+
+
+def load_settings(preset: str, settings: Sequence[str] = (), method: str | None = None) -> LoopSettings:
     """Return the configuration of a preset, changed by `key=value` settings.
 
     Args:
-        preset: One of `preset_names`, or the path of a TOML file that ends in .toml.
+        preset: One of `preset_names`, or the path of a TOML file that ends in .toml. Its key `method` says what it
+            trains; without, `jdrl`, or what is asked for.
         settings: Changes to it.
+        method: A key of `METHODS`, where only one of that method will do.
 
     Raises:
-        UserError: Unknown preset or key, or a value of the wrong type or out of range; all faults together.
+        UserError: Unknown preset or key, or a value of the wrong type or out of range, all faults together; a preset of
+            another method.
     """
-    names = preset_names()
-    if preset in names:
-        values: dict[str, object] = tomllib.loads((PRESETS / f"{preset}.toml").read_text(encoding="utf-8"))
+    if preset in preset_names():
+        values = _preset(preset)
     elif preset.endswith(".toml"):
-        values = read_toml(Path(preset))
+        values = {"method": method or "jdrl"} | read_toml(Path(preset))
     else:
-        raise UserError(f"unknown preset {shown(preset)}, expected one of {', '.join(names)}, or a .toml file")
-    return build_config(values | parse_settings(settings), f"preset {preset}")
+        names = ", ".join(preset_names(method))
+        raise UserError(f"unknown preset {shown(preset)}, expected one of {names}, or a .toml file")
+    found = values.pop("method")
+    if not isinstance(found, str) or found not in METHODS:
+        raise UserError(f"preset {preset}: method = {shown(found)}, expected one of {', '.join(METHODS)}")
+    if method not in (None, found):
+        raise UserError(
+            f"preset {preset} is of method {found}, not {method}; leave out --method, or give another preset"
+        )
+    return build_settings(values | parse_settings(settings), f"preset {preset}", METHODS[found])
 
 
 def parse_settings(settings: Sequence[str]) -> dict[str, object]:
@@ -160,15 +168,20 @@ def parse_settings(settings: Sequence[str]) -> dict[str, object]:
 
 
 def build_config(values: Mapping[str, object], where: str) -> Config:
+    """Return a configuration of JDRL from names and values; as `build_settings`."""
+    return build_settings(values, where, Config)
+
+
+def build_settings(values: Mapping[str, object], where: str, kind: type[Settings]) -> Settings:
     """Return a configuration from names and values, as TOML or JSON gives them.
 
     Raises:
         UserError: Unknown keys, wrong types, values out of range; all named.
     """
-    known = [field.name for field in fields(Config)]
+    known = [field.name for field in fields(kind)]
     faults = [unknown_key(key, known) for key in values if key not in known]
     try:
-        config = Config(**{key: value for key, value in values.items() if key in known})  # type: ignore[arg-type]
+        config = kind(**{key: value for key, value in values.items() if key in known})  # type: ignore[arg-type]
     except ValidationError as error:
         faults += faults_in(error, expected=EXPECTED)
     if faults:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -13,17 +12,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from jdrl_baseline.ahead import ahead_path, claim
 from jdrl_baseline.flow import Flow
-from jdrl_baseline.warping import inside, warp
 from sdd_bench.datasets.patch_pairs import Patch, read_patch_pair
-from sdd_bench.errors import UserError
-from sdd_bench.io.files import write_bytes, write_text
+from sdd_bench.io.files import write_bytes
 from sdd_bench.io.images import Pixels, to_float
-from sdd_bench.io.serialise import json_text
 from sdd_bench.jobs.items import Item, map_items
 from sdd_bench.registration.flow import dis_flow
 
-FOLDER, REQUEST = "flow", "request.json"
+FOLDER = "flow"
 
 
 class _Task(NamedTuple):
@@ -52,11 +49,7 @@ def make_flows(
     Raises:
         UserError: Patches that cannot be read, all named; a folder that cannot be written.
     """
-    request = json_text({"dataset_sha256": sha256, "flow": identity})
-    known = folder / REQUEST
-    if not known.is_file() or known.read_text(encoding="utf-8") != request:
-        shutil.rmtree(folder, ignore_errors=True)
-        write_text(known, request)
+    claim(folder, {"dataset_sha256": sha256, "flow": identity})
     tasks = [_Task(root, patch, flow_path(folder, patch)) for patch in patches]
     waiting = [task for task in tasks if not task.target.is_file()]
     if identity.get("estimator") == "dis":
@@ -70,22 +63,7 @@ def make_flows(
 
 def flow_path(folder: Path, patch: Patch) -> Path:
     """Return where the flow of a patch lies."""
-    return folder / f"{patch.index:07d}.npy"
-
-
-def aligned(sharp: Tensor, path: Path, *, release_grid: bool) -> tuple[Tensor, Tensor]:
-    """Return a sharp patch warped to its blur patch, (3, H, W), and where the flow leads into the patch, (1, H, W).
-
-    Raises:
-        UserError: The flow is missing, damaged or of another size.
-    """
-    try:
-        flow = torch.from_numpy(np.load(path).astype(np.float32))[None]
-    except (OSError, ValueError, EOFError) as error:
-        raise UserError(f"{path}: the flow of a patch cannot be read ({error}); remove its folder and go on") from None
-    if flow.shape[1:] != (2, *sharp.shape[1:]):
-        raise UserError(f"{path}: a flow of {tuple(flow.shape[1:])}, expected {(2, *sharp.shape[1:])}")
-    return warp(sharp[None], flow, release_grid=release_grid)[0], inside(flow)[0]
+    return ahead_path(folder, patch, ".npy")
 
 
 def _write_dis(task: _Task) -> None:

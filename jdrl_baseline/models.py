@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
 
 from jdrl_baseline.config import Config
+from jdrl_baseline.defocusgan_config import DefocusGanConfig
+from jdrl_baseline.loop_settings import LoopSettings
+from jdrl_baseline.networks.critic import Critic
 from jdrl_baseline.networks.deblurring import UNETS, DeblurringNetwork
+from jdrl_baseline.networks.generator import Generator
 from jdrl_baseline.networks.reblurring import ReblurringNetwork
 from jdrl_baseline.process_state import seed_torch
 from sdd_bench.errors import UserError
@@ -42,6 +46,35 @@ def build_reblurring(config: Config) -> ReblurringNetwork | None:
     return network.to(memory_format=CHANNELS_LAST)
 
 
+def build_generator(config: DefocusGanConfig) -> Generator:
+    """Return DefocusGAN's generator with random weights, the same for the same seed."""
+    with torch.random.fork_rng(devices=[]):
+        seed_torch(config.seed)
+        return Generator(config.width, config.reaches, residual=config.residual)
+
+
+def build_critic(config: DefocusGanConfig) -> Critic | None:
+    """Return DefocusGAN's critic with random weights, the same for the same seed; None where it has no weight."""
+    if config.adversarial_weight == 0:
+        return None
+    with torch.random.fork_rng(devices=[]):
+        seed_torch(config.seed + 1)
+        return Critic(config.critic_width)
+
+
+def build_restoring(config: LoopSettings) -> DeblurringNetwork | Generator:
+    """Return the network of a configuration that restores images, with random weights.
+
+    Raises:
+        ValueError: Its method restores none.
+    """
+    if isinstance(config, DefocusGanConfig):
+        return build_generator(config)
+    if isinstance(config, Config):
+        return build_deblurring(config)
+    raise ValueError(f"a checkpoint of method {config.method} restores no images")
+
+
 def load_weights(module: nn.Module, weights: Mapping[str, Tensor] | None, where: str) -> None:
     """Load weights into a module.
 
@@ -73,14 +106,14 @@ def load_optimiser(optimiser: torch.optim.Optimizer, state: dict[str, object], w
         raise UserError(f"{where}: the optimiser is not that of this run ({reason})") from None
 
 
-def check_weights(config: Config, weights: Mapping[str, Tensor], where: str) -> None:
-    """Check weights against the deblurring network of a configuration before memory is taken for it.
+def check_weights(build: Callable[[], nn.Module], weights: Mapping[str, Tensor], where: str) -> None:
+    """Check weights against the network that a function builds, before memory is taken for it.
 
     Raises:
         UserError: They are another network's.
     """
     with torch.device("meta"):
-        wanted = build_deblurring(config).state_dict()
+        wanted = build().state_dict()
     for name, value in wanted.items():
         found = weights.get(name)
         if found is None or found.shape != value.shape:

@@ -7,7 +7,6 @@ of workers or processes see the same.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,9 +15,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
-from jdrl_baseline.config import Config
-from jdrl_baseline.flow_ahead import aligned, flow_path
-from jdrl_baseline.phases import Batch
+from jdrl_baseline.ahead import Ahead
+from jdrl_baseline.batch import Batch
+from jdrl_baseline.loop_settings import LoopSettings
 from jdrl_baseline.training_data import TrainingData
 from sdd_bench.datasets.patch_pairs import read_patch_pair
 from sdd_bench.errors import UserError
@@ -31,14 +30,23 @@ CROP_KEY, ORDER_KEY = 1, 2
 """Kept apart, so that what is random in one place does not depend on another."""
 
 
+NOTHING = Ahead()
+
+
 class Crop(NamedTuple):
-    """A crop of a patch, (3, crop, crop) in [0, 1]; `truth` and `inside` where the flow was made ahead."""
+    """A crop of a patch, (C, crop, crop) each.
+
+    Attributes:
+        blur: In [0, 1].
+        sharp: In [0, 1].
+        name: Of the patch.
+        ahead: What was found of the patch ahead, by the names of `Batch`.
+    """
 
     blur: Tensor
     sharp: Tensor
     name: str
-    truth: Tensor | None = None
-    inside: Tensor | None = None
+    ahead: dict[str, Tensor]
 
 
 class Crops(TorchDataset[Any]):
@@ -48,11 +56,11 @@ class Crops(TorchDataset[Any]):
         data: The patches; what is decoded is kept in its cache as long as that is small.
         config: Settings of the training.
         epoch: Decides places and flips, with the seed.
-        flows: Folder of `flow_ahead`, None where the flow is estimated in each step.
+        ahead: What was found of the patches before the first step.
     """
 
-    def __init__(self, data: TrainingData, config: Config, epoch: int, flows: Path | None = None) -> None:
-        self.data, self.config, self.epoch, self.flows = data, config, epoch, flows
+    def __init__(self, data: TrainingData, config: LoopSettings, epoch: int, ahead: Ahead = NOTHING) -> None:
+        self.data, self.config, self.epoch, self.ahead = data, config, epoch, ahead
 
     def __len__(self) -> int:
         return len(self.data.patches)
@@ -72,18 +80,17 @@ class Crops(TorchDataset[Any]):
         """
         config = self.config
         images = self._patch(index)
-        height, width = images[0].shape[1:]
+        height, width = images["blur"].shape[1:]
         rng = np.random.default_rng([config.seed, CROP_KEY, self.epoch, index])
         top, left = (self._offset(side - config.crop, rng) for side in (height, width))
         flips = [axis for axis, flip in zip((1, 2), rng.random(2) < 0.5, strict=True) if flip and config.flips]
-        blur, sharp, *ahead = (
-            image[:, top : top + config.crop, left : left + config.crop].flip(flips).contiguous() for image in images
-        )
-        return Crop(blur, sharp, self.data.patches[index].name, *ahead)
+        window = slice(top, top + config.crop), slice(left, left + config.crop)
+        cut = {name: image[:, *window].flip(flips).contiguous() for name, image in images.items()}
+        return Crop(cut.pop("blur"), cut.pop("sharp"), self.data.patches[index].name, cut)
 
-    def _patch(self, index: int) -> tuple[Tensor, ...]:
-        """Return blur and sharp patch, with flows made ahead also truth and mask, (C, H, W) in [0, 1]."""
-        patch, crop_px, key = self.data.patches[index], self.config.crop, (index, self.flows)
+    def _patch(self, index: int) -> dict[str, Tensor]:
+        """Return blur and sharp patch in [0, 1], and what was found of them ahead, (C, H, W), by name."""
+        patch, crop_px, key = self.data.patches[index], self.config.crop, (index, self.ahead)
         cache = self.data.cache
         if key in cache:
             return cache[key]
@@ -91,13 +98,14 @@ class Crops(TorchDataset[Any]):
         height, width = blur.shape[:2]
         if sharp.shape != blur.shape or min(height, width) < crop_px:
             raise UserError(f"patch {patch.name}: {width}x{height}, expected at least {crop_px}x{crop_px}")
-        images = [torch.from_numpy(np.ascontiguousarray(to_float(pixels))).permute(2, 0, 1) for pixels in (blur, sharp)]
-        if self.flows is not None:
-            path = flow_path(self.flows, patch)
-            images += aligned(images[1], path, release_grid=self.config.release_grid)
-        if (len(cache) + 1) * sum(image.nbytes for image in images) <= CACHE_BYTES:
-            cache[key] = tuple(images)
-        return tuple(images)
+        images = {
+            name: torch.from_numpy(np.ascontiguousarray(to_float(pixels))).permute(2, 0, 1)
+            for name, pixels in (("blur", blur), ("sharp", sharp))
+        }
+        images |= self.ahead.images(patch, images["sharp"])
+        if (len(cache) + 1) * sum(image.nbytes for image in images.values()) <= CACHE_BYTES:
+            cache[key] = images
+        return images
 
     def _offset(self, room: int, rng: np.random.Generator) -> int:
         """Return where a crop begins; the release reaches the first half of the room alone."""
@@ -126,17 +134,17 @@ def epoch_batches(order: Sequence[int], batch: int, rank: int, world: int, skip:
 
 def load_epoch(
     data: TrainingData,
-    config: Config,
+    config: LoopSettings,
     epoch: int,
     rank: int = 0,
     world: int = 1,
     skip: int = 0,
-    flows: Path | None = None,
+    ahead: Ahead = NOTHING,
 ) -> DataLoader[Any]:
     """Return a process's batches of an epoch, read by `config.workers` processes; see `collate`."""
     order = epoch_order(len(data.patches), config.seed, epoch)
     return DataLoader(
-        Crops(data, config, epoch, flows),
+        Crops(data, config, epoch, ahead),
         batch_sampler=epoch_batches(order, config.batch, rank, world, skip),
         num_workers=config.workers,
         collate_fn=collate,
@@ -144,7 +152,7 @@ def load_epoch(
     )
 
 
-def steps_per_epoch(data: TrainingData, config: Config, world: int = 1) -> int:
+def steps_per_epoch(data: TrainingData, config: LoopSettings, world: int = 1) -> int:
     """Return the number of steps of an epoch.
 
     Raises:
@@ -163,6 +171,6 @@ def collate(crops: Sequence[Crop | UserError]) -> Batch | UserError:
         if isinstance(crop, UserError):
             return crop
         good.append(crop)
-    blur, sharp, names, truth, inside = zip(*good, strict=True)
-    ahead = () if truth[0] is None else (torch.stack(truth), torch.stack(inside))
-    return Batch(torch.stack(blur), torch.stack(sharp), tuple(names), *ahead)
+    ahead = {name: torch.stack([crop.ahead[name] for crop in good]) for name in good[0].ahead}
+    blur, sharp = (torch.stack([getattr(crop, role) for crop in good]) for role in ("blur", "sharp"))
+    return Batch(blur, sharp, tuple(crop.name for crop in good), **ahead)

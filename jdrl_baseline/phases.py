@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from jdrl_baseline.batch import Batch
 from jdrl_baseline.calibration import calibration_mask
 from jdrl_baseline.config import Config
 from jdrl_baseline.flow import Flow
@@ -16,33 +17,6 @@ from jdrl_baseline.networks.deblurring import Deblurred
 from jdrl_baseline.networks.reblurring import Predicted
 from jdrl_baseline.reblur import blur_map, effective_radius, reblur, reblur_fixed_disks, reblur_one_kernel
 from jdrl_baseline.warping import inside, warp
-
-
-class Batch(NamedTuple):
-    """Patches of a step, each (N, 3, H, W) in [0, 1], and the pairs' names.
-
-    Attributes:
-        blur: The blur images.
-        sharp: The sharp images.
-        names: Names of the patches.
-        truth: The sharp images warped to the blur images, where that was done ahead.
-        inside: (N, 1, H, W) of 0 and 1, where their flow leads into the patch; beside `truth`.
-    """
-
-    blur: Tensor
-    sharp: Tensor
-    names: tuple[str, ...] = ()
-    truth: Tensor | None = None
-    inside: Tensor | None = None
-
-    def to(self, device: torch.device) -> Batch:
-        """Return the batch on a device; copies from pinned memory do not wait."""
-
-        def moved(images: Tensor | None) -> Tensor | None:
-            return None if images is None else images.to(device, non_blocking=True)
-
-        blur, sharp = (images.to(device, non_blocking=True) for images in (self.blur, self.sharp))
-        return Batch(blur, sharp, self.names, moved(self.truth), moved(self.inside))
 
 
 class Seen(NamedTuple):

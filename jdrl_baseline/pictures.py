@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from jdrl_baseline.batch import Batch
 from jdrl_baseline.calibration import flow_colours
-from jdrl_baseline.phases import Batch, Seen
+from jdrl_baseline.phases import Seen
 from sdd_bench.io.images import to_pixels, write_png
 
 MAX_SIDE_PX = 256
@@ -29,8 +31,13 @@ def write_sample(path: Path, batch: Batch, seen: Seen, *, truncate: bool = False
     radius = seen.radius(truncate=truncate)
     radius = None if radius is None else radius / LARGEST_RADIUS_PX
     second = [seen.mask, flow, radius, batch.sharp]
-    rows = [np.concatenate([_tile(t, batch.blur) for t in row], axis=1) for row in (first, second)]
-    write_png(path, to_pixels(np.concatenate(rows, axis=0)))
+    write_rows(path, [first, second], batch.blur)
+
+
+def write_rows(path: Path, rows: Sequence[Sequence[Tensor | None]], like: Tensor) -> None:
+    """Write the first images of batches, (N, 1 or 3, H, W) in [0, 1], row by row; grey where there is none."""
+    tiles = [np.concatenate([_tile(image, like) for image in row], axis=1) for row in rows]
+    write_png(path, to_pixels(np.concatenate(tiles, axis=0)))
 
 
 def _tile(image: Tensor | None, like: Tensor) -> NDArray[np.float32]:

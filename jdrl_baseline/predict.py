@@ -14,9 +14,12 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from jdrl_baseline import checkpoint
+from jdrl_baseline.config import Config
+from jdrl_baseline.defocusgan_config import DefocusGanConfig
 from jdrl_baseline.maps import IMAGE, RADIUS, first_component, with_maps
-from jdrl_baseline.models import build_deblurring, build_reblurring, check_weights, load_weights
+from jdrl_baseline.models import build_reblurring, build_restoring, check_weights, load_weights
 from jdrl_baseline.networks.deblurring import DeblurringNetwork
+from jdrl_baseline.networks.generator import Generator
 from jdrl_baseline.prediction_folder import BLUR_MAP, PREDICTION, RADIUS_MAP, PredictionFolder, Predictions
 from jdrl_baseline.restore import Forward, fitting_tile_px, image_of, through
 from jdrl_baseline.restorers import Restorer, radius_png
@@ -29,8 +32,8 @@ from sdd_bench.jobs.progress import shows_progress
 DTYPES = {"32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
-def load_deblurring(path: Path, device: str = "cpu") -> DeblurringNetwork:
-    """Return the deblurring network of a checkpoint, in evaluation mode.
+def load_deblurring(path: Path, device: str = "cpu") -> DeblurringNetwork | Generator:
+    """Return the deblurring network of a checkpoint, JDRL's F or DefocusGAN's generator, in evaluation mode.
 
     Raises:
         UserError: Not a checkpoint, or weights of another network.
@@ -38,11 +41,13 @@ def load_deblurring(path: Path, device: str = "cpu") -> DeblurringNetwork:
     return _deblurring(checkpoint.load(path), path, device)
 
 
-def _deblurring(state: checkpoint.State, path: Path, device: str) -> DeblurringNetwork:
-    config = checkpoint.config_of(state, path)
-    check_weights(config, state["deblurring"], str(path))
-    network = build_deblurring(config)
-    load_weights(network, state["deblurring"], str(path))
+def _deblurring(state: checkpoint.State, path: Path, device: str) -> DeblurringNetwork | Generator:
+    config, weights = checkpoint.settings_of(state, path), checkpoint.weights_of(state, "deblurring")
+    if not isinstance(config, Config | DefocusGanConfig):
+        raise UserError(f"{path}: a checkpoint of method {config.method} restores no images; it holds a map network")
+    check_weights(lambda: build_restoring(config), weights, str(path))
+    network = build_restoring(config)
+    load_weights(network, weights, str(path))
     return network.to(device).eval()
 
 
@@ -53,8 +58,10 @@ def load_with_maps(path: Path, device: str = "cpu") -> Forward:
         UserError: It holds neither the reblurring network nor a deblurring network with a blur map.
     """
     state = checkpoint.load(path)
+    config, weights = checkpoint.settings_of(state, path), state.get("reblurring")
     deblurring = _deblurring(state, path, device)
-    config, weights = checkpoint.config_of(state, path), state.get("reblurring")
+    if not isinstance(config, Config) or not isinstance(deblurring, DeblurringNetwork):
+        raise UserError(f"{path}: method {config.method} draws no maps when it restores; leave out --maps")
     reblurring = build_reblurring(config)
     if reblurring is None or weights is None:
         if deblurring.blur_map is None:

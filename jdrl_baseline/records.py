@@ -5,11 +5,10 @@ from __future__ import annotations
 import contextlib
 import csv
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jdrl_baseline.losses import Losses
 from sdd_bench.errors import UserError
 from sdd_bench.io.files import write_text
 from sdd_bench.io.serialise import csv_text
@@ -17,8 +16,7 @@ from sdd_bench.io.serialise import csv_text
 if TYPE_CHECKING:
     from torch.utils.tensorboard.writer import SummaryWriter
 
-COLUMNS = ("step", "epoch", *Losses._fields, "learning_rate", "images_per_s")
-FILES = {"log.csv": COLUMNS, "validation.csv": ("step", "psnr_db")}
+LOG, VALIDATION = "log.csv", "validation.csv"
 
 BOARD_EVERY = 10
 """Steps between two that TensorBoard gets; log.csv has every step."""
@@ -27,35 +25,51 @@ BOARD_EVERY = 10
 class Records:
     """Append-only records of one run; nothing is written where not enabled (all processes but the first).
 
+    Args:
+        out: The run's folder.
+        step: That it goes on from.
+        terms: The losses of a step.
+        enabled: Whether anything is written.
+
     Attributes:
         is_validated: Whether the step that the run begins at has been validated already.
     """
 
-    def __init__(self, out: Path, step: int, *, enabled: bool) -> None:
+    def __init__(self, out: Path, step: int, terms: Sequence[str], *, enabled: bool) -> None:
         self.enabled, self.out, self.is_validated = enabled, out, False
         if not enabled:
             return
-        kept = {name: _rows_until(out / name, columns, step) for name, columns in FILES.items()}
-        for name, columns in FILES.items():
+        log = ("step", "epoch", *terms, "learning_rate", "images_per_s")
+        files = {LOG: log, VALIDATION: ("step", "psnr_db")}
+        kept = {name: _rows_until(out / name, columns, step) for name, columns in files.items()}
+        for name, columns in files.items():
             write_text(out / name, csv_text(columns, kept[name]))
-        self.is_validated = any(int(row[0]) == step for row in kept["validation.csv"])
-        self.log = (out / "log.csv").open("a", newline="", encoding="utf-8")
-        self.validation = (out / "validation.csv").open("a", newline="", encoding="utf-8")
+        self.is_validated = any(int(row[0]) == step for row in kept[VALIDATION])
+        self.log = (out / LOG).open("a", newline="", encoding="utf-8")
+        self.validation = (out / VALIDATION).open("a", newline="", encoding="utf-8")
         self.board = _board(out / "tensorboard", step)
         threading.excepthook = _unless_disk(threading.excepthook)
 
-    def write(self, step: int, epoch: int, losses: Losses, learning_rate: float, images_per_s: float) -> None:
-        """Add a step; the losses are numbers."""
+    def write(
+        self, step: int, epoch: int, losses: Mapping[str, float], learning_rate: float, images_per_s: float
+    ) -> None:
+        """Add a step; the losses are in the order of the terms."""
         if not self.enabled:
             return
-        cells = [step, epoch, *(f"{float(term):.9g}" for term in losses), f"{learning_rate:.6g}", f"{images_per_s:.3g}"]
+        cells = [
+            step,
+            epoch,
+            *(f"{term:.9g}" for term in losses.values()),
+            f"{learning_rate:.6g}",
+            f"{images_per_s:.3g}",
+        ]
         with self._kept():
             csv.writer(self.log, lineterminator="\n").writerow(cells)
             self.log.flush()
             if step % BOARD_EVERY:
                 return
-            for name, term in zip(Losses._fields, losses, strict=True):
-                self.board.add_scalar(f"loss/{name}", float(term), step)
+            for name, term in losses.items():
+                self.board.add_scalar(f"loss/{name}", term, step)
             self.board.add_scalar("learning_rate", learning_rate, step)
 
     def validated(self, step: int, psnr_db: float) -> None:

@@ -1,19 +1,20 @@
-"""Training run: its networks, optimiser and position, saving and resuming, and its summary."""
+"""Training run: its method and position, saving and resuming, and its summary."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import cast
 
-import torch
 from lightning.fabric import Fabric
 
 from jdrl_baseline import checkpoint
-from jdrl_baseline.config import FREE, Config
-from jdrl_baseline.flow import Flow, load_training_flow
-from jdrl_baseline.flow_ahead import FOLDER
-from jdrl_baseline.models import build_deblurring, build_reblurring, load_optimiser, load_weights
+from jdrl_baseline.flow import Flow
+from jdrl_baseline.loop_settings import FREE, LoopSettings
+from jdrl_baseline.method import Moment
+from jdrl_baseline.methods import build_method
+from jdrl_baseline.models import load_weights
 from jdrl_baseline.networks.deblurring import parameter_count
 from jdrl_baseline.patches import steps_per_epoch
 from jdrl_baseline.training_data import TrainingData
@@ -48,13 +49,13 @@ class Hardware:
 
 
 class Run:
-    """A training run: its networks, optimiser and place, and how they are kept."""
+    """A training run: its method and place, and how they are kept."""
 
     def __init__(
         self,
         fabric: Fabric,
         data: TrainingData,
-        config: Config,
+        config: LoopSettings,
         out: Path,
         hardware: Hardware,
         flow: tuple[Flow, dict[str, str]] | None = None,
@@ -62,18 +63,15 @@ class Run:
         self.fabric, self.data, self.config, self.out = fabric, data, config, out
         self.validation: Validation | None = None
         self.validation_tile_px: int | None = None
-        self.deblurring = build_deblurring(config, checkpointing=hardware.checkpointing).to(fabric.device)
-        reblurring = build_reblurring(config)
-        self.reblurring = None if reblurring is None else reblurring.to(fabric.device)
-        self.flow: Flow
-        self.flow, self.flow_identity = flow or load_training_flow(config.flow, fabric.device)
-        self.flows = out / FOLDER if config.warmup_flow == "ahead" and config.deform else None
-        modules = [m for m in (self.deblurring, self.reblurring) if m is not None]
-        parameters = [p for module in modules for p in module.parameters()]
-        self.optimiser = torch.optim.Adam(parameters, lr=config.learning_rate, betas=(0.9, 0.999), eps=1e-8)
+        self.method = build_method(config, fabric.device, checkpointing=hardware.checkpointing, flow=flow)
         self.step = 0
         self.best_db = -math.inf
         self.per_epoch = steps_per_epoch(data, config, fabric.world_size)
+
+    @property
+    def moment(self) -> Moment:
+        """Where it is."""
+        return Moment(self.step // self.per_epoch, self.step, self.per_epoch)
 
     @property
     def total_steps(self) -> int:
@@ -98,8 +96,8 @@ class Run:
 
     def state(self) -> checkpoint.State:
         """Return all that a run needs to go on."""
-        return {
-            **checkpoint.describe(self.config, self.data.sha256, self.flow_identity),
+        state: checkpoint.State = {
+            **checkpoint.describe(self.config, self.data.sha256, self.method.identity),
             "kind": checkpoint.TRAINING,
             "step": self.step,
             "epoch": self.step // self.per_epoch,
@@ -107,10 +105,10 @@ class Run:
             "validation_psnr_db": self.best_db,
             "validation_tile_px": self.validation.tile_px if self.validation else 0,
             "held_out": list(self.data.held_out),
-            "deblurring": self.deblurring.state_dict(),
-            "reblurring": None if self.reblurring is None else self.reblurring.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
+            "optimiser": self.method.optimiser_state(),
         }
+        weights = {name: None if net is None else net.state_dict() for name, net in self.method.networks.items()}
+        return cast(checkpoint.State, {**state, **weights})
 
     def save(self, name: str) -> None:
         """Write a checkpoint of this moment, by the first process alone."""
@@ -128,10 +126,10 @@ class Run:
             raise UserError(f"{path}: the run was begun on another dataset")
         if state["world"] != self.fabric.world_size:
             raise UserError(f"{path}: the run was begun with {state['world']} processes, now {self.fabric.world_size}")
-        load_weights(self.deblurring, state["deblurring"], str(path))
-        if self.reblurring is not None:
-            load_weights(self.reblurring, state["reblurring"], str(path))
-        load_optimiser(self.optimiser, state["optimiser"], str(path))
+        for name, network in self.method.networks.items():
+            if network is not None:
+                load_weights(network, checkpoint.weights_of(state, name), str(path))
+        self.method.load_optimisers(state["optimiser"], str(path))
         self.best_db = float(state["validation_psnr_db"])
         # Version 0.1.0 could stop within a group; its weights are those of the group's begin.
         epoch, number = divmod(state["step"], self.per_epoch)
@@ -141,13 +139,16 @@ class Run:
         self.validation_tile_px = state.get("validation_tile_px")
 
 
-def check_same_settings(state: checkpoint.State, config: Config, path: Path) -> None:
+def check_same_settings(state: checkpoint.State, config: LoopSettings, path: Path) -> None:
     """Check that a run can go on with a configuration.
 
     Raises:
         UserError: It differs from that of the checkpoint in a setting that changes the losses.
     """
-    before = asdict(checkpoint.config_of(state, path))
+    begun = checkpoint.settings_of(state, path)
+    if type(begun) is not type(config):
+        raise UserError(f"{path.parent}: the run is of method {begun.method}, not {config.method}; give another folder")
+    before = asdict(begun)
     changed = [
         f"{key} ({before[key]}, now {value})"
         for key, value in asdict(config).items()
@@ -162,50 +163,26 @@ def check_same_settings(state: checkpoint.State, config: Config, path: Path) -> 
 
 def parameter_counts(run: Run) -> dict[str, int]:
     """Return how many numbers each network learns."""
-    return {
-        "deblurring": parameter_count(run.deblurring),
-        "reblurring": 0 if run.reblurring is None else parameter_count(run.reblurring),
-    }
+    return {name: 0 if net is None else parameter_count(net) for name, net in run.method.networks.items()}
 
 
 def summary(run: Run) -> str:
     """Return what is about to be trained, in two lines."""
-    counts, data, config = parameter_counts(run), run.data, run.config
+    data = run.data
     pairs, frames = len(data.validation), len(data.held_out)
     validation = f"{pairs} pair{'s' * (pairs > 1)} to validate on" if pairs else "no validation"
     if data.validation_patches:
         validation = f"{pairs} patches of {frames} frame{'s' * (frames > 1)} held out to validate on"
     return (
-        f"{config.network} of {counts['deblurring']:,} parameters, reblurring network of {counts['reblurring']:,}; "
-        f"flow {config.flow}\n"
+        f"{run.method.words(parameter_counts(run))}\n"
         f"{len(data.patches):,} patches, {run.per_epoch:,} steps an epoch, {run.total_steps:,} in all; {validation}"
-    )
-
-
-def slow_flow(config: Config, device_type: str) -> str | None:
-    """Return a sentence where flow by DIS, on the CPU, will hold up a GPU; None where it will not.
-
-    Args:
-        config: Settings of the run.
-        device_type: `cpu` or `cuda`.
-
-    >>> str(slow_flow(Config(), "cuda")).partition(";")[0]
-    'flow = "dis" works on the CPU, and the GPU waits for it in every step'
-    >>> slow_flow(Config(), "cpu"), slow_flow(Config(flow="ptlflow:raft_small"), "cuda")
-    (None, None)
-    """
-    if device_type != "cuda" or not config.deform or config.flow != "dis":
-        return None
-    return (
-        'flow = "dis" works on the CPU, and the GPU waits for it in every step; a model of ptlflow works on the GPU: '
-        "--set flow=ptlflow:MODEL=WEIGHTS"
     )
 
 
 def settings_text(run: Run) -> dict[str, object]:
     """Return what config.json says of a run."""
     return {
-        **checkpoint.describe(run.config, run.data.sha256, run.flow_identity),
+        **checkpoint.describe(run.config, run.data.sha256, run.method.identity),
         "patches": len(run.data.patches),
         "steps_per_epoch": run.per_epoch,
         "held_out_scenes": list(run.data.held_out),

@@ -7,12 +7,13 @@ then comes the validation, which a run that goes on makes up for.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
 from lightning.fabric import Fabric
@@ -21,17 +22,14 @@ from torch import nn
 from tqdm import tqdm
 
 from jdrl_baseline import checkpoint
-from jdrl_baseline.config import Config
+from jdrl_baseline.batch import Batch
 from jdrl_baseline.flow import Flow
-from jdrl_baseline.flow_ahead import make_flows
-from jdrl_baseline.losses import Losses
+from jdrl_baseline.loop_settings import LoopSettings
 from jdrl_baseline.patches import load_epoch
-from jdrl_baseline.phases import Batch, Seen, joint, reblurring_alone, warm_up
-from jdrl_baseline.pictures import write_sample
 from jdrl_baseline.process_state import process_state_kept, seed_torch
 from jdrl_baseline.records import Records
-from jdrl_baseline.run import Hardware, Run, check_same_settings, settings_text, slow_flow, summary
-from jdrl_baseline.schedule import phase_of, rate_of, step_seed
+from jdrl_baseline.run import Hardware, Run, check_same_settings, settings_text, summary
+from jdrl_baseline.schedule import step_seed
 from jdrl_baseline.spread import PATIENCE, alone_in
 from jdrl_baseline.training_data import open_training_data
 from jdrl_baseline.validation import prepare_validation, validate
@@ -40,14 +38,14 @@ from sdd_bench.io.files import write_text
 from sdd_bench.io.serialise import json_text
 from sdd_bench.jobs.progress import shows_progress
 
-LAST, BEST, EXPORTED = "last.pt", "best.pt", "deblurring.pt"
+LAST, BEST = "last.pt", "best.pt"
 SAVE_EVERY = 500
 """Steps between checkpoints within an epoch; every epoch ends with one."""
 
 
 def train(
     root: Path,
-    config: Config,
+    config: LoopSettings,
     out: Path,
     hardware: Hardware,
     *,
@@ -55,7 +53,7 @@ def train(
     anchors: Path | None = None,
     flow: tuple[Flow, dict[str, str]] | None = None,
 ) -> Path | None:
-    """Train and return the exported deblurring network; None in all processes but the first.
+    """Train and return the exported network; None in all processes but the first.
 
     Nothing of the process is changed afterwards, where it is the only one of the run: thread counts, random numbers and
     deterministic mode of the libraries, and signal handlers are as they were.
@@ -102,50 +100,43 @@ def _train(run: Run, hardware: Hardware, state: checkpoint.State | None, anchors
     """Train to the end and export the best network."""
     fabric, out = run.fabric, run.out
     fabric.print(summary(run))
-    held_up = slow_flow(run.config, fabric.device.type)
-    if held_up:
-        fabric.print(f"warning: {held_up}", file=sys.stderr)
+    warning = run.method.warning(fabric.device.type)
+    if warning:
+        fabric.print(f"warning: {warning}", file=sys.stderr)
     if state is not None:
         run.restore(state, out / LAST)
         fabric.print(f"going on from step {run.step} of {run.total_steps}")
     if fabric.is_global_zero:
         write_text(out / "config.json", json_text({**settings_text(run), "hardware": asdict(hardware)}))
     _loop(run, hardware, anchors)
+    exported = out / run.method.exported
     if fabric.is_global_zero:
-        best = out / BEST if (out / BEST).is_file() else out / LAST
-        checkpoint.export_deblurring(out / EXPORTED, checkpoint.load(best))
+        best = out / BEST if run.method.exports_best and (out / BEST).is_file() else out / LAST
+        checkpoint.export_network(exported, checkpoint.load(best))
     fabric.barrier()
-    return out / EXPORTED if fabric.is_global_zero else None
+    return exported if fabric.is_global_zero else None
 
 
 def _loop(run: Run, hardware: Hardware, anchors: Path | None) -> None:
     """Train from the run's step to its end, and keep records of it."""
-    records = Records(run.out, run.step, enabled=run.fabric.is_global_zero)
+    records = Records(run.out, run.step, run.method.terms, enabled=run.fabric.is_global_zero)
     is_late = run.step > 0 and run.is_validation_due and not records.is_validated
     try:
         if run.fabric.is_global_zero and (is_late or run.step < run.total_steps):
             run.validation = prepare_validation(run.data, anchors, str(run.fabric.device), run.validation_tile_px)
-            _flows_ahead(run)
+            if run.step < run.total_steps:
+                run.method.make_ahead(run.out, run.data, run.moment)
         _steps(run, hardware, records, is_late=bool(run.fabric.broadcast(is_late)))
     finally:
         records.close()
 
 
-def _flows_ahead(run: Run) -> None:
-    """Make the flows of the warm-up that are wanted ahead and are not there yet."""
-    data, config = run.data, run.config
-    if run.flows is None or run.step >= config.warmup_epochs * run.per_epoch:
-        return
-    make_flows(
-        data.root, data.patches, run.flows, run.flow_identity, data.sha256, flow=run.flow, jobs=max(1, config.workers)
-    )
-
-
 def _steps(run: Run, hardware: Hardware, records: Records, *, is_late: bool) -> None:
-    fabric, config = run.fabric, run.config
-    deblurring, optimiser = fabric.setup(_compiled(run.deblurring, hardware), run.optimiser)
-    reblurring = None if run.reblurring is None else fabric.setup_module(run.reblurring)
-    on_gpu = fabric.device.type == "cuda"
+    fabric, config, method = run.fabric, run.config, run.method
+    (first, module), *others = method.trainable.items()
+    live: dict[str, Any] = {first: fabric.setup_module(_compiled(module, hardware))}
+    live |= {name: fabric.setup_module(other) for name, other in others}
+    optimisers: dict[str, Any] = {name: fabric.setup_optimizers(o) for name, o in method.optimisers.items()}
     if is_late:
         _validate(run, records)
     saved = run.step
@@ -153,33 +144,19 @@ def _steps(run: Run, hardware: Hardware, records: Records, *, is_late: bool) -> 
     bar = tqdm(total=run.total_steps, initial=run.step, desc="train", unit="step", disable=hidden)
     while run.step < run.total_steps:
         epoch = run.step // run.per_epoch
-        for group in optimiser.param_groups:
-            group["lr"] = rate_of(config, epoch)
-        phase = {"warm-up": warm_up, "reblurring alone": reblurring_alone, "joint": joint}[phase_of(config, epoch)]
+        for name, optimiser in optimisers.items():
+            for group in optimiser.param_groups:
+                group["lr"] = method.rate(epoch, name)
         started = time.perf_counter()
         for number, batch in _batches(run, epoch):
             seed_torch(step_seed(config.seed, run.step, fabric.global_rank), fabric.device)
-            deblurring.train()
-            together = run.group(number)
-            last = number + 1 == together.stop
-            with fabric.no_backward_sync(deblurring, enabled=not last):
-                losses, seen = phase(batch, deblurring, reblurring, run.flow, config)
-                own = torch.stack([term.detach().float() for term in losses])
-                terms = torch.as_tensor(fabric.all_reduce(own, reduce_op="mean"))
-                if not on_gpu:  # backward through a warp by a flow that is not finite can end the process on a CPU
-                    _check_finite(run, terms, batch)
-                fabric.backward(losses.total / len(together))
-            if on_gpu:  # waits for the GPU, which has its work by now
-                _check_finite(run, terms, batch)
-            if last:
-                optimiser.step()
-                optimiser.zero_grad(set_to_none=True)
+            last = number + 1 == run.group(number).stop
+            terms, seen = _step(run, batch, live, optimisers, group=run.group(number), last=last)
             run.step += 1
-            named, rate = Losses(*terms.tolist()), optimiser.param_groups[0]["lr"]
-            ended = time.perf_counter()
+            rate, ended = method.rate(epoch, next(iter(optimisers))), time.perf_counter()
             images, started = config.batch * fabric.world_size / (ended - started), ended
-            records.write(run.step, epoch, named, rate, images)
-            said = _progress(named, rate, images)
+            records.write(run.step, epoch, terms, rate, images)
+            said = _progress(terms, rate, images)
             bar.set_postfix_str(said, refresh=False)
             bar.update()
             if last and run.step - saved >= SAVE_EVERY:  # between, gradients are half added up
@@ -194,29 +171,66 @@ def _steps(run: Run, hardware: Hardware, records: Records, *, is_late: bool) -> 
     bar.close()
 
 
+def _step(
+    run: Run,
+    batch: Batch,
+    live: Mapping[str, Any],
+    optimisers: Mapping[str, Any],
+    *,
+    group: range,
+    last: bool,
+) -> tuple[dict[str, float], Any]:
+    """Change the weights, or only add up gradients before the last step of a group.
+
+    Returns:
+        The mean losses over all processes, 0 for those that this step does not have, and what was seen.
+    """
+    fabric, on_gpu = run.fabric, run.fabric.device.type == "cuda"
+    found, seen = dict.fromkeys(run.method.terms, 0.0), None
+    with contextlib.ExitStack() as held:
+        for network in live.values():
+            network.train()
+            if not last:
+                held.enter_context(fabric.no_backward_sync(network))
+        for turn in run.method.turns(batch, live, run.moment):
+            own = torch.stack([term.detach().float() for term in turn.losses])
+            terms = torch.as_tensor(fabric.all_reduce(own, reduce_op="mean"))
+            if not on_gpu:  # backward through a warp by a flow that is not finite can end the process on a CPU
+                _check_finite(run, terms, batch)
+            fabric.backward(turn.losses[0] / len(group))
+            if on_gpu:  # waits for the GPU, which has its work by now
+                _check_finite(run, terms, batch)
+            if last:
+                optimisers[turn.optimiser].step()
+                optimisers[turn.optimiser].zero_grad(set_to_none=True)
+            found |= zip(turn.losses._fields, terms.tolist(), strict=True)
+            seen = turn.seen
+    return found, seen
+
+
 def _compiled(network: nn.Module, hardware: Hardware) -> nn.Module:
     """Return the network as it is to be set up; Fabric asks for compiling before its set-up."""
     return cast(nn.Module, torch.compile(network)) if hardware.compiled else network
 
 
-def _progress(losses: Losses, rate: float, images_per_s: float) -> str:
+def _progress(losses: Mapping[str, float], rate: float, images_per_s: float) -> str:
     """Return a step in words; terms that a variant or phase does not have are left out."""
-    terms = " ".join(f"{name} {value:.4f}" for name, value in losses._asdict().items() if value)
+    terms = " ".join(f"{name} {value:.4f}" for name, value in losses.items() if value)
     return f"{terms}, rate {rate:.2g}, {images_per_s:.1f} images/s"
 
 
 def _batches(run: Run, epoch: int) -> Iterator[tuple[int, Batch]]:
     """Yield what is left of an epoch, each batch with its number, on the device."""
     done = run.step % run.per_epoch
-    flows = run.flows if epoch < run.config.warmup_epochs else None
-    loader = load_epoch(run.data, run.config, epoch, run.fabric.global_rank, run.fabric.world_size, done, flows)
+    ahead = run.method.ahead(run.out, run.data, run.moment)
+    loader = load_epoch(run.data, run.config, epoch, run.fabric.global_rank, run.fabric.world_size, done, ahead)
     for number, batch in enumerate(loader, done):
         if isinstance(batch, UserError):
             raise batch
         yield number, batch.to(run.fabric.device)
 
 
-def _end_epoch(run: Run, epoch: int, batch: Batch, seen: Seen, records: Records) -> str:
+def _end_epoch(run: Run, epoch: int, batch: Batch, seen: Any, records: Records) -> str:
     """Write a picture, a checkpoint, and after it validate, as often as the configuration says.
 
     Returns:
@@ -225,7 +239,7 @@ def _end_epoch(run: Run, epoch: int, batch: Batch, seen: Seen, records: Records)
     finished = run.step >= run.total_steps
     if run.fabric.is_global_zero and ((epoch + 1) % run.config.sample_every == 0 or finished):
         path = run.out / "samples" / f"{run.step:07d}.png"
-        write_sample(path, batch, seen, truncate=run.config.truncate)
+        run.method.sample(path, batch, seen)
     run.save(LAST)
     return f", validation {_validate(run, records):.2f} dB" if run.is_validation_due else ""
 
@@ -237,7 +251,8 @@ def _validate(run: Run, records: Records) -> float:
     """
     found = torch.tensor(0.0)
     if run.fabric.is_global_zero and run.validation is not None:
-        found = torch.tensor(validate(run.deblurring, run.validation, str(run.fabric.device)))
+        networks = run.method.trainable.values()
+        found = torch.tensor(validate(networks, run.method.score, run.validation, str(run.fabric.device)))
     psnr_db = float(run.fabric.broadcast(found))
     if psnr_db > run.best_db:
         run.best_db = psnr_db

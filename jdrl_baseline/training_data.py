@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from jdrl_baseline.config import Config
+from jdrl_baseline.ahead import Ahead
+from jdrl_baseline.loop_settings import LoopSettings
 from jdrl_baseline.patch_frames import frames_by_content, frames_by_name
 from sdd_bench.datasets.manifest import Dataset, Pair, read_prepared
 from sdd_bench.datasets.patch_pairs import Patch, list_patches, read_patch_pair
@@ -36,7 +37,7 @@ class TrainingData:
             split.
         sha256: SHA-256 of the dataset's content.
         validation_patches: The patches that `validation` is made of, where it is.
-        cache: Decoded patches of this process, by index and folder of flows; see `CACHE_BYTES`.
+        cache: Decoded patches of this process, by index and what was found ahead; see `CACHE_BYTES`.
     """
 
     root: Path
@@ -45,10 +46,10 @@ class TrainingData:
     held_out: tuple[str, ...]
     sha256: str
     validation_patches: tuple[Patch, ...] = ()
-    cache: dict[tuple[int, Path | None], tuple[Tensor, ...]] = field(default_factory=dict, compare=False, repr=False)
+    cache: dict[tuple[int, Ahead], dict[str, Tensor]] = field(default_factory=dict, compare=False, repr=False)
 
 
-def open_training_data(root: Path, config: Config, out: Path) -> TrainingData:
+def open_training_data(root: Path, config: LoopSettings, out: Path) -> TrainingData:
     """Return the patches to train on and the pairs to validate on; the test split is never touched.
 
     A release of patches alone (SDD) is validated on patches of frames that are kept out of the training.
@@ -87,7 +88,9 @@ def write_validation(data: TrainingData) -> None:
                 write_png(path, pixels)
 
 
-def _without_frames(root: Path, patches: tuple[Patch, ...], config: Config, out: Path, sha256: str) -> TrainingData:
+def _without_frames(
+    root: Path, patches: tuple[Patch, ...], config: LoopSettings, out: Path, sha256: str
+) -> TrainingData:
     """Return a release of patches, some of its frames held out; see `patch_frames`."""
     names = [patch.name for patch in patches]
     frames = frames_by_name(names, config.val_scenes + 1)
@@ -119,7 +122,7 @@ def _without_frames(root: Path, patches: tuple[Patch, ...], config: Config, out:
     )
 
 
-def _held_out(dataset: Dataset, config: Config) -> tuple[str, ...]:
+def _held_out(dataset: Dataset, config: LoopSettings) -> tuple[str, ...]:
     """Return the scenes of the training split that are kept for validation."""
     scenes = sorted({pair.scene or pair.name for pair in dataset.pairs if pair.split == "train"})
     if config.val_scenes >= len(scenes) > 0:

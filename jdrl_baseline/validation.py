@@ -1,25 +1,30 @@
-"""Validation of F on held-out pairs: the mean anchored/2 PSNR."""
+"""Validation on held-out pairs: for deblurring networks, the mean anchored/2 PSNR."""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import nn
 
-from jdrl_baseline.networks.deblurring import DeblurringNetwork
 from jdrl_baseline.restore import TILE_PX, restore, tile_px_for
 from jdrl_baseline.training_data import TrainingData, write_validation
 from sdd_bench.datasets.manifest import Pair
 from sdd_bench.errors import UserError
 from sdd_bench.evaluation.anchor_record import FoundAnchor
-from sdd_bench.evaluation.anchors import FOLDER, ensure_anchors, read_truth
+from sdd_bench.evaluation.anchors import FOLDER, StoredTruth, ensure_anchors, read_truth
 from sdd_bench.evaluation.protocol import DEFAULT_PROTOCOL, named_protocol
 from sdd_bench.io.headers import read_header
 from sdd_bench.io.images import read_image
 from sdd_bench.metrics.fidelity import psnr_db
+
+Score = Callable[[NDArray[np.float32], StoredTruth, str, int], float]
+"""A blur image, its anchored truth, a torch device and a side of tiles in px, to dB."""
 
 
 @dataclass
@@ -67,34 +72,48 @@ def prepare_validation(data: TrainingData, anchors: Path | None, device: str, ti
     return Validation(folder, pairs, tile_px)
 
 
-def validate(network: DeblurringNetwork, validation: Validation, device: str) -> float:
-    """Return the mean over pairs of the PSNR against the anchored truth, in dB.
+def validate(networks: Iterable[nn.Module], score: Score, validation: Validation, device: str) -> float:
+    """Return the mean score over pairs, in dB.
 
-    Where a whole frame does not fit on the GPU, all pairs are restored in tiles, then and in what follows of the run.
+    Where a whole frame does not fit on the GPU, all pairs are scored in tiles, then and in what follows of the run.
+
+    Args:
+        networks: Those that take part; in evaluation mode meanwhile.
+        score: What a pair is worth.
+        validation: The pairs.
+        device: Where the networks are.
 
     Raises:
         UserError: An image or an anchor cannot be read.
     """
-    network.eval()
+    scored = list(networks)
+    for network in scored:
+        network.eval()
     cudnn, benchmark = torch.backends.cudnn, torch.backends.cudnn.benchmark
     cudnn.benchmark = False  # frames differ in size, and what it tries takes memory
     try:
-        return _mean_psnr_db(network, validation, device)
+        return _mean_db(score, validation, device)
     except torch.OutOfMemoryError:
         if validation.tile_px:
             raise
         torch.cuda.empty_cache()
         validation.tile_px = TILE_PX
-        return _mean_psnr_db(network, validation, device)
+        return _mean_db(score, validation, device)
     finally:
         cudnn.benchmark = benchmark
-        network.train()
+        for network in scored:
+            network.train()
 
 
-def _mean_psnr_db(network: DeblurringNetwork, validation: Validation, device: str) -> float:
+def restored_db(network: nn.Module, blur: NDArray[np.float32], stored: StoredTruth, device: str, tile_px: int) -> float:
+    """Return the PSNR of a network's restoration against the anchored truth, in dB: what deblurring is worth."""
+    restored = restore(network, blur, device, tile_px=tile_px)
+    return psnr_db(restored, stored.truth, stored.mask)
+
+
+def _mean_db(score: Score, validation: Validation, device: str) -> float:
     scores = []
     for pair, record in validation.pairs:
         stored = read_truth(validation.folder, pair, record)
-        restored = restore(network, read_image(pair.blur), device, tile_px=validation.tile_px)
-        scores.append(psnr_db(restored, stored.truth, stored.mask))
+        scores.append(score(read_image(pair.blur), stored, device, validation.tile_px))
     return statistics.fmean(scores)

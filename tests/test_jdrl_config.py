@@ -13,7 +13,8 @@ from sdd_bench.errors import UserError
 
 EXPECTED = {
     "eq2", "eq1", "restormer-like", "unet-l1", "unet-no-cycle", "unet-no-mask", "unet-no-reblur", "unet-no-kpn",
-    "unet-no-wpn", "unet-eq1", "small-eq1", "release-2023", "ded", "dpdd", "smoke",
+    "unet-no-wpn", "unet-eq1", "small-eq1", "release-2023", "ded", "dpdd", "smoke", "lbk", "lbk-smoke", "defocusgan",
+    "defocusgan-smoke",
 }  # fmt: skip
 
 

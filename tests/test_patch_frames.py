@@ -14,7 +14,7 @@ from known_training import losses
 from numpy.typing import NDArray
 from skimage import data
 
-from jdrl_baseline import checkpoint, training
+from jdrl_baseline import checkpoint, jdrl
 from jdrl_baseline.patch_frames import frames_by_content, frames_by_name
 from jdrl_baseline.training import train
 from jdrl_baseline.training_data import open_training_data
@@ -123,7 +123,7 @@ def test_a_release_from_training_to_the_leaderboard(
     release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Trained, killed in its second epoch, gone on with, predicted, scored and ranked, by the commands."""
-    run, joint, calls = tmp_path / "run", training.joint, []
+    run, joint, calls = tmp_path / "run", jdrl.joint, []
     settings = {**TINY, "epochs": 2, "steps": 0, "batch": 12, "val_every": 1}
     words = [word for key, value in settings.items() for word in ("--set", f"{key}={json.dumps(value)}")]
     common = ("--data", release, "--accelerator", "cpu", "--anchors", tmp_path / "anchors")
@@ -134,7 +134,7 @@ def test_a_release_from_training_to_the_leaderboard(
             raise KeyboardInterrupt
         return joint(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(training, "joint", killed)
+    monkeypatch.setattr(jdrl, "joint", killed)
     with pytest.raises(AssertionError):
         run_command("train-baseline", *common, "--out", run, *words)
     assert len(losses(run)) == 1 + 4

@@ -16,7 +16,7 @@ import torch
 from known_run import CPU, tiny
 from known_training import EPOCHS, losses, weights
 
-from jdrl_baseline import checkpoint, training, validation
+from jdrl_baseline import checkpoint, jdrl, validation
 from jdrl_baseline.restore import TILE_PX
 from jdrl_baseline.run import Hardware
 from jdrl_baseline.schedule import step_seed
@@ -124,14 +124,14 @@ def test_a_validation_that_does_not_fit_on_the_gpu_goes_on_in_tiles_and_so_does_
 def test_a_loss_that_is_not_finite_stops_with_the_images(
     prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original, calls = training.joint, []
+    original, calls = jdrl.joint, []
 
     def spoilt(*arguments: object) -> object:
         found, seen = original(*arguments)  # type: ignore[arg-type]
         calls.append(1)
         return (found._replace(total=found.total * float("nan")), seen) if len(calls) == 3 else (found, seen)
 
-    monkeypatch.setattr(training, "joint", spoilt)
+    monkeypatch.setattr(jdrl, "joint", spoilt)
     with pytest.raises(UserError, match=r"step 2: the loss is not finite on \w+_\d+_\d+, \w+; no checkpoint"):
         train(prepared, tiny(), tmp_path / "run", CPU, resume=False)
 

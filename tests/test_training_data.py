@@ -13,7 +13,8 @@ from click.testing import CliRunner
 from known_run import CPU, TINY, run_command, tiny
 from known_training import losses
 
-from jdrl_baseline import training
+from jdrl_baseline import jdrl
+from jdrl_baseline.ahead import Ahead
 from jdrl_baseline.flow import dis
 from jdrl_baseline.flow_ahead import flow_path, make_flows
 from jdrl_baseline.patches import Crops, epoch_batches, epoch_order
@@ -72,7 +73,7 @@ def test_anchors_are_made_before_the_first_step_and_where_they_are_asked_for(
     def stop(*_: object) -> object:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(training, "joint", stop)
+    monkeypatch.setattr(jdrl, "joint", stop)
     with pytest.raises(KeyboardInterrupt):
         train(data, tiny(), tmp_path / "run", CPU, resume=False, anchors=tmp_path / "anchors")
     assert [path.suffixes for path in sorted((tmp_path / "anchors/anchor-2/train").iterdir())] == [
@@ -114,15 +115,15 @@ def test_flow_made_ahead_is_cropped_and_flipped_with_its_patch(prepared: Path, t
     flow = torch.from_numpy(np.load(flow_path(tmp_path / "flow", data.patches[3])).astype(np.float32))[None]
     truth, mask = warp(sharp[None], flow)[0], inside(flow)[0]
     for epoch in range(4):
-        crop = Crops(data, config, epoch, tmp_path / "flow")[3]
-        again = Crops(data, config, epoch, tmp_path / "flow")[3]
+        crop = Crops(data, config, epoch, Ahead(flows=tmp_path / "flow"))[3]
+        again = Crops(data, config, epoch, Ahead(flows=tmp_path / "flow"))[3]
         assert not isinstance(crop, UserError)
         assert not isinstance(again, UserError)
-        assert torch.equal(crop.truth, again.truth)
+        assert torch.equal(crop.ahead["truth"], again.ahead["truth"])
         found = [
             torch.equal(crop.blur, blur[:, y : y + 48, x : x + 48].flip(flips))
-            and torch.equal(crop.truth, truth[:, y : y + 48, x : x + 48].flip(flips))
-            and torch.equal(crop.inside, mask[:, y : y + 48, x : x + 48].flip(flips))
+            and torch.equal(crop.ahead["truth"], truth[:, y : y + 48, x : x + 48].flip(flips))
+            and torch.equal(crop.ahead["inside"], mask[:, y : y + 48, x : x + 48].flip(flips))
             for y in range(17)
             for x in range(17)
             for flips in ((), (1,), (2,), (1, 2))
@@ -136,7 +137,9 @@ def test_flows_of_another_dataset_are_made_again(prepared: Path, tmp_path: Path)
     victim = flow_path(tmp_path / "flow", patches[0])
     victim.write_bytes(b"torn")
     make_flows(prepared, patches, tmp_path / "flow", DIS_IDENTITY, "a", flow=dis, jobs=1)
-    crop = Crops(open_training_data(prepared, tiny(), tmp_path), tiny(), 0, tmp_path / "flow")[patches[0].index]
+    crop = Crops(open_training_data(prepared, tiny(), tmp_path), tiny(), 0, Ahead(flows=tmp_path / "flow"))[
+        patches[0].index
+    ]
     assert isinstance(crop, UserError)
     assert "the flow of a patch cannot be read" in crop.message
     make_flows(prepared, patches, tmp_path / "flow", DIS_IDENTITY, "b", flow=dis, jobs=1)

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from known_run import CPU, run_command, tiny
 from known_training import EPOCHS, assert_same_weights, losses
 
-from jdrl_baseline import checkpoint, training, validation
+from jdrl_baseline import checkpoint, jdrl, training, validation
 from jdrl_baseline.training import LAST, train
 from sdd_bench.cli import root as cli
 from sdd_bench.errors import UserError
@@ -26,7 +26,7 @@ def test_a_run_that_was_cut_off_goes_on_as_if_it_had_not_been(
     prepared: Path, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(training, "SAVE_EVERY", 2)
-    original, calls = training.joint, []
+    original, calls = jdrl.joint, []
 
     def cut_off(*arguments: object) -> object:
         calls.append(1)
@@ -34,12 +34,12 @@ def test_a_run_that_was_cut_off_goes_on_as_if_it_had_not_been(
             raise KeyboardInterrupt
         return original(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(training, "joint", cut_off)
+    monkeypatch.setattr(jdrl, "joint", cut_off)
     with pytest.raises(KeyboardInterrupt):
         train(prepared, tiny(), tmp_path / "run", CPU, resume=False)
     assert checkpoint.load(tmp_path / "run" / LAST)["step"] == 4
     assert len(losses(tmp_path / "run")) == 1 + 5
-    monkeypatch.setattr(training, "joint", original)
+    monkeypatch.setattr(jdrl, "joint", original)
     train(prepared, tiny(), tmp_path / "run", CPU, resume=True)
     assert losses(tmp_path / "run") == losses(finished)
     assert_same_weights(finished / LAST, tmp_path / "run" / LAST)
@@ -81,7 +81,7 @@ def test_a_run_that_is_cut_off_around_a_validation_ends_as_one_that_is_not(
 
     with monkeypatch.context() as patch:
         if place == "joint":
-            patch.setattr(training, "joint", cut_off(training.joint))
+            patch.setattr(jdrl, "joint", cut_off(jdrl.joint))
         elif place == "validate":
             patch.setattr(training, "validate", cut_off(training.validate))
         elif place == "read_truth":

@@ -54,7 +54,7 @@ def command(weights: Path, size: str, device: str, repeats: int, out: Path | Non
     width, height = parse_size(size)
     chosen = torch_device(device)
     network = load_deblurring(weights, chosen)
-    found = measure(network, network.size.network, width, height, chosen, repeats)
+    found = measure(network, network.architecture, width, height, chosen, repeats)
     click.echo(f"{weights}: {found.network}, {found.size}, {found.device}")
     click.echo(_table(found))
     click.echo("\nFor meta.toml:")

@@ -10,14 +10,22 @@ from sdd_bench.commands.options import ResumableCommand, anchors_option, data_fo
 
 
 @click.command(
-    "train-baseline", cls=ResumableCommand, short_help="Train the JDRL baseline in any variant of the paper."
+    "train-baseline", cls=ResumableCommand, short_help="Train a baseline: JDRL, learnable blur kernels, DefocusGAN."
 )
 @data_option
 @click.option(
+    "--method",
+    type=click.Choice(["jdrl", "lbk", "defocusgan"]),
+    default=None,
+    help="Method to train: JDRL, the map network with learnable blur kernels, or DefocusGAN.  [default: that of the "
+    "preset, else jdrl]",
+)
+@click.option(
     "--preset",
     default=None,
-    help="Training configuration: a preset (eq2, eq1, unet-l1, ..., smoke; see docs/explanation/jdrl.md) or a TOML "
-    "file.  [default: eq2]",
+    help="Training configuration: a preset (eq2, eq1, unet-l1, ..., smoke; see docs/explanation/jdrl.md; lbk, "
+    "lbk-smoke, defocusgan, defocusgan-smoke; see docs/explanation/defocusgan.md) or a TOML file.  [default: eq2, lbk "
+    "or defocusgan]",
 )
 @click.option(
     "--set",
@@ -69,6 +77,7 @@ from sdd_bench.commands.options import ResumableCommand, anchors_option, data_fo
 @click.option("--checkpointing", is_flag=True, help="Recompute the transformer's activations to save memory; slower.")
 def command(
     data: Path | None,
+    method: str | None,
     preset: str | None,
     settings: tuple[str, ...],
     val_split: int | None,
@@ -82,19 +91,22 @@ def command(
     compiled: bool,
     checkpointing: bool,
 ) -> None:
-    """Train the JDRL baseline on the patches of a prepared dataset.
+    """Train a baseline on the patches of a prepared dataset.
 
-    The checkpoint with the best PSNR on the validation pairs is exported; the test split is never read. To resume an
-    interrupted run, give the same command again, or --resume.
+    JDRL, or the methods of Zhai et al. (AAAI 2023): a map of the defocus blur with learnable kernels, and DefocusGAN.
+    The checkpoint with the best validation score is exported; the test split is never read. To resume an interrupted
+    run, give the same command again, or --resume.
 
     \b
     Example:
       sdd-bench train-baseline --data data/sdd --preset eq2 --devices 2 --precision bf16-mixed
       sdd-bench train-baseline --data data/sdd --preset unet-eq1 --set epochs=50
+      sdd-bench train-baseline --data data/sdd --method lbk
+      sdd-bench train-baseline --data data/sdd --method defocusgan --set maps=runs/sdd-lbk/map.pt
       sdd-bench train-baseline --data data/sdd --resume runs/sdd-eq2 --set epochs=300
     """
     from jdrl_baseline.checkpoint import resumed_config
-    from jdrl_baseline.config import load_config
+    from jdrl_baseline.config import DEFAULT_PRESETS, load_settings
     from jdrl_baseline.run import Hardware
     from jdrl_baseline.training import LAST, train
     from sdd_bench.errors import UserError
@@ -106,9 +118,11 @@ def command(
         if preset is not None or out is not None:
             raise UserError("--resume uses the preset and folder of the run; omit --preset and --out")
         config, target = resumed_config(resume / LAST, settings), resume
+        if method not in (None, config.method):
+            raise UserError(f"{resume}: the run is of method {config.method}, not {method}; leave out --method")
     else:
-        preset = preset or "eq2"
-        config = load_config(preset, settings)
+        preset = preset or DEFAULT_PRESETS[method or "jdrl"]
+        config = load_settings(preset, settings, method)
         target = out or Path("runs") / f"{folder.resolve().name}-{Path(preset).stem}"
         _check_folder(target)
     hardware = Hardware(accelerator, devices, nodes, precision, compiled, checkpointing)
@@ -116,6 +130,9 @@ def command(
     if exported is None:
         return
     click.echo(f"written: {exported}; log.csv, validation.csv, samples and checkpoints beside it")
+    if config.method == "lbk":
+        click.echo(f"guide DefocusGAN with: sdd-bench train-baseline --method defocusgan --set maps={exported}")
+        return
     click.echo(f"predict with: sdd-bench predict --checkpoint {exported} --data {folder} --out predictions")
 
 

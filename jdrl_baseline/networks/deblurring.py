@@ -162,6 +162,11 @@ class DeblurringNetwork(nn.Module):
             self.body.start_at_zero()
 
     @property
+    def architecture(self) -> str:
+        """Name of F_D's architecture."""
+        return self.size.network
+
+    @property
     def checkpointing(self) -> bool:
         """Whether transformer blocks are computed again for their gradients."""
         return self._checkpointing
