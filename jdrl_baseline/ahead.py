@@ -27,10 +27,10 @@ class Ahead:
     """Folders of what was found ahead; None where that was not asked for.
 
     Attributes:
-        flows: Of `flow_ahead`: the truth is the sharp patch warped by them.
-        truths: Of `truth_ahead`: truth, mask and blur radius.
-        radii: Of `truth_ahead.make_radii`: the blur radius.
-        views: Of `views_ahead`: the dual-pixel views.
+        flows: Folder of `flow_ahead`: the truth is the sharp patch warped by them.
+        truths: Folder of `truth_ahead`: truth, mask and blur radius.
+        radii: Folder of `truth_ahead.make_radii`: the blur radius.
+        views: Folder of `views_ahead`: the dual-pixel views.
         release_grid: As for `warping.warp`.
     """
 

@@ -14,7 +14,7 @@ class Batch(NamedTuple):
     Attributes:
         blur: The blur images.
         sharp: The sharp images.
-        names: Of the patches.
+        names: Names of the patches.
         truth: The sharp images warped to the blur images, where that was done ahead.
         inside: (N, 1, H, W) of 0 and 1, where a pixel of `truth` counts; beside `truth`.
         radius: (N, 1, H, W) blur radius in px, where that was found ahead.

@@ -62,7 +62,7 @@ class MapRestorer:
 
         Args:
             name: A key of `MAP_METHODS`.
-            checkpoint: Of a method of `TRAINED`.
+            checkpoint: Checkpoint, for a method of `TRAINED`.
 
         Raises:
             UserError: An unknown name; a checkpoint that is missing or not wanted.

@@ -16,7 +16,9 @@ from jdrl_baseline.networks.multiscale import reach_faults
 
 @dataclass(frozen=True, config=STRICT)
 class DefocusGanConfig(LoopSettings):
-    """Settings of a training run: the loop's, with the published numbers, and all below; see docs/explanation/defocusgan.md.
+    """Settings of a training run: the loop's, with the published numbers, and all below.
+
+    See docs/explanation/defocusgan.md.
 
     Raises:
         pydantic.ValidationError: A value of the wrong type or out of range; it is a ValueError.

@@ -81,8 +81,8 @@ def critic_losses(
         restored: (N, 3, H, W), without gradient.
         truth: The same shape.
         radius: (N, 1, H, W) in px; without, that term is zero.
-        defocus_weight: Of the term by blur radius.
-        penalty_weight: Of the gradient penalty.
+        defocus_weight: Weight of the term by blur radius.
+        penalty_weight: Weight of the gradient penalty.
         gp_norm: As for `gradient_penalty`.
     """
     gap = critic(restored) - critic(truth)

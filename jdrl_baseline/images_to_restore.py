@@ -16,7 +16,7 @@ def blur_images(images: Path | None, data: Path | None, split: str, grey: str) -
     Args:
         images: A folder of images, or None for a dataset.
         data: Folder of the dataset.
-        split: Of the dataset.
+        split: Split of the dataset.
         grey: `refuse` or `expand`.
 
     Raises:

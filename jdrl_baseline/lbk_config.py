@@ -17,7 +17,9 @@ Align = Literal["none", "anchor", "flow"]
 
 @dataclass(frozen=True, config=STRICT)
 class LbkConfig(LoopSettings):
-    """Settings of a training run: the loop's, with the published numbers, and all below; see docs/explanation/defocusgan.md.
+    """Settings of a training run: the loop's, with the published numbers, and all below.
+
+    See docs/explanation/defocusgan.md.
 
     Raises:
         pydantic.ValidationError: A value of the wrong type or out of range; it is a ValueError.

@@ -33,7 +33,7 @@ class MapScore:
 
     Attributes:
         maps: Folder of the map.
-        name: Of the image; `mean` for the mean over images.
+        name: Name of the image; `mean` for the mean over images.
         mae_px: Mean absolute error of the radius in pixels.
         bias_px: Mean error; above 0 where the map is too blurred.
         correlation: Pearson's, over the pixels.

@@ -39,7 +39,7 @@ class Crop(NamedTuple):
     Attributes:
         blur: In [0, 1].
         sharp: In [0, 1].
-        name: Of the patch.
+        name: Name of the patch.
         ahead: What was found of the patch ahead, by the names of `Batch`.
     """
 

@@ -151,7 +151,7 @@ def predict(
         out: Folder of predictions of this method alone.
         device: A torch device; of one process.
         bits: 8 or 16.
-        precision: Of a checkpoint, a key of `DTYPES`; fp16 needs a GPU.
+        precision: Precision of a network, a key of `DTYPES`; fp16 needs a GPU.
         tile_px: Side of tiles, a multiple of 16; 0 restores whole frames. If None, what the folder records, else what
             the method chooses: for a network whole frames if the largest fits into memory, else `restore.TILE_PX`.
         grey: `refuse` or `expand`.

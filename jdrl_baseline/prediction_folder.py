@@ -40,8 +40,8 @@ class PredictionFolder:
         """Name a folder.
 
         Args:
-            out: Of predictions.
-            maps: Of maps, or None where none are drawn.
+            out: Folder of predictions.
+            maps: Folder of maps, or None where none are drawn.
             map_roles: The maps that the method draws.
         """
         self.out, self.maps, self._work = out, maps, out / WORK_FOLDER

@@ -26,6 +26,7 @@ from jdrl_baseline.training_data import open_training_data
 from jdrl_baseline.truth_ahead import make_radii, make_truths
 from sdd_bench.datasets.layouts.dpdd_views import list_views
 from sdd_bench.errors import UserError
+from sdd_bench.io.files import file_sha256
 from sdd_bench.io.images import read_pixels, write_png
 
 DEVICE = torch.device("cpu")
@@ -142,6 +143,17 @@ def test_a_map_is_a_function_of_an_image_within_the_kernels_radii(trained: Path)
         assert radius.max() <= 3
     with pytest.raises(UserError, match=r"map\.pt: a checkpoint of method lbk restores no images"):
         load_deblurring(trained / "map.pt")
+
+
+def test_blur_map_draws_the_map_of_a_checkpoint(trained: Path, tmp_path: Path) -> None:
+    write_png(tmp_path / "images" / "a.png", np.random.default_rng(0).integers(0, 256, (37, 50, 3), dtype=np.uint8))
+    words = ("blur-map", "--baseline", "lbk", "--images", tmp_path / "images", "--out", tmp_path / "maps")
+    run_command(*words, "--checkpoint", trained / "map.pt")
+    drawn = read_pixels(tmp_path / "maps" / "a.png", grey="expand")[..., 0] / 256
+    blur = read_pixels(tmp_path / "images" / "a.png").astype(np.float32) / 255
+    np.testing.assert_allclose(drawn, load_map_network(trained / "map.pt")(blur), atol=1 / 512 + 1e-6)
+    record = json.loads((tmp_path / "maps" / "predictions.json").read_text())
+    assert file_sha256(trained / "map.pt") in json.dumps(record)
 
 
 def test_checkpoints_of_other_methods_hold_no_map(finished: Path, trained: Path, tmp_path: Path) -> None:

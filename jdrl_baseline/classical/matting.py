@@ -22,7 +22,7 @@ EPSILON = 1e-7
 """Regularisation of the Laplacian's windows of 3x3 pixels."""
 
 MOST_STEPS = 300
-"""Of the conjugate gradients."""
+"""Limit of the conjugate gradients."""
 
 MOST_PIXELS = 400_000
 """Larger frames are made smaller for it: its system has an unknown for each pixel."""

@@ -14,10 +14,10 @@ from sdd_bench.commands.options import ResumableCommand, data_folder, data_optio
     "--baseline",
     required=True,
     metavar="NAME",
-    help="Method that finds the blur: ebdb, or zhuo-sim (needs pip install 'sdd-bench[matting]').",
+    help="Method that finds the blur: ebdb, zhuo-sim (needs the extra sdd-bench[matting]), or lbk with a checkpoint.",
 )
 @click.option(
-    "--checkpoint", type=click.Path(path_type=Path), default=None, help="Weights, for a method that was trained."
+    "--checkpoint", type=click.Path(path_type=Path), default=None, help="Weights for lbk: map.pt of a training run."
 )
 @data_option
 @click.option("--split", default="test", show_default=True, help="Split of --data whose blur images are mapped.")
@@ -41,8 +41,8 @@ def command(
 ) -> None:
     """Draw a defocus map of every image: the radius of the blur's disk at each pixel.
 
-    OUT/NAME.png holds the radius in 1/256 px with 16 bits, as truth/blur_radius of sdd-bench synthesise does. A run
-    that was cut off goes on when the same command is given again; OUT/predictions.json records the method and, for
+    OUT/NAME.png holds the radius in 1/256 px with 16 bits, as truth/blur_radius of sdd-bench synthesise does. To
+    resume an interrupted run, give the same command again; OUT/predictions.json records the method and, for
     every map, the sha256 of its image. Compare maps with known ones by sdd-bench score-maps;
     docs/reference/baselines.md says whose methods these are and what they reach.
 

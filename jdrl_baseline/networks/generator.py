@@ -52,7 +52,7 @@ class Generator(nn.Module):
 
     Args:
         width: Channels.
-        reaches: Of the branches, one for each range of radii; see `multiscale.Branch`.
+        reaches: Reaches of the branches, one for each range of radii; see `multiscale.Branch`.
         residual: Whether the result is added to the blur image and starts at zero, instead of the image itself through
             a sigmoid.
     """

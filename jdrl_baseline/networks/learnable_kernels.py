@@ -16,7 +16,7 @@ from jdrl_baseline.networks.blocks import at_least_float32
 
 ORDER = 3
 FLOOR = 0.1
-"""Of the Butterworth filter that makes the start kernels darker in the middle."""
+"""Order of the Butterworth filter that makes the start kernels darker in the middle."""
 
 NORMS = ("softmax", "none")
 PADDING = {"replicate": "replicate", "zeros": "constant"}

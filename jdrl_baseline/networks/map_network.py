@@ -25,7 +25,7 @@ class MapNetwork(nn.Module):
         in_channels: 6 for two views, 3 for one image.
         map_channels: 3 for one map for each colour, 1 for one for all.
         width: Channels.
-        reaches: Of the branches, see `multiscale.Branch`.
+        reaches: Reaches of the branches, see `multiscale.Branch`.
         largest: The maps are clamped to [-largest, largest].
     """
 

@@ -29,7 +29,7 @@ from sdd_bench.commands.options import (
 DATE = click.DateTime(["%Y-%m-%d"])
 
 
-@click.command("codabench", short_help="A dataset to a competition on Codabench.")
+@click.command("codabench", short_help="Make a Codabench competition from a dataset.")
 @data_option
 @dataset_option
 @split_option

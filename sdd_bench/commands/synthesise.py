@@ -11,7 +11,7 @@ from sdd_bench.commands.options import ResumableCommand, job_count, jobs_option
 from sdd_bench.errors import UserError
 
 
-@click.command("synthesise", cls=ResumableCommand, short_help="Sharp photographs to misaligned pairs with known truth.")
+@click.command("synthesise", cls=ResumableCommand, short_help="Make misaligned pairs with known truth.")
 @click.argument("photos", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="A new folder for the pairs.")
 @click.option(
