@@ -121,14 +121,14 @@ def draw_a_pair() -> None:
 
 def draw_restored() -> None:
     """Draw what the small network that comes with sdd-bench makes of a blur image."""
-    pair = made_pair("chelsea", 3)
+    pair = made_pair("coffee", 5)
     restored = sb.load_baseline("jdrl-small")(pair.blur)
     inner = (slice(16, -16), slice(16, -16))
     scores = {
         name: round(float(sb.score(image[inner], pair.truth[inner], metrics=("psnr_db",))["psnr_db"]), 2)  # type: ignore[arg-type]
         for name, image in (("blur", pair.blur), ("restored", restored))
     }
-    place = (slice(40, 200), slice(110, 360))
+    place = (slice(20, 180), slice(80, 330))
     figure = Figure(figsize=(11, 2.9), dpi=130, facecolor="white")
     images = {
         f"blur image: {scores['blur']:.1f} dB": pair.blur,
@@ -138,7 +138,7 @@ def draw_restored() -> None:
     for axes, (title, image) in zip(figure.subplots(1, len(images)), images.items(), strict=True):
         show(axes, image[place], title)
     figure.subplots_adjust(left=0.005, right=0.995, top=0.91, bottom=0.01, wspace=0.02)
-    save(figure, "restored", {"psnr_db": scores, "pair": "chelsea, camera motor, radius 0 to 4 px"})
+    save(figure, "restored", {"psnr_db": scores, "pair": "coffee, camera motor, radius 0 to 4 px"})
 
 
 def save(figure: Figure, name: str, about: dict[str, object]) -> None:

@@ -64,13 +64,13 @@ def test_a_meta_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
         read_meta(tmp_path / "meta.toml")
 
 
-def test_the_readme_example_and_the_help_have_every_key(tmp_path: Path) -> None:
-    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
-    (tmp_path / "meta.toml").write_text(readme.split("```toml\n")[1].split("```")[0])
+def test_the_example_in_the_docs_and_the_help_have_every_key(tmp_path: Path) -> None:
+    page = (Path(__file__).parent.parent / "docs/reference/results.md").read_text(encoding="utf-8")
+    (tmp_path / "meta.toml").write_text(page.split("```toml\n")[1].split("```")[0])
     method = read_meta(tmp_path / "meta.toml")
     assert (method.name, method.runtime_s, method.size, method.extra_data) == ("My method", 0.4, "1280x720", "")
     assert set(KEYS) == set(Method.__dataclass_fields__)
     text = CliRunner().invoke(cli, ["submit", "--help"]).output
     for key in KEYS:
         assert re.search(rf"\b{key}\b", text)
-        assert f"\n{key} = " in readme
+        assert f"\n{key} = " in page
