@@ -30,9 +30,9 @@ BRIGHTER = 4
 TITLES = {
     "direct/1": "direct/1: compared with the sharp photograph as it was taken",
     "paper/1": "paper/1: the sharp photograph warped onto each prediction, as the papers do",
-    RANKING: f"{RANKING}: the sharp photograph warped once onto the blur image",
+    RANKING: f"{RANKING}, the sharp photograph warped once onto the blur image",
 }
-"""Protocol to the heading of its part of the page; its sentence of `explain` stands under it, in this order."""
+"""Protocol to the heading of its part of the page; `explain` gives its sentence, in this order."""
 
 HEADINGS = {"gdi_px": "displacement (px) ↓", "ceiling_db": "ceiling (dB)"}
 
@@ -59,7 +59,7 @@ def explain(tables: Mapping[str, Path], truth: str, moved: str) -> list[str]:
         "direct/1 compares with the sharp photograph as it was taken. Refocusing zoomed and shifted it, so even the "
         f"exact truth scores only {direct[truth]:.2f} dB, and all predictions lie within {spread:.2f} dB of each "
         "other. The score measures the misalignment, not the restoration.",
-        "paper/1 warps the sharp photograph onto each prediction by optical flow, as the papers do. Now the truth "
+        "paper/1 warps the sharp photograph onto each prediction by optical flow, as the papers do. The truth "
         f"scores {paper[truth]:.2f} dB, but the same picture {moved.rsplit(', ', 1)[-1]} scores {paper[moved]:.2f} dB: "
         "a truth that follows each prediction forgives its geometric errors. Bilinear interpolation and errors of the "
         "flow limit what even a perfect restoration can score.",
@@ -104,6 +104,7 @@ def write_page(
         columns={name: [c for c in _columns(name) if any(row[c] for row in table)] for name, table in rows.items()},
         tables=rows,
         titles=TITLES,
+        ranks=RANKING,
         words=dict(zip(TITLES, words, strict=False)),
         conclusions=words[len(TITLES) :],
         brighter=BRIGHTER,
