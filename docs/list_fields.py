@@ -16,7 +16,8 @@ KINDS = {
     "str": "text", "Line": "text", "Name": "text", "int": "whole number", "Count": "whole number", "None": "empty",
     "Natural": "whole number", "float": "number", "Number": "number", "Amount": "number or empty", "Positive": "number",
     "NotNegative": "number", "AtLeast0": "number from 0", "AtLeast1": "number from 1", "TextTable": "table of texts",
-    "Texts": "list of texts", "Digest": "SHA-256", "Levels": "list of whole numbers", "Size": "WIDTHxHEIGHT",
+    "Texts": "list of texts", "Digest": "SHA-256", "Reaches": "list of whole numbers",
+    "Counts": "list of whole numbers", "Align": "`none`, `anchor` or `flow`", "Levels": "list of whole numbers", "Size": "WIDTHxHEIGHT",
     "bool": "true or false", "dict": "table", "list": "list", "tuple": "list",
 }  # fmt: skip
 """Types as the code calls them to what a reader writes."""
@@ -24,11 +25,15 @@ KINDS = {
 SETTINGS = """# Training settings
 
 Presets and `--set KEY=VALUE` change these keys; `config.json` of a run and every checkpoint record all of them. The
-page on [JDRL](../explanation/jdrl.md) explains the choices behind the defaults. An unknown key or a wrong type stops
-before any work starts.
+pages on [JDRL](../explanation/jdrl.md) and on [learnable blur kernels and DefocusGAN](../explanation/defocusgan.md)
+explain the choices behind the defaults. An unknown key or a wrong type stops before any work starts. `LoopSettings` are
+those of every method, with the defaults of JDRL; `Config` and `DeblurringSize` are JDRL's own.
 
+::: jdrl_baseline.loop_settings.LoopSettings
 ::: jdrl_baseline.networks.deblurring.DeblurringSize
 ::: jdrl_baseline.config.Config
+::: jdrl_baseline.lbk_config.LbkConfig
+::: jdrl_baseline.defocusgan_config.DefocusGanConfig
 """
 
 
@@ -61,6 +66,8 @@ def fields(model: ast.ClassDef, lines: list[str]) -> list[str]:
     made = []
     for field in model.body:
         if not isinstance(field, ast.AnnAssign) or field.end_lineno is None:
+            continue
+        if ast.unparse(field.annotation).startswith("ClassVar"):
             continue
         key, value = ast.unparse(field.target), field.value
         told = re.search(rf"^    {key}: (.*(?:\n {{8}}.*)*)", about, re.MULTILINE)

@@ -57,7 +57,7 @@ def test_damage_of_any_byte_of_the_header_is_refused_or_changes_nothing(png: Pat
     assert len(refusals) >= 32
     assert {r.removeprefix(f"{png}: ").split("(")[0].strip() for r in refusals} == {
         "damaged image header",
-        "not a PNG, TIFF or JPEG image",
+        "not a PNG, TIFF or JPEG image, despite its name",
     }
 
 

@@ -13,6 +13,10 @@ import pytest
 
 from capture.verdict import Limits
 from jdrl_baseline.config import Config
+from jdrl_baseline.defocusgan_config import DefocusGanConfig
+from jdrl_baseline.lbk_config import LbkConfig
+from jdrl_baseline.loop_settings import LoopSettings
+from jdrl_baseline.networks.deblurring import DeblurringSize
 
 ROOT = Path(__file__).parent.parent
 EXTERNAL = re.compile(r"<(?:script|img|iframe|link)[^>]*(?:src|href)=\"(?:https?:)?//[^\"]*\"")
@@ -72,7 +76,10 @@ def test_tables_of_fields_are_those_of_the_models(monkeypatch: pytest.MonkeyPatc
     assert "| `exposure_ratio` | number from 1 | `1.3` | Largest ratio of light between the shots" in limits
     assert "| `selection_on_test` | `'yes'`, `'no'`, `'unknown'` | `'unknown'` | whether test images chose" in page
     settings = re.findall(r"^\| `(\w+)` \|", list_fields.settings_page(), re.MULTILINE)
-    assert settings == [field.name for field in dataclasses.fields(Config)]
+    models = (LoopSettings, DeblurringSize, Config, LbkConfig, DefocusGanConfig)
+    assert settings == [
+        key for model in models for key, kind in model.__annotations__.items() if not str(kind).startswith("ClassVar")
+    ]
 
 
 def test_links_of_readme_and_changelog_lead_somewhere() -> None:

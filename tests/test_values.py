@@ -159,7 +159,7 @@ def test_other_words_are_refused(words: str, message: str) -> None:
 
 def test_samples_that_pass_their_range_are_refused(tmp_path: Path) -> None:
     write_png(tmp_path / "wide.png", to_pixels(SCENE, 16))
-    with pytest.raises(UserError, match=r"wide.png: a sample of \d{5}, at most 4095 for --values-as 12bit"):
+    with pytest.raises(UserError, match=r"wide.png: a sample of \d{5}, expected at most 4095 for --values-as 12bit"):
         read_pixels_as(tmp_path / "wide.png", parse_values_as("12bit"))
     write_png(tmp_path / "bytes.png", to_pixels(SCENE))
     with pytest.raises(UserError, match=r"bytes.png: a file of 8 bits, expected 16 for --values-as 12bit"):
