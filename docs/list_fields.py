@@ -17,7 +17,8 @@ KINDS = {
     "Natural": "whole number", "float": "number", "Number": "number", "Amount": "number or empty", "Positive": "number",
     "NotNegative": "number", "AtLeast0": "number from 0", "AtLeast1": "number from 1", "TextTable": "table of texts",
     "Texts": "list of texts", "Digest": "SHA-256", "Reaches": "list of whole numbers",
-    "Counts": "list of whole numbers", "Align": "`none`, `anchor` or `flow`", "Levels": "list of whole numbers", "Size": "WIDTHxHEIGHT",
+    "Counts": "list of whole numbers", "Align": "`none`, `anchor` or `flow`", "Levels": "list of whole numbers",
+    "Size": "WIDTHxHEIGHT",
     "bool": "true or false", "dict": "table", "list": "list", "tuple": "list",
 }  # fmt: skip
 """Types as the code calls them to what a reader writes."""
