@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -129,3 +131,14 @@ def test_maps_agree_with_those_of_rtf(assets: Path, number: str) -> None:
     found = ebdb_sigma(image)[:, :-20]
     assert np.abs(found - truth).mean() <= 0.22
     assert np.corrcoef(found.ravel(), truth.ravel())[0, 1] >= 0.9
+
+
+def test_a_map_leaves_the_threads_of_torch_as_they_were() -> None:
+    pytest.importorskip("pymatting")
+    code = (
+        "import numpy as np, torch; from jdrl_baseline.classical.maps import MAPS; torch.set_num_threads(1); "
+        "image = np.random.default_rng(0).random((40, 40, 3)).astype(np.float32); MAPS['zhuo-sim'](image); "
+        "print(torch.get_num_threads())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "1\n"

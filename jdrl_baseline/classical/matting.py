@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sdd_bench.errors import UserError
+from sdd_bench.jobs.outcome import one_thread
 
 LOYALTY = 1e-3
 """lambda: how much the values at the few pixels count against the Laplacian."""
@@ -36,7 +37,8 @@ def pymatting() -> ModuleType:
         UserError: It is not installed.
     """
     try:
-        import pymatting as library
+        with one_thread():  # its compiled loops start a pool of threads, which sets those of torch as well
+            import pymatting as library
     except ImportError:
         raise UserError(
             "zhuo-sim needs the library pymatting, which is not installed: pip install 'sdd-bench[matting]'"
@@ -72,8 +74,9 @@ def spread_by_matting(
         for plane in (image, known, np.where(known, values, 0))
     )
     weight = np.where(weight > 1e-12, weight, 0.0).ravel()  # of a small pixel: its share of known ones
-    laplacian = library.cf_laplacian(small, epsilon=EPSILON, radius=1)
-    found = _solved(library, laplacian, weight * LOYALTY, total.ravel() * LOYALTY)
+    with one_thread():
+        laplacian = library.cf_laplacian(small, epsilon=EPSILON, radius=1)
+        found = _solved(library, laplacian, weight * LOYALTY, total.ravel() * LOYALTY)
     grown = cv2.resize(found.reshape(size[::-1]), (width, height), interpolation=cv2.INTER_LINEAR)
     return np.asarray(grown, np.float32)
 
