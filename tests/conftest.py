@@ -5,8 +5,9 @@ from __future__ import annotations
 import functools
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -18,10 +19,23 @@ from sdd_bench.datasets.archive import write_archive
 from sdd_bench.evaluation.results import Results
 from sdd_bench.io.images import to_pixels, write_png
 
+if TYPE_CHECKING:
+    from selenium import webdriver
+
 if "PYTEST_XDIST_WORKER" in os.environ:  # a process for each core: more threads would only wait for one another
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 ASSETS_VARIABLE = "SDD_BENCH_TEST_ASSETS"
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    """A headless browser with an empty profile."""
+    from known_browser import headless
+
+    driver = headless(tmp_path_factory.mktemp("profile"))
+    yield driver
+    driver.quit()
 
 
 @pytest.fixture(scope="session")

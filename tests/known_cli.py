@@ -20,6 +20,14 @@ def ok(*arguments: object) -> str:
     return result.output
 
 
+def refused(*arguments: object) -> str:
+    """Return what a command says that is refused: one line, or a list of problems."""
+    result = call(*arguments)
+    assert result.exit_code == 1, result.output
+    assert "Traceback" not in result.output
+    return result.output
+
+
 def rows(path: Path) -> list[dict[str, str]]:
     with path.open() as file:
         return list(csv.DictReader(file))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from known_browser import headless, needs_browser
+from known_browser import needs_browser
 from known_card import EVIL, write_card
 
 from capture.contact_sheet import SHEET
@@ -30,13 +30,6 @@ def card(tmp_path_factory: pytest.TempPathFactory) -> Path:
     result = CliRunner().invoke(root, ["ingest", "--init", str(folder), "--jobs", "1"])
     assert result.exit_code == 0, result.output
     return folder
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    driver = headless(tmp_path_factory.mktemp("profile"))
-    yield driver
-    driver.quit()
 
 
 @pytest.fixture

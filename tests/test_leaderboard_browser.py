@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from known_board import EVIL, FORMULA, known_page, known_pictures
-from known_browser import headless, needs_browser
+from known_browser import needs_browser
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed: no browser to test with")
 
@@ -16,13 +16,6 @@ from selenium.webdriver.common.keys import Keys  # noqa: E402
 from selenium.webdriver.support.ui import Select  # noqa: E402
 
 pytestmark = [pytest.mark.long, needs_browser]
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    driver = headless(tmp_path_factory.mktemp("profile"))
-    yield driver
-    driver.quit()
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 from known_board import EVIL, known_entries, known_page, known_pictures
-from known_browser import headless, needs_browser
+from known_browser import needs_browser
 from known_cli import call
 from known_results import write_results
 from numpy.typing import NDArray
@@ -44,13 +44,6 @@ for (const part of document.querySelectorAll("body *")) {
 return found;
 """
 """Parts of a page that reach over its sides; what scrolls by itself is left out."""
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    driver = headless(tmp_path_factory.mktemp("profile"))
-    yield driver
-    driver.quit()
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from known_cli import refused
 from known_run import run_command
 
 from jdrl_baseline import prediction_folder
@@ -29,14 +30,6 @@ from sdd_bench.version import __version__
 
 def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def refused(*words: object) -> str:
-    """Return what a command says that is refused in one line or a list of faults."""
-    result = CliRunner().invoke(cli, [str(word) for word in words])
-    assert result.exit_code == 1, result.output
-    assert "Traceback" not in result.output
-    return result.output
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from known_cli import refused
 from known_defocus import blurred_photo
 from known_run import run_command
 from scipy.io import savemat
@@ -19,18 +19,9 @@ from jdrl_baseline.classical.maps import MAPS
 from jdrl_baseline.classical.settings import CLASSICAL
 from jdrl_baseline.map_scores import read_radius, score_maps
 from jdrl_baseline.predict import predict
-from sdd_bench.cli import root as cli
 from sdd_bench.errors import UserError
 from sdd_bench.io.images import read_image, read_pixels, to_pixels, write_png
 from sdd_bench.version import __version__
-
-
-def refused(*words: object) -> str:
-    """Return what a command says that is refused."""
-    result = CliRunner().invoke(cli, [str(word) for word in words])
-    assert result.exit_code == 1, result.output
-    assert "Traceback" not in result.output
-    return result.output
 
 
 @pytest.fixture

@@ -65,4 +65,4 @@ def command(
     done = predict(method, files, out, device=torch_device(device), bits=16, grey=grey, spread=spread)
     if done is None:
         return
-    click.echo(f"written: {done} maps to {out}" + (f", {len(files) - done} were there" * (done < len(files))))
+    click.echo(f"written: {done} maps to {out}" + (f", {len(files) - done} existed already" * (done < len(files))))

@@ -79,7 +79,7 @@ def command(**given: object) -> None:
 
     \b
     Example:
-      sdd-bench codabench --data data/sdd --docker-image me/sdd-bench:0.1.0 --title "SDD challenge" --out bundle.zip
+      sdd-bench codabench --data data/sdd --docker-image me/sdd-bench:0.2.0 --title "SDD challenge" --out bundle.zip
     """
     _make(**given)  # type: ignore[arg-type]
 

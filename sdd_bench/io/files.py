@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import io
@@ -9,8 +10,9 @@ import os
 import re
 import secrets
 import stat
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from sdd_bench.errors import CannotWriteError, UserError
 
@@ -111,11 +113,22 @@ def write_bytes(path: Path, content: bytes) -> None:
     Raises:
         CannotWriteError: The folder cannot be written or the disk is full.
     """
+    with whole_file(path) as file:
+        file.write(content)
+
+
+@contextlib.contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """Open a file for writing under a temporary name in its folder; rename it if the block ends without an error.
+
+    Raises:
+        CannotWriteError: The folder cannot be written, the disk is full, or what the block reads cannot be read.
+    """
     try:
         handle, temporary = open_temporary(path)
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(content)
+                yield file
             temporary.replace(path)
         except BaseException:
             temporary.unlink(missing_ok=True)

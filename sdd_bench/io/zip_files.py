@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from sdd_bench.errors import CannotWriteError
-from sdd_bench.io.files import open_temporary
+from sdd_bench.io.files import whole_file
 
 FIRST_DATE = (1980, 1, 1, 0, 0, 0)
 """The earliest that a zip file can hold; the real one would make the bytes depend on it."""
@@ -28,18 +26,9 @@ def write_zip(path: Path, members: Mapping[str, Path | bytes]) -> None:
     Raises:
         CannotWriteError: A file cannot be read, or the zip file cannot be written.
     """
-    try:
-        handle, temporary = open_temporary(path)
-        try:
-            with os.fdopen(handle, "wb") as file, zipfile.ZipFile(file, "w", strict_timestamps=False) as archive:
-                for name in sorted(members):
-                    _add(archive, name, members[name])
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise CannotWriteError(f"{path}: cannot be written ({error.strerror or error})") from None
+    with whole_file(path) as file, zipfile.ZipFile(file, "w", strict_timestamps=False) as archive:
+        for name in sorted(members):
+            _add(archive, name, members[name])
 
 
 def _add(archive: zipfile.ZipFile, name: str, content: Path | bytes) -> None:
