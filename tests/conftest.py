@@ -211,3 +211,26 @@ def finished(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("finished")
     train(prepared, tiny(), out, CPU, resume=False)
     return out
+
+
+@pytest.fixture(scope="session")
+def harbour(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A session of three good pairs, never written to by a test."""
+    from known_session import HARBOUR, describe, views, write_pair
+
+    folder = tmp_path_factory.mktemp("card") / "harbour"
+    for stem, view in zip(HARBOUR, views(3), strict=True):
+        write_pair(folder, stem, view)
+    describe(folder, HARBOUR, places=("outdoor", "outdoor", "indoor"))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def ingested(harbour: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What ingesting it gives; never written to by a test."""
+    from capture.ingest import Settings, ingest
+    from capture.session import read_session
+
+    out = tmp_path_factory.mktemp("out") / "raw"
+    ingest({"harbour": read_session(harbour)}, out, Settings(), jobs=2)
+    return out

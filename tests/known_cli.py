@@ -29,5 +29,5 @@ def refused(*arguments: object) -> str:
 
 
 def rows(path: Path) -> list[dict[str, str]]:
-    with path.open() as file:
+    with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import skimage.data
+from click.testing import Result
 from known import known_pair
+from known_cli import call
 from numpy.typing import NDArray
 
+from sdd_bench.io.files import file_sha256
 from sdd_bench.io.images import to_pixels, write_png
 from sdd_bench.registration.similarity import Similarity
 
 MOVED = Similarity(1.012, 0.0, 5.3, -2.7)
+HARBOUR = ("boat", "crane", "pier")
+"""Scenes of the session of the fixture `harbour`."""
 
 
 def views(count: int) -> list[NDArray[np.float32]]:
@@ -37,3 +43,19 @@ def describe(folder: Path, stems: Sequence[str], more: str = "", places: Sequenc
         place = places[number] if places else ""
         lines += [f"{stem}-far.png,{stem},blur,{10 * number},{place}", f"{stem}-near.png,{stem},gt,,{place}"]
     (folder / "session.csv").write_text("\n".join(lines) + "\n" + more, encoding="utf-8")
+
+
+def call_ingest(*arguments: object) -> Result:
+    return call("ingest", *arguments)
+
+
+def tree(folder: Path) -> dict[str, str]:
+    return {p.relative_to(folder).as_posix(): file_sha256(p) for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def copy(source: Path, target: Path) -> Path:
+    target.mkdir(parents=True)
+    for file in source.iterdir():
+        (target / file.name).write_bytes(file.read_bytes())
+        os.utime(target / file.name, ns=(file.stat().st_atime_ns, file.stat().st_mtime_ns))
+    return target
