@@ -16,8 +16,8 @@ from jdrl_baseline.baselines import load_baseline
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
 import small_pairs
-import small_weights
-from small_weights import LAST, LOG, Recipe, Training, draw_batch, export, rate_at, read_pieces, train
+from small_crops import Recipe, draw_batch, read_pieces
+from small_weights import LAST, LOG, Training, export, rate_at, train
 
 TINY = Recipe(width=4, blocks=1, batch=2, crop=32, rise=2, sharp_from=3, sharp_rise=1, mean_of=3)
 
@@ -83,4 +83,4 @@ def test_the_rate_rises_stays_and_falls() -> None:
 
 def test_a_folder_without_pieces_is_named(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="no pieces"):
-        small_weights.read_pieces(tmp_path)
+        read_pieces(tmp_path)
