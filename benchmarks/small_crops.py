@@ -31,8 +31,8 @@ class Recipe:
             sharp asks for the identity, where training starts; a network that cannot tell it from what is blurred yet
             stays there. With ReLUs and without a gate 500 was too early, and with 3,000 the gain fell from 0.7 to 0.0
             dB within 500 steps, because 85 % of the rectifiers shut. With 32 channels,
-            six blocks and the gate, a share of 0.2 from 3,000 on ended 0.2 dB lower than no sharp crops; the weights that
-            come with sdd-bench had none until 10,000, then a share of 0.05.
+            six blocks and the gate, a share of 0.2 from 3,000 on ended 0.2 dB lower than no sharp crops; the weights
+            that come with sdd-bench had none until 10,000, then a share of 0.05.
         sharp_rise: Steps in which the share rises.
         candidates: Places drawn for each crop in the first steps, of which the most blurred is taken; after them, while
             the share rises, their number falls to one.
