@@ -16,9 +16,9 @@ from jdrl_baseline import checkpoint
 from jdrl_baseline.maps import first_component
 from jdrl_baseline.models import build_deblurring, build_reblurring, load_weights
 from jdrl_baseline.reblur import blur_map, effective_radius
+from sdd_bench.io.blur_radius import RADIUS_SCALE
 from sdd_bench.io.images import list_images, read_image, read_pixels
 from sdd_bench.metrics.fidelity import psnr_db
-from sdd_bench.synthesis.truth_files import RADIUS_SCALE
 
 BORDER_PX = 16
 INNER = (slice(BORDER_PX, -BORDER_PX), slice(BORDER_PX, -BORDER_PX))

@@ -45,10 +45,10 @@ from jdrl_baseline.truth_ahead import TRUTHS
 from sdd_bench.datasets.catalog import open_dataset
 from sdd_bench.evaluation.anchor_record import FoundAnchor
 from sdd_bench.evaluation.anchors import ensure_anchors, read_truth
+from sdd_bench.io.blur_radius import RADIUS_SCALE
 from sdd_bench.io.images import list_images, read_image, read_pixels
 from sdd_bench.metrics.fidelity import psnr_db
 from sdd_bench.metrics.lpips import load_perceptual
-from sdd_bench.synthesis.truth_files import RADIUS_SCALE
 
 PAIRS = ("--size", f"{SIDE_PX}x{SIDE_PX}", "--radius-range", 0, 8, "--shift-range", 4, "--jobs", 1)
 

@@ -21,10 +21,10 @@ import torch
 from numpy.typing import NDArray
 
 from jdrl_baseline.baselines import Baseline, load_baseline
+from sdd_bench.io.blur_radius import RADIUS_SCALE
 from sdd_bench.io.files import write_text
 from sdd_bench.io.images import read_image, read_pixels, to_float, to_pixels
 from sdd_bench.io.serialise import json_text
-from sdd_bench.synthesis.truth_files import RADIUS_SCALE
 
 BORDER_PX = 16
 RADII_PX = (0.0, 0.5, 1.0, 2.0, 3.0, 4.0, 5.0, 6.5)

@@ -13,13 +13,13 @@ from torch import Tensor
 from jdrl_baseline.warping import inside, warp
 from sdd_bench.datasets.patch_pairs import Patch
 from sdd_bench.errors import UserError
+from sdd_bench.io.blur_radius import RADIUS_SCALE
 from sdd_bench.io.files import write_text
 from sdd_bench.io.images import read_pixels, to_float
 from sdd_bench.io.serialise import json_text
 
 REQUEST = "request.json"
 VIEWS = ("left", "right")
-RADIUS_SCALE = 256
 
 
 @dataclass(frozen=True)

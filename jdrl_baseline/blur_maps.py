@@ -11,11 +11,9 @@ from numpy.typing import NDArray
 from jdrl_baseline.prediction_folder import PREDICTION
 from jdrl_baseline.restorers import radius_png
 from sdd_bench.errors import UserError
+from sdd_bench.io.blur_radius import RadiusMap
 from sdd_bench.io.files import file_sha256
 from sdd_bench.io.text import shown
-
-RadiusMap = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""An image, (H, W, 3) in [0, 1], to the radius of the blur's disk at every pixel, (H, W) float32 in pixels."""
 
 
 def _ebdb(_: Path | None, __: str) -> RadiusMap:

@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sdd_bench.errors import UserError, fault_report
+from sdd_bench.io.blur_radius import RADIUS_SCALE
 from sdd_bench.io.files import read_bytes
+from sdd_bench.io.headers import read_header
 from sdd_bench.io.images import list_images, read_pixels
 from sdd_bench.io.names import stem_of
-from sdd_bench.synthesis.truth_files import RADIUS_SCALE
 
 MATLAB_KEY = "blurMap"
 """Name of the radius in RTF's MATLAB files."""
@@ -85,7 +86,7 @@ def score_maps(folders: Sequence[Path], known: Path, unit_px: float | None = Non
                 sizes = (f"{plane.shape[1]}x{plane.shape[0]}" for plane in (found, truth))
                 faults.append(f"{maps[name]} is {' and the known map '.join(sizes)}, expected one size")
                 continue
-            is_in_px = there[partner].suffix == ".mat" or unit_px is not None or _bits(there[partner]) == 16
+            is_in_px = there[partner].suffix == ".mat" or unit_px is not None or read_header(there[partner]).bits > 8
             scored.append(MapScore(str(folder), name, *_agreement(found, truth, is_in_px=is_in_px)))
         rows += [*scored, *_mean(str(folder), scored)]
     if faults:
@@ -127,10 +128,6 @@ def _read_matlab(path: Path) -> NDArray[np.float32]:
     if radius.ndim != 2 or radius.dtype.kind not in "fiu" or not np.isfinite(radius).all():
         raise UserError(f"{path}: {MATLAB_KEY} is {radius.shape} {radius.dtype}, expected (H, W) finite numbers")
     return np.asarray(radius, np.float32)
-
-
-def _bits(path: Path) -> int:
-    return read_pixels(path, grey="expand").dtype.itemsize * 8
 
 
 def _by_stem(folder: Path, files: Sequence[Path]) -> dict[str, Path]:
@@ -181,6 +178,6 @@ def _mean(folder: str, scored: Sequence[MapScore]) -> list[MapScore]:
     """Return the mean over images, of each number over those that have it; nothing of a single image."""
     if len(scored) < 2:
         return []
-    columns = zip(*(s.cells()[2:] for s in scored), strict=True)
-    means = [[value for value in column if isinstance(value, float)] for column in columns]
-    return [MapScore(folder, "mean", *(float(np.mean(values)) if values else math.nan for values in means))]
+    columns = zip(*((s.mae_px, s.bias_px, s.correlation, s.rank_correlation) for s in scored), strict=True)
+    known = [[value for value in column if not math.isnan(value)] for column in columns]
+    return [MapScore(folder, "mean", *(float(np.mean(values)) if values else math.nan for values in known))]

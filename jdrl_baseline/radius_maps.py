@@ -18,9 +18,7 @@ from jdrl_baseline.networks.map_network import MapNetwork
 from jdrl_baseline.process_state import seed_torch
 from jdrl_baseline.restore import through
 from sdd_bench.errors import UserError
-
-RadiusMap = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""A blur image, (H, W, 3) float32 in [0, 1], to its blur radius in px, (H, W) float32."""
+from sdd_bench.io.blur_radius import RadiusMap
 
 
 def build_map_network(config: LbkConfig) -> MapNetwork:

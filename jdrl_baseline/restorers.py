@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from jdrl_baseline.prediction_folder import PREDICTION, RADIUS_MAP
 from sdd_bench.errors import UserError
+from sdd_bench.io.blur_radius import radius_counts
 from sdd_bench.io.images import encode_png, to_pixels
-from sdd_bench.synthesis.truth_files import RADIUS_SCALE
 
 
 class Restorer(Protocol):
@@ -116,4 +116,4 @@ def radius_png(radius_px: NDArray[np.floating]) -> bytes:
     Args:
         radius_px: (H, W), 0 to 255 px.
     """
-    return encode_png(np.floor(radius_px * RADIUS_SCALE + 0.5).astype(np.uint16))
+    return encode_png(radius_counts(radius_px))

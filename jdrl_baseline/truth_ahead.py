@@ -7,22 +7,21 @@ the sharp patch warped to the blur patch, with a mask of what is proven to be al
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import click
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from jdrl_baseline.ahead import RADIUS_SCALE, ahead_path, claim
+from jdrl_baseline.ahead import ahead_path, claim
 from jdrl_baseline.flow import Flow
 from jdrl_baseline.flow_ahead import FOLDER as FLOWS
 from jdrl_baseline.flow_ahead import make_flows
 from jdrl_baseline.training_data import TrainingData
 from sdd_bench.datasets.patch_pairs import Patch, read_patch_pair
 from sdd_bench.errors import UserError
+from sdd_bench.io.blur_radius import RadiusMap, radius_counts
 from sdd_bench.io.files import write_bytes
 from sdd_bench.io.images import to_float, to_pixels
 from sdd_bench.jobs.items import Item, map_items
@@ -30,9 +29,6 @@ from sdd_bench.registration import truth as anchoring
 
 TRUTHS, RADII = "truth", "radius"
 ANCHOR_IDENTITY = {"truth": "anchored", "method": anchoring.METHOD}
-
-RadiusOf = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""A blur image, (H, W, 3) float32 in [0, 1], to its blur radius in px, (H, W)."""
 
 
 class _Task(NamedTuple):
@@ -90,7 +86,7 @@ def make_truths(data: TrainingData, folder: Path, *, jobs: int) -> None:
         click.echo(f"{len(failed)} of {len(tasks)} patches could not be anchored and teach nothing", err=True)
 
 
-def make_radii(data: TrainingData, folder: Path, radius_of: RadiusOf, identity: dict[str, str]) -> None:
+def make_radii(data: TrainingData, folder: Path, radius_of: RadiusMap, identity: dict[str, str]) -> None:
     """Write the blur radius of every patch that has none yet, 256 times the pixels, as FOLDER/INDEX.npy.
 
     Args:
@@ -108,7 +104,7 @@ def make_radii(data: TrainingData, folder: Path, radius_of: RadiusOf, identity: 
         if not target.is_file():
             blur = np.ascontiguousarray(to_float(read_patch_pair(data.root, patch)[0]))
             content = io.BytesIO()
-            np.save(content, _counts(radius_of(blur)))
+            np.save(content, radius_counts(radius_of(blur)))
             write_bytes(target, content.getvalue())
 
 
@@ -124,7 +120,7 @@ def _write_truth(task: _Task) -> None:
         truth, mask, radius = sharp, np.zeros((height, width), bool), np.zeros((height, width), np.float32)
     bits = 16 if pixels[1].dtype == np.uint16 else 8
     content = io.BytesIO()
-    np.savez_compressed(content, truth=to_pixels(truth.clip(0, 1), bits), mask=mask, radius=_counts(radius))
+    np.savez_compressed(content, truth=to_pixels(truth.clip(0, 1), bits), mask=mask, radius=radius_counts(radius))
     write_bytes(task.target, content.getvalue())
 
 
@@ -134,10 +130,6 @@ def _is_empty(path: Path) -> bool:
             return not stored["mask"].any()
     except (OSError, ValueError, EOFError, KeyError):
         return False  # said where it is read
-
-
-def _counts(radius_px: NDArray[np.floating]) -> NDArray[np.uint16]:
-    return np.floor(np.clip(radius_px, 0, 255) * RADIUS_SCALE + 0.5).astype(np.uint16)
 
 
 def identity_of(align: str, flow: dict[str, str]) -> dict[str, str]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from sdd_bench.cli import root
 from sdd_bench.errors import UserError
+from sdd_bench.io.blur_radius import RADIUS_SCALE
 from sdd_bench.io.images import read_image, read_pixels, to_pixels, write_png
 from sdd_bench.io.srgb import decode_srgb, encode_srgb
 from sdd_bench.registration.similarity import Similarity
@@ -28,7 +29,6 @@ from sdd_bench.synthesis.known_pair import draw_sharp
 from sdd_bench.synthesis.scene import draw_layers
 from sdd_bench.synthesis.settings import Synthesis
 from sdd_bench.synthesis.synthesise import BUILT_IN, list_photos, synthesise
-from sdd_bench.synthesis.truth_files import RADIUS_SCALE
 
 
 def test_the_camera_similarity_is_what_it_was(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from sdd_bench.errors import UserError
+from sdd_bench.io.blur_radius import RADIUS_SCALE
 from sdd_bench.io.images import read_image, read_pixels, write_png
 from sdd_bench.io.srgb import decode_srgb, encode_srgb
 from sdd_bench.metrics.fidelity import psnr_db
@@ -22,7 +23,7 @@ from sdd_bench.synthesis.known_pair import draw_sharp
 from sdd_bench.synthesis.scene import draw_layers
 from sdd_bench.synthesis.settings import Synthesis
 from sdd_bench.synthesis.synthesise import list_photos, synthesise
-from sdd_bench.synthesis.truth_files import RADIUS_SCALE, TRUTH_COLUMNS
+from sdd_bench.synthesis.truth_files import TRUTH_COLUMNS
 
 
 def tree(root: Path) -> dict[str, str]:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 
 from jdrl_baseline.classical.ebdb import ebdb_sigma
 from jdrl_baseline.classical.point_spread import RADIUS_PER_SIGMA
 from jdrl_baseline.classical.zhuo_sim import zhuo_sim_sigma
-
-RadiusMap = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""An image, (H, W, 3) in [0, 1], to the radius of the blur's disk at every pixel, (H, W) float32 in pixels."""
+from sdd_bench.io.blur_radius import RadiusMap
 
 
 def _radius(sigma_of: RadiusMap) -> RadiusMap:

@@ -28,6 +28,7 @@ import cv2
 import numpy as np
 
 from sdd_bench.errors import UserError, fault_report
+from sdd_bench.io.blur_radius import RADIUS_SCALE
 from sdd_bench.io.files import file_sha256, write_text
 from sdd_bench.io.images import list_images, read_header
 from sdd_bench.io.serialise import csv_text, json_text
@@ -39,7 +40,7 @@ from sdd_bench.synthesis.camera_files import make_camera_pair
 from sdd_bench.synthesis.drawn import CAMERA_COLUMNS
 from sdd_bench.synthesis.known_pair import make_pair
 from sdd_bench.synthesis.settings import Synthesis
-from sdd_bench.synthesis.truth_files import RADIUS_SCALE, TRUTH_COLUMNS, PairPlan, files_of
+from sdd_bench.synthesis.truth_files import TRUTH_COLUMNS, PairPlan, files_of
 from sdd_bench.version import __version__
 
 BUILT_IN = ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg")

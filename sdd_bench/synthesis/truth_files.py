@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from sdd_bench.io.blur_radius import RADIUS_SCALE, radius_counts
 from sdd_bench.io.files import write_bytes
 from sdd_bench.io.images import to_pixels, write_png
 from sdd_bench.synthesis.defocus import FloatArray
@@ -27,8 +28,6 @@ FILES = {
     "truth/displacement": ".npz",
 }
 """Folders of a pair's files, and how these end."""
-
-RADIUS_SCALE = 256
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ def write_truth(
         visible: (H, W).
     """
     blur, sharp, truth = (to_pixels(image) for image in images)
-    maps = _radius_counts(radius_px), np.where(visible, 255, 0).astype(np.uint8)
+    maps = radius_counts(radius_px), np.where(visible, 255, 0).astype(np.uint8)
     *pictures, displacement = files_of(plan.out, [plan.name])
     for path, image in zip(pictures, (blur, sharp, truth, *maps), strict=True):
         write_png(path, image)
@@ -79,9 +78,5 @@ def row_of(plan: PairPlan, drawn: Drawn, radius_px: FloatArray) -> dict[str, flo
     return {
         **dataclasses.asdict(drawn),
         "name": plan.name,
-        "max_radius_px": int(_radius_counts(radius_px).max()) / RADIUS_SCALE,
+        "max_radius_px": int(radius_counts(radius_px).max()) / RADIUS_SCALE,
     }
-
-
-def _radius_counts(radius_px: FloatArray) -> NDArray[np.uint16]:
-    return np.floor(radius_px * RADIUS_SCALE + 0.5).astype(np.uint16)
