@@ -177,6 +177,7 @@ def test_frame_smaller_than_the_window_says_what_to_do(make_pairs: MakePairs, tm
         UserError, match="64x48 is smaller than the window of 512 px; use a smaller --window or another"
     ):
         run(make_pairs(NAMES), tmp_path / "data", window_px=None, fraction=0.9)
+    assert not (tmp_path / "data").exists(), "a smaller window goes to the same folder"
 
 
 def test_no_patches_without_a_recipe(make_pairs: MakePairs, tmp_path: Path) -> None:

@@ -18,6 +18,9 @@ from sdd_bench.io.values_as import USUAL, ValuesAs, read_pixels_as
 IMPORTED = "train_patches"
 """The split of a release whose pairs are patches already."""
 
+SMALLER_WINDOW = "use a smaller --window or another --recipe"
+"""Advice for a frame that is too small."""
+
 
 @dataclass(frozen=True)
 class PairTask:
@@ -117,7 +120,7 @@ def _prepare(task: PairTask) -> Prepared:
         try:
             windows = choose_windows(sharp, task.recipe)
         except ValueError as error:
-            raise UserError(f"{pair.split}/{pair.name}: {error}; use a smaller --window or another --recipe") from None
+            raise UserError(f"{pair.split}/{pair.name}: {error}; {SMALLER_WINDOW}") from None
         digits = max(2, len(str(len(windows) - 1)))
         names = [f"{pair.name}_{index:0{digits}d}" for index in range(len(windows))]
         blurs, sharps = (list(cut(frame, windows, task.recipe)) for frame in (blur, sharp))

@@ -21,10 +21,12 @@ from pydantic import TypeAdapter
 from sdd_bench.datasets import store
 from sdd_bench.datasets.looks import Looks
 from sdd_bench.datasets.manifest import PAIR_COLUMNS, SCHEMA, Pair, content_sha256, read_manifest, read_prepared
-from sdd_bench.datasets.pair_files import IMPORTED, PairTask, Patch, Prepared, prepare_pair
-from sdd_bench.datasets.patches import Recipe
+from sdd_bench.datasets.pair_files import IMPORTED, SMALLER_WINDOW, PairTask, Patch, Prepared, prepare_pair
+from sdd_bench.datasets.patches import Recipe, window_origins
 from sdd_bench.datasets.value_check import check_values
+from sdd_bench.errors import UserError, fault_report
 from sdd_bench.io.files import file_sha256, write_text
+from sdd_bench.io.headers import read_header
 from sdd_bench.io.serialise import csv_text, json_text
 from sdd_bench.io.values_as import USUAL, ValuesAs
 from sdd_bench.jobs.items import Item, Journal, fingerprint, map_items
@@ -120,7 +122,7 @@ def prepare(preparation: Preparation, out: Path, jobs: Workers) -> Summary:
 
     Raises:
         UserError: The folder holds something else; values that are not what they should be, see `check_values`; frames
-            that cannot be decoded (all named, the others done).
+            too small for a window (all named, nothing done), or that cannot be decoded (all named, the others done).
     """
     request = preparation.request()
     folder = RunFolder(out, out / "dataset.json", request)
@@ -129,10 +131,30 @@ def prepare(preparation: Preparation, out: Path, jobs: Workers) -> Summary:
         read_prepared(out)
         manifest = read_manifest(out / "dataset.json")
         return Summary(manifest.pairs, manifest.patches.count, manifest.notes, already_there=True)
+    if preparation.recipe and not preparation.skip_faulty:
+        _check_frames(preparation.pairs, preparation.recipe)
     notes = check_values(preparation.pairs, Looks(jobs), preparation.values)
     preparation = replace(preparation, notes=(*preparation.notes, *notes))
     with folder.claimed() as journal:
         return _prepare(preparation, request, folder, journal, jobs)
+
+
+def _check_frames(pairs: Sequence[Pair], recipe: Recipe) -> None:
+    """Raise UserError, before any work, for training pairs whose frames are too small for the recipe's windows."""
+    faults = []
+    for pair in pairs:
+        if pair.split != "train":
+            continue
+        try:
+            header = read_header(pair.sharp)
+            for size in recipe.frame_sizes(header.width, header.height):
+                window_origins(*size, recipe)
+        except ValueError as error:
+            faults.append(f"{pair.split}/{pair.name}: {error}; {SMALLER_WINDOW}")
+        except UserError:
+            continue  # damaged: reported with all that cannot be decoded
+    if faults:
+        raise fault_report(faults, "prepare")
 
 
 def _prepare(
