@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
+
 import cv2
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 from skimage import data
 
@@ -35,3 +38,9 @@ def blurred_photo(name: str, sigma: float, noise: float = 1 / 255) -> tuple[NDAr
 def psnr(image: NDArray[np.floating], truth: NDArray[np.floating]) -> float:
     """Return the peak signal-to-noise ratio in dB."""
     return float(-10 * np.log10(np.square(image.astype(np.float64) - truth).mean()))
+
+
+def skip_without_pymatting() -> None:
+    """Skip a test where pymatting is not installed; importing it here would set the threads of torch."""
+    if importlib.util.find_spec("pymatting") is None:
+        pytest.skip("pymatting is not installed")

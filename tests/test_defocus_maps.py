@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from known_defocus import blurred_edges
+from known_defocus import blurred_edges, skip_without_pymatting
 
 from jdrl_baseline.classical import matting
 from jdrl_baseline.classical.domain_transform import filter_recursively
@@ -73,7 +73,7 @@ def test_an_even_image_of_any_size_is_sharp(name: str, size: tuple[int, int]) ->
 @pytest.mark.parametrize("size", [(2, 90), (9, 9), (61, 47)])
 def test_maps_of_noise_of_any_size_are_finite_and_within_their_range(name: str, size: tuple[int, int]) -> None:
     if name == "zhuo-sim":
-        pytest.importorskip("pymatting")
+        skip_without_pymatting()
     found = MAPS[name](np.random.default_rng(3).random((*size, 3), np.float32))
     assert found.shape == size
     assert np.isfinite(found).all()
@@ -96,7 +96,7 @@ def test_smoothing_keeps_what_is_even_and_stops_at_an_edge_of_the_guide() -> Non
 
 
 def test_zhuo_sim_finds_the_blur_of_an_edge() -> None:
-    pytest.importorskip("pymatting")
+    skip_without_pymatting()
     found = zhuo_sim_sigma(blurred_edges(1.5))
     assert np.median(found) == pytest.approx(1.5, abs=0.15)
 
@@ -134,7 +134,7 @@ def test_maps_agree_with_those_of_rtf(assets: Path, number: str) -> None:
 
 
 def test_a_map_leaves_the_threads_of_torch_as_they_were() -> None:
-    pytest.importorskip("pymatting")
+    skip_without_pymatting()
     code = (
         "import numpy as np, torch; from jdrl_baseline.classical.maps import MAPS; torch.set_num_threads(1); "
         "image = np.random.default_rng(0).random((40, 40, 3)).astype(np.float32); MAPS['zhuo-sim'](image); "
