@@ -25,7 +25,7 @@ LOCK = "lock"
 
 @contextlib.contextmanager
 def claimed(root: Path) -> Iterator[None]:
-    """Work in a folder alone, cleared of what a kill left half written.
+    """Work in a folder alone, cleared of what a kill left half written, and of what a worker that died left meanwhile.
 
     Raises:
         UserError: Another run is at work there; the folder cannot be written.
@@ -35,6 +35,7 @@ def claimed(root: Path) -> Iterator[None]:
         with run_lock(work / LOCK, root):
             clear_leftovers(root, deep=True)
             yield
+            clear_leftovers(root, deep=True)
     finally:
         with contextlib.suppress(OSError):  # unless they are empty
             work.rmdir()
