@@ -1,6 +1,6 @@
 """The rows of the paper's Table 5 and some more on pairs with known truth: does it learn, and through what?
 
-    python benchmarks/ablation.py [--conditions NAME ...] [--rows NAME ...] [--seeds 2] [--steps 1500] [--jobs 2]
+    python benchmarks/ablation.py [--conditions NAME ...] [--rows NAME ...] [--seeds 2] [--steps 3000] [--jobs 2]
         [--work DIR] [--table] [--markdown FILE]
 
 Train and test pairs are synthesised from different photographs, see `ablation_data.py`. Every row is the small network
@@ -21,7 +21,7 @@ from pathlib import Path
 
 import machine
 from ablation_data import CONDITIONS, SIDE_PX, TEST_PAIRS, TRAIN_PAIRS, make_data, make_pairs
-from ablation_runs import ROWS, Trial, train_row
+from ablation_runs import ROWS, Trial, run_folder, train_row
 from ablation_tables import radius_table, score_table
 
 from sdd_bench.io.files import write_text
@@ -38,7 +38,8 @@ def prepare(work: Path, conditions: list[str], rows: list[str]) -> None:
 
 def train_all(work: Path, conditions: list[str], rows: list[str], seeds: int, trial: Trial, jobs: int) -> None:
     """Train what is not trained yet, each run in a process of its own with one thread, the first seeds first."""
-    wanted = [(condition, row, seed) for seed in range(seeds) for condition in conditions for row in rows]
+    every = [(condition, row, seed) for seed in range(seeds) for condition in conditions for row in rows]
+    wanted = list({run_folder(work, *run): run for run in reversed(every)}.values())[::-1]
 
     def one(run: tuple[str, str, int]) -> None:
         started = time.perf_counter()
@@ -70,9 +71,9 @@ def page(work: Path, conditions: list[str], rows: list[str], seeds: int, trial: 
     ]
     for name in conditions:
         pairs = work / "pairs" / CONDITIONS[name].folder
-        runs = work / "runs" / name
-        lines += ["", f"## {CONDITIONS[name].words}", "", *score_table(runs, pairs, rows, seeds)]
-        radii = radius_table(runs, pairs, rows, seeds)
+        runs = {(row, seed): run_folder(work, name, row, seed) for row in rows for seed in range(seeds)}
+        lines += ["", f"## {CONDITIONS[name].words}", "", *score_table(runs, pairs)]
+        radii = radius_table(runs, pairs)
         lines += ["", *radii] if radii else []
     return lines
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from sdd_bench.io.images import list_images, read_image, to_pixels, write_png
 
@@ -18,6 +19,10 @@ TRAIN_PAIRS, TEST_PAIRS, SIDE_PX = 60, 12, 256
 PHOTO_PX, WINDOW_PX = 1200, 320
 """Photographs are made smaller to this, and pairs are drawn from windows of this side: a whole photograph in 256 px has
 so much detail in every pixel that little of its blur can be undone (ceiling of 1.0 dB after 750 steps)."""
+
+CANDIDATES = 8
+"""Windows drawn for each pair, of which the one with the most detail is taken: there is nothing to deblur in a sky, and
+rows cannot be told apart on it."""
 
 CUT_PX = 20
 """Left out on each side of a frame where the truth of anchored/2 is what is learnt: it does not reach the border."""
@@ -78,8 +83,16 @@ def photographs() -> tuple[list[Path], list[Path]]:
     return [f for i, f in enumerate(files) if i % 3 != 2], files[2::3]
 
 
-def cut_windows(photos: list[Path], count: int, seed: int, out: Path) -> list[Path]:
-    """Write windows of photographs at places that the seed decides, and return their files."""
+def cut_windows(photos: list[Path], count: int, seed: int, out: Path, candidates: int = 1) -> list[Path]:
+    """Write windows of photographs at places that the seed decides, and return their files.
+
+    Args:
+        photos: Photographs, taken in turn.
+        count: Windows.
+        seed: Decides the places.
+        out: Folder, emptied first.
+        candidates: Windows drawn for each, of which the one with the most detail is taken.
+    """
     shutil.rmtree(out, ignore_errors=True)
     files = []
     for index in range(count):
@@ -89,10 +102,20 @@ def cut_windows(photos: list[Path], count: int, seed: int, out: Path) -> list[Pa
         size = max(WINDOW_PX, round(width * scale)), max(WINDOW_PX, round(height * scale))
         photo = np.asarray(cv2.resize(photo, size, interpolation=cv2.INTER_AREA), np.float32)
         rng = np.random.default_rng([seed, index])
-        top, left = (int(rng.integers(side - WINDOW_PX + 1)) for side in photo.shape[:2])
+        windows = [_window(photo, rng) for _ in range(candidates)]
         files.append(out / f"{index:03d}.png")
-        write_png(files[-1], to_pixels(photo[top : top + WINDOW_PX, left : left + WINDOW_PX].clip(0, 1)))
+        write_png(files[-1], to_pixels(max(windows, key=_detail).clip(0, 1)))
     return files
+
+
+def _window(photo: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    top, left = (int(rng.integers(side - WINDOW_PX + 1)) for side in photo.shape[:2])
+    return photo[top : top + WINDOW_PX, left : left + WINDOW_PX]
+
+
+def _detail(window: NDArray[np.float32]) -> float:
+    """Return the mean square of what a blur of a radius of 3 px takes away."""
+    return float(np.square(window - cv2.blur(window, (5, 5))).mean())
 
 
 def make_pairs(work: Path, condition: Condition) -> Path:
@@ -103,7 +126,7 @@ def make_pairs(work: Path, condition: Condition) -> Path:
     ):
         if not (folder / part / "places.csv").is_file():
             shutil.rmtree(folder / part, ignore_errors=True)
-            windows = cut_windows(photos, count, seed, work / "windows" / part)
+            windows = cut_windows(photos, count, seed, work / "windows" / part, CANDIDATES)
             call("synthesise", *windows, "--out", folder / part, "--seed", seed, *condition.camera, *PAIRS)
     return folder
 

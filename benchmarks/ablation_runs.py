@@ -63,7 +63,7 @@ ROWS = {
 class Trial:
     """How long and how small it is."""
 
-    steps: int = 1500
+    steps: int = 3000
     width: int = 24
     blocks: int = 4
     reblur_width: int = 8
@@ -71,6 +71,7 @@ class Trial:
     crop: int = 64
     warm_up: float = 0.5
     learning_rate: float = 2e-3
+    clip: float = 0.1
 
     def config(self, row: Row, seed: int) -> Config:
         """Return the settings of a run."""
@@ -80,7 +81,8 @@ class Trial:
             "network": "small", "width": self.width, "blocks": [self.blocks], "reblur_width": self.reblur_width,
             "batch": self.batch, "crop": self.crop, "epochs": epochs, "steps": self.steps,
             "warmup_epochs": warmup_epochs, "warmup_flow": "ahead", "frozen_epochs": max(1, round(0.15 * epochs)),
-            "halve_every": max(1, round(0.25 * epochs)), "learning_rate": self.learning_rate, "flips": True,
+            "rate_schedule": "cosine", "rise_epochs": max(1, round(0.03 * epochs)), "clip": self.clip,
+            "learning_rate": self.learning_rate, "flips": True,
             "val_scenes": 0, "sample_every": 10**6, "workers": 0, "seed": seed,
         }  # fmt: skip
         settings = [f"{key}={str(value).lower()}" for key, value in values.items()]
@@ -125,11 +127,19 @@ def estimator(condition: str) -> tuple[Flow, dict[str, str]]:
     return worse, worse.identity
 
 
+def run_folder(work: Path, condition: str, row: str, seed: int) -> Path:
+    """Return where a run lies; conditions that differ in the flow alone share the rows that use none."""
+    if not load_config(ROWS[row].preset).deform:
+        camera = CONDITIONS[condition].camera
+        condition = next(name for name, known in CONDITIONS.items() if known.camera == camera)
+    return work / "runs" / condition / f"{row}-{seed}"
+
+
 def train_row(work: Path, condition: str, row: str, seed: int, trial: Trial) -> None:
     """Train a row where it is not trained yet, and predict the test pairs; with one thread."""
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    run = work / "runs" / condition / f"{row}-{seed}"
+    run = run_folder(work, condition, row, seed)
     pairs = work / "pairs" / CONDITIONS[condition].folder
     if not (run / "deblurring.pt").is_file():
         begun = (run / LAST).is_file()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -32,14 +32,17 @@ def scores(predictions: Path, test: Path) -> list[float]:
     return [psnr_db(read_image(predictions / f"{truth.stem}.png")[INNER], read_image(truth)[INNER]) for truth in truths]
 
 
-def score_table(runs: Path, pairs: Path, rows: list[str], seeds: int) -> list[str]:
+Runs = Mapping[tuple[str, int], Path]
+"""Folders of runs by row and seed."""
+
+
+def score_table(runs: Runs, pairs: Path) -> list[str]:
     """Return the table of what is there to score, a row a variant."""
     blur_db = statistics.fmean(scores(pairs / "test" / "blur", pairs / "test"))
     found = {
-        (row, seed): statistics.fmean(scores(folder, pairs / "test"))
-        for row in rows
-        for seed in range(seeds)
-        if len(list((folder := runs / f"{row}-{seed}" / "predictions").glob("*.png"))) == TEST_PAIRS
+        run: statistics.fmean(scores(folder / "predictions", pairs / "test"))
+        for run, folder in runs.items()
+        if len(list((folder / "predictions").glob("*.png"))) == TEST_PAIRS
     }
     lines = [
         f"PSNR in dB of the mean test pair against the aligned truth; the blur image has {blur_db:.2f} dB.",
@@ -47,10 +50,8 @@ def score_table(runs: Path, pairs: Path, rows: list[str], seeds: int) -> list[st
         "| row | what | paper, SDD | seeds | over the blur image, seed by seed | mean | below the ceiling, same seed |",
         "|---|---|---|---|---|---|---|",
     ]
-    for row in rows:
-        own = {seed: found[row, seed] for seed in range(seeds) if (row, seed) in found}
-        if not own:
-            continue
+    for row in dict.fromkeys(row for row, _ in found):
+        own = {seed: value for (name, seed), value in found.items() if name == row}
         gains = [value - blur_db for value in own.values()]
         below = [found["ceiling", seed] - value for seed, value in own.items() if ("ceiling", seed) in found]
         paper_db = ROWS[row].paper_db
@@ -63,19 +64,17 @@ def score_table(runs: Path, pairs: Path, rows: list[str], seeds: int) -> list[st
     return lines
 
 
-def radius_table(runs: Path, pairs: Path, rows: list[str], seeds: int) -> list[str]:
+def radius_table(runs: Runs, pairs: Path) -> list[str]:
     """Return what R says of the blur against the known radius, a row a run that has R with both branches."""
     lines = []
-    for row in rows:
-        for seed in range(seeds):
-            run = runs / f"{row}-{seed}"
-            if not (run / "deblurring.pt").is_file():
-                continue
-            found = list(_radii(run / "last.pt", pairs / "test"))
-            if found:
-                means = [statistics.fmean(values) for values in zip(*found, strict=True)]
-                cells = [f"`{row}`", str(seed), *(f"{value:.2f}" for value in means)]
-                lines.append(f"| {' | '.join(cells)} |")
+    for (row, seed), folder in runs.items():
+        if not (folder / "deblurring.pt").is_file():
+            continue
+        found = list(_radii(folder / "last.pt", pairs / "test"))
+        if found:
+            means = [statistics.fmean(values) for values in zip(*found, strict=True)]
+            cells = [f"`{row}`", str(seed), *(f"{value:.2f}" for value in means)]
+            lines.append(f"| {' | '.join(cells)} |")
     heading = [
         "What R, given the prediction and the blur image, takes the blur to be: the radius of the uniform disk whose "
         "light lies as far from its centre as that of R's kernel, and the first principal component of the map of "

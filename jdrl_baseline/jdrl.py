@@ -21,7 +21,7 @@ from jdrl_baseline.method import Method, Moment, Turn, adam
 from jdrl_baseline.models import build_deblurring, build_reblurring, load_optimiser
 from jdrl_baseline.phases import joint, reblurring_alone, warm_up
 from jdrl_baseline.pictures import write_sample
-from jdrl_baseline.schedule import phase_of, rate_of
+from jdrl_baseline.schedule import jdrl_rate, phase_of
 from jdrl_baseline.training_data import TrainingData
 from jdrl_baseline.validation import restored_db
 from sdd_bench.evaluation.anchors import StoredTruth
@@ -61,7 +61,7 @@ class Jdrl(Method):
     def rate(self, epoch: int, optimiser: str) -> float:
         """Return the learning rate of an epoch."""
         del optimiser
-        return rate_of(self.config, epoch)
+        return jdrl_rate(self.config, epoch)
 
     def turns(self, batch: Batch, live: Mapping[str, nn.Module], moment: Moment) -> Iterator[Turn]:
         """Yield the one change of weights of a step."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
@@ -36,6 +36,9 @@ class LoopSettings:
     epochs: Count = 200
     learning_rate: Positive = 2e-5  # of Adam, at the start
     halve_every: Count = 60  # epochs between two halvings of the learning rate
+    rate_schedule: Literal["halve", "cosine"] = "halve"  # "cosine": falls along half a cosine to 2 % at the last epoch
+    rise_epochs: Natural = 0  # first epochs, over which the learning rate rises in equal steps
+    clip: NotNegative = 0.0  # largest norm of a gradient, longer ones are shortened to it; 0 leaves them as they are
     batch: Count = 1  # patches per step and process
     accumulate: Count = 1  # steps whose gradients are averaged before the weights change
     crop: Annotated[int, Field(ge=32, le=LARGEST)] = 512  # side of the random square crop of a patch, px
@@ -61,4 +64,4 @@ class LoopSettings:
 
 
 FREE = ("epochs", "steps", "workers", "val_every", "sample_every")
-"""Settings that a resumed run may change: they change no loss of a step."""
+"""Settings that a resumed run may change, as they change no loss of a step; under a cosine `epochs` does."""

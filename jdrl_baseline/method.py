@@ -17,6 +17,7 @@ from jdrl_baseline.ahead import Ahead
 from jdrl_baseline.batch import Batch
 from jdrl_baseline.loop_settings import LoopSettings
 from jdrl_baseline.models import load_optimiser
+from jdrl_baseline.schedule import rate_of
 from jdrl_baseline.training_data import TrainingData
 from sdd_bench.evaluation.anchors import StoredTruth
 
@@ -76,9 +77,9 @@ class Method(ABC):
         return {name: network for name, network in self.networks.items() if network is not None}
 
     def rate(self, epoch: int, optimiser: str) -> float:
-        """Return the learning rate of an optimiser in an epoch: halved every so often."""
+        """Return the learning rate of an optimiser in an epoch."""
         del optimiser
-        return self.config.learning_rate * 0.5 ** (epoch // self.config.halve_every)
+        return rate_of(self.config, epoch)
 
     @abstractmethod
     def turns(self, batch: Batch, live: Mapping[str, nn.Module], moment: Moment) -> Iterator[Turn]:

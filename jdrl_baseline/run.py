@@ -149,14 +149,15 @@ def check_same_settings(state: checkpoint.State, config: LoopSettings, path: Pat
     if type(begun) is not type(config):
         raise UserError(f"{path.parent}: the run is of method {begun.method}, not {config.method}; give another folder")
     before = asdict(begun)
+    free = [key for key in FREE if key != "epochs" or config.rate_schedule != "cosine"]
     changed = [
         f"{key} ({before[key]}, now {value})"
         for key, value in asdict(config).items()
-        if before[key] != value and key not in FREE
+        if before[key] != value and key not in free
     ]
     if changed:
         raise UserError(
-            f"{path.parent}: the run was begun with other settings: {', '.join(changed)}; only {', '.join(FREE)} can "
+            f"{path.parent}: the run was begun with other settings: {', '.join(changed)}; only {', '.join(free)} can "
             "change, else give another folder"
         )
 

@@ -200,6 +200,8 @@ def _step(
             fabric.backward(turn.losses[0] / len(group))
             if on_gpu:  # waits for the GPU, which has its work by now
                 _check_finite(run, terms, batch)
+            if last and run.config.clip:
+                fabric.clip_gradients(next(iter(live.values())), optimisers[turn.optimiser], max_norm=run.config.clip)
             if last:
                 optimisers[turn.optimiser].step()
                 optimisers[turn.optimiser].zero_grad(set_to_none=True)
