@@ -16,7 +16,7 @@ from jdrl_baseline.restore import TILE_PX, restore, tile_px_for
 from jdrl_baseline.training_data import TrainingData, write_validation
 from sdd_bench.datasets.manifest import Pair
 from sdd_bench.errors import UserError
-from sdd_bench.evaluation.anchor_record import FoundAnchor
+from sdd_bench.evaluation.anchor_record import FailedAnchor, FoundAnchor
 from sdd_bench.evaluation.anchors import FOLDER, StoredTruth, ensure_anchors, read_truth
 from sdd_bench.evaluation.protocol import DEFAULT_PROTOCOL, named_protocol
 from sdd_bench.io.headers import read_header
@@ -65,7 +65,11 @@ def prepare_validation(data: TrainingData, anchors: Path | None, device: str, ti
     both = zip(data.validation, records, strict=True)
     pairs = [(pair, record) for pair, record in both if isinstance(record, FoundAnchor)]
     if not pairs:
-        raise UserError(f"{data.root}: none of {len(data.validation)} validation pairs could be anchored")
+        why = next(f"{record.name}: {record.why}" for record in records if isinstance(record, FailedAnchor))
+        raise UserError(
+            f"{data.root}: none of {len(data.validation)} validation pairs could be anchored ({why}); pairs of at "
+            "least 128 px have enough to align, or train without validation: --val-split 0"
+        )
     if tile_px is None:
         headers = [read_header(pair.blur) for pair, _ in pairs]
         tile_px = tile_px_for(max(header.width * header.height for header in headers), device)

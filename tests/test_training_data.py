@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from known_run import CPU, TINY, run_command, tiny
 from known_training import losses
 
-from jdrl_baseline import jdrl
+from jdrl_baseline import jdrl, validation
 from jdrl_baseline.ahead import Ahead
 from jdrl_baseline.flow import dis
 from jdrl_baseline.flow_ahead import flow_path, make_flows
@@ -24,6 +24,7 @@ from jdrl_baseline.warping import inside, warp
 from sdd_bench.cli import root as cli
 from sdd_bench.datasets.patch_pairs import read_patch_pair
 from sdd_bench.errors import UserError
+from sdd_bench.evaluation.anchor_record import FailedAnchor
 from sdd_bench.io.images import to_float
 from sdd_bench.registration.flow import DIS_IDENTITY
 
@@ -94,6 +95,25 @@ def test_a_dataset_that_takes_no_anchors_is_refused_before_the_first_step(prepar
     assert len(losses(tmp_path / "run")) == 1
     run_command(*words, "--anchors", tmp_path / "anchors", "--set", "steps=1")
     assert (tmp_path / "run" / "deblurring.pt").is_file()
+
+
+def test_validation_pairs_that_cannot_be_anchored_say_why_and_what_to_do(
+    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pairs = open_training_data(prepared, tiny(), tmp_path).validation
+    failed = [
+        FailedAnchor(
+            method="m", name=pair.name, split="val", blur_sha256="", sharp_sha256="", grey="refuse", why="too soft"
+        )
+        for pair in pairs
+    ]
+    monkeypatch.setattr(validation, "ensure_anchors", lambda *_, **__: failed)
+    with pytest.raises(UserError) as refused:
+        train(prepared, tiny(), tmp_path / "run", CPU, resume=False)
+    assert refused.value.message == (
+        f"{prepared}: none of {len(pairs)} validation pairs could be anchored ({pairs[0].name}: too soft); pairs of at "
+        "least 128 px have enough to align, or train without validation: --val-split 0"
+    )
 
 
 def test_flow_made_ahead_is_that_of_the_step_where_the_crop_is_the_patch(prepared: Path, tmp_path: Path) -> None:

@@ -285,7 +285,11 @@ def _with_anchors(plan: Plan, jobs: Workers, scratch: Path | None) -> Plan:
         raise fault_report([f"{name}: {why}" for name, why in failed.items()], f"pairs without an anchor ({hint})")
     kept = tuple(pair for pair in plan.pairs if pair.name not in failed)
     if not kept:
-        raise UserError(f"{asked.dataset.name}: none of the {len(plan.pairs)} pairs could be anchored")
+        name, why = next(iter(failed.items()))
+        raise UserError(
+            f"{asked.dataset.name}: none of the {len(plan.pairs)} pairs could be anchored ({name}: {why}); "
+            "score under direct/1 or paper/1"
+        )
     names = {pair.name for pair in kept}
     for method, own in anchors.items():
         anchors[method] = {name: value for name, value in own.items() if name in names}
