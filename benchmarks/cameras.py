@@ -19,7 +19,7 @@ from pathlib import Path
 import camera_rows
 from camera_conditions import CAMERA_GROUP, MARGIN_PX, SIZE, Condition
 from camera_rows import Row, Task, measure
-from camera_tables import by_group, show_analyser, show_anchored, show_calibration, show_light, show_time
+from camera_tables import show_analyser, show_anchored, show_calibration, show_light, show_time
 from misaligned_sets import ASSETS_VARIABLE
 from pair_pages import chosen_conditions, spread_photographs, write_rows
 from registration_report import Report
@@ -158,7 +158,7 @@ def page(rows: list[Row], photographs: list[Path], quick: bool) -> Report:
         if show is show_analyser or "anchored" in rows[0]:
             heading(report, title, text)
             shown = rows if show is show_analyser else [row for row in rows if row["group"] == CAMERA_GROUP]
-            by_group(report, shown, show)
+            show(report, shown)
     heading(report, "Exposure, tone and vignetting", LIGHT)
     show_light(report, rows)
     heading(report, "Are standard errors and confidence calibrated?", CALIBRATION)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
+import math
 import os
 import subprocess
 import sys
@@ -20,9 +21,9 @@ from importlib import import_module
 from pathlib import Path
 
 import machine
-from rows import Row, markdown
+from pages import write_page
+from rows import Row, markdown, times
 
-from sdd_bench.io.files import write_text
 from sdd_bench.metrics.backbone import TRUNK_VARIABLE
 from sdd_bench.version import __version__
 
@@ -93,7 +94,7 @@ def main() -> None:
         seconds[name] = time.perf_counter() - before
         print(f"{name}: {seconds[name]:.0f} s", file=sys.stderr, flush=True)
     lines = page(found, time.perf_counter() - started, arguments.only)
-    write_text(arguments.out, "\n".join(lines) + "\n")
+    write_page(arguments.out, "\n".join(lines) + "\n")
     print("\n".join(lines))
     broken = [row.what for row in found if row.skipped.startswith(FAILURES)]
     if broken:
@@ -138,13 +139,25 @@ def page(found: list[Row], seconds: float, only: list[str] | None) -> list[str]:
     words = f"{today}, in {seconds / 60:.0f} minutes" + (f", only {', '.join(only)}" if only else "")
     lines = ["# Performance", "", *INTRODUCTION.format(words=words).splitlines(), ""]
     lines += [f"sdd-bench {__version__}; {'; '.join(machine.describe(*PACKAGES).splitlines())}.", ""]
-    table = markdown(found)
-    cut = table.index("")
-    lines += [*table[:cut], "", *above_twice(found), "## The floors", "", *table[cut + 1 :]]
-    lines += ["", "## More", "", "The scripts print the parts of each row, and take sizes and repeats:", ""]
-    lines += [f"- `python benchmarks/{script}`" for script in BENCHMARKS.values()]
+    lines += [*markdown(found), "", *beside_peers(found), *above_twice(found), "## More", ""]
+    lines += ["The scripts in `benchmarks/` print the parts of each row, and take sizes and repeats:"]
+    lines += [", ".join(f"`{script}`" for script in BENCHMARKS.values()) + "."]
     lines += ["", "Not on this page:", ""]
-    return lines + [f"- `python benchmarks/{script}`: {what}" for script, what in APART.items()]
+    return lines + [f"- `{script}`: {what}" for script, what in APART.items()]
+
+
+def beside_peers(found: list[Row]) -> list[str]:
+    """Return the lines that name what takes at most half of what its peer takes, and what takes more than its peer."""
+    lines: list[str] = []
+    for words, least, most in (
+        ("The peer takes at least twice as much", 2.0, math.inf),
+        ("The peer takes less", 0.0, 0.995),
+    ):
+        rows = [row for row in found if row.ratio is not None and least <= row.ratio < most]
+        if rows:
+            named = "; ".join(f"{row.what}, {row.peer} ({times(row.ratio)} times)" for row in rows)
+            lines += [f"**{words}**: {named}.", ""]
+    return lines
 
 
 def above_twice(found: list[Row]) -> list[str]:
@@ -153,7 +166,7 @@ def above_twice(found: list[Row]) -> list[str]:
     if not over:
         return ["Nothing is over twice its floor.", ""]
     named = "; ".join(f"{row.what} ({row.times_floor:.1f})" for row in over)
-    return [f"Over twice their floor: {named}.", ""]
+    return [f"**Over twice their floor**: {named}.", ""]
 
 
 if __name__ == "__main__":

@@ -111,8 +111,8 @@ def _show_light(report: Report, rows: Sequence[Row]) -> None:
             gains = values["held_out_gain"]
             gain = f"{min(gains):.2f} to {max(gains):.2f}"
             table.append((condition, alignment, *cells, gain, f"{int(sum(values['identity']))} of {len(own)}"))
-    header = ("error before", "error after ↓", "misfit left", "held-out gain", "identity")
-    report.table(("condition", "alignment", *header), table)
+    errors = [f"{name}, median / largest" for name in ("error before", "error after", "misfit left")]
+    report.table(("condition", "alignment", *errors, "held-out gain", "identity"), table)
 
 
 def _want(report: Report, rows: Sequence[Row]) -> None:

@@ -123,7 +123,7 @@ def _goals(found: Figures) -> str:
             _met(most <= MOST_FALSE),
         ),
     ]
-    return _table(("wanted", "obtained", ""), rows).replace("| :- | -: | -: |", "| :- | :- | :- |").rstrip()
+    return _table(("wanted", "obtained", "verdict"), rows).replace("| :- | -: | -: |", "| :- | :- | :- |").rstrip()
 
 
 def _second(item: tuple[tuple[str, int], float]) -> float:
@@ -140,11 +140,8 @@ def _coverage(found: Figures, names: Sequence[str] | dict[str, object]) -> str:
     rows = []
     for name in names:
         cells = [found[f"coverage/{name}/{n}"] for n in images]
-        rows += [
-            [f"{name}, {words}" if kind == "ours" else words, *(f"{cell[kind]:.3f}" for cell in cells)]
-            for kind, words in kinds.items()
-        ]
-        rows.append(["width", *(f"{cell['width']:.2f}" for cell in cells)])
+        rows += [[f"{name}, {words}", *(f"{cell[kind]:.3f}" for cell in cells)] for kind, words in kinds.items()]
+        rows.append([f"{name}, width", *(f"{cell['width']:.2f}" for cell in cells)])
     return _table(["images", *map(str, images)], rows)
 
 
