@@ -52,11 +52,8 @@ patterns, not 10,000. Of {fewest:,} tables, a share of 0.05 has a standard error
 
 ## Coverage of a 95 % interval of a mean
 
-{_coverage(found, DRAWS)}
-Beyond what was aimed at:
-
-{_coverage(found, BEYOND)}
-`width` is the mean width of ours over Student's. In the 15 % case a sample of few images often holds none of the
+{_coverage(found, [*DRAWS, *BEYOND])}
+`{", ".join(BEYOND)}` is beyond what was aimed at. `width` is the mean width of ours over Student's. In the 15 % case a sample of few images often holds none of the
 gains: nothing in such a sample tells that the mean is higher, and no interval computed from it can. An interval over
 fewer than 20 images therefore does not speak of rare successes or failures.
 

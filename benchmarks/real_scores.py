@@ -128,23 +128,20 @@ def show_scores(report: Report, results: dict[str, dict[str, Results]]) -> None:
 def show_displacements(report: Report, results: dict[str, dict[str, Results]]) -> None:
     """Print where each method puts each picture against its input, and what is flagged under either protocol."""
     images = [str(row["name"]) for row in next(iter(results.values()))["anchored/2"].images]
-    heads = [f"{name}: right, down ± px; rms px; verdict" for name in images]
-    table = []
+    table, counts = [], []
     for method, by_protocol in results.items():
-        cells = []
         for row in by_protocol["anchored/2"].images:
             numbers = [row.get(name) for name in ("displaced_x_px", "displaced_y_px", "displaced_se_px", "gdi_px")]
-            if any(number is None for number in numbers):
-                cells.append(str(row.get("geometry")))
-                continue
-            x, y, error, rms = (float(number) for number in numbers)  # type: ignore[arg-type]
-            cells.append(f"{x:+.2f}, {y:+.2f} ± {error:.2f}; {rms:.2f}; {row.get('geometry')}")
+            cells = ["" if number is None else f"{float(number):+.2f}" for number in numbers]
+            table.append([method, str(row["name"]), *cells, str(row.get("geometry"))])
         flagged = [
             f"{sum(bool(row.get('flags')) for row in by_protocol[name].images)} of {len(images)}"
             for name in ("anchored/2", "anchored/1")
         ]
-        table.append([method, *cells, *flagged])
-    report.table(("method", *heads, "flagged, anchored/2", "flagged, anchored/1"), table)
+        counts.append([method, *flagged])
+    report.table(("method", "flagged, anchored/2", "flagged, anchored/1"), counts)
+    heads = ("displaced right px", "displaced down px", "standard error px", "rms px", "verdict")
+    report.table(("method", "image", *heads), table)
 
 
 def main() -> None:
