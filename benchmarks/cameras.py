@@ -40,7 +40,8 @@ Each pair has the exact truth: where every pixel of the blur image lies in the s
 shows it at all. The named cameras are those of `sdd-bench synthesise --camera`, with a blur radius of up to 4, 8 and
 16 px. Every other condition adds one ingredient to the control: an exact similarity (zoom to 1 %, rotation to 0.1
 degrees, shift to 8 px) with disk blur to 8 px and noise of 1 count of 255 in the blur image. Picture, scene, directions
-and signs are the same under all conditions. Pairs have 8 bits and {SIZE[0]}x{SIZE[1]} pixels, cut with {MARGIN_PX} px to spare.
+and signs are the same under all conditions. Pairs have 8 bits and {SIZE[0]}x{SIZE[1]} pixels, cut with {MARGIN_PX} px
+to spare.
 """
 
 ANALYSER = """

@@ -156,7 +156,8 @@ def beside_peers(found: list[Row]) -> list[str]:
         rows = [row for row in found if row.ratio is not None and least <= row.ratio < most]
         if rows:
             peers = {row.what: [f"{r.peer} {times(r.ratio)}" for r in rows if r.what == row.what] for row in rows}
-            lines += [f"**{words}** (times ours): {'; '.join(f'{w} ({", ".join(p)})' for w, p in peers.items())}.", ""]
+            named = "; ".join(f"{what} ({', '.join(their)})" for what, their in peers.items())
+            lines += [f"**{words}** (times ours): {named}.", ""]
     return lines
 
 

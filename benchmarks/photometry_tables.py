@@ -27,15 +27,16 @@ light can be wrong. `{ANCHORED}`: it is warped as that protocol does. Scores are
 
 BIAS = """
 Bias is the PSNR against the warped sharp image less the PSNR against the exact truth, mean over pairs, in dB,
-before and after the map. `honest25` to `honest35` have some blur and noise; [cameras](cameras.md) explains the others and the order.
+before and after the map. `honest25` to `honest35` have some blur and noise; [cameras](cameras.md) explains the others
+and the order.
 """
 
 LIGHT_TEXT = """
 Error of the light: root mean square over pixels and colours between the truth in the sharp image's light and the exact
 truth, in counts of 255, median / largest over the pairs; after the map that was kept. Misfit is what
 `photometric_misfit` says is left, from the two images alone. Held-out gain is the share by which the map lowers the
-residual on tiles that it was not fitted to; a map is kept over {gain:.0%}. The last five conditions leave the light as it
-is; they are measured on fewer photographs.
+residual on tiles that it was not fitted to; a map is kept over {gain:.0%}. The last five conditions do not change the
+light; they are measured on fewer photographs.
 """
 
 

@@ -53,28 +53,25 @@ patterns, not 10,000. Of {fewest:,} tables, a share of 0.05 has a standard error
 ## Coverage of a 95 % interval of a mean
 
 {_coverage(found, [*DRAWS, *BEYOND])}
-`{", ".join(BEYOND)}` is beyond what was aimed at. `width` is the mean width of ours over Student's. In the 15 % case a sample of few images often holds none of the
-gains: nothing in such a sample tells that the mean is higher, and no interval computed from it can. An interval over
-fewer than 20 images therefore does not speak of rare successes or failures.
+`{", ".join(BEYOND)}` is beyond what was aimed at. `width` is the mean width of ours over Student's. In the 15 % case a
+sample of few images often holds none of the gains, and no interval computed from it can tell: an interval over fewer
+than 20 images does not speak of rare successes or failures.
 
 ## Tables of equal methods in which any two are separated
 
 {_false(found)}
 Peers on the same tables, the largest share over all distributions and numbers of images from {FROM_IMAGES} on.
-`paired t` is any paired t test below 5 %, not corrected: what comparing methods two by two amounts to. `Holm's t` are
-these with Holm's correction. `bars apart` calls two methods different where the intervals of their means do not
-overlap, which never happens here because what makes images hard is far more than what methods differ by.
+`paired t` is any paired t test below 5 %, not corrected; `Holm's t` are these with Holm's correction. `bars apart`: the
+intervals of the means do not overlap, which never happens here because images differ far more than methods do.
 
 {_peers(found)}
-The test assumes that equal methods are exchangeable. Two methods of equal mean of which one gains on 15 % of the
-images and loses a little on all others are not, and on few images that is taken for a loss. Share of tables in which
-these two are separated:
+The test assumes that equal methods are exchangeable. Two methods of equal mean are not if one gains on 15 % of the
+images and loses a little on all others: on few images that is taken for a loss. Share of tables that separate them:
 
 {_one_sided(found)}
 ## Power
 
-Share of the worse methods that a better one is separated from. Differences from image to image have a spread of
-{SPREAD_DB:g} dB; {effort.power_tables:,} tables each.
+Share of the worse methods that a better one is separated from, in {effort.power_tables:,} tables each.
 
 {_power(found, 2, "Two methods")}
 {_power(found, 10, "Ten methods, nine of them equal; in brackets paired t tests with Holm's correction")}
