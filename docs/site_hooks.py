@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 import sys
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from tour_pages import page as tour_page
 from sdd_bench.io.formulas import unguarded
 
 LINK = re.compile(r"^\[([^\]]+)\]\((data/[^)]+\.csv)\)$", re.MULTILINE)
-"""A line that is nothing but the link to a table, as `benchmarks/pages.py` writes it."""
+"""A line that is nothing but the link to a table beside the page, as `benchmarks/pages.py` writes it."""
 
 
 def on_files(files: Files, config: Any) -> Files:
@@ -30,22 +31,20 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
-    """Open the linked tables of a page of measurements; put the fields of models into the page on file formats."""
+    """Open the linked tables of a page; put the fields of models into the page on file formats."""
     if page.file.src_uri == "reference/formats.md":
         return with_tables(markdown)
-    if page.file.src_uri.startswith("tables/"):
-        return with_opened(markdown, Path(page.file.abs_src_path).parent)
-    return markdown
+    folder = Path(page.file.abs_src_path or ".").parent
+    return LINK.sub(lambda found: opened(found[1], found[2], folder), markdown)
 
 
-def with_opened(markdown: str, folder: Path) -> str:
-    """Return a page on which each line that links a CSV file of the folder is that table, which opens on a click."""
-    return LINK.sub(lambda found: _opened(found[1], found[2], folder), markdown)
-
-
-def _opened(title: str, name: str, folder: Path) -> str:
+def opened(title: str, name: str, folder: Path) -> str:
+    """Return a table of a CSV file as HTML that opens on a click, with a link to the file."""
     with (folder / name).open(encoding="utf-8", newline="") as file:
-        rows = [[unguarded(cell).replace("|", "\\|") for cell in row] for row in csv.reader(file)]
-    lines = [f"| {' | '.join(row)} |" for row in rows]
-    table = "\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:]])
-    return f'<details markdown="1">\n<summary>{title}</summary>\n\n[Download as CSV]({name})\n\n{table}\n\n</details>\n'
+        rows = [[escape(unguarded(cell)) for cell in row] for row in csv.reader(file)]
+    head = "".join(f"<th>{cell}</th>" for cell in rows[0])
+    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>\n" for row in rows[1:])
+    return (
+        f'<details>\n<summary>{escape(title)}</summary>\n<p><a href="{name}" download>Download as CSV</a></p>\n'
+        f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>\n</details>\n"
+    )

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import importlib
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from sdd_bench.synthesis.cameras import CAMERAS, Camera, read_camera
 
 ROOT = Path(__file__).parent.parent
 TABLES = ROOT / "docs" / "tables"
@@ -72,10 +75,25 @@ def test_a_page_that_is_written_again_as_it_is_keeps_its_files(pages: ModuleType
     assert (tmp_path / "page.md").read_text(encoding="utf-8") == page
 
 
-def test_every_page_has_short_tables_only_and_every_file_is_linked_once(pages: ModuleType) -> None:
-    linked = []
+def test_every_page_has_short_tables_only(pages: ModuleType) -> None:
     for path in sorted(TABLES.glob("*.md")):
-        text = path.read_text(encoding="utf-8")
-        assert pages.with_files(text, path.stem)[1] == {}, path.name
-        linked += pages.LINK.findall(text)
-    assert sorted(linked) == sorted(f"data/{file.name}" for file in (TABLES / "data").iterdir())
+        assert pages.with_files(path.read_text(encoding="utf-8"), path.stem)[1] == {}, path.name
+
+
+@pytest.mark.parametrize("folder", ["tables", "reference", "explanation"])
+def test_every_file_of_a_table_is_linked_by_one_page(pages: ModuleType, folder: str) -> None:
+    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "docs" / folder).glob("*.md")]
+    linked = [name for text in texts for name in pages.LINK.findall(text)]
+    assert sorted(linked) == sorted(f"data/{file.name}" for file in (ROOT / "docs" / folder / "data").iterdir())
+
+
+def test_the_table_of_cameras_has_the_values_of_the_code() -> None:
+    with (ROOT / "docs/reference/data/camera-ingredients.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["ingredient"] for row in rows} == {field.name for field in dataclasses.fields(Camera)}
+    for name in CAMERAS:
+        camera = read_camera(name)
+        shown = {row["ingredient"]: row[name] for row in rows}
+        assert shown == {
+            key: f"{value:g}" if not isinstance(value, str) else value for key, value in vars(camera).items()
+        }

@@ -64,7 +64,7 @@ def test_tables_in_csv_files_open_on_a_click_and_can_be_downloaded(site: Path) -
     assert details
     assert details[1].count("<tr>") == 65
     assert "<td>stack, radius to 16 px</td>" in details[1]
-    link = re.search(r'<a href="(data/[^"]+\.csv)">Download as CSV</a>', details[1])
+    link = re.search(r'<a href="(data/[^"]+\.csv)" download>Download as CSV</a>', details[1])
     assert link
     assert (site / "tables" / link[1]).read_bytes() == (ROOT / "docs/tables" / link[1]).read_bytes()
 
