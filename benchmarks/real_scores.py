@@ -54,6 +54,18 @@ MEANING = """
 """
 
 
+IN_FOCUS = f"""
+## Pairs
+
+`in focus`: median displacement of tiles that are equally sharp in both images, as taken and as the truths have it. A
+confidence under {DOUBTFUL:g} without such tiles lowers the ceiling.
+"""
+
+FLAGGED_BY = ("anchored/2", "anchored/1")
+Scored = dict[str, dict[str, Results]]
+"""Results by method, then by protocol."""
+
+
 def mean_with_interval(values: Sequence[float]) -> str:
     """Return a mean with Student's 95 % interval; the mean alone of one value."""
     kept = np.array([value for value in values if math.isfinite(value)])
@@ -75,22 +87,24 @@ def tiles_off(blur: np.ndarray, truth: np.ndarray) -> str:
     return "too few"
 
 
-def show_pairs(report: Report, dataset: Any, anchors: Path, jobs: int) -> None:
-    """Print what each pair says of its own truth."""
+PAIR_HEADS = (
+    "pair", "blur radius px", "model", "confidence", "coverage", "ceiling dB", "ranked", "in focus: as taken",
+    "anchored/1", "anchored/2",
+)  # fmt: skip
+
+
+def pair_rows(name: str, dataset: Any, anchors: Path, jobs: int) -> list[list[str]]:
+    """Return what each pair says of its own truth, see `PAIR_HEADS`."""
     pairs = dataset.pairs
     found = {
         method: ensure_anchors(pairs, anchors, jobs, method=method, owner=dataset.root)
         for method in ("anchor/1", "anchor/2")
     }
-    heads = (
-        "pair", "blur radius px", "model", "confidence", "coverage", "ceiling dB", "ranked", "in focus: as taken",
-        "anchored/1", "anchored/2",
-    )  # fmt: skip
     table = []
     for place, pair in enumerate(pairs):
         blur, sharp = read_image(pair.blur), read_image(pair.sharp)
         record = found["anchor/2"][place]
-        cells = [pair.name]
+        cells = [f"{name} {pair.name}"]
         if record.status == "failed":
             cells += ["", "", "", "", "", record.why]
         else:
@@ -106,39 +120,61 @@ def show_pairs(report: Report, dataset: Any, anchors: Path, jobs: int) -> None:
             one = found[method][place]
             cells.append("" if one.status == "failed" else tiles_off(blur, read_truth(anchors, pair, one).truth))
         table.append(cells)
-    report.table(heads, table)
+    return table
 
 
-def show_scores(report: Report, results: dict[str, dict[str, Results]]) -> None:
-    """Print the mean PSNR of each method under each protocol."""
-    names = list(PROTOCOLS)
+def score_rows(name: str, results: Scored) -> list[list[str]]:
+    """Return the mean PSNR of each method under each protocol."""
     table = []
     for method, by_protocol in results.items():
         cells = []
-        for name in names:
-            rows = by_protocol[name].images
+        for protocol in PROTOCOLS:
+            rows = by_protocol[protocol].images
             cells.append(mean_with_interval([float(r["psnr_db"] or math.nan) for r in rows if not r.get("not_ranked")]))
-        table.append([method, *cells])
-    report.table(("PSNR in dB", *names), table)
+        table.append([name, method, *cells])
+    return table
 
 
-def show_displacements(report: Report, results: dict[str, dict[str, Results]]) -> None:
-    """Print where each method puts each picture against its input, and what is flagged under either protocol."""
-    images = [str(row["name"]) for row in next(iter(results.values()))["anchored/2"].images]
-    table, counts = [], []
+def displacement_rows(name: str, results: Scored) -> list[list[str]]:
+    """Return where each method puts each picture against its input."""
+    table = []
     for method, by_protocol in results.items():
         for row in by_protocol["anchored/2"].images:
-            numbers = [row.get(name) for name in ("displaced_x_px", "displaced_y_px", "displaced_se_px", "gdi_px")]
+            numbers = [row.get(key) for key in ("displaced_x_px", "displaced_y_px", "displaced_se_px", "gdi_px")]
             cells = ["" if number is None else f"{float(number):+.2f}" for number in numbers]
-            table.append([method, str(row["name"]), *cells, str(row.get("geometry"))])
-        flagged = [
-            f"{sum(bool(row.get('flags')) for row in by_protocol[name].images)} of {len(images)}"
-            for name in ("anchored/2", "anchored/1")
+            table.append([f"{name} {row['name']}", method, *cells, str(row.get("geometry"))])
+    return table
+
+
+def flagged_rows(found: dict[str, Scored]) -> list[list[str]]:
+    """Return how many pictures of each method are flagged, by dataset and protocol."""
+    methods = list(next(iter(found.values())))
+    return [
+        [
+            method,
+            *(
+                f"{sum(bool(row.get('flags')) for row in results[method][protocol].images)} "
+                f"of {len(results[method][protocol].images)}"
+                for results in found.values()
+                for protocol in FLAGGED_BY
+            ),
         ]
-        counts.append([method, *flagged])
-    report.table(("method", "flagged, anchored/2", "flagged, anchored/1"), counts)
-    heads = ("displaced right px", "displaced down px", "standard error px", "rms px", "verdict")
-    report.table(("method", "image", *heads), table)
+        for method in methods
+    ]
+
+
+def show(report: Report, pairs: list[list[str]], found: dict[str, Scored]) -> None:
+    """Print all tables."""
+    report.text(IN_FOCUS)
+    report.table(PAIR_HEADS, pairs)
+    report.text("## Mean PSNR\n\nIn dB, with Student's 95 % interval.")
+    report.table(("set", "method", *PROTOCOLS), [row for name in found for row in score_rows(name, found[name])])
+    report.text("## Displacements against the input")
+    heads = [f"{name}: flagged, {protocol}" for name in found for protocol in FLAGGED_BY]
+    report.table(("method", *heads), flagged_rows(found))
+    heads = ["displaced right px", "displaced down px", "standard error px", "rms px", "verdict"]
+    rows = [row for name in found for row in displacement_rows(name, found[name])]
+    report.table(("image", "method", *heads), rows)
 
 
 def main() -> None:
@@ -155,30 +191,25 @@ def main() -> None:
     report.begin("Six networks on five real pairs", False)
     report.text(INTRODUCTION)
     report.text(MEANING)
+    pairs: list[list[str]] = []
+    found: dict[str, Scored] = {}
     with tempfile.TemporaryDirectory(prefix="sdd-bench-") as scratch:
         for name in DATASETS:
             root = Path(folder) / "data" / "real-pairs" / name
             dataset = open_dataset(root, "test")
             anchors = Path(scratch) / name
-            report.line(f"## {name}")
-            report.line()
-            report.line(
-                f"`in focus`: median displacement of tiles that are equally sharp in both images, as taken and as the "
-                f"truths have it. A confidence under {DOUBTFUL:g} without such tiles lowers the ceiling."
-            )
-            report.line()
-            show_pairs(report, dataset, anchors, arguments.jobs)
+            pairs += pair_rows(name, dataset, anchors, arguments.jobs)
             folders = {BLUR: root / "test" / "blur"}
             folders |= {path.name: path for path in sorted((root / "predictions").iterdir()) if path.is_dir()}
-            results: dict[str, dict[str, Results]] = {}
+            results: Scored = {}
             for method, predictions in folders.items():
                 evaluation = Evaluation(
                     dataset, "test", predictions, tuple(PROTOCOLS), metrics=("psnr_db",), anchors=anchors
                 )
                 scored = score_predictions(evaluation, arguments.jobs)
                 results[method] = {str(r.protocol["id"]): r for r in scored}
-            show_scores(report, results)
-            show_displacements(report, results)
+            found[name] = results
+    show(report, pairs, found)
     report.end(arguments.out)
 
 
