@@ -35,7 +35,7 @@ def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
     if page.file.src_uri == "reference/formats.md":
         return with_tables(markdown)
     folder = Path(page.file.abs_src_path or ".").parent
-    return LINK.sub(lambda found: opened(found[1], found[2], folder), markdown)
+    return LINK.sub(lambda found: opened(found[1].replace("`", ""), found[2], folder), markdown)
 
 
 def opened(title: str, name: str, folder: Path) -> str:
