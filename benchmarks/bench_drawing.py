@@ -21,9 +21,9 @@ import machine
 import numpy as np
 from frames import mosaic
 from numpy.typing import NDArray
+from pages import write_page
 from rows import Row
 
-from sdd_bench.io.files import write_text
 from sdd_bench.io.images import list_images, read_image, to_float, to_pixels
 from sdd_bench.metrics.fidelity import psnr_db
 from sdd_bench.registration.similarity import Similarity
@@ -113,7 +113,7 @@ def rewards(photo: Image, sampler: str) -> list[str]:
     for sigma in SIGMAS_PX:
         restored = np.asarray(np.clip(cv2.GaussianBlur(aligned, (0, 0), sigma) + noise, 0, 1), np.float32)
         exact = psnr_db(restored, aligned, mask)
-        cells.append(f"{exact:.1f} {psnr_db(restored, truth, mask) - exact:+.3f}")
+        cells.append(f"{exact:.1f} / {psnr_db(restored, truth, mask) - exact:+.3f}")
     return [*cells, f"{psnr_db(aligned, truth, mask):.1f}"]
 
 
@@ -126,7 +126,8 @@ def main() -> None:
         machine.describe("numpy", "scipy"),
         f"sdd-bench {__version__}, {datetime.datetime.now(datetime.UTC).date()}",
     ]
-    heads = [h for s in SAMPLERS for h in (*(f"{s}, blur {sigma} px" for sigma in SIGMAS_PX), f"{s}, truth dB")]
+    blurs = [f"blur {sigma} px, PSNR dB / drawing adds dB" for sigma in SIGMAS_PX]
+    heads = [f"{sampler}, {head}" for sampler in SAMPLERS for head in (*blurs, "truth dB")]
     lines += ["", "| photograph | " + " | ".join(heads) + " |", "|---" * (len(heads) + 1) + "|"]
     for name, photo in photographs():
         cells = [cell for sampler in SAMPLERS for cell in rewards(photo, sampler)]
@@ -140,7 +141,7 @@ def main() -> None:
         lines += ["", f"4096x2160, {sampler}: {time.process_time() - started:.1f} s of one core."]
     print("\n".join(lines))
     if arguments.markdown:
-        write_text(arguments.markdown, "\n".join(lines) + "\n")
+        write_page(arguments.markdown, "\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ import machine
 import misaligned_sets as sets
 import numpy as np
 from misaligned_sets import CLEAN, STRESS, TRUTHS, Condition
+from pages import write_page
 from registration_error import motion_error_px
 
 from sdd_bench.registration.analyse import analyse
@@ -73,14 +74,14 @@ def main() -> None:
     cv2.setNumThreads(1)
     heads = ["set", "pairs"]
     for which in ("full", "fast"):
-        heads += [f"{which}: median px", f"{which}: max px", "failed", "CPU s"]
+        heads += [f"{which}: median px", f"{which}: max px", f"{which}: failed", f"{which}: CPU s"]
     lines = [f"| {' | '.join(heads)} |", f"|{':-|'}{'-:|' * (len(heads) - 1)}"]
     lines += [row(*entry, arguments.photographs) for entry in SETS]
     about = machine.describe("sdd-bench", "numpy", "scipy", "opencv-python")
     text = f"{about}\n\n" + "\n".join(lines) + "\n"
     print(text)
     if arguments.markdown:
-        arguments.markdown.write_text(text, encoding="utf-8")
+        write_page(arguments.markdown, text)
 
 
 if __name__ == "__main__":

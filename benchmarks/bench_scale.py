@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import machine
+from pages import write_page
 
 SIZE = (128, 96)
 TEXTURES = 16
@@ -257,7 +258,7 @@ def main() -> None:
     text = f"{machine.describe('sdd-bench', 'numpy')}, {time.strftime('%Y-%m-%d')}\n\n{found}\n"
     print(text)
     if arguments.markdown:
-        arguments.markdown.write_text(text, encoding="utf-8")
+        write_page(arguments.markdown, text)
 
 
 def _many(folder: Path, pairs: Sequence[int], of_anchored: Sequence[int]) -> list[Measured]:

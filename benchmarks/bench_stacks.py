@@ -34,6 +34,10 @@ REDRAWN = Similarity(1.004, 0.03, 5.3, -3.7)
 NEAR_TO_FAR = ("right", "near", "center", "far")
 """Order of focus of the stack whose files are named by it; others are in the order of their names."""
 
+LEGS = ("A to B", "B to C", "C to A")
+SHOWN = "kind / confidence / residual px"
+"""What the cell of an analysis holds; the residual is the median."""
+
 
 class Stack:
     """The frames of one focus stack, and the analyses of its pairs, each done once."""
@@ -74,27 +78,36 @@ def real_set(report: Report, folder: Path, quick: bool) -> None:
         for a in range(min(len(stack.frames) - 1, 1 if quick else 99)):
             base, again, error = redraw(stack.frames[a + 1], stack.frames[a])
             redrawn.append(error)
-            found = [f"{r.kind}, {r.confidence:.2f}, {r.residual_median_px:.2f}" for r in (base, again)]
+            found = [shown(result) for result in (base, again)]
             redrawn_rows.append((stack.name, f"{stack.names[a]} to {stack.names[a + 1]}", number(error), *found))
-    report.line("A to B to C to A: largest displacement of a corner, px. Legs: kind, confidence, median residual px;")
-    report.line("a high residual is parallax or focus breathing that no similarity describes.")
+    report.line(
+        "A to B to C to A: largest displacement of a corner, px. A high residual is parallax or focus breathing"
+    )
+    report.line("that no similarity describes.")
     report.line()
-    header = ("stack", "frames", "neighbours", "error px", "A to B", "B to C", "C to A")
+    header = ("stack", "frames", "neighbours", "error px", *(f"{leg}, {SHOWN}" for leg in LEGS))
     report.table(header, [loop_line(*row) for row in loop_rows])
     report.line(f"A frame drawn again with an extra {REDRAWN}: change of the answer less the known one, px.")
     report.line()
-    report.table(("stack", "pair", "error px", "as it is", "drawn again"), redrawn_rows)
+    report.table(
+        ("stack", "pair", "error px", *(f"{name}, {SHOWN}" for name in ("as it is", "drawn again"))), redrawn_rows
+    )
     report.line(f"Median of the changes {number(statistics.median(redrawn))} px.")
     report.line()
     report.want("stacks: A to B to C to A, neighbours, median corner px", 0.5, statistics.median(loops))
     report.want("stacks: drawn again, largest change of the answer px", 0.05, max(redrawn))
 
 
+def shown(result: Analysis) -> str:
+    """Return what the tables show of an analysis, see `SHOWN`."""
+    return f"{result.kind} / {result.confidence:.2f} / {result.residual_median_px:.2f}"
+
+
 def loop_line(
     stack: Stack, triple: tuple[int, ...], neighbours: bool, error: float, legs: Sequence[Analysis]
 ) -> tuple[str, ...]:
     names = " ".join(stack.names[i] for i in triple)
-    cells = [f"{leg.kind}, {leg.confidence:.2f}, {leg.residual_median_px:.2f}" for leg in legs]
+    cells = [shown(leg) for leg in legs]
     return (stack.name, names, "yes" if neighbours else "", number(error), *cells)
 
 

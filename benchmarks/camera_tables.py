@@ -6,7 +6,7 @@ import itertools
 import math
 import statistics
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from camera_conditions import CAMERA_GROUP, LIGHT_GROUP
 from camera_rows import LIGHT, OFF_PX, PREDICTIONS, SHARP, SMOOTH, STANDARD_ERRORS, Row
@@ -33,13 +33,22 @@ ingredients the two differ in these parameters, which therefore are not compared
 
 
 def show_analyser(report: Report, rows: Sequence[Row]) -> None:
-    """Print for each condition what the analyser finds and how far that is from the truth."""
-    table = []
+    """Print for each group of conditions, then for each condition, what is found and how far from the truth it is."""
+    table, groups = [], []
+    for group in dict.fromkeys(str(row["group"]) for row in rows):
+        kept = [row for row in rows if row["group"] == group]
+        medians = [median(numbers(own, "motion_px")) for _, own in by_condition(kept)]
+        errors = f"{number(min(medians))} to {number(max(medians))}"
+        largest = number(max(numbers(kept, "motion_px"), default=math.nan))
+        groups.append((group, str(len(medians)), errors, largest, share(corners_within(kept))))
+    corners = f"corners within {WITHIN_PX} px ↑"
+    report.table(("group", "conditions", "motion error, medians px ↓", "largest px ↓", corners), groups)
     for name, own in by_condition(rows):
         inside = within(own)
         table.append(
             (
                 name,
+                str(own[0]["group"]),
                 counted(own, "kind"),
                 counted(own, "model"),
                 *summary(own, "motion_px"),
@@ -49,8 +58,8 @@ def show_analyser(report: Report, rows: Sequence[Row]) -> None:
                 share(corners_within(own)),
             )
         )
-    header = ("kinds", "models", "motion error, median px ↓", "largest px ↓", "zoom error, median ppm ↓")
-    last = ("parameters within 2 standard errors", "confidence, median / least", f"corners within {WITHIN_PX} px ↑")
+    header = ("group", "kinds", "models", "motion error, median px ↓", "largest px ↓", "zoom error, median ppm ↓")
+    last = ("parameters within 2 standard errors", "confidence, median / least", corners)
     report.table(("condition", *header, *last), table)
 
 
@@ -64,7 +73,7 @@ def show_light(report: Report, rows: Sequence[Row]) -> None:
             cells.append(f"{100 * median(errors):.2f} / {100 * max(errors, default=math.nan):.2f}")
         table.append((name, *cells))
     words = ("gain of red, %", "gain of green, %", "gain of blue, %", "tone, 1/100", "vignetting, 1/100")
-    report.table(("condition", *(f"{word} ↓" for word in words)), table)
+    report.table(("condition", *(f"{word}, median / largest ↓" for word in words)), table)
 
 
 def show_anchored(report: Report, rows: Sequence[Row]) -> None:
@@ -191,14 +200,6 @@ def by_condition(rows: Sequence[Row]) -> list[tuple[str, list[Row]]]:
     """Return the rows of each condition, conditions as they come."""
     names = dict.fromkeys(str(row["condition"]) for row in rows)
     return [(name, [row for row in rows if row["condition"] == name]) for name in names]
-
-
-def by_group(report: Report, rows: Sequence[Row], show: Callable[[Report, Sequence[Row]], None]) -> None:
-    """Print a table for each group of conditions, under its heading."""
-    for group in dict.fromkeys(str(row["group"]) for row in rows):
-        report.line(f"### {group}")
-        report.line()
-        show(report, [row for row in rows if row["group"] == group])
 
 
 def numbers(rows: Iterable[Row], column: str) -> list[float]:

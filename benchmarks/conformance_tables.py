@@ -74,7 +74,7 @@ def show_scores(report: Report, results: Sequence[Result]) -> None:
         cells = [f"{mean([r.psnr_db[c] for r in rows]):.2f}" for c in COLUMNS]
         cells += [f"{mean([r.ssim[c] for r in rows]):.4f}" for c in ("anchored/1", "oracle")]
         cells += [f"{mean([r.diagnostics[c] for r in rows]):.2f}" for c in ("gdi50_px", "gdi95_px", "forgiveness_db")]
-        table.append((name, *cells, f"{sum(bool(r.flags) for r in rows)} / {len(rows)}"))
+        table.append((name, *cells, f"{sum(bool(r.flags) for r in rows)} of {len(rows)}"))
     header = (*COLUMNS, "anchored SSIM", "oracle SSIM", "gdi50 px", "gdi95 px", "forgiveness dB", "flagged")
     report.table(("prediction", *header), table)
 
@@ -146,7 +146,7 @@ def show_order(report: Report, results: Sequence[Result]) -> None:
             [r.row(f"smoother {s:g} dB").psnr_db[name] - r.row(f"sharper {h:g} dB").psnr_db[name] for r in results]
             for s, h in ((REFERENCE_DB, REFERENCE_DB), (SMOOTHER_DB, SHARPER_DB))
         )
-        counts = f"{sum(d > 0 for d in different)} / {len(results)}"
+        counts = f"{sum(d > 0 for d in different)} of {len(results)}"
         table.append((name, f"{mean(taus):.3f}", f"{min(taus):.3f}", f"{mean(same):+.2f}", f"{max(same):+.2f}", counts))
     header = ("protocol", "tau mean", "tau least", "smoother gains mean", "most", "order reversed")
     report.table(header, table)
@@ -176,9 +176,9 @@ def judge(report: Report, title: str, results: Sequence[Result]) -> None:
     least = min(tau(r, "anchored/1") for r in results)
     want(report, f"{title}: order as the oracle's, least tau", "1", f"{least:.4f}", least == 1)
     flagged = sum(bool(row.flags) for row in distorted)
-    want(report, f"{title}: distorted ones flagged", "all", f"{flagged} / {len(distorted)}", flagged == len(distorted))
+    want(report, f"{title}: distorted ones flagged", "all", f"{flagged} of {len(distorted)}", flagged == len(distorted))
     flagged = sum(bool(row.flags) for row in honest)
-    want(report, f"{title}: honest ones flagged", "none", f"{flagged} / {len(honest)}", flagged == 0)
+    want(report, f"{title}: honest ones flagged", "none", f"{flagged} of {len(honest)}", flagged == 0)
     margins = [
         r.row(REFERENCE).psnr_db["anchored/1"] - row.psnr_db["anchored/1"]
         for r in results

@@ -30,6 +30,7 @@ from typing import Any
 
 import torch
 from gpu_meter import LeftOutError, Section, Setting
+from pages import write_page
 
 from sdd_bench.io.files import write_text
 from sdd_bench.io.serialise import json_text
@@ -162,7 +163,7 @@ def write(out: Path, about: Mapping[str, Any], found: list[Found], earlier: Mapp
     parts = [*(earlier["parts"] if same and earlier else []), *found]
     parts.sort(key=lambda part: list(PARTS).index(part["part"]))
     write_text(out / "gpu.json", json_text({**about, "parts": parts}))
-    write_text(out / "gpu.md", page(about, parts))
+    write_page(out / "gpu.md", page(about, parts))
 
 
 def page(about: Mapping[str, Any], found: list[Found]) -> str:

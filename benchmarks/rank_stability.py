@@ -19,6 +19,7 @@ import machine
 import misaligned_sets as sets
 from conformance import QUICK_SIZE, RADII_PX, SIZE
 from known_predictions import make_pair, predictions, rounded
+from pages import write_page
 
 from leaderboard.entry import Entry, read_entry
 from leaderboard.stability import stability, stability_markdown
@@ -26,7 +27,6 @@ from sdd_bench.datasets.catalog import open_dataset
 from sdd_bench.evaluation.evaluate import Evaluation, evaluate
 from sdd_bench.evaluation.protocol import SETTLED
 from sdd_bench.evaluation.results import Method
-from sdd_bench.io.files import write_text
 from sdd_bench.io.images import to_pixels, write_png
 from sdd_bench.registration.anchor import find_anchor
 
@@ -83,7 +83,7 @@ def main() -> None:
     text = f"{machine.describe('numpy', 'scipy', 'opencv-python')}\n{about}\n\n{stability_markdown(stability(entries))}"
     print(text)
     if arguments.markdown:
-        write_text(arguments.markdown, text)
+        write_page(arguments.markdown, text)
 
 
 if __name__ == "__main__":

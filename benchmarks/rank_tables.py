@@ -52,35 +52,30 @@ patterns, not 10,000. Of {fewest:,} tables, a share of 0.05 has a standard error
 
 ## Coverage of a 95 % interval of a mean
 
-{_coverage(found, DRAWS)}
-Beyond what was aimed at:
-
-{_coverage(found, BEYOND)}
-`width` is the mean width of ours over Student's. In the 15 % case a sample of few images often holds none of the
-gains: nothing in such a sample tells that the mean is higher, and no interval computed from it can. An interval over
-fewer than 20 images therefore does not speak of rare successes or failures.
+{_coverage(found, [*DRAWS, *BEYOND])}
+`{", ".join(BEYOND)}` is beyond what was aimed at. `width` is the mean width of ours over Student's. In the 15 % case a
+sample of few images often holds none of the gains, and no interval computed from it can tell: an interval over fewer
+than 20 images does not speak of rare successes or failures.
 
 ## Tables of equal methods in which any two are separated
 
 {_false(found)}
 Peers on the same tables, the largest share over all distributions and numbers of images from {FROM_IMAGES} on.
-`paired t` is any paired t test below 5 %, not corrected: what comparing methods two by two amounts to. `Holm's t` are
-these with Holm's correction. `bars apart` calls two methods different where the intervals of their means do not
-overlap, which never happens here because what makes images hard is far more than what methods differ by.
+`paired t` is any paired t test below 5 %, not corrected; `Holm's t` are these with Holm's correction. `bars apart`: the
+intervals of the means do not overlap, which never happens here because images differ far more than methods do.
 
 {_peers(found)}
-The test assumes that equal methods are exchangeable. Two methods of equal mean of which one gains on 15 % of the
-images and loses a little on all others are not, and on few images that is taken for a loss. Share of tables in which
-these two are separated:
+The test assumes that equal methods are exchangeable. Two methods of equal mean are not if one gains on 15 % of the
+images and loses a little on all others: on few images that is taken for a loss. Share of tables that separate them:
 
 {_one_sided(found)}
 ## Power
 
-Share of the worse methods that a better one is separated from. Differences from image to image have a spread of
-{SPREAD_DB:g} dB; {effort.power_tables:,} tables each.
+Share of the worse methods that a better one is separated from, in {effort.power_tables:,} tables each: of two
+methods, and of ten of which nine are equal. [What the statistics claim](../explanation/statistics.md#how-far-they-hold)
+has the main figures.
 
-{_power(found, 2, "Two methods")}
-{_power(found, 10, "Ten methods, nine of them equal; in brackets paired t tests with Holm's correction")}
+{_power(found, (2, 10))}
 ## Against SciPy and statsmodels
 
 | what | against | largest difference |
@@ -123,7 +118,7 @@ def _goals(found: Figures) -> str:
             _met(most <= MOST_FALSE),
         ),
     ]
-    return _table(("wanted", "obtained", ""), rows).replace("| :- | -: | -: |", "| :- | :- | :- |").rstrip()
+    return _table(("wanted", "obtained", "verdict"), rows).replace("| :- | -: | -: |", "| :- | :- | :- |").rstrip()
 
 
 def _second(item: tuple[tuple[str, int], float]) -> float:
@@ -140,11 +135,8 @@ def _coverage(found: Figures, names: Sequence[str] | dict[str, object]) -> str:
     rows = []
     for name in names:
         cells = [found[f"coverage/{name}/{n}"] for n in images]
-        rows += [
-            [f"{name}, {words}" if kind == "ours" else words, *(f"{cell[kind]:.3f}" for cell in cells)]
-            for kind, words in kinds.items()
-        ]
-        rows.append(["width", *(f"{cell['width']:.2f}" for cell in cells)])
+        rows += [[f"{name}, {words}", *(f"{cell[kind]:.3f}" for cell in cells)] for kind, words in kinds.items()]
+        rows.append([f"{name}, width", *(f"{cell['width']:.2f}" for cell in cells)])
     return _table(["images", *map(str, images)], rows)
 
 
@@ -177,13 +169,15 @@ def _one_sided(found: Figures) -> str:
     )
 
 
-def _power(found: Figures, methods: int, title: str) -> str:
-    start = f"power/{methods}/"
-    images = _images(found, start)
-    gains = sorted({float(name.split("/")[2]) for name in found if name.startswith(start)})
+def _power(found: Figures, of: Sequence[int]) -> str:
+    images = _images(found, f"power/{of[0]}/")
     rows = []
-    for gain in gains:
-        cells = [found[f"{start}{gain}/{n}"] for n in images]
-        theirs = [f" ({cell['holm']:.2f})" if methods > 2 else "" for cell in cells]
-        rows.append([f"{gain:g} dB", *(f"{c['ours']:.2f}{t}" for c, t in zip(cells, theirs, strict=True))])
-    return f"{title}:\n\n" + _table(["images", *map(str, images)], rows)
+    for methods in of:
+        start = f"power/{methods}/"
+        for gain in sorted({float(name.split("/")[2]) for name in found if name.startswith(start)}):
+            cells = [found[f"{start}{gain}/{n}"] for n in images]
+            for kind, words in {"ours": "ours", "holm": "Holm's t"}.items():
+                if methods > 2 or kind == "ours":
+                    row = (f"{methods} methods, {gain:g} dB, {words}", *(f"{cell[kind]:.2f}" for cell in cells))
+                    rows.append(row)
+    return _table(["images", *map(str, images)], rows)

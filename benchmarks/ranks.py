@@ -18,6 +18,7 @@ from pathlib import Path
 
 import machine
 import numpy as np
+from pages import write_page
 from rank_checks import checks
 from rank_draws import BEYOND, DRAWS, QUICK, Effort, coverage, false_separations, one_sided, power
 from rank_tables import Figures, page
@@ -92,7 +93,7 @@ def main() -> None:
     )
     print(text)
     if arguments.markdown:
-        write_text(arguments.markdown, text)
+        write_page(arguments.markdown, text)
 
 
 if __name__ == "__main__":

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import machine
 from misaligned_sets import Condition
+from pages import write_page
 from registration_peers import PEERS
 
-from sdd_bench.io.files import write_text
 from sdd_bench.version import __version__
 
 OURS = "sdd_bench"
@@ -74,9 +74,9 @@ class Report:
         if self.wanted:
             self.line("## Wanted and obtained")
             self.line()
-            self.table(("what", "wanted", "obtained", ""), self.wanted)
+            self.table(("what", "wanted", "obtained", "verdict"), self.wanted)
         if markdown:
-            write_text(markdown, "\n".join(self.lines).rstrip() + "\n")
+            write_page(markdown, "\n".join(self.lines).rstrip() + "\n")
 
     def want(self, what: str, limit: float, value: float, note: str = "") -> None:
         """Keep a wanted number and what was obtained for the last table."""

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-HEADER = ("what", "ours", "peer", "peer's", "peer over ours", "agreement", "floor", "ours over floor")
+HEADER = (
+    "what",
+    "ours",
+    "peer",
+    "peer's",
+    "peer over ours",
+    "agreement",
+    "floor",
+    "ours over floor",
+    "what the floor is",
+)
 
 
 @dataclass(frozen=True)
@@ -19,7 +29,7 @@ class Row:
         theirs: The peer's figure in the same unit.
         agreement: How the peer's result and ours differ.
         floor: What cannot be avoided, in the same unit.
-        floor_is: What the floor is and how it was measured, for the notes below the table.
+        floor_is: What the floor is and how it was measured.
         unit: Of all figures of the row.
         skipped: Why nothing was measured.
     """
@@ -46,14 +56,12 @@ class Row:
 
 
 def markdown(rows: Sequence[Row]) -> list[str]:
-    """Return the lines of the table and of the notes on its floors, as Markdown."""
-    notes = list(dict.fromkeys(row.floor_is for row in rows if row.floor is not None and row.floor_is))
+    """Return the lines of the table as Markdown."""
     lines = ["| " + " | ".join(HEADER) + " |", "|" + "---|" * len(HEADER)]
     for row in rows:
         if row.skipped:
             lines.append(f"| {row.what} | skipped: {row.skipped} |" + " |" * (len(HEADER) - 2))
             continue
-        note = f" [{notes.index(row.floor_is) + 1}]" if row.floor is not None and row.floor_is else ""
         cells = (
             row.what,
             figure(row.ours, row.unit),
@@ -61,11 +69,12 @@ def markdown(rows: Sequence[Row]) -> list[str]:
             figure(row.theirs, row.unit),
             times(row.ratio),
             row.agreement,
-            figure(row.floor, row.unit) + note,
+            figure(row.floor, row.unit),
             times(row.times_floor),
+            "" if row.floor is None else row.floor_is,
         )
         lines.append("| " + " | ".join(cells) + " |")
-    return [*lines, "", *(f"{number}. {note}" for number, note in enumerate(notes, 1))]
+    return lines
 
 
 def figure(value: float | None, unit: str) -> str:

@@ -138,8 +138,9 @@ def show_conditions(report: Report, rows: list[Row], names: Sequence[str]) -> No
         )  # fmt: skip
     report.table(
         (
-            "condition", "pairs", "bias of anchored/1, smooth / sharp, dB", "of anchored/2", "of the exact field",
-            "order right, before / now", "misalignment px, median / largest", "coverage", "CPU s",
+            "condition", "pairs", "bias of anchored/1, smooth / sharp, dB", "bias of anchored/2, smooth / sharp, dB",
+            "bias of the exact field, smooth / sharp, dB", "order right, anchored/1 / anchored/2",
+            "misalignment px, median / largest", "coverage", "CPU s",
         ),
         table,
     )  # fmt: skip

@@ -1,9 +1,11 @@
-"""Hooks of MkDocs: pages that are made and not committed, and long tables of measurements that open on a click."""
+"""Hooks of MkDocs: pages that are made and not committed, and tables in CSV files that open on a click."""
 
 from __future__ import annotations
 
+import csv
 import re
 import sys
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,10 @@ from list_fields import settings_page, with_tables
 from list_files import page as files_page
 from tour_pages import page as tour_page
 
-TABLE = re.compile(r"(?:^\|.*\n){2,}", re.MULTILINE)
-LONG = 10
-"""Rows from which on a table of docs/tables/ is collapsed."""
+from sdd_bench.io.formulas import unguarded
+
+LINK = re.compile(r"^\[([^\]]+)\]\((data/[^)]+\.csv)\)$", re.MULTILINE)
+"""A line that is nothing but the link to a table beside the page, as `benchmarks/pages.py` writes it."""
 
 
 def on_files(files: Files, config: Any) -> Files:
@@ -28,22 +31,20 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
-    """Collapse the long tables of a page of measurements; put the fields of models into the page on file formats."""
+    """Open the linked tables of a page; put the fields of models into the page on file formats."""
     if page.file.src_uri == "reference/formats.md":
         return with_tables(markdown)
-    return collapsed(markdown) if page.file.src_uri.startswith("tables/") else markdown
+    folder = Path(page.file.abs_src_path or ".").parent
+    return LINK.sub(lambda found: opened(found[1].replace("`", ""), found[2], folder), markdown)
 
 
-def collapsed(markdown: str) -> str:
-    """Return a page whose tables of `LONG` rows and more open on a click."""
-    return TABLE.sub(_collapse, markdown + "\n")
-
-
-def _collapse(found: re.Match[str]) -> str:
-    table = found[0]
-    count = table.count("\n") - 2
-    if count < LONG:
-        return table
-    first = table.partition("\n")[0].strip("| ").split("|")[0].strip()
-    summary = f"Table of {count} rows" + (f" by {first}" if first else "")
-    return f'<details markdown="1">\n<summary>{summary}</summary>\n\n{table}\n</details>\n'
+def opened(title: str, name: str, folder: Path) -> str:
+    """Return a table of a CSV file as HTML that opens on a click, with a link to the file."""
+    with (folder / name).open(encoding="utf-8", newline="") as file:
+        rows = [[escape(unguarded(cell)) for cell in row] for row in csv.reader(file)]
+    head = "".join(f"<th>{cell}</th>" for cell in rows[0])
+    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>\n" for row in rows[1:])
+    return (
+        f'<details>\n<summary>{escape(title)}</summary>\n<p><a href="{name}" download>Download as CSV</a></p>\n'
+        f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>\n</details>\n"
+    )

@@ -6,6 +6,7 @@ read what they write.
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -157,12 +158,12 @@ def test_every_method_of_the_table_has_a_folder_here() -> None:
 @pytest.mark.parametrize("method", METHODS)
 def test_the_page_on_folders_has_every_method(method: str) -> None:
     own = METHODS[method]
-    lines = (Path(__file__).parent.parent / "docs" / "reference" / "predictions.md").read_text().splitlines()
-    (row,) = [line for line in lines if line.startswith("|") and f"`{method}`" in line.split("|")[1]]
+    with (Path(__file__).parent.parent / "docs/reference/data/naming-methods.csv").open(encoding="utf-8") as file:
+        (row,) = [row for row in csv.DictReader(file) if row["naming"] == method]
     words = {"names": "blur image", "sharp names": "sharp image", "order": "order", "content": "content"}[own.rule]
-    assert row.split("|")[4].startswith(f" {words}")
-    assert own.pattern == "{name}" or f"`{own.pattern}`" in row
-    assert str(own.multiple) in row if own.multiple > 1 else " to " not in row.split("|")[5]
+    assert row["matched by"].startswith(words)
+    assert own.pattern == "{name}" or own.pattern in row["matched by"]
+    assert str(own.multiple) in row["sizes"] if own.multiple > 1 else " to " not in row["sizes"]
 
 
 @pytest.mark.parametrize("method", METHODS)

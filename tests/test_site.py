@@ -58,10 +58,15 @@ def test_pages_are_made_from_the_code(site: Path) -> None:
     assert "seconds for an image of <code>size</code>" in formats
 
 
-def test_long_tables_of_measurements_open_on_a_click(site: Path) -> None:
-    assert re.search(
-        r"<details>\s*<summary>Table of \d+ rows", (site / "tables/cameras.html").read_text(encoding="utf-8")
-    )
+def test_tables_in_csv_files_open_on_a_click_and_can_be_downloaded(site: Path) -> None:
+    page = (site / "tables/cameras.html").read_text(encoding="utf-8")
+    details = re.search(r"<details>\s*<summary>All 64 rows by condition</summary>(.*?)</details>", page, re.DOTALL)
+    assert details
+    assert details[1].count("<tr>") == 65
+    assert "<td>stack, radius to 16 px</td>" in details[1]
+    link = re.search(r'<a href="(data/[^"]+\.csv)" download>Download as CSV</a>', details[1])
+    assert link
+    assert (site / "tables" / link[1]).read_bytes() == (ROOT / "docs/tables" / link[1]).read_bytes()
 
 
 def test_tables_of_fields_are_those_of_the_models(monkeypatch: pytest.MonkeyPatch) -> None:
