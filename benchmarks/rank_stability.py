@@ -25,7 +25,7 @@ from leaderboard.entry import Entry, read_entry
 from leaderboard.stability import stability, stability_markdown
 from sdd_bench.datasets.catalog import open_dataset
 from sdd_bench.evaluation.evaluate import Evaluation, evaluate
-from sdd_bench.evaluation.protocol import SETTLED
+from sdd_bench.evaluation.protocol import PROTOCOLS
 from sdd_bench.evaluation.results import Method
 from sdd_bench.io.images import to_pixels, write_png
 from sdd_bench.registration.anchor import find_anchor
@@ -58,8 +58,9 @@ def scored(root: Path, names: Sequence[str], jobs: int) -> list[Entry]:
     dataset = open_dataset(root / "data", "test")
     entries = []
     for number, name in enumerate(names):
-        wanted = Evaluation(dataset, "test", root / "predictions" / name, SETTLED, metrics=METRICS, method=Method(name))
-        outs = {protocol: root / "results" / f"{number}.{protocol.replace('/', '-')}.json" for protocol in SETTLED}
+        folder, method = root / "predictions" / name, Method(name)
+        wanted = Evaluation(dataset, "test", folder, tuple(PROTOCOLS), metrics=METRICS, method=method)
+        outs = {protocol: root / "results" / f"{number}.{protocol.replace('/', '-')}.json" for protocol in PROTOCOLS}
         evaluate(wanted, outs, jobs)
         entries += [read_entry(path) for path in outs.values()]
     return entries

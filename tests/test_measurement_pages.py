@@ -97,3 +97,10 @@ def test_the_table_of_cameras_has_the_values_of_the_code() -> None:
         assert shown == {
             key: f"{value:g}" if not isinstance(value, str) else value for key, value in vars(camera).items()
         }
+
+
+@pytest.mark.parametrize("script", sorted(path.stem for path in (ROOT / "benchmarks").glob("*.py")))
+def test_every_benchmark_finds_what_it_imports(script: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Benchmarks run seldom, so that a name that has gone from the package would be missed."""
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    importlib.import_module(script)
