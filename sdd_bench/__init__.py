@@ -15,7 +15,7 @@ sb.load_baseline("identity")                       # array to array
 ```
 
 Each name is imported when it is first used, so that `import sdd_bench` is fast and does not load torch. None of them
-writes files or changes global state, unless documented.
+writes files or changes global state.
 """
 
 from __future__ import annotations

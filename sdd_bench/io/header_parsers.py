@@ -119,11 +119,11 @@ def _tiff_header(path: Path, file: BinaryIO) -> ImageHeader:
         others = list(tiff.pages)[1:]
         page = tiff.pages.first
         what, remedy = PHOTOMETRIC.get(int(page.photometric), ("", ""))
-        if page.is_reduced or page.tags.valueof(DNG_VERSION):  # the first of its pictures is a preview
+        if page.is_reduced or page.tags.valueof(DNG_VERSION):  # the first picture is a preview
             what, remedy = RAW
         if what:
             raise UserError(f"{path}: {what}, expected RGB: {remedy or 'convert it'}")
-        if not all(getattr(other, "is_reduced", False) for other in others):  # but for thumbnails
+        if not all(getattr(other, "is_reduced", False) for other in others):  # except thumbnails
             raise UserError(f"{path}: a TIFF of {len(tiff.pages)} pages, expected one image")
         stored, kind, channels = int(page.bitspersample), int(page.sampleformat), int(page.samplesperpixel)
         if stored not in SAMPLE_BITS.get(kind, ()):

@@ -80,7 +80,7 @@ def interrupts_held() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    resource_tracker.ensure_running()  # else the first worker starts it, and Python 3.11 lets interrupts in with that
+    resource_tracker.ensure_running()  # otherwise the first worker starts it, and Python 3.11 then lets interrupts in
     raised_here = threading.current_thread() is threading.main_thread()
     held: list[tuple[int, FrameType | None]] = []
     with _held:
