@@ -1,8 +1,7 @@
 """Anchors of a dataset on disk: made once, reused by every evaluation, published with a dataset.
 
 ```
-ANCHORS/SPLIT/NAME.json        transform, analysis, coverage, the blur image's own scores, SHA-256 of all inputs and
-outputs
+ANCHORS/SPLIT/NAME.json        transform, analysis, coverage, scores of the blur image, SHA-256 of all files
 ANCHORS/SPLIT/NAME.mask.png    255 where a pixel counts, 0 elsewhere
 ANCHORS/SPLIT/NAME.truth.png   the sharp image in the blur image's frame, 16 bits
 ANCHORS/SPLIT.csv              one row per pair, see anchor_tables
