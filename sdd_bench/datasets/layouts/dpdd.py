@@ -98,7 +98,7 @@ def _add_places(draft: Draft, folders: list[Path]) -> None:
 def _images(draft: Draft, folder: Path, doubled: set[Path]) -> dict[str, Path]:
     """Return the images of a folder by stem, in the order of the numbers at the end of their names.
 
-    Of several files with the same stem, one is kept to preserve the order; it is added to `doubled`.
+    One of several files with the same stem is kept to preserve the order; it is added to `doubled`.
     """
     paths = sorted(list_images(folder), key=lambda p: order_of(p.stem))
     stems = find_duplicates(draft, paths)
