@@ -2,8 +2,8 @@
 
     python benchmarks/performance.py [--only NAME ...] [--out docs/tables/performance.md]
 
-Each runs in a process of its own, one after the other, on one thread unless its row says otherwise. LPIPS takes its
-backbone from SDD_BENCH_LPIPS_TRUNK, else from `weights` in the folder that SDD_BENCH_TEST_ASSETS names.
+Each benchmark runs in its own process, one after the other, on one thread unless its row says otherwise. LPIPS takes
+its backbone from SDD_BENCH_LPIPS_TRUNK, else from `weights` in the folder that SDD_BENCH_TEST_ASSETS names.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ ASSETS_VARIABLE = "SDD_BENCH_TEST_ASSETS"
 ASSETS_TRUNK = Path("weights/alexnet_features_torchvision.pth")
 LIMIT_S = 600
 FAILURES = ("failed", "not ended")
-"""How the reason of a row begins whose benchmark is broken, unlike one that lacks its weights."""
+"""Beginnings of the reasons in rows of broken benchmarks, as opposed to benchmarks without their weights."""
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "tables" / "performance.md"
 
@@ -53,7 +53,7 @@ BENCHMARKS = {
     "statistics": "bench_statistics.py",
     "startup": "bench_startup.py",
 }
-"""What stands on the page, in its order, and the script that says more of it."""
+"""Benchmarks on the page, in its order, and their scripts, which print more details."""
 
 APART = {
     "bench_analyse.py": "the whole accuracy table of the analyser, [analyser.md](analyser.md)",
@@ -76,7 +76,7 @@ and stored as 8-bit PNG where nothing else is said.
 
 
 def main() -> None:
-    """Run the benchmarks asked for and write the page."""
+    """Run the selected benchmarks and write the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="+", choices=BENCHMARKS, metavar="NAME", help=", ".join(BENCHMARKS))
     parser.add_argument("--out", type=Path, default=PAGE)
@@ -110,7 +110,7 @@ def run_here(name: str) -> list[Row]:
 
 
 def run_apart(name: str) -> list[Row]:
-    """Return the rows of one benchmark, measured in a process of its own; a row that says why where it failed."""
+    """Return the rows of one benchmark, measured in its own process; a row with the reason if it failed."""
     command = [sys.executable, str(Path(__file__).resolve()), "--one", name]
     try:
         done = subprocess.run(command, env=environment(), capture_output=True, timeout=LIMIT_S, text=True, check=False)
@@ -124,7 +124,7 @@ def run_apart(name: str) -> list[Row]:
 
 
 def environment() -> dict[str, str]:
-    """Return this environment with one thread a process, and the backbone's file where one is known."""
+    """Return this environment with one thread per process, and the backbone's file if one is known."""
     given = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, "1")}
     assets = os.environ.get(ASSETS_VARIABLE)
     if assets and TRUNK_VARIABLE not in given and (Path(assets) / ASSETS_TRUNK).is_file():
@@ -148,7 +148,7 @@ def page(found: list[Row], seconds: float, only: list[str] | None) -> list[str]:
 
 
 def above_twice(found: list[Row]) -> list[str]:
-    """Return the lines that name what is over twice its floor."""
+    """Return the lines that name the rows over twice their floor."""
     over = [row for row in found if row.times_floor is not None and row.times_floor > 2]
     if not over:
         return ["Nothing is over twice its floor.", ""]

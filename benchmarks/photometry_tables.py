@@ -1,4 +1,4 @@
-"""The tables of `photometry.py`."""
+"""Tables of `photometry.py`."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ differences of light leave the light the same; they are measured on fewer photog
 
 
 def show(report: Report, rows: Sequence[Row], seconds: dict[str, float], size: tuple[int, int]) -> None:
-    """Print all tables, and keep what was wanted."""
+    """Print all tables and record the wanted values."""
     for alignment in ALIGNMENTS:
         report.line(f"## Bias and order, alignment: {alignment}")
         report.line()
@@ -116,7 +116,7 @@ def _show_light(report: Report, rows: Sequence[Row]) -> None:
 
 
 def _want(report: Report, rows: Sequence[Row]) -> None:
-    """Keep how far the bias is from that of the control of the same photograph, and where the identity was wanted."""
+    """Record the difference of the bias from that of the same photograph's control, and pairs wrongly changed."""
     for alignment in ALIGNMENTS:
         control = {row["photograph"]: row for row in _of(rows, CONTROL)}
         means, worst = 0.0, 0.0

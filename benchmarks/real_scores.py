@@ -2,8 +2,8 @@
 
     python benchmarks/real_scores.py [--out docs/tables/real-pairs.md] [--jobs 2]
 
-Pairs and predictions are those of `data/real-pairs` in the folder that SDD_BENCH_TEST_ASSETS names. Nothing is written
-but the page; anchors are made in a temporary folder.
+Pairs and predictions are those of `data/real-pairs` in the folder that SDD_BENCH_TEST_ASSETS names. Only the page is
+written; anchors are made in a temporary folder.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ What can be said from five images, and what not:
 
 
 def mean_with_interval(values: Sequence[float]) -> str:
-    """Return a mean with Student's 95 % interval; the mean alone of one value."""
+    """Return a mean with Student's 95 % interval; for one value the mean alone."""
     kept = np.array([value for value in values if math.isfinite(value)])
     if not len(kept):
         return ""
@@ -69,7 +69,7 @@ def mean_with_interval(values: Sequence[float]) -> str:
 
 
 def tiles_off(blur: np.ndarray, truth: np.ndarray) -> str:
-    """Return how many tiles are equally sharp in both images, and how far they lie apart in the median."""
+    """Return the number of tiles that are equally sharp in both images, and their median displacement."""
     everywhere = np.ones(blur.shape[:2], np.bool_)
     for side in TILES_PX:
         tiles = in_focus_tiles(grey(blur), grey(truth), everywhere, side, SEARCH_PX)
@@ -79,7 +79,7 @@ def tiles_off(blur: np.ndarray, truth: np.ndarray) -> str:
 
 
 def show_pairs(report: Report, dataset: Any, anchors: Path, jobs: int) -> None:
-    """Print what each pair says of its own truth."""
+    """Print the diagnostics of each pair's own ground truth."""
     pairs = dataset.pairs
     found = {
         method: ensure_anchors(pairs, anchors, jobs, method=method, owner=dataset.root)
@@ -126,7 +126,7 @@ def show_scores(report: Report, results: dict[str, dict[str, Results]]) -> None:
 
 
 def show_displacements(report: Report, results: dict[str, dict[str, Results]]) -> None:
-    """Print where each method puts each picture against its input, and what is flagged under either protocol."""
+    """Print the displacement of each method's predictions against their inputs, and the flags under either protocol."""
     images = [str(row["name"]) for row in next(iter(results.values()))["anchored/2"].images]
     heads = [f"{name}: right, down ± px; rms px; verdict" for name in images]
     table = []
