@@ -47,12 +47,12 @@ class Draft:
 
 def draft(seen: Sequence[Seen]) -> Draft:
     """Return shots with scenes and roles.
-If several files are of one exposure, such as RAW and JPEG, one is a shot and the others are `extra`. Shots are
-    Of several files of one exposure, such as RAW and JPEG, one is a shot and the others are `extra`. Shots are ordered
-    by time if all have one, else by name. A shot belongs to the scene of the camera's previous shot if both look alike
-    (hash within `MAX_NEIGHBOUR_DISTANCE` bits) and are at most `MAX_GAP_S` apart. The sharpest shot of a scene is its
-    `gt`; a shot that is alone in its scene or cannot be developed is `extra`. If apertures differ within a scene, they
-    are taken as the cause of the blur.
+
+    If several files are of one exposure, such as RAW and JPEG, one is a shot and the others are `extra`. Shots are
+    ordered by time if all have one, else by name. A shot belongs to the scene of the camera's previous shot if both
+    look alike (hash within `MAX_NEIGHBOUR_DISTANCE` bits) and are at most `MAX_GAP_S` apart. The sharpest shot of a
+    scene is its `gt`; a shot that is alone in its scene or cannot be developed is `extra`. If apertures differ within a
+    scene, they are taken as the cause of the blur.
     """
     seconds = second_files(seen)
     second = {shot.file: shot for shot in seen if shot.file in seconds}

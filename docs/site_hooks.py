@@ -1,4 +1,4 @@
-"""Hooks of MkDocs: pages that are made and not committed, and long tables of measurements that open on a click."""
+"""Hooks of MkDocs: generated pages that are not committed, and collapsed tables of measurements."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from tour_pages import page as tour_page
 
 TABLE = re.compile(r"(?:^\|.*\n){2,}", re.MULTILINE)
 LONG = 10
-"""Rows from which on a table of docs/tables/ is collapsed."""
+"""Number of rows from which a table of docs/tables/ is collapsed."""
 
 
 def on_files(files: Files, config: Any) -> Files:
-    """Add the lists of source files and of settings, made from the code, and the tour, made from its script."""
+    """Add the lists of source files and settings, generated from the code, and the tour, generated from its script."""
     pages = {"reference/files.md": files_page, "reference/settings.md": settings_page, "tutorials/tour.md": tour_page}
     for name, make in pages.items():
         files.append(File.generated(config, name, content=make()))
@@ -28,14 +28,14 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
-    """Collapse the long tables of a page of measurements; put the fields of models into the page on file formats."""
+    """Collapse the long tables of a page of measurements; insert the fields of models into the page on file formats."""
     if page.file.src_uri == "reference/formats.md":
         return with_tables(markdown)
     return collapsed(markdown) if page.file.src_uri.startswith("tables/") else markdown
 
 
 def collapsed(markdown: str) -> str:
-    """Return a page whose tables of `LONG` rows and more open on a click."""
+    """Return a page whose tables with at least `LONG` rows are collapsed until they are clicked."""
     return TABLE.sub(_collapse, markdown + "\n")
 
 
