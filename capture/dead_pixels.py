@@ -28,7 +28,7 @@ ALIKE = 3.0
 """Largest ratio between a spot's differences in the two shots."""
 
 PIXEL_MOVE_PX = 3.0
-"""Least displacement of the scene, horizontal or vertical, at which a dead pixel can be told from scene content."""
+"""Least displacement of the scene, horizontal or vertical, at which dead pixels are distinguished from the scene."""
 
 BLOCK_PX = 8
 LARGEST_PX = 5

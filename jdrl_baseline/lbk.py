@@ -145,7 +145,7 @@ class Lbk(Method):
             make_views(data, Path(self.config.views_folder), out / VIEWS)
 
     def score(self, blur: NDArray[np.float32], stored: StoredTruth, device: str, tile_px: int) -> float:
-        """Return how well the reblurred truth explains the blur image: PSNR in dB over the mask.
+        """Return the PSNR in dB, over the mask, of the reblurred ground truth against the blur image.
 
         Outside the mask, the blur image replaces the truth.
         """

@@ -72,7 +72,7 @@ def blur_map_loss(predicted: Tensor, pseudo: Tensor) -> Tensor:
 def combined(
     aligned: Tensor, cycle: Tensor | None, reblurring: Tensor | None, blur_map: Tensor | None, alpha: float, beta: float
 ) -> Losses:
-    """Return eq. (2), or eq. (1) where there is no blur map; a term that is None is left out."""
+    """Return eq. (2), or eq. (1) if there is no blur map; a term that is None is left out."""
     zero = torch.zeros_like(aligned)
     deblurring = aligned + (zero if cycle is None else cycle)
     total = deblurring

@@ -139,7 +139,7 @@ def differences(claimed: Results, scored: Results) -> list[str]:
 
 
 def _unlike(a: pd.Series, b: pd.Series) -> NDArray[np.bool_]:
-    """Return where two columns differ: numbers by more than `TOLERANCE`; values missing in both are equal."""
+    """Return the mask of rows in which two columns differ, numbers by more than `TOLERANCE`; missing equals missing."""
     if a.dtype == b.dtype == float:
         return ~np.isclose(a, b, rtol=0, atol=TOLERANCE, equal_nan=True)
     return np.asarray((a != b) & ~(a.isna() & b.isna()))

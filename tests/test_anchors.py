@@ -87,7 +87,7 @@ def test_rows_are_the_masked_metrics_of_the_stored_truth(data: Path) -> None:
     assert row["psnr_db"] == psnr_db(blur, truth, mask)
     assert row["ssim"] == ssim(blur, truth, mask)
     assert row["coverage"] == mask.mean()
-    # The blur image scored against itself is the reference.
+    # The prediction is the blur image, so the columns of the blur image equal its own.
     for name in ("psnr_db", "gdi50_px", "gdi95_px", "forgiveness_db"):
         assert row[f"blur_{name}"] == pytest.approx(row[name])
     assert row["flags"] == []

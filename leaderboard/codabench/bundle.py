@@ -109,7 +109,7 @@ def _with_weights(asked: Evaluation, folder: Path) -> Benchmark:
         protocol=asked.protocols[0],
         split=asked.split,
         metrics=metrics,
-        score_bits=asked.score_bits,  # an Evaluation allows no other values
+        score_bits=asked.score_bits,  # type: ignore[arg-type]  # an Evaluation allows no other values
         grey=asked.grey,  # type: ignore[arg-type]
         exclude_failed=asked.exclude_failed,
         lpips_trunk="" if trunk is None else trunk.name,

@@ -140,7 +140,7 @@ def _is_empty(folder: Path) -> bool:
 
 
 def _why_closed(folder: Path, pairs: Sequence[Pair], request: Mapping[str, Any]) -> str:
-    """Return why no anchors may be made in a folder although those in it may be used; empty if they may.
+    """Return the reason why anchors in a folder may be used but none may be added; empty if they may be added.
 
     Raises:
         UserError: The folder holds other files and no anchors of these pairs.

@@ -76,7 +76,7 @@ def apart_table(predictions: Sequence[Look], inputs: Sequence[Look]) -> Table:
 
 
 def told_apart(predictions: Sequence[Look], inputs: Sequence[Look]) -> float:
-    """Return how certain it is that predictions belong to inputs in this order: the minimum over pairs, -1 to 1.
+    """Return the certainty that predictions belong to inputs in this order: the minimum over pairs, -1 to 1.
 
     For two images of a group, it is the correlation of the difference of the predictions with that of the inputs: -1 if
     they are exchanged, 0 if it cannot be decided.

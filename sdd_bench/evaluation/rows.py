@@ -66,7 +66,7 @@ def _number_in(low: float, high: float) -> object:
 
 _ROW = TypeAdapter[Row](
     configured(ConfigDict(extra="allow"))(
-        TypedDict(  # the columns are those of all metrics, other packages' included
+        TypedDict(  # type: ignore[operator]  # the columns are those of all metrics, including those of other packages
             "_ROW",
             {
                 "name": Annotated[str, StringConstraints(pattern=r"^[^\t\n\r]*[^\s][^\t\n\r]*$")],
