@@ -39,7 +39,7 @@ class Seen(NamedTuple):
 def warm_up(
     batch: Batch, deblurring: nn.Module, reblurring: nn.Module | None, flow: Flow, config: Config
 ) -> tuple[Losses, Seen]:
-    """Return the losses of the first epochs; flow starts from the blur image, as predictions are poor (section 4.1).
+    """Return the losses of the first epochs; flow is from the blur image, as predictions are poor (section 4.1).
 
     By default the only loss compares the prediction with the sharp image warped to the blur image, and the mask only
     requires the corresponding point of a pixel to lie inside the crop. With `warmup_terms = "all"` there are all losses

@@ -105,7 +105,8 @@ def evaluate(
     Raises:
         ValueError: A protocol or metric is unknown, `score_bits` is neither 8 nor 16, or the function returns an
             invalid image.
-        UserError: Predictions do not fit the split, pairs cannot be anchored, or weights are not available.
+        UserError: Predictions that do not fit the split, pairs that cannot be anchored, or weights that are not
+            available.
     """
     if protocol not in PROTOCOLS:
         raise ValueError(f"protocol={protocol!r}, expected one of {', '.join(PROTOCOLS)}")
