@@ -38,7 +38,7 @@ AGREE_PX, AGREE_BLOCKS = 1.5, 3
 within it. The blocks overlap or touch."""
 
 LEAST_DETAIL = 0.5
-"""Least mean detail of a block that is compared, relative to the frame's median detail."""
+"""Least standard deviation of the detail in a compared block, relative to the frame's median absolute detail."""
 
 
 @dataclass(frozen=True)
