@@ -2,9 +2,9 @@
 
     python benchmarks/bench_analyse.py [--sets clean stress large] [--quick | --photographs N] [--markdown FILE]
 
-Photographs are those of the folder that SDD_BENCH_TEST_ASSETS names; without it small frames are made from
-scikit-image's photographs. An error is the mean end-point error over a 9x9 grid with the corners, in
-pixels of the image; `bound` is the Cramer-Rao bound of the pair. Peers get grey images. One thread.
+Photographs are those of the folder that SDD_BENCH_TEST_ASSETS names; without it, small frames are made from
+scikit-image's photographs. An error is the mean end-point error over a 9x9 grid that includes the corners, in pixels of
+the image; `bound` is the Cramer-Rao bound of the pair. Peers get grey images. All run on one thread.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 LARGE_SIZE = (4096, 2160)
 QUICK = 2
 SURE = 0.5
-"""A confidence from here on counts as high."""
+"""Least confidence that counts as high."""
 
 
 def judged(condition: str, method: str, found: Similarity | None, case: sets.Case, seconds: float, bound: float) -> Row:
@@ -55,7 +55,7 @@ def answer_of(result: Analysis) -> Similarity | None:
 
 
 def with_peers(conditions: Sequence[Condition], scenes: list[sets.Scene], width: int, height: int) -> list[Row]:
-    """Return the answers of ours and of every peer, all conditions and scenes."""
+    """Return the results of sdd-bench and of every peer for all conditions and scenes."""
     rows = []
     for index, scene in enumerate(scenes):
         truths = {c: FAR if c.effect == "far" else TRUTHS[index % len(TRUTHS)] for c in conditions}
@@ -114,7 +114,7 @@ def introduce(report: Report, title: str, scenes: list[sets.Scene]) -> None:
 
 
 def analyse_files(folder: str) -> tuple[Analysis, float, float]:
-    """Return the analysis of the pair in a folder, seconds, and the peak in GB of this process."""
+    """Return the analysis of the pair in a folder, its CPU seconds, and the peak memory of this process in GB."""
     cv2.setNumThreads(1)
     blur, sharp = (np.load(Path(folder) / f"{name}.npy") for name in ("blur", "sharp"))
     machine.reset_peak()
@@ -124,7 +124,7 @@ def analyse_files(folder: str) -> tuple[Analysis, float, float]:
 
 
 def large_set(report: Report, count: int) -> None:
-    """Print the table at 4096x2160; every pair is analysed in a fresh process, which has nothing else in memory."""
+    """Print the table at 4096x2160; every pair is analysed in a fresh process, so that its peak memory is its own."""
     scenes, width, height = sets.load_scenes(max(1, count // 2), LARGE_SIZE, largest=True)
     conditions = CLEAN if count > QUICK else (CLEAN[0], CLEAN[-2])
     introduce(report, f"{width}x{height}", scenes)
@@ -154,7 +154,7 @@ def large_set(report: Report, count: int) -> None:
 
 
 def rows() -> list[PageRow]:
-    """Return time and error of the clean set's few photographs, ours against every peer, in CPU time."""
+    """Return CPU time and error on a few photographs of the clean set, for sdd-bench and every peer."""
     scenes, width, height = sets.load_scenes(QUICK, None)
     answers = with_peers(CLEAN, scenes, width, height)
     by_method = {name: [r for r in answers if r.method == name] for name in (OURS, *PEERS)}
@@ -178,7 +178,7 @@ SETS: dict[str, Callable[[Report, int], None]] = {
 
 
 def main() -> None:
-    """Run the sets asked for and print last what was wanted beside what was obtained."""
+    """Run the selected sets and print the wanted and obtained values at the end."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
     parser.add_argument("--quick", action="store_true", help=f"{QUICK} photographs and two conditions in set large")

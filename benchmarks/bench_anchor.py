@@ -54,7 +54,7 @@ def drawn_by_remap(image: Image, flow: NDArray[np.float32]) -> None:
 
 
 def rows(width: int = 4096, height: int = 2160, repeats: int = 2) -> list[Row]:
-    """Return the whole anchor and its parts."""
+    """Return the times of the whole anchoring and of its parts."""
     size = f"{width}x{height}"
     with tempfile.TemporaryDirectory() as folder:
         root, fresh = Path(folder), itertools.count()

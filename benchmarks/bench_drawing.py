@@ -2,9 +2,10 @@
 
     python benchmarks/bench_drawing.py [--markdown FILE]
 
-A photograph is drawn with a known similarity and drawn back, both by the same sampler, 8 bits between; then a blurred,
-slightly noisy copy of the photograph is scored against it and against the photograph itself. The difference is the
-reward for smoothness that the drawing alone gives. Photographs from SDD_BENCH_TEST_ASSETS, else those of scikit-image.
+A photograph is warped by a known similarity, stored with 8 bits and warped back, both times by the same sampler. Then a
+blurred, slightly noisy copy of the photograph is scored against the result and against the photograph itself. The
+difference is the advantage that the warping alone gives to smooth predictions. Photographs are those of
+SDD_BENCH_TEST_ASSETS, else those of scikit-image.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ Image = NDArray[np.float32]
 
 
 def rows(width: int = 4096, height: int = 2160, repeats: int = 2) -> list[Row]:
-    """Return how long the drawing of a truth takes, beside splines of SciPy."""
+    """Return the time of warping a ground truth, and that of SciPy's splines."""
     from scipy import fft, ndimage
 
     frame = to_float(mosaic(width, height, 0))
@@ -79,7 +80,7 @@ def rows(width: int = 4096, height: int = 2160, repeats: int = 2) -> list[Row]:
 
 
 def photographs() -> Iterator[tuple[str, Image]]:
-    """Yield a piece of each photograph at its own resolution."""
+    """Yield a crop of each photograph at its own resolution."""
     folder = os.environ.get("SDD_BENCH_TEST_ASSETS")
     if folder:
         for path in list_images(Path(folder) / "data" / "sharp-photos"):
@@ -92,7 +93,7 @@ def photographs() -> Iterator[tuple[str, Image]]:
 
 
 def there_and_back(photo: Image, sampler: str) -> tuple[Image, Image]:
-    """Return the inner part of a photograph, and the same drawn with the motion and drawn back."""
+    """Return the inner part of a photograph, and the same after warping by the motion and back."""
     inner = np.ascontiguousarray(photo[MARGIN_PX:-MARGIN_PX, MARGIN_PX:-MARGIN_PX])
     height, width = inner.shape[:2]
     y, x = np.mgrid[0:height, 0:width].astype(np.float64)
@@ -104,7 +105,7 @@ def there_and_back(photo: Image, sampler: str) -> tuple[Image, Image]:
 
 
 def rewards(photo: Image, sampler: str) -> list[str]:
-    """Return the rewards of blurred copies and the PSNR of the drawn photograph, as cells."""
+    """Return the score differences of blurred copies and the PSNR of the warped photograph, as table cells."""
     aligned, truth = there_and_back(photo, sampler)
     mask = np.zeros(aligned.shape[:2], bool)
     mask[20:-20, 20:-20] = True

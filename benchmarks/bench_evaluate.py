@@ -26,7 +26,7 @@ PARTS = ("decoding", "flow", "warp", "PSNR, SSIM, MAE", "hashing")
 
 
 def worker(folder: str, protocol_id: str, repeats: int, answers: multiprocessing.Queue) -> None:
-    """Score one image repeatedly, part by part, as evaluate's worker does; then report."""
+    """Score one image repeatedly, part by part, as the worker of `evaluate` does; then report."""
     import cv2
     import numpy as np
 
@@ -73,7 +73,7 @@ def worker(folder: str, protocol_id: str, repeats: int, answers: multiprocessing
 
 
 def anchored_worker(folder: str, repeats: int, answers: multiprocessing.Queue) -> None:
-    """Anchor the pair once, then score one image repeatedly by the function that evaluate calls."""
+    """Anchor the pair once, then score one image repeatedly by the function that `evaluate` calls."""
     import cv2
 
     from sdd_bench.datasets.manifest import Pair
@@ -100,7 +100,7 @@ def anchored_worker(folder: str, repeats: int, answers: multiprocessing.Queue) -
 
 
 def rows(width: int = 4096, height: int = 2160, repeats: int = 3) -> list[Row]:
-    """Return seconds an image under three protocols, by the function that evaluate calls."""
+    """Return the seconds per image under three protocols, by the function that `evaluate` calls."""
     from sdd_bench.io.images import write_png
 
     with tempfile.TemporaryDirectory() as folder:
@@ -124,7 +124,7 @@ def rows(width: int = 4096, height: int = 2160, repeats: int = 3) -> list[Row]:
 
 
 def page_times(folder: str, repeats: int) -> dict[str, float]:
-    """Return seconds of scoring one image by several ways, and of the parts that they cannot do without."""
+    """Return the seconds of scoring one image in several ways, and of the parts that are unavoidable."""
     import cv2
     import numpy as np
 
@@ -168,7 +168,7 @@ def page_times(folder: str, repeats: int) -> dict[str, float]:
 
 
 def show_anchored(folder: str, repeats: int, size: str) -> None:
-    """Print seconds and memory of anchoring a pair and of scoring an image with the anchor ready."""
+    """Print time and memory of anchoring a pair and of scoring an image with an existing anchor."""
     context = multiprocessing.get_context("spawn")
     answers = context.Queue()
     process = context.Process(target=anchored_worker, args=(folder, repeats, answers))

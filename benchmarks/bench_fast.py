@@ -2,8 +2,9 @@
 
     python benchmarks/bench_fast.py [--photographs 4] [--markdown FILE]
 
-Photographs as for bench_analyse.py; half as many at 4096x2160. An error is the mean end-point error over a 9x9 grid
-with the corners, in pixels of the image; where a parallax was found, that of the larger layer. One thread.
+Photographs as in bench_analyse.py; half as many at 4096x2160. An error is the mean end-point error over a 9x9 grid that
+includes the corners, in pixels of the image; if a parallax was found, the error of the larger layer. All run on one
+thread.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from registration_error import motion_error_px
 from sdd_bench.registration.analyse import analyse
 
 NEAR = (TRUTHS[0], TRUTHS[3], TRUTHS[5])
-"""Truths of a few pixels, which a tiny frame can hold."""
+"""Motions of a few pixels, small enough for a tiny frame."""
 
 EVEN = (CLEAN[0], CLEAN[3], CLEAN[6], CLEAN[7])
 SETS: tuple[tuple[str, tuple[int, int], Sequence[Condition]], ...] = (
@@ -48,7 +49,7 @@ def cases(size: tuple[int, int], conditions: Sequence[Condition], count: int) ->
 
 
 def row(name: str, size: tuple[int, int], conditions: Sequence[Condition], count: int) -> str:
-    """Return a line of the table: both analyses on one set."""
+    """Return a table row with the results of both analyses on one set."""
     found: dict[bool, list[tuple[float, float]]] = {False: [], True: []}
     for case in cases(size, conditions, count):
         for fast, measured in found.items():

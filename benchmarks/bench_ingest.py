@@ -2,7 +2,7 @@
 
     python benchmarks/bench_ingest.py [--size 4096x2160] [--pairs 2]
 
-The peer of decoding and writing is OpenCV, on the same files in the same run; of development LibRaw called alone.
+The peer for decoding and writing is OpenCV, on the same files in the same run; for development it is LibRaw alone.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ from sdd_bench.io.srgb import decode_srgb
 T = TypeVar("T")
 WHITE = 4095
 IDENTITY_LIKE = ((32404542, -15371385, -4985314), (-9692660, 18760108, 415560), (556434, -2040259, 10572252))
-"""Linear sRGB of XYZ, in ten-millionths: the colour matrix of a camera that sees sRGB."""
+"""Matrix from XYZ to linear sRGB, in ten-millionths: the colour matrix of a camera whose colours are sRGB."""
 
 
 def write_dng(path: Path, pixels: NDArray[np.uint8]) -> None:
-    """Write a photograph as the 12-bit Bayer samples (RGGB) that a sensor would have given."""
+    """Write a photograph as 12-bit Bayer samples (RGGB), as a sensor would give them."""
     light = decode_srgb(to_float(pixels)) * WHITE
     samples = np.empty(pixels.shape[:2], np.uint16)
     for row, column, channel in ((0, 0, 0), (0, 1, 1), (1, 0, 1), (1, 1, 2)):
@@ -87,7 +87,7 @@ FLOOR = "Ingesting a pair: both shots decoded or developed by LibRaw, both writt
 
 
 def rows(width: int = 4096, height: int = 2160, repeats: int = 1) -> list[Row]:
-    """Return seconds a pair, from PNG and DNG."""
+    """Return the seconds per pair, from PNG and DNG."""
     found = []
     with tempfile.TemporaryDirectory() as folder:
         for kind, words in (("png", "16-bit PNG"), ("dng", "12-bit DNG")):
@@ -120,7 +120,7 @@ def ingest_floor(files: list[Path], shots: list[NDArray[np.uint16]]) -> None:
 
 
 def shares(folder: Path, kind: str) -> None:
-    """Print the parts of one pair's work, one thread, and the same decoding and writing by the peer."""
+    """Print the times of the parts of one pair's work on one thread, and of decoding and writing by the peer."""
     how = Development()
     files = [folder / f"000-{role}.{kind}" for role in ("blur", "gt")]
     parts = {"sha256 and EXIF": sum(timed(file_sha256, f)[0] + timed(read_taken, f)[0] for f in files)}

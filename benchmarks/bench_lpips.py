@@ -2,8 +2,8 @@
 
     python benchmarks/bench_lpips.py [--size 4096x2160] [--repeats 3]
 
-The backbone is the file that SDD_BENCH_LPIPS_TRUNK names, else one in torch's cache. Every figure is measured in a
-fresh process that reads both images from PNG files, so that its peak memory is all that scoring them takes.
+The backbone is the file that SDD_BENCH_LPIPS_TRUNK names, else one in torch's cache. Every measurement is made in a
+fresh process that reads both images from PNG files, so that its peak memory is that of scoring them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MEMORY_FLOOR = (
 
 
 def measure(method: str, folder: str, trunk: str, repeats: int) -> tuple[float, float, float, float]:
-    """Return the value, seconds, the peak in GB and what it was before the frames were scored."""
+    """Return the value, the seconds, the peak memory in GB and the memory in GB before the frames were scored."""
     import torch
 
     from sdd_bench.io.images import read_image

@@ -2,8 +2,8 @@
 
     python benchmarks/bench_metrics.py [--size 4096x2160] [--repeats 3]
 
-Each row is measured in a fresh process: the median time after a warm-up, and how far the peak resident memory rose
-above what the images and the imported packages took. The float64 rows of others include converting the images.
+Each row is measured in a fresh process: the median time after a warm-up, and the increase of the peak resident memory
+over that of the images and the imported packages. The float64 rows of the peers include converting the images.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SSIM_FLOOR = (
 
 
 def make_pair(width: int, height: int) -> Images:
-    """Return a photograph enlarged to the size and the same with noise, (H, W, 3) float32 in [0, 1]."""
+    """Return a photograph enlarged to the size, and a noisy copy of it, (H, W, 3) float32 in [0, 1]."""
     import cv2
     from skimage import data
 
@@ -45,7 +45,7 @@ def ours(name: str) -> Callable[..., float]:
 
 
 def make_mask(width: int, height: int) -> np.ndarray:
-    """Return a mask without a border of 16 px and without scattered pixels, so that no strip of it is full."""
+    """Return a mask that excludes a border of 16 px and scattered pixels, so that no strip of it is full."""
     mask = np.random.default_rng(1).random((height, width)) > 1e-3
     mask[:16] = mask[-16:] = mask[:, :16] = mask[:, -16:] = False
     return mask
@@ -67,7 +67,7 @@ def peer_double(name: str) -> Callable[..., float]:
 
 
 def window_sums(_: str) -> Callable[..., float]:
-    """Return what SSIM cannot do without: four window means, tile by tile in double precision."""
+    """Return a function that computes the unavoidable part of SSIM: four window means per tile in double precision."""
     import cv2
 
     from sdd_bench.metrics.fidelity import RADIUS_PX, TILE_PX, WINDOW_PX
@@ -125,7 +125,7 @@ def fresh(*arguments: Any) -> tuple[float, float, float]:
 
 
 def rows(width: int = 4096, height: int = 2160, repeats: int = 3) -> list[Row]:
-    """Return SSIM's time and memory against scikit-image in double precision."""
+    """Return time and memory of SSIM, and those of scikit-image in double precision."""
     value, seconds, mb = fresh("ours", "SSIM", width, height, repeats)
     theirs, their_seconds, their_mb = fresh("peer, float64", "SSIM", width, height, repeats)
     _, floor, _ = fresh("floor", "SSIM", width, height, repeats)
@@ -138,7 +138,7 @@ def rows(width: int = 4096, height: int = 2160, repeats: int = 3) -> list[Row]:
 
 
 def main() -> None:
-    """Print time, memory and values of the metrics beside scikit-image's and numpy's, on one thread."""
+    """Print time, memory and values of the metrics, and those of scikit-image and numpy, on one thread."""
     from sdd_bench.errors import UserError
     from sdd_bench.metrics.backbone import find_trunk
 

@@ -25,12 +25,12 @@ READING = "Reading PNG: the file's bytes read and its data decompressed by zlib,
 
 
 def sixteen_bits(pixels: NDArray[np.uint8]) -> NDArray[np.uint16]:
-    """Return a frame as 16-bit samples, the lower byte random as of a noisy sensor."""
+    """Return a frame as 16-bit samples with a random lower byte, like that of a noisy sensor."""
     return pixels.astype(np.uint16) * 256 + np.random.default_rng(0).integers(0, 256, pixels.shape, np.uint16)
 
 
 def compressed(content: bytes) -> bytes:
-    """Return the compressed data of a PNG file: what its IDAT chunks hold."""
+    """Return the compressed data of a PNG file, the contents of its IDAT chunks."""
     place, parts = 8, []
     while place < len(content):
         length = int.from_bytes(content[place : place + 4], "big")
@@ -46,12 +46,12 @@ def huffman(pixels: Pixels) -> bytes:
 
 
 def rows(width: int = 4096, height: int = 2160, repeats: int = 5) -> list[Row]:
-    """Return writing and reading, 8 and 16 bits."""
+    """Return the times of writing and reading, for 8 and 16 bits."""
     found = []
     frame = mosaic(width, height, 0)
     with tempfile.TemporaryDirectory() as folder:
         for bits, pixels in ((8, frame), (16, sixteen_bits(frame))):
-            flipped = np.ascontiguousarray(pixels[..., ::-1])  # OpenCV's order, made outside the time
+            flipped = np.ascontiguousarray(pixels[..., ::-1])  # OpenCV's order, made outside the measured time
             seconds = machine.alternating(
                 {
                     "ours": lambda p=pixels: encode_png(p),

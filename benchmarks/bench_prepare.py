@@ -2,9 +2,9 @@
 
     python benchmarks/bench_prepare.py [--size 4096x2160] [--pairs 4]
 
-The literal run is what docs/reference/datasets.md describes, written here for the comparison: every window is
-cut from both images, four Sobel gradients are taken anew in each window of the target, their sums normalised and
-multiplied, the 30 % least sharp dropped, and the others written by `cv2.imwrite`.
+The literal run is the procedure in docs/reference/datasets.md, written here for the comparison: every window is cut
+from both images, four Sobel gradients are computed anew in each window of the target, their sums are normalised and
+multiplied, the 30 % least sharp windows are dropped, and the others are written by `cv2.imwrite`.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ CHOICE_FLOOR = "Choice of windows: the eight Sobel filters, once over the frame 
 
 
 def rows(repeats: int = 3) -> list[Row]:
-    """Return whole pairs and the choice of windows, ours against the literal run, single process each."""
+    """Return the times of whole pairs and of the choice of windows, for sdd-bench and the literal run."""
     found = []
     for name, width, height in PAGE_RUNS:
         recipe, fresh = RECIPES[name], itertools.count()
@@ -92,7 +92,7 @@ def rows(repeats: int = 3) -> list[Row]:
 
 
 def write_pair(root: Path, width: int, height: int, index: int) -> Pair:
-    """Write the source of a pair and return it."""
+    """Write the source images of a pair and return the pair."""
     blur, sharp = misaligned_pair(width, height, index)
     name = f"{index:03d}"
     for role, pixels in (("blur", blur), ("gt", sharp)):
@@ -101,7 +101,7 @@ def write_pair(root: Path, width: int, height: int, index: int) -> Pair:
 
 
 def literal(pair: Pair, recipe: Recipe, out: Path) -> None:
-    """Cut and write the windows of a pair as DPDNet's procedure does, one after the other."""
+    """Cut and write the windows of a pair one after the other, as DPDNet's procedure does."""
     out.mkdir(exist_ok=True)
     blur, sharp = (cv2.imread(str(file), cv2.IMREAD_UNCHANGED) for file in (pair.blur, pair.sharp))
     for level, size in enumerate(recipe.frame_sizes(sharp.shape[1], sharp.shape[0])):
@@ -143,7 +143,7 @@ def sobel_alone(sharp: Pixels, recipe: Recipe) -> None:
 
 
 def per_window(sharp: NDArray[np.uint8], recipe: Recipe) -> list[tuple[int, int, int]]:
-    """Return (level, x, y) of the windows that gradients taken anew in each window would keep."""
+    """Return (level, x, y) of the windows that are kept if gradients are computed anew in each window."""
     chosen = []
     for level, size in enumerate(recipe.frame_sizes(sharp.shape[1], sharp.shape[0])):
         frame = resized(sharp, size)
@@ -187,7 +187,7 @@ def main() -> None:
 
 
 def shares(pairs: list[Pair]) -> None:
-    """Print the parts of one pair's work, one thread."""
+    """Print the times of the parts of one pair's work, on one thread."""
     parts = dict.fromkeys(("PNG decoding", "hashing and copying", "choosing windows", "cutting", "PNG encoding"), 0.0)
     recipe = RECIPES["half-70"]
     for pair in pairs:
@@ -209,7 +209,7 @@ def shares(pairs: list[Pair]) -> None:
 
 
 def agreements(what: str, frames: list[Pixels]) -> None:
-    """Print for each recipe how many of the kept windows the peer keeps too, and the seconds of both."""
+    """Print for each recipe the number of kept windows that the peer keeps too, and the seconds of both."""
     print(f"\n{what}: windows kept that a gradient in every window would keep too, and seconds a frame to choose them")
     for name, recipe in RECIPES.items():
         if recipe.drop_percent == 0:

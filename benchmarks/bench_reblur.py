@@ -2,9 +2,9 @@
 
     python benchmarks/bench_reblur.py [--size 512x512] [--repeats 5] [--threads 2] [--device cpu]
 
-Each method runs in a process of its own, so that its peak memory is its own; `before GB` is what the process
-holds before the first call (interpreter, libraries and the inputs) and no method can save. On a CUDA device memory
-is what torch allocates, inputs included.
+Each method runs in its own process, so that its peak memory is its own; `before GB` is the memory that the process has
+before the first call (interpreter, libraries and inputs), which no method can save. On a CUDA device, memory is that
+allocated by torch, inputs included.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ NAMES = ("output", "d image", "d seeds", "d weights")
 
 
 def unfolded(image: Tensor, seeds: Tensor, weights: Tensor) -> Tensor:
-    """Eqs. (9) and (11) tap by tap: replicated border, logit 0 beyond the radius."""
+    """Return the image reblurred by eqs. (9) and (11) tap by tap: replicated border, logit 0 beyond the radius."""
     n, channels, height, width = image.shape
     total = weights[:, :1] * image
     for level, part in enumerate(seeds.abs().split_with_sizes(SIZES, 1), 1):
@@ -67,7 +67,7 @@ def worker(
     file: str,
     answers: multiprocessing.Queue,
 ) -> None:
-    """Run one method forward and backward, write what it gives to file, and report seconds and memory in GB."""
+    """Run one method forward and backward, write its results to a file, and report seconds and memory in GB."""
     torch.set_num_threads(threads)
     on_cuda = device.startswith("cuda")
     width, height = size
@@ -88,7 +88,7 @@ def worker(
             torch.cuda.synchronize()
         wall.append(time.perf_counter() - started)
         cpu.append(time.process_time() - started_cpu)
-        if left:  # what one run gives must not count in the memory of the next
+        if left:  # the results of one run must not count in the memory of the next
             del output, gradients
     peak_gb = torch.cuda.max_memory_allocated() / 1e9 if on_cuda else machine.peak_gb()
     torch.save([tensor.detach().cpu() for tensor in (output, *gradients)], file)

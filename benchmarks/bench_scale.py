@@ -4,11 +4,11 @@
 
     python benchmarks/bench_scale.py --datasets [--markdown FILE]
 
-Pairs of 128x96 come from sixteen textures, so that making them takes seconds. One worker process. Peak memory is
-VmHWM, read while the command runs, and the larger of it and what wait4 says of the command and all it started.
+Pairs of 128x96 are made from sixteen textures, which takes seconds. There is one worker process. Peak memory is VmHWM,
+read while the command runs, and the larger of it and the peak that wait4 reports for the command and its children.
 
-With --datasets, what SDD, DPDD and LFDOF take is extrapolated from one and three pairs of their frame size: a command
-on n pairs takes a + b n, in CPU seconds and in bytes written; a and b are those of the line through the two.
+With --datasets, the cost of SDD, DPDD and LFDOF is extrapolated from one and three pairs of their frame size: a command
+on n pairs costs a + b n, in CPU seconds and in bytes written, where a and b are those of the line through the two.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ from pages import write_page
 SIZE = (128, 96)
 TEXTURES = 16
 WANTED_MB = 500
-"""Peak memory that a command on all pairs may take."""
+"""Largest allowed peak memory of a command on all pairs."""
 POLL_S = 0.05
 PATCHES = ("--recipe", "full-20", "--window", "64", "--split", "0.5")
 METHODS = ("blurry", "better")
 ROLES = ("blur", "gt", *METHODS)
 FEW, MORE = 1, 3
-"""Pairs of a frame size that a line is drawn through."""
+"""Numbers of pairs of a frame size through which a line is drawn."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A command on so many pairs: CPU seconds and peak memory of it and all it started, wall seconds."""
+    """Cost of a command on a number of pairs: CPU seconds and peak memory, children included, and wall seconds."""
 
     command: str
     pairs: int
@@ -53,7 +53,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Published:
-    """A dataset's frame size and its number of pairs: all, those to train on and those to test on."""
+    """Frame size and number of pairs of a dataset: all, for training and for testing."""
 
     name: str
     size: tuple[int, int]
@@ -96,7 +96,7 @@ def make_pairs(folder: Path, count: int) -> None:
 
 
 def run(command: str, pairs: int, words: Sequence[object]) -> Measured:
-    """Run a command to its end and return what it took; its output is shown only where it fails."""
+    """Run a command to its end and return its cost; its output is shown only if it fails."""
     code = "import sys; sys.argv[0] = 'sdd-bench'; from sdd_bench.cli import main; main()"
     environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     started, peak_kb = time.perf_counter(), 0
@@ -120,7 +120,7 @@ def run(command: str, pairs: int, words: Sequence[object]) -> Measured:
 
 
 def _peak_kb(pid: int) -> int:
-    """Return the peak of a process so far, 0 once it has ended."""
+    """Return the peak memory of a process so far, 0 once it has ended."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -129,7 +129,7 @@ def _peak_kb(pid: int) -> int:
 
 
 def flat(folder: Path, count: int) -> Iterator[Measured]:
-    """Yield prepare, analyse, evaluate and leaderboard on `count` pairs."""
+    """Yield the costs of prepare, analyse, evaluate and leaderboard on `count` pairs."""
     source, one = folder / "source", ("--jobs", 1)
     yield run("prepare", count, ("prepare", source, "--out", folder / "data", *PATCHES, *one))
     yield run("analyse --fast", count, ("analyse", "--fast", "--data", source, "--out", folder / "m.csv", *one))
@@ -145,14 +145,14 @@ def flat(folder: Path, count: int) -> Iterator[Measured]:
 
 
 def anchored(folder: Path, count: int) -> Iterator[Measured]:
-    """Yield evaluate under anchored/1 on `count` pairs, anchors made on the way."""
+    """Yield the cost of evaluate under anchored/1 on `count` pairs, with the anchors computed along the way."""
     words = ("--metrics", "psnr,ssim,mae", "--out", folder / "anchored.json", "--anchors", folder / "anchors")
     blurry = ("evaluate", "--pred", folder / METHODS[0], "--data", folder / "source")
     yield run("evaluate anchored/1", count, (*blurry, *words, "--jobs", 1))
 
 
 def make_frames(folder: Path, width: int, height: int, count: int) -> None:
-    """Write count pairs of a size as train/blur and train/gt, and as a session of PNG files."""
+    """Write `count` pairs of one size as train/blur and train/gt, and as a session of PNG files."""
     from frames import misaligned_pair
 
     from sdd_bench.io.images import write_png
@@ -169,7 +169,7 @@ def make_frames(folder: Path, width: int, height: int, count: int) -> None:
 
 
 def lines_of(dataset: Published, folder: Path) -> Iterator[str]:
-    """Yield a line of the table for every command on a dataset."""
+    """Yield a table row for every command on a dataset."""
     found: dict[int, list[tuple[Measured, float]]] = {}
     for count in (FEW, MORE):
         work = folder / f"{dataset.name}-{count}"
@@ -215,7 +215,7 @@ HEADS = (
 
 
 def table(rows: Sequence[Measured]) -> str:
-    """Return rows as Markdown, each command's least number of pairs beside its others."""
+    """Return rows as Markdown; for each command the least number of pairs comes first."""
     heads = ("command", "pairs", "CPU s", "s a pair", "wall s", "peak MB", "with children MB", "KB a pair", "")
     lines = [heads, tuple(":-" if head in ("command", "") else "-:" for head in heads)]
     least: dict[str, Measured] = {}
@@ -229,12 +229,12 @@ def table(rows: Sequence[Measured]) -> str:
 
 
 def _growth_kb(first: Measured, row: Measured) -> str:
-    """Return the memory that a further pair takes, of two numbers of pairs."""
+    """Return the memory per further pair, from the costs for two numbers of pairs."""
     return "" if row is first else f"{1e3 * (row.peak_mb - first.peak_mb) / (row.pairs - first.pairs):.1f}"
 
 
 def main() -> None:
-    """Measure each command at every number of pairs, the least first, and print the table."""
+    """Measure each command at every number of pairs, from the least, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", nargs="+", type=int, default=[200, 20_000])
     parser.add_argument("--anchored", nargs="*", type=int, default=[200, 1_000], help="numbers of pairs, or none")
@@ -262,7 +262,7 @@ def main() -> None:
 
 
 def _many(folder: Path, pairs: Sequence[int], of_anchored: Sequence[int]) -> list[Measured]:
-    """Return every command on every number of pairs."""
+    """Return the cost of every command at every number of pairs."""
     rows: list[Measured] = []
     for kind, counts in ((flat, pairs), (anchored, of_anchored)):
         for count in sorted(counts):

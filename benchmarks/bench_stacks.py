@@ -29,10 +29,10 @@ from sdd_bench.registration.similarity import Similarity
 from sdd_bench.registration.warp import sample
 
 REDRAWN = Similarity(1.004, 0.03, 5.3, -3.7)
-"""The known extra motion of the frames that are drawn again."""
+"""Known additional motion by which frames are warped."""
 
 NEAR_TO_FAR = ("right", "near", "center", "far")
-"""Order of focus of the stack whose files are named by it; others are in the order of their names."""
+"""Order of focus of the stack whose files have these names; other stacks are in the order of their names."""
 
 LEGS = ("A to B", "B to C", "C to A")
 SHOWN = "kind / confidence / residual px"
@@ -40,7 +40,7 @@ SHOWN = "kind / confidence / residual px"
 
 
 class Stack:
-    """The frames of one focus stack, and the analyses of its pairs, each done once."""
+    """Frames of one focus stack, and the analyses of its pairs, each computed once."""
 
     def __init__(self, folder: Path) -> None:
         files = list_images(folder)
@@ -52,14 +52,14 @@ class Stack:
         self.known: dict[tuple[int, int], Analysis] = {}
 
     def from_to(self, a: int, b: int) -> Analysis:
-        """Return the analysis that maps frame a (as the sharp one) to frame b."""
+        """Return the analysis of the motion from frame a, as the sharp one, to frame b."""
         if (a, b) not in self.known:
             self.known[a, b] = analyse(self.frames[b], self.frames[a])
         return self.known[a, b]
 
 
 def real_set(report: Report, folder: Path, quick: bool) -> None:
-    """Print how three analyses close up, and how a known motion of one frame shows in the answer."""
+    """Print the closing errors of triples of analyses, and the errors after a known motion of one frame."""
     loops, redrawn, loop_rows, redrawn_rows = [], [], [], []
     for path in sorted(p for p in (folder / "data" / "focus-pairs").iterdir() if p.is_dir()):
         stack = Stack(path)
@@ -112,9 +112,9 @@ def loop_line(
 
 
 def redraw(blur: FloatArray, sharp: FloatArray) -> tuple[Analysis, Analysis, float]:
-    """Return the analyses before and after the sharp frame moves by `REDRAWN`, and how far they differ from that.
+    """Return the analyses before and after the sharp frame is warped by `REDRAWN`, and their error against it in px.
 
-    Both are cut to the part inside, so that drawing again needs no invented border.
+    Both frames are cropped, so that warping needs no border values.
     """
     margin = math.ceil(REDRAWN.corner_px(blur.shape[1], blur.shape[0])) + 5
     inner = (slice(margin, -margin), slice(margin, -margin))
@@ -130,7 +130,7 @@ def redraw(blur: FloatArray, sharp: FloatArray) -> tuple[Analysis, Analysis, flo
 
 
 def main() -> None:
-    """Run the loops and the moved frames and print last what was wanted beside what was obtained."""
+    """Run the triples and the warped frames and print the wanted and obtained values at the end."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="neighbouring frames only, one moved frame a stack")
     parser.add_argument("--markdown", type=Path, metavar="FILE")

@@ -45,7 +45,7 @@ def write_dataset(root: Path) -> None:
 
 
 def rows(repeats: int = 7) -> list[Row]:
-    """Return help, evaluate's help, and the evaluation of one image under direct/1."""
+    """Return the times of help, of evaluate's help, and of the evaluation of one image under direct/1."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         write_dataset(root)

@@ -2,9 +2,9 @@
 
     python benchmarks/bench_statistics.py [--methods 20] [--images 76] [--repeats 3]
 
-Ours draws the sign patterns once for all pairs of methods; the loop asks `scipy.stats.bootstrap` for the interval of
-every mean and, paired, of every difference of two means, and `scipy.stats.permutation_test` for the p value of every
-difference, with as many resamples. Only ours corrects for the number of pairs.
+sdd-bench draws the sign patterns once for all pairs of methods. The loop calls `scipy.stats.bootstrap` for the interval
+of every mean and, paired, of every difference of two means, and `scipy.stats.permutation_test` for the p value of every
+difference, with as many resamples. Only sdd-bench corrects for the number of pairs.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ FLOOR = "Statistics: the sign patterns drawn once and one matrix product with th
 
 
 def made_scores(methods: int, images: int) -> NDArray[np.float64]:
-    """Return scores, (methods, images), in dB: images differ by 2 dB, methods by tenths, single ones by 0.2."""
+    """Return scores, (methods, images), in dB; images vary by 2 dB, methods by 0.3 dB, single scores by 0.2 dB."""
     rng = np.random.default_rng(0)
     image, method = rng.normal(27, 2, images), np.sort(rng.normal(0, 0.3, methods))
     return image + method[:, None] + rng.normal(0, 0.2, (methods, images))
 
 
 def all_of_ours(scores: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the ends of every mean's interval and of every difference's, (methods, methods, 2)."""
+    """Return the ends of the intervals of all means, and of all differences, (methods, methods, 2)."""
     best_probability(scores, True)
     comparison = paired(scores)
     return mean_intervals(scores), np.stack([comparison.low, comparison.high], axis=-1)
@@ -66,7 +66,7 @@ def floor(scores: NDArray[np.float64]) -> None:
 
 
 def rows(methods: int = 20, images: int = 76, repeats: int = 3) -> list[Row]:
-    """Return the row."""
+    """Return the row of the table."""
     scores = made_scores(methods, images)
     seconds = machine.alternating({"ours": lambda: all_of_ours(scores), "floor": lambda: floor(scores)}, repeats)
     theirs = machine.alternating({"peer": lambda: by_scipy(scores)}, PEER_REPEATS)["peer"]

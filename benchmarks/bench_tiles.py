@@ -21,7 +21,7 @@ from sdd_bench.synthesis.defocus import disk
 
 
 def check(picture: FloatArray, shift: tuple[float, float], radius_px: float, seed: int) -> list[Tile]:
-    """Return the tiles of a photograph against itself, moved by a known shift and blurred by a disk, with noise."""
+    """Return the tiles of a photograph against a copy shifted by a known amount and blurred by a disk, with noise."""
     rng = np.random.default_rng(seed)
     height, width = picture.shape[:2]
     x, y = np.arange(width) - shift[0], np.arange(height)[:, None] - shift[1]
@@ -34,7 +34,7 @@ def check(picture: FloatArray, shift: tuple[float, float], radius_px: float, see
 
 
 def main() -> None:
-    """Print the errors of tiles whose displacement is known, and how many tiles a blur of 3 px leaves."""
+    """Print the errors of tiles with known displacement, and the number of tiles that a blur of 3 px leaves."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--photographs", type=int, default=4)
     count = parser.parse_args().photographs

@@ -2,9 +2,9 @@
 
     python benchmarks/bench_training.py [--crop 128] [--repeats 3]
 
-The plain step is written here for the comparison, in the order of docs/explanation/jdrl.md: flow is estimated
-anew for the warp and for its mask, kernels are unfolded tap by tap, every loss is spelt out. Both start from the same
-weights and take the same steps. Sizes are small, for a CPU: the transformer has width 16 and one block a level.
+The plain step is written here for the comparison, in the order of docs/explanation/jdrl.md: flow is estimated anew for
+the warp and for its mask, kernels are unfolded tap by tap, and every loss is written out. Both start from the same
+weights and take the same steps. Sizes are small, for a CPU: the transformer has width 16 and one block per level.
 """
 
 from __future__ import annotations
@@ -49,19 +49,19 @@ class Trainer:
         self.optimiser = torch.optim.Adam(parameters, lr=config.learning_rate)
 
     def step(self) -> dict[str, float]:
-        """Take a step as training does and return its losses."""
+        """Take a training step and return its losses."""
         losses, _ = joint(self.batch, self.deblurring, self.reblurring, dis, self.config)
         self._descend(losses.total)
         return {name: term.item() for name, term in losses._asdict().items() if name != "deblurring"}
 
     def plain_step(self) -> dict[str, float]:
-        """Take the step of the plain loop and return its losses."""
+        """Take a step of the plain loop and return its losses."""
         losses = plain_losses(self.batch, self.deblurring, self.reblurring, self.config)
         self._descend(losses["total"])
         return {name: term.item() for name, term in losses.items()}
 
     def networks_alone(self) -> dict[str, float]:
-        """Take a step of the networks without the method around them."""
+        """Take a step of the networks alone, without the losses of the method."""
         restored, blur_map = self.deblurring(self.batch.blur)
         seeds, weights = self.reblurring(restored, self.batch.blur)
         self._descend(restored.mean() + blur_map.mean() + seeds.mean() + weights.square().mean())
@@ -74,7 +74,7 @@ class Trainer:
 
 
 def plain_losses(batch: Batch, deblurring: nn.Module, reblurring: nn.Module, config: Config) -> dict[str, Tensor]:
-    """Return the losses of eq. (2) by plain means."""
+    """Return the losses of eq. (2), computed by the plain loop."""
     restored, blur_map = deblurring(batch.blur)
     truth = plain_warp(batch.sharp, dis(restored, batch.sharp))
     aligned = plain_charbonnier(restored, truth, plain_mask(dis(restored, batch.sharp), config))
@@ -100,7 +100,7 @@ def plain_warp(image: Tensor, flow: Tensor) -> Tensor:
 
 
 def plain_mask(flow: Tensor, config: Config) -> Tensor:
-    """Return where the length is near its median and the counterpart lies in the crop."""
+    """Return the mask of pixels with displacement near the median and corresponding point inside the crop."""
     height, width = flow.shape[2:]
     y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
     masks = []
@@ -126,7 +126,7 @@ def make_batch(side: int) -> Batch:
 
 
 def rows(crop: int = 128, repeats: int = 3) -> list[Row]:
-    """Return the row."""
+    """Return the row of the table."""
     torch.set_num_threads(1)
     config = Config(**SMALL)
     trainers = {name: Trainer(config, make_batch(crop), plain=name == "plain") for name in ("ours", "plain", "floor")}

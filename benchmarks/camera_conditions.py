@@ -1,4 +1,4 @@
-"""The conditions of `cameras.py`: named cameras at three radii, and each ingredient alone at three strengths."""
+"""Conditions of `cameras.py`: named cameras at three radii, and each ingredient alone at three strengths."""
 
 from __future__ import annotations
 
@@ -9,27 +9,29 @@ from sdd_bench.synthesis.cameras import CAMERAS, build_camera
 SIZE, LARGE_SIZE = (640, 480), (1024, 768)
 
 MARGIN_PX = 40
-"""Cut around every pair, enough for every condition: so pairs of one photograph differ in one ingredient only."""
+"""Width of the border cut off around every pair. It suffices for every condition, so that all pairs of a photograph
+show the same part and differ in one ingredient only."""
 
 RADII_PX = (4, 8, 16)
 QUICK_RADIUS_PX = 8
 
 EXACT: dict[str, float | str] = {"zoom": 0.01, "rotation_deg": 0.1, "shift_px": 8, "noise": 1, "radius_high_px": 8}
-"""The camera that each ingredient is added to: a similarity, disk blur, noise of one count of 255 in the blur image."""
+"""The camera to which each ingredient is added: a similarity, disk blur, and noise of one count of 255 in the blur
+image."""
 
 CAMERA_GROUP, CONTROL_GROUP, LIGHT_GROUP = "Cameras", "Control", "Light"
 
 
 @dataclass(frozen=True)
 class Condition:
-    """What the pairs of one line of the tables went through.
+    """Condition under which the pairs of one table row are made.
 
     Attributes:
-        name: As printed; unique.
+        name: Name as printed; unique.
         group: Heading in the tables.
         values: Ingredients of `synthesis.camera.Camera`.
         size: Width and height of the pairs.
-        quick: Whether a quick run has it.
+        quick: Whether a quick run includes it.
     """
 
     name: str
@@ -43,7 +45,7 @@ Strengths = tuple[tuple[str, dict[str, float | str]], ...]
 
 
 def _one(name: str, text: str, strengths: tuple[float, ...], **fixed: float | str) -> Strengths:
-    """Return one ingredient at some strengths, `{}` in the text standing for the strength."""
+    """Return one ingredient at several strengths; `{}` in the text is replaced by the strength."""
     return tuple((text.format(value), {name: value, **fixed}) for value in strengths)
 
 
@@ -83,7 +85,7 @@ def conditions() -> list[Condition]:
     """Return all conditions in the order of the tables.
 
     Raises:
-        UserError: An ingredient that no camera has.
+        UserError: A condition has an ingredient that no camera has.
 
     >>> len({condition.name for condition in conditions()}) == len(conditions())
     True

@@ -1,6 +1,6 @@
-"""One pair of `cameras.py`: drawn once, analysed once, anchored once, and compared with its truth.
+"""One pair of `cameras.py`: simulated once, analysed once, anchored once, and compared with its ground truth.
 
-Truth is exact: `CameraPair.flow_blur_to_sharp` where the sharp image shows what the blur image's frame shows.
+The ground truth is exact: `CameraPair.flow_blur_to_sharp`, at pixels whose scene point is visible in the sharp image.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ from sdd_bench.synthesis.cameras import build_camera
 from sdd_bench.synthesis.geometry import Geometry
 
 SMOOTH_DB, SHARP_DB = 33.0, 33.5
-"""PSNR of the predictions against the exact truth: the over-sharpened one is the better one."""
+"""PSNR of two predictions against the exact ground truth; the over-sharpened one is the better one."""
 
 SMOOTH, SHARP = "smooth33", "sharp33.5"
 PREDICTIONS = (SMOOTH, SHARP, "mixed33", "moved 0.5 px", "blur image")
 MOVED_PX = 0.5
 OFF_PX = 0.5
-"""A pixel whose anchored truth lies further from its place is misaligned."""
+"""Displacement from which a pixel of the anchored ground truth counts as misaligned."""
 
 MOVED_LIMIT_PX = 0.05
 CORNER_SHARE = 8
-"""A corner is a window of this part of each side."""
+"""Side of a corner window, as a fraction 1/CORNER_SHARE of the frame's side."""
 
 PARAMETERS = ("zoom", "rotation_deg", "shift_x_px", "shift_y_px")
 STANDARD_ERRORS = {
@@ -57,8 +57,8 @@ class Task:
 
     Attributes:
         photo: File of the photograph.
-        condition: What the pair goes through.
-        seed: Of all that is random.
+        condition: Condition of the pair.
+        seed: Seed of all random values.
         anchors: Whether the pair is anchored and predictions are scored, which takes half the time.
     """
 
@@ -70,12 +70,12 @@ class Task:
 
 @lru_cache(maxsize=1)
 def photograph(path: Path) -> FloatArray:
-    """Return a photograph; the pairs of one follow each other."""
+    """Return a photograph, cached because its pairs are measured in sequence."""
     return read_image(path)
 
 
 def measure(task: Task) -> Row:
-    """Return all numbers of one pair, under the names of the raw rows."""
+    """Return all measurements of one pair, by column of the raw rows."""
     started = time.process_time()
     camera = build_camera(task.condition.values, task.condition.name)
     pair = draw_pair(
@@ -100,7 +100,7 @@ def measure(task: Task) -> Row:
 
 
 def compare_motion(analysis: Analysis, pair: CameraPair) -> Row:
-    """Return the errors of the motion found: over the frame, at the corners and of each parameter."""
+    """Return the errors of the estimated motion: over the frame, at the corners and for each parameter."""
     motion, drawn = analysis.motion, pair.drawn
     if motion is None:
         return {"motion_px": math.inf, "corner_error_px": math.inf, "side": 0.0}
@@ -118,10 +118,10 @@ def compare_motion(analysis: Analysis, pair: CameraPair) -> Row:
 
 
 def best_side(motion: Motion, pair: CameraPair, counted: NDArray[np.bool_]) -> tuple[float, NDArray[np.float64]]:
-    """Return which sign of the defocus suits a motion better, and what then is off at each pixel, (H, W, 2) px.
+    """Return the sign of the defocus that fits a motion better, and the remaining error at each pixel, (H, W, 2) px.
 
-    From one pair nobody can tell whether what is nearer or what is farther than the plane in focus has the positive
-    blur radius, so the analyser's parallax holds up to that sign.
+    One pair does not show whether points nearer or farther than the plane in focus have a positive blur radius; the
+    analyser's parallax is therefore determined up to this sign.
     """
     height, width = pair.visible.shape
     y, x = np.mgrid[0:height, 0:width].astype(np.float64)
@@ -135,7 +135,7 @@ def best_side(motion: Motion, pair: CameraPair, counted: NDArray[np.bool_]) -> t
 
 
 def moved_pixels(pair: CameraPair) -> NDArray[np.bool_]:
-    """Return which pixels lie on the piece that moved, (H, W)."""
+    """Return the mask of pixels on the part of the scene that moved, (H, W)."""
     height, width = pair.visible.shape
     if not pair.drawn.moved_share:
         return np.zeros((height, width), np.bool_)
@@ -146,7 +146,7 @@ def moved_pixels(pair: CameraPair) -> NDArray[np.bool_]:
 
 
 def in_focus_shift_px(pair: CameraPair) -> tuple[float, float]:
-    """Return the shift, right and down, of what is in focus; the drawn one is of the middle of the depths."""
+    """Return the shift, right and down, of the plane in focus; the drawn shift is that of the middle of the depths."""
     drawn = pair.drawn
     span = drawn.near_px - drawn.far_px
     nearness = -(drawn.near_px + drawn.far_px) / 2 / span if span > 0 else 0.0
@@ -154,7 +154,7 @@ def in_focus_shift_px(pair: CameraPair) -> tuple[float, float]:
 
 
 def compare_light(analysis: Analysis, pair: CameraPair) -> Row:
-    """Return found less drawn of the light: of gains as a share of the drawn gain."""
+    """Return estimated minus drawn parameters of the light; gains relative to the drawn gain."""
     drawn, light = pair.drawn, analysis.light
     gains = {"gain_r": drawn.gain_red, "gain_g": drawn.gain_green, "gain_b": drawn.gain_blue}
     row: Row = {f"{name}_error": getattr(light, name) / true - 1 for name, true in gains.items()}
@@ -162,13 +162,13 @@ def compare_light(analysis: Analysis, pair: CameraPair) -> Row:
 
 
 def compare_anchor(pair: CameraPair, seed: int) -> Row:
-    """Return what `anchored/1` makes of predictions of known quality, and the CPU seconds of anchoring."""
+    """Return the scores of predictions of known quality under `anchored/1`, and the CPU seconds of anchoring."""
     started = time.process_time()
     try:
         anchor = find_anchor(pair.blur, pair.sharp)
     except ValueError as error:
         return {"anchored": False, "not_anchored": str(error), "anchor_s": time.process_time() - started}
-    truth = to_float(to_pixels(anchor.draw(pair.sharp), bits=16))  # as an anchor's file holds it
+    truth = to_float(to_pixels(anchor.draw(pair.sharp), bits=16))  # rounded as in an anchor's file
     seconds = time.process_time() - started
     height, width = pair.visible.shape
     moved = None if anchor.field is None else anchor.field.at(width, height)
@@ -195,12 +195,12 @@ def compare_anchor(pair: CameraPair, seed: int) -> Row:
 
 
 def known_predictions(pair: CameraPair, mask: NDArray[np.bool_], seed: int) -> dict[str, FloatArray]:
-    """Return what methods might give for a pair, named by `PREDICTIONS`, in 8 bits.
+    """Return predictions of known quality for a pair, by the names in `PREDICTIONS`, in 8 bits.
 
     Args:
-        pair: With its truth, the only source of all but the blur image.
-        mask: Where the wanted PSNR is measured.
-        seed: Of the noise.
+        pair: The pair with its ground truth, from which all predictions but the blur image are made.
+        mask: Pixels on which the wanted PSNR is measured.
+        seed: Seed of the noise.
     """
     truth = pair.truth
     noise = np.random.default_rng([seed, 9]).standard_normal(truth.shape, np.float32)
@@ -221,7 +221,7 @@ def _rms(off: NDArray[np.floating]) -> float:
 
 
 def _worst_corner(off: NDArray[np.float64], counted: NDArray[np.bool_]) -> float:
-    """Return the longest mean displacement of the four corner windows; those without pixels are left out."""
+    """Return the largest mean displacement of the four corner windows; those without pixels are left out."""
     rows, columns = (side // CORNER_SHARE for side in counted.shape)
     worst = 0.0
     for down in (slice(None, rows), slice(-rows, None)):

@@ -1,4 +1,4 @@
-"""The tables of `cameras.py`: what the analyser finds, what `anchored/1` does, and whether the doubt is calibrated."""
+"""Tables of `cameras.py`: results of the analyser and of `anchored/1`, and the calibration of their uncertainties."""
 
 from __future__ import annotations
 
@@ -15,21 +15,22 @@ from registration_report import Report, number
 from sdd_bench.registration.confidence import WITHIN_PX
 
 BINS = (0.0, 0.5, 0.8, 0.9, 0.97, 1.0)
-"""Limits of the bins of confidence; the last one has its upper limit."""
+"""Limits of the bins of confidence; the last bin includes its upper limit."""
 
 TWO = 2.0
 FEW_PARAMETERS, MANY_PARAMETERS = 0.90, 0.98
 WANTED_WITHIN = 0.95
 NO_ZOOM = 2e-5
-"""Wanted: parameters within two standard errors, corners of confident pairs, no zoom where the focus stays."""
+"""Wanted values: share of parameters within two standard errors, share of confident pairs with accurate corners, and
+zoom when the focus does not change."""
 
 UNDEFINED = {
     "shift_x_px": ("parallax_x_px", "parallax_y_px"),
     "shift_y_px": ("parallax_x_px", "parallax_y_px"),
     "zoom": ("axial_parallax_px",),
 }
-"""The drawn similarity is that of the middle of the depths, the one found that of what is in focus: with these
-ingredients the two differ in these parameters, which therefore are not compared."""
+"""The drawn similarity is that of the middle of the depths, the estimated one that of the plane in focus. With these
+ingredients the two differ in these parameters, which are therefore not compared."""
 
 
 def show_analyser(report: Report, rows: Sequence[Row]) -> None:
@@ -64,7 +65,7 @@ def show_analyser(report: Report, rows: Sequence[Row]) -> None:
 
 
 def show_light(report: Report, rows: Sequence[Row]) -> None:
-    """Print the errors of exposure, tone and vignetting where any was drawn, and the control."""
+    """Print the errors of exposure, tone and vignetting for conditions that change them, and for the control."""
     table = []
     for name, own in by_condition([row for row in rows if row["group"] in (LIGHT_GROUP, CAMERA_GROUP, "Control")]):
         cells = []
@@ -77,7 +78,7 @@ def show_light(report: Report, rows: Sequence[Row]) -> None:
 
 
 def show_anchored(report: Report, rows: Sequence[Row]) -> None:
-    """Print for each condition the bias of `anchored/1`, whether its order is right, and what its mask lets pass."""
+    """Print for each condition the bias of `anchored/1`, whether its order is right, and the errors within its mask."""
     table = []
     for name, everything in by_condition(rows):
         own = [row for row in everything if row["anchored"]]
@@ -101,7 +102,7 @@ def show_anchored(report: Report, rows: Sequence[Row]) -> None:
 
 
 def show_calibration(report: Report, rows: Sequence[Row]) -> None:
-    """Print how often the truth lies within two standard errors, and what confidence is worth; note what was wanted."""
+    """Print the coverage of two standard errors and the accuracy by confidence; record the wanted values."""
     groups = {"cameras": [row for row in rows if row["group"] == CAMERA_GROUP], "all conditions": list(rows)}
     table = []
     for parameter in (*STANDARD_ERRORS, "all four"):
@@ -148,7 +149,7 @@ def show_calibration(report: Report, rows: Sequence[Row]) -> None:
 
 
 def show_time(report: Report, rows: Sequence[Row], seconds: float, jobs: int) -> None:
-    """Print what the run took."""
+    """Print the time of the run."""
     parts = {"drawing": "draw_s", "analysing": "analyse_s", "anchoring": "anchor_s", "all": "all_s"}
     medians = {name: median(numbers(rows, column)) for name, column in parts.items()}
     cells = ", ".join(f"{name} {value:.1f}" for name, value in medians.items() if not math.isnan(value))
@@ -165,13 +166,13 @@ def within(
     *,
     estimated: bool = False,
 ) -> list[bool]:
-    """Return for every parameter of every pair whether its truth lies within two standard errors.
+    """Return for every parameter of every pair whether its true value lies within two standard errors.
 
     Args:
-        rows: Pairs whose analysis failed are passed over.
+        rows: Pairs; those whose analysis failed are left out.
         parameters: Some of `camera_rows.PARAMETERS`.
-        prefix: "focused_" compares the shift with that of what is in focus.
-        estimated: Pass over parameters that the chosen model fixes, whose standard error is 0.
+        prefix: "focused_" compares the shift with that of the plane in focus.
+        estimated: Whether parameters that the chosen model fixes, with standard error 0, are left out.
     """
     found = []
     for row in rows:
@@ -191,19 +192,19 @@ def corners_within(rows: Iterable[Row]) -> list[bool]:
 
 
 def order_is_right(row: Row) -> bool:
-    """Return whether `anchored/1` puts the over-sharpened prediction, which is better, before the blurred one."""
+    """Return whether `anchored/1` ranks the over-sharpened prediction, which is better, above the blurred one."""
     smooth, sharp = (float(row[f"{n}_exact_db"]) + float(row[f"{n}_bias_db"]) for n in (SMOOTH, SHARP))
     return sharp > smooth
 
 
 def by_condition(rows: Sequence[Row]) -> list[tuple[str, list[Row]]]:
-    """Return the rows of each condition, conditions as they come."""
+    """Return the rows of each condition, in the order of the conditions' first rows."""
     names = dict.fromkeys(str(row["condition"]) for row in rows)
     return [(name, [row for row in rows if row["condition"] == name]) for name in names]
 
 
 def numbers(rows: Iterable[Row], column: str) -> list[float]:
-    """Return a column without what is missing or not a number."""
+    """Return the numbers in a column, without missing values and NaN."""
     return [float(row[column]) for row in rows if column in row and not math.isnan(float(row[column]))]
 
 
@@ -219,19 +220,19 @@ def counted(rows: Iterable[Row], column: str) -> str:
 
 
 def median(values: Iterable[float]) -> float:
-    """Return the median, NaN of nothing."""
+    """Return the median, NaN for no values."""
     known = list(values)
     return statistics.median(known) if known else math.nan
 
 
 def mean(values: Iterable[float]) -> float:
-    """Return the mean, NaN of nothing."""
+    """Return the mean, NaN for no values."""
     known = list(values)
     return statistics.fmean(known) if known else math.nan
 
 
 def share(answers: Sequence[bool]) -> str:
-    """Return how many are true of how many.
+    """Return the number of true answers and of all answers.
 
     >>> share([True, False])
     '1 of 2'
@@ -240,7 +241,7 @@ def share(answers: Sequence[bool]) -> str:
 
 
 def percent(answers: Sequence[bool]) -> str:
-    """Return the share that is true, and of how many.
+    """Return the percentage of true answers and the number of all answers.
 
     >>> percent([True, False]), percent([])
     ('50.0 % of 2', 'none')
@@ -249,5 +250,5 @@ def percent(answers: Sequence[bool]) -> str:
 
 
 def verdict(met: bool) -> str:
-    """Return the last cell of what was wanted."""
+    """Return the last cell of a row of wanted values."""
     return "met" if met else "NOT met"

@@ -2,11 +2,11 @@
 
     python benchmarks/conformance.py [--pairs drawn|camera] [--quick] [--markdown FILE]
 
-Pairs are `drawn` as `sdd-bench synthesise` draws them, blur image and truth on the photograph's own pixels, or all
-images alike from a picture of twice as fine pixels behind a soft lens, as exposures of one `camera`. Photographs are
-those of the folder that SDD_BENCH_TEST_ASSETS names, else small ones of scikit-image. `oracle` is the score against
-the aligned truth under the anchor's mask. Everything is computed as `evaluate` does; nothing is written but the
-Markdown file. One thread.
+Pairs are `drawn` as `sdd-bench synthesise` does, with blur image and ground truth on the photograph's own pixels, or
+all images are rendered alike from a picture with pixels half as large behind a soft lens, as exposures of one `camera`.
+Photographs are those of the folder that SDD_BENCH_TEST_ASSETS names, else small ones of scikit-image. `oracle` is the
+score against the aligned ground truth under the anchor's mask. Everything is computed as `evaluate` does; only the
+Markdown file is written. All run on one thread.
 """
 
 from __future__ import annotations
@@ -60,14 +60,14 @@ SCALES = {"drawn": 1, "camera": 2}
 
 
 def read_at(similarity: Similarity, moved: NDArray[np.float64] | None, width: int, height: int) -> NDArray[np.float64]:
-    """Return where each pixel of the blur image's frame lies in the sharp image, (H, W, 2)."""
+    """Return the position in the sharp image of each pixel of the blur image's frame, (H, W, 2)."""
     y, x = np.mgrid[0:height, 0:width].astype(np.float64)
     points = np.stack([x, y], axis=-1)
     return similarity.inverse().apply(points if moved is None else points + moved, width, height)
 
 
 def as_stored(drawn: NDArray[np.floating]) -> FloatArray:
-    """Return a truth as an anchor's file holds it."""
+    """Return a ground truth rounded as in an anchor's file."""
     return to_float(to_pixels(drawn, bits=16))
 
 
@@ -135,7 +135,7 @@ def judged(pair: KnownPair, other: FloatArray, seed: int) -> Result:
 
 
 def all_results(report: Report, kind: str, quick: bool) -> list[Result]:
-    """Return the results of all pairs; say which photographs they are of."""
+    """Return the results of all pairs; print the names of their photographs."""
     from_folder = bool(os.environ.get(sets.ASSETS_VARIABLE))
     width, height = QUICK_SIZE if quick or not from_folder else SIZE
     scale = SCALES[kind]
@@ -163,7 +163,7 @@ def all_results(report: Report, kind: str, quick: bool) -> list[Result]:
 
 
 def main() -> None:
-    """Score all predictions of all pairs and print last what was wanted beside what was obtained."""
+    """Score all predictions of all pairs and print the wanted and obtained values at the end."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", choices=SCALES, default="drawn", help="how pairs are made")
     parser.add_argument("--quick", action="store_true", help="two small photographs")

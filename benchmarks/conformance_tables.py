@@ -1,4 +1,4 @@
-"""The tables of `conformance.py`: what protocols say of predictions of known quality, what was wanted and obtained."""
+"""Tables of `conformance.py`: scores of predictions of known quality under each protocol, and wanted values."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ PLAIN = ("direct/1", "jdrl-ref/1", "paper/1")
 ANCHORED = ("anchored/1", "anchored+sim/1")
 COLUMNS = (*PLAIN, *ANCHORED, "oracle")
 SAME_DB = 0.02
-"""Predictions whose oracle scores differ by less are of one quality: their order does not count."""
+"""Least difference between the oracle scores of two predictions whose order counts."""
 
 REFERENCE, SHIFTED = f"honest {REFERENCE_DB:g} dB", "shifted by 1 px"
 
 
 @dataclass(frozen=True)
 class Row:
-    """One prediction of one pair: PSNR and SSIM under each protocol, and the anchored row's diagnostics."""
+    """One prediction of one pair: PSNR and SSIM under each protocol, and the diagnostics of the anchored row."""
 
     photograph: str
     condition: str
@@ -34,18 +34,18 @@ class Row:
 
     @property
     def off_db(self) -> float:
-        """How far the anchored score is from the oracle's."""
+        """Difference between the anchored score and the oracle's, in dB."""
         return self.psnr_db["anchored/1"] - self.psnr_db["oracle"]
 
 
 @dataclass(frozen=True)
 class Result:
-    """All rows of a pair and how well its anchor lies.
+    """All rows of a pair and the accuracy of its anchor.
 
     Attributes:
-        similarity_px: Mean distance of where the anchor's similarity and the true one read, over the mask.
+        similarity_px: Mean distance between positions by the anchor's similarity and by the true one, over the mask.
         anchor_px: The same with the anchor's field.
-        exact_db: PSNR against the sharp image drawn by the true similarity alone, by prediction.
+        exact_db: PSNR against the sharp image warped by the true similarity alone, by prediction.
     """
 
     pair: tuple[str, str]
@@ -67,7 +67,7 @@ def mean(values: Sequence[float | None]) -> float:
 
 
 def show_scores(report: Report, results: Sequence[Result]) -> None:
-    """Print the means of every prediction under every protocol."""
+    """Print the mean scores of every prediction under every protocol."""
     table = []
     for name in [row.name for row in results[0].rows]:
         rows = [result.row(name) for result in results]
@@ -80,7 +80,7 @@ def show_scores(report: Report, results: Sequence[Result]) -> None:
 
 
 def show_by_blur(report: Report, results: Sequence[Result]) -> None:
-    """Print how far anchored scores are from the oracle's at each blur."""
+    """Print the differences between anchored and oracle scores at each blur."""
     report.line("`off`: |anchored/1 - oracle| of honest predictions, dB, over photographs and qualities; `exact`: the")
     report.line("same with the sharp image drawn by the true similarity: what is left is drawing and 8 bits.")
     report.line()
@@ -100,7 +100,7 @@ def show_by_blur(report: Report, results: Sequence[Result]) -> None:
 
 
 def show_pairs(report: Report, results: Sequence[Result]) -> None:
-    """Print for each pair how well its anchor lies and what that costs."""
+    """Print for each pair the accuracy of its anchor and its effect on scores."""
     report.line("Distances are means over the mask, px. `off` is signed, anchored/1 - oracle, dB; `exact` as above.")
     report.line()
     table = []
@@ -117,7 +117,7 @@ def show_pairs(report: Report, results: Sequence[Result]) -> None:
 
 
 def ordered_pairs(result: Result, protocol: str) -> list[tuple[bool, Row, Row]]:
-    """Return for all two predictions of different quality, the better first, whether a protocol agrees."""
+    """Return every two predictions of different quality, the better first, and whether a protocol agrees."""
     answers = []
     for a in result.rows:
         for b in result.rows:
@@ -127,12 +127,12 @@ def ordered_pairs(result: Result, protocol: str) -> list[tuple[bool, Row, Row]]:
 
 
 def tau(result: Result, protocol: str) -> float:
-    """Return Kendall's rank correlation with the oracle, predictions of one quality left out."""
+    """Return Kendall's rank correlation with the oracle, without pairs of predictions of equal quality."""
     return 2 * statistics.fmean(agrees for agrees, _, _ in ordered_pairs(result, protocol)) - 1
 
 
 def show_order(report: Report, results: Sequence[Result]) -> None:
-    """Print how each protocol orders the predictions of a pair, and what it does to smooth and sharp ones."""
+    """Print the order of each pair's predictions by each protocol, and the bias for smooth and sharp predictions."""
     report.line("Kendall's tau against the oracle over all predictions of a pair; what a protocol gives the smoother")
     report.line(
         f"of two predictions of {REFERENCE_DB:g} dB more than the sharper, dB; and on how many pairs it puts the"
@@ -165,7 +165,7 @@ def want(report: Report, what: str, wanted: str, obtained: str, met: bool) -> No
 
 
 def judge(report: Report, title: str, results: Sequence[Result]) -> None:
-    """Keep what is wanted of a set of pairs beside what was obtained; list the predictions that fall short."""
+    """Record the wanted and obtained values of a set of pairs; list the predictions that fall short."""
     rows = [row for r in results for row in r.rows]
     honest, distorted = ([row for row in rows if row.kind == kind] for kind in ("honest", "distorted"))
     off = [abs(row.off_db) for row in honest]

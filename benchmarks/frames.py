@@ -1,4 +1,4 @@
-"""Large frames for benchmarks, from a photograph inside scikit-image: no download, the same on every machine."""
+"""Large frames for benchmarks from scikit-image's photographs: no download, the same on every machine."""
 
 from __future__ import annotations
 

@@ -2,9 +2,9 @@
 
     python benchmarks/geometry.py [--out docs/tables/geometry.md] [--quick] [--photographs N] [--without-real]
 
-Simulated cameras with exact truth, of photographs of the folder that SDD_BENCH_TEST_ASSETS names, and predictions of
-known quality and displacement made from that truth; then the outputs of networks on the real pairs of the folder. The
-constants of the rule were chosen on the photographs `TUNED`, which take no part here.
+Simulated cameras with exact ground truth, from photographs of the folder that SDD_BENCH_TEST_ASSETS names, and
+predictions of known quality and displacement made from that truth; then the outputs of networks on the real pairs of
+the folder. The constants of the flagging rule were chosen on the photographs `TUNED`, which are not used here.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ SIZE = 800, 600
 MARGIN_PX = 70
 RADII_PX = (4, 8, 16)
 TUNED = ("0c49a5cc", "HTC_One", "Nikon_E5700", "b939ac34", "sean-afnan")
-"""First letters of the photographs that constants were chosen on."""
+"""First letters of the photographs on which constants were chosen."""
 
 CAMERA_VALUES: dict[str, dict[str, float | str]] = {
     **{name: CAMERAS[name] for name in ("similarity", "motor", "aperture", "splitter")},
@@ -69,7 +69,7 @@ filters of the blur image. What is moved, bent (by waves of a third of the frame
 
 @dataclass(frozen=True)
 class Read:
-    """What was read of one prediction of a simulated pair."""
+    """Measurement of one prediction of a simulated pair."""
 
     camera: str
     radius_px: float
@@ -79,7 +79,7 @@ class Read:
 
 
 def wave(height: int, width: int, rms_px: float) -> FloatArray:
-    """Return a smooth displacement, (H, W, 2), whose waves have the length of a third of the frame's width."""
+    """Return a smooth displacement, (H, W, 2), with a wavelength of a third of the frame's width."""
     y, x = np.mgrid[0:height, 0:width].astype(np.float32) * np.float32(2 * np.pi / (width / 3))
     flow = np.stack([np.sin(y + 0.7) * np.cos(x + 0.3), np.cos(x + 1.1) * np.sin(y + 2.0)], axis=-1)
     flow -= flow.mean(axis=(0, 1))
@@ -87,7 +87,7 @@ def wave(height: int, width: int, rms_px: float) -> FloatArray:
 
 
 def displacements(height: int, width: int) -> dict[str, FloatArray]:
-    """Return the displacement of every class that is displaced, (H, W, 2) in pixels, right and down."""
+    """Return the displacement of every displaced class, (H, W, 2) in pixels, right and down."""
     found: dict[str, FloatArray] = {}
     for shift in (0.25, 0.5, 1.0):
         found[f"moved {shift:g} px"] = np.full((height, width, 2), (shift, 0), np.float32)
@@ -118,7 +118,7 @@ def predictions(pair: CameraPair, seed: int) -> Iterator[tuple[str, float, Float
 
 
 def read_simulated(photographs: list[Path], quick: bool) -> list[Read]:
-    """Return what is read of all predictions of all simulated pairs."""
+    """Return the measurements of all predictions of all simulated pairs."""
     cameras = list(CAMERA_VALUES)
     reads = []
     for place, photo in enumerate(photographs):
@@ -138,12 +138,12 @@ def read_simulated(photographs: list[Path], quick: bool) -> list[Read]:
 
 
 def progress(what: str, found: InputGeometry) -> None:
-    """Print a reading to standard error."""
+    """Print a measurement to standard error."""
     print(f"{what}: {found.gdi_px:.3f} ± {found.gdi_se_px:.3f} px {found.verdict} {found.reason}", file=sys.stderr)
 
 
 def show_simulated(report: Report, reads: list[Read]) -> None:
-    """Print what is read of each class of predictions, and how many are flagged, by camera and by radius."""
+    """Print the measurements of each class of predictions, and the number of flagged ones, by camera and by radius."""
     report.line("## Simulated cameras")
     report.line()
     rows = []
@@ -179,12 +179,12 @@ def show_simulated(report: Report, reads: list[Read]) -> None:
 
 
 def flagged(reads: list[Read]) -> str:
-    """Return how many of some readings are flagged."""
+    """Return the number of flagged measurements."""
     return f"{sum(read.found.flagged for read in reads)} of {len(reads)}"
 
 
 def show_real(report: Report, folder: Path) -> int:
-    """Print what is read of each network on each real pair, and return how often one is flagged that must not be."""
+    """Print the measurements of each network on each real pair, and return the number of unwanted flags."""
     report.line("## Real pairs")
     report.line()
     rows, wrong = [], 0
@@ -213,7 +213,7 @@ def show_real(report: Report, folder: Path) -> int:
 
 
 def real_cells(found: InputGeometry) -> tuple[str, ...]:
-    """Return one reading as cells of a table."""
+    """Return one measurement as table cells."""
     pairs = (
         (found.gdi_px, found.gdi_se_px),
         (found.shift_x_px, found.shift_x_se_px),
@@ -235,7 +235,7 @@ def mean_cells(shifts: list[tuple[float, float]]) -> list[str]:
 
 
 def show_cost(report: Report, blur: FloatArray, prediction: FloatArray) -> None:
-    """Print the CPU seconds of one pair at several sizes, and of a copy moved by 1 px."""
+    """Print the CPU seconds of one pair at several sizes, and of a copy shifted by 1 px."""
     report.line("## Cost")
     report.line()
     rows = []
@@ -260,7 +260,7 @@ def cpu_s(blur: FloatArray, prediction: FloatArray) -> str:
 
 
 def want(report: Report, reads: list[Read], wrong: int | None) -> None:
-    """Add what was wanted beside what was obtained."""
+    """Record the wanted and obtained values."""
     false = [read for read in reads if read.kind in (*HONEST, *SYMMETRIC)]
     count = sum(read.found.flagged for read in false)
     report.want("honest predictions and symmetric filters flagged", 0, count, f" of {len(false)}")

@@ -2,12 +2,12 @@
 
     python benchmarks/gpu.py [--parts NAME ...] [--out docs/tables] [--repeats 20] [--seconds 480] [--device cuda]
 
-Writes OUT/gpu.md and OUT/gpu.json after every part; parts that are not asked for stay as they are there, if they were
-measured on the same GPU with the same versions. Each part is caught on its own: what goes wrong in one is written
-down in its place and the next one runs, in a new process where the old one was lost. A part that lacks a library or
-weights says so. Beyond torch and numpy the parts want what sdd-bench itself imports; RAFT and LPIPS want their weights
-in the folder `weights` of the folder that SDD_BENCH_TEST_ASSETS names. On a CPU everything runs at toy size, and the
-page says that nothing was measured on a GPU.
+Writes OUT/gpu.md and OUT/gpu.json after every part; earlier results of parts that are not requested are kept if they
+were measured on the same GPU with the same versions. An error of one part is reported in its place and the next part
+runs, in a new process if the old one was lost. A part without a library or weights that it needs reports that. Beyond
+torch and numpy, the parts need the packages that sdd-bench itself imports; RAFT and LPIPS need their weights in the
+folder `weights` of the folder that SDD_BENCH_TEST_ASSETS names. On a CPU everything runs at toy size, and the page
+states that nothing was measured on a GPU.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ PARTS = {
     "commands": "gpu_whole.commands",
     "compiled": "gpu_networks.compiled",
 }
-"""Where each part's function is, in the order in which they run."""
+"""Module and name of each part's function, in the order in which the parts run."""
 
 MEASURED = "Measured on one {gpu}."
 NOT_MEASURED = (
@@ -57,17 +57,17 @@ NOT_MEASURED = (
 
 
 LOST = 3
-"""Exit code of a process whose GPU can do nothing more after a fault."""
+"""Exit code of a process whose GPU cannot be used any more after an error."""
 
 GRACE_S = 60
-"""A part that has begun in time may take so much longer before it is stopped."""
+"""Additional time that a part that began in time may take before it is stopped."""
 
 Found = dict[str, Any]
-"""What a part found: part, seconds, sections, and where there is no more to say left_out or fault."""
+"""Result of a part: part, seconds, sections, and, if it did not complete, left_out or fault."""
 
 
 def run_part(name: str, setting: Setting) -> Found:
-    """Return what a part found, or why it found nothing."""
+    """Return the result of a part, or the reason why it has none."""
     started = time.perf_counter()
     found: Found = {"part": name, "sections": []}
     try:
@@ -96,7 +96,7 @@ def is_gpu_lost(setting: Setting) -> bool:
 
 
 def work(arguments: argparse.Namespace, seconds: float) -> None:
-    """Run parts in this process and write what each found to the folder of `--child`."""
+    """Run parts in this process and write each result to the folder of `--child`."""
     folder: Path = arguments.child
     if arguments.device == "cpu":
         torch.set_num_threads(1)
@@ -117,7 +117,7 @@ def work(arguments: argparse.Namespace, seconds: float) -> None:
 
 
 def run_all(arguments: argparse.Namespace, folder: Path) -> list[Found]:
-    """Run all parts in other processes, as few as go well, and write the page after each process and each part."""
+    """Run all parts in as few other processes as possible, and write the page after each process and each part."""
     ends_at = STARTED + arguments.seconds
     found: list[Found] = []
     about: dict[str, Any] = {}
@@ -150,7 +150,7 @@ def run_all(arguments: argparse.Namespace, folder: Path) -> list[Found]:
 
 
 def read_earlier(path: Path, asked: Sequence[str]) -> dict[str, Any]:
-    """Return the figures of an earlier run, without the parts asked for now; empty where there was none."""
+    """Return the results of an earlier run, without the parts requested now; empty if there was none."""
     if not path.is_file():
         return {}
     both: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -158,7 +158,7 @@ def read_earlier(path: Path, asked: Sequence[str]) -> dict[str, Any]:
 
 
 def write(out: Path, about: Mapping[str, Any], found: list[Found], earlier: Mapping[str, Any]) -> None:
-    """Write the page and all figures, those of an earlier run too if GPU and versions are the same."""
+    """Write the page and all results, those of an earlier run too if GPU and versions are the same."""
     same = all(earlier.get(key) == about.get(key) for key in ("gpu", "machine", "version"))
     parts = [*(earlier["parts"] if same and earlier else []), *found]
     parts.sort(key=lambda part: list(PARTS).index(part["part"]))
@@ -194,7 +194,7 @@ def page(about: Mapping[str, Any], found: list[Found]) -> str:
 
 
 def machine(setting: Setting) -> str:
-    """Return what the parts ran on."""
+    """Return the description of the machine that the parts ran on."""
     cuda = f", CUDA {torch.version.cuda}, cuDNN {torch.backends.cudnn.version()}" if setting.on_gpu else ""
     return f"{os.cpu_count()} CPUs, Python {platform.python_version()}, torch {torch.__version__}{cuda}"
 

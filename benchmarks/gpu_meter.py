@@ -1,4 +1,4 @@
-"""What the parts of gpu.py share: where they run, how they time, and what they give back."""
+"""Common code of the parts of gpu.py: settings, timing, and tables of results."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ Cell = str | int | float | bool | None
 
 
 class LeftOutError(Exception):
-    """A part that cannot run here, and why."""
+    """Raised by a part that cannot run here, with the reason."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What all parts are told.
+    """Settings shared by all parts.
 
     Attributes:
         device: `cuda` or `cpu`.
-        repeats: Timed calls of each thing; the median counts.
+        repeats: Number of timed calls, of which the median is taken.
         weights: Folder of weights of other projects, or None.
         work: Folder for files.
-        ends_at: Time on `time.perf_counter` after which nothing long should begin.
+        ends_at: Time on `time.perf_counter` after which no long work shall begin.
     """
 
     device: str
@@ -39,23 +39,23 @@ class Setting:
 
     @property
     def on_gpu(self) -> bool:
-        """Whether anything is measured on a GPU; otherwise sizes are toys."""
+        """Whether a GPU is measured; otherwise sizes are tiny."""
         return self.device == "cuda"
 
     def size(self, on_gpu: int, toy: int) -> int:
-        """Return the size that the device allows."""
+        """Return the size for the device."""
         return on_gpu if self.on_gpu else toy
 
     @property
     def left_s(self) -> float:
-        """Seconds that are left."""
+        """Remaining time in seconds."""
         return self.ends_at - time.perf_counter()
 
     def weights_file(self, name: str) -> Path:
-        """Return a file of the weights.
+        """Return the path of a weights file.
 
         Raises:
-            LeftOutError: It is not there.
+            LeftOutError: The file does not exist.
         """
         path = None if self.weights is None else self.weights / name
         if path is None or not path.is_file():
@@ -65,14 +65,14 @@ class Setting:
 
 @dataclass
 class Section:
-    """A table of the page and what is said below it; rows can have different columns."""
+    """A table of the page and the notes below it; rows can have different columns."""
 
     title: str
     rows: list[dict[str, Cell]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def markdown(self) -> list[str]:
-        """Return its lines."""
+        """Return the lines of the section."""
         lines = [f"### {self.title}", ""]
         if self.rows:
             columns = list(dict.fromkeys(column for row in self.rows for column in row))
@@ -93,7 +93,7 @@ def _shown(value: Cell) -> str:
 
 
 def synchronise(setting: Setting) -> None:
-    """Wait until the GPU has done all it was given."""
+    """Wait until the GPU has finished its work."""
     if setting.on_gpu:
         torch.cuda.synchronize()
 
@@ -101,9 +101,9 @@ def synchronise(setting: Setting) -> None:
 def timed(
     setting: Setting, function: Callable[[], object], *, repeats: int | None = None, warm_up: int = 2
 ) -> tuple[float, float | None]:
-    """Return the median time of a call in ms, and the peak of the memory that torch took on the GPU in GB, else None.
+    """Return the median time of a call in ms, and the peak memory that torch allocated on the GPU in GB, else None.
 
-    The GPU is waited for after each call, so that what the processor does counts where the GPU waits for it.
+    The GPU is synchronised after each call, so that time on the processor counts if the GPU waits for it.
     """
     times = []
     if setting.on_gpu:
@@ -124,7 +124,7 @@ def timed(
 
 
 def attempt(row: dict[str, Cell], measure: Callable[[], Mapping[str, Cell]]) -> None:
-    """Add what is measured to a row, or in its place what went wrong: the rows after it are measured all the same."""
+    """Add measurements to a row, or the error in their place, so that the following rows are measured all the same."""
     try:
         row.update(measure())
     except torch.OutOfMemoryError:

@@ -1,4 +1,4 @@
-"""Parts of gpu.py: the device itself, reblurring, and the networks, each alone."""
+"""Parts of gpu.py: limits of the device, reblurring, and each network alone."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from jdrl_baseline.reblur import LEVELS, SEEDS, reblur
 
 TOLERANCE = 1e-5
 MODES = {"fp32": (False, False), "bf16": (True, False), "bf16, channels last": (True, True)}
-"""Each mode: whether autocast to bf16, whether tensors are channels last."""
+"""Each mode: whether autocast to bf16 is used, and whether tensors are channels last."""
 
 
 @contextlib.contextmanager
 def exact_products() -> Iterator[None]:
-    """Switch TF32 off."""
+    """Switch TF32 off within the block."""
     before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
     torch.set_float32_matmul_precision("highest")
     torch.backends.cudnn.allow_tf32 = False
@@ -35,7 +35,7 @@ def exact_products() -> Iterator[None]:
 
 
 def ceilings(setting: Setting) -> list[Section]:
-    """Return what the device can do at most: copies and matrix products."""
+    """Return the limits of the device, measured by copies and matrix products."""
     section = Section("What the device can do")
     side = setting.size(8192, 256)
     source = torch.randn(side, side * setting.size(4, 1), device=setting.device)
@@ -60,7 +60,7 @@ def reblur_inputs(count: int, side: int, device: str) -> list[Tensor]:
 
 
 def reblurring(setting: Setting) -> list[Section]:
-    """Return whether reblurring equals that on the CPU, and its time beside an unfolding of every tap."""
+    """Return the agreement of reblurring with the CPU, and its time compared with an unfolding of every tap."""
     equal = Section("Reblurring on the device against the CPU")
     with exact_products():
         own, there = (
@@ -97,7 +97,7 @@ def _reblur_cost(setting: Setting, method: Callable[..., Tensor], count: int, si
 
 
 def kernels_of(function: Callable[[], object]) -> int:
-    """Return how many kernels a call starts on the GPU."""
+    """Return the number of kernels that a call starts on the GPU."""
     from torch.profiler import ProfilerActivity, profile
 
     with profile(activities=[ProfilerActivity.CUDA]) as profiler:
@@ -108,7 +108,7 @@ def kernels_of(function: Callable[[], object]) -> int:
 
 
 def known_networks(setting: Setting) -> dict[str, tuple[Config, int]]:
-    """Return every network by name, with its configuration and the number of images it is given."""
+    """Return every network by name, with its configuration and the number of images in its batch."""
     small = ["network=small", "blur_map=false"]
     narrow = [] if setting.on_gpu else ["width=8", "reblur_width=8"]
     one = ["blocks=[1,1,1,1]", "heads=[1,1,2,2]", "refinement=1"] if narrow else []
@@ -175,7 +175,7 @@ def networks(setting: Setting) -> list[Section]:
 
 
 def compiled(setting: Setting) -> list[Section]:
-    """Return what torch.compile makes of the networks, the smallest first, and how long it takes to compile."""
+    """Return the time of the networks under torch.compile, the smallest first, and the time of compiling."""
     side = setting.size(512, 32)
     section = Section(f"torch.compile, {side}x{side} px, bf16, forward and backward")
     known = known_networks(setting)

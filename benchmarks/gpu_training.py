@@ -1,4 +1,4 @@
-"""Part of gpu.py: training steps a second, with flow by DIS, computed ahead, and by a model on the device."""
+"""Part of gpu.py: training steps per second, with flow by DIS, computed ahead, and by a model on the device."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RAFT = "raft-small.pth"
 
 
 def training(setting: Setting) -> list[Section]:
-    """Return steps a second of whole training steps: losses, backward and optimiser, without reading patches."""
+    """Return the rate of whole training steps: losses, backward and optimiser, without reading patches."""
     side = setting.size(512, 128)  # RAFT gives no finite flow on 64 px
     section = Section(f"Training steps a second, one crop of {side}x{side} px")
     flows: dict[str, Callable[[], Flow]] = {

@@ -1,4 +1,4 @@
-"""Parts of gpu.py: whole frames, LPIPS, and the commands from training to scores, as a user gives them."""
+"""Parts of gpu.py: whole frames, LPIPS, and the commands from training to scores, as a user runs them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TINY_TRANSFORMER = ("blocks=[1,1,1,1]", "heads=[1,1,2,2]", "refinement=1")
 
 
 def prediction(setting: Setting) -> list[Section]:
-    """Return the time and memory of restoring a frame as a whole and in tiles, from an array to an array."""
+    """Return the time and memory of restoring a frame as a whole and in tiles, from array to array."""
     width, height = (4096, 2160) if setting.on_gpu else (160, 96)
     section = Section(f"Restoring one frame of {width}x{height} px, copies to and from the device included")
     image = mosaic(width, height, 0).astype(np.float32) / 255
@@ -55,7 +55,7 @@ def prediction(setting: Setting) -> list[Section]:
 
 
 def lpips(setting: Setting) -> list[Section]:
-    """Return LPIPS of a frame on the device against the CPU: time and difference."""
+    """Return LPIPS of a frame on the device compared with the CPU: time and difference."""
     from sdd_bench.metrics.lpips import load_perceptual
 
     trunk = setting.weights_file(TRUNK)
@@ -73,7 +73,7 @@ def lpips(setting: Setting) -> list[Section]:
 
 
 def commands(setting: Setting) -> list[Section]:
-    """Return the seconds of each command from pairs to scores; each is a process that imports everything anew."""
+    """Return the seconds of each command from pairs to scores; each is a process with its own imports."""
     section = Section("The commands, one after the other")
     work, device = setting.work, setting.device
     crop = setting.size(256, 64)

@@ -35,14 +35,14 @@ SHOWN = ("residual_share", "residual_median_px", "residual_p95_px", "parallax_px
 
 @dataclass(frozen=True)
 class Condition:
-    """Pairs that are alike but for the photograph and the seed.
+    """Pairs that differ only in the photograph and the seed.
 
     Attributes:
-        name: As printed.
+        name: Name as printed.
         moved_share: Share of the frame that moved between the shots.
-        moved_px: By how much.
-        count: Pairs of each seed.
-        seeds: Of the sets.
+        moved_px: Displacement of that share in px.
+        count: Number of pairs per seed.
+        seeds: Seeds of the sets.
     """
 
     name: str
@@ -60,7 +60,7 @@ CONDITIONS = (
 
 
 def measured(condition: Condition, work: Path, jobs: int) -> list[Measured]:
-    """Return the figures of the pairs of a condition, made and measured where that is still to be done."""
+    """Return the figures of the pairs of a condition; missing pairs and figures are computed."""
     assets = os.environ.get("SDD_BENCH_TEST_ASSETS")
     photos = [Path(assets) / "data" / "sharp-photos"] if assets else None
     camera = read_camera(
@@ -86,13 +86,13 @@ def measured(condition: Condition, work: Path, jobs: int) -> list[Measured]:
 
 
 def figures_of(blur: Path) -> Measured:
-    """Return the figures of a pair, by its blur image."""
+    """Return the figures of a pair, given its blur image."""
     cv2.setNumThreads(1)
     return check_pair(read_pixels(blur), read_pixels(blur.parent.parent / "gt" / blur.name))
 
 
 def exceeded(figures: Measured) -> list[str]:
-    """Return the figures of a pair that are beyond their limits; instead of `kind` what it is."""
+    """Return the figures of a pair that are beyond their limits; instead of `kind`, its value."""
     names = [name for name, value in with_shift(figures).items() if beyond(name, value, Limits(), SIZE[0])]
     return [str(figures["kind"]) if name == "kind" else name for name in names]
 

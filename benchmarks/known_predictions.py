@@ -1,8 +1,8 @@
-"""Pairs with known truth and predictions of known quality, for `conformance.py`.
+"""Pairs with known ground truth and predictions of known quality, for `conformance.py`.
 
-A pair is blurred in linear light, the blur image gets noise of one count of 255, everything is rounded to 8 bits. All
-predictions are made from the aligned truth and rounded to 8 bits; how strong a fault is follows from the PSNR that it
-shall have, by root finding, so that all photographs are compared at the same quality.
+A pair is blurred in linear light, the blur image gets noise of one count of 255, and everything is rounded to 8 bits.
+All predictions are made from the aligned ground truth and rounded to 8 bits. The strength of a fault is found by root
+finding from the PSNR that the prediction shall have, so that all photographs are compared at the same quality.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ MAX_ZOOM, MAX_ROTATION_DEG, MAX_SHIFT_PX = 0.02, 0.2, 15.0
 DEPTH_RADIUS_PX = 8.0
 
 LENS_PX = 0.5
-"""Standard deviation of the lens of pairs drawn from finer pixels; it passes 29 % of the finest detail."""
+"""Standard deviation of the lens blur of pairs rendered from finer pixels; it passes 29 % of the finest detail."""
 
 TARGETS_DB = (25.0, 28.0, 31.0, 33.0, 35.0)
 REFERENCE_DB = 33.0
-"""Quality of the honest prediction that the distorted ones are made from."""
+"""Quality of the honest prediction from which the distorted ones are made."""
 
 SMOOTHER_DB, SHARPER_DB = 25.9, 26.9
-"""The two qualities that a truth drawn softly onto the prediction reverses."""
+"""Two qualities whose order is reversed by a ground truth that is softened when it is warped to the prediction."""
 
 NOISE_SHARE = 0.2
 SHARP_NOISE_SHARE = 0.5
-"""Share of the noise in the mean squared error of honest predictions, and of too sharp ones."""
+"""Share of the noise in the mean squared error of honest predictions, and of over-sharpened ones."""
 
 SHARPENING = 0.3
-"""Honest: truth blurred by a Gaussian, plus this share of what another such blur would take away."""
+"""Honest predictions: blurred ground truth plus this share of the detail that the same blur would remove again."""
 
 SMOOTH_PX, WAVE_PX = 64.0, 8.0
 """Standard deviations of the Gaussian that smooths the noise of a displacement."""
@@ -55,12 +55,12 @@ GARBAGE_TILE_PX = 64
 
 @dataclass(frozen=True)
 class KnownPair:
-    """A pair and its truth; images are (H, W, 3) float32 in [0, 1] with values of 8 bits.
+    """A pair and its ground truth; images are (H, W, 3) float32 in [0, 1] with 8-bit values.
 
     Attributes:
-        photograph: Name.
+        photograph: Name of the photograph.
         condition: The blur, as printed.
-        aligned: The sharp picture in the blur image's frame.
+        aligned: The sharp image in the blur image's frame.
         truth: Maps sharp to blur.
     """
 
@@ -74,10 +74,11 @@ class KnownPair:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a method might give for a pair.
+    """A prediction as a method might give it for a pair.
 
     Attributes:
-        kind: `honest`, `limit` (perfect, or nothing done), `balance` (too smooth, too sharp), `distorted`, `garbage`.
+        kind: `honest`, `limit` (perfect or unchanged), `balance` (over-smoothed, over-sharpened), `distorted`,
+            `garbage`.
     """
 
     name: str
@@ -86,18 +87,18 @@ class Prediction:
 
 
 def make_pair(scene: Scene, radius_px: float | None, size: tuple[int, int], seed: int, scale: int = 1) -> KnownPair:
-    """Return a pair of a photograph.
+    """Return a pair made from a photograph.
 
-    With a scale of 1 blur image and truth lie on the photograph's own pixels and only the sharp image is drawn, as
-    `sdd_bench.synthesis.known_pair` does. With a larger scale all three are drawn from a picture of finer pixels behind
-    one soft lens, as exposures of one camera are.
+    With a scale of 1, blur image and ground truth lie on the photograph's own pixels and only the sharp image is
+    warped, as in `sdd_bench.synthesis.known_pair`. With a larger scale, all three are rendered from an image with finer
+    pixels behind one soft lens, as exposures of one camera are.
 
     Args:
-        scene: Larger than the pair on every side by what the misalignment and the blur need.
-        radius_px: Of the disk everywhere; None draws a scene of layers that reaches `DEPTH_RADIUS_PX`.
+        scene: A scene larger than the pair on every side by the margin for misalignment and blur.
+        radius_px: Radius of the disk everywhere; None renders a scene with layers up to `DEPTH_RADIUS_PX`.
         size: Width and height.
-        seed: Pairs of one seed have one misalignment.
-        scale: Pixels of the photograph, a side, in a pixel of the pair.
+        seed: Pairs with the same seed have the same misalignment.
+        scale: Side of a pixel of the pair, in pixels of the photograph.
     """
     width, height = size
     rng = np.random.default_rng(seed)
@@ -122,7 +123,7 @@ def make_pair(scene: Scene, radius_px: float | None, size: tuple[int, int], seed
 
 
 def _seen(picture: FloatArray, similarity: Similarity, size: tuple[int, int], scale: int) -> FloatArray:
-    """Return a frame about the picture's centre whose pixel p shows the place that a similarity maps p to."""
+    """Return a frame around the image's centre whose pixel p shows the point to which a similarity maps p."""
     width, height = size
     if scale == 1:
         return draw_sharp(picture, similarity, width, height)
@@ -133,7 +134,7 @@ def _seen(picture: FloatArray, similarity: Similarity, size: tuple[int, int], sc
 
 
 def rounded(image: NDArray[np.floating]) -> FloatArray:
-    """Return an image as 8 bits would hold it."""
+    """Return an image rounded to 8 bits."""
     return to_float(to_pixels(image))
 
 
@@ -141,10 +142,10 @@ def predictions(pair: KnownPair, other: FloatArray, mask: NDArray[np.bool_], see
     """Yield the predictions of a pair.
 
     Args:
-        pair: With its truth, the only source of all but two of them.
+        pair: The pair with its ground truth, from which all but two of the predictions are made.
         other: A photograph of the same size, for garbage.
-        mask: Where the wanted PSNR is measured.
-        seed: Of noise, displacements and tiles.
+        mask: Pixels on which the wanted PSNR is measured.
+        seed: Seed of noise, displacements and tiles.
     """
     truth = pair.aligned
     height, width = truth.shape[:2]
@@ -177,7 +178,7 @@ def predictions(pair: KnownPair, other: FloatArray, mask: NDArray[np.bool_], see
 
 
 def honest(truth: FloatArray, noise: FloatArray, target_db: float, mask: NDArray[np.bool_]) -> FloatArray:
-    """Return the truth with some blur left, slightly sharpened, and noise."""
+    """Return the ground truth with some remaining blur, slight sharpening, and noise."""
     deviation = np.float32(math.sqrt(NOISE_SHARE * 10 ** (-target_db / 10)))
 
     def make(sigma: float) -> FloatArray:
@@ -188,7 +189,7 @@ def honest(truth: FloatArray, noise: FloatArray, target_db: float, mask: NDArray
 
 
 def smoother(truth: FloatArray, target_db: float, mask: NDArray[np.bool_]) -> FloatArray:
-    """Return the truth with some blur left and nothing else."""
+    """Return the ground truth with some remaining blur only."""
 
     def make(sigma: float) -> FloatArray:
         return rounded(np.asarray(cv2.GaussianBlur(truth, (0, 0), sigma), np.float32))
@@ -197,7 +198,7 @@ def smoother(truth: FloatArray, target_db: float, mask: NDArray[np.bool_]) -> Fl
 
 
 def sharper(truth: FloatArray, noise: FloatArray, target_db: float, mask: NDArray[np.bool_]) -> FloatArray:
-    """Return the truth sharpened too much, and noise."""
+    """Return the ground truth, over-sharpened and with noise."""
     deviation = np.float32(math.sqrt(SHARP_NOISE_SHARE * 10 ** (-target_db / 10)))
     detail = truth - cv2.GaussianBlur(truth, (0, 0), 1.0)
     return _at(target_db, lambda amount: rounded(truth + amount * detail + noise * deviation), truth, mask)
@@ -206,10 +207,10 @@ def sharper(truth: FloatArray, noise: FloatArray, target_db: float, mask: NDArra
 def _at(
     target_db: float, make: Callable[[float], FloatArray], truth: FloatArray, mask: NDArray[np.bool_]
 ) -> FloatArray:
-    """Return `make` at the strength that has the wanted PSNR.
+    """Return `make` at the strength that gives the wanted PSNR.
 
     Raises:
-        ValueError: No strength from 0.05 to 50 has it.
+        ValueError: No strength from 0.05 to 50 gives it.
     """
 
     def excess(log_strength: float) -> float:
@@ -219,19 +220,19 @@ def _at(
 
 
 def moved_by(image: FloatArray, flow_moved_to_image: NDArray[np.floating]) -> FloatArray:
-    """Return an image drawn by Lanczos-4 where a flow says, the border repeated."""
+    """Return an image warped by a flow with Lanczos-4, with the border repeated."""
     return rounded(remapped(image, flow_moved_to_image))
 
 
 def _displacement(height: int, width: int, sigma_px: float, rng: np.random.Generator) -> FloatArray:
-    """Return a random displacement, (H, W, 2), smooth over `sigma_px`, the root mean square of its length 1 px."""
+    """Return a random displacement, (H, W, 2), smooth over `sigma_px`, with a root-mean-square length of 1 px."""
     noise = rng.standard_normal((height, width, 2), np.float32)
     smooth = cv2.GaussianBlur(noise, (0, 0), sigma_px, borderType=cv2.BORDER_REFLECT)
     return np.asarray(smooth / np.sqrt(2 * np.mean(smooth**2)), np.float32)
 
 
 def _quarter_of_tiles(height: int, width: int, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Return which pixels lie in a random quarter of the tiles."""
+    """Return the mask of pixels in a random quarter of the tiles."""
     rows, columns = math.ceil(height / GARBAGE_TILE_PX), math.ceil(width / GARBAGE_TILE_PX)
     chosen = rng.permutation(rows * columns).reshape(rows, columns) < rows * columns // 4
     return np.kron(chosen, np.ones((GARBAGE_TILE_PX, GARBAGE_TILE_PX), np.bool_))[:height, :width] > 0

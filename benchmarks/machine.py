@@ -1,4 +1,4 @@
-"""What a benchmark was measured on, and how time and memory are taken."""
+"""Description of the machine of a benchmark, and measurement of time and memory."""
 
 from __future__ import annotations
 
@@ -40,31 +40,31 @@ def seconds_of(function: Callable[[], object], repeats: int) -> float:
 
 def peak_gb() -> float:
     """Return the peak resident memory of this process so far, in GB."""
-    if LINUX:  # getrusage also counts what the parent had before exec
+    if LINUX:  # getrusage also counts the parent's memory before exec
         lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
         return int(next(line.split()[1] for line in lines if line.startswith("VmHWM"))) * 1024 / 1e9
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e9
 
 
 def reset_peak() -> None:
-    """Forget the peak so far, where the system can (Linux)."""
+    """Reset the peak memory if the system allows it (Linux)."""
     if LINUX:
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 
 
 def alternating(functions: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, float]:
-    """Return the median wall time of each function, called in turn so that a busy machine is one for all of them."""
+    """Return the median wall time of each function; calls alternate so that other load affects all functions alike."""
     times: dict[str, list[float]] = {name: [] for name in functions}
     for round_number in range(repeats + 1):
         for name, function in functions.items():
             started = time.perf_counter()
             function()
-            if round_number:  # the first is the warm-up
+            if round_number:  # the first round is the warm-up
                 times[name].append(time.perf_counter() - started)
     return {name: statistics.median(values) for name, values in times.items()}
 
 
 def in_process(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Return what a module-level function gives in a fresh process."""
+    """Return the result of a module-level function run in a fresh process."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(function, arguments)

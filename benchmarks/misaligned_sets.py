@@ -1,7 +1,8 @@
-"""Misaligned pairs with known truth for `bench_analyse.py`.
+"""Misaligned pairs with known motion for `bench_analyse.py`.
 
-The blur image is a crop of a photograph that was blurred in a larger frame, the sharp one is drawn once from the same
-larger frame with the Lanczos sampler, so that neither has an invented border. Then both get noise and 8 bits.
+The blur image is a crop of a photograph that was blurred in a larger frame. The sharp image is warped once from the
+same larger frame with the Lanczos sampler, so that neither image needs border values. Then both get noise and are
+rounded to 8 bits.
 """
 
 from __future__ import annotations
@@ -38,19 +39,19 @@ FAR = Similarity(1.06, 0.1, 38.0, -25.93)
 """Zoom 1.06 with a shift of 46 px."""
 
 CATS_EYE_PX = 4.0
-"""Offset of the second disk at the frame's corners; the centroid of the common part lies half as far out."""
+"""Offset of the second disk at the frame's corners; the centroid of the intersection is displaced by half of it."""
 
 
 @dataclass(frozen=True)
 class Condition:
-    """What a set of pairs went through.
+    """Condition under which a set of pairs is made.
 
     Attributes:
-        name: As printed.
-        radius_px: Of the disk; None where it runs over the frame from 0 to 8 px.
-        noise: Standard deviation in counts of 255, both images.
-        effect: '' or the name of what `make_case` does besides.
-        listed: False for one that is printed but is not among the wanted numbers.
+        name: Name as printed.
+        radius_px: Radius of the disk; None for a radius that varies over the frame from 0 to 8 px.
+        noise: Standard deviation in counts of 255, for both images.
+        effect: '' or the name of an additional effect of `make_case`.
+        listed: Whether it is included in the wanted values.
     """
 
     name: str
@@ -77,7 +78,7 @@ STRESS = (
 
 @dataclass(frozen=True)
 class Scene:
-    """A photograph larger than the frame: `picture` (H, W, 3) in [0, 1], `scale` against the file's pixels."""
+    """A photograph larger than the frame: `picture` (H, W, 3) in [0, 1], `scale` relative to the file's pixels."""
 
     name: str
     picture: FloatArray
@@ -86,15 +87,15 @@ class Scene:
 
 @dataclass(frozen=True)
 class Case:
-    """A pair, its truth and what the bound needs.
+    """A pair, its motion and the data for the Cramer-Rao bound.
 
     Attributes:
         blur: (H, W, 3) float32 in [0, 1].
         sharp: The same.
         truth: Maps sharp to blur.
         ideal: The blur image before noise, 8 bits and JPEG.
-        radius_px: (H, W) of the disk at each pixel, negative where the pixel tells nothing of the truth.
-        variances: Mean squared error of blur and sharp against their ideals.
+        radius_px: (H, W), radius of the disk at each pixel, negative at pixels without information on the motion.
+        variances: Mean squared errors of blur and sharp against their ideal images.
     """
 
     blur: FloatArray
@@ -106,12 +107,12 @@ class Case:
 
 
 def margin_px(width: int, height: int) -> int:
-    """Return what the larger frame has more on each side: the farthest truth and the largest disk."""
+    """Return the margin of the larger frame on each side: the largest motion and the largest disk."""
     return math.ceil(FAR.corner_px(width, height)) + 24
 
 
 def load_scenes(count: int, size: tuple[int, int] | None, *, largest: bool = False) -> tuple[list[Scene], int, int]:
-    """Return scenes, and width and height of the frames: photographs of the assets folder, else scikit-image's."""
+    """Return scenes and the width and height of frames, from photographs of the assets folder, else scikit-image's."""
     folder = os.environ.get(ASSETS_VARIABLE)
     pictures: list[tuple[str, FloatArray]]
     if folder:
@@ -119,7 +120,7 @@ def load_scenes(count: int, size: tuple[int, int] | None, *, largest: bool = Fal
         files = list_images(Path(folder) / "data" / "sharp-photos")
         if largest:
             files.sort(key=lambda f: -read_image(f).size)
-        else:  # spread over the sorted names: neighbours come from one source
+        else:  # spread over the sorted names, because neighbours have one source
             files = [files[i * len(files) // count] for i in range(min(count, len(files)))]
         pictures = [(f.stem[:16], read_image(f)) for f in files[:count]]
     else:
@@ -142,7 +143,7 @@ def _scene(name: str, picture: FloatArray, width: int, height: int) -> Scene:
 
 
 def draw_sharp(scene: Scene, truth: Similarity, width: int, height: int) -> FloatArray:
-    """Return the sharp image without noise: its pixel p shows the scene where `truth` puts p.
+    """Return the sharp image without noise: its pixel p shows the scene point to which `truth` maps p.
 
     Raises:
         ValueError: The scene's margin is too small.
@@ -161,7 +162,7 @@ def _source(truth: Similarity, width: int, height: int) -> tuple[NDArray[np.floa
 
 
 def make_case(scene: Scene, ideal_sharp: FloatArray, truth: Similarity, condition: Condition, seed: int) -> Case:
-    """Return the pair of a scene under a condition; `ideal_sharp` is `draw_sharp`'s for the same truth."""
+    """Return the pair of a scene under a condition; `ideal_sharp` is the result of `draw_sharp` for the same motion."""
     height, width = ideal_sharp.shape[:2]
     margin = margin_px(width, height)
     rng = np.random.default_rng(seed)
@@ -206,7 +207,7 @@ def _crop(picture: FloatArray, margin: int, width: int, height: int) -> FloatArr
 
 
 def _ramp(rows: int, columns: int) -> FloatArray:
-    """Return radii that run from 0 px to 8 px and back over the frame, as two slopes of a roof would."""
+    """Return radii that vary linearly over the frame from 0 px to 8 px and back."""
     y, x = np.mgrid[0 : 1 : rows * 1j, 0 : 1 : columns * 1j]
     return np.asarray(8 * np.abs(1 - np.abs(0.4 + 1.3 * x + 0.6 * y - 1)), dtype=np.float32)
 
@@ -215,15 +216,15 @@ def _photographed(ideal: FloatArray, noise: float, jpeg: bool, rng: np.random.Ge
     pixels = to_pixels(ideal + rng.standard_normal(ideal.shape, np.float32) * np.float32(noise / 255))
     if jpeg:
         _, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 75])
-        pixels = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)  # channel order is the same both ways
+        pixels = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)  # the channel order is the same both ways
     return to_float(pixels)
 
 
 def _cats_eye(picture: FloatArray, radius_px: float, width: int, height: int) -> FloatArray:
-    """Return the picture blurred by the common part of two disks, the second one shifted inwards towards the corners.
+    """Return the image blurred by the intersection of two disks, the second shifted inwards towards the corners.
 
-    Kernels of a coarse grid are blended linearly, and the common part of two equal disks has its centroid half-way
-    between their centres: so the centroids are exactly a zoom about the centre.
+    Kernels of a coarse grid are blended linearly. The centroid of the intersection of two equal disks is midway between
+    their centres, so the centroids are exactly a zoom about the centre.
     """
     rows, columns = picture.shape[:2]
     half = math.ceil(radius_px) + math.ceil(CATS_EYE_PX) + 1
@@ -235,7 +236,7 @@ def _cats_eye(picture: FloatArray, radius_px: float, width: int, height: int) ->
     half_diagonal = math.hypot(width - 1, height - 1) / 2
     for j, row in enumerate(steps[0]):
         for i, column in enumerate(steps[1]):
-            # correlation moves the picture against the kernel's centroid: minus is outwards
+            # correlation moves the image against the kernel's centroid: minus is outwards
             dx = -(column - (columns - 1) / 2) / half_diagonal * CATS_EYE_PX
             dy = -(row - (rows - 1) / 2) / half_diagonal * CATS_EYE_PX
             both = (u * u + v * v <= radius_px**2) & ((u - dx) ** 2 + (v - dy) ** 2 <= radius_px**2)

@@ -1,4 +1,4 @@
-"""What benchmarks with a page about many simulated pairs share: which photographs and conditions, raw rows."""
+"""Common code of benchmarks with a page about many simulated pairs: photographs, conditions and raw rows."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from sdd_bench.io.serialise import csv_text
 
 
 def spread_photographs(folder: str, count: int) -> list[Path]:
-    """Return so many photographs of the assets folder, spread over their names: neighbours come from one source."""
+    """Return photographs of the assets folder, spread over their names because neighbours have one source."""
     files = list_images(Path(folder) / "data" / "sharp-photos")
     count = min(count, len(files))
     return [files[n * len(files) // count] for n in range(count)]
 
 
 def chosen_conditions(only: str, *, quick: bool) -> list[Condition]:
-    """Return the conditions whose name or group contains a word; the program ends where there is none."""
+    """Return the conditions whose name or group contains a word; the program ends if there is none."""
     chosen = [
         condition
         for condition in conditions()
@@ -33,7 +33,7 @@ def chosen_conditions(only: str, *, quick: bool) -> list[Condition]:
 
 
 def write_rows(path: Path | None, rows: Sequence[Mapping[str, object]]) -> None:
-    """Write rows as CSV where a file is given; what a row lacks is empty."""
+    """Write rows as CSV if a file is given; missing values are empty."""
     if path is not None:
         columns = list(dict.fromkeys(name for row in rows for name in row))
         write_text(path, csv_text(columns, [[row.get(name, "") for name in columns] for row in rows]))

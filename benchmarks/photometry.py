@@ -2,8 +2,8 @@
 
     python benchmarks/photometry.py [--out docs/tables/photometry.md] [--quick] [--photographs N] [--rows FILE]
 
-Pairs of photographs of the folder that SDD_BENCH_TEST_ASSETS names, with exactly known truth. A run that was stopped
-goes on where it was when the same command is given again and the program has not changed.
+Pairs are made from photographs of the folder that SDD_BENCH_TEST_ASSETS names, with exactly known ground truth. A
+stopped run resumes when the same command is given again and the program has not changed.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ REPEATS = 3
 
 
 def measure_all(photographs: list[Path], journal: Journal) -> list[Row]:
-    """Return the rows of all pairs by condition; what the journal has is not measured again."""
+    """Return the rows of all pairs by condition; pairs in the journal are not measured again."""
     digest = code_digest() + hashlib.sha256(Path(photometry_rows.__file__).read_bytes()).hexdigest()
     tasks = [
         Task(photo, name, 700 + n)
@@ -56,11 +56,11 @@ def measure_all(photographs: list[Path], journal: Journal) -> list[Row]:
 
 
 def cost() -> dict[str, float]:
-    """Return CPU seconds at `LARGE`, the least of some repeats, by what was done."""
+    """Return CPU seconds at `LARGE`, the least of several repeats, by task."""
     width, height = LARGE
     sharp = to_float(mosaic(width, height, 0))
     blur = np.asarray(cv2.GaussianBlur(sharp, (0, 0), 4), np.float32)
-    radius = np.broadcast_to(np.linspace(0, 10, width // 2), (height // 2, width // 2))  # of images at half size
+    radius = np.broadcast_to(np.linspace(0, 10, width // 2), (height // 2, width // 2))  # for images at half size
     levels = np.abs(np.array(LEVELS_PX)[:, None] - radius[:1]).argmin(axis=0).astype(np.uint8)
     levels = np.repeat(levels[None], height // 2, axis=0)
     mask = np.ones((height, width), bool)

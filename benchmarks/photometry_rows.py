@@ -1,4 +1,4 @@
-"""One pair of `photometry.py`: drawn, aligned exactly and by `anchored/1`, its light mapped, predictions scored."""
+"""One pair of `photometry.py`: simulated, aligned exactly and by `anchored/1`, mapped in light, and scored."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ ALIGNMENTS = (EXACTLY, ANCHORED)
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """One pair to measure: the photograph's file, the condition's name and the seed of all that is random."""
+    """One pair to measure: the photograph's file, the condition's name and the seed of all random values."""
 
     photo: Path
     condition: str
@@ -58,12 +58,12 @@ class Task:
 
 @lru_cache(maxsize=1)
 def _photograph(path: Path) -> FloatArray:
-    """Return a photograph; the pairs of one follow each other."""
+    """Return a photograph, cached because its pairs are measured in sequence."""
     return read_image(path)
 
 
 def measure(task: Task) -> Row:
-    """Return all numbers of one pair."""
+    """Return all measurements of one pair."""
     camera = build_camera({**EXACT, **CONDITIONS[task.condition]}, task.condition)
     pair = draw_pair(_photograph(task.photo), camera, SIZE, seed=task.seed, margin_px=MARGIN_PX)
     pair = dataclasses.replace(pair, blur=rounded(pair.blur), sharp=rounded(pair.sharp))
@@ -90,20 +90,20 @@ def measure(task: Task) -> Row:
 def map_truth(
     pair: CameraPair, drawn: NDArray[np.floating], mask: NDArray[np.bool_], scored: NDArray[np.bool_]
 ) -> tuple[Row, FloatArray, FloatArray]:
-    """Return what was found, and the truth before and after the map as files of 16 bits hold it.
+    """Return the measurements of the map, and the ground truth before and after it as 16-bit files hold them.
 
     Args:
-        pair: With its truth.
+        pair: The pair with its ground truth.
         drawn: The sharp image in the blur image's frame.
-        mask: Pixels that the map is fitted to.
-        scored: Pixels that the errors of the light are taken of.
+        mask: Pixels to which the map is fitted.
+        scored: Pixels over which the errors of the light are computed.
     """
     blur, sharp = (grey(image, linear=True) for image in (pair.blur, drawn))
     levels = choose_radii(sharp, blur, mask, 2, linear=True)
     started = time.process_time()
     found = find_photometric_map(pair.blur, drawn, levels, mask, linear=True)
     seconds = time.process_time() - started
-    # the truth's own picture under both lights: what alignment and noise do is left out
+    # the true image under both lights, so that effects of alignment and noise are left out
     wrong = [
         float(np.sqrt(np.mean((image[scored].astype(np.float64) - pair.truth[scored]) ** 2)))
         for image in (pair.truth_plain, found.apply(pair.truth_plain))
@@ -118,7 +118,7 @@ def map_truth(
 
 
 def predictions(pair: CameraPair, mask: NDArray[np.bool_], seed: int) -> dict[str, FloatArray]:
-    """Return what methods might give, named by `PREDICTIONS`, all made from the exact truth."""
+    """Return predictions of known quality, by the names in `PREDICTIONS`, all made from the exact ground truth."""
     truth = pair.truth
     noise = np.random.default_rng([seed, 9]).standard_normal(truth.shape, np.float32)
     images = (

@@ -1,4 +1,4 @@
-"""The tables of `photometry.py`."""
+"""Tables of `photometry.py`."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def _show_light(report: Report, rows: Sequence[Row]) -> None:
 
 
 def _want(report: Report, rows: Sequence[Row]) -> None:
-    """Keep how far the bias is from that of the control of the same photograph, and where the identity was wanted."""
+    """Record the difference of the bias from that of the same photograph's control, and pairs wrongly changed."""
     for alignment in ALIGNMENTS:
         control = {row["photograph"]: row for row in _of(rows, CONTROL)}
         means, worst = 0.0, 0.0

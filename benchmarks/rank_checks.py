@@ -1,4 +1,4 @@
-"""The leaderboard's statistics against SciPy and statsmodels on the same numbers: by how much they differ at most."""
+"""Largest differences between the leaderboard's statistics and those of SciPy and statsmodels on the same numbers."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ PEER_FLIPS = 20_000
 
 
 def checks(rng: np.random.Generator) -> list[tuple[str, str, float]]:
-    """Return what was checked, against what, and the largest difference."""
+    """Return the checks: what was compared, with which peer, and the largest difference."""
     rows = [(what, peer, float(apart)) for what, peer, apart in (_student(rng), _exact(rng), _drawn(rng), _holm(rng))]
     return [*rows, _paired_t(rng), _corrected(rng), _bootstrap(rng)]
 
 
 def _student(rng: np.random.Generator) -> tuple[str, str, float]:
-    """Of symmetric samples there is no skewness to correct."""
+    """Compare intervals of symmetric samples, which need no correction for skewness."""
     apart = 0.0
     for images in (3, 6, 10, 40):
         half = rng.normal(0, 1, images)
@@ -61,7 +61,7 @@ def _paired_t(rng: np.random.Generator) -> tuple[str, str, float]:
 
 
 def _corrected(rng: np.random.Generator) -> tuple[str, str, float]:
-    """Independent rows: the step-down maximum is then that of Sidak, up to what is drawn."""
+    """Compare corrected p values of independent rows, for which the step-down maximum is about Sidak's."""
     rows = rng.normal(0, 1, (3, 60)) + np.array([[0.4], [0.3], [0.05]])
     p, adjusted = sign_flip_p(rows, 40_000)
     apart = np.abs(adjusted - multipletests(p, method="holm-sidak")[1]).max()

@@ -1,4 +1,4 @@
-"""Simulated scores with a known truth, and what the leaderboard's statistics and their peers say of them."""
+"""Simulated scores with known truth, and the results of the leaderboard's statistics and their peers for them."""
 
 from __future__ import annotations
 
@@ -53,23 +53,23 @@ DRAWS: dict[str, Draw] = {
     "heavy-tailed": _heavy,
     "gains on 15 %": _gains,
 }
-"""Name to values with mean 0, of a spread of about 1: what differs from image to image."""
+"""Name to a function that draws the variation between images, with mean 0 and standard deviation about 1."""
 
 BEYOND: dict[str, Draw] = {"strongly skewed": _strongly_skewed}
-"""More of them, worse than what is aimed at."""
+"""Further distributions, more difficult than those the statistics are designed for."""
 
 
 @dataclass(frozen=True)
 class Effort:
-    """How much is simulated.
+    """Size of the simulation.
 
     Attributes:
-        samples: Samples for the coverage of our interval and of Student's.
-        peer_samples: Samples for the coverage of the bootstraps of SciPy.
-        resamples: Resamples of those.
-        tables: Number of methods to simulated tables of equal methods.
-        power_tables: Simulated tables for the power.
-        flips: Sign patterns that are drawn where there are too many; the leaderboard draws 10,000.
+        samples: Number of samples for the coverage of sdd-bench's interval and of Student's.
+        peer_samples: Number of samples for the coverage of SciPy's bootstraps.
+        resamples: Number of resamples of these bootstraps.
+        tables: Number of methods to the number of simulated tables with equal methods.
+        power_tables: Number of simulated tables for the power.
+        flips: Number of random sign patterns if not all can be used; the leaderboard draws 10,000.
     """
 
     samples: int = 100_000
@@ -84,7 +84,7 @@ QUICK = Effort(4_000, 20, 99, ((2, 40), (4, 40), (10, 10), (20, 4), (50, 2)), 4,
 
 
 def coverage(draw: Draw, images: int, effort: Effort, rng: np.random.Generator) -> dict[str, float]:
-    """Return in which share of samples each interval holds the mean, which is 0, and how wide ours is."""
+    """Return the coverage of each interval for the mean, which is 0, and the width of sdd-bench's interval."""
     scores = draw(rng, (effort.samples, images))
     ours = mean_intervals(scores)
     reach = stats.t.ppf((1 + LEVEL) / 2, images - 1) * scores.std(axis=1, ddof=1) / np.sqrt(images)
@@ -93,7 +93,7 @@ def coverage(draw: Draw, images: int, effort: Effort, rng: np.random.Generator) 
     few = scores[: effort.peer_samples]
     for name, method in (("percentile", "percentile"), ("bca", "BCa")):
         with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")  # of degenerate samples of two or three images
+            warnings.simplefilter("ignore")  # about degenerate samples of two or three images
             theirs = stats.bootstrap(
                 (few,), np.mean, axis=-1, method=method, n_resamples=effort.resamples, batch=50, rng=rng
             ).confidence_interval
@@ -104,7 +104,7 @@ def coverage(draw: Draw, images: int, effort: Effort, rng: np.random.Generator) 
 def false_separations(
     draw: Draw, methods: int, images: int, effort: Effort, rng: np.random.Generator
 ) -> dict[str, float]:
-    """Return in which share of tables of equal methods any two are separated: by us, by paired t, by Holm's t."""
+    """Return the rates of false separations in tables of equal methods: sdd-bench, paired t tests, Holm's t tests."""
     tables = dict(effort.tables)[methods]
     first, second = np.triu_indices(methods, 1)
     counts = {"ours": 0, "plain": 0, "holm": 0, "bars": 0}
@@ -121,7 +121,7 @@ def false_separations(
 
 
 def power(methods: int, images: int, gain_db: float, effort: Effort, rng: np.random.Generator) -> dict[str, float]:
-    """Return which share of the equal methods the better one is separated from, by us and by Holm's t tests."""
+    """Return the share of equal methods from which the better one is separated, by sdd-bench and by Holm's t tests."""
     first, second = np.triu_indices(methods, 1)
     found = {"ours": 0.0, "holm": 0.0}
     for _ in range(effort.power_tables):
@@ -136,7 +136,7 @@ def power(methods: int, images: int, gain_db: float, effort: Effort, rng: np.ran
 
 
 def one_sided(images: int, effort: Effort, rng: np.random.Generator) -> dict[str, float]:
-    """Return how often two methods of equal mean are separated of which one gains on 15 % and loses on the others."""
+    """Return the rate at which two methods of equal mean are separated if one gains on 15 % and loses on the others."""
     tables = dict(effort.tables)[2]
     separated = 0
     for _ in range(tables):

@@ -2,8 +2,8 @@
 
     python benchmarks/rank_stability.py [--quick] [--results FILE ...] [--markdown FILE]
 
-Without --results: pairs with known truth are drawn as conformance.py draws them, its predictions are written to a
-temporary folder, scored under every protocol by `evaluate`, and compared by `sdd_bench stability`'s functions.
+Without --results, pairs with known ground truth are made as in conformance.py, its predictions are written to a
+temporary folder, scored under every protocol by `evaluate`, and compared by the functions of `sdd_bench stability`.
 Photographs are those of the folder that SDD_BENCH_TEST_ASSETS names, else small ones of scikit-image.
 """
 

@@ -1,4 +1,4 @@
-"""The page of `ranks.py`: coverage, false separations and power as tables, and what was wanted beside it."""
+"""Page of `ranks.py`: tables of coverage, false separations and power, with the wanted values."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def page(found: Figures, checked: Sequence[tuple[str, str, float]], effort: Effo
 
     Args:
         found: Name of a figure to its parts.
-        checked: Of `rank_checks.checks`.
-        effort: How much was simulated.
-        machine: What it was computed on.
-        quick: Whether the figures are only those of a trial.
+        checked: Result of `rank_checks.checks`.
+        effort: Size of the simulation.
+        machine: Description of the machine.
+        quick: Whether the figures are only those of a trial run.
     """
     tables = ", ".join(f"{count:,} of {methods}" for methods, count in effort.tables)
     fewest = min(count for _, count in effort.tables)

@@ -2,8 +2,8 @@
 
     python benchmarks/ranks.py [--quick] [--markdown FILE] [--journal FILE]
 
-Every figure is seeded by its own name, kept in the journal once it is there, and not computed again by a later run of
-the same settings and code; a killed run goes on. `--quick` checks in under a minute that everything runs.
+Every figure is seeded by its own name and kept in the journal, from which a later run with the same settings and code
+takes it; an interrupted run resumes. `--quick` checks in under a minute that everything runs.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ Figure = Callable[[np.random.Generator], dict[str, float]]
 
 
 def figures(effort: Effort) -> dict[str, Figure]:
-    """Return name to what computes it, in the order of the page."""
+    """Return the function that computes each figure, by name, in the order of the page."""
     found: dict[str, Figure] = {}
     for name, draw in (DRAWS | BEYOND).items():
         for n in IMAGES:
@@ -61,7 +61,7 @@ def figures(effort: Effort) -> dict[str, Figure]:
 
 
 def computed(effort: Effort, journal: Path) -> Figures:
-    """Return every figure, from the journal where it is there."""
+    """Return all figures, from the journal if they are in it."""
     made_by = hashlib.sha256(json.dumps(asdict(effort), sort_keys=True).encode())
     for module in (intervals, sign_flips, statistics):
         made_by.update(Path(module.__file__).read_bytes())

@@ -3,9 +3,9 @@
     python benchmarks/real_pairs.py [--out FILE] [--jobs N] [--only TEXT]
 
 The pairs are those of `data/real-pairs`, and neighbouring frames of the stacks of `data/focus-pairs`, in the folder
-that SDD_BENCH_TEST_ASSETS names. The tiles are those of registration/in_focus.py: where blur and sharp are equally
-sharp, their displacement needs neither blur nor motion model. Where an analysis is in doubt, tiles take part in it
-(registration/doubt.py), so that they are no independent evidence then.
+that SDD_BENCH_TEST_ASSETS names. The tiles are those of registration/in_focus.py: if blur and sharp are equally sharp
+in a tile, its displacement can be measured without a model of blur or motion. If an analysis is in doubt, it uses tiles
+itself (registration/doubt.py), so that they are not independent evidence then.
 """
 
 from __future__ import annotations
@@ -40,19 +40,20 @@ WANTED_PX = 0.15
 WORSE_PX = 0.05
 MIN_TILES = 3
 TILES_PX = (128, 64)
-"""With fewer tiles of the first size the second is taken; with fewer of that, nothing is said of a pair."""
+"""Tile sizes to try in order: the second is used if there are too few tiles of the first. With too few of both there is
+no verdict on a pair."""
 
 COLUMNS = (
     ("kind", ""), ("model", ""), ("confidence", ".2f"), ("zoom", ".5f"), ("shift_x_px", ".3f"), ("shift_y_px", ".3f"),
     ("rotation_deg", ".4f"), ("corner_px", ".2f"), ("residual_median_px", ".2f"), ("residual_p95_px", ".2f"),
     ("blur_radius_px", ".1f"),
 )  # fmt: skip
-"""Columns of the analysis that the table shows, where the analysis has them, each with its format."""
+"""Columns of the analysis that the table shows, if the analysis has them, each with its format."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """A pair of files and how it is called."""
+    """A pair of files and its name."""
 
     name: str
     blur: Path
@@ -61,15 +62,15 @@ class Task:
 
 @dataclass(frozen=True)
 class Found:
-    """What was found on a pair.
+    """Results for a pair.
 
     Attributes:
-        name: Of the pair.
+        name: Name of the pair.
         row: Columns of the analysis.
         tiles: Number of tiles.
-        tile_px: Their side.
-        before_px: Median length of the tiles' displacements in the pair as it is; NaN without tiles.
-        after_px: The same after the analyser's motion.
+        tile_px: Side of the tiles.
+        before_px: Median length of the tiles' displacements in the original pair; NaN without tiles.
+        after_px: The same after the analyser's motion is undone.
         error_px: Median standard error of the tiles.
         seconds: Time of the analysis.
     """
@@ -85,7 +86,7 @@ class Found:
 
     @property
     def verdict(self) -> str:
-        """What the tiles say: met, NOT met, failed, or too few tiles."""
+        """Verdict of the tiles: met, NOT met, failed, or too few tiles."""
         if self.row["kind"] == "failed":
             return "failed"
         if self.tiles < MIN_TILES:
@@ -110,16 +111,16 @@ def list_pairs(folder: Path) -> list[Task]:
 
 
 def flow_of(analysis: Analysis, width: int, height: int) -> NDArray[np.float64]:
-    """Return the motion from blur to sharp that an analysis found, (H, W, 2), (dx, dy) in pixels."""
+    """Return the motion from blur to sharp that an analysis estimated, (H, W, 2), (dx, dy) in pixels."""
     if analysis.motion is None:
         return np.zeros((height, width, 2))
     y, x = np.mgrid[0:height, 0:width].astype(np.float64)
-    # What is in focus has no parallax against itself: the radius is 0 there.
+    # The plane in focus has radius 0 and thus no parallax.
     return analysis.motion.flow_blur_to_sharp(np.stack([x, y], axis=-1), np.zeros((height, width)), width, height)
 
 
 def measure(task: Task) -> Found:
-    """Return the analysis of a pair and what its tiles show before and after the motion found."""
+    """Return the analysis of a pair and the displacements of its tiles before and after the motion is undone."""
     cv2.setNumThreads(1)
     blur, sharp = read_image(task.blur), read_image(task.sharp)
     height, width = blur.shape[:2]
@@ -139,7 +140,7 @@ def measure(task: Task) -> Found:
 
 
 def tiles_after(blur: FloatArray, sharp: FloatArray, flow: NDArray[np.float64], tile_px: int) -> list[Tile]:
-    """Return the tiles of a pair after a motion from blur to sharp, (H, W, 2) in pixels, was drawn band-limited."""
+    """Return the tiles of a pair after sharp is warped by a motion from blur to sharp, (H, W, 2) in pixels."""
     height, width = blur.shape[:2]
     x, y = np.arange(width) + flow[..., 0], np.arange(height)[:, None] + flow[..., 1]
     drawn = np.asarray(sample(grey(sharp)[..., None], x, y, "bandlimited")[..., 0], np.float32)
@@ -151,8 +152,8 @@ def _joined(
 ) -> tuple[list[float], list[float], list[float]]:
     """Return lengths before, lengths after and standard errors of all tiles that were found before or after.
 
-    A tile that was found once has its other displacement from the motion at its centre, so that before and after are
-    told of the same tiles whatever the motion is.
+    For a tile that was found only once, the other displacement follows from the motion at its centre, so that both
+    medians are over the same tiles.
     """
     pairs = [{(tile.x_px, tile.y_px): tile for tile in tiles} for tiles in (plain, drawn)]
     before, after, errors = [], [], []
@@ -169,7 +170,7 @@ def _joined(
 
 
 def cells_of(found: Found, shown_columns: list[tuple[str, str]]) -> tuple[str, ...]:
-    """Return a pair's line of the table, with these columns of the analysis."""
+    """Return a pair's row of the table, with the given columns of the analysis."""
     numbers = (found.before_px, found.after_px, found.error_px)
     tiles = ("-" if math.isnan(value) else f"{value:.3f}" for value in numbers)
     shown = [_cell(found.row, name, form) for name, form in shown_columns]
@@ -178,12 +179,12 @@ def cells_of(found: Found, shown_columns: list[tuple[str, str]]) -> tuple[str, .
 
 
 def columns(found: list[Found]) -> list[tuple[str, str]]:
-    """Return those of `COLUMNS` that the analyses have."""
+    """Return the columns of `COLUMNS` that the analyses have."""
     return [(name, form) for name, form in COLUMNS if any(one.row.get(name, "") != "" for one in found)]
 
 
 def _cell(row: Mapping[str, Any], name: str, form: str) -> str:
-    """Return a value, with its standard error where the analysis has one."""
+    """Return a value, with its standard error if the analysis has one."""
     value = row[name]
     if isinstance(value, float) and math.isnan(value):
         return "-"
@@ -193,7 +194,7 @@ def _cell(row: Mapping[str, Any], name: str, form: str) -> str:
 
 
 def main() -> None:
-    """Measure every pair and print the table and how many pairs have what is wanted."""
+    """Measure every pair and print the table and the number of pairs that meet the wanted values."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, metavar="FILE", help="also write the tables to this Markdown file")
     parser.add_argument("--jobs", type=int, default=1, help="processes")

@@ -2,8 +2,8 @@
 
     python benchmarks/real_scores.py [--out docs/tables/real-pairs.md] [--jobs 2]
 
-Pairs and predictions are those of `data/real-pairs` in the folder that SDD_BENCH_TEST_ASSETS names. Nothing is written
-but the page; anchors are made in a temporary folder.
+Pairs and predictions are those of `data/real-pairs` in the folder that SDD_BENCH_TEST_ASSETS names. Only the page is
+written; anchors are made in a temporary folder.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ Scored = dict[str, dict[str, Results]]
 
 
 def mean_with_interval(values: Sequence[float]) -> str:
-    """Return a mean with Student's 95 % interval; the mean alone of one value."""
+    """Return a mean with Student's 95 % interval; for one value the mean alone."""
     kept = np.array([value for value in values if math.isfinite(value)])
     if not len(kept):
         return ""
@@ -78,7 +78,7 @@ def mean_with_interval(values: Sequence[float]) -> str:
 
 
 def tiles_off(blur: np.ndarray, truth: np.ndarray) -> str:
-    """Return how many tiles are equally sharp in both images, and how far they lie apart in the median."""
+    """Return the number of tiles that are equally sharp in both images, and their median displacement."""
     everywhere = np.ones(blur.shape[:2], np.bool_)
     for side in TILES_PX:
         tiles = in_focus_tiles(grey(blur), grey(truth), everywhere, side, SEARCH_PX)
@@ -94,7 +94,7 @@ PAIR_HEADS = (
 
 
 def pair_rows(name: str, dataset: Any, anchors: Path, jobs: int) -> list[list[str]]:
-    """Return what each pair says of its own truth, see `PAIR_HEADS`."""
+    """Return the diagnostics of each pair's own ground truth, a row a pair under `PAIR_HEADS`."""
     pairs = dataset.pairs
     found = {
         method: ensure_anchors(pairs, anchors, jobs, method=method, owner=dataset.root)
@@ -136,7 +136,7 @@ def score_rows(name: str, results: Scored) -> list[list[str]]:
 
 
 def displacement_rows(name: str, results: Scored) -> list[list[str]]:
-    """Return where each method puts each picture against its input."""
+    """Return the displacement of each method's predictions against their inputs."""
     table = []
     for method, by_protocol in results.items():
         for row in by_protocol["anchored/2"].images:

@@ -1,4 +1,4 @@
-"""The end-point error of a registration and its Cramer-Rao bound."""
+"""End-point error of a registration and its Cramer-Rao bound."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ from sdd_bench.synthesis.defocus import disk
 
 
 def grid_points(width: int, height: int) -> NDArray[np.float64]:
-    """Return the 81 points of a 9x9 grid with the corners: (81, 2), x and y."""
+    """Return the 81 points of a 9x9 grid that includes the corners: (81, 2), x and y."""
     y, x = np.mgrid[0 : height - 1 : 9j, 0 : width - 1 : 9j]
     return np.stack([x.ravel(), y.ravel()], axis=1)
 
 
 def end_point_error_px(found: Similarity, truth: Similarity, width: int, height: int) -> float:
-    """Return the mean distance over the grid between where two similarities put a point."""
+    """Return the mean distance over the grid between the points mapped by two similarities."""
     points = grid_points(width, height)
     return float(np.linalg.norm(found.apply(points, width, height) - truth.apply(points, width, height), axis=1).mean())
 
 
 def motion_error_px(found: Analysis, case: Case) -> float:
-    """Return the mean distance between where an analysis and the truth put the grid's points; infinite if it failed.
+    """Return the mean distance between grid points mapped by an analysis and by the true motion; infinite on failure.
 
-    The similarity of a motion with parallax is that of what is in focus. Where nothing is, the set's one blur radius
-    tells where the larger of two layers lies, up to the side of the plane in focus, which one pair does not show.
+    The similarity of a motion with parallax is that of the plane in focus. If nothing is in focus, the set's only blur
+    radius gives the motion of the larger of two layers, up to the side of the plane in focus, which one pair does not
+    show.
     """
     height, width = case.radius_px.shape
     if found.kind == "failed":
@@ -49,10 +50,10 @@ def motion_error_px(found: Analysis, case: Case) -> float:
 
 
 def least_error_px(case: Case) -> float:
-    """Return the Cramer-Rao bound of the end-point error: the mean an unbiased estimator can reach at best.
+    """Return the Cramer-Rao bound of the end-point error: the least mean error of an unbiased estimator.
 
-    The sharp image's noise passes the disk too, so the difference of the blur image and the blurred sharp one has
-    the power v_blur + v_sharp |K(f)|^2 at frequency f; the information is summed over frequencies and channels.
+    The sharp image's noise passes the disk too, so the difference between the blur image and the blurred sharp image
+    has the power v_blur + v_sharp |K(f)|^2 at frequency f; the information is summed over frequencies and channels.
     """
     height, width = case.ideal.shape[:2]
     half = max(width, height) / 2
@@ -82,6 +83,6 @@ def least_error_px(case: Case) -> float:
     total = 0.0
     for px, py in points:
         jacobian = np.array([[px, -py, 1, 0], [py, px, 0, 1]])
-        # mean length of a round Gaussian vector: sqrt(pi / 4) of the root of its mean square
+        # mean length of an isotropic Gaussian vector: sqrt(pi / 4) times the root of its mean square
         total += math.sqrt(math.pi / 4 * np.trace(jacobian @ spread @ jacobian.T))
     return total / len(points)

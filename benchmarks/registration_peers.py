@@ -1,4 +1,4 @@
-"""The registration methods the analyser is compared with, each from (blur, sharp) to a similarity or None."""
+"""Registration methods to compare the analyser with, each a function from (blur, sharp) to a similarity or None."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def from_points(
 
 
 def nearest_similarity(matrix: NDArray[np.floating], width: int, height: int) -> Similarity | None:
-    """Return the similarity nearest to a 2x3 matrix on pixel coordinates; None where it is no such map."""
+    """Return the similarity nearest to a 2x3 matrix for pixel coordinates; None if there is none."""
     cos, sin = (matrix[0, 0] + matrix[1, 1]) / 2, (matrix[1, 0] - matrix[0, 1]) / 2
     centre = np.array([(width - 1) / 2, (height - 1) / 2])
     shift = matrix[:, :2] @ centre + matrix[:, 2] - centre
@@ -89,9 +89,9 @@ def ecc_pyramid(blur: FloatArray, sharp: FloatArray) -> Similarity | None:
 
 
 def ecc_levels(blur: FloatArray, sharp: FloatArray, levels: Sequence[int]) -> Similarity | None:
-    """Return ECC's affine map as a similarity: each level starts from the one before."""
+    """Return ECC's affine map as a similarity; each level starts from the result of the previous one."""
     height, width = sharp.shape
-    affine = np.eye(2, 3)  # on coordinates that count from the frame's corner: only the shift changes with the level
+    affine = np.eye(2, 3)  # coordinates start at the frame's corner, so that only the shift changes with the level
     stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 50, 1e-6)
     half = np.array([0.5, 0.5])
     for level in levels:
@@ -125,7 +125,7 @@ PEERS: dict[str, Callable[[FloatArray, FloatArray], Similarity | None]] = {
 
 
 def run_peer(name: str, blur: FloatArray, sharp: FloatArray) -> Similarity | None:
-    """Return a peer's answer, None where it gives up; OpenCV's ECC says so by an exception."""
+    """Return a peer's result, None if it fails; OpenCV's ECC fails by raising an exception."""
     grey = [np.asarray(cv2.cvtColor(im, cv2.COLOR_RGB2GRAY), np.float32) for im in (blur, sharp)]
     try:
         return PEERS[name](grey[0], grey[1])

@@ -1,4 +1,4 @@
-"""Tables of registration benchmarks: errors against truth, beside the bound and the peers, and what was wanted."""
+"""Tables of registration benchmarks: errors, the bound, the peers' errors, and wanted values."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OURS = "sdd_bench"
 
 @dataclass(frozen=True)
 class Row:
-    """One method's answer on one pair; the errors are infinite where it gave none."""
+    """Result of one method for one pair; the errors are infinite if it failed."""
 
     condition: str
     method: str
@@ -34,7 +34,7 @@ class Row:
 
 
 class Report:
-    """Prints what is measured and keeps it for the Markdown file."""
+    """Report that is printed and kept for the Markdown file."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -46,7 +46,7 @@ class Report:
         print(text, flush=True)
 
     def text(self, text: str) -> None:
-        """Print and keep the lines of a text, and an empty one."""
+        """Print and keep the lines of a text, and an empty line."""
         for line in text.strip().splitlines():
             self.line(line)
         self.line()
@@ -70,7 +70,7 @@ class Report:
         self.line()
 
     def end(self, markdown: Path | None) -> None:
-        """Print what was wanted, if anything, beside what was obtained; write all lines to a file if one is given."""
+        """Print the wanted and obtained values, if any; write all lines to a file if one is given."""
         if self.wanted:
             self.line("## Wanted and obtained")
             self.line()
@@ -79,18 +79,18 @@ class Report:
             write_page(markdown, "\n".join(self.lines).rstrip() + "\n")
 
     def want(self, what: str, limit: float, value: float, note: str = "") -> None:
-        """Keep a wanted number and what was obtained for the last table."""
+        """Record a wanted and an obtained value for the last table."""
         verdict = "met" if value <= limit else "NOT met"
         self.wanted.append((what, f"<= {limit:g}", f"{number(value)}{note}", verdict))
 
 
 def number(value: float) -> str:
-    """Return a number in three digits, `failed` for infinity."""
+    """Return a number with three digits, `failed` for infinity."""
     return f"{value:.3g}" if math.isfinite(value) else "failed"
 
 
 def show_ours(report: Report, conditions: Sequence[Condition], rows: list[Row]) -> None:
-    """Print the table of our errors beside the bound, a line a condition."""
+    """Print the table of sdd-bench's errors and the bound, one row per condition."""
     table = []
     for condition in conditions:
         own = [r for r in rows if r.method == OURS and r.condition == condition.name]
@@ -114,7 +114,7 @@ def show_ours(report: Report, conditions: Sequence[Condition], rows: list[Row]) 
 
 
 def show_peers(report: Report, conditions: Sequence[Condition], rows: list[Row]) -> None:
-    """Print ours against each peer: median / max error, then seconds; note where one is better than ours."""
+    """Print sdd-bench and each peer: median / max error, then seconds; mark peers that are better."""
     methods = (OURS, *PEERS)
     table = []
     for condition in conditions:
@@ -128,7 +128,7 @@ def show_peers(report: Report, conditions: Sequence[Condition], rows: list[Row])
 
 
 def want_best(report: Report, what: str, conditions: Sequence[str], rows: list[Row]) -> None:
-    """Add the line that says whether ours is better than every peer, in the median and in the worst pair."""
+    """Record whether sdd-bench is better than every peer, in the median and in the worst pair."""
     better = []
     for condition in conditions:
         summary = {}
@@ -144,7 +144,7 @@ def want_best(report: Report, what: str, conditions: Sequence[str], rows: list[R
 
 
 def want_errors(report: Report, name: str, rows: list[Row], median: float, most: float) -> None:
-    """Add the lines on error; a failed answer counts as infinite in the median, and apart in the maximum."""
+    """Record the limits of errors; a failure is infinite in the median and counted separately in the maximum."""
     errors = [r.error_px for r in rows]
     answered = [e for e in errors if math.isfinite(e)]
     failed = f" ({len(errors) - len(answered)} of {len(errors)} failed)" if len(answered) < len(errors) else ""

@@ -1,4 +1,4 @@
-"""What a benchmark says of one piece of work: ours, a peer's and the floor, measured in one run."""
+"""Results of a benchmark for one task: sdd-bench, a peer and the floor, measured in one run."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ HEADER = (
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the page.
+    """One row of the page.
 
     Attributes:
-        what: The work, with its size.
-        ours: Seconds, MB or GB, see `unit`; None where `skipped` says why there is none.
-        peer: Whose, by name.
+        what: The task, with its size.
+        ours: Seconds, MB or GB, see `unit`; None if `skipped` gives the reason.
+        peer: Name of the peer.
         theirs: The peer's figure in the same unit.
-        agreement: How the peer's result and ours differ.
-        floor: What cannot be avoided, in the same unit.
-        floor_is: What the floor is and how it was measured.
-        unit: Of all figures of the row.
-        skipped: Why nothing was measured.
+        agreement: Difference between the peer's result and sdd-bench's.
+        floor: The unavoidable part, in the same unit.
+        floor_is: Description of the floor and its measurement.
+        unit: Unit of all figures of the row.
+        skipped: Reason why nothing was measured.
     """
 
     what: str
@@ -46,12 +46,12 @@ class Row:
 
     @property
     def times_floor(self) -> float | None:
-        """Ours over the floor."""
+        """Ratio of sdd-bench's figure to the floor."""
         return self.ours / self.floor if self.ours is not None and self.floor else None
 
     @property
     def ratio(self) -> float | None:
-        """The peer's figure over ours: over 1 where ours is less."""
+        """Ratio of the peer's figure to sdd-bench's; above 1 if sdd-bench takes less."""
         return self.theirs / self.ours if self.ours and self.theirs is not None else None
 
 
@@ -78,7 +78,7 @@ def markdown(rows: Sequence[Row]) -> list[str]:
 
 
 def figure(value: float | None, unit: str) -> str:
-    """Return a figure in three digits with its unit, nothing for None.
+    """Return a figure with three digits and its unit, an empty text for None.
 
     >>> figure(0.01234, "s"), figure(1234.5, "MB"), figure(None, "s")
     ('.0123 s', '1234 MB', '')
@@ -90,7 +90,7 @@ def figure(value: float | None, unit: str) -> str:
 
 
 def times(value: float | None) -> str:
-    """Return a ratio in two digits, nothing for None.
+    """Return a ratio with two digits, an empty text for None.
 
     >>> times(12.34), times(1.234), times(None)
     ('12', '1.2', '')

@@ -3,10 +3,9 @@
     python benchmarks/small_card.py --run RUN --pairs DIR --sharp FILE_OR_FOLDER ... --photographs TEXT.md
         [--real FOLDER ...] [--out jdrl_baseline/weights]
 
-Exports the running mean of a run of `small_weights.py` as OUT/jdrl-small.pt and writes OUT/jdrl-small.md. DIR is what
-`sdd-bench synthesise --camera motor` wrote, from photographs that the training has not seen; TEXT.md says which
-photographs were trained on and under which licence, and stands in the card as it is. Real pairs are folders with blur/
-and gt/.
+Exports the running mean of a run of `small_weights.py` as OUT/jdrl-small.pt and writes OUT/jdrl-small.md. DIR is the
+output of `sdd-bench synthesise --camera motor`, from photographs that were not used in training; TEXT.md lists the
+photographs used in training and their licences, and is copied into the card. Real pairs are folders with blur/ and gt/.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ def interval(values: np.ndarray) -> str:
 
 
 def protocol_rows(baseline: Baseline, dataset: Dataset, split: str) -> list[str]:
-    """Return the table of a dataset's scores, a row a protocol; a protocol that cannot score it says why."""
+    """Return the table of a dataset's scores, one row per protocol; a protocol that cannot score gives the reason."""
     lines = [
         "| protocol | pairs | blur image, dB | restored, dB | gain, dB, 95 % interval | pairs better | SSIM |",
         "|" + "---|" * 7,
@@ -72,7 +71,7 @@ def protocol_rows(baseline: Baseline, dataset: Dataset, split: str) -> list[str]
 
 
 def radius_rows(scores: dict[str, object]) -> list[str]:
-    """Return the table of PSNR against the exact truth by the radius of the blur."""
+    """Return the table of PSNR against the exact ground truth by blur radius."""
     lines = ["| radius, px | share of the pixels | blur image, dB | restored, dB |", "|---|---|---|---|"]
     for row in scores["by_radius"]:  # type: ignore[attr-defined]
         lines.append(
@@ -83,7 +82,7 @@ def radius_rows(scores: dict[str, object]) -> list[str]:
 
 
 def sharp_rows(baseline: Baseline, paths: list[Path], side_px: int = 1024) -> list[str]:
-    """Return the table of photographs that are given as they are, made smaller where they are larger than `side_px`."""
+    """Return the table of sharp photographs given to the network; those larger than `side_px` are reduced."""
     import cv2
 
     lines = ["| photograph | size | PSNR of what is made of it against itself, dB |", "|---|---|---|"]

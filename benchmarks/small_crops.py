@@ -1,4 +1,4 @@
-"""What a step of `small_weights.py` sees: settings, pieces of photographs with their blurs, and crops of them."""
+"""Training data of a step of `small_weights.py`: settings, pieces of photographs with blurs, and crops of them."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ class Recipe:
     """Settings of the training.
 
     Attributes:
-        width: Channels of the network.
-        blocks: Residual blocks of the network.
-        gate: Whether the network weighs its residual pixel by pixel.
-        batch: Crops of a step.
+        width: Number of channels of the network.
+        blocks: Number of residual blocks of the network.
+        gate: Whether the network weights its residual pixel by pixel.
+        batch: Number of crops per step.
         crop: Side of a crop in pixels.
-        learning_rate: Of Adam, between rise and fall.
-        rise: Steps in which the rate rises from 0.
+        learning_rate: Learning rate of Adam, between rise and fall.
+        rise: Number of steps in which the rate rises from 0.
         fall: Share of the steps in which the rate falls to 0, at the end.
         sharp_share: Share of the crops that are not blurred.
-        sharp_from: Steps before there are any of them, and before their share begins to rise to `sharp_share`. What is
-            sharp asks for the identity, where training starts; a network that cannot tell it from what is blurred yet
-            stays there. With ReLUs and without a gate 500 was too early, and with 3,000 the gain fell from 0.7 to 0.0
-            dB within 500 steps, because 85 % of the rectifiers shut. With 32 channels,
-            six blocks and the gate, a share of 0.2 from 3,000 on ended 0.2 dB lower than no sharp crops; the weights
-            that come with sdd-bench had none until 10,000, then a share of 0.05.
-        sharp_rise: Steps in which the share rises.
-        candidates: Places drawn for each crop in the first steps, of which the most blurred is taken; after them, while
-            the share rises, their number falls to one.
-        epsilon: Of Charbonnier's loss.
+        sharp_from: Step from which there are sharp crops and their share begins to rise to `sharp_share`. The target of
+            sharp crops is the identity, at which training starts; a network that cannot yet distinguish sharp from
+            blurred crops stays there. With ReLUs and without a gate, 500 was too early, and with 3,000 the gain fell
+            from 0.7 to 0.0 dB within 500 steps, because 85 % of the rectifiers died. With 32 channels, six blocks and
+            the gate, a share of 0.2 from step 3,000 ended 0.2 dB lower than no sharp crops; the weights that come with
+            sdd-bench had none until step 10,000, then a share of 0.05.
+        sharp_rise: Number of steps in which the share rises.
+        candidates: Number of positions drawn for each crop in the first steps, of which the most blurred is taken;
+            afterwards, while the share rises, the number falls to one.
+        epsilon: Epsilon of the Charbonnier loss.
         noise: Largest standard deviation of the noise, in counts of 255; drawn uniformly from 0 for each crop.
-        clip: Largest norm of the gradient, of all weights together; 0 for no limit.
-        mean_of: Steps over which the weights are averaged, by an exponential window.
-        seed: Of weights and data.
+        clip: Largest norm of the gradient of all weights together; 0 for no limit.
+        mean_of: Number of steps over which the weights are averaged, by an exponential window.
+        seed: Seed of weights and data.
     """
 
     width: int = 24
@@ -67,10 +67,10 @@ class Pieces:
     """Pieces of photographs and their blurs.
 
     Attributes:
-        names: One a piece.
+        names: Names of the pieces.
         truth: (P, 3, H, W) uint8.
         blurs: (P, B, 3, H, W) uint8.
-        sha256: Of all files, in the order of their names.
+        sha256: SHA-256 of all files, in the order of their names.
     """
 
     names: tuple[str, ...]
@@ -83,7 +83,7 @@ def read_pieces(folder: Path) -> Pieces:
     """Return the pieces of a folder that `small_pairs.py` wrote.
 
     Raises:
-        SystemExit: There are none.
+        SystemExit: The folder has no pieces.
     """
     names = [p.name.removesuffix(".truth.webp") for p in sorted(folder.glob("*.truth.webp"))]
     if not names:
@@ -115,10 +115,10 @@ def _crops(pieces: Pieces, recipe: Recipe, rng: np.random.Generator, later: floa
     """Yield input and target of each crop of a step, (3, crop, crop) float32 in counts of 255.
 
     Args:
-        pieces: What they are cut from.
+        pieces: Pieces from which the crops are cut.
         recipe: Settings.
-        rng: Decides everything.
-        later: From 0, where nothing is sharp and the most blurred of several places is taken, to 1.
+        rng: Random generator of all random values.
+        later: From 0, when there are no sharp crops and the most blurred of several positions is taken, to 1.
     """
     height, width = pieces.truth.shape[-2:]
     for _ in range(recipe.batch):

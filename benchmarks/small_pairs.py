@@ -2,10 +2,11 @@
 
     python benchmarks/small_pairs.py PHOTO_OR_FOLDER ... --out DIR [--count 60] [--blurs 2] [--size 512] [--seed 1]
 
-Each photograph gives pieces at several scales, and each piece, the truth, is blurred several times, every time with
-another scene. Written as lossless WebP, 8 bits: DIR/NAME.truth.webp and DIR/NAME.blur0.webp, .blur1.webp, ... without
-noise, which the training adds. Gain and vignetting are left out, so that one truth is the truth of all its blurs; what
-concerns the sharp photograph alone (parallax, motion, its noise) is left out as well. A run that was cut off goes on.
+Each photograph gives pieces at several scales. Each piece, the ground truth, is blurred several times, each time with
+another scene. Files are lossless WebP with 8 bits: DIR/NAME.truth.webp and DIR/NAME.blur0.webp, .blur1.webp, ...
+without noise, which the training adds. Gain and vignetting are left out, so that one ground truth holds for all its
+blurs; effects on the sharp photograph alone (parallax, motion, its noise) are left out as well. An interrupted run
+resumes.
 """
 
 from __future__ import annotations
@@ -27,30 +28,30 @@ from sdd_bench.synthesis.cameras import read_camera
 
 LOSSLESS = [cv2.IMWRITE_WEBP_QUALITY, 101]
 SHARED = ("gain=1", "vignetting=0", "noise=0", "sharp_noise=0", "parallax_px=0", "moved_share=0")
-"""What makes the truth of all blurs of a piece the same."""
+"""Settings that make the ground truth of all blurs of a piece the same."""
 
 NEARLY_SHARP = 0.2
 """Share of the blurs whose largest radius is 0.5 to 2 px; that of the others is 2.5 to 6.5 px."""
 
 CLOSEST = 2.5
-"""Largest scale of a piece over that which shows the whole photograph."""
+"""Largest scale of a piece relative to the scale that shows the whole photograph."""
 
 SHARPEST = 0.6
-"""Largest scale of a piece: at full size most photographs are not sharp to the pixel."""
+"""Largest scale of a piece, because most photographs are not sharp to the pixel at full size."""
 
 
 def camera_of(radius_px: float) -> Camera:
-    """Return `motor` with a largest radius and with nothing that changes the truth."""
+    """Return the camera `motor` with a largest radius and without any change of the ground truth."""
     return read_camera("motor", [*SHARED, f"radius_high_px={radius_px}"])
 
 
 def cut_piece(photo: NDArray[np.float32], need: tuple[int, int], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Return a piece of a photograph, `need` columns and rows large, at a scale drawn by `rng`.
+    """Return a piece of a photograph of `need` columns and rows, at a scale drawn by `rng`.
 
     Args:
         photo: (H, W, 3) sRGB values in [0, 1].
         need: Columns and rows.
-        rng: Decides scale, place and mirroring.
+        rng: Random generator of scale, position and mirroring.
     """
     fit = max(need[0] / photo.shape[1], need[1] / photo.shape[0])
     scale = rng.uniform(fit, max(fit, min(SHARPEST, CLOSEST * fit)))
@@ -62,7 +63,7 @@ def cut_piece(photo: NDArray[np.float32], need: tuple[int, int], rng: np.random.
 
 
 def write_piece(photo: Path, out: Path, index: int, blurs: int, side: int, seed: int) -> None:
-    """Write a piece and its blurs; the blurs come first, so that a truth is only there with all of them."""
+    """Write a piece and its blurs; the ground truth is written last, so that its file implies all blurs."""
     name = f"{index:03d}-{photo.stem.replace(' ', '-')}"
     target = out / f"{name}.truth.webp"
     if target.exists():

@@ -3,9 +3,9 @@
     python benchmarks/small_scores.py --checkpoint small.pt --pairs DIR [DIR ...] [--photos FILE ...]
         [--out FILE.json] [--device cuda]
 
-DIR is what `sdd-bench synthesise` wrote. PSNR in dB against truth/aligned, 8 bits, 16 px of border left out, of the
-blur image and of its restoration; once more by the radius of the blur, errors pooled over all pairs. A photograph, and
-each truth, is given to the network as it is and compared with itself.
+DIR is the output of `sdd-bench synthesise`. PSNR in dB against truth/aligned, with 8 bits and without a border of 16
+px, of the blur image and of its restored image; also by blur radius, with errors pooled over all pairs. Each photograph
+and each ground truth is also given to the network and the output compared with it.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ INNER = (slice(BORDER_PX, -BORDER_PX), slice(BORDER_PX, -BORDER_PX))
 
 
 def psnr_db(error: float) -> float:
-    """Return the PSNR of a mean squared error of values in [0, 1]; 100 at most."""
+    """Return the PSNR of a mean squared error of values in [0, 1]; at most 100."""
     return min(100.0, -10 * math.log10(max(error, 1e-10)))
 
 
 def restored_8_bits(baseline: Baseline, image: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return a restoration as its file would hold it."""
+    """Return a restored image rounded as in its file."""
     return np.asarray(to_float(to_pixels(baseline(image))), np.float32)
 
 
@@ -76,7 +76,7 @@ def score_pairs(baseline: Baseline, folders: list[Path]) -> dict[str, object]:
 
 
 def interval(gains: list[float], draws: int = 10000) -> tuple[float, float]:
-    """Return the 95 % interval of the mean gain, photographs resampled."""
+    """Return the 95 % interval of the mean gain, by resampling photographs."""
     rng = np.random.default_rng(0)
     means = np.asarray(gains)[rng.integers(len(gains), size=(draws, len(gains)))].mean(axis=1)
     low, high = np.quantile(means, (0.025, 0.975))

@@ -3,15 +3,15 @@
     python benchmarks/small_weights.py --pairs DIR --validation DIR --run DIR [--steps 20000] [--threads 1]
     python benchmarks/small_weights.py --run DIR --export jdrl-small.pt
 
-A step sees crops of random pieces at random places, mirrored and transposed: the blurred piece with Gaussian noise,
-rounded to 8 bits, against the truth; and a share of pieces that are not blurred at all, against themselves with their
-noise, so that the network learns to leave alone what is sharp. Charbonnier's loss; Adam with a constant rate between a
-rise and a fall at the end; the weights that are kept are a running mean.
+A step uses crops of random pieces at random positions, mirrored and transposed: the blurred piece with Gaussian noise,
+rounded to 8 bits, with the ground truth as target; and a share of pieces that are not blurred, with noise, with
+themselves as target, so that the network learns to leave sharp regions unchanged. The loss is Charbonnier's; the
+optimiser is Adam with a constant rate between a rise and a fall at the end; the exported weights are a running mean.
 
-A step depends on the seed and its number alone. A run that was cut off goes on from RUN/last.pt, and `--steps` may then
-be another: it decides when the rate begins to fall. RUN/log.jsonl has a line for every validation, RUN/at-STEP.pt the
-training as it was then. `--export` writes the running mean as a checkpoint of sdd-bench at any moment, while the run
-goes on; with `--step` that of a validation.
+A step depends on the seed and its number alone. An interrupted run resumes from RUN/last.pt, and `--steps` may then be
+changed; it determines when the rate begins to fall. RUN/log.jsonl has a line for every validation, RUN/at-STEP.pt the
+state of the training at that step. `--export` writes the running mean as a checkpoint of sdd-bench at any time, also
+while the run continues; with `--step`, that of a validation.
 """
 
 from __future__ import annotations
@@ -38,22 +38,22 @@ from jdrl_baseline.networks.deblurring import DeblurringNetwork, parameter_count
 
 LAST, AT, LOG = "last.pt", "at-{:06d}.pt", "log.jsonl"
 SCHEDULE = ("fall", "sharp_share", "sharp_from", "sharp_rise")
-"""Settings that a run that goes on may change; RUN/log.jsonl says when."""
+"""Settings that may be changed when a run resumes; RUN/log.jsonl records the change."""
 
 BORDER_PX = 16
-"""Left out on each side of a piece in the PSNR of validation pieces."""
+"""Width of the border of validation pieces that is left out of the PSNR."""
 
 
 class Training:
-    """A training at a step: network, running mean and optimiser.
+    """State of a training: network, running mean and optimiser.
 
     Attributes:
-        recipe: Its settings.
-        step: Steps done.
-        network: What is trained.
-        mean: The running mean of its weights.
-        optimiser: Of the network's weights.
-        pairs_sha256: Of the pairs that it is trained on.
+        recipe: Settings.
+        step: Number of steps done.
+        network: The trained network.
+        mean: Network with the running mean of the weights.
+        optimiser: Optimiser of the network's weights.
+        pairs_sha256: SHA-256 of the training pairs.
     """
 
     def __init__(self, recipe: Recipe, pairs_sha256: str) -> None:
@@ -63,7 +63,7 @@ class Training:
         self.optimiser = torch.optim.Adam(self.network.parameters(), lr=recipe.learning_rate)
 
     def advance(self, pieces: Pieces, rate: float) -> tuple[float, float]:
-        """Do a step with a learning rate; return the loss and the norm of the gradient."""
+        """Take a step with a learning rate; return the loss and the norm of the gradient."""
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         seen, target = draw_batch(pieces, self.recipe, self.step)
@@ -80,7 +80,7 @@ class Training:
         return float(loss.detach()), float(norm.detach())
 
     def save(self, path: Path, scores: dict[str, float]) -> None:
-        """Write all that is needed to go on, and the last scores."""
+        """Write the state needed to resume, and the last scores."""
         state = {
             "recipe": asdict(self.recipe), "step": self.step, "pairs_sha256": self.pairs_sha256, "scores": scores,
             "network": self.network.state_dict(), "mean": self.mean.state_dict(),
@@ -112,7 +112,7 @@ def rate_at(recipe: Recipe, step: int, steps: int) -> float:
 
 
 def config_of(recipe: Recipe) -> Config:
-    """Return what the checkpoint says of the network and, where a setting has the same meaning, of the training."""
+    """Return the checkpoint's configuration of the network and, for settings with the same meaning, of the training."""
     return Config(
         network="small", width=recipe.width, blocks=(recipe.blocks,), gate=bool(recipe.gate), blur_map=False,
         deform=False, cycle=False, alpha=0.0, learning_rate=recipe.learning_rate, batch=recipe.batch, crop=recipe.crop,
@@ -122,9 +122,10 @@ def config_of(recipe: Recipe) -> Config:
 
 @torch.no_grad()
 def validate(network: DeblurringNetwork, pieces: Pieces) -> dict[str, float]:
-    """Return mean PSNR in dB of the blurred pieces, of their restorations, and of what is made of the truth itself.
+    """Return the mean PSNR in dB of blurred pieces, of their restored images, and of the restored ground truth.
 
-    The blurred pieces have noise of 1 count. `shut` is the share of rectifiers below zero for all of the last piece.
+    The blurred pieces have noise of 1 count. `shut` is the share of rectifiers that are below zero everywhere in the
+    last piece.
     """
     inner = (..., slice(BORDER_PX, -BORDER_PX), slice(BORDER_PX, -BORDER_PX))
     rng, found = np.random.default_rng(1), []
@@ -193,7 +194,7 @@ def export(run: Path, out: Path, step: int = 0) -> None:
     Args:
         run: Folder of the run.
         out: File to write.
-        step: That of a validation; 0 takes the last checkpoint.
+        step: Step of a validation; 0 takes the last checkpoint.
     """
     training, scores = Training.load(run / (AT.format(step) if step else LAST))
     state: checkpoint.State = {

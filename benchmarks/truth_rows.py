@@ -1,4 +1,4 @@
-"""One pair of `truths.py`: its truth by `anchored/2` and by `anchored/1`, each compared with the exact one."""
+"""One pair of `truths.py`: its ground truth by `anchored/2` and by `anchored/1`, each compared with the exact one."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Mask = NDArray[np.bool_]
 
 
 def measure(task: Task) -> Row:
-    """Return all numbers of one pair; with `task.anchors`, those of `anchored/1` too."""
+    """Return all measurements of one pair; with `task.anchors`, those of `anchored/1` too."""
     camera = build_camera(task.condition.values, task.condition.name)
     pair = draw_pair(photograph(task.photo), camera, task.condition.size, seed=task.seed, margin_px=MARGIN_PX)
     pair = dataclasses.replace(pair, blur=rounded(pair.blur), sharp=rounded(pair.sharp))
@@ -106,7 +106,7 @@ def _of_anchor(pair: CameraPair, truth: Truth, seed: int) -> Row:
 
 
 def off_by(anchor: Anchor, pair: CameraPair) -> NDArray[np.float64]:
-    """Return how far each pixel of an anchor's truth lies from its place, (H, W) px."""
+    """Return the displacement error at each pixel of an anchor's ground truth, (H, W) px."""
     height, width = pair.visible.shape
     moved = None if anchor.field is None else anchor.field.at(width, height)
     x, y = anchor.analysis.similarity.inverse().mapped(width, height, moved)
@@ -115,7 +115,7 @@ def off_by(anchor: Anchor, pair: CameraPair) -> NDArray[np.float64]:
 
 
 def drawn_exactly(pair: CameraPair) -> FloatArray:
-    """Return the sharp image in the blur image's frame by the exact displacement."""
+    """Return the sharp image warped into the blur image's frame by the exact displacement."""
     height, width = pair.visible.shape
     x = np.arange(width) + pair.flow_blur_to_sharp[..., 0]
     y = np.arange(height)[:, None] + pair.flow_blur_to_sharp[..., 1]
@@ -123,7 +123,7 @@ def drawn_exactly(pair: CameraPair) -> FloatArray:
 
 
 def as_stored(drawn: NDArray[np.floating]) -> FloatArray:
-    """Return a truth as an anchor's file holds it."""
+    """Return a ground truth rounded as in an anchor's file."""
     return to_float(to_pixels(drawn, bits=16))
 
 

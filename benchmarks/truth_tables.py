@@ -1,4 +1,4 @@
-"""The tables of `truths.py`, and what was wanted beside what was obtained."""
+"""Tables of `truths.py`, with wanted and obtained values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ WANTED_SMOOTH_DB, WANTED_SHARP_DB = 0.05, 0.12
 CEILING_DB = 3.0
 CONTROL = "exact similarity"
 NOT_JUDGED = ("JPEG quality 90", "JPEG quality 80", "noise 4 of 255, both", "noise 8 of 255, both")
-"""Conditions where the sharp image itself does not tell the two predictions apart; the ceiling says so."""
+"""Conditions under which the sharp image itself does not distinguish the two predictions; the ceiling shows this."""
 
 Table = Callable[[Report, list[Row], Sequence[str]], None]
 
@@ -27,17 +27,17 @@ def _numbers(rows: list[Row], name: str) -> np.ndarray:
 
 
 def _lost(row: Row, name: str) -> float:
-    """Return by how much a bias is worse than that of the exact field."""
+    """Return the difference between the absolute bias of a prediction and that of the exact field."""
     return abs(float(row[f"{name}_bias_db"])) - abs(float(row[f"{name}_exact_bias_db"]))
 
 
 def _in_order(row: Row, ending: str) -> bool:
-    """Return whether the better prediction, by 0.5 dB, is put first."""
+    """Return whether the prediction that is better by 0.5 dB is ranked first."""
     return float(row[f"{SHARP}_{ending}"]) + 0.5 > float(row[f"{SMOOTH}_{ending}"])
 
 
 def show_lines(report: Report, rows: list[Row], names: Sequence[str]) -> None:
-    """Print the lines that were wanted."""
+    """Print the wanted and obtained values."""
     kept = _kept(rows)
     by_name = {name: [row for row in kept if row["condition"] == name] for name in names}
     table: list[tuple[str, str, str]] = []
@@ -111,7 +111,7 @@ def show_lines(report: Report, rows: list[Row], names: Sequence[str]) -> None:
 
 
 def show_conditions(report: Report, rows: list[Row], names: Sequence[str]) -> None:
-    """Print one line a condition."""
+    """Print one row per condition."""
     table = []
     for name in names:
         own = _kept([row for row in rows if row["condition"] == name])
@@ -182,7 +182,7 @@ def show_ceilings(report: Report, rows: list[Row], _: Sequence[str]) -> None:
 
 
 def show_refused(report: Report, rows: list[Row], _: Sequence[str]) -> None:
-    """Print which pairs have no truth, and why."""
+    """Print the pairs without ground truth, and the reasons."""
     refused = [row for row in rows if not row["anchored"]]
     report.line(f"{len(refused)} of {len(rows)} pairs.")
     report.line()

@@ -3,8 +3,8 @@
     python benchmarks/truths.py [--out docs/tables/truths.md] [--jobs 2] [--quick] [--photographs N] [--only WORD]
         [--rows FILE]
 
-The pairs are those of `cameras.py`. With `--photographs 8`, a quick run has one strength of everything. A run that was
-stopped goes on where it was when the same command is given again and the program has not changed.
+The pairs are those of `cameras.py`. With `--photographs 8`, a quick run has one strength of every ingredient. A stopped
+run resumes when the same command is given again and the program has not changed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Measurements on a pair from which its verdict follows."""
+"""Measurements of a pair, on which its verdict is based."""
 
 from __future__ import annotations
 
@@ -25,15 +25,16 @@ FIGURES = (
     "clipped_gt", "texture", "direction_db", "dead_pixels", "dust_spots", "displaced_share", "displaced_px", *NUMBERS,
     "confidence", "model", "kind", "turn",
 )  # fmt: skip
-"""Names of what `check_pair` measures; those of the analyser as in misalignment.csv; `turn` in words."""
+"""Names of the figures of `check_pair`; those of the analyser as in misalignment.csv, `turn` in words."""
 
 
 def check_pair(blur: NDArray[Any], gt: NDArray[Any]) -> dict[str, float | str]:
     """Return the figures of a pair, by the names of `FIGURES`.
 
-    Ratios are blur over gt, but for the sharpness, which is gt over blur. Where the analysis failed, its numbers and
-    those of spots and displaced parts are NaN, and what is in focus is compared without alignment. Red and blue to
-    green are those of the analyser, which compares the same points of both; where it could not, of the frames' means.
+    Ratios are blur over gt, except for the sharpness, which is gt over blur. If the analysis failed, its figures and
+    those of spots and displaced parts are NaN, and focus is compared without alignment. The ratios of red and blue to
+    green are those of the analyser, which compares corresponding points; if the analysis failed, they are ratios of the
+    frames' means.
 
     Args:
         blur: (H, W, 3) uint8 or uint16 RGB.

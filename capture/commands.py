@@ -1,4 +1,4 @@
-"""sdd-bench ingest: parse, call, print."""
+"""Command `sdd-bench ingest`: parse the options, call one function, print its result."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def command(
 
 
 def _init(folders: tuple[Path, ...], out: Path | None, how: Development, jobs: Workers) -> None:
-    """Write the first descriptions and contact sheets, and print what is to be checked and typed."""
+    """Write the first descriptions and contact sheets, and print what the user must check and type next."""
     from capture.first_look import check_target, write_first_look
     from capture.next_command import next_command
 
@@ -171,7 +171,7 @@ def _init(folders: tuple[Path, ...], out: Path | None, how: Development, jobs: W
 
 
 def _print_first_look(found: FirstLook) -> None:
-    """Print what a first description holds and what is uncertain about it."""
+    """Print a summary of a first description and its uncertain parts."""
     draft = found.draft
     roles = [(shot.scene, shot.role) for shot in draft.shots]
     scenes = len({scene for scene, role in roles if role == "gt"})
@@ -197,7 +197,7 @@ def _read_sessions(folders: tuple[Path, ...], name: str | None) -> dict[str, Ses
     """Return the sessions by name.
 
     Raises:
-        UserError: Faults of their descriptions, two sessions of one name, a name that no file can have.
+        UserError: A description has faults, two sessions have the same name, or a name cannot be used in file names.
     """
     import re
 

@@ -1,4 +1,4 @@
-"""Contact sheet of a session: one HTML file with thumbnails, to correct scenes and roles."""
+"""Contact sheet of a session: an HTML file with thumbnails in which scenes and roles can be corrected."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from sdd_bench.version import __version__
 
 SHEET = "contact-sheet.html"
 MARK = '<meta name="generator" content="sdd-bench ingest --init">'
-"""Stands at the beginning of every contact sheet; without it a file of that name is somebody else's."""
+"""Marker at the beginning of every contact sheet; a file of that name without it was not written by sdd-bench."""
 
 ROLE_WORDS = {"gt": "sharp", "blur": "blur", "extra": "extra"}
 
 
 def refuse_foreign_sheet(folder: Path) -> None:
-    """Raise UserError where a folder has a file in the place of the contact sheet that is none."""
+    """Raise UserError if a file with the contact sheet's name exists in the folder and is not a contact sheet."""
     path = folder / SHEET
     if not path.exists():
         return
@@ -43,10 +43,10 @@ def write_sheet(folder: Path, seen: Sequence[Seen], found: Draft, description: D
 
     Args:
         folder: Folder of the session.
-        seen: Every shot with its pictures.
+        seen: All shots with their thumbnails.
         found: The first description.
-        description: Its text in parts.
-        command: Command to type when it has been corrected.
+        description: The text of the first description, in parts.
+        command: Command to type once the description is corrected.
 
     Raises:
         UserError: The page cannot be written.
@@ -72,9 +72,9 @@ def write_sheet(folder: Path, seen: Sequence[Seen], found: Draft, description: D
 
 
 def sheet_data(found: Draft, description: Description) -> dict[str, object]:
-    """Return what the page's script builds session.toml of, as JSON can hold it.
+    """Return the data from which the page's script builds session.toml, ready for JSON.
 
-    A shot has the parts of its block, and as `of` the number of the shot whose exposure it repeats, else None.
+    A shot has the parts of its block and, as `of`, the number of the shot whose exposure it repeats, else None.
     """
     numbers = {shot.file: number for number, shot in enumerate(found.shots)}
     shots = [
@@ -85,7 +85,7 @@ def sheet_data(found: Draft, description: Description) -> dict[str, object]:
 
 
 def _scenes(found: Draft, by_file: Mapping[str, Seen]) -> list[dict[str, object]]:
-    """Return what the page shows of every scene."""
+    """Return the data of every scene for the page."""
     scenes: dict[str, list[tuple[int, Shot]]] = {}
     for number, shot in enumerate(found.shots):
         if shot.file not in found.seconds and not by_file[shot.file].fault:
@@ -106,7 +106,7 @@ def _scenes(found: Draft, by_file: Mapping[str, Seen]) -> list[dict[str, object]
 
 
 def _shot(number: int, shot: Shot, seen: Seen, highest: float, part: int, found: Draft) -> dict[str, object]:
-    """Return what the page shows of a shot."""
+    """Return the data of a shot for the page."""
     taken = seen.taken
     facts = [
         f"{taken.time:%H:%M:%S}" if taken.time else "",
@@ -127,7 +127,7 @@ def _shot(number: int, shot: Shot, seen: Seen, highest: float, part: int, found:
 
 
 def _times(times: Sequence[datetime | None]) -> str:
-    """Return from when to when shots were taken."""
+    """Return the time of the first and the last shot, as text."""
     known = sorted(time for time in times if time is not None)
     if not known:
         return ""

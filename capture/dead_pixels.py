@@ -1,4 +1,4 @@
-"""Dead, stuck and hot pixels: fixed in both shots of a pair while the picture moved."""
+"""Dead, stuck and hot pixels: outliers at the same position in both shots of a pair although the scene moved."""
 
 from __future__ import annotations
 
@@ -16,28 +16,29 @@ Plane = NDArray[np.float32]
 
 OUTLIER = 0.04
 OUTLIER_RATIO = 5.0
-"""A dead pixel differs from the median of the 5x5 around it by this much in sRGB values, and by this many times the
-mean difference around it."""
+"""A dead pixel differs from the median of its 5x5 neighbourhood by at least `OUTLIER` in sRGB values and by
+`OUTLIER_RATIO` times the mean difference around it."""
 
 SPIKE = 0.5
-"""Share of a dead pixel's difference by which it also stands out from all 16 pixels two away: a corner of a disk
-that a highlight became does not. Without it 13 photographs in 4 motions had up to 49 false ones (at a ratio of 6)."""
+"""Share of a dead pixel's difference by which it must also exceed all 16 pixels at distance two; the corner of a disk
+that a highlight is blurred to does not. Without this test, 13 photographs in 4 motions had up to 49 false detections
+(at a ratio of 6)."""
 
 ALIKE = 3.0
-"""Largest ratio of a spot's differences in the two shots."""
+"""Largest ratio between a spot's differences in the two shots."""
 
 PIXEL_MOVE_PX = 3.0
-"""The scene must have moved by so much, across or down, for a dead pixel to be told from it."""
+"""Least displacement of the scene, horizontal or vertical, at which dead pixels are distinguished from the scene."""
 
 BLOCK_PX = 8
 LARGEST_PX = 5
-"""Side of a group of outlying pixels that can be one dead pixel after demosaicing."""
+"""Largest side of a group of outlying pixels that can be one dead pixel after demosaicing."""
 
 MARGIN_PX = 2
 
 
 def dead_pixels(blur: NDArray[np.float32], gt: NDArray[np.float32], similarity: Similarity) -> NDArray[np.bool_]:
-    """Return where dead, stuck and hot pixels are, (H, W); arguments as of `still_spots`."""
+    """Return the mask of dead, stuck and hot pixels, (H, W); arguments as in `still_spots`."""
     height, width = blur.shape[:2]
     found = np.zeros((height, width), bool)
     there, back = (s.matrix(width, height) for s in (similarity, similarity.inverse()))
@@ -59,17 +60,17 @@ def dead_pixels(blur: NDArray[np.float32], gt: NDArray[np.float32], similarity: 
 
 
 def _mean_size(detail: Plane) -> Plane:
-    """Return the mean absolute value around each block of `BLOCK_PX`, the last one of a row also for a remainder."""
+    """Return the mean absolute value around each block of `BLOCK_PX`; a row's last block includes the remainder."""
     size = (max(1, detail.shape[1] // BLOCK_PX), max(1, detail.shape[0] // BLOCK_PX))
     return np.asarray(cv2.blur(resized_by_area(np.abs(detail), size), (5, 5)), np.float32)
 
 
 def _peaks(least: Plane, means: list[Plane]) -> Iterator[tuple[int, int]]:
-    """Yield x and y of the largest pixel of each small group of outliers that is not at the border.
+    """Yield x and y of the largest pixel of each small group of outliers away from the border.
 
     Args:
         least: The smaller of the two shots' differences.
-        means: Results of `_mean_size`, of both shots.
+        means: Results of `_mean_size` for both shots.
     """
     y, x = np.nonzero(least > OUTLIER)
     mean = np.maximum(means[0], means[1])
@@ -92,22 +93,22 @@ def _peaks(least: Plane, means: list[Plane]) -> Iterator[tuple[int, int]]:
 
 
 def _spike(plane: Plane, x: int, y: int) -> float:
-    """Return by how much a pixel exceeds all those two away."""
+    """Return the difference between a pixel and the largest pixel at distance two."""
     ring = plane[y - 2 : y + 3, x - 2 : x + 3].copy()
     ring[1:4, 1:4] = -np.inf
     return float(plane[y, x] - ring.max())
 
 
 def _moved_away(sign: int, detail: Plane, matrix: NDArray[np.float64], x: int, y: int, height: float) -> bool:
-    """Return whether the place that a shot's scene has in the other is far enough and has no such pixel.
+    """Return whether the scene point at a pixel has moved far enough and has no such outlier in the other shot.
 
     Args:
         sign: 1 for a bright pixel, -1 for a dark one.
         detail: Detail of the other shot.
-        matrix: Maps the one shot's coordinates to the other's.
-        x: Position of the pixel.
-        y: See x.
-        height: Height of the pixel in the one shot.
+        matrix: Maps coordinates of the first shot to those of the other.
+        x: Horizontal position of the pixel.
+        y: Vertical position of the pixel.
+        height: Height of the outlier in the first shot.
     """
     column, row = matrix @ (x, y, 1)
     if max(abs(column - x), abs(row - y)) < PIXEL_MOVE_PX:

@@ -1,6 +1,6 @@
-"""Development of camera files: RAW with fixed settings through LibRaw, photographs as they are.
+"""Development of camera files: RAW with fixed settings through LibRaw, photographs unchanged.
 
-The only file that imports rawpy.
+This is the only file that imports rawpy.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from sdd_bench.io.values_as import parse_values_as, read_pixels_as
 from sdd_bench.registration.grey import averaged
 
 VERSION = 2
-"""Version of the development: pairs developed by another version are developed again."""
+"""Version of the development; pairs developed by another version are developed again."""
 
 RAW_SUFFIXES = (
     ".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".fff", ".iiq", ".kdc", ".mef", ".mos", ".mrw",
@@ -36,7 +36,7 @@ SHOT_SUFFIXES = (*IMAGE_SUFFIXES, *RAW_SUFFIXES, ".bin")
 
 DEMOSAICS = ("AHD", "DCB", "DHT", "AAHD", "VNG", "PPG", "LINEAR")
 SRGB_GAMMA = (2.4, 12.92)
-"""LibRaw's words for the transfer curve of sRGB: power and slope of the linear part."""
+"""LibRaw's parameters of the sRGB transfer curve: power and slope of the linear part."""
 
 ORIENTATIONS = {0: 1, 1: 2, 2: 4, 3: 3, 4: 5, 5: 8, 6: 6, 7: 7}
 """LibRaw's bits (1 mirrors left to right, 2 top to bottom, 4 transposes) to the value of EXIF's orientation tag."""
@@ -44,17 +44,17 @@ ORIENTATIONS = {0: 1, 1: 2, 2: 4, 3: 3, 4: 5, 5: 8, 6: 6, 7: 7}
 
 @dataclass(frozen=True)
 class Development:
-    """The settings by which RAW files are developed, the same for a whole session; recorded beside every pair.
+    """Settings for the development of RAW files, the same for a whole session; recorded with every pair.
 
     Attributes:
-        bits: Bits of the developed image: 8 or 16; photographs keep theirs.
-        demosaic: One of `DEMOSAICS`, as LibRaw calls them; dumps are demosaiced by OpenCV's edge-aware method.
-        half_size: One pixel of every 2x2 samples, without demosaicing, or of every 2x2 pixels of what has no mosaic:
-            for a quick look.
+        bits: Bits of the developed image: 8 or 16; photographs keep their own.
+        demosaic: One of `DEMOSAICS`, by LibRaw's names; dumps are demosaiced by OpenCV's edge-aware method.
+        half_size: Whether each 2x2 samples give one pixel, without demosaicing, and likewise each 2x2 pixels of images
+            without a mosaic, for a quick look.
         dump: Layout of headerless dumps.
-        grey: `refuse` grey photographs and RAW of one channel, or `expand` them to three equal channels.
-        values_as: Meaning of the values of photographs, see `sdd_bench.io.values_as`; empty for what files usually
-            mean.
+        grey: Handling of grey photographs and RAW files with one channel: `refuse`, or `expand` to three equal
+            channels.
+        values_as: Meaning of the values of photographs, see `sdd_bench.io.values_as`; empty for the usual meaning.
     """
 
     bits: int = 16
@@ -66,7 +66,7 @@ class Development:
 
 
 def file_format(file: str) -> str:
-    """Return what kind of file a shot is, by its name.
+    """Return the format of a shot's file, by its name.
 
     >>> file_format("a/IMG_1.jpg"), file_format("IMG_1.CR2")
     ('JPEG', 'CR2')
@@ -76,20 +76,20 @@ def file_format(file: str) -> str:
 
 
 def is_raw(path: Path) -> bool:
-    """Return whether a file is developed, by its name."""
+    """Return whether a file is a RAW file, by its name."""
     return path.suffix.lower() in RAW_SUFFIXES
 
 
 def is_dump(path: Path, how: Development) -> bool:
-    """Return whether a file is taken as a headerless dump."""
+    """Return whether a file is read as a headerless dump."""
     return how.dump is not None and path.suffix.lower() in DUMP_SUFFIXES
 
 
 def white_balance_of(path: Path, how: Development) -> WhiteBalance | None:
-    """Return the white balance that a pair whose gt shot is this file is developed with; None for a photograph.
+    """Return the white balance for developing a pair whose gt shot is this file; None for a photograph.
 
     Raises:
-        UserError: As `develop`.
+        UserError: As in `develop`.
     """
     if is_dump(path, how):
         assert how.dump is not None
@@ -98,12 +98,12 @@ def white_balance_of(path: Path, how: Development) -> WhiteBalance | None:
 
 
 def camera_white_balance(path: Path) -> WhiteBalance:
-    """Return the white balance that a camera chose for a RAW file, LibRaw's daylight where it chose none.
+    """Return the white balance that a camera chose for a RAW file, LibRaw's daylight if it chose none.
 
-    All 1 for a sensor of one channel.
+    All factors are 1 for a sensor with one channel.
 
     Raises:
-        UserError: As `develop`.
+        UserError: As in `develop`.
     """
     with _opened(path) as raw:
         if raw.num_colors == 1:
@@ -116,10 +116,10 @@ def camera_white_balance(path: Path) -> WhiteBalance:
 
 
 def orientation_of(path: Path, how: Development) -> int:
-    """Return the value of EXIF's orientation tag by which `develop` lays a shot; 1 where its file says nothing.
+    """Return the value of EXIF's orientation tag by which `develop` rotates a shot; 1 if its file has none.
 
     Raises:
-        UserError: As `develop`.
+        UserError: As in `develop`.
     """
     if is_dump(path, how):
         return 1
@@ -130,20 +130,21 @@ def orientation_of(path: Path, how: Development) -> int:
 
 
 def develop(path: Path, how: Development, white_balance: WhiteBalance | None = None) -> NDArray[Any]:
-    """Return a shot's pixels, (H, W, 3) uint8 or uint16 RGB, turned as the camera was held.
+    """Return a shot's pixels, (H, W, 3) uint8 or uint16 RGB, rotated by its orientation tag.
 
-    RAW: the given white balance, white where the camera has it (LibRaw would else take each shot's brightest sample,
-    which makes the two of a pair unlike), no automatic brightening, sRGB with its transfer curve, highlights clipped.
-    Photographs are decoded and nothing else.
+    RAW files are developed with the given white balance, the camera's white level if known (by default LibRaw takes
+    each shot's brightest sample, which makes the two shots of a pair differ), no automatic brightening, the sRGB
+    transfer curve and clipped highlights. Photographs are only decoded.
 
     Args:
         path: The file, opened for reading only.
-        how: The session's settings.
-        white_balance: For RAW files and dumps; the file's own if None. A pair is given the gt shot's.
+        how: Settings of the session.
+        white_balance: White balance for RAW files and dumps; None takes the file's own. Both shots of a pair get that
+            of the gt shot.
 
     Raises:
-        UserError: Truncated, damaged, of a camera that LibRaw does not know, a dump of another size, no picture, or of
-            one channel, unless that is expanded.
+        UserError: The file is truncated or damaged, of a camera that LibRaw does not know, a dump of another size or
+            not an image; or it has one channel and is not expanded.
     """
     if how.dump is not None and is_dump(path, how):
         return develop_dump(path, how.dump, white_balance or how.dump.white_balance, how.bits, how.half_size)
@@ -168,13 +169,13 @@ def develop(path: Path, how: Development, white_balance: WhiteBalance | None = N
         if how.grey != "expand":
             raise UserError(f"{path}: a RAW of one channel, expected colours (allow it with --grey expand)")
         developed = np.repeat(developed, 3, axis=2)
-    unreduced = how.half_size and max(developed.shape) > 0.75 * longest  # LibRaw reduces mosaics alone
+    unreduced = how.half_size and max(developed.shape) > 0.75 * longest  # LibRaw halves the size of mosaics only
     return _halved(developed) if unreduced else developed
 
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[Any]:
-    """Open a RAW file and say in one line where LibRaw cannot."""
+    """Open a RAW file; raise a one-line error if LibRaw cannot."""
     if not path.is_file():
         raise UserError(f"{path}: no such file")
     if path.stat().st_size == 0:
@@ -194,13 +195,13 @@ def _opened(path: Path) -> Iterator[Any]:
 
 
 def libraries() -> dict[str, str]:
-    """Return the versions that a developed RAW depends on."""
+    """Return the versions of the libraries on which developed RAW files depend."""
     return {"rawpy": rawpy.__version__, "libraw": ".".join(str(part) for part in rawpy.libraw_version)}
 
 
 @contextlib.contextmanager
 def _without_stderr() -> Iterator[None]:
-    """Keep LibRaw from writing about a damaged file past Python; the refusal says it."""
+    """Suppress LibRaw's own messages about a damaged file; the error that is raised reports it."""
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nowhere, 2)
@@ -212,5 +213,5 @@ def _without_stderr() -> Iterator[None]:
 
 
 def _halved(pixels: NDArray[Any]) -> NDArray[Any]:
-    """Return the mean of every 2x2 pixels, rounded; an odd last row or column is left out."""
+    """Return the mean of each 2x2 pixels, rounded; an odd last row or column is left out."""
     return averaged(pixels, 2) if min(pixels.shape[:2]) > 1 else pixels

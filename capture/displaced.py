@@ -1,8 +1,8 @@
-"""Moved objects: parts of the frame that fit better elsewhere after the motion of the pair is undone.
+"""Moved objects: parts of the frame that match better elsewhere after the motion of the pair is undone.
 
-The analyser measures displacements of up to some pixels and leaves out what it cannot follow. Here blocks of blur are
-looked for around their place in the aligned gt. Both are compared in detail that the blur leaves over. A lone block
-may be wrong, where texture repeats or the blur hides it; neighbours that agree are not.
+The analyser measures displacements of up to some pixels and leaves out what it cannot follow. Here, blocks of the blur
+image are searched for around their position in the aligned gt image; only the detail that the blur leaves is compared.
+A single block may be wrong, because texture repeats or the blur hides it, but neighbours that agree are reliable.
 """
 
 from __future__ import annotations
@@ -19,27 +19,26 @@ from sdd_bench.registration.grey import averaged, grey
 from sdd_bench.registration.similarity import Similarity
 
 PIXELS = 1_000_000
-"""Frames are reduced to about so many."""
+"""Approximate number of pixels that frames are reduced to."""
 
 SIDE_PX, STEP_PX, REACH_PX = 48, 24, 16
-"""Side of a block, distance of the next, and how far each is looked for; in the reduced frame, as all below."""
+"""Side of a block, distance between blocks, and search radius, in the reduced frame, as all constants below."""
 
 BAND_PX = (2.5, 10.0)
-"""Detail between these standard deviations is compared."""
+"""Standard deviations of the Gaussians that bound the compared detail."""
 
 NEAR_PX = 1
-"""A block that fits best so near its place, in x and y, has not moved."""
+"""Largest offset in x and y at which a block that matches best there has not moved."""
 
 LEAST_CORRELATION, MORE_CORRELATION = 0.75, 0.02
-"""A block lies elsewhere if it correlates so well there, and by so much better than near its place."""
+"""Least correlation of a displaced block with its match, and least gain over its correlation near its position."""
 
 AGREE_PX, AGREE_BLOCKS = 1.5, 3
-"""Largest difference in pixels, and number of blocks (itself included) that must agree within it. Their blocks overlap
-or touch.
-"""
+"""Largest difference between displacements in pixels, and least number of blocks (itself included) that must agree
+within it. The blocks overlap or touch."""
 
 LEAST_DETAIL = 0.5
-"""A block takes part whose detail deviates by so much of the frame's median detail."""
+"""Least standard deviation of the detail in a compared block, relative to the frame's median absolute detail."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +46,8 @@ class Displaced:
     """Part of the frame that moved.
 
     Attributes:
-        share: Share of the blocks that could be compared.
-        px: Median displacement of these, in pixels of the frame given; 0 where nothing lies elsewhere.
+        share: Share of the compared blocks that moved.
+        px: Median displacement of the moved blocks, in pixels of the given frame; 0 if there are none.
     """
 
     share: float
@@ -82,7 +81,7 @@ def _detail(image: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def _compare(seen: NDArray[Any], there: NDArray[Any], inside: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return a row for each block that can be compared: row, column, displacement right and down, whether elsewhere."""
+    """Return a row per comparable block: row, column, displacement right and down, whether it is displaced."""
     least = LEAST_DETAIL * float(np.median(np.abs(seen)))
     height, width = seen.shape
     found = []
@@ -102,7 +101,7 @@ def _compare(seen: NDArray[Any], there: NDArray[Any], inside: NDArray[np.bool_])
 
 
 def _in_groups(blocks: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Return which blocks lie elsewhere and have neighbours that lie alike, (N,)."""
+    """Return the mask of displaced blocks with neighbours that are displaced alike, (N,)."""
     elsewhere = blocks[:, 4] > 0
     apart = np.abs(blocks[:, None, :2] - blocks[None, :, :2]).max(axis=2)
     differ = np.hypot(*np.moveaxis(blocks[:, None, 2:4] - blocks[None, :, 2:4], -1, 0))

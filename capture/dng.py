@@ -24,23 +24,23 @@ TEMPERATURES_K = {
     1: 5500, 2: 4150, 3: 2850, 4: 5500, 9: 5500, 10: 6500, 11: 7500, 12: 6400, 13: 5050, 14: 4150, 15: 3525,
     17: 2850, 18: 5500, 19: 6500, 20: 5500, 21: 6500, 22: 7500, 23: 5000, 24: 3200,
 }  # fmt: skip
-"""EXIF's light sources to their correlated colour temperature; of fluorescent lamps the middle of the range."""
+"""EXIF's light sources to their correlated colour temperature; for fluorescent lamps the middle of the range."""
 
 RATIONAL, DENOMINATOR = 5, 1_000_000
 
 
 def with_neutral(path: Path) -> bytes | None:
-    """Return a DNG's bytes with AsShotWhiteXY replaced by the AsShotNeutral that it means.
+    """Return a DNG's bytes with AsShotWhiteXY replaced by the equivalent AsShotNeutral.
 
-    LibRaw takes AsShotWhiteXY into account for some files, by changing the colour matrix, and ignores it in files of
-    two calibrations.
+    For some files LibRaw takes AsShotWhiteXY into account by changing the colour matrix; in files with two calibrations
+    it ignores it.
 
     Args:
         path: A RAW file, opened for reading only.
 
     Returns:
-        None for a file that needs no change: no DNG, without AsShotWhiteXY or with AsShotNeutral, without a usable
-        colour matrix; or one that cannot be read or is damaged, which LibRaw will say.
+        None if the file needs no change, because it is not a DNG, has no AsShotWhiteXY, has AsShotNeutral or has no
+        usable colour matrix; also if it is unreadable or damaged, which LibRaw reports.
 
     Reference:
         Digital Negative specification 1.7, chapter 6, "Translating White Balance xy Coordinates to Camera Neutral
@@ -57,7 +57,7 @@ def with_neutral(path: Path) -> bytes | None:
         if neutral is None:
             return None
         content = bytearray(read_bytes(path, path.stat().st_size))
-    except Exception:  # a damaged header raises any of a dozen types; LibRaw reads the file next and says what is wrong
+    except Exception:  # a damaged header can raise any exception; LibRaw reports it when it reads the file
         return None
     content += bytes(len(content) % 2)
     struct.pack_into(f"{order}HHII", content, entry, NEUTRAL, RATIONAL, 3, len(content))
@@ -67,10 +67,10 @@ def with_neutral(path: Path) -> bytes | None:
 
 
 def camera_neutral(tags: Any) -> NDArray[np.float64] | None:
-    """Return what a camera sees of white, (3,), its largest value 1; None where its tags give no three above 0.
+    """Return a camera's response to white, (3,), with maximum 1; None unless its tags give three values above 0.
 
     Args:
-        tags: Tags of a DNG's first directory, as tifffile has them, AsShotWhiteXY among them.
+        tags: Tags of a DNG's first directory, as in tifffile, including AsShotWhiteXY.
     """
     x, y = _numbers(tags, WHITE_XY)
     matrices = [_calibrated(tags, which) for which in (0, 1)]
@@ -108,7 +108,7 @@ def _share_of_first(tags: Any, x: float, y: float) -> float:
 
 
 def _calibrated(tags: Any, which: int) -> NDArray[np.float64] | None:
-    """Return the matrix from XYZ to a camera's colours, (3, 3), with the calibration of this very camera."""
+    """Return the matrix from XYZ to a camera's colours, (3, 3), including the calibration of the individual camera."""
     if MATRICES[which] not in tags:
         return None
     matrix = _numbers(tags, MATRICES[which]).reshape(3, 3)

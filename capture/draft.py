@@ -1,4 +1,4 @@
-"""First description of a session from its files, for the user to correct: scenes, roles, cause of the blur."""
+"""First description of a session, derived from its files for the user to correct: scenes, roles, cause of the blur."""
 
 from __future__ import annotations
 
@@ -11,30 +11,33 @@ from capture.look import Seen, natural_key
 from capture.session import Shot
 
 MAX_GAP_S = 300.0
-"""Shots further apart are of different scenes, alike or not: the tripod may have come back."""
+"""Largest time between two shots of one scene; shots further apart are of different scenes even if they look alike,
+because the tripod may have been moved and put back."""
 
 MAX_NEIGHBOUR_DISTANCE = 16
-"""Bits of 64 in which the hashes of two shots that follow each other may differ and still show one scene.
+"""Largest Hamming distance, out of 64 bits, between the hashes of two consecutive shots of one scene.
 
-More than for pictures from anywhere, since few are compared. Of 150 synthesised pairs of 512x270 (zoomed, shifted by
-up to 3 % and blurred) 146 are within it, 111 within the 10 of `sdd_bench.datasets.similar`; of two different ones of
-these crops 14 in 11,175, five of which overlap. Neighbours in four focus stacks differ in at most 6."""
+The limit is higher than for images in general, because few are compared. Of 150 synthetic pairs of 512x270 (zoomed,
+shifted by up to 3 % and blurred), 146 are within it and 111 within the 10 of `sdd_bench.datasets.similar`; of 11,175
+pairs of different crops, 14 are within it, five of which overlap. Neighbouring shots in four focus stacks differ in at
+most 6 bits."""
 
 Timed = tuple[Seen, datetime | None]
-"""A shot and when it was taken."""
+"""A shot and the time when it was taken."""
 
 EQUALLY_SHARP = 0.95
-"""Shots of a scene at least so many times as sharp as its sharpest are equally sharp: which of them is gt is open."""
+"""Least ratio of a shot's sharpness to that of the sharpest in its scene at which both count as equally sharp, so that
+the choice of gt is left to the user."""
 
 
 @dataclass(frozen=True)
 class Draft:
-    """A first description, and what is uncertain about it.
+    """A first description and its uncertain parts.
 
     Attributes:
-        shots: In the order of the description.
-        equal: Scene to those of its files that are equally sharp, where these are two or more.
-        seconds: File to the file of the same exposure that is taken instead.
+        shots: Shots in the order of the description.
+        equal: Scene to those of its files that are equally sharp, if there are two or more.
+        seconds: File to the file of the same exposure that is used instead.
     """
 
     shots: tuple[Shot, ...]
@@ -45,11 +48,11 @@ class Draft:
 def draft(seen: Sequence[Seen]) -> Draft:
     """Return shots with scenes and roles.
 
-    From several files of one exposure, RAW and JPEG, one is a shot and the others are `extra`. In the order of their
-    times where all have one, else of their names, a shot belongs to the scene of the one that the same camera took
-    before it if both look alike (hash within `MAX_NEIGHBOUR_DISTANCE` bits) and are at most `MAX_GAP_S` apart. The
-    sharpest shot of a scene is its `gt`; a shot that is alone in its scene, or cannot be developed, is `extra`. Where
-    apertures differ within a scene, the blur is taken to be made by them.
+    If several files are of one exposure, such as RAW and JPEG, one is a shot and the others are `extra`. Shots are
+    ordered by time if all have one, else by name. A shot belongs to the scene of the camera's previous shot if both
+    look alike (hash within `MAX_NEIGHBOUR_DISTANCE` bits) and are at most `MAX_GAP_S` apart. The sharpest shot of a
+    scene is its `gt`; a shot that is alone in its scene or cannot be developed is `extra`. If apertures differ within a
+    scene, they are taken as the cause of the blur.
     """
     seconds = second_files(seen)
     second = {shot.file: shot for shot in seen if shot.file in seconds}
@@ -72,10 +75,10 @@ def draft(seen: Sequence[Seen]) -> Draft:
 
 
 def _scenes(shots: Sequence[Seen]) -> list[list[Seen]]:
-    """Return the shots of every scene, in the order of their first ones, one camera after the other.
+    """Return the shots of each scene, one camera after the other, scenes in the order of their first shots.
 
-    Clocks of several cameras need not agree: a scene is of one camera. Where only one camera says its name, the files
-    that say none are taken for its own.
+    The clocks of several cameras may disagree; a scene is therefore of one camera. If only one camera is named, the
+    files without a camera name are taken to be from it.
     """
     cameras = list(dict.fromkeys(shot.taken.camera for shot in shots))
     groups = [[shot for shot in shots if shot.taken.camera == camera] for camera in cameras]
@@ -91,9 +94,9 @@ def _scenes(shots: Sequence[Seen]) -> list[list[Seen]]:
 
 
 def _in_order(shots: Sequence[Seen]) -> list[Timed]:
-    """Return the shots of a camera by time and name where all have a time, else as they are.
+    """Return the shots of a camera by time and name if all have a time, else in the given order.
 
-    Times are those of UTC where all shots say how the clock was set, since that may have been changed in between.
+    Times are in UTC if all shots have a time zone, because the zone may have been changed in between.
     """
     told = all(shot.taken.ahead_of_utc is not None for shot in shots)
     timed: list[Timed] = []
@@ -130,7 +133,7 @@ def _shot(seen: Seen, scene: str, role: str, notes: str, aperture: float | None 
 
 
 def _notes(shot: Seen) -> str:
-    """Return what helps a person to check a line: sharpness, and what the camera says of time and focus."""
+    """Return remarks that help a person check a shot: sharpness, and the camera's time and focus distance."""
     said = [f"sharpness {shot.sharpness:.2f}"]
     if shot.taken.time is not None:
         said.append(shot.taken.time.isoformat(" ", "seconds"))

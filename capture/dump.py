@@ -15,26 +15,26 @@ from sdd_bench.io.images import to_pixels
 from sdd_bench.io.srgb import encode_srgb
 
 DUMP_SUFFIXES = (".bin", ".raw")
-"""Files that are taken as headerless dumps where a layout is given for them."""
+"""Suffixes of files that are read as headerless dumps if a layout is given."""
 
 PATTERNS = ("RGGB", "BGGR", "GRBG", "GBRG")
 
 WhiteBalance = tuple[float, float, float, float]
-"""Factors of red, green, blue and the second green, the first green being 1."""
+"""Factors of red, first green, blue and second green; the first green has factor 1."""
 
 
 @dataclass(frozen=True)
 class Dump:
-    """Layout of a headerless sensor dump: rows of samples, 8 bits in one byte, more in two, low byte first.
+    """Layout of a headerless sensor dump: rows of samples, in one byte for 8 bits, else in two, low byte first.
 
     Attributes:
-        height: Rows.
-        width: Columns.
-        pattern: Colours of the upper left 2x2 samples, by rows; one of `PATTERNS`.
+        height: Number of rows.
+        width: Number of columns.
+        pattern: Colours of the upper left 2x2 samples, row by row; one of `PATTERNS`.
         bits: Bits of a sample, 8 to 16; the largest value is white.
         black: Value of a sample without light.
-        red_gain: Factor of red against green, the white balance of the light; 1 leaves it as the sensor saw it.
-        blue_gain: The same of blue.
+        red_gain: Gain of red relative to green, the white balance of the light; 1 keeps the sensor's values.
+        blue_gain: Gain of blue relative to green.
     """
 
     height: int
@@ -52,20 +52,20 @@ class Dump:
 
 
 def develop_dump(path: Path, layout: Dump, white_balance: WhiteBalance, bits: int, half_size: bool) -> NDArray[Any]:
-    """Return the pixels of a headerless dump: scaled to white, balanced, demosaiced, put under sRGB's curve.
+    """Return the pixels of a headerless dump: scaled to white, white-balanced, demosaiced and encoded as sRGB.
 
     Args:
         path: The file.
         layout: Layout of the samples.
-        white_balance: Factors that its samples are multiplied by.
+        white_balance: Factors by which the samples are multiplied.
         bits: Bits of the result, 8 or 16.
-        half_size: One pixel of every 2x2 samples, without demosaicing.
+        half_size: Whether each 2x2 samples give one pixel, without demosaicing.
 
     Returns:
         (H, W, 3) uint8 or uint16 RGB.
 
     Raises:
-        UserError: A file of another size, or with samples of more bits; it cannot be read.
+        UserError: The file has another size, has samples with more bits or cannot be read.
     """
     kind = np.dtype("u1") if layout.bits == 8 else np.dtype("<u2")
     expected = layout.height * layout.width * kind.itemsize
@@ -96,7 +96,7 @@ def develop_dump(path: Path, layout: Dump, white_balance: WhiteBalance, bits: in
 
 
 def _binned(levels: NDArray[np.uint16], pattern: str) -> NDArray[np.float32]:
-    """Return one pixel for every 2x2 samples, greens averaged."""
+    """Return one pixel for each 2x2 samples, with the greens averaged."""
     height, width = levels.shape[0] // 2 * 2, levels.shape[1] // 2 * 2
     image = np.zeros((height // 2, width // 2, 3), np.float32)
     for place, colour in enumerate(pattern):

@@ -1,4 +1,4 @@
-"""Duplicate pictures: copies of files, one view under two scenes, a view that is already in a dataset."""
+"""Duplicate images: copies of files, one view in two scenes, a view that is already in a dataset."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from sdd_bench.datasets.similar import MAX_DISTANCE, bits_of, hash_files
 from sdd_bench.jobs.workers import Workers
 
 NAMED = 3
-"""Partners named in a reason; the rest are counted."""
+"""Number of matches named in a reason; the others are counted."""
 
 
 @dataclass
 class Found:
-    """Reasons to reject or flag a pair because of other pictures."""
+    """Reasons to refuse or flag a pair because of other images."""
 
     refusals: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -28,7 +28,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Known:
-    """The views of a dataset.
+    """Views of a dataset.
 
     Attributes:
         name: Name of the dataset.
@@ -49,7 +49,7 @@ def known_views(data: Path, jobs: Workers) -> Known:
     """Return the views of a dataset, prepared or as released.
 
     Raises:
-        UserError: As `open_dataset`.
+        UserError: As in `open_dataset`.
     """
     dataset = open_dataset(data, grey="expand")
     files = sorted({pair.sharp for pair in dataset.pairs})
@@ -59,15 +59,15 @@ def known_views(data: Path, jobs: Workers) -> Known:
 
 
 def find_duplicates(records: Sequence[Record], known: Mapping[str, Sequence[Known]]) -> dict[str, Found]:
-    """Return what others have to do with each pair, by its name; the order of the records does not matter.
+    """Return each pair's reasons because of other images, by its name, independent of the order of the records.
 
-    Refused: both shots are one file, or the same two files as those of a pair before it by name. Warned of: the gt
-    shot looks like that of another scene, or like a sharp image of a dataset, by perceptual hash
-    (`sdd_bench.datasets.similar`): such views must stay on one side of a split.
+    A pair is refused if both shots are one file, or if both files are those of an earlier pair in the order of names.
+    It gets a warning if its gt shot looks like that of another scene or like a sharp image of a dataset, by perceptual
+    hash (`sdd_bench.datasets.similar`), because such views must not be divided between splits.
 
     Args:
         records: Records of all sessions.
-        known: Session to the datasets that its pairs are compared with.
+        known: Session to the datasets with which its pairs are compared.
     """
     ordered = sorted(records, key=lambda record: record.name)
     found = {record.name: Found() for record in ordered}

@@ -1,4 +1,4 @@
-"""Dust on the sensor: dark soft spots fixed in both shots of a pair while the picture moved."""
+"""Dust on the sensor: dark soft spots at the same position in both shots of a pair although the scene moved."""
 
 from __future__ import annotations
 
@@ -15,39 +15,39 @@ from sdd_bench.registration.similarity import Similarity
 Plane = NDArray[np.float32]
 
 FACTOR = 4
-"""Dust is sought in pixels of 4x4; the constants below are in those."""
+"""Factor by which images are reduced before dust is searched for; the constants below are in reduced pixels."""
 
 DUST_PX = (1.25, 2.0, 3.2)
-"""Standard deviations of the inner Gaussians of the band-passes; the outer are twice as wide."""
+"""Standard deviations of the inner Gaussians of the band-pass filters; the outer ones are twice as wide."""
 
 MATCHING_PX = (0.0, 1.0, 2.0, 3.5, -1.0)
-"""Gaussians tried on the gt shot (below 0: on the blur shot) to make the two equally blurred."""
+"""Standard deviations of the Gaussians applied to the gt shot (negative: to the blur shot) to make both shots equally
+blurred; all are tried."""
 
 DUST_DEPTH = 0.012
 DUST_RATIO = 5.5
-"""Dust is darker by this part of the light around it, after the band-pass, and by this many times the mean difference
-between the shots around it."""
+"""Dust is darker than its surroundings, after the band-pass, by `DUST_DEPTH` of their light and by `DUST_RATIO` times
+the mean difference between the shots around it."""
 
 DUST_ALIKE = 2.5
 DUST_SEEN = 0.5
 CALM = 2.0
-"""Factor of the depth: the least part that each shot shows by itself, before the other is subtracted, and the largest
-contrast that the scene has there by the other shot.
-"""
+"""Factors of the depth: the least depth in each shot by itself, before the other is subtracted, and the largest
+contrast of the scene at that place, according to the other shot."""
 
 DUST_MOVE = 1.5
-"""The scene must have moved by so many standard deviations of the inner Gaussian."""
+"""Least displacement of the scene, in standard deviations of the inner Gaussian."""
 
 AROUND = 24
-"""Side of the window around a place, in such deviations."""
+"""Side of the window around a place, in standard deviations of the inner Gaussian."""
 
 WIDE_PX = 12.0
 DARK, BRIGHT = 0.03, 0.98
-"""sRGB values outside of which no dust can be seen."""
+"""sRGB values between which dust can be seen."""
 
 
 def dust(blur: NDArray[np.float32], gt: NDArray[np.float32], similarity: Similarity) -> NDArray[np.bool_]:
-    """Return where dust is, in pixels of `FACTOR` x `FACTOR`; arguments as of `still_spots`."""
+    """Return the mask of dust, in pixels of `FACTOR` x `FACTOR`; arguments as in `still_spots`."""
     (light_blur, clear_blur), (light_gt, clear_gt) = _evened(blur), _evened(gt)
     height, width = light_blur.shape
     matrix = _reduced(similarity.matrix(blur.shape[1], blur.shape[0]))
@@ -76,11 +76,11 @@ def dust(blur: NDArray[np.float32], gt: NDArray[np.float32], similarity: Similar
 
 
 def _dust_of(own: list[Plane], other: list[Plane], deviation: float, matching: float) -> NDArray[np.bool_]:
-    """Return where both shots are darker than the other one warped into their frame.
+    """Return the mask of places where both shots are darker than the other shot warped into their frame.
 
     Args:
-        own: Dents of blur and gt.
-        other: Dents of gt warped into blur's frame, and of blur warped into gt's.
+        own: Results of `_dents` for blur and gt.
+        other: Results of `_dents` for gt warped into blur's frame, and for blur warped into gt's.
         deviation: Standard deviation of the inner Gaussian.
         matching: Element of `MATCHING_PX`.
     """
@@ -100,7 +100,7 @@ def _dust_of(own: list[Plane], other: list[Plane], deviation: float, matching: f
 
 
 def _evened(image: NDArray[np.float32]) -> tuple[Plane, NDArray[np.float32]]:
-    """Return the reduced light of a shot over that around, and where dust can be seen, 1 or 0."""
+    """Return the reduced light of a shot relative to its surroundings, and the mask where dust can be seen."""
     small = averaged(image, FACTOR)
     grey = _plane(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY))
     light = decode_srgb(grey)
@@ -110,14 +110,14 @@ def _evened(image: NDArray[np.float32]) -> tuple[Plane, NDArray[np.float32]]:
 
 
 def _reduced(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return a matrix of full coordinates as one of reduced ones."""
-    offset = (FACTOR - 1) / 2  # of a reduced pixel's centre from that of its first pixel
+    """Return a matrix for full-size coordinates converted to reduced coordinates."""
+    offset = (FACTOR - 1) / 2  # from the centre of a reduced pixel's first pixel to its own centre
     shift = (matrix[:, :2] @ (offset, offset) + matrix[:, 2] - offset) / FACTOR
     return np.column_stack([matrix[:, :2], shift])
 
 
 def _dents(image: Plane, deviation: float) -> Plane:
-    """Return by how much each place is darker than what surrounds it."""
+    """Return the difference between the surroundings of each place and the place itself, positive for dark spots."""
     return np.asarray(cv2.GaussianBlur(image, (0, 0), 2 * deviation) - cv2.GaussianBlur(image, (0, 0), deviation))
 
 

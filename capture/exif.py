@@ -1,6 +1,6 @@
-"""Shooting data from EXIF; any field may be missing, because cameras omit fields and write nonsense.
+"""Shooting data from EXIF; any field may be missing, because cameras omit fields and write invalid values.
 
-The only file that imports exifread.
+This is the only file that imports exifread.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import exifread
 
 from sdd_bench.io.files import open_file
 
-logging.getLogger("exifread").setLevel(logging.CRITICAL)  # what a file does not say is not worth a line
+logging.getLogger("exifread").setLevel(logging.CRITICAL)  # missing metadata need no message
 
 
 @dataclass(frozen=True)
@@ -26,16 +26,16 @@ class Taken:
     """Shooting data of a shot, as far as its file has them.
 
     Attributes:
-        time: Local time of the camera, with fractions of a second where it has them.
+        time: Local time of the camera, with fractions of a second if recorded.
         exposure_s: Exposure time.
-        f_number: Aperture.
+        f_number: F-number.
         iso: Sensitivity.
-        focal_length_mm: As it is, not converted to another sensor.
-        focus_distance_m: As the camera thinks; few say it.
-        camera: Make and model.
-        lens: Model.
-        orientation: 1 upright, 3, 6 and 8 turned, the others mirrored; 1 where it is not said.
-        ahead_of_utc: Time zone of the camera's clock, where its file says so.
+        focal_length_mm: Focal length, not converted to another sensor size.
+        focus_distance_m: Focus distance as estimated by the camera; few cameras record it.
+        camera: Make and model of the camera.
+        lens: Model of the lens.
+        orientation: EXIF orientation: 1 upright, 3, 6 and 8 rotated, others mirrored; 1 if missing.
+        ahead_of_utc: Offset of the camera's clock from UTC, if recorded.
     """
 
     time: datetime | None = None
@@ -51,9 +51,9 @@ class Taken:
 
 
 def read_taken(path: Path) -> Taken:
-    """Return the shooting data in a photograph's EXIF: JPEG, TIFF, PNG and the RAW formats that are built like TIFF.
+    """Return the shooting data in a photograph's EXIF, for JPEG, TIFF, PNG and RAW formats that are based on TIFF.
 
-    Never fails: what cannot be read or cannot be true is left out.
+    The function never fails; unreadable and impossible values are left out.
     """
     tags: dict[str, object] = {}
     with contextlib.suppress(Exception), open_file(path) as file:
@@ -81,7 +81,7 @@ def _text(tags: dict[str, object], name: str) -> str:
 
 
 def _positive(tags: dict[str, object], name: str, limit: float) -> float | None:
-    """Return a tag's first number where it is over 0 and under a limit that no camera reaches."""
+    """Return a tag's first number if it is above 0 and below a limit that no camera reaches."""
     values = getattr(tags.get(name), "values", None)
     first = values[0] if isinstance(values, list | tuple) and values else None
     if isinstance(first, Fraction | int | float):
@@ -92,9 +92,9 @@ def _positive(tags: dict[str, object], name: str, limit: float) -> float | None:
 
 
 def _time(tags: dict[str, object]) -> tuple[datetime | None, timedelta | None]:
-    """Return when the shutter opened by the camera's clock, and how far that is ahead of UTC.
+    """Return the time of the shot by the camera's clock, and the clock's offset from UTC.
 
-    Years before digital cameras are a clock that was never set.
+    Years before digital cameras are ignored, because they mean that the clock was never set.
     """
     for name, fraction, offset in (
         ("EXIF DateTimeOriginal", "EXIF SubSecTimeOriginal", "EXIF OffsetTimeOriginal"),
@@ -111,7 +111,7 @@ def _time(tags: dict[str, object]) -> tuple[datetime | None, timedelta | None]:
 
 
 def _ahead_of_utc(text: str) -> timedelta | None:
-    """Return what an offset says, None for what is no offset of a place on earth.
+    """Return a time offset given as text, None if it is not a valid offset from UTC.
 
     >>> _ahead_of_utc("+05:30"), _ahead_of_utc("-03:00").total_seconds(), _ahead_of_utc("+99:00")
     (datetime.timedelta(seconds=19800), -10800.0, None)

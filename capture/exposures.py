@@ -1,4 +1,4 @@
-"""Choice between files of one exposure, which cameras write as RAW and JPEG together."""
+"""Choice between files of one exposure that a camera wrote as both RAW and JPEG."""
 
 from __future__ import annotations
 
@@ -12,29 +12,31 @@ from capture.exif import Taken
 from capture.look import Seen, natural_key
 
 SECONDS_APART = 2.0
-"""Files of one name whose times differ by more are of two exposures."""
+"""Largest time difference between two files of one name and one exposure."""
 
 FRACTION_APART_S = 0.05
 OTHER_SETTING = 1.1
-"""Exposures, apertures and sensitivities differ by a factor of at least 1.12, a third of a stop; the two files of an
-exposure round them."""
+"""Least factor between two exposure times, apertures or sensitivities that counts as a different setting. A third of a
+stop is a factor of at least 1.12; the two files of an exposure may round their values differently."""
 
 LIKE_BITS = 16
-"""Bits of 64 in which the hashes of two files of one exposure may differ: cameras develop otherwise than LibRaw."""
+"""Largest Hamming distance, out of 64 bits, between the hashes of two files of one exposure; cameras develop
+differently from LibRaw."""
 
 SETTINGS = ("exposure_s", "f_number", "iso", "focal_length_mm")
 
 
 def second_files(seen: Sequence[Seen]) -> dict[str, str]:
-    """Return those files that show an exposure again, each with the file of that exposure that is taken.
+    """Return the files that repeat an exposure, each with the file of that exposure that is used.
 
-    RAW is taken before a DNG made of it, then PNG, TIFF and the like, then JPEG; only what can be developed counts. Two
-    files are of one exposure where they are of different formats and
+    RAW is preferred over a DNG converted from it, then PNG, TIFF and similar formats, then JPEG; only files that can be
+    developed count. Two files are of one exposure if they have different formats and
 
-    - have one name, whatever the case, in one folder, and their tags do not contradict that; or
-    - have one name in different folders, and were taken in the same second with the same exposure time; or
-    - are RAW and photograph, were taken in the same second with the same exposure time, and look alike. Of several in
-      one second their fractions decide, or their order where there are as many of each.
+    - have the same name, regardless of case, in one folder, and their tags do not contradict that; or
+    - have the same name in different folders, and were taken in the same second with the same exposure time; or
+    - are a RAW file and a photograph that were taken in the same second with the same exposure time and look alike. If
+      there are several in one second, the fractions of their times decide, or their order if there are as many RAW
+      files as photographs.
 
     Args:
         seen: All shots of a session.
@@ -68,7 +70,7 @@ def second_files(seen: Sequence[Seen]) -> dict[str, str]:
 
 
 def _by_time(shots: Sequence[Seen]) -> Iterator[tuple[Seen, Seen]]:
-    """Yield photographs and the RAW files that were taken in the same moment."""
+    """Yield pairs of a photograph and the RAW file that was taken at the same moment."""
     seconds: dict[tuple[str, datetime], tuple[list[Seen], list[Seen]]] = {}
     for shot in sorted(shots, key=lambda shot: natural_key(shot.file)):
         if shot.taken.time is not None:
@@ -123,7 +125,7 @@ def _alike(one: Seen, other: Seen) -> bool:
 
 
 def _rank(file: str) -> int:
-    """Return how late a file is taken."""
+    """Return the rank of a file's format; files of lower rank are preferred."""
     if _is_raw(file):
         return 1 if file_format(file) == "DNG" else 0
     return 3 if file_format(file) == "JPEG" else 2

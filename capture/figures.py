@@ -1,4 +1,4 @@
-"""Measurements on one shot (sharpness, clipping, texture), and the light of two."""
+"""Measurements of one shot (sharpness, clipping, texture), and ratios of light between two."""
 
 from __future__ import annotations
 
@@ -14,25 +14,24 @@ from sdd_bench.io.srgb import decode_srgb
 from sdd_bench.registration.focus import FINE_PX
 
 COARSE_PX = 4.0
-"""Standard deviation of the Gaussian from which on detail is coarse; it is fine under `focus.FINE_PX`."""
+"""Standard deviation of the Gaussian that separates coarse detail; `focus.FINE_PX` is that of fine detail."""
 
 REDUCED = 4
-"""Coarse detail is compared with what surrounds it in pictures so many times smaller."""
+"""Factor by which images are reduced before coarse detail is compared with its surroundings."""
 
 LIGHT_PIXELS = 1_000_000
-"""Light is compared on every n-th pixel of every n-th row, so that at least so many are left of a larger frame."""
+"""Least number of pixels on which light is compared; larger frames are subsampled to about so many."""
 
 CLIPPED = 0.995
-"""Samples from here on count as clipped: sRGB values of a sensor at its limit, after rounding."""
+"""Least value of a clipped sample, in sRGB: a sensor at its limit, after rounding."""
 
 
 @dataclass(frozen=True)
 class Figures:
-    """Measurements on one shot.
+    """Measurements of one shot.
 
     Attributes:
-        sharpness: Fine detail relative to coarse, without unit; for comparing shots of one scene. Does not change with
-            exposure.
+        sharpness: Ratio of fine to coarse detail, for comparing shots of one scene; independent of exposure.
         clipped: Share of pixels with a channel at its upper limit.
         texture: Standard deviation of coarse detail, in sRGB values of [0, 1].
     """
@@ -56,15 +55,15 @@ def measure(image: NDArray[np.float32]) -> Figures:
 
 
 def clipped(image: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Return where a channel is at its upper limit, (H, W)."""
+    """Return the mask of pixels with a channel at its upper limit, (H, W)."""
     red, green, blue = (image[..., channel] >= CLIPPED for channel in range(3))
-    return np.asarray(red | green | blue)  # a reduction over the last axis takes five times as long
+    return np.asarray(red | green | blue)  # five times as fast as a reduction over the last axis
 
 
 def light_ratios(first: NDArray[np.float32], second: NDArray[np.float32]) -> tuple[float, float, float]:
-    """Return how many times more red, green and blue light the first of two shots of a scene holds.
+    """Return the ratios of red, green and blue light of the first to the second of two shots of a scene.
 
-    Over the places where neither is clipped; 1 where there is none, or no light.
+    The means are over pixels that are clipped in neither shot; a ratio is 1 if there are no such pixels or no light.
 
     Args:
         first: (H, W, 3) sRGB values in [0, 1].

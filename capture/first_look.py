@@ -23,12 +23,12 @@ For blur made by the focus motor write  motor = POSITION , for blur made by the 
 
 @dataclass(frozen=True)
 class FirstLook:
-    """Files written for a session, and the draft they hold.
+    """Files written for a session, and the draft in them.
 
     Attributes:
-        description: session.toml.
-        sheet: The contact sheet.
-        draft: Content of the description.
+        description: Path of session.toml.
+        sheet: Path of the contact sheet.
+        draft: Contents of the description.
     """
 
     description: Path
@@ -37,22 +37,23 @@ class FirstLook:
 
 
 def check_target(folder: Path) -> None:
-    """Raise UserError where a folder has a description, or another file in the place of the contact sheet."""
+    """Raise UserError if a folder has a description, or a file with the contact sheet's name that is not one."""
     refuse_existing(folder)
     refuse_foreign_sheet(folder)
 
 
 def write_first_look(folder: Path, how: Development, jobs: Workers, command: str) -> FirstLook:
-    """Write a session's first session.toml and contact-sheet.html beside it.
+    """Write a session's first session.toml and contact-sheet.html.
 
     Args:
         folder: Folder of the session.
         how: Settings of the development.
-        jobs: Worker processes; the bytes written do not depend on it.
+        jobs: Number of worker processes; the results do not depend on it.
         command: Command to type next, for the contact sheet.
 
     Raises:
-        UserError: As `check_target`; there are no shots, or none that can be developed; the folder cannot be written.
+        UserError: As in `check_target`; there are no shots, or none that can be developed; or the folder cannot be
+            written.
     """
     check_target(folder)
     seen = look(folder, how, jobs)
@@ -63,6 +64,6 @@ def write_first_look(folder: Path, how: Development, jobs: Workers, command: str
 
 
 def _shared(shots: Sequence[Shot]) -> Mapping[str, str]:
-    """Return the camera and the lens that all shots have."""
+    """Return the camera and the lens if all shots share them."""
     found = {key: {getattr(shot, key) for shot in shots} for key in ("camera", "lens")}
     return {key: values.pop() for key, values in found.items() if len(values) == 1}

@@ -1,7 +1,7 @@
-"""Ingestion of camera sessions: only what changed is done again, and an interrupted run resumes.
+"""Ingestion of camera sessions: only changed pairs are processed again, and an interrupted run resumes.
 
-Every pair is one item of work. Its images are written aside first; when all pairs of a run are done, verdicts are given
-with all sessions of the folder in view, and images, tables and report get their places.
+Every pair is one item of work. Its images are first written to a temporary place. When all pairs of a run are done,
+verdicts are computed from all sessions of the folder, and images, tables and report are moved to their final places.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ class Settings:
 
     Attributes:
         how: Development of both shots.
-        match_exposure: Give each blur shot its gt shot's light, one gain a channel.
-        against: Datasets whose views are looked for among the pairs.
-        archive: HDF5 file to write as well.
+        match_exposure: Whether each blur shot is matched to its gt shot's light, by one gain per channel.
+        against: Datasets whose views are searched for duplicates of the pairs.
+        archive: HDF5 file to write the pairs to as well.
     """
 
     how: Development = field(default_factory=Development)
@@ -64,10 +64,10 @@ class Outcome:
     """Outcome of a run of ingest.
 
     Attributes:
-        records: Every pair of the folder with its verdict, by name.
-        sessions: Those given.
-        done: Pairs of those sessions that were developed or tried in this run.
-        out: The folder.
+        records: All pairs of the folder with their verdicts, by name.
+        sessions: Names of the sessions given.
+        done: Number of pairs of those sessions that this run developed or tried to develop.
+        out: The output folder.
     """
 
     records: tuple[Record, ...]
@@ -76,12 +76,12 @@ class Outcome:
     out: Path
 
     def counts(self, session: str | None = None) -> Counter[str]:
-        """Return how many pairs have each status, of one session or of all."""
+        """Return the number of pairs with each status, of one session or of all."""
         return Counter(r.verdict.status for r in self.records if session in (None, r.session))
 
 
 def session_name(folder: Path) -> str:
-    """Return the name of a session, from its folder: letters, digits, '.', '_' and '-'.
+    """Return the name of a session, derived from its folder: letters, digits, '.', '_' and '-'.
 
     >>> session_name(Path("cards/2026-03-01 harbour, morning"))
     '2026-03-01-harbour-morning'
@@ -91,17 +91,17 @@ def session_name(folder: Path) -> str:
 
 
 def ingest(sessions: Mapping[str, Session], out: Path, settings: Settings, jobs: Workers) -> Outcome:
-    """Ingest sessions into a folder and return what it then holds.
+    """Ingest sessions into a folder and return its state afterwards.
 
     Args:
-        sessions: By name; names keep the pairs of sessions apart.
+        sessions: Sessions by name; the names distinguish pairs of different sessions.
         out: A new or empty folder, or one that sessions were ingested into before.
-        settings: For all sessions given; others in the folder keep theirs.
-        jobs: Worker processes; the bytes written do not depend on it.
+        settings: Settings for all given sessions; other sessions in the folder keep theirs.
+        jobs: Number of worker processes; the results do not depend on it.
 
     Raises:
-        UserError: The folder is not fit, a session without a pair, one of an earlier session's name, or one whose
-            values are not what they should be. What is wrong with a single pair refuses that pair and nothing else.
+        UserError: The folder cannot be used, a session has no pair, has the name of an earlier session, or has
+            photographs with unexpected values. A fault of a single pair only refuses that pair.
     """
     folder = RawData(out)
     _check(sessions, folder)
@@ -119,7 +119,7 @@ def ingest(sessions: Mapping[str, Session], out: Path, settings: Settings, jobs:
 def _ingest(
     sessions: Mapping[str, Session], folder: RawData, settings: Settings, known: tuple[Known, ...], jobs: Workers
 ) -> Outcome:
-    """Do the work in a claimed folder."""
+    """Ingest sessions into a claimed folder."""
     out, states = folder.root, dict(folder.states)
     done = 0
     for name, session in sessions.items():
@@ -164,7 +164,7 @@ def judge(records: Sequence[Record], states: Mapping[str, SessionState]) -> list
 def _develop_session(
     name: str, session: Session, folder: RawData, settings: Settings, known: tuple[Known, ...], jobs: Workers
 ) -> tuple[SessionState, int]:
-    """Return what is known of a session once all its pairs have been developed, and how many were in this run."""
+    """Return the state of a session after all its pairs are developed, and how many of them this run developed."""
     items: list[Item] = []
     shots: dict[str, Shot] = {}
     for pair, blur, gt in session.pairs():
@@ -206,7 +206,7 @@ def _develop_session(
 
 
 def _fingerprint(folder: Path, files: Sequence[str], settings: Settings) -> str:
-    """Return what changes when a pair must be developed again; not with the place of the session's folder."""
+    """Return a fingerprint that changes if a pair must be developed again; independent of the session's path."""
     stats = [[file, stat.st_size, stat.st_mtime_ns] for file in files if (stat := (folder / file).stat())]
     return fingerprint([libraries(), VERSION, FIGURES, asdict(settings.how), settings.match_exposure, stats])
 
@@ -242,13 +242,13 @@ def _check(sessions: Mapping[str, Session], folder: RawData) -> None:
 
 
 def _same_session(session: Session, state: SessionState) -> bool:
-    """Return whether a session has a file, by name and size, that was ingested under its name before."""
+    """Return whether a session shares a file, by name and size, with the session ingested under its name before."""
     earlier = {(shot.file, shot.size) for e in state.pairs for shot in (e.result.blur, e.result.gt)}
     return any((shot.file, (session.folder / shot.file).stat().st_size) in earlier for shot in session.shots)
 
 
 def _about(states: Mapping[str, SessionState], accepted: Sequence[Record]) -> dict[str, object]:
-    """Return what stands in ingest.json and in the archive."""
+    """Return the contents of ingest.json, which are also stored in the archive."""
     digests = [(r.name, r.developed.blur_sha256, r.developed.gt_sha256) for r in accepted if r.developed]
     versions = {"imagecodecs": imagecodecs.__version__, "numpy": np.__version__, "opencv": cv2.__version__}
     return {

@@ -25,10 +25,10 @@ from sdd_bench.jobs.workers import Workers
 from sdd_bench.report.pictures import jpeg, reduce
 
 THUMBNAIL_PX = 208
-"""Columns of a thumbnail, and of a detail, which is not reduced."""
+"""Width of a thumbnail, and of a detail crop, which is not reduced."""
 
 GRID = 3
-"""Details are taken from the middles of so many times so many parts of the frame."""
+"""Number of rows and columns of parts of the frame; detail crops are taken from the middle of each part."""
 
 
 @dataclass(frozen=True)
@@ -36,14 +36,14 @@ class Seen:
     """Content and metadata of a file.
 
     Attributes:
-        file: Relative to the session's folder, with forward slashes.
-        taken: Its EXIF.
+        file: Path relative to the session's folder, with forward slashes.
+        taken: Shooting data from EXIF.
         sharpness: See `capture.figures.Figures`.
-        hash: Perceptual, 64 characters of 0 and 1; empty where the file cannot be developed.
-        fault: Why it cannot, or empty.
-        thumbnail: The whole frame, a JPEG.
-        details: Parts of the frame developed at half size, JPEGs; of each shot of one size at the same places.
-        detail: Amount of fine detail in each of them.
+        hash: Perceptual hash, 64 characters of 0 and 1; empty if the file cannot be developed.
+        fault: Reason why it cannot, or empty.
+        thumbnail: The whole frame, as a JPEG.
+        details: Crops of the frame developed at half size, as JPEGs, at the same positions in all shots of one size.
+        detail: Amount of fine detail in each crop.
     """
 
     file: str
@@ -57,10 +57,11 @@ class Seen:
 
 
 def look(folder: Path, how: Development, jobs: Workers) -> list[Seen]:
-    """Return what every shot below a folder shows and says, in natural order of the files.
+    """Return content and metadata of every shot below a folder, in natural order of the files.
 
     Raises:
-        UserError: No such folder, no shots, names that no description can hold, or no shot that can be developed.
+        UserError: The folder does not exist, has no shots, has names that a description cannot contain, or has no shot
+            that can be developed.
     """
     files = list_shots(folder)
     if not files:
@@ -84,7 +85,7 @@ def list_shots(folder: Path) -> list[Path]:
     Hidden files and folders are left out.
 
     Raises:
-        UserError: No such folder, or it cannot be read.
+        UserError: The folder does not exist or cannot be read.
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder")
@@ -99,7 +100,7 @@ def list_shots(folder: Path) -> list[Path]:
 
 
 def natural_key(name: str) -> list[tuple[int, int, str]]:
-    """Return what orders names as people do.
+    """Return a sort key that orders numbers in names by their value.
 
     >>> sorted(["b10", "b9", "B2"], key=natural_key)
     ['B2', 'b9', 'b10']
@@ -109,7 +110,7 @@ def natural_key(name: str) -> list[tuple[int, int, str]]:
 
 
 def _look(payload: tuple[Path, Development]) -> dict[str, Any]:
-    """Return a file's sharpness, hash and pictures, or why there are none."""
+    """Return a file's sharpness, hash and thumbnails, or the reason why it cannot be developed."""
     path, how = payload
     try:
         image = to_float(
@@ -128,7 +129,7 @@ def _look(payload: tuple[Path, Development]) -> dict[str, Any]:
 
 
 def _parts(image: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
-    """Yield parts of an image, `THUMBNAIL_PX` wide and two thirds as high, as far as it is as large."""
+    """Yield crops of an image, `THUMBNAIL_PX` wide and two thirds as high, or smaller if the image is smaller."""
     height, width = image.shape[:2]
     high, wide = min(height, THUMBNAIL_PX * 2 // 3), min(width, THUMBNAIL_PX)
     for row in range(GRID):
@@ -139,5 +140,5 @@ def _parts(image: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
 
 
 def _detail(part: NDArray[np.float32]) -> float:
-    """Return the mean square of the step between neighbours."""
+    """Return the mean square of the differences between neighbouring pixels."""
     return float(np.square(np.diff(part, axis=0)).mean() + np.square(np.diff(part, axis=1)).mean())

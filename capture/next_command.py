@@ -20,19 +20,19 @@ LEFT_OUT = ("sessions", "init", "out", "overwrite")
 
 
 def next_command(sessions: Sequence[Path], out: Path | None) -> str:
-    """Return the command that ingests sessions, as a shell takes it, with the options of the command that runs.
+    """Return the command line that ingests sessions, quoted for a shell, with the options of the present command.
 
     Args:
-        sessions: Their folders.
-        out: The folder of the pairs that was given; without it `OUT`, or one beside the first session where that
-            cannot be used.
+        sessions: Folders of the sessions.
+        out: The given folder for the pairs. None takes `OUT`, or a folder next to the first session if `OUT` cannot be
+            used.
     """
     words = ["sdd-bench", "ingest", *map(str, sessions), *given(click.get_current_context())]
     return shlex.join([*words, "--out", str(out or _fitting(sessions))])
 
 
 def given(context: click.Context) -> Iterator[str]:
-    """Yield the options that were typed, but for those of `LEFT_OUT`."""
+    """Yield the options that were typed, except those of `LEFT_OUT`."""
     for parameter in context.command.params:
         name, typed = str(parameter.name), ParameterSource.COMMANDLINE
         if name in LEFT_OUT or context.get_parameter_source(name) is not typed:
@@ -47,7 +47,7 @@ def given(context: click.Context) -> Iterator[str]:
 
 
 def _fitting(sessions: Sequence[Path]) -> Path:
-    """Return a folder that pairs can be written to: none inside a session, none of something else."""
+    """Return a folder that pairs can be written to: not inside a session, and without other contents."""
     first = sessions[0].resolve()
     names = [f"{session_name(first)}-pairs{number}" for number in ("", *range(2, 100))]
     beside = [Path(os.path.relpath(first.parent / name)) for name in names]

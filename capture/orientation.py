@@ -12,22 +12,23 @@ from sdd_bench.io.orientation import upright
 from sdd_bench.registration.mix_ups import find_turn
 
 BACK = {6: 8, 8: 6}
-"""Orientation whose turn undoes another's, where that is not the same."""
+"""Orientations whose inverse rotation is a different orientation."""
 
 
 def lay_alike(
     blur: NDArray[Any], gt: NDArray[Any], blur_orientation: int, gt_orientation: int
 ) -> tuple[NDArray[Any], bool]:
-    """Return the blur shot laid by gt's orientation tag, and True; as it is, and False, where that would be wrong.
+    """Return the blur shot rotated by gt's orientation tag, and True; unchanged, and False, if that would be wrong.
 
-    A camera that points up or down tells its own orientation badly, and differently for two shots of a tripod. Where
-    the pictures show that each tag is right, because somebody turned the camera or the picture, the shots stay apart.
+    A camera that points up or down records its orientation unreliably, and differently for two shots from one tripod.
+    If the images show that each tag is right, because the camera or the image was rotated, the shots are left as they
+    are.
 
     Args:
-        blur: (H, W, 3) uint8 or uint16 RGB, laid by its own tag.
-        gt: The same, or (W, H, 3), laid by its own tag.
+        blur: (H, W, 3) uint8 or uint16 RGB, rotated by its own tag.
+        gt: The same, or (W, H, 3), rotated by its own tag.
         blur_orientation: Value of EXIF's orientation tag, 1 to 8.
-        gt_orientation: The same.
+        gt_orientation: Value of EXIF's orientation tag, 1 to 8.
     """
     if blur_orientation == gt_orientation:
         return blur, False

@@ -1,4 +1,4 @@
-"""One pair of a session: its two files developed alike, measured, and written to a temporary place."""
+"""Processing of one pair of a session: both files are developed alike, measured, and written to a temporary place."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ class PairTask:
 
     Attributes:
         name: Name of the pair.
-        session: Folder that the files are named relative to.
-        blur: The blur shot's file.
-        gt: The gt shot's file.
+        session: Folder of the session; file names are relative to it.
+        blur: File of the blur shot.
+        gt: File of the gt shot.
         how: Settings for both.
-        match_exposure: Give the blur shot the gt shot's light, one gain a channel.
-        stem: Where the developed images go, without `.blur.png` and `.gt.png`.
-        pictures: Folder of the report's pictures.
+        match_exposure: Whether the blur shot is matched to the gt shot's light, by one gain per channel.
+        stem: Path of the developed images, without `.blur.png` and `.gt.png`.
+        pictures: Folder of the report's images.
     """
 
     name: str
@@ -57,18 +57,18 @@ class PairTask:
 
 
 def developed_file(stem: Path, role: str) -> Path:
-    """Return where `ingest_pair` leaves a developed image."""
+    """Return the path to which `ingest_pair` writes a developed image."""
     return stem.with_name(f"{stem.name}.{role}.png")
 
 
 def ingest_pair(task: PairTask) -> dict[str, object]:
-    """Develop, measure and write a pair; nothing but its own files is written, the originals are only read.
+    """Develop, measure and write a pair; only its own files are written, and originals are only read.
 
     Returns:
-        A `capture.record.Ingested` as JSON has it.
+        A `capture.record.Ingested` as a JSON object.
 
     Raises:
-        UserError: The output cannot be written. What is wrong with the pair itself is a fault, not an error.
+        UserError: The output cannot be written. Faults of the pair itself are returned, not raised.
     """
     blur, gt = (_original(task.session, file, task.how) for file in (task.blur, task.gt))
     try:
@@ -108,9 +108,9 @@ def ingest_pair(task: PairTask) -> dict[str, object]:
 
 
 def match_light(blur: NDArray[Any], gt: NDArray[Any]) -> tuple[NDArray[Any], tuple[float, float, float]]:
-    """Return the blur shot with the gt shot's light, and the gains of red, green and blue that do it.
+    """Return the blur shot with the gt shot's light, and the gains of red, green and blue that were applied.
 
-    The gains multiply linear light; they are the ratios of the means where neither shot is clipped.
+    The gains multiply linear light; they are the ratios of the means over pixels that are clipped in neither shot.
 
     Args:
         blur: (H, W, 3) uint8 or uint16 RGB.
@@ -130,7 +130,7 @@ def _original(session: Path, file: str, how: Development) -> Original:
         return Original(file)
     taken = read_taken(path)
     orientation = taken.orientation
-    with contextlib.suppress(UserError):  # why it cannot be developed is said later
+    with contextlib.suppress(UserError):  # the reason is reported when the file is developed
         orientation = orientation_of(path, how)
     time = taken.time.isoformat() if taken.time else ""
     numbers = {name: getattr(taken, name) for name in EXIF_NUMBERS}
@@ -139,10 +139,10 @@ def _original(session: Path, file: str, how: Development) -> Original:
 
 
 def _develop_both(task: PairTask) -> tuple[dict[Role, NDArray[Any]], WhiteBalance | None]:
-    """Return the pixels by role and the white balance that both were given.
+    """Return the pixels by role and the white balance that both shots were developed with.
 
     Raises:
-        UserError: Files that cannot be developed, or of different formats.
+        UserError: A file cannot be developed, or the two have different formats.
     """
     files: dict[Role, str] = {"blur": task.blur, "gt": task.gt}
     formats = {role: file_format(file) for role, file in files.items()}
@@ -154,7 +154,7 @@ def _develop_both(task: PairTask) -> tuple[dict[Role, NDArray[Any]], WhiteBalanc
 
 
 def _check_alike(pixels: dict[Role, NDArray[Any]], blur: Original, gt: Original) -> None:
-    """Raise UserError for two sizes or depths; where one picture is the other on its side, the turn is named."""
+    """Raise UserError if sizes or bit depths differ; the message names the rotation if one is a rotated copy."""
     kinds = {role: f"{p.shape[1]}x{p.shape[0]}, {p.itemsize * 8} bits" for role, p in pixels.items()}
     if kinds["blur"] != kinds["gt"]:
         turn = find_turn(*(to_float(pixels[role]) for role in ROLES))

@@ -1,11 +1,11 @@
-"""Output folder of ingest: what each session wrote, and the files of every pair.
+"""Output folder of ingest: the state of each session and the files of every pair.
 
-RAWDATA/blur/NAME.png, gt/NAME.png    pairs that were accepted, with or without a warning
-RAWDATA/refused/{blur,gt}/NAME.png    refused ones that could be developed, for looking at
-RAWDATA/pictures/                     of the report
-RAWDATA/sessions/SESSION.json         what is known of a session: settings, limits, every pair's originals and figures
-RAWDATA/ingest.json                   what stands here, with versions; marks the folder as ours
-RAWDATA/.run/                         while a run goes on: journals, and images that are not in their place yet
+RAWDATA/blur/NAME.png, gt/NAME.png    accepted pairs, with or without a warning
+RAWDATA/refused/{blur,gt}/NAME.png    refused pairs that could be developed, for inspection
+RAWDATA/pictures/                     images of the report
+RAWDATA/sessions/SESSION.json         state of a session: settings, limits, originals and figures of every pair
+RAWDATA/ingest.json                   summary with versions; marks the folder as written by sdd-bench
+RAWDATA/.run/                         during a run: journals, and images that are not in their final place yet
 """
 
 from __future__ import annotations
@@ -33,21 +33,22 @@ SESSIONS, PICTURES, SET_ASIDE = "sessions", "pictures", "refused"
 
 
 class RawData:
-    """The folder, see the top of this file.
+    """The output folder of ingest; for its layout see the module's docstring.
 
     Attributes:
-        root: Where it is.
-        work: Temporary folder of a run that is not finished.
-        pictures: Pictures of the report.
+        root: Path of the folder.
+        work: Temporary folder of an unfinished run.
+        pictures: Folder of the report's images.
         states: State of each session, by name.
-        outdated: Sessions whose figures another version measured; they must be ingested anew.
+        outdated: Sessions whose figures were measured by another version; they must be ingested again.
     """
 
     def __init__(self, root: Path) -> None:
-        """Look at a folder without changing it.
+        """Read the state of a folder without changing it.
 
         Raises:
-            UserError: It is a file, or holds what no ingest wrote, or what one wrote is damaged.
+            UserError: The path is a file, the folder has contents that ingest did not write, or a file of ingest is
+                damaged.
         """
         self.root = root
         self.work = root / WORK_FOLDER
@@ -65,10 +66,10 @@ class RawData:
 
     @contextlib.contextmanager
     def claimed(self) -> Iterator[None]:
-        """Work in the folder alone.
+        """Claim the folder for this run.
 
         Raises:
-            UserError: Another run is at work there, or has ended since this one looked; it cannot be written.
+            UserError: Another run is at work in the folder or has finished since it was read, or it cannot be written.
         """
         with claimed(self.root):
             if self._listing() != self._seen:
@@ -77,27 +78,27 @@ class RawData:
             yield
 
     def end(self) -> None:
-        """Remove what only an unfinished run needs."""
+        """Remove the files that only an unfinished run needs."""
         clear_work(self.work)
 
     def stem(self, name: str, fingerprint: str) -> Path:
-        """Return where a pair's images are written before they are moved to their place."""
+        """Return the path, without suffixes, to which a pair's images are written before they get their final place."""
         return self.work / "developed" / f"{name}.{fingerprint[:16]}"
 
     def has_files_of(self, entry: Entry) -> bool:
-        """Return whether a pair's images and pictures are there, whole, wherever they are."""
+        """Return whether a pair's images and thumbnails exist completely, in any of their places."""
         if entry.result.developed is None:
-            # What could not be read may be readable by now.
+            # A file that could not be read before may be readable now.
             return bool(entry.result.blur.sha256 and entry.result.gt.sha256)
         return all(self._image(entry, role) is not None for role in ROLES) and all(
             (self.pictures / f"{entry.name}.{role}.jpg").is_file() for role in ROLES
         )
 
     def settle(self, state: SessionState, records: Iterable[Record]) -> None:
-        """Put every pair's images where its verdict says, and remove those of pairs that are described no more.
+        """Move every pair's images to the place of its verdict, and remove those of pairs that are no longer described.
 
         Raises:
-            UserError: An image to be removed was changed by somebody since.
+            UserError: An image to be removed was changed after it was written.
         """
         statuses = {record.name: record.verdict.status for record in records}
         for entry in state.pairs:
@@ -117,11 +118,11 @@ class RawData:
                 picture.unlink()
 
     def place(self, status: str, role: Role, name: str) -> Path:
-        """Return where the image of a pair belongs."""
+        """Return the final place of a pair's image."""
         return (self.root / SET_ASIDE if status == REFUSED else self.root) / role / f"{name}.png"
 
     def write_state(self, state: SessionState) -> None:
-        """Write what is known of a session."""
+        """Write the state of a session."""
         write_text(self._state_file(state.session), state_text(state))
 
     def _gone(self, state: SessionState) -> list[Entry]:
@@ -137,7 +138,7 @@ class RawData:
                 yield role, file
 
     def _image(self, entry: Entry, role: Role) -> Path | None:
-        """Return where a pair's image is: not yet in its place, or in either place; None where it is not whole."""
+        """Return the path of a pair's image, in the temporary or a final place; None if there is no complete one."""
         places = [developed_file(self.stem(entry.name, entry.fingerprint), role)]
         places += [folder / role / f"{entry.name}.png" for folder in (self.root, self.root / SET_ASIDE)]
         size = entry.result.bytes.get(role)
@@ -152,7 +153,7 @@ class RawData:
             file.unlink()
 
     def _listing(self) -> list[tuple[str, int]]:
-        """Return which sessions stand there, and when each was written."""
+        """Return the state files of the sessions with their modification times."""
         return sorted((file.name, file.stat().st_mtime_ns) for file in (self.root / SESSIONS).glob("*.json"))
 
     def _state_file(self, name: str) -> Path:

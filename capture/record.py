@@ -26,7 +26,7 @@ Colours = Annotated[list[Shares], Field(min_length=3, max_length=3)]
 
 
 def _with_nan(figures: dict[str, float | str | None]) -> dict[str, float | str]:
-    """Return figures with NaN for the null of JSON, whole numbers staying whole; only `TEXTS` are text."""
+    """Return figures with NaN for JSON's null and integers kept as integers; only `TEXTS` are text."""
     for name, value in figures.items():
         if isinstance(value, bool) or not isinstance(value, str if name in TEXTS else int | float | None):
             raise ValueError(f"{name}: expected a number or null; text only for {', '.join(TEXTS)}")
@@ -42,20 +42,20 @@ Figures = Annotated[dict[str, float | str], PlainValidator(_with_nan), PlainSeri
 
 @dataclass(frozen=True)
 class Original:
-    """A file that a shot was developed from.
+    """File that a shot was developed from.
 
     Attributes:
         file: Path relative to the session's folder.
-        sha256: SHA-256 of its bytes; empty where it cannot be read.
-        size: In bytes.
-        time: Local time of the camera, ISO 8601, or empty; this and the rest as its EXIF says.
+        sha256: SHA-256 of the file; empty if it cannot be read.
+        size: Size in bytes.
+        time: Local time of the camera, ISO 8601, or empty; from EXIF, as the following fields.
         exposure_s: Exposure time.
-        f_number: Aperture.
+        f_number: F-number.
         iso: Sensitivity.
-        focal_length_mm: As it is, not converted.
-        focus_distance_m: As the camera thinks.
-        orientation: Tag of the file, see `capture.exif.Taken`.
-        read_as: Conversions of its numbers on reading, as `ImageHeader.conversions`; empty for RAW and most
+        focal_length_mm: Focal length, not converted to another sensor size.
+        focus_distance_m: Focus distance as estimated by the camera.
+        orientation: Orientation tag of the file, see `capture.exif.Taken`.
+        read_as: Conversions of its values on reading, as in `ImageHeader.conversions`; empty for RAW and most
             photographs.
     """
 
@@ -77,18 +77,18 @@ class Developed:
     """A pair that could be developed.
 
     Attributes:
-        width: In pixels.
-        height: In pixels.
+        width: Width in pixels.
+        height: Height in pixels.
         bits: 8 or 16.
-        figures: By the names of `capture.checks.FIGURES`; NaN where a number could not be measured.
-        gains: Gains of red, green and blue, in linear light, that the blur shot was multiplied by; 1 unless asked for.
-        white_balance: Given to both shots, see `capture.dump.WhiteBalance`; None for photographs.
+        figures: Figures by the names of `capture.checks.FIGURES`; NaN if a number could not be measured.
+        gains: Gains of red, green and blue, in linear light, applied to the blur shot; 1 unless exposure is matched.
+        white_balance: White balance of both shots, see `capture.dump.WhiteBalance`; None for photographs.
         gt_hash: Perceptual hash of the gt shot, 64 characters of 0 and 1.
         blur_sha256: SHA-256 of the PNG written.
         gt_sha256: SHA-256 of the PNG written.
-        histograms: Histograms of `blur` and `gt`: for red, green and blue the share of pixels in each of
-            `HISTOGRAM_BINS` equal parts of the sRGB values [0, 1].
-        laid_as_gt: Whether the blur shot was laid by gt's orientation tag, which differs from its own.
+        histograms: Histograms of `blur` and `gt`: for red, green and blue, the share of pixels in each of
+            `HISTOGRAM_BINS` equal bins of the sRGB values [0, 1].
+        laid_as_gt: Whether the blur shot was rotated by gt's orientation tag, which differs from its own.
     """
 
     width: Count
@@ -109,10 +109,10 @@ class Ingested:
     """Result of developing and measuring a pair.
 
     Attributes:
-        blur: The blur shot's file.
-        gt: The gt shot's file.
-        developed: None where the pair could not be developed.
-        fault: Why it could not, or empty.
+        blur: File of the blur shot.
+        gt: File of the gt shot.
+        developed: The developed pair; None if the pair could not be developed.
+        fault: Reason why it could not, or empty.
         bytes: Sizes of the images written, by role.
     """
 
@@ -130,15 +130,15 @@ INGESTED = TypeAdapter(Ingested)
 
 @dataclass(frozen=True)
 class Record:
-    """One pair.
+    """Record of one pair.
 
     Attributes:
-        name: Name of its files; unique over all sessions of a folder.
-        session: Its session's name.
-        shot: The blur shot as described; its scene, place, camera, lens, motor and aperture are the pair's.
-        blur: The blur shot's file.
-        gt: The gt shot's file.
-        developed: None where the pair could not be developed; the verdict then says why.
+        name: Name of its files, unique over all sessions of a folder.
+        session: Name of its session.
+        shot: The blur shot as described; the pair has its scene, place, camera, lens, motor and aperture.
+        blur: File of the blur shot.
+        gt: File of the gt shot.
+        developed: The developed pair; None if it could not be developed, for which the verdict gives the reason.
         verdict: Verdict on the pair.
     """
 
@@ -152,11 +152,11 @@ class Record:
 
     @property
     def tags(self) -> str:
-        """That the orientation tags of its files differ, and what was made of it; empty where they do not."""
+        """Statement that the orientation tags of its files differ and how that was handled; empty if they agree."""
         words = orientations_apart(self.blur.orientation, self.gt.orientation, "gt")
         return f"{words}; both are shown as gt's says" if self.developed and self.developed.laid_as_gt else words
 
     @property
     def scene_name(self) -> str:
-        """What the scene is called beside those of other sessions."""
+        """Name of the scene, unique over sessions."""
         return f"{self.session}_{self.shot.scene}"

@@ -12,15 +12,15 @@ from sdd_bench.jobs.workers import Workers
 
 
 def check_session_values(session: Session, how: Development, jobs: Workers) -> None:
-    """Refuse a session whose photographs have values that are not what they should be; RAW files are passed over.
+    """Refuse a session whose photographs have unexpected values; RAW files are not checked.
 
     Args:
-        session: Its shots.
-        how: Stated meaning of their values.
-        jobs: Worker processes.
+        session: The session.
+        how: Stated meaning of the values.
+        jobs: Number of worker processes.
 
     Raises:
-        UserError: As `sdd_bench.datasets.value_check.check_values`.
+        UserError: As in `sdd_bench.datasets.value_check.check_values`.
     """
     pairs = []
     for name, *shots in session.pairs():

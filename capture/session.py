@@ -1,7 +1,7 @@
 """Description of a camera session, session.toml or session.csv: scene and role of every shot.
 
-A person writes or corrects it; `sdd-bench ingest --init` writes a first version. Every fault is found in one reading
-and named with its line.
+A person writes or corrects it; `sdd-bench ingest --init` writes a first version. All faults are found in one reading
+and reported with their lines.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PLACES = ("indoor", "outdoor")
 
 
 def only(allowed: Callable[[str], object]) -> AfterValidator:
-    """Return what keeps a field of a type to the texts that a function allows."""
+    """Return a validator that limits a field to the texts for which a function is true."""
 
     def check(text: str) -> str:
         if not allowed(text):
@@ -44,7 +44,7 @@ def _inside(file: str) -> bool:
 
 
 def can_stand(file: str) -> bool:
-    r"""Return whether a description can name a file so that it is read as it was written.
+    r"""Return whether a description can name a file so that it is read back unchanged.
 
     >>> can_stand("day 1/a 'b'.jpg"), can_stand("a\\b.jpg"), can_stand(b"s\xe9.jpg".decode("utf-8", "surrogateescape"))
     (True, False, False)
@@ -59,7 +59,7 @@ def _no_bool(value: object) -> object:
 
 
 Number = Annotated[float, BeforeValidator(_no_bool), Field(allow_inf_nan=False)]
-"""Number, also given as the text of a cell."""
+"""Number, also accepted as the text of a CSV cell."""
 
 
 @dataclass(frozen=True)
@@ -69,13 +69,13 @@ class Shot:
     Attributes:
         file: Path relative to the session's folder, with forward slashes.
         scene: Scene in front of the camera; a scene has one `gt` shot and at least one `blur` shot.
-        role: `gt` (in focus), `blur`, or `extra`, which is left alone.
-        motor: Position of the focus motor, in its own steps, where that made the blur.
-        aperture: F-number, where that made the blur.
+        role: `gt` (in focus), `blur`, or `extra`, which is not used.
+        motor: Position of the focus motor, in its own steps, if it caused the blur.
+        aperture: F-number, if it caused the blur.
         place: `indoor`, `outdoor`, or empty.
-        camera: Its name, or empty.
-        lens: Its name, or empty.
-        notes: For people.
+        camera: Name of the camera, or empty.
+        lens: Name of the lens, or empty.
+        notes: Remarks for people.
         line: Line of the description, from 1.
     """
 
@@ -93,13 +93,13 @@ class Shot:
 
 @dataclass(frozen=True)
 class Session:
-    """A folder of shots and what is known of them.
+    """A folder of shots and its description.
 
     Attributes:
-        folder: Where the files are.
-        shots: In the order of the description.
-        description: The file that says so.
-        limits: Limits of the checks, those that the description changes under [limits].
+        folder: Folder of the files.
+        shots: Shots in the order of the description.
+        description: Path of the description.
+        limits: Limits of the checks, with the changes of the description's [limits].
     """
 
     folder: Path
@@ -108,7 +108,7 @@ class Session:
     limits: Limits = field(default_factory=Limits)
 
     def pairs(self) -> list[tuple[str, Shot, Shot]]:
-        """Return (name, blur, gt) of every pair, by scene; a scene of several blur shots numbers them from 1."""
+        """Return (name, blur, gt) of every pair, by scene; several blur shots of a scene are numbered from 1."""
         found = []
         for scene, shots in sorted(_by_scene(self.shots).items()):
             sharp = next(shot for shot in shots if shot.role == "gt")
@@ -128,16 +128,16 @@ EXPECTED = {
     "motor": "a number",
     "aperture": "a number over 0",
 }
-"""Expected values of the keys of a shot that do not take any text."""
+"""Expected values of the keys of a shot that do not accept arbitrary text."""
 
 
 def read_session(folder: Path) -> Session:
     """Return the session that a folder's session.toml or session.csv describes.
 
     Raises:
-        UserError: No description or two, not TOML or CSV, or any number of faults, each with its line: unknown keys,
-            values that cannot be, files that are missing or named twice, scenes without or with several `gt`, without
-            `blur`.
+        UserError: There is no description or there are two, it is not TOML or CSV, or it has faults, all reported with
+            their lines: unknown keys, invalid values, files that are missing or named twice, scenes without or with
+            several `gt`, or without `blur`.
     """
     descriptions = [folder / name for name in (TOML, CSV) if (folder / name).is_file()]
     if not folder.is_dir():
@@ -159,7 +159,7 @@ def read_session(folder: Path) -> Session:
 
 
 def _shot(row: Mapping[str, object], line: int, faults: list[str]) -> Shot | None:
-    """Return a shot, or None with what is wrong with it added to the faults."""
+    """Return a shot, or None after adding its faults to `faults`."""
     shot, found = read_table(row, SHOT.validate_python, SHOT_KEYS, EXPECTED)
     faults += [f"line {line}: {fault}" for _, fault in found]
     return shot and replace(shot, line=line)
@@ -168,12 +168,12 @@ def _shot(row: Mapping[str, object], line: int, faults: list[str]) -> Shot | Non
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except OSError:  # a name that no file system has
+    except OSError:  # raised for a name that no file system allows
         return False
 
 
 def _files_at_fault(folder: Path, shots: list[Shot]) -> Iterator[str]:
-    """Yield files that are missing or named twice."""
+    """Yield messages about files that are missing or named twice."""
     first: dict[str, int] = {}
     for shot in shots:
         if shot.file in first:
@@ -184,7 +184,7 @@ def _files_at_fault(folder: Path, shots: list[Shot]) -> Iterator[str]:
 
 
 def _scenes_at_fault(shots: list[Shot]) -> Iterator[str]:
-    """Yield scenes that no pair can be made of, and those whose pairs would have one name, letter case apart."""
+    """Yield messages about scenes that give no pair, and about pair names that differ in letter case only."""
     scenes = _by_scene(shots)
     for scene, members in scenes.items():
         roles = Counter(shot.role for shot in members)
@@ -207,7 +207,7 @@ def _pair_names(scene: str, blur_shots: int) -> list[str]:
 
 
 def _by_scene(shots: Sequence[Shot]) -> dict[str, list[Shot]]:
-    """Return the shots of every scene, in their order; a scene of extra shots alone is none."""
+    """Return the shots of each scene, in their order; scenes with extra shots only are left out."""
     found: dict[str, list[Shot]] = {}
     for shot in shots:
         found.setdefault(shot.scene, []).append(shot)

@@ -1,4 +1,4 @@
-"""Measurements of a pair in the report: headings, values, limits, and which limit is exceeded."""
+"""Measurements of a pair in the report: headings, values, limits, and whether a limit is exceeded."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ HEADINGS = {
     "kind": ("kind", ""),
     "turn": ("turned or mirrored against blur", ""),
 }
-"""Figure to its heading and format, standard errors left out. The shift's length is what its limit is for."""
+"""Figure to its heading and format, without standard errors. The limit of the shift is for its length."""
 
 ERRORS = {name: name.replace("_px", "_se_px").replace("_deg", "_se_deg") for name in
           ("shift_x_px", "shift_y_px", "rotation_deg", "distortion_px", "parallax_px")
           } | {"zoom": "zoom_se", "asymmetry": "asymmetry_se"}  # fmt: skip
-"""Figure to that of its standard error."""
+"""Figure to the name of its standard error."""
 
 LIGHT = ("gain", "gain_r", "gain_g", "gain_b", "tone", "vignetting")
 MOTION = (
@@ -63,11 +63,11 @@ MOTION = (
 
 
 def limit_words(name: str, limits: Limits, width: int) -> str:
-    """Return the limit of a figure in words, or nothing where it has none.
+    """Return the limit of a figure in words, or an empty text if it has none.
 
     Args:
         name: Name of the figure, one of `capture.checks.FIGURES` or `shift_px`.
-        limits: The session's.
+        limits: Limits of the session.
         width: Width of the images, in pixels.
 
     >>> limit_words("zoom", Limits(), 4096)

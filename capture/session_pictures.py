@@ -1,4 +1,4 @@
-"""Pictures of a pair in the report, and the numbers of its histograms."""
+"""Images of a pair in the report, and its histograms."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ THUMBNAIL_PX = 144
 def write_pictures(
     folder: Path, name: str, blur: NDArray[np.float32], gt: NDArray[np.float32], similarity: Similarity | None
 ) -> None:
-    """Write a pair's pictures, reduced to 480 columns: NAME.blur.jpg, NAME.gt.jpg and NAME.aligned.jpg.
+    """Write a pair's images, reduced to 480 columns: NAME.blur.jpg, NAME.gt.jpg and NAME.aligned.jpg.
 
-    The last is the gt shot warped into the blur shot's frame, its border repeated outside; without a similarity there
-    is none, and one of before is removed.
+    The last is the gt shot warped into the blur shot's frame, with its border repeated outside. Without a similarity it
+    is not written, and an earlier one is removed.
 
     Args:
-        folder: Made where it is missing.
+        folder: Folder of the images; created if it does not exist.
         name: Name of the pair.
         blur: (H, W, 3) in [0, 1].
         gt: The same shape.
-        similarity: Sharp to blur, in pixels of these images; None where it could not be measured.
+        similarity: Maps gt to blur, in pixels of these images; None if it could not be measured.
 
     Raises:
         UserError: The folder cannot be written.
@@ -53,14 +53,14 @@ def write_pictures(
 
 
 def read_pictures(folder: Path, name: str) -> dict[str, str]:
-    """Return those of a pair's `PICTURES` that are there, and a `thumbnail` of gt, as addresses that hold the data.
+    """Return a pair's existing images of `PICTURES`, and a `thumbnail` of gt, as data URLs.
 
     Args:
-        folder: As for `write_pictures`.
+        folder: As in `write_pictures`.
         name: Name of the pair.
 
     Raises:
-        UserError: A picture that is there cannot be read, or gt is damaged.
+        UserError: An existing image cannot be read, or that of gt is damaged.
     """
     found = {}
     for picture in PICTURES:
@@ -77,9 +77,9 @@ def read_pictures(folder: Path, name: str) -> dict[str, str]:
 
 
 def histogram(pixels: NDArray[Any]) -> list[list[float]]:
-    """Return the share of pixels in each of `HISTOGRAM_BINS` equal parts of [0, 1] for red, green and blue.
+    """Return the share of pixels in each of `HISTOGRAM_BINS` equal bins of [0, 1] for red, green and blue.
 
-    With six decimals; the top of the range counts to the last part.
+    Shares have six decimals; the upper limit belongs to the last bin.
 
     Args:
         pixels: (H, W, 3) uint8 or uint16 RGB.
@@ -99,7 +99,7 @@ def histogram_plots(number: int, histograms: Mapping[str, Sequence[Sequence[floa
 
     Args:
         number: Number of the pair on its page.
-        histograms: Role to what `histogram` returns.
+        histograms: Role to the result of `histogram`.
     """
     top = max((share for shot in histograms.values() for colour in shot for share in colour), default=0.0)
     return {

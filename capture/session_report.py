@@ -1,4 +1,4 @@
-"""Report of ingested camera sessions: one HTML file that opens offline, every pair with its verdict."""
+"""Report of ingested camera sessions: one HTML file that opens offline, with every pair and its verdict."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sdd_bench.report.svg import STYLE
 from sdd_bench.version import __version__
 
 PICTURED = 300
-"""Pairs shown in pictures; about 0.1 MB each."""
+"""Number of pairs shown with images; about 0.1 MB each."""
 
 COMMONEST = 6
 STATUSES = {REFUSED: "refused", WARNING: "accepted with warning", ACCEPTED: "accepted"}
@@ -37,15 +37,16 @@ def write_session_report(
     """Write the page and return its path.
 
     Args:
-        path: HTML file to write.
-        records: Records of one or several sessions; shown in this order.
-        limits: By session, of every session that has a developed pair.
-        pictures: Folder of what `capture.session_pictures.write_pictures` wrote; a missing picture is not shown.
-        limit: So many developed pairs are shown in pictures, refused ones first, then warned ones, then in order.
+        path: Path of the HTML file.
+        records: Records of one or several sessions, shown in this order.
+        limits: Limits by session, for every session that has a developed pair.
+        pictures: Folder of the images of `capture.session_pictures.write_pictures`; a missing image is not shown.
+        limit: Largest number of developed pairs that are shown with images: refused ones first, then those with
+            warnings, then in order.
 
     Raises:
-        UserError: A picture that is there cannot be read, or the page cannot be written.
-        KeyError: A session without limits.
+        UserError: An existing image cannot be read, or the page cannot be written.
+        KeyError: A session has no limits.
     """
     developed = [record for record in records if record.developed is not None]
     urgent = sorted(developed, key=lambda record: list(STATUSES).index(record.verdict.status))
@@ -76,7 +77,7 @@ def write_session_report(
 
 
 def count_words(records: Sequence[Record]) -> str:
-    """Return how many pairs of how many sessions there are, and what was made of them, in a sentence."""
+    """Return the number of pairs and sessions and the counts of verdicts, in a sentence."""
     counts = Counter(record.verdict.status for record in records)
     sessions = len({record.session for record in records})
     found = ", ".join(f"{counts[status]} {STATUSES[status]}" for status in reversed(STATUSES) if counts[status])
@@ -85,7 +86,7 @@ def count_words(records: Sequence[Record]) -> str:
 
 
 def commonest_reasons(records: Sequence[Record]) -> list[tuple[str, int]]:
-    """Return the commonest reasons and of how many pairs they are; numbers in which they differ become "…"."""
+    """Return the commonest reasons with their numbers of pairs; numbers in which reasons differ become "…"."""
     found: dict[str, list[list[str]]] = {}
     for record in records:
         for reason in record.verdict.reasons:
@@ -98,7 +99,7 @@ def commonest_reasons(records: Sequence[Record]) -> list[tuple[str, int]]:
 
 
 def _entry(number: int, record: Record, limits: Mapping[str, Limits], pictures: Path | None) -> dict[str, object]:
-    """Return what the page shows of a pair; without a folder no pictures."""
+    """Return the data of a pair for the page; without images if the folder is None."""
     found: dict[str, object] = {"number": number, "record": record, "pictures": {}}
     if record.developed is None:
         return found
@@ -115,9 +116,9 @@ def _entry(number: int, record: Record, limits: Mapping[str, Limits], pictures: 
 
 
 def _figure_rows(developed: Developed, limits: Limits) -> list[dict[str, object]]:
-    """Return heading, text, limit and mark of every figure; the shift's length stands behind its parts.
+    """Return heading, text, limit and mark of every figure; the shift's length follows its components.
 
-    Standard errors stand beside their figures.
+    Standard errors are shown next to their figures.
     """
     figures = developed.figures
     return [
@@ -134,7 +135,7 @@ def _figure_rows(developed: Developed, limits: Limits) -> list[dict[str, object]
 
 
 def _facts(record: Record, developed: Developed) -> list[tuple[str, str]]:
-    """Return heading and text of what both shots share, without what is not known."""
+    """Return heading and text of the data that both shots share, without unknown values."""
     shot, balance = record.shot, developed.white_balance
     gains = ", ".join(f"{gain:.3f}" for gain in developed.gains)
     facts = [
@@ -152,7 +153,7 @@ def _facts(record: Record, developed: Developed) -> list[tuple[str, str]]:
 
 
 def _taken_rows(blur: Original, gt: Original) -> list[tuple[str, str, str]]:
-    """Return heading and text for blur and gt, without what is known of neither."""
+    """Return heading and text for blur and gt, without rows that are unknown for both."""
     both = [
         {
             "file": shot.file,

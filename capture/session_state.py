@@ -21,7 +21,7 @@ SCHEMA: Literal[1] = 1
 
 @dataclass(frozen=True)
 class Entry:
-    """Findings of one run on one pair.
+    """Result of one run for one pair.
 
     Attributes:
         name: Name of the pair.
@@ -38,16 +38,16 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class SessionState:
-    """State of an ingested session, in the order of its file.
+    """State of an ingested session; the attributes are in the order of its file.
 
     Attributes:
         schema: Schema of the file.
-        session: Its name.
-        settings: Settings of the development, as JSON has it.
+        session: Name of the session.
+        settings: Settings of the development, as a JSON object.
         description_sha256: SHA-256 of session.toml or session.csv.
         limits: Limits of its checks.
-        against: Datasets that its pairs were compared with.
-        pairs: By name, each once.
+        against: Datasets with which its pairs were compared.
+        pairs: Pairs by name, each once.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -65,7 +65,7 @@ class SessionState:
             raise ValueError("duplicate pair")
 
     def records(self) -> list[Record]:
-        """Return the pairs, without verdicts but for those that could not be developed."""
+        """Return the pairs; only those that could not be developed have a verdict."""
         return [
             Record(e.name, self.session, e.shot, e.result.blur, e.result.gt, e.result.developed, _first_verdict(e))
             for e in self.pairs
@@ -80,7 +80,7 @@ def _first_verdict(entry: Entry) -> Verdict:
 
 
 def is_current(content: Mapping[str, Any]) -> bool:
-    """Return whether this version wrote what is known of a session: its schema, its limits, its figures."""
+    """Return whether this version wrote the state of a session, by its schema, limits and figures."""
     made = [pair["result"]["developed"] for pair in content["pairs"] if pair["result"]["developed"]]
     return (
         content["schema"] == SCHEMA
@@ -90,7 +90,7 @@ def is_current(content: Mapping[str, Any]) -> bool:
 
 
 def state_text(state: SessionState) -> str:
-    """Return the text of a session's file, one line a pair."""
+    """Return the text of a session's state file, with one line per pair."""
     head = STATE.dump_python(state)
     pairs = ",\n".join(json_line(pair) for pair in head.pop("pairs"))
     return json_line(head).removesuffix("}") + f', "pairs": [\n{pairs}\n]}}\n'

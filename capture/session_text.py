@@ -18,13 +18,13 @@ from sdd_bench.io.models import faults_in, unknown_key
 from sdd_bench.io.text import read_text, read_toml, short
 
 TABLE, LIMITS = "shot", "limits"
-"""Names of the TOML tables: [[shot]], one a shot, and [limits]."""
+"""Names of the TOML tables: [[shot]], one per shot, and [limits]."""
 
 SHARED_KEYS = ("place", "camera", "lens")
-"""Keys that may stand once at the top of session.toml, for all shots that do not say otherwise."""
+"""Keys that may be given once at the top of session.toml, as defaults for all shots."""
 
 Row = tuple[int, dict[str, object]]
-"""Line and what stands there; line 0 where a shot has none of its own."""
+"""Line number and contents of a shot; line 0 if the shot has no line of its own."""
 
 
 Made = TypeVar("Made")
@@ -32,10 +32,10 @@ LIMITS_TYPE = TypeAdapter(Limits)
 
 
 def toml_rows(path: Path, faults: list[str]) -> tuple[list[Row], Limits]:
-    """Return the shots of session.toml with their lines, and the limits; what else stands there is added to the faults.
+    """Return the shots of session.toml with their lines, and the limits; unknown contents are added to `faults`.
 
     Raises:
-        UserError: As `io.text.read_toml`, or without a shot.
+        UserError: As in `io.text.read_toml`, or there is no shot.
     """
     content = read_toml(path)
     text = read_text(path)
@@ -55,7 +55,7 @@ def toml_rows(path: Path, faults: list[str]) -> tuple[list[Row], Limits]:
 
 
 def _limits(table: object, text: str, faults: list[str]) -> Limits:
-    """Return the limits of the checks, changed as a table says; what cannot be is added to the faults."""
+    """Return the limits of the checks with a table's changes; invalid values are added to `faults`."""
     if not isinstance(table, dict):
         faults.append(f"line {_line_of(text, LIMITS)}: expected a table [{LIMITS}]")
         return Limits()
@@ -69,13 +69,13 @@ def _limits(table: object, text: str, faults: list[str]) -> Limits:
 def read_table(
     table: Mapping[str, object], read: Callable[[object], Made], known: Sequence[str], expected: Mapping[str, str]
 ) -> tuple[Made | None, list[tuple[str, str]]]:
-    """Return what a table of a description says, or None with every fault as its key and words.
+    """Return the value that a table of a description holds, or None with every fault as its key and message.
 
     Args:
         table: Key to value.
-        read: Validates it as a type.
-        known: The keys that it may have.
-        expected: Key to what may stand there, in words.
+        read: Function that validates the table as a type.
+        known: The allowed keys.
+        expected: Key to its allowed values, in words.
     """
     faults = [(key, unknown_key(key, known)) for key in table if key not in known]
     value: Made | None = None
@@ -91,8 +91,8 @@ def csv_rows(path: Path, known: Sequence[str]) -> list[Row]:
     """Return the shots of session.csv with their lines; empty cells are left out.
 
     Raises:
-        UserError: As `io.text.read_text`; not CSV, without a shot, columns that are not known or missing, rows of
-            another length.
+        UserError: As in `io.text.read_text`; the file is not CSV, has no shot, has unknown or missing columns, or has
+            rows of another length.
     """
     reader = csv.reader(read_text(path).splitlines(keepends=True), strict=True)
     try:
@@ -117,6 +117,6 @@ def csv_rows(path: Path, known: Sequence[str]) -> list[Row]:
 
 
 def _line_of(text: str, key: str) -> int:
-    """Return the line on which a top-level key of a TOML text stands, 0 if it is written in no plain way."""
+    """Return the line of a top-level key in a TOML text, 0 if the key is written in an unusual way."""
     pattern = re.compile(rf"^\s*(\[+\s*)?[\"']?{re.escape(key)}[\"']?\s*[=.\]]")
     return next((number for number, line in enumerate(text.splitlines(), 1) if pattern.match(line)), 0)

@@ -1,4 +1,4 @@
-"""Writing of session.toml, so that a user's corrections survive."""
+"""Writing of session.toml, without overwriting a user's corrections."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sdd_bench.errors import UserError
 from sdd_bench.io.files import spelt_out, write_text
 
 DECIDED = ("scene", "role")
-"""Keys of a shot that a person decides; they stand behind `file`."""
+"""Keys of a shot that a person decides; they follow `file`."""
 
 
 @dataclass(frozen=True)
@@ -22,11 +22,11 @@ class Block:
     """The lines of one shot, each ending in a newline.
 
     Attributes:
-        scene: First name of the scene.
-        role: The first role.
+        scene: Scene in the first description.
+        role: Role in the first description.
         before: Lines before those of `DECIDED`.
-        between: Lines behind them, as far as where `place` stands.
-        after: The lines from there on.
+        between: Lines after them, up to the position of `place`.
+        after: The remaining lines.
     """
 
     scene: str
@@ -36,18 +36,18 @@ class Block:
     after: str
 
     def text(self) -> str:
-        """Return all lines; the contact sheet's script does the same with what was decided."""
+        """Return all lines; the contact sheet's script does the same with the corrected scene and role."""
         decided = f"scene = {toml_value(self.scene)}\nrole = {toml_value(self.role)}\n"
         return self.before + decided + self.between + self.after
 
 
 @dataclass(frozen=True)
 class Description:
-    """A session.toml in parts: its text is what they hold, one after the other.
+    """A session.toml in parts, which give its text when they are concatenated.
 
     Attributes:
-        head: Remarks and what all shots share.
-        blocks: One a shot.
+        head: Remarks and the values that all shots share.
+        blocks: One block per shot.
         tail: The limits of the checks, as comments.
     """
 
@@ -61,10 +61,10 @@ class Description:
 
 
 def described(shots: Sequence[Shot], shared: Mapping[str, str], remark: str = "") -> Description:
-    """Return the description of shots, the limits of the checks as comments at its end.
+    """Return the description of shots, with the limits of the checks as comments at its end.
 
     Args:
-        shots: Shots to describe; empty cells and what is shared are left out.
+        shots: Shots to describe; empty and shared values are left out.
         shared: Values of `SHARED_KEYS` for all shots.
         remark: Lines of explanation at the top.
     """
@@ -87,14 +87,14 @@ def write_session(folder: Path, description: Description) -> Path:
 
 
 def refuse_existing(folder: Path) -> None:
-    """Raise UserError where a folder has a description."""
+    """Raise UserError if a folder has a description."""
     for name in (TOML, CSV):
         if (folder / name).exists():
             raise UserError(f"{folder / name}: already exists and is not overwritten; move it away")
 
 
 def toml_value(value: str | float) -> str:
-    """Return a value as TOML has it: JSON's escapes are TOML's, but for the one control character JSON leaves alone."""
+    """Return a value in TOML syntax: JSON's, except for DEL, which JSON does not escape and TOML requires escaped."""
     if isinstance(value, str):
         return json.dumps(spelt_out(value), ensure_ascii=False).replace("\x7f", "\\u007f")
     return str(int(value)) if float(value).is_integer() else repr(float(value))

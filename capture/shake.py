@@ -1,4 +1,4 @@
-"""Camera shake: fine detail missing in one direction, whereas defocus removes it in all."""
+"""Detection of camera shake: it removes fine detail in one direction, whereas defocus removes it in all."""
 
 from __future__ import annotations
 
@@ -10,29 +10,30 @@ from scipy import fft
 
 TILE_PX = 256
 LEAST_TILES = 12
-"""Fewer say too little. Crops of 13 sharp photographs that are over `SHAKEN_DB` without being shaken: 40 of 100 of one
-tile, 14 of six, 9 of twelve (1024x768), 5 of twenty (1280x1024), none of the whole photographs of 28 and more."""
+"""Least number of tiles; fewer give unreliable results. Crops of 13 sharp photographs that exceed `SHAKEN_DB` although
+they are not shaken: 40 of 100 with one tile, 14 with six, 9 with twelve (1024x768), 5 with twenty (1280x1024), none of
+the whole photographs with 28 and more."""
 
 DIRECTIONS = 12
 FINE, COARSE = (0.12, 0.30), (0.015, 0.05)
-"""Bands of spatial frequency, in cycles a pixel."""
+"""Bands of spatial frequency, in cycles per pixel."""
 
 SHAKEN_DB = 12.0
-"""Threshold above which a picture counts as shaken. Measured on 13 sharp photographs: 2.6 to 9.8 dB as they are, 2.5 to
-9.1 defocused by a disk of 4 px, 14.2 to 26 with straight shake of 8 or 16 px; 4 px of shake (6 to 12.2 dB) is not
-found.
-"""
+"""Threshold above which an image counts as shaken. Measured on 13 sharp photographs: 2.6 to 9.8 dB unchanged, 2.5 to
+9.1 dB defocused by a disk of 4 px, 14.2 to 26 dB with straight shake of 8 or 16 px; 4 px of shake (6 to 12.2 dB) is not
+detected."""
 
 
 def direction_db(grey: NDArray[Any], least_tiles: int = LEAST_TILES) -> float:
-    """Return how unevenly fine detail is kept over directions, in dB: 0 for evenly, see `SHAKEN_DB`.
+    """Return the anisotropy of fine detail in dB: 0 if it is equal in all directions, see `SHAKEN_DB`.
 
-    The power of fine detail over that of coarse detail, mean over tiles, in each of twelve directions; the largest
-    over the least. Coarse detail stands for the directions that the scene itself has.
+    The ratio of the power of fine to that of coarse detail, averaged over tiles, is computed in each of twelve
+    directions; the result is its largest over its least value. Coarse detail accounts for the directions that the scene
+    itself has.
 
     Args:
-        grey: (H, W); 0 is returned where there is no detail.
-        least_tiles: NaN is returned for a picture of fewer.
+        grey: (H, W); the result is 0 if there is no detail.
+        least_tiles: Least number of tiles; the result is NaN for a smaller image.
     """
     if (grey.shape[0] // TILE_PX) * (grey.shape[1] // TILE_PX) < least_tiles:
         return float("nan")

@@ -1,17 +1,18 @@
-"""Spots that stay fixed while the picture moves: dead and hot pixels, and dust on the sensor.
+"""Spots that stay fixed while the scene moves: dead and hot pixels, and dust on the sensor.
 
-Refocusing zooms and shifts the picture by some pixels; what sits on the sensor keeps its place. A spot counts where
-both shots have it at one place and neither has it where the scene has moved to.
+Refocusing zooms and shifts the image by some pixels; defects of the sensor keep their position. A spot counts if both
+shots have it at the same position and neither has it at the position to which the scene has moved.
 
-Measured on pairs made of 13 sharp photographs (4 motions, disks of 1.5, 5 and 8 px, noise of 0.004, known similarity),
-7 used to set the constants and 6 kept apart. Without defects: no dead pixel in 156 pairs, no dust in 154, one spot in
-the 2 others. Found of what was planted, on the 6, where the scene moved far enough:
+Measured on pairs made from 13 sharp photographs (4 motions, disks of 1.5, 5 and 8 px, noise of 0.004, known
+similarity), 7 used to set the constants and 6 held out. Without defects, no dead pixel was found in 156 pairs, no dust
+in 154, and one spot in the other 2. Share of the simulated defects that was found on the 6 held-out photographs if the
+scene moved far enough:
 
-- dead and hot pixels of a contrast over 0.08: 97 % where the scene is smooth (deviation in 61x61 px under 0.02), 95 %
-  at 0.02 to 0.06, 73 % in texture; of JPEG of quality 92 70, 43 and 24 %, for it blurs colour;
-- dust of 4 to 12 px standard deviation, 6 to 15 % dark: 85 % (22 of 26), 38 % and 9 %, for texture hides it.
+- dead and hot pixels of a contrast over 0.08: 97 % if the scene is smooth (deviation in 61x61 px under 0.02), 95 % at
+  0.02 to 0.06, 73 % in texture; for JPEG of quality 92, which blurs colour, 70, 43 and 24 %;
+- dust of 4 to 12 px standard deviation, 6 to 15 % dark: 85 % (22 of 26), 38 % and 9 %, because texture hides it.
 
-Real focus stacks with parallax (25 pairs of 3 stacks): at most 1 pixel and 2 spots.
+Real focus stacks with parallax (25 pairs of 3 stacks) gave at most 1 pixel and 2 spots.
 """
 
 from __future__ import annotations
@@ -30,10 +31,10 @@ from sdd_bench.registration.similarity import Similarity
 
 @dataclass(frozen=True)
 class Still:
-    """Number of spots that stay fixed.
+    """Numbers of spots that stay fixed.
 
     Attributes:
-        dead_pixels: Dead, stuck or hot pixels, those that a demosaic spread counted once.
+        dead_pixels: Dead, stuck or hot pixels; neighbours affected by demosaicing are counted once.
         dust_spots: Dark soft spots of about 10 to 60 px.
     """
 
@@ -42,7 +43,7 @@ class Still:
 
 
 def still_spots(blur: NDArray[np.float32], gt: NDArray[np.float32], similarity: Similarity) -> Still:
-    """Return how many spots stand still; none is found where the scene does not move.
+    """Return the numbers of spots that stay fixed; none is found if the scene does not move.
 
     Args:
         blur: (H, W, 3) sRGB values in [0, 1].

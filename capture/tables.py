@@ -1,4 +1,4 @@
-"""pairs.csv and refused.csv: one row per pair with all that is known of it."""
+"""Tables pairs.csv and refused.csv: one row per pair with all its data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MEASURED = (
     "shift_x_px", "shift_y_px", "rotation_deg", "corner_px", "distortion_px", "parallax_px", "residual_median_px",
     "residual_p95_px", "residual_share", "blur_radius_px", "confidence", "model", "kind", "turn",
 )  # fmt: skip
-"""Figures that a limit is for, or that pairs are chosen by. Standard errors and the rest stand in the report."""
+"""Figures that have a limit or by which pairs are selected. Standard errors and the rest are in the report."""
 
 COLUMNS = (
     "name", "session", "scene", "place", "camera", "lens", "motor", "aperture", "status", "reasons", "blur", "sharp",
@@ -24,17 +24,17 @@ COLUMNS = (
     *(f"{role}_{what}" for role in ROLES for what in ("original", "original_sha256", "time", *EXIF_NUMBERS)), "notes",
 )  # fmt: skip
 DIGITS = {"zoom": 7, "rotation_deg": 5}
-"""Decimals of a measured figure; four where none are given."""
+"""Number of decimals of a figure; four for figures that are not listed."""
 
 
 def table(records: Sequence[Record]) -> str:
-    """Return the CSV text of pairs, in their order; what is not known is empty."""
+    """Return the CSV text of pairs, in their order; unknown values are empty."""
     rows = [row(record) for record in records]
     return csv_text(COLUMNS, ([values.get(column, "") for column in COLUMNS] for values in rows))
 
 
 def row(record: Record) -> dict[str, object]:
-    """Return the cells of a pair by column; images are named relative to the folder, refused ones too."""
+    """Return the cells of a pair by column; images, also of refused pairs, are named relative to the folder."""
     shot, made = record.shot, record.developed
     cells: dict[str, object] = {name: getattr(shot, name) for name in ("place", "camera", "lens", "notes")}
     cells |= {"name": record.name, "session": record.session, "scene": record.scene_name}

@@ -1,4 +1,4 @@
-"""Verdict on a pair: limits, what they allow, and the reasons in words."""
+"""Verdict on a pair: limits, the ranges that they allow, and reasons in words."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sdd_bench.registration.mix_ups import SWAPPED_TIMES
 
 
 def _at_least(least: float) -> PlainValidator:
-    """Return what keeps a field to finite numbers from a least one on, whole ones staying whole as they are written."""
+    """Return a validator that limits a field to finite numbers from a least one on and keeps integers as integers."""
 
     def check(value: object) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value < math.inf:
@@ -28,42 +28,42 @@ AtLeast0 = Annotated[float, _at_least(0)]
 AtLeast1 = Annotated[float, _at_least(1)]
 
 Measured = Mapping[str, float | str]
-"""Figures of a pair by the names of `capture.checks.FIGURES`: numbers, NaN where not measured, and `TEXTS`."""
+"""Figures of a pair by the names of `capture.checks.FIGURES`: numbers, NaN if not measured, and `TEXTS`."""
 
 TEXTS = ("model", "kind", "turn")
 
 UNEXPLAINED = ("moved", "failed")
-"""Kinds of motion that a reason is given for."""
+"""Kinds of motion that give a reason."""
 
 ACCEPTED, WARNING, REFUSED = "accepted", "warning", "refused"
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Thresholds for rejecting or flagging a pair; session.toml may change them under [limits].
+    """Thresholds for refusing or flagging a pair; session.toml may change them under [limits].
 
     Attributes:
-        gt_sharper: Least share of the textured frame in which gt is clearly the sharper; under it the pair is refused.
-        blur_sharper: Largest share in which blur is.
-        exposure_ratio: Largest ratio of light between the shots, either way.
-        white_balance_ratio: Largest ratio of red to green, and of blue to green, between the shots, either way.
+        gt_sharper: Least share of the textured frame in which gt is clearly sharper; below it the pair is refused.
+        blur_sharper: Largest share of the textured frame in which blur is clearly sharper.
+        exposure_ratio: Largest ratio of light between the shots, in either direction.
+        white_balance_ratio: Largest ratio of red to green, and of blue to green, between the shots, in either
+            direction.
         clipped: Largest share of clipped pixels in either shot.
-        texture: Least texture of the gt shot; under it the pair is refused.
-        direction_db: Directional loss of the gt shot in dB; above it camera shake is suspected.
-        dead_pixels: Largest number of pixels that stand still. Of 84 pairs made without from half of 13 photographs
-            all had 0, of real focus stacks with parallax the worst had 1.
-        dust_spots: Largest number of dark spots that stand still. Of the same 84 pairs all had 0, of the focus stacks
-            the worst had 2.
-        displaced_share: Largest share of the frame that lies elsewhere after alignment.
-        confidence: Least confidence in the motion, which is the share of pairs like this one whose corners lie within
-            0.25 px of where they are put.
-        residual_p95_px: Largest displacement after alignment, but for the worst twentieth of the frame. A pair is not
-            warned of for its kind `nonrigid` alone, which small frames with little texture have at 0.5 px.
-        zoom: Largest difference from 1 of the zoom between the shots.
+        texture: Least texture of the gt shot; below it the pair is refused.
+        direction_db: Largest anisotropy of fine detail in the gt shot, in dB; above it camera shake is suspected.
+        dead_pixels: Largest number of dead pixels. In 84 pairs without defects made from half of 13 photographs there
+            were 0; in real focus stacks with parallax at most 1.
+        dust_spots: Largest number of dust spots. In the same 84 pairs there were 0; in the focus stacks at most 2.
+        displaced_share: Largest share of the frame that is displaced after alignment.
+        confidence: Least confidence in the motion, which is the share of similar pairs whose corners are located within
+            0.25 px.
+        residual_p95_px: Largest displacement after alignment in 95 % of the frame. A pair gets no warning for its kind
+            `nonrigid` alone, which small frames with little texture have at 0.5 px.
+        zoom: Largest difference of the zoom between the shots from 1.
         shift: Largest shift, as a share of the width.
-        rotation_deg: Largest rotation, either way.
+        rotation_deg: Largest rotation, in either direction.
         distortion_px: Largest displacement of the corners by distortion, inwards or outwards.
-        parallax_px: Largest displacement of near against far things.
+        parallax_px: Largest displacement between near and far objects.
     """
 
     gt_sharper: AtLeast0 = 0.05
@@ -99,14 +99,14 @@ class Verdict:
 
 
 def allowed(limits: Limits, width: int) -> dict[str, tuple[float, float]]:
-    """Return the least and the largest value that each figure may have without a reason being given.
+    """Return the least and the largest value of each figure that give no reason.
 
     Args:
-        limits: The session's.
+        limits: Limits of the session.
         width: Width of the images, in pixels.
 
     Returns:
-        By figure, `shift_px` being the shift's length; figures without a limit are left out.
+        Ranges by figure, where `shift_px` is the shift's length; figures without a limit are left out.
 
     >>> allowed(Limits(), 4096)["zoom"]
     (0.95, 1.05)
@@ -136,7 +136,7 @@ def allowed(limits: Limits, width: int) -> dict[str, tuple[float, float]]:
 
 
 def with_shift(figures: Measured) -> dict[str, float | str]:
-    """Return figures with `shift_px`, the shift's length, behind its parts."""
+    """Return figures with `shift_px`, the shift's length, inserted after its components."""
     found: dict[str, float | str] = {}
     for name, value in figures.items():
         found[name] = value
@@ -146,7 +146,7 @@ def with_shift(figures: Measured) -> dict[str, float | str]:
 
 
 def beyond(name: str, value: float | str, limits: Limits, width: int) -> bool:
-    """Return whether a figure is beyond its limit; what is not measured is not."""
+    """Return whether a figure is beyond its limit; false if it was not measured."""
     if isinstance(value, str):
         return value in UNEXPLAINED if name == "kind" else name == "turn" and value != ""
     least, most = allowed(limits, width).get(name, (-math.inf, math.inf))
@@ -156,15 +156,16 @@ def beyond(name: str, value: float | str, limits: Limits, width: int) -> bool:
 def verdict(figures: Measured, limits: Limits, width: int, tags: str = "") -> Verdict:
     """Return the verdict on a pair's figures.
 
-    Refused: gt turned or mirrored against blur, hardly sharper than blur, or swapped with it, too little texture,
-    motion that the analyser cannot follow. All else is a warning; of turned shots, nothing is said of their
-    motion, and of swapped ones nothing of what it leaves: the analyser takes blur for the blurry one.
+    A pair is refused if gt is rotated or mirrored against blur, hardly sharper than blur or swapped with it, if there
+    is too little texture, or if the analyser cannot follow the motion. All other reasons are warnings. For rotated
+    shots no reason is given about their motion, and for swapped shots none about the residual, because the analyser
+    assumes that blur is the blurred shot.
 
     Args:
         figures: Result of `capture.checks.check_pair`.
-        limits: The session's.
+        limits: Limits of the session.
         width: Width of the images, in pixels.
-        tags: Statement that the orientation tags of the two files differ, in words; empty where they do not.
+        tags: Statement that the orientation tags of the two files differ, in words; empty if they agree.
     """
     exceeded = {name for name, value in with_shift(figures).items() if beyond(name, value, limits, width)}
     found = {name: value for name, value in with_shift(figures).items() if not isinstance(value, str)}
@@ -203,7 +204,7 @@ def verdict(figures: Measured, limits: Limits, width: int, tags: str = "") -> Ve
 
 
 def _of_rest(found: Mapping[str, float], exceeded: set[str], kind: str, limits: Limits) -> list[str]:
-    """Return what no motion of the whole frame explains."""
+    """Return the reasons about displacements that no motion of the whole frame explains."""
     words = []
     if "confidence" in exceeded and kind != "failed":
         words.append(f"the motion is not sure: confidence {found['confidence']:.2f}, expected {limits.confidence:g}")
@@ -220,7 +221,7 @@ def _of_rest(found: Mapping[str, float], exceeded: set[str], kind: str, limits: 
 
 
 def _of_motion(found: Mapping[str, float], exceeded: set[str], limits: Limits, width: int) -> list[str]:
-    """Return what is unusual about a motion that could be measured."""
+    """Return the reasons about a measured motion."""
     words = []
     if "zoom" in exceeded:
         words.append(f"zoom {found['zoom']:.4f}, expected within {limits.zoom:g} of 1")
@@ -238,7 +239,7 @@ def _of_motion(found: Mapping[str, float], exceeded: set[str], limits: Limits, w
 
 
 def _of_light(found: Mapping[str, float], exceeded: set[str], limits: Limits) -> list[str]:
-    """Return in what the light of the two shots differs, and what is clipped."""
+    """Return the reasons about differences in light and about clipping."""
     words = []
     for name, what, limit in (
         ("exposure_ratio", "light", limits.exposure_ratio),

@@ -1,7 +1,7 @@
 """Draw the pictures of the README: python docs/draw_pictures.py [protocols pair restored].
 
-The photographs are `coffee` and `chelsea` of scikit-image, both CC0. The scores that a picture shows are written beside
-it, NAME.json, and `tests/test_readme.py` compares the README with them.
+The photographs are `coffee` and `chelsea` of scikit-image, both CC0. The scores that a picture shows are also written
+to NAME.json, and `tests/test_readme.py` compares the README with them.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ WHY = {
     "jdrl-ref/1": "the 2023 release's grid:\nmoves even aligned pairs",
     "anchored/2": "sharp photograph warped once\nonto the blur image:\nonly proven pixels count",
 }
-"""Protocol to what its ground truth is, in three short lines."""
+"""Protocol to a description of its ground truth, in three short lines."""
 
 
 def made_pair(photo: str, seed: int) -> CameraPair:
@@ -47,13 +47,13 @@ def made_pair(photo: str, seed: int) -> CameraPair:
 
 
 def prediction_of(pair: CameraPair) -> FloatArray:
-    """Return an honest prediction that is not perfect: 70 % of the way from the blur image to the truth, 8 bits."""
+    """Return a realistic, imperfect prediction: 70 % ground truth and 30 % blur image, in 8 bits."""
     mixed = 0.7 * pair.truth + 0.3 * pair.blur_clean
     return np.asarray((mixed * 255).round().clip(0, 255) / 255, np.float32)
 
 
 def show(axes: Axes, image: NDArray[np.floating], title: str = "", below: str = "") -> None:
-    """Show an image without axes, with words above and below."""
+    """Show an image without axes, with a title above and a caption below."""
     axes.imshow(np.clip(image, 0, 1), interpolation="lanczos")
     axes.set_xticks([])
     axes.set_yticks([])
@@ -64,7 +64,7 @@ def show(axes: Axes, image: NDArray[np.floating], title: str = "", below: str = 
 
 
 def draw_protocols() -> None:
-    """Draw one prediction against the ground truths of four protocols, with its score and its error under each."""
+    """Draw one prediction and the ground truths of four protocols, with the score and the error under each."""
     pair = made_pair("coffee", 5)
     restored = prediction_of(pair)
     anchor = sb.anchor(pair.blur, pair.sharp)
@@ -103,7 +103,7 @@ def draw_protocols() -> None:
 
 
 def draw_a_pair() -> None:
-    """Draw what `synthesise` writes of one pair."""
+    """Draw the files that `synthesise` writes for one pair."""
     pair = made_pair("chelsea", 3)
     radius = np.abs(pair.defocus_px) / 4
     shown = cv2.applyColorMap((radius * 255).clip(0, 255).astype(np.uint8), cv2.COLORMAP_VIRIDIS)[..., ::-1] / 255
@@ -120,7 +120,7 @@ def draw_a_pair() -> None:
 
 
 def draw_restored() -> None:
-    """Draw what the small network that comes with sdd-bench makes of a blur image."""
+    """Draw a blur image and its restoration by the small network that comes with sdd-bench."""
     pair = made_pair("coffee", 5)
     restored = sb.load_baseline("jdrl-small")(pair.blur)
     inner = (slice(16, -16), slice(16, -16))
@@ -142,7 +142,7 @@ def draw_restored() -> None:
 
 
 def save(figure: Figure, name: str, about: dict[str, object]) -> None:
-    """Write a picture as a palette PNG, and what it shows."""
+    """Write a picture as a palette PNG, and its scores as JSON."""
     from io import BytesIO
 
     from PIL import Image

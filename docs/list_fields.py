@@ -1,7 +1,7 @@
 """Tables of the fields of typed models, for the pages on file formats and on training settings.
 
-Name, type, default and meaning of each field are read from the source: the comment on its line, the description that
-pydantic is given, or the attributes of the docstring say what it means.
+Name, type, default and meaning of each field are read from the source. The meaning is the comment on the field's line,
+its description for pydantic, or its entry in the docstring's attributes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ KINDS = {
     "Size": "WIDTHxHEIGHT",
     "bool": "true or false", "dict": "table", "list": "list", "tuple": "list",
 }  # fmt: skip
-"""Types as the code calls them to what a reader writes."""
+"""Type names in the code to the words in the tables."""
 
 SETTINGS = """# Training settings
 
@@ -39,7 +39,7 @@ those of every method, with the defaults of JDRL; `Config` and `DeblurringSize` 
 
 
 def with_tables(markdown: str) -> str:
-    """Return a page in which each line `::: package.module.Model` is the table of that model's fields."""
+    """Return a page in which each line `::: package.module.Model` is replaced by the table of that model's fields."""
     return MODEL.sub(lambda found: section(found[1]), markdown)
 
 

@@ -13,7 +13,7 @@ AREAS = {"mask": "pixels that count", "box": "their bounding box", "frame": "who
 
 
 def table() -> str:
-    """Return the table, one line a metric of this project."""
+    """Return the table, with one row per metric of this project."""
     from sdd_bench.metrics.table import OPTIONAL, STANDARD
 
     lines = [HEAD, "|---|---|---|---|---|---|---|---|"]

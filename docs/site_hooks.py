@@ -1,4 +1,4 @@
-"""Hooks of MkDocs: pages that are made and not committed, and tables in CSV files that open on a click."""
+"""Hooks of MkDocs: generated pages that are not committed, and tables of CSV files that open on a click."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LINK = re.compile(r"^\[([^\]]+)\]\((data/[^)]+\.csv)\)$", re.MULTILINE)
 
 
 def on_files(files: Files, config: Any) -> Files:
-    """Add the lists of source files and of settings, made from the code, and the tour, made from its script."""
+    """Add the lists of source files and settings, generated from the code, and the tour, generated from its script."""
     pages = {"reference/files.md": files_page, "reference/settings.md": settings_page, "tutorials/tour.md": tour_page}
     for name, make in pages.items():
         files.append(File.generated(config, name, content=make()))

@@ -1,4 +1,4 @@
-"""Write the notebook of the tour in Python from its script, docs/tutorials/tour.py, and make its page for the site."""
+"""Write the notebook of the Python tour from its script, docs/tutorials/tour.py, and make its page for the site."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DOWNLOADS = "\nDownload this page as a [notebook](tour.ipynb) or as a [script](t
 
 
 def cells() -> list[tuple[str, str]]:
-    """Return the cells of the script: `markdown` or `code`, and the text."""
+    """Return the cells of the script, each as `markdown` or `code` with its text."""
     found = []
     for part in re.split(r"^# %%", SCRIPT.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
         head, _, body = part.partition("\n")

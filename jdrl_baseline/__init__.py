@@ -1,1 +1,1 @@
-"""The JDRL baseline: networks, reblurring, losses, training and prediction."""
+"""JDRL baseline: networks, reblurring, losses, training and prediction."""

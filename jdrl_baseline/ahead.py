@@ -1,4 +1,4 @@
-"""What is found of each patch before the first step, and read with it: flow, truth, blur radius."""
+"""Precomputed data that is read with each patch: flow, truth, blur radius, dual-pixel views."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ VIEWS = ("left", "right")
 
 @dataclass(frozen=True)
 class Ahead:
-    """Folders of what was found ahead; None where that was not asked for.
+    """Folders of precomputed data; None for data that is not needed.
 
     Attributes:
-        flows: Folder of `flow_ahead`: the truth is the sharp patch warped by them.
-        truths: Folder of `truth_ahead`: truth, mask and blur radius.
-        radii: Folder of `truth_ahead.make_radii`: the blur radius.
-        views: Folder of `views_ahead`: the dual-pixel views.
-        release_grid: As for `warping.warp`.
+        flows: Folder of `flow_ahead`, whose flows warp the sharp patches to the truth.
+        truths: Folder of `truth_ahead` with truth, mask and blur radius.
+        radii: Folder of `truth_ahead.make_radii` with the blur radius.
+        views: Folder of `views_ahead` with the dual-pixel views.
+        release_grid: Whether to use the sampling grid of the 2023 release, as in `warping.warp`.
     """
 
     flows: Path | None = None
@@ -41,11 +41,11 @@ class Ahead:
     release_grid: bool = False
 
     def images(self, patch: Patch, sharp: Tensor) -> dict[str, Tensor]:
-        """Return what is there of a patch, (C, H, W) each, by the names of `Batch`.
+        """Return the precomputed images of a patch, (C, H, W) each, by their names in `Batch`.
 
         Args:
             patch: The patch.
-            sharp: Its sharp image, (3, H, W).
+            sharp: Sharp image of the patch, (3, H, W).
 
         Raises:
             UserError: A file is missing, damaged or of another size.
@@ -69,15 +69,15 @@ class Ahead:
 
 
 def ahead_path(folder: Path, patch: Patch, suffix: str) -> Path:
-    """Return where what was found of a patch lies."""
+    """Return the path of a patch's precomputed file."""
     return folder / f"{patch.index:07d}{suffix}"
 
 
 def claim(folder: Path, request: dict[str, object]) -> None:
-    """Make a folder for one request; what was made for another one is removed from it.
+    """Create a folder for one request; files of another request are removed from it.
 
     Raises:
-        UserError: It cannot be written.
+        UserError: The folder cannot be written.
     """
     text, known = json_text(request), folder / REQUEST
     if not known.is_file() or known.read_text(encoding="utf-8") != text:
@@ -86,7 +86,7 @@ def claim(folder: Path, request: dict[str, object]) -> None:
 
 
 def aligned(sharp: Tensor, path: Path, *, release_grid: bool) -> tuple[Tensor, Tensor]:
-    """Return a sharp patch warped to its blur patch, (3, H, W), and where the flow leads into the patch, (1, H, W).
+    """Return a sharp patch warped to its blur patch, (3, H, W), and the mask of flow inside the patch, (1, H, W).
 
     Raises:
         UserError: The flow is missing, damaged or of another size.

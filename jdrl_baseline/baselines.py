@@ -14,7 +14,7 @@ from sdd_bench.errors import UserError
 from sdd_bench.io.text import shown
 
 Baseline = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""A blur image, (H, W, 3) float32 in [0, 1], to its restoration, of the same shape, dtype and range."""
+"""Function from a blur image, (H, W, 3) float32 in [0, 1], to its restoration of the same shape, dtype and range."""
 
 
 def load_baseline(
@@ -30,7 +30,7 @@ def load_baseline(
 ) -> Baseline:
     """Return a baseline as a function from a blur image to its restoration.
 
-    The function takes and returns (H, W, 3) float32 in [0, 1], changes neither its argument nor anything global, and
+    The function takes and returns (H, W, 3) float32 in [0, 1], changes neither its argument nor global state, and
     raises ValueError for any other shape, dtype or range. Equal images give equal results on the same device with the
     same number of threads.
 
@@ -38,17 +38,17 @@ def load_baseline(
         name_or_checkpoint: A name of `baseline_names`, or the path of a checkpoint: deblurring.pt, best.pt or last.pt
             of a training run.
         device: A torch device, for trained networks.
-        tile: Side of the tiles in pixels, a multiple of 16; 0 restores whole frames. If None, whole frames for trained
-            networks, else as `sdd-bench predict` does. See `sdd-bench predict --tile`.
-        map: For wiener and richardson-lucy: the defocus map, `ebdb` or `zhuo-sim`.
-        psf: For baselines with a defocus map: `disk` or `gaussian`.
-        strength: For baselines with a defocus map: how hard the blur is undone, a number or `cuhk`, `dpdd`, `realdof`.
-        alpha: For ebdb and zhuo-sim: exponent of the prior.
-        linear_light: For baselines with a defocus map: deconvolve light instead of sRGB values.
+        tile: Side of the tiles in pixels, a multiple of 16; 0 restores whole frames. None takes whole frames for
+            trained networks, else the default of `sdd-bench predict`. See `sdd-bench predict --tile`.
+        map: Defocus map for wiener and richardson-lucy, `ebdb` or `zhuo-sim`.
+        psf: Shape of the blur for baselines with a defocus map, `disk` or `gaussian`.
+        strength: Strength of the deblurring for baselines with a defocus map, a number or `cuhk`, `dpdd`, `realdof`.
+        alpha: Exponent of the prior for ebdb and zhuo-sim.
+        linear_light: Whether baselines with a defocus map deconvolve linear light instead of sRGB values.
 
     Raises:
-        ValueError: Unknown name, a side of the tiles that is not a multiple of 16, or a setting that the baseline does
-            not have.
+        ValueError: The name is unknown, the side of the tiles is not a multiple of 16, or the baseline has no such
+            setting.
         UserError: The file is not a checkpoint of sdd-bench.
 
     >>> blur = np.full((4, 6, 3), 0.5, np.float32)
@@ -91,10 +91,10 @@ class Options:
 
 
 def check_no_options(what: str, options: Options) -> None:
-    """Check that no settings are given.
+    """Raise ValueError if any settings are given.
 
     Raises:
-        ValueError: Some are, which `what` does not have.
+        ValueError: A setting is given that `what` does not have.
     """
     given = [name for name, value in asdict(options).items() if value not in (None, False)]
     if given:
@@ -124,28 +124,28 @@ WITHOUT_WEIGHTS: dict[str, Callable[[str, Options], WithoutWeights]] = {
     "ebdb": _classical,
     "zhuo-sim": _classical,
 }
-"""Baselines that need no file: their name and settings to what restores images."""
+"""Baselines that need no file: functions from name and settings to the restorer."""
 
 
 def baseline_names() -> list[str]:
-    """Return the names of all baselines: those without weights and the trained networks that come with sdd-bench."""
+    """Return the names of all baselines: those without weights, and the trained networks included in sdd-bench."""
     return [*WITHOUT_WEIGHTS, *trained_names()]
 
 
 WEIGHTS = Path(__file__).parent / "weights"
-"""Weights that come with sdd-bench, NAME.pt, each with a card, NAME.md."""
+"""Folder of the weights included in sdd-bench, NAME.pt, each with a model card, NAME.md."""
 
 
 def trained_names() -> list[str]:
-    """Return the names of the trained networks that come with sdd-bench."""
+    """Return the names of the trained networks included in sdd-bench."""
     return sorted(path.stem for path in WEIGHTS.glob("*.pt"))
 
 
 def trained_weights(name: str) -> Path:
-    """Return the checkpoint of a trained network that comes with sdd-bench.
+    """Return the checkpoint of a trained network included in sdd-bench.
 
     Raises:
-        UserError: There is none of that name.
+        UserError: The name is unknown.
     """
     if name not in trained_names():
         raise UserError(f"unknown baseline {shown(name)}, expected one of {', '.join(baseline_names())}")

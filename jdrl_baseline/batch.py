@@ -1,4 +1,4 @@
-"""What a training step is given: patches as tensors."""
+"""Input of a training step: patches as tensors."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from torch import Tensor
 
 
 class Batch(NamedTuple):
-    """Patches of a step, each (N, 3, H, W) in [0, 1], and the pairs' names.
+    """Patches of a step, each (N, 3, H, W) in [0, 1], and their names.
 
     Attributes:
-        blur: The blur images.
-        sharp: The sharp images.
+        blur: Blur images.
+        sharp: Sharp images.
         names: Names of the patches.
-        truth: The sharp images warped to the blur images, where that was done ahead.
-        inside: (N, 1, H, W) of 0 and 1, where a pixel of `truth` counts; beside `truth`.
-        radius: (N, 1, H, W) blur radius in px, where that was found ahead.
-        views: (N, 6, H, W), left and right dual-pixel view, where a method asks for them.
+        truth: Sharp images warped to the blur images, if precomputed.
+        inside: (N, 1, H, W) mask of 0 and 1, 1 where a pixel of `truth` counts; given together with `truth`.
+        radius: (N, 1, H, W) blur radius in pixels, if precomputed.
+        views: (N, 6, H, W), left and right dual-pixel view, if a method needs them.
     """
 
     blur: Tensor
@@ -30,7 +30,7 @@ class Batch(NamedTuple):
     views: Tensor | None = None
 
     def to(self, device: torch.device) -> Batch:
-        """Return the batch on a device; copies from pinned memory do not wait."""
+        """Return the batch on a device; copies from pinned memory are asynchronous."""
 
         def moved(images: Tensor | None) -> Tensor | None:
             return None if images is None else images.to(device, non_blocking=True)

@@ -1,4 +1,4 @@
-"""Defocus maps of image files: 16-bit PNG of the radius of the blur's disk, written and resumed as predictions are."""
+"""Defocus maps of image files: 16-bit PNG with the blur radius, written and resumed like predictions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _zhuo_sim(_: Path | None, __: str) -> RadiusMap:
     from jdrl_baseline.classical.maps import MAPS
     from jdrl_baseline.classical.matting import pymatting
 
-    pymatting()  # says now that it is missing
+    pymatting()  # report a missing package now
     return MAPS["zhuo-sim"]
 
 
@@ -38,19 +38,19 @@ def _lbk(weights: Path | None, device: str) -> RadiusMap:
 
 
 MAP_METHODS: dict[str, Callable[[Path | None, str], RadiusMap]] = {"ebdb": _ebdb, "zhuo-sim": _zhuo_sim, "lbk": _lbk}
-"""A checkpoint, for methods that were trained, and a torch device to the function that draws maps, by name."""
+"""Functions by name from a checkpoint (for trained methods) and a torch device to the function that estimates maps."""
 
 TRAINED = frozenset({"lbk"})
 """Methods among `MAP_METHODS` that need a checkpoint."""
 
 
 class MapRestorer:
-    """A method that draws defocus maps, as a `restorers.Restorer` whose prediction is the map.
+    """A method that estimates defocus maps, as a `restorers.Restorer` whose prediction is the map.
 
     Attributes:
-        command: As for `restorers.Restorer`.
-        verb: As for `restorers.Restorer`.
-        map_roles: As for `restorers.Restorer`; none, the map being the prediction.
+        command: Name of the command, as in `restorers.Restorer`.
+        verb: Verb for messages, as in `restorers.Restorer`.
+        map_roles: Roles of additional maps, as in `restorers.Restorer`; empty, because the prediction is the map.
     """
 
     command, verb = "blur-map", "map"
@@ -60,10 +60,10 @@ class MapRestorer:
 
         Args:
             name: A key of `MAP_METHODS`.
-            checkpoint: Checkpoint, for a method of `TRAINED`.
+            checkpoint: Checkpoint of a method in `TRAINED`.
 
         Raises:
-            UserError: An unknown name; a checkpoint that is missing or not wanted.
+            UserError: The name is unknown, or a checkpoint is missing or not accepted.
         """
         if name not in MAP_METHODS:
             raise UserError(f"unknown defocus map {shown(name)}, expected one of {', '.join(MAP_METHODS)}")
@@ -87,7 +87,7 @@ class MapRestorer:
         self._draw = MAP_METHODS[self._name](self._checkpoint, device)
 
     def choose_tile_px(self, files: Mapping[str, Path], processes: int) -> tuple[int, str]:
-        """See `restorers.Restorer`; a map is always that of the whole frame."""
+        """See `restorers.Restorer`; maps are always computed on the whole frame."""
         del files, processes
         return 0, "as maps are"
 

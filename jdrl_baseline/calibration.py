@@ -1,4 +1,4 @@
-"""Calibration masks, eq. (6): where a flow is trusted, judged by its distance from what is usual in its image."""
+"""Calibration masks, eq. (6): pixels whose flow is trusted, by its distance from the image's typical flow."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ LAMBDA = 0.35
 FLOOR_PX = 0.5
 
 COLOUR_WHEEL = ((15, 0, 1), (6, 1, 0), (4, 1, 2), (11, 2, 1), (13, 2, 0), (6, 0, 2))
-"""Steps between red, yellow, green, cyan, blue, magenta: how many, the channel that stays full, the one that rises or,
-every other time, falls.
+"""Transitions between red, yellow, green, cyan, blue and magenta: number of steps, the channel that stays at its
+maximum, and the channel that alternately rises and falls.
 
 Baker, Scharstein, Lewis, Roth, Black, Szeliski: A database and evaluation methodology for optical flow, IJCV 2011.
 """
 
 
 def calibration_mask(flow: Tensor, mode: str = "robust", lam: float = LAMBDA, floor_px: float = FLOOR_PX) -> Tensor:
-    """Return where the flow is believed, (N, 1, H, W) of 0 and 1, without gradient.
+    """Return the mask of trusted flow, (N, 1, H, W) of 0 and 1, without gradient.
 
     Args:
         flow: (N, 2, H, W) in pixels.
         mode: `robust`: the length differs from its median over the image by at most max(lam * median, floor_px);
-            `magnitude`: eq. (6) on the length, strictly between (1 - lam) and (1 + lam) times its mean;
-            `ref-gray`: the release's: the same, bounds included, on the grey value of the flow's colour picture;
-            `ones`: everywhere.
+            `magnitude`: eq. (6) on the length, strictly between (1 - lam) and (1 + lam) times its mean; `ref-gray`: the
+            release's variant of that, bounds included, on the grey value of the flow's colour image; `ones`:
+            everywhere.
         lam: Lambda of eq. (6).
-        floor_px: Floor of `robust` in pixels.
+        floor_px: Lower limit of the tolerance of `robust`, in pixels.
 
     Raises:
-        ValueError: Unknown mode.
+        ValueError: The mode is unknown.
     """
     with torch.no_grad():
         if mode == "ones":
@@ -52,14 +52,14 @@ def calibration_mask(flow: Tensor, mode: str = "robust", lam: float = LAMBDA, fl
 
 
 def wheel_grey(flow: Tensor) -> Tensor:
-    """Return the grey value, 0 to 255, of the colour picture of a flow, (N, 1, H, W)."""
+    """Return the grey value, 0 to 255, of the colour image of a flow, (N, 1, H, W)."""
     return (flow_colours(flow) * flow.new_tensor([0.299, 0.587, 0.114])[:, None, None]).sum(dim=1, keepdim=True)
 
 
 def flow_colours(flow: Tensor) -> Tensor:
-    """Return the colour picture of a flow scaled by its longest vector, (N, 3, H, W) in whole numbers from 0 to 255.
+    """Return the colour image of a flow scaled by its longest vector, (N, 3, H, W) in whole numbers from 0 to 255.
 
-    Hue is the direction, saturation the length; zero flow is white.
+    Hue is the direction and saturation the length; zero flow is white.
     """
     longest = flow.norm(dim=1, keepdim=True).amax(dim=(2, 3), keepdim=True)
     u, v = (flow / (longest + torch.finfo(flow.dtype).eps)).unbind(dim=1)
@@ -73,7 +73,7 @@ def flow_colours(flow: Tensor) -> Tensor:
 
 
 def _wheel(device: torch.device, dtype: torch.dtype) -> Tensor:
-    """Return the colours of the wheel, (55, 3) in [0, 1]."""
+    """Return the colours of the colour wheel, (55, 3) in [0, 1]."""
     colours = []
     for index, (steps, full, moving) in enumerate(COLOUR_WHEEL):
         ramp = (255 * torch.arange(steps, dtype=torch.float64) / steps).floor()

@@ -1,4 +1,4 @@
-"""Checkpoints: atomic writing, safe reading, and export of the deblurring network alone."""
+"""Checkpoints: atomic writing, safe reading, and export of the deblurring network."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ SCHEMA = 1
 TRAINING, DEBLURRING, MAP = "training", "deblurring", "map"
 
 FIRST_VERSION: dict[str, object] = {"reblur_activation": "leaky-relu"}
-"""Settings that version 0.1.0 did not have, where they were not what is the default now."""
+"""Settings that version 0.1.0 did not have and whose value then was not today's default."""
 
 NETWORKS = {"jdrl": ("deblurring", "reblurring"), "lbk": ("map", "kernels"), "defocusgan": ("deblurring", "critic")}
-"""The networks of each method; the first is in every checkpoint, and is what is exported."""
+"""Networks of each method; the first is in every checkpoint and is the one that is exported."""
 
 NEEDED_TO_GO_ON = ("dataset_sha256", "world", "step", "validation_psnr_db", "optimiser")
 
@@ -47,7 +47,7 @@ Weights = dict[str, Annotated[Tensor, AfterValidator(_dense)]]
 
 @with_config(ConfigDict(arbitrary_types_allowed=True, strict=True, extra="allow"))
 class State(TypedDict, total=False):
-    """Content of a checkpoint; most of it is in training checkpoints alone."""
+    """Content of a checkpoint; most keys are only in training checkpoints."""
 
     schema: int
     kind: str
@@ -71,7 +71,7 @@ class State(TypedDict, total=False):
 
 
 def describe(config: LoopSettings, dataset_sha256: str, flow: dict[str, str]) -> State:
-    """Return what every checkpoint says of where it comes from; of JDRL, which came first, no method."""
+    """Return the keys that describe the origin of every checkpoint; JDRL, the first method, is not named."""
     method: State = {} if config.method == "jdrl" else {"method": config.method}
     return {
         **method,
@@ -84,10 +84,10 @@ def describe(config: LoopSettings, dataset_sha256: str, flow: dict[str, str]) ->
 
 
 def save(path: Path, state: Mapping[str, object]) -> None:
-    """Write a checkpoint; the one that was there before stays until the new one is whole.
+    """Write a checkpoint; the previous one is kept until the new one is complete.
 
     Raises:
-        UserError: It cannot be written, for instance because the disk is full.
+        UserError: The checkpoint cannot be written, for instance because the disk is full.
     """
     content = io.BytesIO()
     torch.save(dict(state), content)
@@ -95,17 +95,17 @@ def save(path: Path, state: Mapping[str, object]) -> None:
 
 
 def load(path: Path, kind: str | None = None) -> State:
-    """Return a checkpoint's content, tensors on the CPU, loaded with weights_only.
+    """Return a checkpoint's content with tensors on the CPU, loaded with weights_only.
 
-    A checkpoint of the 2023 release becomes one of kind `deblurring`, with R where the file has it; see `release`.
+    A checkpoint of the 2023 release is converted to the kind `deblurring`, with R if the file has it; see `release`.
 
     Args:
-        path: The file.
-        kind: `training` or `deblurring`; any if None.
+        path: Path of the file.
+        kind: Required kind, `training` or `deblurring`; None accepts any.
 
     Raises:
-        UserError: Missing, damaged, not a checkpoint of sdd-bench, of another schema or kind, or without what a
-            checkpoint of its kind says.
+        UserError: The file is missing, damaged, not a checkpoint of sdd-bench, of another schema or kind, or lacks keys
+            of its kind.
     """
     if not path.is_file():
         raise UserError(f"{path}: no such checkpoint")
@@ -114,7 +114,7 @@ def load(path: Path, kind: str | None = None) -> State:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # unpickling fails in as many ways as there are files
+    except Exception as error:  # unpickling can raise any exception
         raise UserError(f"{path}: not a checkpoint, or a damaged one ({type(error).__name__})") from None
     if is_release(state):
         restored, config = converted(state, path)
@@ -141,21 +141,21 @@ def load(path: Path, kind: str | None = None) -> State:
         raise UserError(f"{path}: a damaged checkpoint, its {key} is {said}")
     for name in networks:
         total = sum(weight.numel() * weight.element_size() for weight in weights_of(checked, name).values())
-        if total > path.stat().st_size:  # views of one number, spread over any shape
+        if total > path.stat().st_size:  # views of a single number, expanded to any shape
             raise UserError(f"{path}: a damaged checkpoint, its {name} network is larger than the file")
     return checked
 
 
 def weights_of(state: State, name: str) -> Weights:
-    """Return the weights of a network in a checkpoint; empty where it has none of that name."""
+    """Return the weights of a network in a checkpoint; empty if it has none of that name."""
     return cast(Weights, state.get(name) or {})
 
 
 def config_of(state: State, path: Path) -> Config:
-    """Return the configuration in a checkpoint of JDRL; what version 0.1.0 did not store is as it was then.
+    """Return the configuration in a checkpoint of JDRL, completed by the defaults of version 0.1.0 if needed.
 
     Raises:
-        UserError: It holds what this version does not know, or is of another method.
+        UserError: It has unknown settings, or is of another method.
     """
     config = settings_of(state, path)
     if not isinstance(config, Config):
@@ -164,10 +164,10 @@ def config_of(state: State, path: Path) -> Config:
 
 
 def settings_of(state: State, path: Path) -> LoopSettings:
-    """Return the configuration in a checkpoint, of any method.
+    """Return the configuration in a checkpoint of any method.
 
     Raises:
-        UserError: It holds what this version does not know.
+        UserError: It has settings that this version does not know.
     """
     method = state.get("method", "jdrl")
     older = FIRST_VERSION if method == "jdrl" else {}
@@ -175,17 +175,17 @@ def settings_of(state: State, path: Path) -> LoopSettings:
 
 
 def resumed_config(path: Path, settings: Sequence[str]) -> LoopSettings:
-    """Return the configuration of a run to go on with, changed by `key=value` settings.
+    """Return the configuration of a run to resume, changed by `key=value` settings.
 
     Raises:
-        UserError: Not a training checkpoint, or settings as in `config.load_settings`.
+        UserError: The file is not a training checkpoint, or settings are invalid as in `config.load_settings`.
     """
     before = settings_of(load(path, TRAINING), path)
     return build_settings(asdict(before) | parse_settings(settings), "--set", type(before))
 
 
 def export_network(path: Path, state: State) -> None:
-    """Write the first network of a training checkpoint alone, with what it comes from."""
+    """Write only the first network of a training checkpoint, with its origin."""
     network = NETWORKS[state.get("method", "jdrl")][0]
     origin = ("dataset_sha256", "flow", "versions", "step", "epoch", "validation_psnr_db")
     kept = ("config", network, "method", "schema", *origin)

@@ -25,13 +25,13 @@ PRESETS = resources.files("jdrl_baseline") / "presets"
 
 @dataclass(frozen=True, config=STRICT)
 class Config(DeblurringSize, LoopSettings):
-    """Settings of a training run of JDRL: the size of F, the loop, and all below.
+    """Settings of a training run of JDRL: the size of F, the loop, and the settings below.
 
-    The defaults are the journal's method, eq. (2), with the choices that docs/explanation/jdrl.md explains. Limits
-    keep a typing error or a damaged file from taking all memory.
+    The defaults are the journal's method, eq. (2), with the choices explained in docs/explanation/jdrl.md. Limits keep
+    a typing error or a damaged file from exhausting the memory.
 
     Raises:
-        pydantic.ValidationError: A value of the wrong type or out of range; it is a ValueError.
+        pydantic.ValidationError: A value has the wrong type or is out of range; it is a ValueError.
     """
 
     method: ClassVar[str] = "jdrl"
@@ -70,7 +70,7 @@ class Config(DeblurringSize, LoopSettings):
     frozen_rate: Positive = 0.1  # learning rate of both networks after them, as a factor
 
     def _faults(self) -> list[str]:
-        """Return why the settings do not fit together."""
+        """Return the reasons why the settings are inconsistent."""
         faults = super()._faults()
         if self.network in UNETS and self.blur_map:
             faults.append(f"network = {self.network!r} takes no blur map; set blur_map = false")
@@ -92,17 +92,17 @@ class Config(DeblurringSize, LoopSettings):
 
 
 METHODS: dict[str, type[LoopSettings]] = {known.method: known for known in (Config, LbkConfig, DefocusGanConfig)}
-"""The methods that can be trained, by name."""
+"""Configuration classes of the methods that can be trained, by name."""
 
 DEFAULT_PRESETS = {"jdrl": "eq2", "lbk": "lbk", "defocusgan": "defocusgan"}
 Settings = TypeVar("Settings", bound=LoopSettings)
 
 EXPECTED = {"tuple_type": "a list of whole numbers, as [4, 6, 6, 8]", "too_long": "at most 16 numbers"}
-"""Expected value in an error message, by pydantic's name of the error."""
+"""Expected values in error messages, by pydantic's error type."""
 
 
 def preset_names(method: str | None = None) -> list[str]:
-    """Return the names of the presets that come with sdd-bench, of one method where one is given."""
+    """Return the names of the presets included in sdd-bench, optionally of one method only."""
     names = sorted(entry.name.removesuffix(".toml") for entry in PRESETS.iterdir() if entry.name.endswith(".toml"))
     return [name for name in names if method in (None, _preset(name)["method"])]
 
@@ -112,7 +112,7 @@ def _preset(name: str) -> dict[str, object]:
 
 
 def load_config(preset: str, settings: Sequence[str] = ()) -> Config:
-    """Return the configuration of a preset of JDRL, changed by `key=value` settings; as `load_settings`."""
+    """Return the configuration of a preset of JDRL, changed by `key=value` settings; errors as in `load_settings`."""
     config = load_settings(preset, settings, "jdrl")
     assert isinstance(config, Config)
     return config
@@ -122,14 +122,14 @@ def load_settings(preset: str, settings: Sequence[str] = (), method: str | None 
     """Return the configuration of a preset, changed by `key=value` settings.
 
     Args:
-        preset: One of `preset_names`, or the path of a TOML file that ends in .toml. Its key `method` says what it
-            trains; without, `jdrl`, or what is asked for.
-        settings: Changes to it.
-        method: A key of `METHODS`, where only one of that method will do.
+        preset: One of `preset_names`, or the path of a TOML file that ends in .toml. Its key `method` names the method
+            to train; the default is `method`, else `jdrl`.
+        settings: Settings that override the preset.
+        method: Required method, a key of `METHODS`; None accepts any.
 
     Raises:
-        UserError: Unknown preset or key, or a value of the wrong type or out of range, all faults together; a preset of
-            another method.
+        UserError: The preset or a key is unknown, a value has the wrong type or is out of range (all faults are
+            reported together), or the preset is of another method.
     """
     if preset in preset_names():
         values = _preset(preset)
@@ -149,10 +149,10 @@ def load_settings(preset: str, settings: Sequence[str] = (), method: str | None 
 
 
 def parse_settings(settings: Sequence[str]) -> dict[str, object]:
-    """Return `key=value` settings by name; a value is read as TOML, or else as text.
+    """Return `key=value` settings by name; a value is parsed as TOML, or else taken as text.
 
     Raises:
-        UserError: A setting without an equals sign.
+        UserError: A setting has no equals sign.
     """
     values: dict[str, object] = {}
     faults = [f"--set {shown(setting)}: expected key=value" for setting in settings if "=" not in setting]
@@ -168,15 +168,15 @@ def parse_settings(settings: Sequence[str]) -> dict[str, object]:
 
 
 def build_config(values: Mapping[str, object], where: str) -> Config:
-    """Return a configuration of JDRL from names and values; as `build_settings`."""
+    """Return a configuration of JDRL from names and values; errors as in `build_settings`."""
     return build_settings(values, where, Config)
 
 
 def build_settings(values: Mapping[str, object], where: str, kind: type[Settings]) -> Settings:
-    """Return a configuration from names and values, as TOML or JSON gives them.
+    """Return a configuration from names and values, as parsed from TOML or JSON.
 
     Raises:
-        UserError: Unknown keys, wrong types, values out of range; all named.
+        UserError: Keys are unknown, or values have the wrong type or are out of range; all are named.
     """
     known = [field.name for field in fields(kind)]
     faults = [unknown_key(key, known) for key in values if key not in known]

@@ -33,11 +33,12 @@ class Profile:
         network: Kind of network.
         size: WIDTHxHEIGHT.
         device: Device that it ran on.
-        params: Numbers it has learned.
-        macs: See `COUNTED`; by kind of operation.
-        seconds: Seconds of each run.
-        peak_memory_gb: Peak in 1e9 bytes: on a GPU what torch allocated on it, else resident memory of the process.
-        tiles: Parts that the image was restored in, 1 for a full frame.
+        params: Number of learned parameters.
+        macs: Multiply-accumulate operations by kind of operation, see `COUNTED`.
+        seconds: Duration of each run, in seconds.
+        peak_memory_gb: Peak memory in 1e9 bytes: on a GPU, the memory allocated by torch, else the resident memory of
+            the process.
+        tiles: Number of tiles in which the image was restored, 1 for a full frame.
     """
 
     network: str
@@ -51,25 +52,25 @@ class Profile:
 
     @property
     def macs_g(self) -> float:
-        """Billions of multiply-accumulate operations, of all kinds."""
+        """Billions of multiply-accumulate operations of all kinds."""
         return sum(self.macs.values()) / 1e9
 
     @property
     def runtime_s(self) -> float:
-        """Median of the runs."""
+        """Median duration of the runs, in seconds."""
         return statistics.median(self.seconds)
 
 
 def measure(network: nn.Module, kind: str, width: int, height: int, device: str, repeats: int) -> Profile:
-    """Return what a deblurring network costs.
+    """Return the cost of a deblurring network.
 
     Args:
-        network: In evaluation mode, on the device.
+        network: Network in evaluation mode, on the device.
         kind: Name of the network.
         width: Width of the image, in pixels.
         height: Height of the image, in pixels.
         device: A torch device.
-        repeats: Timed runs, at least 1.
+        repeats: Number of timed runs, at least 1.
     """
     whole, tiles = image_of(network), [0]
 
@@ -104,8 +105,8 @@ def measure(network: nn.Module, kind: str, width: int, height: int, device: str,
 def count_macs(network: nn.Module, width: int, height: int) -> dict[str, int]:
     """Return the multiply-accumulate operations of a network for a frame (1, 3, height, width), by kind of operation.
 
-    Shapes alone are run through it, on torch's meta device: it takes neither memory nor time. See `COUNTED`. Published
-    figures often leave out `bmm`, the matrix products of attention.
+    The network is run on torch's meta device, which computes only shapes and takes neither memory nor time. See
+    `COUNTED`. Published figures often leave out `bmm`, the matrix products of attention.
 
     Example:
         >>> from torch import nn
@@ -121,7 +122,7 @@ def count_macs(network: nn.Module, width: int, height: int) -> dict[str, int]:
 
 
 def _memory_meter(device: str) -> Callable[[], float]:
-    """Return a function that says the peak memory since now (a GPU) or since the process began, in GB."""
+    """Return a function that returns the peak memory since now (on a GPU) or since the process began, in GB."""
     if device.startswith("cuda"):
         torch.cuda.reset_peak_memory_stats(device)
         return lambda: torch.cuda.max_memory_allocated(device) / 1e9
@@ -130,7 +131,7 @@ def _memory_meter(device: str) -> Callable[[], float]:
 
 def _resident_gb() -> float:
     status = Path("/proc/self/status")
-    if status.is_file():  # getrusage also counts what the parent had before exec
+    if status.is_file():  # getrusage also counts memory of the parent before exec
         lines = status.read_text(encoding="utf-8").splitlines()
         peak = next((line.split()[1] for line in lines if line.startswith("VmHWM")), None)
         if peak is not None:
@@ -141,7 +142,7 @@ def _resident_gb() -> float:
 
 
 def _device_name(device: str) -> str:
-    """Return the processor or GPU in words, in one line."""
+    """Return the name of the processor or GPU, in one line."""
     if device.startswith("cuda"):
         return f"{torch.cuda.get_device_name(device)} (cuda)"
     cpuinfo = Path("/proc/cpuinfo")

@@ -1,4 +1,4 @@
-"""DefocusGAN as the loop sees it: a generator that a map guides at first, and a critic that joins in later.
+"""DefocusGAN for the training loop: a generator that is first guided by a map, and a critic that joins later.
 
 Reference: Zhai et al., Learnable blur kernel for single-image defocus deblurring in the wild, AAAI 2023.
 """
@@ -36,7 +36,7 @@ from sdd_bench.io.files import file_sha256
 
 
 class GanSeen(NamedTuple):
-    """What a step made on its way, for pictures."""
+    """Intermediate images of a step, for sample images."""
 
     restored: Tensor
     truth: Tensor
@@ -45,7 +45,7 @@ class GanSeen(NamedTuple):
 
 
 class CriticObjective(nn.Module):
-    """The critic with its loss, so that a device does all of it between two exchanges of gradients."""
+    """Critic with its loss, so that a device computes both between two exchanges of gradients."""
 
     def __init__(self, critic: nn.Module, config: DefocusGanConfig) -> None:
         super().__init__()
@@ -74,7 +74,7 @@ def phase_of(config: DefocusGanConfig, epoch: int) -> str:
 
 
 def guidance(config: DefocusGanConfig, moment: Moment) -> float:
-    """Return w of a step: nearly 1 for `guidance_epochs`, then annealed over `guidance_steps`.
+    """Return the guidance w of a step: nearly 1 for `guidance_epochs`, then annealed over `guidance_steps`.
 
     >>> round(guidance(DefocusGanConfig(), Moment(epoch=15, step=10 * 1750 + 10_000, per_epoch=1750)), 4)
     0.3679
@@ -83,12 +83,12 @@ def guidance(config: DefocusGanConfig, moment: Moment) -> float:
 
 
 class DefocusGan(Method):
-    """DefocusGAN: the generator, and the critic where it has a weight.
+    """DefocusGAN: the generator, and the critic if its loss has a weight.
 
     Args:
-        config: Settings.
-        device: Where it is trained.
-        flow: An estimator to use instead of `config.flow`, and what checkpoints say of it.
+        config: Settings of the run.
+        device: Device for the training.
+        flow: Flow estimator that replaces `config.flow`, with its identity for checkpoints.
     """
 
     terms: ClassVar[tuple[str, ...]] = (*GeneratorLosses._fields, *CriticLosses._fields)
@@ -123,11 +123,11 @@ class DefocusGan(Method):
         )
 
     def rate(self, epoch: int, optimiser: str) -> float:
-        """Return the learning rate of an optimiser in an epoch; the critic's may be another one."""
+        """Return the learning rate of an optimiser in an epoch; the critic's may differ."""
         return super().rate(epoch, optimiser) * (self.config.critic_rate if optimiser == "critic" else 1)
 
     def turns(self, batch: Batch, live: Mapping[str, nn.Module], moment: Moment) -> Iterator[Turn]:
-        """Yield the changes of a step: of the critic, as often as it is to be, then of the generator."""
+        """Yield the weight updates of a step: those of the critic, then that of the generator."""
         config, phase = self.config, phase_of(self.config, moment.epoch)
         truth, mask = truth_of(batch)
         guided = guidance(config, moment) if batch.radius is not None and config.maps != "none" else 0.0
@@ -146,7 +146,7 @@ class DefocusGan(Method):
     def _generator_losses(
         self, restored: Tensor, truth: Tensor, mask: Tensor | None, *, adversarial: bool
     ) -> GeneratorLosses:
-        """Return the generator's losses; gradients go through the critic, not to it."""
+        """Return the generator's losses; gradients pass through the critic without changing it."""
         config, critic = self.config, self.networks["critic"]
         l1 = masked_l1(restored, truth, mask)
         perceptual = score = torch.zeros_like(l1)
@@ -160,7 +160,7 @@ class DefocusGan(Method):
         return GeneratorLosses(total, l1, perceptual, score)
 
     def ahead(self, out: Path, data: TrainingData, moment: Moment) -> Ahead:
-        """Return the folders of what the patches are read with."""
+        """Return the folders of data that is read with the patches."""
         del data, moment
         return Ahead(
             flows=out / FLOWS if self.config.align == "flow" else None,
@@ -169,7 +169,7 @@ class DefocusGan(Method):
         )
 
     def make_ahead(self, out: Path, data: TrainingData, moment: Moment) -> None:
-        """Make what is in them, where it is not there yet."""
+        """Create the missing data in these folders."""
         del moment
         jobs = max(1, self.config.workers)
         make_aligned(out, data, self.config.align, flow=self.flow, identity=self.aligned_by, jobs=jobs)
@@ -181,13 +181,13 @@ class DefocusGan(Method):
         return restored_db(self.generator, blur, stored, device, tile_px)
 
     def sample(self, path: Path, batch: Batch, seen: Any) -> None:
-        """Write blur image, prediction, truth and sharp image above mask and blur radius; white is 7 px."""
+        """Write blur image, prediction, truth and sharp image above mask and blur radius, in which white is 7 px."""
         radius = None if seen.radius is None else seen.radius / LARGEST_RADIUS_PX
         second = [seen.mask, radius, None, None]
         write_rows(path, [[batch.blur, seen.restored, seen.truth, batch.sharp], second], batch.blur)
 
     def words(self, counts: Mapping[str, int]) -> str:
-        """Return networks, truth and maps, in a line."""
+        """Return networks, truth and maps, in one line."""
         config = self.config
         perceptual = (
             "VGG19's features" if config.vgg_weights else "no perceptual term, because vgg_weights names no file"
@@ -199,5 +199,5 @@ class DefocusGan(Method):
 
 
 def _where(restored: Tensor, truth: Tensor, mask: Tensor | None) -> Tensor:
-    """Return the prediction where the truth counts, else the truth: what is not aligned teaches nothing."""
+    """Return the prediction where the truth counts, else the truth, so that unaligned pixels have no loss."""
     return restored if mask is None else restored * mask + truth * (1 - mask)

@@ -1,4 +1,4 @@
-"""Settings of DefocusGAN: a generator guided by a map of the defocus blur, against a critic."""
+"""Settings of DefocusGAN: a generator guided by a map of the defocus blur, trained against a critic."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from jdrl_baseline.networks.multiscale import reach_faults
 
 @dataclass(frozen=True, config=STRICT)
 class DefocusGanConfig(LoopSettings):
-    """Settings of a training run: the loop's, with the published numbers, and all below.
+    """Settings of a training run: the loop's, with the published values, and the settings below.
 
     See docs/explanation/defocusgan.md.
 
     Raises:
-        pydantic.ValidationError: A value of the wrong type or out of range; it is a ValueError.
+        pydantic.ValidationError: A value has the wrong type or is out of range; it is a ValueError.
     """
 
     method: ClassVar[str] = "defocusgan"
@@ -29,38 +29,38 @@ class DefocusGanConfig(LoopSettings):
     # Generator and critic
     width: Annotated[int, Field(gt=0, le=1024)] = 64
     reaches: Reaches = REACHES  # of the generator's branches, for small to large radii
-    residual: bool = False  # the result is added to the blur image and starts at zero
+    residual: bool = False  # whether the output is added to the blur image and starts at zero
     critic_width: Annotated[int, Field(gt=0, le=1024)] = 64
 
     # Guidance
     maps: str = "anchor"  # "none", "anchor" (the radius of anchored/2), or the checkpoint of a map network
-    guidance_epochs: Natural = 10  # epochs of full guidance
+    guidance_epochs: Natural = 10  # number of steps over which guidance is annealed afterwards
     guidance_steps: Count = 20_000  # over which it is annealed afterwards
 
     # Losses
-    align: Align = "anchor"  # truth: the sharp image as it lies, as anchored/2 warps it, or warped by flow
-    flow: str = "dis"  # or "ptlflow:MODEL[=CHECKPOINT]"; of align = "flow"
+    align: Align = "anchor"  # truth: the unchanged sharp image, warped as in anchored/2, or warped by flow
+    flow: str = "dis"  # or "ptlflow:MODEL[=CHECKPOINT]"; for align = "flow"
     l1_weight: Positive = 0.5
     perceptual_weight: NotNegative = 0.006
-    vgg_weights: str = ""  # torchvision's VGG19; without, the perceptual term is left out
-    adversarial_weight: NotNegative = 0.001  # 0 trains without critic; a comment of the release has 0.01
-    defocus_weight: NotNegative = 0.1  # of the critic's term by blur radius
+    vgg_weights: str = ""  # weights of torchvision's VGG19; if empty, there is no perceptual term
+    adversarial_weight: NotNegative = 0.001  # 0 trains without critic; a comment in the release says 0.01
+    defocus_weight: NotNegative = 0.1  # weight of the critic's term by blur radius
     penalty_weight: NotNegative = 10.0
     gp_norm: Literal["sample", "channel"] = "sample"  # "channel" as in the release
 
     # Schedule
     critic_from_epoch: Natural = 6
     adversarial_from_epoch: Natural = 11
-    critic_steps: Count = 2  # for each of the generator's
+    critic_steps: Count = 2  # updates of the critic per update of the generator
     critic_rate: Positive = 1.0  # learning rate of the critic, as a factor
-    export: Literal["last", "best"] = "last"  # PSNR, by which the best is chosen, falls while the critic has its say
+    export: Literal["last", "best"] = "last"  # "best" is chosen by PSNR, which falls in adversarial training
     epochs: Count = 91
     learning_rate: Positive = 2e-4
     halve_every: Count = 30
     batch: Count = 4
 
     def _faults(self) -> list[str]:
-        """Return why the settings do not fit together."""
+        """Return the reasons why the settings are inconsistent."""
         faults = reach_faults(self.reaches)
         if len(self.reaches) > len(BOUNDS_PX) + 1:
             faults.append(f"reaches: {len(self.reaches)} branches, at most {len(BOUNDS_PX) + 1} share out the radii")

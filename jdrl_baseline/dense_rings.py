@@ -1,8 +1,8 @@
-"""Isotropic reblurring in few large operations for a GPU, for all levels and images at once; equal to `rings`.
+"""Isotropic reblurring in few large operations for a GPU, for all levels and images at once; equivalent to `rings`.
 
-`rings` does a strip of one image, a level and a ring at a time, which suits the caches of a processor and costs a GPU
-some 900 kernels an image. Here the levels are rows of one matrix, ring sums are one product with a fixed matrix, and
-autograd differentiates; nothing but the inputs is kept for backward, which computes all of it again.
+`rings` processes a strip of one image, a level and a ring at a time, which suits the caches of a CPU and costs a GPU
+about 900 kernel launches per image. Here the levels are rows of one matrix, ring sums are one product with a constant
+matrix, and autograd differentiates; only the inputs are kept for the backward pass, which recomputes the rest.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from jdrl_baseline.rings import COUNTS, RADIUS, RINGS, disk_of_rings
 
 SIDE = 2 * RADIUS + 1
 PIXELS = 1 << 19
-"""Pixels done at a time: two images of 512x512. The largest tensors are 192 numbers a pixel."""
+"""Number of pixels processed at a time: two images of 512x512. The largest tensors have 192 numbers per pixel."""
 
 
 class Tables(NamedTuple):
-    """The kernels of several levels as matrices; K rings of all levels together, L levels, S seeds.
+    """Kernels of several levels as matrices, with K rings of all levels together, L levels and S seeds.
 
     Attributes:
-        lower: (K,) int64, the seed at the floor of each ring's distance.
-        upper: (K,) int64, the seed at its ceiling.
-        fraction: (K, 1).
-        log_counts: (K, 1).
-        level: (K,) int64, of each ring.
-        seed_level: (S,) int64, of each seed.
-        members: (L, 8) int64, the seeds of each level, the first again where there are fewer.
-        sums: (L, K), 1 where a ring is of a level.
+        lower: (K,) int64, seed at the floor of each ring's distance.
+        upper: (K,) int64, seed at the ceiling of each ring's distance.
+        fraction: (K, 1) fractional part of each ring's distance.
+        log_counts: (K, 1) logarithm of the number of taps in each ring.
+        level: (K,) int64, level of each ring.
+        seed_level: (S,) int64, level of each seed.
+        members: (L, 8) int64, seeds of each level, padded with the first one.
+        sums: (L, K), 1 where a ring belongs to a level.
         inside: (36, K), 1 where a ring of a level is a ring of the square.
-        outside: (36, L), the share of a level's corners in each ring.
-        outside_count: (L, 1), their taps; 0 with truncated kernels.
+        outside: (36, L), share of a level's corners in each ring.
+        outside_count: (L, 1), number of corner taps; 0 for truncated kernels.
         means: (36, 64), from folded rows and columns to the mean over a ring.
     """
 
@@ -55,10 +55,10 @@ class Tables(NamedTuple):
 
 @lru_cache(maxsize=16)
 def tables(sizes: tuple[int, ...], truncate: bool, dtype: torch.dtype, device: torch.device) -> Tables:
-    """Return the tables of levels with these numbers of seeds."""
+    """Return the tables of levels with the given numbers of seeds."""
     disks = [disk_of_rings(size, dtype, device) for size in sizes]
     starts = [sum(sizes[:level]) for level in range(len(sizes))]
-    with torch.inference_mode(False):  # the tables outlive the caller's mode
+    with torch.inference_mode(False):  # the tables are used after the caller's mode ends
         counts = [len(disk.lower) for disk in disks]
         level = torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor(counts))
         rings = torch.cat([torch.arange(count) for count in counts])
@@ -73,7 +73,7 @@ def tables(sizes: tuple[int, ...], truncate: bool, dtype: torch.dtype, device: t
         means = torch.zeros(len(RINGS), RADIUS + 1, RADIUS + 1, dtype=dtype)
         for number, (d, e) in enumerate(RINGS):
             for column, row in {(d, e), (e, d)}:
-                # `folded` has the pixel itself twice where a distance is 0
+                # `folded` counts the pixel itself twice where a distance is 0
                 means[number, column, row] = (0.5 if column == 0 else 1) * (0.5 if row == 0 else 1) / COUNTS[number]
         members = [
             [start + min(i, size - 1) for i in range(RADIUS + 1)] for start, size in zip(starts, sizes, strict=True)
@@ -96,14 +96,14 @@ def tables(sizes: tuple[int, ...], truncate: bool, dtype: torch.dtype, device: t
 
 
 def blur_dense(padded: Tensor, seeds: Tensor, weights: Tensor, sizes: tuple[int, ...], truncate: bool) -> Tensor:
-    """Return images blurred by the kernels of all levels, weighted; differentiable in all three tensors.
+    """Return images blurred by the weighted kernels of all levels, differentiable in all three tensors.
 
     Args:
-        padded: (N, 3, H + 14, W + 14).
-        seeds: (N, sum(sizes), H, W).
-        weights: (N, 1 + len(sizes), H, W).
+        padded: (N, 3, H + 14, W + 14) images.
+        seeds: (N, sum(sizes), H, W) seeds.
+        weights: (N, 1 + len(sizes), H, W) weights.
         sizes: Number of seeds of each level.
-        truncate: As for `reblur.reblur`.
+        truncate: Whether kernels are truncated at their radius, as in `reblur.reblur`.
     """
     at_a_time = max(1, PIXELS // (weights.shape[2] * weights.shape[3]))
     parts = [
@@ -121,16 +121,16 @@ def _blur(padded: Tensor, seeds: Tensor, weights: Tensor, sizes: tuple[int, ...]
 
 
 def ring_shares(table: Tables, seeds: Tensor, weights: Tensor) -> Tensor:
-    """Return what each ring weighs over all levels, (N, 36, P).
+    """Return the weight of each ring over all levels, (N, 36, P).
 
     Args:
         table: Table of the levels.
-        seeds: (N, S, P).
-        weights: (N, 1 + L, P).
+        seeds: (N, S, P) seeds.
+        weights: (N, 1 + L, P) weights.
     """
     lengths = seeds.abs()
     largest = lengths[:, table.members.flatten()].view(len(seeds), *table.members.shape, -1).amax(dim=2)
-    below = lengths - largest[:, table.seed_level]  # before the interpolation: seeds may be huge
+    below = lengths - largest[:, table.seed_level]  # subtracted before interpolation, because seeds may be huge
     values = (torch.lerp(below[:, table.lower], below[:, table.upper], table.fraction) + table.log_counts).exp()
     corners = (-largest).exp() * table.outside_count
     scale = weights[:, 1:] / (table.sums @ values + corners)
@@ -139,7 +139,7 @@ def ring_shares(table: Tables, seeds: Tensor, weights: Tensor) -> Tensor:
 
 
 def ring_means(table: Tables, padded: Tensor) -> Tensor:
-    """Return the mean of the images over each ring about each pixel, (N, 3, 36, P)."""
+    """Return the mean of the images over each ring around each pixel, (N, 3, 36, P)."""
     columns = padded.unfold(3, SIDE, 1)
     columns = columns[..., : RADIUS + 1].flip(-1) + columns[..., RADIUS:]  # (N, 3, H + 14, W, 8)
     rows = columns.unfold(2, SIDE, 1)

@@ -12,16 +12,17 @@ from sdd_bench.registration.flow import DIS_IDENTITY, dis_flow, parse_flow
 from sdd_bench.registration.ptlflow_models import flow_of_batch, load_flow_model
 
 Flow = Callable[[Tensor, Tensor], Tensor]
-"""(first, second), both (N, 3, H, W) in [0, 1], to the flow from first to second, (N, 2, H, W) in pixels."""
+"""Function from (first, second), both (N, 3, H, W) in [0, 1], to the flow from first to second, (N, 2, H, W) in
+pixels."""
 
 
 def load_training_flow(spec: str, device: torch.device | str) -> tuple[Flow, dict[str, str]]:
-    """Return the estimator named by `dis` or `ptlflow:MODEL[=CHECKPOINT]`, and what it is.
+    """Return the estimator named `dis` or `ptlflow:MODEL[=CHECKPOINT]`, and its identity.
 
-    DIS works on the CPU and needs no weights; models of ptlflow run on the device.
+    DIS runs on the CPU and needs no weights; models of ptlflow run on the device.
 
     Raises:
-        UserError: Unknown estimator or model, weights that cannot be had.
+        UserError: The estimator or model is unknown, or weights are not available.
     """
     named = parse_flow(spec)
     if named is None:
@@ -37,7 +38,7 @@ def load_training_flow(spec: str, device: torch.device | str) -> tuple[Flow, dic
 
 
 def dis(first: Tensor, second: Tensor) -> Tensor:
-    """Return DIS flow of a batch, one pair after the other on the CPU."""
+    """Return the DIS flow of a batch, computed pair by pair on the CPU."""
     flows = []
     for a, b in zip(first.detach(), second.detach(), strict=True):
         images = [np.ascontiguousarray(t.float().clamp(0, 1).cpu().permute(1, 2, 0).numpy()) for t in (a, b)]

@@ -1,4 +1,4 @@
-"""Precomputed flow of the warm-up, where it does not depend on a prediction."""
+"""Precomputed flow of the warm-up, which does not depend on a prediction."""
 
 from __future__ import annotations
 
@@ -32,22 +32,22 @@ class _Task(NamedTuple):
 def make_flows(
     root: Path, patches: Sequence[Patch], folder: Path, identity: dict[str, str], sha256: str, *, flow: Flow, jobs: int
 ) -> None:
-    """Write the flow from blur to sharp of every patch that has none yet, float16 in pixels, as FOLDER/INDEX.npy.
+    """Write the missing flows from blur to sharp patches, float16 in pixels, as FOLDER/INDEX.npy.
 
-    DIS works in worker processes, the others one patch after the other where their model is. float16 holds
-    displacements to 16 px to 1/128 px.
+    DIS runs in worker processes, other estimators patch by patch on their model's device. float16 stores displacements
+    of up to 16 px with a resolution of 1/128 px.
 
     Args:
-        root: The prepared dataset.
-        patches: To do.
-        folder: Flows that were made with another estimator, or of another dataset, are removed from it.
-        identity: Flow estimator; `dis` is told from it.
+        root: Folder of the prepared dataset.
+        patches: Patches to process.
+        folder: Folder of the flows; those of another estimator or dataset are removed from it.
+        identity: Identity of the flow estimator, by which `dis` is recognised.
         sha256: SHA-256 of the dataset.
-        flow: The estimator.
-        jobs: Worker processes for DIS.
+        flow: Flow estimator.
+        jobs: Number of worker processes for DIS.
 
     Raises:
-        UserError: Patches that cannot be read, all named; a folder that cannot be written.
+        UserError: Patches cannot be read (all are named), or the folder cannot be written.
     """
     claim(folder, {"dataset_sha256": sha256, "flow": identity})
     tasks = [_Task(root, patch, flow_path(folder, patch)) for patch in patches]
@@ -62,7 +62,7 @@ def make_flows(
 
 
 def flow_path(folder: Path, patch: Patch) -> Path:
-    """Return where the flow of a patch lies."""
+    """Return the path of a patch's flow."""
     return ahead_path(folder, patch, ".npy")
 
 

@@ -1,4 +1,4 @@
-"""Reblurring by one kernel of 225 free taps per pixel: the one-branch network of the 2023 release."""
+"""Reblurring with one kernel of 225 free taps per pixel: the one-branch network of the 2023 release."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ SIDE = 2 * RADIUS + 1
 
 
 def reblur_free_kernel(image: Tensor, logits: Tensor, *, border: str = "replicate") -> Tensor:
-    """Return the image blurred by one 15x15 kernel a pixel, the softmax of the absolute values of its logits.
+    """Return the image blurred by one 15x15 kernel per pixel, the softmax of the absolute values of its logits.
 
-    Differentiable in both tensors. The release's own one-branch class returns the image instead of what it has
-    blurred, so that its reblurring loss trains no kernel; here it does.
+    It is differentiable in both tensors. The release's own one-branch class returns the image itself instead of the
+    blurred one, so that its reblurring loss trains no kernel; this function returns the blurred image.
 
     Args:
-        image: (N, 3, H, W), any range.
-        logits: (N, 225, H, W), any sign; taps row by row from the upper left.
+        image: (N, 3, H, W) image of any range.
+        logits: (N, 225, H, W) logits of any sign; taps row by row from the upper left.
         border: Padding outside the image, `replicate` (its edge) or `zeros`.
 
     Returns:
-        (N, 3, H, W), float32 at least, also under autocast.
+        (N, 3, H, W), at least float32, even under autocast.
 
     Raises:
-        ValueError: A shape does not fit, or the border is unknown.
+        ValueError: A shape does not match, or the border is unknown.
 
     >>> image = torch.rand(1, 3, 4, 5)
     >>> sharp = torch.zeros(1, TAPS, 4, 5)
@@ -46,7 +46,7 @@ def reblur_free_kernel(image: Tensor, logits: Tensor, *, border: str = "replicat
         weights = torch.softmax(logits.abs().to(torch.promote_types(logits.dtype, torch.float32)), dim=1)
         padded = functional.pad(image.to(weights.dtype), (RADIUS,) * 4, mode=PADDING[border])
         blurred = torch.zeros_like(image, dtype=weights.dtype)
-        for tap in range(TAPS):  # autograd keeps views of two tensors, no product
+        for tap in range(TAPS):  # autograd keeps views of both tensors, no product
             top, left = divmod(tap, SIDE)
             blurred = torch.addcmul(
                 blurred, weights[:, tap : tap + 1], padded[:, :, top : top + height, left : left + width]

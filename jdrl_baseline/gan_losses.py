@@ -1,7 +1,7 @@
-"""The losses of DefocusGAN, each a pure function of tensors.
+"""Losses of DefocusGAN, each a pure function of tensors.
 
-Reference: Zhai et al., Learnable blur kernel for single-image defocus deblurring in the wild, AAAI 2023, as its release
-has them; Gulrajani et al., Improved training of Wasserstein GANs, NeurIPS 2017 (gradient penalty).
+Reference: Zhai et al., Learnable blur kernel for single-image defocus deblurring in the wild, AAAI 2023, as implemented
+in its release; Gulrajani et al., Improved training of Wasserstein GANs, NeurIPS 2017 (gradient penalty).
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ GP_NORMS = ("sample", "channel")
 
 
 class GeneratorLosses(NamedTuple):
-    """What the generator lowers, each a scalar; what a phase or configuration leaves out is zero.
+    """Loss terms of the generator, each a scalar; terms that a phase or configuration omits are zero.
 
     Attributes:
-        total: The weighted sum.
+        total: Weighted sum of the terms.
         l1: Mean absolute difference from the truth.
         perceptual: Mean squared difference of VGG19's features.
-        adversarial: The mean of the critic's scores of the prediction, times -1.
+        adversarial: Negative mean of the critic's scores of the prediction.
     """
 
     total: Tensor
@@ -32,13 +32,13 @@ class GeneratorLosses(NamedTuple):
 
 
 class CriticLosses(NamedTuple):
-    """What the critic lowers, each a scalar.
+    """Loss terms of the critic, each a scalar.
 
     Attributes:
-        critic: The weighted sum.
-        score_gap: Mean score of the predictions less that of the truths.
-        blurred_gap: The same, each patch times the blur radius there.
-        penalty: The gradient penalty.
+        critic: Weighted sum of the terms.
+        score_gap: Mean score of the predictions minus that of the truths.
+        blurred_gap: The same with each patch weighted by its blur radius.
+        penalty: Gradient penalty.
     """
 
     critic: Tensor
@@ -48,12 +48,12 @@ class CriticLosses(NamedTuple):
 
 
 def masked_l1(restored: Tensor, truth: Tensor, mask: Tensor | None) -> Tensor:
-    """Return the mean absolute difference, over the pixels of the mask where there is one.
+    """Return the mean absolute difference, over the pixels of the mask if there is one.
 
     Args:
-        restored: (N, C, H, W).
-        truth: The same shape.
-        mask: (N, 1, H, W) of 0 and 1; with no pixel at all the loss is 0.
+        restored: (N, C, H, W) prediction.
+        truth: Truth of the same shape.
+        mask: (N, 1, H, W) of 0 and 1; if it is empty, the loss is 0.
     """
     difference = (restored - truth).abs()
     if mask is None:
@@ -71,19 +71,19 @@ def critic_losses(
     penalty_weight: float,
     gp_norm: str,
 ) -> CriticLosses:
-    """Return the defocus adversarial loss: the critic is asked hardest where the blur was strong.
+    """Return the defocus adversarial loss, in which strongly blurred regions have more weight.
 
-    mean(d) + defocus_weight mean(d m) + penalty_weight GP, with d = D(restored) - D(truth) patch by patch and m the
-    blur radius at the critic's size (nearest).
+    It is mean(d) + defocus_weight mean(d m) + penalty_weight GP, with d = D(restored) - D(truth) for each patch and m
+    the blur radius at the critic's resolution (nearest).
 
     Args:
-        critic: D.
-        restored: (N, 3, H, W), without gradient.
-        truth: The same shape.
-        radius: (N, 1, H, W) in px; without, that term is zero.
+        critic: The critic D.
+        restored: (N, 3, H, W) prediction, without gradient.
+        truth: Truth of the same shape.
+        radius: (N, 1, H, W) blur radius in pixels; without it, that term is zero.
         defocus_weight: Weight of the term by blur radius.
         penalty_weight: Weight of the gradient penalty.
-        gp_norm: As for `gradient_penalty`.
+        gp_norm: Norm of the gradient, as in `gradient_penalty`.
     """
     gap = critic(restored) - critic(truth)
     score_gap, blurred_gap = gap.mean(), torch.zeros_like(gap.mean())
@@ -95,20 +95,20 @@ def critic_losses(
 
 
 def gradient_penalty(critic: nn.Module, restored: Tensor, truth: Tensor, norm: str = "sample") -> Tensor:
-    """Return the mean of (|gradient| - 1)^2 at random points between the two images; alpha is one for the batch.
+    """Return the mean of (|gradient| - 1)^2 at random points between the two images, with one alpha for the batch.
 
-    Draws one number of torch's generator of the CPU.
+    It draws one number from torch's CPU generator.
 
     Args:
-        critic: D.
-        restored: (N, 3, H, W).
-        truth: The same shape.
-        norm: `sample`: of the whole gradient of an image's score, which is the mean over its patches, as WGAN-GP has
-            it; `channel`: of the gradient of the sum over the patches, of each pixel's three colours, averaged over the
-            pixels, as the release has it.
+        critic: The critic D.
+        restored: (N, 3, H, W) prediction.
+        truth: Truth of the same shape.
+        norm: `sample`: norm of the whole gradient of an image's score, the mean over its patches, as in WGAN-GP;
+            `channel`: norm over each pixel's three colours of the gradient of the sum over patches, averaged over
+            pixels, as in the release.
 
     Raises:
-        ValueError: Unknown norm.
+        ValueError: The norm is unknown.
     """
     if norm not in GP_NORMS:
         raise ValueError(f"norm is {norm!r}, expected one of {', '.join(GP_NORMS)}")

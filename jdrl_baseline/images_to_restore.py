@@ -1,4 +1,4 @@
-"""The blur images that a command works on: those of a split, or of a folder."""
+"""Blur images that a command processes: those of a split, or of a folder."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ def blur_images(images: Path | None, data: Path | None, split: str, grey: str) -
     """Return blur images by the name of their prediction.
 
     Args:
-        images: A folder of images, or None for a dataset.
+        images: Folder of images, or None for a dataset.
         data: Folder of the dataset.
         split: Split of the dataset.
-        grey: `refuse` or `expand`.
+        grey: Handling of grey images, `refuse` or `expand`.
 
     Raises:
-        UserError: Two images of a folder with one name, or what opening a dataset says.
+        UserError: Two images in the folder have the same name, or the dataset cannot be opened.
     """
     if images is None:
         assert data is not None

@@ -1,4 +1,4 @@
-"""JDRL as the loop sees it: deblurring and reblurring network, one optimiser, phases by epoch."""
+"""JDRL for the training loop: deblurring and reblurring network, one optimiser, phases by epoch."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class Jdrl(Method):
     """JDRL: F and R, trained together.
 
     Args:
-        config: Settings.
-        device: Where it is trained.
-        checkpointing: Whether activations of the transformer are computed again instead of kept.
-        flow: An estimator to use instead of `config.flow`, and what checkpoints say of it.
+        config: Settings of the run.
+        device: Device for the training.
+        checkpointing: Whether activations of the transformer are recomputed instead of kept.
+        flow: Flow estimator that replaces `config.flow`, with its identity for checkpoints.
     """
 
     terms: ClassVar[tuple[str, ...]] = Losses._fields
@@ -64,21 +64,21 @@ class Jdrl(Method):
         return jdrl_rate(self.config, epoch)
 
     def turns(self, batch: Batch, live: Mapping[str, nn.Module], moment: Moment) -> Iterator[Turn]:
-        """Yield the one change of weights of a step."""
+        """Yield the single weight update of a step."""
         phases = {"warm-up": warm_up, "reblurring alone": reblurring_alone, "joint": joint}
         phase = phases[phase_of(self.config, moment.epoch)]
         losses, seen = phase(batch, live["deblurring"], live.get("reblurring"), self.flow, self.config)
         yield Turn("both", losses, seen)
 
     def ahead(self, out: Path, data: TrainingData, moment: Moment) -> Ahead:
-        """Return the folder of the warm-up's flows, where they are wanted."""
+        """Return the folder of the warm-up's flows, if they are precomputed."""
         del data
         config = self.config
         wanted = config.warmup_flow == "ahead" and config.deform and moment.epoch < config.warmup_epochs
         return Ahead(flows=out / FOLDER if wanted else None, release_grid=config.release_grid)
 
     def make_ahead(self, out: Path, data: TrainingData, moment: Moment) -> None:
-        """Make the flows of the warm-up that are wanted ahead and are not there yet."""
+        """Create the missing flows of the warm-up, if they are precomputed."""
         flows, jobs = self.ahead(out, data, moment).flows, max(1, self.config.workers)
         if flows is not None:
             make_flows(data.root, data.patches, flows, self.identity, data.sha256, flow=self.flow, jobs=jobs)
@@ -88,18 +88,18 @@ class Jdrl(Method):
         return restored_db(self.deblurring, blur, stored, device, tile_px)
 
     def sample(self, path: Path, batch: Batch, seen: Any) -> None:
-        """Write a picture of a step."""
+        """Write a sample image of a step."""
         write_sample(path, batch, seen, truncate=self.config.truncate)
 
     def words(self, counts: Mapping[str, int]) -> str:
-        """Return the two networks and the flow, in a line."""
+        """Return the two networks and the flow, in one line."""
         return (
             f"{self.config.network} of {counts['deblurring']:,} parameters, reblurring network of "
             f"{counts['reblurring']:,}; flow {self.config.flow}"
         )
 
     def warning(self, device_type: str) -> str | None:
-        """Return that flow will hold up the GPU, where it will."""
+        """Return a warning if flow will slow down the GPU, else None."""
         return slow_flow(self.config, device_type)
 
     def optimiser_state(self) -> dict[str, Any]:
@@ -112,7 +112,7 @@ class Jdrl(Method):
 
 
 def slow_flow(config: Config, device_type: str) -> str | None:
-    """Return a sentence where flow by DIS, on the CPU, will hold up a GPU; None where it will not.
+    """Return a warning if DIS flow, on the CPU, will slow down a GPU, else None.
 
     Args:
         config: Settings of the run.

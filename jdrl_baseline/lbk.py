@@ -1,4 +1,4 @@
-"""The learnable blur kernel as the loop sees it: the map network and the kernels, trained in turns.
+"""Learnable blur kernels for the training loop: the map network and the kernels, trained alternately.
 
 Reference: Zhai et al., Learnable blur kernel for single-image defocus deblurring in the wild, AAAI 2023.
 """
@@ -33,11 +33,11 @@ from sdd_bench.metrics.fidelity import psnr_db
 
 
 class LbkLosses(NamedTuple):
-    """The terms of a step, each a scalar.
+    """Loss terms of a step, each a scalar.
 
     Attributes:
-        total: The weighted sum.
-        reblurring: Mean absolute difference of the reblurred truth and the blur image.
+        total: Weighted sum of the terms.
+        reblurring: Mean absolute difference between the reblurred truth and the blur image.
         variation: Total variation of an image's maps, summed over their pixels.
     """
 
@@ -47,7 +47,7 @@ class LbkLosses(NamedTuple):
 
 
 class LbkSeen(NamedTuple):
-    """What a step made on its way, for pictures."""
+    """Intermediate images of a step, for sample images."""
 
     truth: Tensor
     mask: Tensor | None
@@ -56,7 +56,7 @@ class LbkSeen(NamedTuple):
 
 
 def phase_of(config: LbkConfig, epoch: int) -> str:
-    """Return what an epoch trains: `map` or `kernels`, in turns that begin with the map.
+    """Return the network that an epoch trains, `map` or `kernels`; they alternate, beginning with the map.
 
     >>> [phase_of(LbkConfig(), epoch) for epoch in (0, 9, 10, 14, 15, 20, 25, 40)]
     ['map', 'map', 'kernels', 'kernels', 'map', 'kernels', 'map', 'map']
@@ -67,7 +67,7 @@ def phase_of(config: LbkConfig, epoch: int) -> str:
 
 
 def total_variation(maps: Tensor) -> Tensor:
-    """Return the sum of absolute differences of neighbours over an image's maps, the mean over images.
+    """Return the sum of absolute differences between neighbours over an image's maps, averaged over images.
 
     >>> total_variation(torch.tensor([[[[0.0, 2.0], [1.0, 1.0]]]])).item()
     4.0
@@ -77,17 +77,17 @@ def total_variation(maps: Tensor) -> Tensor:
 
 
 def truth_of(batch: Batch) -> tuple[Tensor, Tensor | None]:
-    """Return the truth of a batch and the mask of what counts: what was found ahead, else the sharp image."""
+    """Return the truth of a batch and its mask: the precomputed truth, else the sharp image."""
     return (batch.sharp, None) if batch.truth is None else (batch.truth, batch.inside)
 
 
 class Lbk(Method):
-    """Learnable blur kernel: E, and R's kernels.
+    """Learnable blur kernels: the map network E, and the kernels of R.
 
     Args:
-        config: Settings.
-        device: Where it is trained.
-        flow: An estimator to use instead of `config.flow`, and what checkpoints say of it.
+        config: Settings of the run.
+        device: Device for the training.
+        flow: Flow estimator that replaces `config.flow`, with its identity for checkpoints.
     """
 
     terms: ClassVar[tuple[str, ...]] = LbkLosses._fields
@@ -106,7 +106,7 @@ class Lbk(Method):
         self.flow, self.identity = found[0], identity_of(config.align, found[1])
 
     def turns(self, batch: Batch, live: Mapping[str, nn.Module], moment: Moment) -> Iterator[Turn]:
-        """Yield the one change of weights of a step: of E, or of the kernels; the other one stands still."""
+        """Yield the single weight update of a step, of E or of the kernels, while the other is frozen."""
         config, phase = self.config, phase_of(self.config, moment.epoch)
         truth, mask = truth_of(batch)
         views = input_of(batch.blur, config) if batch.views is None else batch.views
@@ -127,7 +127,7 @@ class Lbk(Method):
         yield Turn(phase, LbkLosses(total, term, variation), seen)
 
     def ahead(self, out: Path, data: TrainingData, moment: Moment) -> Ahead:
-        """Return the folders of what the patches are read with."""
+        """Return the folders of data that is read with the patches."""
         del data, moment
         align, views = self.config.align, self.config.views
         return Ahead(
@@ -137,7 +137,7 @@ class Lbk(Method):
         )
 
     def make_ahead(self, out: Path, data: TrainingData, moment: Moment) -> None:
-        """Make what is in them, where it is not there yet."""
+        """Create the missing data in these folders."""
         del moment
         jobs = max(1, self.config.workers)
         make_aligned(out, data, self.config.align, flow=self.flow, identity=self.identity, jobs=jobs)
@@ -145,9 +145,9 @@ class Lbk(Method):
             make_views(data, Path(self.config.views_folder), out / VIEWS)
 
     def score(self, blur: NDArray[np.float32], stored: StoredTruth, device: str, tile_px: int) -> float:
-        """Return how well the truth, blurred by map and kernels, explains the blur image: PSNR in dB where it counts.
+        """Return the PSNR in dB, over the mask, of the reblurred ground truth against the blur image.
 
-        Where the truth is not proven the blur image stands in for it.
+        Outside the mask, the blur image replaces the truth.
         """
         signed = through(_signed(self.map, self.config), blur, device, tile_px=tile_px)
         truth = np.where(stored.mask[..., None], stored.truth, blur).astype(np.float32)
@@ -164,7 +164,7 @@ class Lbk(Method):
         write_rows(path, [[batch.blur, seen.reblurred, seen.truth, batch.sharp], second], batch.blur)
 
     def words(self, counts: Mapping[str, int]) -> str:
-        """Return networks and truth, in a line."""
+        """Return networks and truth, in one line."""
         return (
             f"map network of {counts['map']:,} parameters, {2 * self.config.kernels} kernels of {counts['kernels']:,}; "
             f"align {self.config.align}, views {self.config.views}"

@@ -11,13 +11,13 @@ EPSILON = 1e-3
 
 
 class Losses(NamedTuple):
-    """The terms of a step, each a scalar; what a variant leaves out is zero.
+    """Loss terms of a step, each a scalar; terms that a variant omits are zero.
 
     Attributes:
         total: Eq. (2), or eq. (1) without a blur map.
         deblurring: Eq. (7): `aligned` plus `cycle`.
-        aligned: The sharp image warped to the prediction, against it.
-        cycle: The prediction warped to the sharp image, against it.
+        aligned: Loss between the prediction and the sharp image warped to it.
+        cycle: Loss between the sharp image and the prediction warped to it.
         reblurring: Eq. (12).
         blur_map: Eq. (14).
     """
@@ -36,11 +36,11 @@ def charbonnier(
     """Return the mean over elements of sqrt((mask * (a - b))^2 + epsilon^2), the terms of eqs. (7), (12) and (14).
 
     Args:
-        a: (N, C, H, W).
-        b: The same shape.
-        mask: (N, 1, H, W); pixels of 0 contribute epsilon.
-        epsilon: Keeps the gradient finite at zero.
-        over: `all`: the mean over all elements, as the release has it; `valid`: over those of the mask alone.
+        a: (N, C, H, W) image.
+        b: Image of the same shape.
+        mask: (N, 1, H, W) mask; pixels of 0 contribute epsilon.
+        epsilon: Constant that keeps the gradient finite at zero.
+        over: `all` for the mean over all elements, as in the release; `valid` for the mean over those of the mask.
 
     >>> round(charbonnier(torch.full((1, 1, 1, 2), 0.003), torch.zeros(1, 1, 1, 2), epsilon=0.004).item(), 6)
     0.005
@@ -57,14 +57,14 @@ def charbonnier(
 
 
 def reblurring_loss(reblurred: Tensor, blur: Tensor) -> Tensor:
-    """Return eq. (12): how far the reblurred prediction is from the blur image; both (N, 3, H, W)."""
+    """Return eq. (12): the distance between the reblurred prediction and the blur image; both (N, 3, H, W)."""
     return charbonnier(reblurred, blur)
 
 
 def blur_map_loss(predicted: Tensor, pseudo: Tensor) -> Tensor:
-    """Return eq. (14): the predicted blur map against the pseudo blur map of eq. (13), which gets no gradient.
+    """Return eq. (14): the distance of the predicted blur map from the pseudo blur map of eq. (13), which is detached.
 
-    Without that, the reblurring network could lower the loss by letting its seeds vanish. Both (N, 35, H, W).
+    Otherwise, the reblurring network could lower the loss by letting its seeds vanish. Both are (N, 35, H, W).
     """
     return charbonnier(predicted, pseudo.detach())
 
@@ -72,7 +72,7 @@ def blur_map_loss(predicted: Tensor, pseudo: Tensor) -> Tensor:
 def combined(
     aligned: Tensor, cycle: Tensor | None, reblurring: Tensor | None, blur_map: Tensor | None, alpha: float, beta: float
 ) -> Losses:
-    """Return eq. (2), or eq. (1) where there is no blur map; a term that is None is left out."""
+    """Return eq. (2), or eq. (1) if there is no blur map; a term that is None is left out."""
     zero = torch.zeros_like(aligned)
     deblurring = aligned + (zero if cycle is None else cycle)
     total = deblurring

@@ -1,4 +1,4 @@
-"""Defocus maps against maps that are known: error, correlation and rank correlation of every image."""
+"""Comparison of defocus maps with known maps: error, correlation and rank correlation of every image."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from sdd_bench.io.images import list_images, read_pixels
 from sdd_bench.io.names import stem_of
 
 MATLAB_KEY = "blurMap"
-"""Name of the radius in RTF's MATLAB files."""
+"""Variable name of the radius in RTF's MATLAB files."""
 
 MOST_BYTES = 2**30
 RANKED_PIXELS = 1_000_000
-"""The rank correlation looks at no more pixels than about so many, evenly spread."""
+"""Approximate number of pixels, evenly spaced, for the rank correlation."""
 
 COLUMNS = ("maps", "name", "mae_px", "bias_px", "correlation", "rank_correlation")
 
 
 @dataclass(frozen=True)
 class MapScore:
-    """How well a map agrees with what is known; NaN where it cannot be said.
+    """Agreement of a map with the known map; NaN where undefined.
 
     Attributes:
         maps: Folder of the map.
         name: Name of the image; `mean` for the mean over images.
         mae_px: Mean absolute error of the radius in pixels.
-        bias_px: Mean error; above 0 where the map is too blurred.
-        correlation: Pearson's, over the pixels.
-        rank_correlation: Spearman's, over the pixels.
+        bias_px: Mean error; positive if the map has too much blur.
+        correlation: Pearson correlation over the pixels.
+        rank_correlation: Spearman correlation over the pixels.
     """
 
     maps: str
@@ -49,7 +49,7 @@ class MapScore:
     rank_correlation: float
 
     def cells(self) -> list[object]:
-        """Return the row of `COLUMNS`, empty where a value is NaN."""
+        """Return the row of `COLUMNS`, empty for NaN."""
         numbers = (self.mae_px, self.bias_px, self.correlation, self.rank_correlation)
         return [self.maps, self.name, *("" if math.isnan(number) else round(number, 4) for number in numbers)]
 
@@ -58,14 +58,15 @@ def score_maps(folders: Sequence[Path], known: Path, unit_px: float | None = Non
     """Return a score for every map, and after those of a folder their mean.
 
     Args:
-        folders: Folders of 16-bit PNG, radius in 1/256 px, as `sdd-bench blur-map` and `predict --maps DIR` write.
-        known: Folder of known maps, called like the images or with the same last number: MATLAB files with a `blurMap`
-            in pixels (RTF); where there are none of these, 16-bit PNG in 1/256 px (`synthesise`: truth/blur_radius) or
-            8-bit images of a map (DED), whose unit is not known.
-        unit_px: Pixels of one count of 8-bit known maps; without it they give correlations alone.
+        folders: Folders of 16-bit PNG with the radius in 1/256 px, as written by `sdd-bench blur-map` and `predict
+            --maps DIR`.
+        known: Folder of known maps, named like the images or with the same last number: MATLAB files with `blurMap` in
+            pixels (RTF), else 16-bit PNG in 1/256 px (`synthesise`: truth/blur_radius) or 8-bit images of a map (DED),
+            whose unit is unknown.
+        unit_px: Pixels per count of 8-bit known maps; without it, only correlations are computed.
 
     Raises:
-        UserError: A folder without maps, a map without a known one, or of another size; all named.
+        UserError: A folder has no maps, or a map has no known map or another size; all are named.
     """
     there = _by_stem(known, sorted(known.glob("*.mat")) or list_images(known))
     if not there:
@@ -98,11 +99,11 @@ def read_radius(path: Path, unit_px: float | None = None) -> NDArray[np.float32]
     """Return a map from its file, (H, W) float32 in pixels.
 
     Args:
-        path: A PNG of 16 bits in 1/256 px, an image of 8 bits, or a MATLAB file.
-        unit_px: Pixels of one count of an image of 8 bits; 1 if None.
+        path: A 16-bit PNG in 1/256 px, an 8-bit image, or a MATLAB file.
+        unit_px: Pixels per count of an 8-bit image; 1 if None.
 
     Raises:
-        UserError: It cannot be read, or is no map.
+        UserError: The file cannot be read, or is not a map.
     """
     if path.suffix == ".mat":
         return _read_matlab(path)
@@ -168,14 +169,14 @@ def _agreement(
 
 
 def _correlation(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
-    """Return Pearson's correlation; NaN where one is constant."""
+    """Return Pearson's correlation; NaN if one map is constant."""
     a, b = (values.astype(np.float64) - values.mean(dtype=np.float64) for values in (one, other))
     size = math.sqrt(float(a @ a) * float(b @ b))
     return float(a @ b) / size if size > 1e-9 * len(a) else math.nan
 
 
 def _mean(folder: str, scored: Sequence[MapScore]) -> list[MapScore]:
-    """Return the mean over images, of each number over those that have it; nothing of a single image."""
+    """Return the mean over images, each number over the images that have it; empty for a single image."""
     if len(scored) < 2:
         return []
     columns = zip(*((s.mae_px, s.bias_px, s.correlation, s.rank_correlation) for s in scored), strict=True)

@@ -1,4 +1,4 @@
-"""Blur maps predicted by the networks: the effective radius, and the 35 channels of a blur map as one picture."""
+"""Blur maps predicted by the networks: the effective radius, and the 35 channels of a blur map as one image."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from jdrl_baseline.reblur import blur_map, effective_radius
 
 IMAGE = slice(0, 3)
 RADIUS = 3
-"""Channels of what `with_maps` returns; those after the radius are the blur map."""
+"""Channels of the result of `with_maps`; those after the radius are the blur map."""
 
 
 def with_maps(
@@ -23,13 +23,13 @@ def with_maps(
 ) -> Callable[[Tensor], Tensor]:
     """Return a function from blur images to predictions with maps, (N, 3, H, W) to (N, 39, H, W) float32.
 
-    Channels: the restored image, the effective radius in pixels, the blur map of 35 channels. The blur map is F's
-    where F predicts one, else R's pseudo blur map of eq. (13). Without R the radius is NaN.
+    The channels are the restored image, the effective radius in pixels, and the 35-channel blur map. The blur map is
+    that of F if F predicts one, else R's pseudo blur map of eq. (13). Without R, the radius is NaN.
 
     Args:
-        deblurring: F; without R it must predict a blur map.
+        deblurring: F, which must predict a blur map if there is no R.
         reblurring: R with both branches, or None.
-        truncate: As for `reblur`.
+        truncate: Whether kernels are truncated at their radius, as in `reblur`.
     """
 
     def forward(blur: Tensor) -> Tensor:
@@ -45,16 +45,16 @@ def with_maps(
 
 
 def first_component(channels: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Return the first principal component of a map of many channels, as the paper's Fig. 10 shows it.
+    """Return the first principal component of a multi-channel map, as in the paper's Fig. 10.
 
-    The sign is chosen so that it grows with the channels' sum, that is with blur; the 1st and 99th percentile become 0
-    and 1. A map that is the same everywhere gives zeros.
+    Its sign is chosen so that it increases with the sum of channels, that is with blur; the 1st and 99th percentile are
+    mapped to 0 and 1. A constant map gives zeros.
 
     Args:
-        channels: (H, W, C).
+        channels: (H, W, C) map.
 
     Returns:
-        (H, W) in [0, 1].
+        (H, W) component in [0, 1].
 
     >>> first_component(np.arange(4.0).reshape(2, 2, 1) * [1.0, 2.0]).tolist()
     [[0.0, 0.3299...], [0.6700..., 1.0]]

@@ -1,4 +1,4 @@
-"""What the training loop knows of a method: networks, optimisers, what a step does, what is validated and exported."""
+"""Interface of a method for the training loop: networks, optimisers, weight updates, validation and export."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from sdd_bench.evaluation.anchors import StoredTruth
 
 
 class Moment(NamedTuple):
-    """Where a run is.
+    """Position of a run.
 
     Attributes:
-        epoch: From 0.
-        step: From 0, of the whole run.
-        per_epoch: Steps of an epoch.
+        epoch: Index of the epoch, from 0.
+        step: Index of the step in the whole run, from 0.
+        per_epoch: Number of steps per epoch.
     """
 
     epoch: int
@@ -37,12 +37,12 @@ class Moment(NamedTuple):
 
 
 class Turn(NamedTuple):
-    """One change of weights; a step has one or several.
+    """One weight update; a step has one or several.
 
     Attributes:
-        optimiser: Name of the optimiser that changes them.
-        losses: A named tuple of scalars, the first of which is lowered; the others are told.
-        seen: What was made on the way, for pictures.
+        optimiser: Name of the optimiser that performs it.
+        losses: Named tuple of scalars, of which the first is minimised and the others are logged.
+        seen: Intermediate images, for sample images.
     """
 
     optimiser: str
@@ -54,13 +54,13 @@ class Method(ABC):
     """A method that can be trained.
 
     Attributes:
-        terms: The losses of a step, columns of log.csv.
-        exported: File of the network that a run leaves.
-        exports_best: Whether that is of the checkpoint that was validated best, else of the last.
-        config: Settings.
-        networks: By their names in checkpoints, on the run's device; None where a variant has none.
-        optimisers: By name.
-        identity: What the truth of each patch comes from.
+        terms: Names of the losses of a step, columns of log.csv.
+        exported: File name of the exported network.
+        exports_best: Whether the best validated checkpoint is exported, instead of the last one.
+        config: Settings of the run.
+        networks: Networks by their names in checkpoints, on the run's device; None if a variant has none.
+        optimisers: Optimisers by name.
+        identity: Origin of each patch's truth, such as the flow estimator.
     """
 
     terms: ClassVar[tuple[str, ...]]
@@ -73,7 +73,7 @@ class Method(ABC):
 
     @property
     def trainable(self) -> Mapping[str, nn.Module]:
-        """Modules that a device each holds a copy of; called once for each change of weights."""
+        """Modules of which each device has a copy; called once for each weight update."""
         return {name: network for name, network in self.networks.items() if network is not None}
 
     def rate(self, epoch: int, optimiser: str) -> float:
@@ -83,48 +83,48 @@ class Method(ABC):
 
     @abstractmethod
     def turns(self, batch: Batch, live: Mapping[str, nn.Module], moment: Moment) -> Iterator[Turn]:
-        """Yield what a step does, one change of weights after the other; each is made after the one before.
+        """Yield the weight updates of a step in order; each is performed before the next is computed.
 
         Args:
-            batch: Patches.
-            live: `trainable` as the loop has set it up.
-            moment: Where the run is.
+            batch: Patches of the step.
+            live: Modules of `trainable` as set up by the loop.
+            moment: Position of the run.
         """
 
     @abstractmethod
     def ahead(self, out: Path, data: TrainingData, moment: Moment) -> Ahead:
-        """Return the folders of what the patches of an epoch are read with."""
+        """Return the folders of data that is read with the patches of an epoch."""
 
     @abstractmethod
     def make_ahead(self, out: Path, data: TrainingData, moment: Moment) -> None:
-        """Make what is in them, where it is not there yet."""
+        """Create the missing data in these folders."""
 
     @abstractmethod
     def score(self, blur: NDArray[np.float32], stored: StoredTruth, device: str, tile_px: int) -> float:
-        """Return what the networks are worth on a validation pair, in dB; higher is better."""
+        """Return the quality of the networks on a validation pair in dB; higher is better."""
 
     @abstractmethod
     def sample(self, path: Path, batch: Batch, seen: Any) -> None:
-        """Write a picture of a step."""
+        """Write a sample image of a step."""
 
     @abstractmethod
     def words(self, counts: Mapping[str, int]) -> str:
-        """Return the networks, their numbers of parameters and what the truth comes from, in a line."""
+        """Return the networks, their numbers of parameters and the origin of the truth, in one line."""
 
     def warning(self, device_type: str) -> str | None:
-        """Return what should be said before the first step on `cpu` or `cuda`; None where there is nothing."""
+        """Return a warning to print before the first step on `cpu` or `cuda`, None if there is none."""
         del device_type
         return None
 
     def optimiser_state(self) -> dict[str, Any]:
-        """Return the state of all optimisers, as checkpoints hold it."""
+        """Return the state of all optimisers, for checkpoints."""
         return {name: optimiser.state_dict() for name, optimiser in self.optimisers.items()}
 
     def load_optimisers(self, state: Mapping[str, Any], where: str) -> None:
-        """Load what `optimiser_state` returned.
+        """Load a state from `optimiser_state`.
 
         Raises:
-            UserError: It is of other optimisers.
+            UserError: The state is of other optimisers.
         """
         for name, optimiser in self.optimisers.items():
             load_optimiser(optimiser, state.get(name, {}), where)
@@ -138,7 +138,7 @@ def adam(modules: Sequence[nn.Module], rate: float) -> Adam:
 
 @contextlib.contextmanager
 def frozen(module: nn.Module) -> Iterator[None]:
-    """Let gradients through a module but none to its weights."""
+    """Let gradients pass through a module without changing its weights."""
     module.requires_grad_(False)
     try:
         yield

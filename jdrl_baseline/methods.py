@@ -1,4 +1,4 @@
-"""The method that a configuration is of."""
+"""Construction of the method for a configuration."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def build_method(
     checkpointing: bool = False,
     flow: tuple[Flow, dict[str, str]] | None = None,
 ) -> Method:
-    """Return the method of a configuration, its networks on the device; arguments as for `jdrl.Jdrl`."""
+    """Return the method for a configuration, with its networks on the device; arguments as in `jdrl.Jdrl`."""
     if isinstance(config, Config):
         return Jdrl(config, device, checkpointing=checkpointing, flow=flow)
     if isinstance(config, LbkConfig):

@@ -1,4 +1,4 @@
-"""Construction of the networks of a configuration."""
+"""Construction of the networks for a configuration."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from jdrl_baseline.process_state import seed_torch
 from sdd_bench.errors import UserError
 
 CHANNELS_LAST = torch.channels_last
-"""How plain convolutions keep their tensors: a fifth less time for a step of the UNet on a CPU."""
+"""Memory format of plain convolutions, which saves a fifth of the time for a UNet step on a CPU."""
 
 
 def build_deblurring(config: Config, *, checkpointing: bool = False) -> DeblurringNetwork:
-    """Return F with random weights, the same for the same seed."""
+    """Return F with random weights, determined by the seed."""
     with torch.random.fork_rng(devices=[]):
         seed_torch(config.seed)
         network = DeblurringNetwork(config, checkpointing=checkpointing)
@@ -30,7 +30,7 @@ def build_deblurring(config: Config, *, checkpointing: bool = False) -> Deblurri
 
 
 def build_reblurring(config: Config) -> ReblurringNetwork | None:
-    """Return R with random weights, the same for the same seed; None where the variant has none."""
+    """Return R with random weights, determined by the seed; None if the variant has none."""
     if config.alpha == 0:
         return None
     with torch.random.fork_rng(devices=[]):
@@ -47,14 +47,14 @@ def build_reblurring(config: Config) -> ReblurringNetwork | None:
 
 
 def build_generator(config: DefocusGanConfig) -> Generator:
-    """Return DefocusGAN's generator with random weights, the same for the same seed."""
+    """Return DefocusGAN's generator with random weights, determined by the seed."""
     with torch.random.fork_rng(devices=[]):
         seed_torch(config.seed)
         return Generator(config.width, config.reaches, residual=config.residual)
 
 
 def build_critic(config: DefocusGanConfig) -> Critic | None:
-    """Return DefocusGAN's critic with random weights, the same for the same seed; None where it has no weight."""
+    """Return DefocusGAN's critic with random weights, determined by the seed; None if its loss has no weight."""
     if config.adversarial_weight == 0:
         return None
     with torch.random.fork_rng(devices=[]):
@@ -63,10 +63,10 @@ def build_critic(config: DefocusGanConfig) -> Critic | None:
 
 
 def build_restoring(config: LoopSettings) -> DeblurringNetwork | Generator:
-    """Return the network of a configuration that restores images, with random weights.
+    """Return the network that restores images for a configuration, with random weights.
 
     Raises:
-        ValueError: Its method restores none.
+        ValueError: The method restores no images.
     """
     if isinstance(config, DefocusGanConfig):
         return build_generator(config)
@@ -79,7 +79,7 @@ def load_weights(module: nn.Module, weights: Mapping[str, Tensor] | None, where:
     """Load weights into a module.
 
     Raises:
-        UserError: They are another network's, or not finite.
+        UserError: The weights are another network's, or not finite.
     """
     try:
         module.load_state_dict(weights or {}, strict=True)
@@ -94,7 +94,7 @@ def load_optimiser(optimiser: torch.optim.Optimizer, state: dict[str, object], w
     """Load the state of an optimiser of the same parameters.
 
     Raises:
-        UserError: It is of others.
+        UserError: The state is of other parameters.
     """
     try:
         optimiser.load_state_dict(state)
@@ -107,10 +107,10 @@ def load_optimiser(optimiser: torch.optim.Optimizer, state: dict[str, object], w
 
 
 def check_weights(build: Callable[[], nn.Module], weights: Mapping[str, Tensor], where: str) -> None:
-    """Check weights against the network that a function builds, before memory is taken for it.
+    """Check weights against the network that a function builds, before memory is allocated for it.
 
     Raises:
-        UserError: They are another network's.
+        UserError: The weights are another network's.
     """
     with torch.device("meta"):
         wanted = build().state_dict()

@@ -1,4 +1,4 @@
-"""Source frame of each patch of a release that does not name it: by file name, else by content."""
+"""Source frame of each patch of a release that does not name it: inferred from file names, else from the contents."""
 
 from __future__ import annotations
 
@@ -15,26 +15,28 @@ from sdd_bench.io.images import Pixels
 NUMBER = re.compile(r"(\d+)")
 THUMB_PX = 64
 WINDOW = 16
-"""Patches before one, in the order of the names, that it is compared with: a row of patches and some more."""
+"""Number of preceding patches, in the order of the names, that a patch is compared with: a row of patches and some
+more."""
 
 LEAST_OVERLAP = 0.25
-"""Share of a patch that must show the same thing for two patches to be compared."""
+"""Least overlap of two patches, as a share of a patch, at which they are compared."""
 
 SIMILAR = 0.72
-"""Correlation from which two patches overlap. Measured on 13 photographs cut to 512 px: patches that share 70 % reach
-0.73 to 0.99 (the lowest and highest hundredth left out), those that share 60 % 0.65 to 0.99; of 1,388 pairs of
-different photographs the highest is 0.72, the median 0.29. Patches that share 20 % cannot be told."""
+"""Correlation from which two patches are taken to overlap. Measured on 13 photographs cut into patches of 512 px:
+patches that share 70 % reach 0.73 to 0.99 (without the lowest and highest hundredth), those that share 60 % 0.65 to
+0.99; of 1,388 pairs of different photographs the highest is 0.72 and the median 0.29. An overlap of 20 % is not
+detected."""
 
 Frames = list[list[int]]
-"""Indices of patches, frame by frame."""
+"""Indices of patches, by frame."""
 
 
 def frames_by_name(names: Sequence[str], least: int) -> Frames | None:
-    """Return the patches of each frame where the names tell, else None.
+    """Return the patches of each frame if the file names tell, else None.
 
-    The frame is what the shortest run of a name's parts, parted by `_` or `-`, says that gives at least `least` frames
-    of two patches or more: `0012_3_4` is of frame `0012`, `IMG_0012_07` of `IMG_0012`. Names that are running numbers
-    tell nothing.
+    A frame is named by the leading parts of a file name, which is split at `_` and `-`; the number of parts is the
+    least that gives at least `least` frames of two patches or more. `0012_3_4` belongs to frame `0012`, `IMG_0012_07`
+    to `IMG_0012`. Consecutive numbers tell nothing.
 
     >>> frames_by_name(["a_1_1", "a_1_2", "a_2_1", "a_2_2"], 2)
     [[0, 1], [2, 3]]
@@ -54,13 +56,14 @@ def frames_by_name(names: Sequence[str], least: int) -> Frames | None:
 
 
 def frames_by_content(names: Sequence[str], read: Callable[[int], Pixels]) -> Frames:
-    """Return runs of patches, in the order of their names, that overlap in what they show.
+    """Return runs of patches, in the order of their names, that overlap in content.
 
-    Releases cut a frame into patches that overlap and number them frame after frame. A run ends where no patch
-    overlaps any of the `WINDOW` before it; what is between is taken for one frame. A frame may come in several runs.
+    Releases cut a frame into overlapping patches and number them frame by frame. A run ends where no patch overlaps any
+    of the `WINDOW` patches before it; all patches between two ends are taken as one frame. A frame may be split into
+    several runs.
 
     Args:
-        names: Names of the patches; numbers in them are ordered as numbers.
+        names: Names of the patches; numbers in them are sorted numerically.
         read: Index to samples, (H, W, 3) uint8 or uint16.
     """
     order = _in_order(names)
@@ -79,11 +82,11 @@ def frames_by_content(names: Sequence[str], read: Callable[[int], Pixels]) -> Fr
 
 
 def similarity(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
-    """Return the highest normalised correlation of two thumbnails over all shifts that leave enough overlap.
+    """Return the highest normalised correlation of two thumbnails over all shifts with enough overlap.
 
     Args:
-        first: (T, T), band-passed.
-        second: The same.
+        first: (T, T), band-pass filtered.
+        second: As `first`.
     """
     side = 2 * THUMB_PX
     one = np.fft.rfft2(np.ones((THUMB_PX, THUMB_PX), np.float32), (side, side))
@@ -99,7 +102,7 @@ def similarity(first: NDArray[np.float32], second: NDArray[np.float32]) -> float
 
 
 def _in_order(names: Sequence[str]) -> list[int]:
-    """Return the indices of names, numbers in them ordered as numbers."""
+    """Return the indices of the names in order; numbers in the names are sorted numerically."""
 
     def key(index: int) -> list[tuple[int, str]]:
         return [(int(part), "") if part.isdecimal() else (-1, part) for part in NUMBER.split(names[index])]

@@ -1,7 +1,7 @@
-"""Training patches of a prepared dataset: PNG or HDF5, seeded crops and order.
+"""Training patches of a prepared dataset, PNG or HDF5, with crops and order drawn from a seed.
 
-What a step sees follows from the seed, the epoch and the step alone, so that a resumed run and one with another number
-of workers or processes see the same.
+The data of a step depends on the seed, the epoch and the step alone, so that a resumed run and a run with another
+number of workers or processes get the same data.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from sdd_bench.errors import UserError
 from sdd_bench.io.images import to_float
 
 CACHE_BYTES = 1 << 28
-"""Decoded patches that a process keeps: sets of this size are read once, larger ones in every epoch."""
+"""Bytes of decoded patches that a process keeps. Sets up to this size are read once, larger ones in every epoch."""
 
 CROP_KEY, ORDER_KEY = 1, 2
-"""Kept apart, so that what is random in one place does not depend on another."""
+"""Keys of the random number generators of crops and order; they differ, so that the two are independent."""
 
 
 NOTHING = Ahead()
@@ -37,10 +37,10 @@ class Crop(NamedTuple):
     """A crop of a patch, (C, crop, crop) each.
 
     Attributes:
-        blur: In [0, 1].
-        sharp: In [0, 1].
+        blur: Blur image, in [0, 1].
+        sharp: Sharp image, in [0, 1].
         name: Name of the patch.
-        ahead: What was found of the patch ahead, by the names of `Batch`.
+        ahead: Images computed from the patch before training, by field name of `Batch`.
     """
 
     blur: Tensor
@@ -50,13 +50,13 @@ class Crop(NamedTuple):
 
 
 class Crops(TorchDataset[Any]):
-    """Square crops at random places of an epoch's patches.
+    """Square crops at random positions of an epoch's patches.
 
     Args:
-        data: The patches; what is decoded is kept in its cache as long as that is small.
+        data: The patches; decoded patches are kept in its cache as long as they fit.
         config: Settings of the training.
-        epoch: Decides places and flips, with the seed.
-        ahead: What was found of the patches before the first step.
+        epoch: Number of the epoch; with the seed it determines positions and flips.
+        ahead: Images computed from the patches before the first step.
     """
 
     def __init__(self, data: TrainingData, config: LoopSettings, epoch: int, ahead: Ahead = NOTHING) -> None:
@@ -66,7 +66,7 @@ class Crops(TorchDataset[Any]):
         return len(self.data.patches)
 
     def __getitem__(self, index: int) -> Crop | UserError:
-        """Return a crop, or what is wrong with the patch: raised here it would come with the worker's traceback."""
+        """Return a crop, or the error about the patch: raised here, its message would carry the worker's traceback."""
         try:
             return self._crop(index)
         except UserError as error:
@@ -76,7 +76,7 @@ class Crops(TorchDataset[Any]):
         """Return a crop.
 
         Raises:
-            UserError: A patch that is missing, damaged or too small.
+            UserError: A patch is missing, damaged or too small.
         """
         config = self.config
         images = self._patch(index)
@@ -89,7 +89,7 @@ class Crops(TorchDataset[Any]):
         return Crop(cut.pop("blur"), cut.pop("sharp"), self.data.patches[index].name, cut)
 
     def _patch(self, index: int) -> dict[str, Tensor]:
-        """Return blur and sharp patch in [0, 1], and what was found of them ahead, (C, H, W), by name."""
+        """Return the blur and sharp patch in [0, 1] and the images computed from them ahead, (C, H, W), by name."""
         patch, crop_px, key = self.data.patches[index], self.config.crop, (index, self.ahead)
         cache = self.data.cache
         if key in cache:
@@ -108,21 +108,21 @@ class Crops(TorchDataset[Any]):
         return images
 
     def _offset(self, room: int, rng: np.random.Generator) -> int:
-        """Return where a crop begins; the release reaches the first half of the room alone."""
+        """Return the offset of a crop; the release draws it from the first half of its range alone."""
         offset = int(rng.integers(room + 1))
         return offset // 2 if self.config.release_crop else offset
 
 
 def epoch_order(count: int, seed: int, epoch: int) -> list[int]:
-    """Return the order of an epoch's patches."""
+    """Return the order of an epoch's patches, as indices."""
     return [int(i) for i in np.random.default_rng([seed, ORDER_KEY, epoch]).permutation(count)]
 
 
 def epoch_batches(order: Sequence[int], batch: int, rank: int, world: int, skip: int = 0) -> list[list[int]]:
-    """Return one process's batches of an epoch, the first `skip` left out.
+    """Return one process's batches of an epoch, without the first `skip`.
 
-    A step's patches are the next batch * world of the order, shared out in that order; what does not fill a step is
-    left out, so that all processes do the same number of steps.
+    A step takes the next batch * world patches of the order and shares them out in that order. Patches that do not fill
+    a step are left out, so that all processes take the same number of steps.
 
     >>> epoch_batches(list(range(9)), 2, 1, 2)
     [[2, 3], [6, 7]]
@@ -141,7 +141,7 @@ def load_epoch(
     skip: int = 0,
     ahead: Ahead = NOTHING,
 ) -> DataLoader[Any]:
-    """Return a process's batches of an epoch, read by `config.workers` processes; see `collate`."""
+    """Return a loader of a process's batches of an epoch, read by `config.workers` worker processes; see `collate`."""
     order = epoch_order(len(data.patches), config.seed, epoch)
     return DataLoader(
         Crops(data, config, epoch, ahead),
@@ -156,7 +156,7 @@ def steps_per_epoch(data: TrainingData, config: LoopSettings, world: int = 1) ->
     """Return the number of steps of an epoch.
 
     Raises:
-        UserError: Fewer patches than a step needs.
+        UserError: There are fewer patches than a step needs.
     """
     steps = len(data.patches) // (config.batch * world)
     if steps == 0:
@@ -165,7 +165,7 @@ def steps_per_epoch(data: TrainingData, config: LoopSettings, world: int = 1) ->
 
 
 def collate(crops: Sequence[Crop | UserError]) -> Batch | UserError:
-    """Return crops as a batch, or the first that could not be read."""
+    """Return crops as a batch, or the first error."""
     good = []
     for crop in crops:
         if isinstance(crop, UserError):

@@ -1,4 +1,4 @@
-"""Two phases of training, each a function from a batch to its losses."""
+"""Phases of training, each a function from a batch to its losses."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from jdrl_baseline.warping import inside, warp
 
 
 class Seen(NamedTuple):
-    """Intermediate images of a step, for pictures; detached, None where the phase has none."""
+    """Intermediate images of a step, for figures; detached, None if the phase does not compute them."""
 
     restored: Tensor
     truth: Tensor
@@ -30,7 +30,7 @@ class Seen(NamedTuple):
     predicted: Predicted | None
 
     def radius(self, *, truncate: bool) -> Tensor | None:
-        """Return the effective radius of R's kernels, (N, 1, H, W) in pixels; None unless R has both branches."""
+        """Return the effective radius of R's kernels, (N, 1, H, W), in pixels; None unless R has both branches."""
         if self.predicted is None or self.predicted.seeds is None or self.predicted.weights is None:
             return None
         return effective_radius(self.predicted.seeds, self.predicted.weights, truncate=truncate)
@@ -39,11 +39,11 @@ class Seen(NamedTuple):
 def warm_up(
     batch: Batch, deblurring: nn.Module, reblurring: nn.Module | None, flow: Flow, config: Config
 ) -> tuple[Losses, Seen]:
-    """Return the losses of the first epochs, flow taken from the blur image: predictions are too poor (section 4.1).
+    """Return the losses of the first epochs; flow is from the blur image, as predictions are poor (section 4.1).
 
-    By default only the prediction against the sharp image warped to the blur image, and of the mask only that the
-    counterpart of a pixel must lie inside the crop; with `warmup_terms = "all"` everything that `joint` has; with
-    `"aligned+reblur"` R learns as well, to blur the warped sharp image as the blur image is.
+    By default the only loss compares the prediction with the sharp image warped to the blur image, and the mask only
+    requires the corresponding point of a pixel to lie inside the crop. With `warmup_terms = "all"` there are all losses
+    of `joint`. With `"aligned+reblur"` R learns as well: it blurs the warped sharp image to match the blur image.
     """
     if config.warmup_terms == "all":
         return _all_terms(batch, batch.blur, deblurring(batch.blur), reblurring, flow, config)
@@ -67,10 +67,10 @@ def warm_up(
 def joint(
     batch: Batch, deblurring: nn.Module, reblurring: nn.Module | None, flow: Flow, config: Config
 ) -> tuple[Losses, Seen]:
-    """Return the losses of eq. (2), or of eq. (1) where F has no blur map.
+    """Return the losses of eq. (2), or of eq. (1) if F has no blur map.
 
-    Flow and masks get no gradient. It reaches F through the prediction, and through sampling it in the cycle term; the
-    reblurring loss trains F and R.
+    Flow and masks carry no gradient. Gradients reach F through the prediction and through sampling it in the cycle
+    term; the reblurring loss trains F and R.
     """
     output: Deblurred = deblurring(batch.blur)
     return _all_terms(batch, output.image, output, reblurring, flow, config)
@@ -79,7 +79,7 @@ def joint(
 def _all_terms(
     batch: Batch, matched: Tensor, output: Deblurred, reblurring: nn.Module | None, flow: Flow, config: Config
 ) -> tuple[Losses, Seen]:
-    """Return every term of eq. (2), flow taken between `matched`, which lies as the prediction does, and the sharp."""
+    """Return all terms of eq. (2); the flow is between the sharp image and `matched`, aligned with the prediction."""
     restored = output.image
     truth, cycle, found, mask = batch.sharp, None, None, None
     if config.deform:
@@ -112,11 +112,11 @@ def _all_terms(
 def reblurring_alone(
     batch: Batch, deblurring: nn.Module, reblurring: nn.Module | None, flow: Flow, config: Config
 ) -> tuple[Losses, Seen]:
-    """Return the reblurring loss of R while F stands still: `reblur_start = "frozen"`, after the warm-up.
+    """Return R's reblurring loss while F is frozen: `reblur_start = "frozen"`, after the warm-up.
 
-    R sees F's prediction, or with `reblur_input = "truth"` the sharp image warped to it.
+    R's input is F's prediction, or, with `reblur_input = "truth"`, the sharp image warped to it.
     """
-    assert reblurring is not None  # the configuration asks for alpha above 0
+    assert reblurring is not None  # guaranteed by the configuration, which requires alpha above 0
     with torch.no_grad():
         restored = deblurring(batch.blur).image
     truth, found, mask = batch.sharp, None, None
@@ -138,9 +138,9 @@ def reblurring_alone(
 def _taught(
     truth: Tensor, blur: Tensor, mask: Tensor | None, reblurring: nn.Module, config: Config
 ) -> tuple[Predicted, Tensor]:
-    """Return what R, taught to blur the warped sharp image, predicts, without gradient, and R's own loss.
+    """Return R's prediction, detached, and R's own loss if R learns by blurring the warped sharp image.
 
-    F's reblurring loss then pulls at F alone: R cannot lower it by explaining what F has left undone.
+    The reblurring loss of F then trains F alone: R cannot lower it by accounting for blur that F has left.
     """
     predicted: Predicted = reblurring(truth, blur)
     own = charbonnier(reblur_as(truth, predicted, config), blur, mask, over=config.mask_mean)
@@ -158,7 +158,7 @@ def _detached(image: Tensor | None) -> Tensor | None:
 
 
 def reblur_as(restored: Tensor, predicted: Predicted, config: Config) -> Tensor:
-    """Return the reblurred prediction, eq. (11), by the branches that the variant has."""
+    """Return the reblurred prediction, eq. (11), with the branches that the variant has."""
     border = config.reblur_border
     if predicted.seeds is None:
         assert predicted.weights is not None
@@ -171,7 +171,7 @@ def reblur_as(restored: Tensor, predicted: Predicted, config: Config) -> Tensor:
 
 
 def _mask(flow: Tensor, config: Config) -> Tensor:
-    """Return the calibration mask, where wanted without pixels whose counterpart is not in the crop."""
+    """Return the calibration mask; with `config.inside` only for pixels whose corresponding point is in the crop."""
     mask = calibration_mask(flow, config.mask, config.mask_lambda, config.mask_floor_px)
     return mask * inside(flow) if config.inside else mask
 

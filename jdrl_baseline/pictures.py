@@ -1,4 +1,4 @@
-"""Picture of a training step: images in a row, below them mask, flow and blur radius."""
+"""Figure of a training step: a row of images above a row with mask, flow and blur radius."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ GAP_PX = 4
 def write_sample(path: Path, batch: Batch, seen: Seen, *, truncate: bool = False) -> None:
     """Write blur image, prediction, reblurred prediction and truth above mask, flow, blur radius and sharp image.
 
-    The first pair of a batch is shown. White is 1 for the mask and 7 px for the radius; the flow's hue is its
-    direction, its saturation the length relative to the longest. What the phase does not have is grey.
+    The first pair of a batch is shown. White stands for 1 in the mask and for 7 px in the radius. The hue of the flow
+    is its direction, the saturation its length relative to the longest. Images that the phase does not compute are
+    grey.
     """
     first = [batch.blur, seen.restored, seen.reblurred, seen.truth]
     flow = None if seen.flow is None else flow_colours(seen.flow[:1].float()) / 255
@@ -35,13 +36,13 @@ def write_sample(path: Path, batch: Batch, seen: Seen, *, truncate: bool = False
 
 
 def write_rows(path: Path, rows: Sequence[Sequence[Tensor | None]], like: Tensor) -> None:
-    """Write the first images of batches, (N, 1 or 3, H, W) in [0, 1], row by row; grey where there is none."""
+    """Write the first images of batches, (N, 1 or 3, H, W) in [0, 1], row by row; a missing image is grey."""
     tiles = [np.concatenate([_tile(image, like) for image in row], axis=1) for row in rows]
     write_png(path, to_pixels(np.concatenate(tiles, axis=0)))
 
 
 def _tile(image: Tensor | None, like: Tensor) -> NDArray[np.float32]:
-    """Return the first image of a batch as (H, W, 3) with a gap on the right and below."""
+    """Return the first image of a batch as (H, W, 3), padded by a gap on the right and below."""
     if image is None:
         image = torch.full_like(like, 0.5)
     shown = image[0].detach().float().cpu().clamp(0, 1)

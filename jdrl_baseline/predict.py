@@ -1,4 +1,4 @@
-"""Image files to predictions of a trained network or another baseline, each written whole or not at all."""
+"""Predictions of a trained network or another baseline for image files, each written completely or not at all."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def load_deblurring(path: Path, device: str = "cpu") -> DeblurringNetwork | Gene
     """Return the deblurring network of a checkpoint, JDRL's F or DefocusGAN's generator, in evaluation mode.
 
     Raises:
-        UserError: Not a checkpoint, or weights of another network.
+        UserError: The file is not a checkpoint or holds weights of another network.
     """
     return _deblurring(checkpoint.load(path), path, device)
 
@@ -52,10 +52,10 @@ def _deblurring(state: checkpoint.State, path: Path, device: str) -> DeblurringN
 
 
 def load_with_maps(path: Path, device: str = "cpu") -> Forward:
-    """Return what `maps.with_maps` makes of a checkpoint's networks.
+    """Return the networks of a checkpoint as the function of `maps.with_maps`.
 
     Raises:
-        UserError: It holds neither the reblurring network nor a deblurring network with a blur map.
+        UserError: The checkpoint holds neither the reblurring network nor a deblurring network with a blur map.
     """
     state = checkpoint.load(path)
     config, weights = checkpoint.settings_of(state, path), state.get("reblurring")
@@ -79,15 +79,15 @@ class Network:
     """A checkpoint as a `Restorer`.
 
     Attributes:
-        command: As for `Restorer`.
-        verb: As for `Restorer`.
-        map_roles: As for `Restorer`.
+        command: As in `Restorer`.
+        verb: As in `Restorer`.
+        map_roles: As in `Restorer`.
     """
 
     command, verb = "predict", "restore"
 
     def __init__(self, weights: Path, precision: str = "32") -> None:
-        """Name a checkpoint, and how its networks compute: a key of `DTYPES`."""
+        """Take a checkpoint and the precision of its networks, a key of `DTYPES`."""
         self.map_roles: Sequence[str] = (RADIUS_MAP, BLUR_MAP)
         self._weights, self._precision = weights, precision
 
@@ -105,7 +105,7 @@ class Network:
         )
 
     def choose_tile_px(self, files: Mapping[str, Path], processes: int) -> tuple[int, str]:
-        """See `Restorer`; whole frames where the largest fits into memory."""
+        """See `Restorer`; whole frames if the largest fits into memory."""
         headers = [read_header(path) for path in files.values()]
         size = max(((header.height, header.width) for header in headers), key=math.prod)
         tile_px = fitting_tile_px(self._forward, size, self._device, dtype=self._dtype, processes=processes)
@@ -137,32 +137,31 @@ def predict(
     maps: Path | None = None,
     spread: Spread | None = None,
 ) -> int | None:
-    """Restore files to out/NAME.png and return how many had to be done; those that are there are kept.
+    """Restore files to out/NAME.png and return the number that had to be restored; existing predictions are kept.
 
     Whether frames are restored as a whole or in tiles is decided once for all of them, printed to standard error and
-    recorded in the folder, as is what each prediction was made of; see `prediction_folder`.
-
-    Several processes share the names, each file is written whole by one of them, and the first returns the number of
-    all, the others None.
+    recorded in the folder, as are the inputs of each prediction; see `prediction_folder`. Several processes share the
+    work; each file is written by one of them. The first process returns the total number, the others None.
 
     Args:
-        method: A checkpoint, or what restores the images.
-        files: Name to blur image.
+        method: A checkpoint, or a restorer.
+        files: Blur images by name.
         out: Folder of predictions of this method alone.
-        device: A torch device; of one process.
+        device: Torch device of one process.
         bits: 8 or 16.
         precision: Precision of a network, a key of `DTYPES`; fp16 needs a GPU.
-        tile_px: Side of tiles, a multiple of 16; 0 restores whole frames. If None, what the folder records, else what
-            the method chooses: for a network whole frames if the largest fits into memory, else `restore.TILE_PX`.
-        grey: `refuse` or `expand`.
-        maps: Folder for radius/NAME.png, the effective blur radius (16 bits, 256 times the radius in pixels; of a
-            checkpoint only where it holds the reblurring network), and, of a checkpoint, blur_map/NAME.png, the 35
-            channels as one (8 bits).
-        spread: Several processes, or None for this one.
+        tile_px: Side of tiles, a multiple of 16; 0 restores whole frames. None takes the side recorded in the folder,
+            else the method's choice: for a network whole frames if the largest fits into memory, else
+            `restore.TILE_PX`.
+        grey: Handling of grey images, `refuse` or `expand`.
+        maps: Folder for radius/NAME.png, the effective blur radius (16 bits, 256 times the radius in pixels; from a
+            checkpoint only if it holds the reblurring network), and, from a checkpoint, blur_map/NAME.png, the 35
+            channels combined into one (8 bits).
+        spread: Several processes, or None for this process alone.
 
     Raises:
-        UserError: A damaged checkpoint or image, a folder that holds images to restore or files that were not written
-            for this request, a method that draws no maps, or a frame too large for the GPU.
+        UserError: The checkpoint or an image is damaged, the folder holds images to restore or files that were not
+            written for this request, the method computes no maps, or a frame is too large for the GPU.
     """
     if not files:
         raise UserError("no images to restore; give --data or --images")

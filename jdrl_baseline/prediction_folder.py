@@ -1,9 +1,9 @@
-"""Folder of predictions, with a record of what each was made from.
+"""Folder of predictions, with a record of the inputs of each.
 
 OUT/predictions.json holds the request (checkpoint or baseline with its settings, tiles, bits, version) and, for each
-prediction, the sha256 of its blur image and of the files that were written. Of a run that is at work or was cut off,
-OUT/.run/ holds the same. Files that the record does not know by their sha256 are neither taken for predictions nor
-overwritten.
+prediction, the SHA-256 of its blur image and of the written files. While a run is at work or after it was interrupted,
+OUT/.run/ holds the same information. Files that are not in the record with their SHA-256 are neither taken for
+predictions nor overwritten.
 """
 
 from __future__ import annotations
@@ -27,37 +27,37 @@ RECORD = "predictions.json"
 IMAGE, PREDICTION, RADIUS_MAP, BLUR_MAP = "image", "prediction", "radius", "blur_map"
 
 Digests = dict[str, str]
-"""The sha256 of a blur image, under `IMAGE`, and of the files made of it, under their role."""
+"""SHA-256 of a blur image, under `IMAGE`, and of the files made from it, under their roles."""
 
 Predictions = dict[str, Digests]
-"""Digests of predictions, by the name of their image."""
+"""Digests of predictions, by image name."""
 
 
 class PredictionFolder:
-    """The folder of predictions of one method, and of their maps."""
+    """Folder of the predictions of one method and of their maps."""
 
     def __init__(self, out: Path, maps: Path | None, map_roles: Sequence[str] = (RADIUS_MAP, BLUR_MAP)) -> None:
-        """Name a folder.
+        """Take the folders of predictions and maps.
 
         Args:
             out: Folder of predictions.
-            maps: Folder of maps, or None where none are drawn.
-            map_roles: The maps that the method draws.
+            maps: Folder of maps, or None if no maps are written.
+            map_roles: Roles of the maps that the method computes.
         """
         self.out, self.maps, self._work = out, maps, out / WORK_FOLDER
         self._map_roles = () if maps is None else tuple(map_roles)
-        self._may_lack = {RADIUS_MAP} if BLUR_MAP in map_roles else set()  # not all networks have a radius
+        self._may_lack = {RADIUS_MAP} if BLUR_MAP in map_roles else set()  # not all checkpoints give a radius
 
     def targets(self, name: str) -> dict[str, Path]:
-        """Return the files of a prediction by their role."""
+        """Return the files of a prediction by role."""
         maps = {} if self.maps is None else {role: self.maps / role / f"{name}.png" for role in self._map_roles}
         return {PREDICTION: self.out / f"{name}.png", **maps}
 
     def check_apart(self, files: Mapping[str, Path]) -> None:
-        """Check that no image to restore lies where predictions are written.
+        """Check that no image to restore lies in a folder of predictions.
 
         Raises:
-            UserError: One does.
+            UserError: An image lies in such a folder.
         """
         places = {path.parent.resolve() for path in self.targets("any").values()}
         for path in files.values():
@@ -65,10 +65,10 @@ class PredictionFolder:
                 raise UserError(f"{path}: an image to restore lies in a folder of the output; give another folder")
 
     def recorded_tile_px(self) -> int | None:
-        """Return the side of the tiles of an earlier run in the folder, None where there was none.
+        """Return the tile side of an earlier run in the folder, None if there was no run.
 
         Raises:
-            UserError: Its record cannot be read.
+            UserError: The record of that run cannot be read.
         """
         for path in (self.out / RECORD, self._work / "request.json"):
             if path.is_file():
@@ -80,14 +80,14 @@ class PredictionFolder:
 
     @contextlib.contextmanager
     def claimed(self, settings: Mapping[str, object], files: Mapping[str, Path]) -> Iterator[Predictions]:
-        """Work in the folder alone: yield what is to be restored, and write the record after it has been.
+        """Claim the folder for one run: yield the predictions to compute, and write the record after they are done.
 
         Args:
             settings: Settings shared by all predictions of the folder.
-            files: Name to blur image.
+            files: Blur images by name.
 
         Raises:
-            UserError: Another run is at work there, or there are files that no run with these settings wrote.
+            UserError: Another run is at work in the folder, or it holds files that no run with these settings wrote.
         """
         request = {**settings, "version": __version__}
         run = RunFolder(self.out, self.out / RECORD, request)
@@ -106,15 +106,15 @@ class PredictionFolder:
         return Journal(self._work / f"journal-{rank}.jsonl")
 
     def add(self, journal: Journal, name: str, known: Digests, contents: Mapping[str, bytes]) -> None:
-        """Write the files of a prediction that are not there yet.
+        """Write the files of a prediction that do not exist yet.
 
-        The journal is told first, so that after a kill no file is there that it does not know.
+        The journal is written first, so that after an interruption every file is known to it.
 
         Args:
             journal: Journal of this process.
             name: Name of the image.
             known: Known digests of the image.
-            contents: PNG files by their role.
+            contents: PNG files by role.
 
         Raises:
             CannotWriteError: The folder cannot be written or the disk is full.
@@ -127,7 +127,7 @@ class PredictionFolder:
             write_bytes(targets[role], content)
 
     def _known(self, images: Mapping[str, str], earlier: Predictions) -> Predictions:
-        """Return what the journals, else the record of an earlier run, know of images with these sha256."""
+        """Return the digests in the journals, else in an earlier run's record, for images with these SHA-256."""
         journals = [Journal(path) for path in sorted(self._work.glob("journal-*.jsonl"))]
         known = {}
         for name, image in images.items():
@@ -138,10 +138,10 @@ class PredictionFolder:
         return known
 
     def _to_do(self, predictions: Predictions) -> Predictions:
-        """Return those whose files are not all there.
+        """Return the predictions whose files do not all exist.
 
         Raises:
-            UserError: Files that are there were not written for these images; all named.
+            UserError: Existing files were not written for these images; the message names all of them.
         """
         faults, waiting = [], {}
         for name, known in predictions.items():

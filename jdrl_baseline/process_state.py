@@ -1,4 +1,4 @@
-"""Global state that training changes, restored afterwards."""
+"""Process-wide state that training changes, restored afterwards."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from torch.utils.data._utils import signal_handling
 
 @contextlib.contextmanager
 def process_state_kept() -> Iterator[None]:
-    """Put thread counts, library modes, signal handler and thread hook back when the block has ended.
+    """Restore thread counts, library modes, signal handler and thread hook at the end of the block.
 
-    Modes: PyTorch's deterministic algorithms and cuDNN's benchmark mode.
-    Random numbers are not covered: who seeds torch's generators forks them.
+    The modes are PyTorch's deterministic algorithms and cuDNN's benchmark mode. Random generators are not restored:
+    code that seeds torch's generators forks them.
     """
     threads = torch.get_num_threads(), cv2.getNumThreads()
     deterministic = torch.are_deterministic_algorithms_enabled()
@@ -33,13 +33,13 @@ def process_state_kept() -> Iterator[None]:
         torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
         torch.backends.cudnn.benchmark = benchmark
         threading.excepthook = hook
-        if signal_handling._SIGCHLD_handler_set and not watched:  # by a DataLoader with workers
+        if signal_handling._SIGCHLD_handler_set and not watched:  # set by a DataLoader with workers
             signal.signal(signal.SIGCHLD, on_child)
-            signal_handling._SIGCHLD_handler_set = False  # so that a DataLoader of the caller's sets its own
+            signal_handling._SIGCHLD_handler_set = False  # so that a DataLoader of the caller sets its own handler
 
 
 def seed_torch(seed: int, device: torch.device | str = "cpu") -> None:
-    """Seed torch's generators of the CPU and of one device alone; torch.manual_seed would seed every GPU."""
+    """Seed torch's generators of the CPU and of one device; torch.manual_seed would seed every GPU."""
     torch.default_generator.manual_seed(seed)
     if torch.device(device).type == "cuda":
         torch.cuda.manual_seed(seed)

@@ -1,4 +1,4 @@
-"""A trained map network as a function from a blur image to its blur radius."""
+"""Trained map network as a function from a blur image to its blur radius."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from sdd_bench.io.blur_radius import RadiusMap
 
 
 def build_map_network(config: LbkConfig) -> MapNetwork:
-    """Return E with random weights, the same for the same seed."""
+    """Return E with random weights, which depend on the seed alone."""
     with torch.random.fork_rng(devices=[]):
         seed_torch(config.seed)
         channels = 3 if config.views == "blur" else 6
@@ -30,25 +30,25 @@ def build_map_network(config: LbkConfig) -> MapNetwork:
 
 
 def build_kernels(config: LbkConfig) -> KernelBank:
-    """Return R, its kernels as they start."""
+    """Return R with its initial kernels."""
     return KernelBank(config.kernels, config.kernel_norm, config.reblur_border)
 
 
 def input_of(blur: Tensor, config: LbkConfig) -> Tensor:
-    """Return what E sees of a blur image, (N, 3 or 6, H, W); where it was trained on two views, the image twice."""
+    """Return the input of E for a blur image, (N, 3 or 6, H, W): the image twice if E was trained on two views."""
     return blur if config.views == "blur" else torch.cat([blur, blur], dim=1)
 
 
 def load_map_network(path: Path, device: str = "cpu", *, tile_px: int = 0) -> RadiusMap:
-    """Return a function from a blur image to its blur radius in px: the largest |D| over colours.
+    """Return a function from a blur image to its blur radius in px, the largest |D| over the colours.
 
     Args:
         path: map.pt, best.pt or last.pt of a run of method lbk.
-        device: A torch device.
+        device: Torch device.
         tile_px: Side of the tiles, a multiple of 16; 0 takes whole frames.
 
     Raises:
-        UserError: Not a checkpoint of that method, or weights of another network.
+        UserError: The file is not a checkpoint of that method or holds weights of another network.
     """
     state = checkpoint.load(path)
     config = checkpoint.settings_of(state, path)

@@ -1,8 +1,9 @@
 """Reblurring operator of JDRL: one isotropic kernel per pixel, eqs. (8) to (11), and the blur map of eq. (13).
 
-Level i = 1 is the image itself. Level i = 2 to 8 has a kernel of (2i - 1)^2 taps a pixel whose logits follow from i
-seeds. The 679 taps are never unfolded. All levels are summed into one value a ring and pixel, the image is summed
-over each ring (see `rings`), and a strip of rows is done at a time. Backward keeps the inputs only and recomputes.
+Level 1 is the image itself. Level i, from 2 to 8, has a kernel of (2i - 1)^2 taps per pixel whose logits follow from i
+seeds. The 679 taps are never materialised: all levels are summed into one value per ring and pixel, the image is summed
+over each ring (see `rings`), and the image is processed in strips of rows. The backward pass keeps the inputs only and
+recomputes the rest.
 """
 
 from __future__ import annotations
@@ -24,21 +25,22 @@ SIZES = tuple(range(2, LEVELS + 1))
 SEEDS = sum(SIZES)
 PADDING = {"replicate": "replicate", "zeros": "constant"}
 DENSE = {"cuda"}
-"""Kinds of devices on which images that are not too large are blurred by `dense_rings`."""
+"""Kinds of devices on which images of moderate size are blurred by `dense_rings`."""
 
-STRIP_PIXELS = {"cpu": 1 << 15}  # enough for several threads, little enough for the caches
+STRIP_PIXELS = {"cpu": 1 << 15}  # enough for several threads, and small enough for the caches
 STRIP_PIXELS_ELSEWHERE = 1 << 18
 
 
 def reblur(
     image: Tensor, seeds: Tensor, weights: Tensor, *, border: str = "replicate", truncate: bool = False
 ) -> Tensor:
-    """Return the image blurred by the kernels of all levels, weighted: eqs. (9) and (11).
+    """Return the image blurred by the weighted kernels of all levels, eqs. (9) and (11).
 
     The logit at distance rho from the centre is the linear interpolation of |a_floor(rho)| and |a_ceil(rho)| (eq. (9)
-    with its signs exchanged, as printed it extrapolates) and 0 beyond the radius i - 1; softmax over the square
-    makes the kernel. Differentiable once in all three tensors; equal results on every run on the CPU. On CUDA the
-    gradient of the seeds takes a matrix product and follows `torch.set_float32_matmul_precision`.
+    with its signs exchanged, because as printed it extrapolates) and 0 beyond the radius i - 1; the kernel is the
+    softmax of the logits over the square. The function is differentiable once in all three tensors. On the CPU, results
+    are the same in every run. On CUDA, the gradient of the seeds uses a matrix product and follows
+    `torch.set_float32_matmul_precision`.
 
     Args:
         image: (N, 3, H, W), any range.
@@ -48,7 +50,7 @@ def reblur(
         truncate: Leave the corners beyond the radius out of the softmax instead of giving them the logit 0.
 
     Returns:
-        (N, 3, H, W), float64 if an input is, otherwise float32, also under autocast.
+        (N, 3, H, W), float64 if an input is, otherwise float32, even under autocast.
 
     Raises:
         ValueError: A shape does not fit, or the border is unknown.
@@ -67,16 +69,16 @@ def reblur(
 
 
 def reblur_one_kernel(image: Tensor, seeds: Tensor, *, border: str = "replicate", truncate: bool = False) -> Tensor:
-    """Return the image blurred by one 15x15 kernel a pixel: the variant without weight branch.
+    """Return the image blurred by one 15x15 kernel per pixel: the variant without weight branch.
 
     Args:
         image: (N, 3, H, W), any range.
         seeds: (N, 8, H, W), any sign: a_0 ... a_7 of eq. (9).
-        border: As for `reblur`.
-        truncate: As for `reblur`.
+        border: As in `reblur`.
+        truncate: As in `reblur`.
 
     Returns:
-        (N, 3, H, W), dtype as for `reblur`.
+        (N, 3, H, W), dtype as in `reblur`.
 
     Raises:
         ValueError: A shape does not fit, or the border is unknown.
@@ -91,11 +93,11 @@ def reblur_fixed_disks(image: Tensor, weights: Tensor, *, border: str = "replica
 
     Args:
         image: (N, 3, H, W), any range.
-        weights: (N, 8, H, W), the image's own, then one a radius, after softmax.
-        border: As for `reblur`.
+        weights: (N, 8, H, W), after softmax: the weight of the image itself, then one per radius.
+        border: As in `reblur`.
 
     Returns:
-        (N, 3, H, W), dtype as for `reblur`.
+        (N, 3, H, W), dtype as in `reblur`.
 
     Raises:
         ValueError: A shape does not fit, or the border is unknown.
@@ -117,7 +119,7 @@ def reblur_fixed_disks(image: Tensor, weights: Tensor, *, border: str = "replica
 def blur_map(seeds: Tensor, weights: Tensor) -> Tensor:
     """Return the pseudo defocus map of eq. (13), (N, 35, H, W): |seeds| of level i times the weight of level i.
 
-    The weight of level 1 has no seeds and is left out. The result carries gradient; detach it to supervise with it.
+    Level 1 has no seeds and is left out. The result carries gradients; detach it to use it as a target.
 
     Args:
         seeds: (N, 35, H, W).
@@ -129,15 +131,15 @@ def blur_map(seeds: Tensor, weights: Tensor) -> Tensor:
 
 @torch.no_grad()
 def effective_radius(seeds: Tensor, weights: Tensor, *, truncate: bool = False) -> Tensor:
-    """Return the mean distance of a pixel's light, in px: the sum over levels of weight times mean rho of the kernel.
+    """Return the mean distance of a pixel's light in px: the sum over levels of weight times mean rho of the kernel.
 
-    A uniform disk of radius r has about 2/3 r. Unlike `blur_map` it tells a sharp pixel (0) from a wide kernel of
-    small seeds. Carries no gradient.
+    For a uniform disk of radius r it is about 2/3 r. Unlike `blur_map` it distinguishes a sharp pixel (0) from a wide
+    kernel with small seeds. The result carries no gradients.
 
     Args:
         seeds: (N, 35, H, W).
         weights: (N, 8, H, W), after softmax.
-        truncate: As for `reblur`.
+        truncate: As in `reblur`.
 
     Returns:
         (N, 1, H, W), 0 (sharp) to about 7 px.
@@ -154,7 +156,7 @@ def effective_radius(seeds: Tensor, weights: Tensor, *, truncate: bool = False) 
 
 
 def _check(image: Tensor, border: str, **maps: tuple[Tensor, int]) -> None:
-    """Raise ValueError unless the image has three channels and every map its channels and the image's size."""
+    """Raise ValueError unless the image has three channels and every map has its channels and the image's size."""
     if border not in PADDING:
         raise ValueError(f"border is {border!r}, expected one of {', '.join(PADDING)}")
     if image.ndim != 4 or image.shape[1] != 3 or 0 in image.shape:
@@ -185,7 +187,7 @@ def _blur(image: Tensor, seeds: Tensor, weights: Tensor, sizes: tuple[int, ...],
 
 
 def _strips(maps: Tensor) -> Iterator[tuple[int, slice]]:
-    """Yield (image, rows) that cover an (N, C, H, W) tensor."""
+    """Yield pairs (image index, rows) that cover an (N, C, H, W) tensor."""
     count, _, height, width = maps.shape
     step = max(1, STRIP_PIXELS.get(maps.device.type, STRIP_PIXELS_ELSEWHERE) // width)
     for n in range(count):
@@ -198,11 +200,11 @@ def _with_halo(rows: slice) -> slice:
 
 
 class _IsotropicBlur(torch.autograd.Function):
-    """Blur by one kernel a level: (N, 3, H + 14, W + 14), (N, sum(sizes), H, W), (N, 1 + levels, H, W) -> (N, 3, H, W).
+    """Blur by a kernel per level: (N, 3, H + 14, W + 14), (N, sum(sizes), H, W), (N, 1 + levels, H, W) to (N, 3, H, W).
 
-    With q_ik the softmax mass of ring k at level i, `shares` are sum_i w_i q_ik, plus w_1 on the centre, and the
-    output is the sum over rings of shares times the image's mean over the ring. Given the gradient G_k of shares, that
-    of w_i is the mean of G under q_i, and that of the logit of ring k is w_i q_ik (G_k - that mean).
+    Let q_ik be the softmax mass of ring k at level i. The `shares` are sum_i w_i q_ik, plus w_1 at the centre; the
+    output is the sum over rings of shares times the image's mean over the ring. Given the gradient G_k of the shares,
+    the gradient of w_i is the mean of G under q_i, and that of the logit of ring k is w_i q_ik (G_k - that mean).
     """
 
     @staticmethod

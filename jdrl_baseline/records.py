@@ -1,4 +1,4 @@
-"""Records of a run: log.csv of every step, and TensorBoard, truncated to the step it resumes from."""
+"""Records of a run, truncated to the step at which it resumes: log.csv with every step, and TensorBoard."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 LOG, VALIDATION = "log.csv", "validation.csv"
 
 BOARD_EVERY = 10
-"""Steps between two that TensorBoard gets; log.csv has every step."""
+"""Interval in steps of TensorBoard's entries; log.csv has every step."""
 
 
 class Records:
-    """Append-only records of one run; nothing is written where not enabled (all processes but the first).
+    """Append-only records of one run; nothing is written if they are disabled, as in all processes but the first.
 
     Args:
-        out: The run's folder.
-        step: That it goes on from.
-        terms: The losses of a step.
+        out: Folder of the run.
+        step: Step at which the run resumes.
+        terms: Names of the losses of a step.
         enabled: Whether anything is written.
 
     Attributes:
-        is_validated: Whether the step that the run begins at has been validated already.
+        is_validated: Whether the step at which the run resumes has been validated already.
     """
 
     def __init__(self, out: Path, step: int, terms: Sequence[str], *, enabled: bool) -> None:
@@ -53,7 +53,7 @@ class Records:
     def write(
         self, step: int, epoch: int, losses: Mapping[str, float], learning_rate: float, images_per_s: float
     ) -> None:
-        """Add a step; the losses are in the order of the terms."""
+        """Add a step; the losses are in the order of `terms`."""
         if not self.enabled:
             return
         cells = [
@@ -73,7 +73,7 @@ class Records:
             self.board.add_scalar("learning_rate", learning_rate, step)
 
     def validated(self, step: int, psnr_db: float) -> None:
-        """Add a validation."""
+        """Add the result of a validation."""
         if not self.enabled:
             return
         with self._kept():
@@ -83,7 +83,7 @@ class Records:
 
     @contextlib.contextmanager
     def _kept(self) -> Iterator[None]:
-        """Say in one line where a record cannot be written; checkpoints are as they were."""
+        """Raise a one-line error if a record cannot be written; checkpoints are not affected."""
         try:
             yield
         except OSError as error:
@@ -91,7 +91,7 @@ class Records:
             raise UserError(f"{self.out}: the log cannot be written ({reason}); go on with --resume") from None
 
     def close(self) -> None:
-        """Hand everything to the operating system."""
+        """Close the files, which hands all records to the operating system."""
         if not self.enabled:
             return
         with self._kept():
@@ -101,7 +101,7 @@ class Records:
 
 
 def _rows_until(path: Path, columns: tuple[str, ...], step: int) -> list[list[str]]:
-    """Return the rows of a file up to a step; a torn last line is left out."""
+    """Return the rows of a file up to a step, without an incomplete last line."""
     if not path.is_file() or step == 0:
         return []
     with path.open(newline="", encoding="utf-8") as file:
@@ -116,7 +116,7 @@ def _board(folder: Path, step: int) -> SummaryWriter:
 
 
 def _unless_disk(hook: Callable[[threading.ExceptHookArgs], object]) -> Callable[[threading.ExceptHookArgs], object]:
-    """Return what a thread's fault is handed to: not the hook where TensorBoard's cannot write, the log says that."""
+    """Return a thread hook that ignores write errors, which TensorBoard's thread raises and the log reports as well."""
 
     def handle(fault: threading.ExceptHookArgs) -> None:
         if not issubclass(fault.exc_type, OSError):

@@ -1,4 +1,4 @@
-"""Conversion of checkpoints of the 2023 release: names and channel order."""
+"""Conversion of checkpoints of the 2023 release: parameter names and channel order."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DEBLURRING, REBLURRING, EPOCH = "G_state_dict", "Reblur_state_dict", "epoch"
 """Keys of the networks and of the number of epochs in a checkpoint of the release."""
 
 Renames = tuple[tuple[str, Callable[[re.Match[str]], str]], ...]
-"""Beginnings of names, and what they are here."""
+"""Patterns of the beginnings of names, and functions that give their replacements."""
 
 TO_F: Renames = (
     (r"encoder\.block(\d)\.", lambda m: f"body.encoder.{int(m[1]) - 1}."),
@@ -40,26 +40,25 @@ INSIDE_R: Renames = (
 
 
 def is_release(state: object) -> bool:
-    """Return whether what torch loaded is a checkpoint of the release."""
+    """Return whether an object loaded by torch is a checkpoint of the release."""
     return isinstance(state, dict) and isinstance(state.get(DEBLURRING), dict)
 
 
 def converted(state: Mapping[str, object], path: Path) -> tuple[dict[str, object], Config]:
-    """Return the networks of a checkpoint of the release as sdd-bench keeps them, R where the file has it.
+    """Return the networks of a checkpoint of the release in sdd-bench's format, with R if the file holds it.
 
-    The release reads images as blue, green, red; the first and last convolutions are turned to red, green, blue, so
-    that predictions are equal. Its one-branch R has 225 free taps and a weight branch that nothing uses, which is left
-    out.
+    The release reads images as blue, green, red; the first and last convolutions are reordered to red, green, blue, so
+    that predictions are equal. Its one-branch R has 225 free taps and an unused weight branch, which is left out.
 
     Args:
         state: Content loaded by torch.
-        path: For the message.
+        path: Path of the file, for messages.
 
     Returns:
         `deblurring`, `reblurring` and `epoch` of a checkpoint, and the configuration.
 
     Raises:
-        UserError: A weight that is missing, or whose name is none of the release's.
+        UserError: A weight is missing or has a name that does not occur in the release.
     """
     deblurring = _renamed(state[DEBLURRING], TO_F, path)
     for name in ("body.encoder.0.0.weight", "body.last.weight", "body.last.bias"):
@@ -77,7 +76,7 @@ def converted(state: Mapping[str, object], path: Path) -> tuple[dict[str, object
 
 
 def _reblurring(weights: object, path: Path) -> tuple[dict[str, Tensor] | None, bool]:
-    """Return R's weights, None where there are none, and whether its kernel is free."""
+    """Return R's weights, None if there are none, and whether its kernel is free."""
     if not isinstance(weights, dict):
         return None, False
     outer = _renamed(weights, TO_R, path)
@@ -97,7 +96,7 @@ def _reblurring(weights: object, path: Path) -> tuple[dict[str, Tensor] | None, 
 
 
 def _renamed(weights: object, renames: Renames, path: Path) -> dict[str, Tensor]:
-    """Return weights by their names here; `module.`, of several GPUs, is left out."""
+    """Return weights under their names in sdd-bench; the prefix `module.`, which several GPUs add, is left out."""
     assert isinstance(weights, dict)
     found: dict[str, Tensor] = {}
     for name, value in weights.items():

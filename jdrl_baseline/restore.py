@@ -1,4 +1,4 @@
-"""Images through a network: as whole frames, or in tiles blended without a seam."""
+"""Inference on images: as whole frames, or in tiles that are blended without seams."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 Forward = Callable[[Tensor], Tensor]
-"""(1, 3, H, W) in [0, 1] to (1, C, H, W)."""
+"""Function from (1, 3, H, W) in [0, 1] to (1, C, H, W)."""
 
 TILE_PX = 1024
 OVERLAP_PX = 336
-"""A third of it is more than the UNet sees around a pixel (108 px), so that its tiles equal the full frame."""
+"""Overlap of tiles. A third of it exceeds the reach of the UNet's receptive field (108 px), so that its tiles equal the
+full frame."""
 
 ALIGN_PX = 16
-"""Tiles begin at multiples of this, so that pooling falls on the same pixels as in the full frame."""
+"""Tiles begin at multiples of this, so that pooling is aligned as in the full frame."""
 
 CPU_BYTES_PER_PIXEL = 6000
-"""Peak memory of a full frame on the CPU, for F at full width; measured on 512x512 and generous."""
+"""Peak memory of a full frame on the CPU, for F at full width; measured on 512x512, with a generous margin."""
 
 
 def restore(
@@ -33,7 +34,7 @@ def restore(
     tile_px: int = 0,
     dtype: torch.dtype = torch.float32,
 ) -> NDArray[np.float32]:
-    """Return the prediction of an image, clipped to [0, 1]; arguments as for `through`."""
+    """Return the prediction for an image, clipped to [0, 1]; arguments as in `through`."""
     return through(image_of(network), image, device, tile_px=tile_px, dtype=dtype).clip(0, 1)
 
 
@@ -55,17 +56,17 @@ def through(
     tile_px: int = 0,
     dtype: torch.dtype = torch.float32,
 ) -> NDArray[np.float32]:
-    """Return what a function makes of an image, (H, W, C).
+    """Return the output of a function for an image, (H, W, C).
 
     Args:
         forward: (1, 3, H, W) to (1, C, H, W); its networks are in evaluation mode on the device.
         image: (H, W, 3) in [0, 1].
-        device: Where the networks are.
+        device: Device of the networks.
         tile_px: Side of the tiles, a multiple of 16; 0 takes the whole frame.
-        dtype: float32, or what autocast shall use.
+        dtype: float32, or the dtype for autocast.
 
     Raises:
-        torch.OutOfMemoryError: It does not fit on the GPU.
+        torch.OutOfMemoryError: The computation does not fit on the GPU.
     """
     blur = torch.from_numpy(np.ascontiguousarray(image, np.float32)).permute(2, 0, 1)[None]
     with torch.inference_mode(), torch.autocast(device.split(":")[0], dtype=dtype, enabled=dtype != torch.float32):
@@ -73,13 +74,13 @@ def through(
 
 
 def tile_px_for(pixels: int, device: str, processes: int = 1) -> int:
-    """Return 0 where frames of so many pixels fit into the CPU's free memory as a whole, else `TILE_PX`.
+    """Return 0 if whole frames with so many pixels fit into the CPU's free memory, else `TILE_PX`.
 
-    On a GPU 0: there they are tried, see `fitting_tile_px`.
+    On a GPU the result is 0; there, `fitting_tile_px` tries whole frames.
 
     Args:
         pixels: Number of pixels of the largest frame.
-        device: A torch device.
+        device: Torch device.
         processes: Number of processes that work on this machine at a time.
     """
     if device != "cpu":
@@ -99,14 +100,14 @@ def fitting_tile_px(
     dtype: torch.dtype = torch.float32,
     processes: int = 1,
 ) -> int:
-    """Return 0 where a frame, and so every smaller one, fits into memory as a whole, else `TILE_PX`.
+    """Return 0 if a whole frame, and so every smaller one, fits into memory, else `TILE_PX`.
 
     Args:
-        forward: As for `through`; on a GPU it is tried.
+        forward: As in `through`; on a GPU it is run once.
         size: Height and width of the largest frame.
-        device: A torch device.
-        dtype: As for `through`.
-        processes: Number of processes that work on this machine at a time; a GPU each.
+        device: Torch device.
+        dtype: As in `through`.
+        processes: Number of processes that work on this machine at a time, each with its own GPU.
     """
     if device == "cpu":
         return tile_px_for(size[0] * size[1], device, processes)
@@ -119,7 +120,7 @@ def fitting_tile_px(
 
 
 def _tiled(forward: Forward, blur: Tensor, device: str, tile_px: int) -> Tensor:
-    """Return the result from tiles; each counts in its inner part, ramps overlap and add up to one."""
+    """Return the result blended from tiles: the weights are ramps in the overlaps and add up to one."""
     height, width = blur.shape[-2:]
     total: Tensor | None = None
     rows, columns = (_starts(side, tile_px) for side in (height, width))
@@ -135,7 +136,7 @@ def _tiled(forward: Forward, blur: Tensor, device: str, tile_px: int) -> Tensor:
 
 
 def _starts(side: int, tile_px: int) -> list[int]:
-    """Return where tiles begin so that they cover a side and overlap by at least a part of `OVERLAP_PX`."""
+    """Return the offsets of tiles that cover a side and overlap by at least a part of `OVERLAP_PX`."""
     if side <= tile_px:
         return [0]
     step = max(ALIGN_PX, (tile_px - min(OVERLAP_PX, tile_px // 2)) // ALIGN_PX * ALIGN_PX)
@@ -145,7 +146,7 @@ def _starts(side: int, tile_px: int) -> list[int]:
 
 
 def _windows(starts: list[int], side: int, tile_px: int) -> Iterator[tuple[int, Tensor]]:
-    """Yield each tile's begin and its weights: a ramp over the middle third of each overlap, 1 between, 0 outside."""
+    """Yield each tile's offset and weights: a ramp over the middle third of each overlap, 1 between, 0 outside."""
     ends = [min(start + tile_px, side) for start in starts]
     places = torch.arange(side, dtype=torch.float32)
     rises = [torch.ones(side)]

@@ -1,4 +1,4 @@
-"""What restores images for `predict`: a network or a baseline without weights, told alike."""
+"""Interface of restoration methods for `predict`, and its implementation for baselines without weights."""
 
 from __future__ import annotations
 
@@ -16,62 +16,63 @@ from sdd_bench.io.images import encode_png, to_pixels
 
 
 class Restorer(Protocol):
-    """Restores images, and draws maps of their blur where it can."""
+    """A method that restores images and, if it can, computes maps of their blur."""
 
     command: str
-    """The command that it works for, which its messages begin with."""
+    """Name of the command that runs it, with which its messages begin."""
 
     verb: str
-    """What is done to images, for messages."""
+    """Verb for its work on images, for messages."""
 
     map_roles: Sequence[str]
-    """Maps that it draws of every image."""
+    """Roles of the maps that it computes for every image."""
 
     def settings(self) -> Mapping[str, object]:
-        """Return what makes its predictions what they are, tiles and bits aside, as a record holds it."""
+        """Return the settings that determine its predictions, except tiles and bits, as they are recorded."""
 
     def load(self, device: str, *, maps: bool) -> None:
-        """Get ready on a device.
+        """Prepare the method on a device.
 
         Raises:
-            UserError: Something is missing, or it draws no maps where some are wanted.
+            UserError: Something is missing, or maps are requested and the method computes none.
         """
 
     def choose_tile_px(self, files: Mapping[str, Path], processes: int) -> tuple[int, str]:
-        """Return the side of tiles for images, 0 for whole frames, and why, in words; after `load`."""
+        """Return the side of tiles for images, 0 for whole frames, and the reason, in words; after `load`."""
 
     def contents(self, image: NDArray[np.float32], tile_px: int, bits: int) -> dict[str, bytes]:
-        """Return the PNG files of an image by their role; after `load`.
+        """Return the PNG files of an image by role; after `load`.
 
         Raises:
-            torch.OutOfMemoryError: It does not fit on the GPU.
+            torch.OutOfMemoryError: The image does not fit on the GPU.
         """
 
 
 Restore = Callable[[NDArray[np.float32], int], tuple[NDArray[np.float32], NDArray[np.float32] | None]]
-"""An image and the side of tiles to the restoration in [0, 1] and the radius in pixels, (H, W), or None."""
+"""Function from an image and the side of tiles to the restored image in [0, 1] and the radius in pixels, (H, W), or
+None."""
 
 
 class WithoutWeights:
     """A baseline that is a function and needs no weights.
 
     Attributes:
-        name: What the user calls it.
-        command: As for `Restorer`.
-        verb: As for `Restorer`.
-        map_roles: As for `Restorer`.
+        name: Name of the baseline for the user.
+        command: As in `Restorer`.
+        verb: As in `Restorer`.
+        map_roles: As in `Restorer`.
     """
 
     command, verb = "predict", "restore"
 
     def __init__(self, name: str, restore: Restore, record: Mapping[str, object] | None, tile_px: int) -> None:
-        """Take a function for a baseline.
+        """Take the function of a baseline.
 
         Args:
-            name: What the user calls it.
-            restore: The function; it gives a map if it has settings.
-            record: Its settings, or None where it has none.
-            tile_px: Side of tiles unless told otherwise.
+            name: Name of the baseline for the user.
+            restore: The function; it returns a map if the baseline has settings.
+            record: Its settings, or None if it has none.
+            tile_px: Default side of tiles.
         """
         self.name, self._function, self._record, self._tile_px = name, restore, record, tile_px
         self.map_roles: Sequence[str] = () if record is None else (RADIUS_MAP,)
@@ -95,7 +96,7 @@ class WithoutWeights:
     def restore(
         self, image: NDArray[np.float32], tile_px: int | None = None
     ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-        """Return the restoration of an image and the radius of its blur, None where there is no map.
+        """Return the restored image and its blur radius, None if there is no map.
 
         Args:
             image: (H, W, 3) in [0, 1].
@@ -111,7 +112,7 @@ class WithoutWeights:
 
 
 def radius_png(radius_px: NDArray[np.floating]) -> bytes:
-    """Return a PNG of 16 bits of radii in 1/256 px, rounded.
+    """Return a 16-bit PNG of radii in 1/256 px, rounded.
 
     Args:
         radius_px: (H, W), 0 to 255 px.

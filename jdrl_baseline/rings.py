@@ -1,9 +1,9 @@
 """Isotropic kernels as one value per ring, and sums of an image over the rings of a 15x15 square, with adjoints.
 
-An isotropic kernel gives one value to all offsets (x, y) of the same distance. Offsets that mirroring and exchanging
-x and y turn into each other form a ring, named (d, e) with 0 <= d <= e <= 7: 1, 4 or 8 taps. The 225 taps of the
-square make 36 rings; those inside radius R <= 7 come first in the order of `RINGS`, and each such disk of rings lies
-inside the square of half side R. Radius 5 alone has two rings, (0, 5) and (3, 4).
+An isotropic kernel has one value for all offsets (x, y) of the same distance. Offsets that are related by mirroring or
+by exchanging x and y form a ring, named (d, e) with 0 <= d <= e <= 7, of 1, 4 or 8 taps. The 225 taps of the square
+form 36 rings. The rings inside radius R <= 7 come first in the order of `RINGS`; each such disk of rings lies inside
+the square of half side R. Radius 5 alone has two rings, (0, 5) and (3, 4).
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ DISTANCES = [math.hypot(*ring) for ring in RINGS]
 
 
 class Disk(NamedTuple):
-    """The rings of the (2 size - 1)^2 square, inside and outside the radius size - 1, and how to interpolate on them.
+    """Rings of the (2 size - 1)^2 square inside and outside the radius size - 1, with their interpolation weights.
 
     Attributes:
         lower: (K,) int64, floor of the distance of each ring inside; K rings, the first K of `RINGS`.
-        upper: (K,) int64, its ceiling.
-        fraction: (K, 1), the distance less `lower`.
-        log_counts: (K, 1), natural logarithm of the number of taps of a ring.
-        distances: (K,), the distance in px.
+        upper: (K,) int64, ceiling of the distance.
+        fraction: (K, 1), the distance minus `lower`.
+        log_counts: (K, 1), natural logarithm of the number of taps of each ring.
+        distances: (K,), distance of each ring in px.
         matrix: (size, K), the interpolation as a matrix: seeds on K rings = seeds @ matrix.
-        outside: Indices into `RINGS` of what is in the square but beyond the radius.
-        outside_count: Number of taps of those.
-        outside_distance: Their mean distance in px.
+        outside: Indices into `RINGS` of the rings in the square but beyond the radius.
+        outside_count: Number of taps of the rings outside.
+        outside_distance: Mean distance of these taps in px.
     """
 
     lower: Tensor
@@ -55,7 +55,7 @@ def disk_of_rings(size: int, dtype: torch.dtype, device: torch.device) -> Disk:
     inside = [k for k in square if DISTANCES[k] <= size - 1]
     outside = tuple(k for k in square if DISTANCES[k] > size - 1)
     outside_count = sum(COUNTS[k] for k in outside)
-    with torch.inference_mode(False):  # the tables outlive the caller's mode
+    with torch.inference_mode(False):  # the tables are cached and must also be usable outside inference mode
         counts = torch.tensor([COUNTS[k] for k in inside], dtype=torch.float64)
         distances = torch.tensor([DISTANCES[k] for k in inside], dtype=torch.float64)
         lower, upper = distances.floor(), distances.ceil()
@@ -76,13 +76,13 @@ def disk_of_rings(size: int, dtype: torch.dtype, device: torch.device) -> Disk:
 
 
 def fold(padded: Tensor) -> list[Tensor]:
-    """Return, for d = 0 to 7, the sum of the pixels d columns to the left and d to the right; for 0 the pixels.
+    """Return, for d from 1 to 7, the sum of the pixels d columns to the left and right, and for d = 0 the pixels.
 
     Args:
         padded: (C, H + 14, W + 14).
 
     Returns:
-        Eight of (C, H + 14, W).
+        Eight tensors of (C, H + 14, W).
     """
     width = padded.shape[2] - 2 * RADIUS
     columns = [padded.narrow(2, shift, width) for shift in range(2 * RADIUS + 1)]
@@ -91,7 +91,7 @@ def fold(padded: Tensor) -> list[Tensor]:
 
 
 def unfold(folded: list[Tensor], padded: Tensor) -> None:
-    """Add to `padded` the adjoint of `fold`: eight of (C, H + 14, W) into (C, H + 14, W + 14)."""
+    """Add the adjoint of `fold` to `padded`: eight tensors of (C, H + 14, W) into (C, H + 14, W + 14)."""
     width = padded.shape[2] - 2 * RADIUS
     padded.narrow(2, RADIUS, width).add_(folded[0])
     for d in range(1, RADIUS + 1):
@@ -100,7 +100,7 @@ def unfold(folded: list[Tensor], padded: Tensor) -> None:
 
 
 def parts(folded: list[Tensor], ring: int) -> Iterator[Tensor]:
-    """Yield the views, one to four of (C, H, W), of what `fold` returned whose sum is the image's sum over a ring."""
+    """Yield one to four views, (C, H, W), of the result of `fold` whose sum is the image's sum over a ring."""
     d, e = RINGS[ring]
     for column, row in dict.fromkeys(((d, e), (e, d))):
         height = folded[column].shape[1] - 2 * RADIUS
@@ -109,7 +109,7 @@ def parts(folded: list[Tensor], ring: int) -> Iterator[Tensor]:
 
 
 def ring_sum(folded: list[Tensor], ring: int, out: Tensor) -> Tensor:
-    """Return the sum of the image over a ring about each pixel, (C, H, W), written into `out`.
+    """Return the sum of the image over a ring around each pixel, (C, H, W), written into `out`.
 
     Args:
         folded: Result of `fold`.
@@ -126,20 +126,21 @@ def ring_sum(folded: list[Tensor], ring: int, out: Tensor) -> Tensor:
 
 
 def add_ring(values: Tensor, ring: int, folded: list[Tensor]) -> None:
-    """Add to `folded` the adjoint of `ring_sum`: each value, (C, H, W), to every tap of its ring."""
+    """Add the adjoint of `ring_sum` to `folded`: each value, (C, H, W), is added to every tap of its ring."""
     for part in parts(folded, ring):
         part.add_(values)
 
 
 def softmax_terms(seeds: Tensor, truncate: bool) -> tuple[Disk, Tensor, Tensor, Tensor]:
-    """Return a kernel's rings and, up to the common factor `total`, what each ring of it weighs.
+    """Return a kernel's rings and the unnormalised softmax weights of its rings; `total` is their sum.
 
     Args:
-        seeds: (i, P), not negative; overwritten.
-        truncate: As for `reblur`.
+        seeds: (i, P), nonnegative; overwritten.
+        truncate: As in `reblur`.
 
     Returns:
-        The rings; the weight of each of the K rings inside the radius, (K, P); of all taps outside it, (P,); the sum.
+        The rings; the weight of each of the K rings inside the radius, (K, P); the weight of all taps outside it, (P,);
+        the sum.
     """
     rings = disk_of_rings(len(seeds), seeds.dtype, seeds.device)
     largest = seeds.amax(0)
@@ -152,7 +153,7 @@ def softmax_terms(seeds: Tensor, truncate: bool) -> tuple[Disk, Tensor, Tensor, 
 
 
 def add_shares(shares: Tensor, rings: Disk, values: Tensor, outside: Tensor, scale: Tensor) -> None:
-    """Add to shares, (36, P), the terms of a level times its scale, (P,): its weight over the sum of the terms."""
+    """Add to the shares, (36, P), a level's terms times its scale, (P,): its weight over the sum of the terms."""
     shares[: len(values)].addcmul_(values, scale)
     rest = outside * scale
     for k in rings.outside:
@@ -162,7 +163,7 @@ def add_shares(shares: Tensor, rings: Disk, values: Tensor, outside: Tensor, sca
 def level_gradient(
     slopes: Tensor, rings: Disk, values: Tensor, outside: Tensor, total: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Return the gradient of a level's |seeds|, (i, P), over its scale, and of its weight, (P,), from the slopes."""
+    """Return the gradients of a level's |seeds|, (i, P), over its scale, and of its weight, (P,), from the slopes."""
     products = values * slopes[: len(values)]
     mean = products.sum(0)
     for k in rings.outside:
@@ -180,15 +181,16 @@ def shares_of_levels(
     slopes: Tensor | None = None,
     gradients: tuple[Tensor, Tensor] | None = None,
 ) -> Tensor:
-    """Return what each ring weighs over all levels, (36, H W), and write the gradients where they are asked for.
+    """Return the weight of each ring summed over all levels, (36, H W), and write the gradients if requested.
 
     Args:
         seeds: (sum(sizes), H, W).
-        weights: (1 + len(sizes), H, W); the first is that of the image itself, the centre.
+        weights: (1 + len(sizes), H, W); the first is that of the image itself, at the centre.
         sizes: Number of seeds of each level.
-        truncate: As for `reblur`.
-        slopes: (36, H W), the gradient of what is returned.
-        gradients: Where to write those of seeds and weights, of their shapes; given with slopes.
+        truncate: As in `reblur`.
+        slopes: (36, H W), the gradient of the result.
+        gradients: Tensors to which the gradients of seeds and weights are written, of their shapes; required with
+            slopes.
     """
     weight, start = weights.flatten(1), 0
     shares = weight.new_zeros(len(RINGS), weight.shape[1])
@@ -209,7 +211,7 @@ def shares_of_levels(
 
 
 def gather(padded: Tensor, shares: Tensor, blurred: Tensor) -> None:
-    """Add to blurred, (3, H, W), the sum over rings of shares, (36, H W), times the mean of padded over the ring."""
+    """Add to `blurred`, (3, H, W), the sum over rings of shares, (36, H W), times the ring's mean of `padded`."""
     folded, work = fold(padded), padded.new_empty(blurred.shape)
     for k, count in enumerate(COUNTS):
         blurred.addcmul_(ring_sum(folded, k, work), shares[k].view(blurred.shape[1:]), value=1 / count)
@@ -226,7 +228,7 @@ def slopes_of_shares(padded: Tensor, gradient: Tensor) -> Tensor:
 
 
 def scatter(shares: Tensor, gradient: Tensor, d_padded: Tensor) -> None:
-    """Add to d_padded, (3, H + 14, W + 14), the adjoint of `gather` in the image of gradient, (3, H, W)."""
+    """Add to `d_padded`, (3, H + 14, W + 14), the adjoint of `gather` in `padded` for a gradient of (3, H, W)."""
     height, width = gradient.shape[1:]
     folded = [gradient.new_zeros(3, height + 2 * RADIUS, width) for _ in range(RADIUS + 1)]
     work = gradient.new_empty(gradient.shape)

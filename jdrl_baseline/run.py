@@ -1,4 +1,4 @@
-"""Training run: its method and position, saving and resuming, and its summary."""
+"""Training run: method and progress, saving and resuming, and a summary."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from sdd_bench.errors import UserError
 
 @dataclass(frozen=True)
 class Hardware:
-    """Hardware of a run; it changes what is learnt by rounding only.
+    """Hardware of a run; it changes results only by rounding.
 
     Attributes:
         accelerator: `auto`, `cpu`, `cuda`.
-        devices: Processes of this machine, one a device.
-        nodes: Machines.
+        devices: Number of processes on this machine, one per device.
+        nodes: Number of machines.
         precision: `32` or `bf16-mixed`.
         compiled: Whether torch.compile is used.
-        checkpointing: Whether activations of the transformer are computed again instead of kept.
+        checkpointing: Whether activations of the transformer are recomputed in the backward pass instead of kept.
     """
 
     accelerator: str = "auto"
@@ -44,12 +44,12 @@ class Hardware:
 
     @property
     def processes(self) -> int:
-        """Processes of all machines together."""
+        """Number of processes on all machines together."""
         return self.devices * self.nodes
 
 
 class Run:
-    """A training run: its method and place, and how they are kept."""
+    """A training run: its method and progress, and their saving and restoring."""
 
     def __init__(
         self,
@@ -70,12 +70,12 @@ class Run:
 
     @property
     def moment(self) -> Moment:
-        """Where it is."""
+        """Epoch and step that the run has reached."""
         return Moment(self.step // self.per_epoch, self.step, self.per_epoch)
 
     @property
     def total_steps(self) -> int:
-        """Steps of the whole training; it always ends with a group of accumulated steps."""
+        """Number of steps of the whole training; the last step ends a group of accumulated steps."""
         whole = self.config.epochs * self.per_epoch
         if not 0 < self.config.steps < whole:
             return whole
@@ -83,19 +83,19 @@ class Run:
         return epoch * self.per_epoch + self.group(number).stop
 
     def group(self, number: int) -> range:
-        """Return the steps of an epoch whose gradients are averaged with those of step `number`; the last has fewer."""
+        """Return the steps whose gradients are averaged with those of step `number`; the last group may be smaller."""
         start = number - number % self.config.accumulate
         return range(start, min(start + self.config.accumulate, self.per_epoch))
 
     @property
     def is_validation_due(self) -> bool:
-        """Whether the weights of this step are to be validated."""
+        """Whether the weights of this step are due for validation."""
         epochs, rest = divmod(self.step, self.per_epoch)
         due = self.step >= self.total_steps or (rest == 0 and epochs % self.config.val_every == 0)
         return bool(self.data.validation) and due
 
     def state(self) -> checkpoint.State:
-        """Return all that a run needs to go on."""
+        """Return the state that a run needs to resume."""
         state: checkpoint.State = {
             **checkpoint.describe(self.config, self.data.sha256, self.method.identity),
             "kind": checkpoint.TRAINING,
@@ -111,16 +111,17 @@ class Run:
         return cast(checkpoint.State, {**state, **weights})
 
     def save(self, name: str) -> None:
-        """Write a checkpoint of this moment, by the first process alone."""
+        """Write a checkpoint of the present state; only the first process writes."""
         if self.fabric.is_global_zero:
             checkpoint.save(self.out / name, self.state())
         self.fabric.barrier()
 
     def restore(self, state: checkpoint.State, path: Path) -> None:
-        """Go on from a checkpoint.
+        """Resume from a checkpoint.
 
         Raises:
-            UserError: It is of another dataset or number of processes, or further than the run is to go.
+            UserError: The checkpoint is of another dataset or number of processes, or has more steps than the run shall
+                take.
         """
         if state["dataset_sha256"] != self.data.sha256:
             raise UserError(f"{path}: the run was begun on another dataset")
@@ -131,7 +132,7 @@ class Run:
                 load_weights(network, checkpoint.weights_of(state, name), str(path))
         self.method.load_optimisers(state["optimiser"], str(path))
         self.best_db = float(state["validation_psnr_db"])
-        # Version 0.1.0 could stop within a group; its weights are those of the group's begin.
+        # Version 0.1.0 could stop within a group; its weights are then those of the start of the group.
         epoch, number = divmod(state["step"], self.per_epoch)
         self.step = epoch * self.per_epoch + self.group(number).start
         if self.step > self.total_steps:
@@ -140,10 +141,10 @@ class Run:
 
 
 def check_same_settings(state: checkpoint.State, config: LoopSettings, path: Path) -> None:
-    """Check that a run can go on with a configuration.
+    """Check that a run can resume with a configuration.
 
     Raises:
-        UserError: It differs from that of the checkpoint in a setting that changes the losses.
+        UserError: It differs from the checkpoint's configuration in a setting that changes the losses.
     """
     begun = checkpoint.settings_of(state, path)
     if type(begun) is not type(config):
@@ -163,12 +164,12 @@ def check_same_settings(state: checkpoint.State, config: LoopSettings, path: Pat
 
 
 def parameter_counts(run: Run) -> dict[str, int]:
-    """Return how many numbers each network learns."""
+    """Return the number of trainable parameters of each network."""
     return {name: 0 if net is None else parameter_count(net) for name, net in run.method.networks.items()}
 
 
 def summary(run: Run) -> str:
-    """Return what is about to be trained, in two lines."""
+    """Return a summary of the training to come, in two lines."""
     data = run.data
     pairs, frames = len(data.validation), len(data.held_out)
     validation = f"{pairs} pair{'s' * (pairs > 1)} to validate on" if pairs else "no validation"
@@ -181,7 +182,7 @@ def summary(run: Run) -> str:
 
 
 def settings_text(run: Run) -> dict[str, object]:
-    """Return what config.json says of a run."""
+    """Return the contents of a run's config.json."""
     return {
         **checkpoint.describe(run.config, run.data.sha256, run.method.identity),
         "patches": len(run.data.patches),

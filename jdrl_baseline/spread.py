@@ -1,6 +1,6 @@
-"""Work shared among processes, one per device of one or more machines, by Lightning Fabric.
+"""Work distributed over processes, one per device of one or more machines, by Lightning Fabric.
 
-Unlike training, the processes do not wait for each other before the end, and what is wrong in one is said by the first.
+Unlike in training, the processes wait for each other only at the end, and the first one reports the errors of all.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sdd_bench.io.files import clear_leftovers
 from sdd_bench.jobs.lock import run_lock
 
 PATIENCE = timedelta(days=7)
-"""A process that has done its share waits so long for the others; one that has died is noticed at once."""
+"""Time that a process that has finished its part waits for the others; a process that has died is noticed at once."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class Spread:
 
     Attributes:
         accelerator: `auto`, `cpu` or `cuda`.
-        devices: Processes of each machine, one a device.
-        nodes: Machines.
+        devices: Number of processes on each machine, one per device.
+        nodes: Number of machines.
     """
 
     accelerator: str = "auto"
@@ -40,12 +40,12 @@ class Spread:
 
     @property
     def processes(self) -> int:
-        """Processes of all machines together."""
+        """Number of processes on all machines together."""
         return self.devices * self.nodes
 
 
 def is_first_process(processes: int) -> bool:
-    """Return whether this is the first of a run's processes, as far as its environment says before they are joined."""
+    """Return whether this is the first of a run's processes, according to the environment before they are connected."""
     if processes == 1:
         return True
     ranks = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "NODE_RANK", "GROUP_RANK")
@@ -54,15 +54,15 @@ def is_first_process(processes: int) -> bool:
 
 @contextlib.contextmanager
 def alone_in(folder: Path, *within: Path, processes: int = 1) -> Iterator[None]:
-    """Hold a folder for the processes of this run alone, cleared of what kills left half written.
+    """Lock a folder for the processes of this run and remove incomplete files of interrupted runs.
 
     Args:
-        folder: To hold.
+        folder: Folder to lock.
         within: Other folders that the run writes files to.
-        processes: Number of processes of the run; the first one holds the folder for all.
+        processes: Number of processes of the run; the first one locks the folder for all.
 
     Raises:
-        UserError: Another run is at work there; it cannot be written.
+        UserError: Another run is at work in the folder, or it cannot be written.
     """
     if not is_first_process(processes):
         yield
@@ -73,10 +73,10 @@ def alone_in(folder: Path, *within: Path, processes: int = 1) -> Iterator[None]:
 
 
 def launch(spread: Spread) -> Fabric:
-    """Return the Fabric of this process; the first one of a machine starts the others, which run the same command.
+    """Return the Fabric of this process; a machine's first process starts the others, which run the same command.
 
     Raises:
-        UserError: Fewer GPUs than asked for.
+        UserError: The machine has fewer GPUs than requested.
     """
     found = torch.cuda.device_count()
     if spread.accelerator == "cuda" and found < spread.devices:
@@ -92,14 +92,14 @@ def launch(spread: Spread) -> Fabric:
 
 
 def add_up(fabric: Fabric, share: Callable[[], int]) -> int | None:
-    """Return the sum of what every process's share returns; None in all processes but the first.
+    """Return the sum of the results of all processes; None in all processes but the first.
 
     Args:
         fabric: Result of `launch`.
-        share: Does this process's part of the work.
+        share: Function that does this process's part of the work and returns a number.
 
     Raises:
-        UserError: In the first process, what went wrong in any: each has done what it could by then.
+        UserError: Raised in the first process, with the errors of all, after each has done what it could.
     """
     try:
         own = (share(), "")

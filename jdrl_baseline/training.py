@@ -1,8 +1,8 @@
 """Training loop on Lightning Fabric, the same on one CPU, one GPU, several GPUs and several machines.
 
-A step depends on the seed and its number alone (order of the patches, crops, dropout), so that a run that was killed
-and goes on from its last checkpoint gives the losses and weights of one that was not. An epoch ends with a checkpoint,
-then comes the validation, which a run that goes on makes up for.
+A step depends on the seed and its number alone (order of the patches, crops, dropout), so that a run that is
+interrupted and resumes from its last checkpoint gives the losses and weights of an uninterrupted run. At the end of an
+epoch a checkpoint is written before the validation, so that a resumed run can repeat a validation that is missing.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from sdd_bench.jobs.progress import shows_progress
 
 LAST, BEST = "last.pt", "best.pt"
 SAVE_EVERY = 500
-"""Steps between checkpoints within an epoch; every epoch ends with one."""
+"""Number of steps between checkpoints within an epoch; every epoch ends with one."""
 
 
 def train(
@@ -53,25 +53,24 @@ def train(
     anchors: Path | None = None,
     flow: tuple[Flow, dict[str, str]] | None = None,
 ) -> Path | None:
-    """Train and return the exported network; None in all processes but the first.
+    """Train and return the path of the exported network; None in all processes but the first.
 
-    Nothing of the process is changed afterwards, where it is the only one of the run: thread counts, random numbers and
-    deterministic mode of the libraries, and signal handlers are as they were.
+    If this process is the only one of the run, its state is restored at the end: thread counts, random generators, the
+    libraries' deterministic modes and signal handlers.
 
     Args:
         root: A prepared dataset.
         config: Training configuration.
-        out: The run's folder: config.json, log.csv, tensorboard/, samples/ and checkpoints.
-        hardware: Hardware that it runs on.
-        resume: Go on from the last checkpoint, which must be there; without, go on if there is one.
-        anchors: Folder of the anchors of the validation pairs; ROOT/anchors if None. They are made before the first
-            step where they are not there.
-
-        flow: An estimator to use instead of `config.flow`, and what config.json and checkpoints say of it.
+        out: Folder of the run: config.json, log.csv, tensorboard/, samples/ and checkpoints.
+        hardware: Hardware of the run.
+        resume: Resume from the last checkpoint, which must exist. Without it, the run resumes if there is a checkpoint.
+        anchors: Folder of the anchors of the validation pairs; None takes ROOT/anchors. Missing anchors are computed
+            before the first step.
+        flow: An estimator to use instead of `config.flow`, and its description in config.json and checkpoints.
 
     Raises:
-        UserError: Data, settings or checkpoints that do not fit, anchors that cannot be written, another run at work in
-            the folder, or a loss that is not finite.
+        UserError: Data, settings or checkpoints do not fit, anchors cannot be written, another run is at work in the
+            folder, or a loss is not finite.
     """
     data = open_training_data(root, config, out)
     with process_state_kept(), alone_in(out, out / "samples", processes=hardware.processes):
@@ -91,7 +90,7 @@ def train(
         if hardware.processes > 1:
             fabric.launch()
         torch.use_deterministic_algorithms(fabric.device.type == "cpu")
-        torch.backends.cudnn.benchmark = True  # crops have one size; validation switches it off
+        torch.backends.cudnn.benchmark = True  # all crops have the same size; validation switches it off
         with torch.random.fork_rng([fabric.device] if fabric.device.type == "cuda" else []):
             return _train(Run(fabric, data, config, out, hardware, flow), hardware, state, anchors)
 
@@ -118,7 +117,7 @@ def _train(run: Run, hardware: Hardware, state: checkpoint.State | None, anchors
 
 
 def _loop(run: Run, hardware: Hardware, anchors: Path | None) -> None:
-    """Train from the run's step to its end, and keep records of it."""
+    """Train from the run's present step to its end and record the steps."""
     records = Records(run.out, run.step, run.method.terms, enabled=run.fabric.is_global_zero)
     is_late = run.step > 0 and run.is_validation_due and not records.is_validated
     try:
@@ -159,7 +158,7 @@ def _steps(run: Run, hardware: Hardware, records: Records, *, is_late: bool) -> 
             said = _progress(terms, rate, images)
             bar.set_postfix_str(said, refresh=False)
             bar.update()
-            if last and run.step - saved >= SAVE_EVERY:  # between, gradients are half added up
+            if last and run.step - saved >= SAVE_EVERY:  # within a group, gradients are incomplete
                 run.save(LAST)
                 saved = run.step
             if run.step >= run.total_steps:
@@ -180,10 +179,10 @@ def _step(
     group: range,
     last: bool,
 ) -> tuple[dict[str, float], Any]:
-    """Change the weights, or only add up gradients before the last step of a group.
+    """Update the weights, or only accumulate gradients before the last step of a group.
 
     Returns:
-        The mean losses over all processes, 0 for those that this step does not have, and what was seen.
+        The mean losses over all processes, 0 for losses that this step does not have, and the intermediate images.
     """
     fabric, on_gpu = run.fabric, run.fabric.device.type == "cuda"
     found, seen = dict.fromkeys(run.method.terms, 0.0), None
@@ -195,10 +194,10 @@ def _step(
         for turn in run.method.turns(batch, live, run.moment):
             own = torch.stack([term.detach().float() for term in turn.losses])
             terms = torch.as_tensor(fabric.all_reduce(own, reduce_op="mean"))
-            if not on_gpu:  # backward through a warp by a flow that is not finite can end the process on a CPU
+            if not on_gpu:  # on a CPU, the backward pass of a warp by non-finite flow can crash
                 _check_finite(run, terms, batch)
             fabric.backward(turn.losses[0] / len(group))
-            if on_gpu:  # waits for the GPU, which has its work by now
+            if on_gpu:  # waits for the GPU, which already has its work queued
                 _check_finite(run, terms, batch)
             if last and run.config.clip:
                 fabric.clip_gradients(next(iter(live.values())), optimisers[turn.optimiser], max_norm=run.config.clip)
@@ -211,18 +210,18 @@ def _step(
 
 
 def _compiled(network: nn.Module, hardware: Hardware) -> nn.Module:
-    """Return the network as it is to be set up; Fabric asks for compiling before its set-up."""
+    """Return the network, compiled if requested, ready for Fabric's set-up, which must come after compiling."""
     return cast(nn.Module, torch.compile(network)) if hardware.compiled else network
 
 
 def _progress(losses: Mapping[str, float], rate: float, images_per_s: float) -> str:
-    """Return a step in words; terms that a variant or phase does not have are left out."""
+    """Return the progress line of a step; losses that a variant or phase does not have are left out."""
     terms = " ".join(f"{name} {value:.4f}" for name, value in losses.items() if value)
     return f"{terms}, rate {rate:.2g}, {images_per_s:.1f} images/s"
 
 
 def _batches(run: Run, epoch: int) -> Iterator[tuple[int, Batch]]:
-    """Yield what is left of an epoch, each batch with its number, on the device."""
+    """Yield the remaining batches of an epoch with their numbers, on the device."""
     done = run.step % run.per_epoch
     ahead = run.method.ahead(run.out, run.data, run.moment)
     loader = load_epoch(run.data, run.config, epoch, run.fabric.global_rank, run.fabric.world_size, done, ahead)
@@ -233,10 +232,10 @@ def _batches(run: Run, epoch: int) -> Iterator[tuple[int, Batch]]:
 
 
 def _end_epoch(run: Run, epoch: int, batch: Batch, seen: Any, records: Records) -> str:
-    """Write a picture, a checkpoint, and after it validate, as often as the configuration says.
+    """Write a figure and a checkpoint and then validate, at the intervals of the configuration.
 
     Returns:
-        What the validation found, in words; empty without one.
+        The result of the validation, in words; empty without validation.
     """
     finished = run.step >= run.total_steps
     if run.fabric.is_global_zero and ((epoch + 1) % run.config.sample_every == 0 or finished):
@@ -247,9 +246,9 @@ def _end_epoch(run: Run, epoch: int, batch: Batch, seen: Any, records: Records) 
 
 
 def _validate(run: Run, records: Records) -> float:
-    """Validate the weights of this step, keep them where they are the best so far, and return the PSNR in dB.
+    """Validate the weights of this step, keep them if they are the best so far, and return the PSNR in dB.
 
-    The record comes last: a run that was killed before it validates again, with the same end.
+    The record is written last: a run that is interrupted before it repeats the validation, with the same result.
     """
     found = torch.tensor(0.0)
     if run.fabric.is_global_zero and run.validation is not None:
@@ -265,7 +264,7 @@ def _validate(run: Run, records: Records) -> float:
 
 
 def _check_finite(run: Run, terms: torch.Tensor, batch: Batch) -> None:
-    """Stop where a loss is not finite: the weights of the last checkpoint are from before."""
+    """Stop if a loss is not finite; the last checkpoint is from before that step."""
     if bool(torch.isfinite(terms).all()):
         return
     kept = run.out / LAST

@@ -1,4 +1,4 @@
-"""Training patches, and validation pairs or frames that share no frame with them."""
+"""Training patches, and validation pairs or patches from frames that are not trained on."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ from sdd_bench.errors import UserError
 from sdd_bench.io.images import write_png
 
 PATCHES_A_FRAME = 4
-"""Patches of a held-out frame that are validated on."""
+"""Number of patches of a held-out frame that are used for validation."""
 
 SCENE_KEY = 3
-"""Kept apart from the keys of `patches`, so that what is random in one place does not depend on another."""
+"""Key of the random number generator that draws scenes; it differs from those of `patches`, so that they are
+independent."""
 
 
 @dataclass(frozen=True)
@@ -30,14 +31,14 @@ class TrainingData:
 
     Attributes:
         root: Folder of the prepared dataset.
-        patches: To train on.
-        validation: Whole pairs of scenes that no patch is of; where a release has no whole frames to train on, pairs of
-            patches whose frames no patch to train on is of.
-        held_out: Those scenes, or those frames by their first patch; empty where the dataset has its own validation
+        patches: Patches to train on.
+        validation: Whole pairs of scenes without training patches. If a release has no whole frames to train on, pairs
+            of patches whose frames have no training patches.
+        held_out: These scenes, or these frames named by their first patch; empty if the dataset has its own validation
             split.
         sha256: SHA-256 of the dataset's content.
-        validation_patches: The patches that `validation` is made of, where it is.
-        cache: Decoded patches of this process, by index and what was found ahead; see `CACHE_BYTES`.
+        validation_patches: The patches in `validation`, if it consists of patches.
+        cache: Decoded patches of this process, by index and by the images computed ahead; see `CACHE_BYTES`.
     """
 
     root: Path
@@ -50,17 +51,18 @@ class TrainingData:
 
 
 def open_training_data(root: Path, config: LoopSettings, out: Path) -> TrainingData:
-    """Return the patches to train on and the pairs to validate on; the test split is never touched.
+    """Return the patches for training and the pairs for validation; the test split is never used.
 
-    A release of patches alone (SDD) is validated on patches of frames that are kept out of the training.
+    A release that consists of patches alone (SDD) is validated on patches of frames that are held out from training.
 
     Args:
         root: A prepared dataset.
         config: Training configuration.
-        out: The run's folder; `write_validation` writes patches to OUT/validation where the dataset has them in HDF5.
+        out: Folder of the run; `write_validation` writes patches to OUT/validation if the dataset holds them in HDF5.
 
     Raises:
-        UserError: Not a prepared dataset, no patches, or none left beside the validation scenes.
+        UserError: The dataset is not prepared, has no patches, or has none left after the validation scenes are held
+            out.
     """
     patches = list_patches(root)
     dataset = read_prepared(root)
@@ -77,10 +79,10 @@ def open_training_data(root: Path, config: LoopSettings, out: Path) -> TrainingD
 
 
 def write_validation(data: TrainingData) -> None:
-    """Write the patches to validate on as files, where the dataset has them in HDF5.
+    """Write the patches for validation as files if the dataset holds them in HDF5.
 
     Raises:
-        UserError: A damaged patch, or a folder that cannot be written.
+        UserError: A patch is damaged, or a folder cannot be written.
     """
     for patch, pair in zip(data.validation_patches, data.validation, strict=False):
         if not (pair.blur.is_file() and pair.sharp.is_file()):
@@ -91,7 +93,7 @@ def write_validation(data: TrainingData) -> None:
 def _without_frames(
     root: Path, patches: tuple[Patch, ...], config: LoopSettings, out: Path, sha256: str
 ) -> TrainingData:
-    """Return a release of patches, some of its frames held out; see `patch_frames`."""
+    """Return the training data of a release of patches, with some of its frames held out; see `patch_frames`."""
     names = [patch.name for patch in patches]
     frames = frames_by_name(names, config.val_scenes + 1)
     if frames is None:
@@ -123,7 +125,7 @@ def _without_frames(
 
 
 def _held_out(dataset: Dataset, config: LoopSettings) -> tuple[str, ...]:
-    """Return the scenes of the training split that are kept for validation."""
+    """Return the scenes of the training split that are held out for validation."""
     scenes = sorted({pair.scene or pair.name for pair in dataset.pairs if pair.split == "train"})
     if config.val_scenes >= len(scenes) > 0:
         raise UserError(f"val_scenes = {config.val_scenes}: the training split has only {len(scenes)} scenes")

@@ -1,7 +1,8 @@
-"""Truth, mask and blur radius of every training patch, made before the first step.
+"""Ground truth, mask and blur radius of every training patch, computed before the first step.
 
-A method that takes the sharp image as it lies needs aligned pairs. Here each patch is anchored as an evaluated pair is:
-the sharp patch warped to the blur patch, with a mask of what is proven to be aligned (`registration.truth`).
+A method that uses the sharp image without registering it needs aligned pairs. Each patch is therefore anchored as an
+evaluated pair is: the sharp patch is warped to the blur patch, with a mask of the pixels that are verified to be
+aligned (`registration.truth`).
 """
 
 from __future__ import annotations
@@ -40,18 +41,18 @@ class _Task(NamedTuple):
 def make_aligned(
     out: Path, data: TrainingData, align: str, *, flow: Flow | None, identity: dict[str, str], jobs: int
 ) -> None:
-    """Make what a method with `align` reads with its patches, where it is not there yet.
+    """Compute the files that a method with `align` reads along with its patches, if they do not exist yet.
 
     Args:
-        out: The run's folder.
+        out: Folder of the run.
         data: The patches.
         align: `none`, `anchor` or `flow`.
-        flow: The estimator of `flow`.
-        identity: What makes the truth.
-        jobs: Worker processes.
+        flow: The estimator for `flow`.
+        identity: Description of the origin of the ground truth.
+        jobs: Number of worker processes.
 
     Raises:
-        UserError: As `make_truths` and `flow_ahead.make_flows`.
+        UserError: As in `make_truths` and `flow_ahead.make_flows`.
     """
     if align == "anchor":
         make_truths(data, out / TRUTHS, jobs=jobs)
@@ -60,17 +61,18 @@ def make_aligned(
 
 
 def make_truths(data: TrainingData, folder: Path, *, jobs: int) -> None:
-    """Write truth, mask and blur radius of every patch that has none yet, as FOLDER/INDEX.npz.
+    """Write ground truth, mask and blur radius of every patch that has none yet, as FOLDER/INDEX.npz.
 
-    A patch that cannot be anchored gets an empty mask, and its number is printed.
+    A patch that cannot be anchored gets an empty mask; the number of such patches is printed.
 
     Args:
         data: The patches.
-        folder: Truths of another dataset or method are removed from it.
-        jobs: Worker processes; the bytes do not depend on it.
+        folder: Folder of the files; files of another dataset or method are removed from it.
+        jobs: Number of worker processes; the results do not depend on it.
 
     Raises:
-        UserError: Patches that cannot be read, all named; none that can be anchored; a folder that cannot be written.
+        UserError: Patches cannot be read (the message names all of them), no patch can be anchored, or the folder
+            cannot be written.
     """
     claim(folder, {"dataset_sha256": data.sha256, "truth": ANCHOR_IDENTITY})
     tasks = [_Task(data.root, patch, ahead_path(folder, patch, ".npz")) for patch in data.patches]
@@ -87,16 +89,16 @@ def make_truths(data: TrainingData, folder: Path, *, jobs: int) -> None:
 
 
 def make_radii(data: TrainingData, folder: Path, radius_of: RadiusMap, identity: dict[str, str]) -> None:
-    """Write the blur radius of every patch that has none yet, 256 times the pixels, as FOLDER/INDEX.npy.
+    """Write the blur radius of every patch that has none yet, 256 times the radius in pixels, as FOLDER/INDEX.npy.
 
     Args:
         data: The patches.
-        folder: Maps of another dataset or network are removed from it.
-        radius_of: What finds them.
-        identity: What that is.
+        folder: Folder of the files; maps of another dataset or network are removed from it.
+        radius_of: Function that estimates the blur radius.
+        identity: Description of that function.
 
     Raises:
-        UserError: A patch that cannot be read; a folder that cannot be written.
+        UserError: A patch cannot be read, or the folder cannot be written.
     """
     claim(folder, {"dataset_sha256": data.sha256, **identity})
     for patch in data.patches:
@@ -116,7 +118,7 @@ def _write_truth(task: _Task) -> None:
         found = anchoring.find_truth(blur, sharp)
         truth, mask = found.image, found.mask
         radius = np.asarray(cv2.resize(found.blur_radius_px, (width, height)), np.float32)
-    except ValueError:  # a pair without truth
+    except ValueError:  # raised for a pair without ground truth
         truth, mask, radius = sharp, np.zeros((height, width), bool), np.zeros((height, width), np.float32)
     bits = 16 if pixels[1].dtype == np.uint16 else 8
     content = io.BytesIO()
@@ -129,11 +131,11 @@ def _is_empty(path: Path) -> bool:
         with np.load(path) as stored:
             return not stored["mask"].any()
     except (OSError, ValueError, EOFError, KeyError):
-        return False  # said where it is read
+        return False  # the error is reported when the file is read
 
 
 def identity_of(align: str, flow: dict[str, str]) -> dict[str, str]:
-    """Return what the truth of each patch comes from, as checkpoints hold it.
+    """Return the origin of the ground truth of each patch, as it is recorded in checkpoints.
 
     >>> identity_of("none", {})
     {'truth': 'as taken'}

@@ -24,17 +24,17 @@ from sdd_bench.io.images import read_image
 from sdd_bench.metrics.fidelity import psnr_db
 
 Score = Callable[[NDArray[np.float32], StoredTruth, str, int], float]
-"""A blur image, its anchored truth, a torch device and a side of tiles in px, to dB."""
+"""Function from a blur image, its anchored ground truth, a torch device and a tile side in px to a score in dB."""
 
 
 @dataclass
 class Validation:
-    """Pairs to validate on.
+    """Pairs for validation.
 
     Attributes:
         folder: Folder of their anchors.
         pairs: Each pair with the record of its anchor.
-        tile_px: Side of the tiles they are restored in, 0 for whole frames; the same in all of a run.
+        tile_px: Side of the tiles in which they are restored, 0 for whole frames; constant within a run.
     """
 
     folder: Path
@@ -43,15 +43,16 @@ class Validation:
 
 
 def prepare_validation(data: TrainingData, anchors: Path | None, device: str, tile_px: int | None) -> Validation | None:
-    """Return the pairs to validate on, their anchors made where there are none; None without validation.
+    """Return the pairs for validation, with missing anchors computed; None without validation.
 
     Pairs that cannot be anchored are left out.
 
     Args:
         data: Training data.
-        anchors: Folder of the anchors; in the dataset if None.
-        device: A torch device.
-        tile_px: Side of the tiles that the run has used so far; if None, as the largest frame fits into memory.
+        anchors: Folder of the anchors; None takes the dataset's folder.
+        device: Torch device.
+        tile_px: Side of the tiles that the run has used so far; None chooses it by whether the largest frame fits into
+            memory.
 
     Raises:
         UserError: No validation pair can be anchored, or the anchors cannot be written.
@@ -79,13 +80,13 @@ def prepare_validation(data: TrainingData, anchors: Path | None, device: str, ti
 def validate(networks: Iterable[nn.Module], score: Score, validation: Validation, device: str) -> float:
     """Return the mean score over pairs, in dB.
 
-    Where a whole frame does not fit on the GPU, all pairs are scored in tiles, then and in what follows of the run.
+    If a whole frame does not fit on the GPU, all pairs are scored in tiles, now and in the rest of the run.
 
     Args:
-        networks: Those that take part; in evaluation mode meanwhile.
-        score: What a pair is worth.
+        networks: The networks involved; they are in evaluation mode meanwhile.
+        score: Score of a pair.
         validation: The pairs.
-        device: Where the networks are.
+        device: Device of the networks.
 
     Raises:
         UserError: An image or an anchor cannot be read.
@@ -94,7 +95,7 @@ def validate(networks: Iterable[nn.Module], score: Score, validation: Validation
     for network in scored:
         network.eval()
     cudnn, benchmark = torch.backends.cudnn, torch.backends.cudnn.benchmark
-    cudnn.benchmark = False  # frames differ in size, and what it tries takes memory
+    cudnn.benchmark = False  # frames differ in size, and benchmarking takes memory
     try:
         return _mean_db(score, validation, device)
     except torch.OutOfMemoryError:
@@ -110,7 +111,7 @@ def validate(networks: Iterable[nn.Module], score: Score, validation: Validation
 
 
 def restored_db(network: nn.Module, blur: NDArray[np.float32], stored: StoredTruth, device: str, tile_px: int) -> float:
-    """Return the PSNR of a network's restoration against the anchored truth, in dB: what deblurring is worth."""
+    """Return the PSNR of a network's restored image against the anchored ground truth, in dB."""
     restored = restore(network, blur, device, tile_px=tile_px)
     return psnr_db(restored, stored.truth, stored.mask)
 

@@ -1,4 +1,4 @@
-"""Dual-pixel views of every training patch, cut from the release before the first step."""
+"""Dual-pixel views of every training patch, cropped from the release before the first step."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def make_views(data: TrainingData, release: Path, folder: Path) -> None:
     """Write the two views of every patch that has none yet, as FOLDER/left/INDEX.png and FOLDER/right/INDEX.png.
 
     Args:
-        data: The patches, cut from frames of their own size.
-        release: The release, see `dpdd_views.list_views`.
-        folder: Views of another dataset or release are removed from it.
+        data: The patches, cropped from frames at their original size.
+        release: Folder of the release, see `dpdd_views.list_views`.
+        folder: Folder of the files; views of another dataset or release are removed from it.
 
     Raises:
-        UserError: Patches that were resized, or whose place in their frame is not known; a view that is missing,
-            damaged or too small; a folder that cannot be written.
+        UserError: Patches were resized or have no known position in their frame; a view is missing, damaged or too
+            small; or the folder cannot be written.
     """
     views = list_views(release)
     claim(folder, {"dataset_sha256": data.sha256, "views": {name: file_sha256(v[0]) for name, v in views.items()}})

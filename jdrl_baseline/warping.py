@@ -1,4 +1,4 @@
-"""Linear warping of tensors by flow, eq. (5), and the variant of the 2023 release."""
+"""Bilinear warping of tensors by flow, eq. (5), and the variant of the 2023 release."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from torch.nn import functional
 
 
 def warp(image: Tensor, flow: Tensor, *, release_grid: bool = False) -> Tensor:
-    """Return `image` warped into the frame that the flow belongs to: bilinear, the border repeated.
+    """Return `image` warped into the flow's frame by bilinear interpolation, with border pixels repeated outside.
 
-    Gradients reach `image`, and `flow` if it asks for one.
+    Gradients reach `image`, and `flow` if it requires them.
 
     Args:
         image: (N, C, H, W).
-        flow: (N, 2, H, W), (dx, dy) in pixels: pixel (x, y) of the result is read at (x + dx, y + dy).
-        release_grid: Read the grid as the release does: a pixel grid over -1..1, plus the flow in units of half the
-            frame less one pixel, with align_corners=False. At zero flow that is half a pixel off at the edges.
+        flow: (N, 2, H, W), (dx, dy) in pixels: pixel (x, y) of the result is sampled at (x + dx, y + dy).
+        release_grid: Sample as the release does: at a pixel grid over -1..1 plus the flow in units of half the frame
+            minus one pixel, with align_corners=False. At zero flow this is off by half a pixel at the edges.
 
     >>> image = torch.arange(4.0).reshape(1, 1, 1, 4).expand(1, 1, 3, 4)
     >>> warp(image, torch.tensor([1.0, 0.0]).reshape(1, 2, 1, 1).expand(1, 2, 3, 4))[0, 0, 0].tolist()
@@ -32,10 +32,10 @@ def warp(image: Tensor, flow: Tensor, *, release_grid: bool = False) -> Tensor:
 
 
 def inside(flow: Tensor) -> Tensor:
-    """Return where a flow leads into the frame: (N, 1, H, W) of 0 and 1, without gradient.
+    """Return the mask of pixels whose flow ends inside the frame: (N, 1, H, W) of 0 and 1, without gradient.
 
-    Elsewhere `warp` only repeats the border. In a crop of 96 px and at misalignment to 15 px that is a sixth of all
-    pixels.
+    Elsewhere `warp` only repeats the border. In a crop of 96 px with misalignment of up to 15 px this concerns a sixth
+    of all pixels.
 
     Args:
         flow: (N, 2, H, W), (dx, dy) in pixels.

@@ -1,6 +1,7 @@
 """Ranked tables from results files and published numbers: `sdd-bench leaderboard`, `submit`, `verify`, `stability`.
 
-From below: entry, comparable (what may share a table); statistics, table, groups, stability (ranks and how sure they
-are, as DataFrames of numbers); ranking (the table in Python); published, reported (the papers' numbers); csv_files,
-formats, files, page (numbers as text); models, meta, submission, pack, consistency, verification (submitted entries).
+From the bottom up: entry and comparable (results that may share a table); statistics, table, groups and stability
+(ranks and their uncertainty, as DataFrames of numbers); ranking (the table in Python); published and reported (the
+papers' numbers); csv_files, formats, files and page (numbers as text); models, meta, submission, pack, consistency and
+verification (submitted entries).
 """

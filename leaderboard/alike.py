@@ -14,20 +14,20 @@ SEARCHED = 500
 
 @dataclass(frozen=True)
 class Groups:
-    """Groups of methods in the order of the board, each as large as can be; `more` where some are left out."""
+    """Largest groups of methods, in the order of the board; `more` is True if some are left out."""
 
     members: tuple[tuple[str, ...], ...]
     more: bool
 
 
 def alike(board: Board, methods: Sequence[str]) -> Groups:
-    """Return the largest groups of methods of which no two are separated in the metric that ranks.
+    """Return the largest groups of methods in which no two are separated in the ranking metric.
 
-    A method may be in several groups, or in none where it is separated from all others.
+    A method may be in several groups, or in none if it is separated from all others.
 
     Args:
-        board: The table.
-        methods: Those that are looked at, in its order.
+        board: Ranked table.
+        methods: Methods to group, in the order of the table.
     """
     import networkx
 

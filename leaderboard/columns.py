@@ -12,26 +12,26 @@ if TYPE_CHECKING:
     import pandas as pd
 
 INTERVALS = {name: metric.interval for name, metric in METRICS.items() if metric.interval}
-"""Metric to the first part of the names of its interval's columns."""
+"""Prefix of the names of the interval columns, by metric."""
 
 SHOWN = sorted(METRICS, key=lambda name: (name not in DEFAULT, name not in INTERVALS))
-"""Metrics in the order of the tables: the default ones first, of these those with intervals."""
+"""Metrics in the order of the tables: default ones first, and among these the ones with intervals."""
 
 HIGHER_IS_BETTER = {name: up for name in SHOWN if (up := METRICS[name].higher_is_better) is not None}
-"""Metrics that rank, in the order of the tables, to whether higher is better."""
+"""Whether higher is better, for the metrics that rank, in the order of the tables."""
 
 
 def _with_interval(name: str) -> tuple[str, ...]:
-    """Return the columns of a metric: its own, and those of the ends of its interval where it has one."""
+    """Return the columns of a metric: its own, and those of the ends of its interval if it has one."""
     return (name, *(f"{INTERVALS[name]}_{end}" for end in ("lo", "hi") if name in INTERVALS))
 
 
 OPTIONAL = tuple(column for name in SHOWN if name not in DEFAULT for column in _with_interval(name))
-"""Columns of metrics that are measured only where they are named; tables leave them out where no method has them."""
+"""Columns of optional metrics; tables leave them out if no method has them."""
 
 BY_TRUTH = ("gdi50_px", "gdi95_px", "forgiveness_db", "coverage")
 BY_INPUT = ("gdi_px", FORGIVENESS, "no_harm_db", "coverage", CEILING, UNCERTAINTY)
-"""Means of diagnostics: of rows whose geometry is judged by the truth, and by the input."""
+"""Means of diagnostics for rows whose geometry is judged by the truth, and by the input."""
 
 
 def _columns(diagnostics: tuple[str, ...]) -> tuple[str, ...]:
@@ -46,10 +46,10 @@ def _columns(diagnostics: tuple[str, ...]) -> tuple[str, ...]:
 
 
 COLUMNS = _columns(BY_TRUTH)
-"""Columns of leaderboard.csv. What was not measured is empty; so are diagnostics under protocols without anchor."""
+"""Columns of leaderboard.csv. Unmeasured cells are empty, as are diagnostics under protocols without anchors."""
 
 COLUMNS_BY_INPUT = _columns(BY_INPUT)
-"""The same under protocols that judge geometry by the input."""
+"""Columns of leaderboard.csv under protocols that judge geometry by the input."""
 
 BEST = "best_probability"
 TEXT_COLUMNS = (
@@ -65,7 +65,7 @@ PAIR_COLUMNS = (
 
 
 def judged_by_input(protocol: str) -> bool:
-    """Return whether a protocol, of whatever name, is a known one that judges geometry by the input."""
+    """Return whether a protocol, by its name, is a known one that judges geometry by the input."""
     return protocol in PROTOCOLS and PROTOCOLS[protocol].judged_by_input
 
 
@@ -75,11 +75,11 @@ def columns_of(protocol: str) -> tuple[str, ...]:
 
 
 def without_unmeasured(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of a board without the columns of `OPTIONAL` that no method has."""
+    """Return the rows of a board without the optional columns that no method has."""
     return rows.drop(columns=[name for name in OPTIONAL if name in rows and rows[name].isna().all()])
 
 
 def type_of(column: str) -> str:
-    """Return the type of a column that is not of `TEXT_COLUMNS`."""
+    """Return the dtype of a column that is not in `TEXT_COLUMNS`."""
     whole = dict.fromkeys(("rank", "rank_lo", "rank_hi", "n_images", "score_bits"), "Int64")
     return (whole | {"tie": "bool"}).get(column, "float64")

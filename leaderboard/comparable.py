@@ -17,16 +17,16 @@ FOLLOWS = {
     "anchors_sha256": {"dataset", "split", "excluded", "protocol", "dataset_sha256"},
     "unranked": {"dataset", "split", "excluded", "protocol", "dataset_sha256", "anchors_sha256"},
 }
-"""A difference that others explain, and those others."""
+"""Differences that follow from others, with those others."""
 
 
 def check_comparable(entries: Sequence[Entry]) -> Table:
     """Return the properties that all entries share.
 
     Raises:
-        UserError: No entries; two of one method, or of methods whose names look alike; a metric of different weights;
-            entries of different datasets, splits or protocols: the message names for each other table a file, the first
-            file given, and in what they differ.
+        UserError: There are no entries; two are of one method, or of methods with look-alike names; a metric has
+            different weights; or datasets, splits or protocols differ: for each other table, the message names a file,
+            the first file given, and the differences.
     """
     if not entries:
         raise UserError("leaderboard: no results files given")
@@ -57,7 +57,7 @@ def _check_names(entries: Sequence[Entry]) -> None:
 
 
 def _check_weights(entries: Sequence[Entry]) -> None:
-    """Refuse a metric of different weights in one table."""
+    """Refuse different weights of a metric in one table."""
     for name in dict.fromkeys(metric for entry in entries for metric in entry.weights):
         by_weights: dict[str, list[Entry]] = {}
         for entry in entries:
@@ -75,7 +75,7 @@ def _files(group: Sequence[Entry]) -> str:
 
 
 def _explain(entry: Entry, first: Entry) -> str:
-    """Return in words how the tables of two entries differ."""
+    """Return the differences between the tables of two entries, in words."""
     differing = [f.name for f in fields(Table) if getattr(entry.table, f.name) != getattr(first.table, f.name)]
     words = []
     for name in differing:

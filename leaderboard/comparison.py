@@ -18,41 +18,41 @@ from sdd_bench.metrics.table import METRICS
 
 
 def compared(entries: Sequence[Entry], metric: str, images: pd.Index | None = None) -> Paired:
-    """Return every two entries compared in a metric.
+    """Return the pairwise comparison of entries in a metric.
 
     Args:
         entries: Entries of one table with the same images.
         metric: Metric that all of them have.
-        images: Names of those that are compared; all if None.
+        images: Names of the images to compare; None compares all.
     """
     return paired(score_matrix(entries, metric, images), least_differences(entries, metric, images))
 
 
 def score_matrix(entries: Sequence[Entry], metric: str, images: pd.Index | None = None) -> Array:
-    """Return a metric of several entries, (entries, images), images by name or as given.
+    """Return a metric of several entries, (entries, images), with images in the given order or by name.
 
-    No value is over what an image counts with at most, see `Metric.most`.
+    Values are capped at `Metric.most`.
     """
     columns = [entry.rows[metric] if images is None else entry.rows.loc[images, metric] for entry in entries]
     return np.minimum(np.array([column.to_numpy() for column in columns], float), most_of(metric))
 
 
 def metric_intervals(scores: Array, metric: str) -> Array:
-    """Return the 95 % intervals of the means of (rows, images) as (rows, 2), no end beyond what the metric can be."""
+    """Return the 95 % intervals of the means of (rows, images), (rows, 2), clipped to the range of the metric."""
     highest = min(METRICS[metric].highest, METRICS[metric].most)
     return np.clip(mean_intervals(scores), METRICS[metric].lowest, highest)
 
 
 def least_differences(entries: Sequence[Entry], metric: str, images: pd.Index | None = None) -> Array:
-    """Return below which difference two methods are not separated, (entries, entries).
+    """Return the least differences that separate two methods, (entries, entries).
 
-    That is the smallest relevant difference of the metric. A truth with a ceiling also makes every PSNR too low, by
-    the method's uncertainty, its mean over the images; of two methods the larger one counts.
+    The least difference is the smallest relevant difference of the metric. For PSNR, a truth with a ceiling adds the
+    method's uncertainty, its mean over the images; the larger one of two methods counts.
 
     Args:
         entries: Entries of one table.
-        metric: Metric that is compared; uncertainties are those of the PSNR.
-        images: Names of those that are compared; all if None.
+        metric: Metric to compare; uncertainties are those of the PSNR.
+        images: Names of the images to compare; None compares all.
     """
     relevant = METRICS[metric].relevant
     if metric != "psnr_db" or not all(UNCERTAINTY in entry.rows for entry in entries):
@@ -63,12 +63,12 @@ def least_differences(entries: Sequence[Entry], metric: str, images: pd.Index | 
 
 
 def rank_cells(comparison: Paired, metric: str, images: int) -> dict[str, NDArray[np.generic]]:
-    """Return ranks, their intervals and ties of compared methods by column; nothing where no rank is claimed.
+    """Return ranks, their intervals and ties of compared methods by column; empty if no rank is claimed.
 
     Args:
         comparison: Result of `compared`.
-        metric: Metric that is compared.
-        images: On how many images; no rank is claimed of fewer than `RANKED_IMAGES`.
+        metric: Metric that was compared.
+        images: Number of images; with fewer than `RANKED_IMAGES`, no rank is claimed.
     """
     if images < RANKED_IMAGES:
         return {}

@@ -25,12 +25,12 @@ from sdd_bench.io.text import read_json, read_rows, short
 
 
 def contradictions(entry: Path, submission: Submission, claims: Mapping[str, Results]) -> list[str]:
-    """Return every contradiction between an entry's files.
+    """Return all contradictions between an entry's files.
 
     Args:
-        entry: Its folder.
+        entry: Folder of the entry.
         submission: Content of its entry.json.
-        claims: Its results by protocol, from `read_claims`.
+        claims: Results of the entry by protocol, from `read_claims`.
     """
     found = [*file_faults(entry, submission), *_extra(entry, submission), *_method_faults(entry, submission)]
     for protocol, claimed in claims.items():
@@ -39,7 +39,7 @@ def contradictions(entry: Path, submission: Submission, claims: Mapping[str, Res
 
 
 def read_claims(entry: Path, submission: Submission) -> tuple[dict[str, Results], list[str]]:
-    """Return the entry's results by protocol, and why others cannot be read; missing files are passed over."""
+    """Return the entry's results by protocol, and the faults of unreadable ones; missing files are skipped."""
     claims, faults = {}, []
     for name, protocol in submission.protocols.items():
         path = entry / protocol.results
@@ -52,7 +52,7 @@ def read_claims(entry: Path, submission: Submission) -> tuple[dict[str, Results]
 
 
 def _extra(entry: Path, submission: Submission) -> list[str]:
-    """Return what lies in an entry and is no part of it; hidden files are passed over."""
+    """Return the files in an entry's folder that do not belong to it; hidden files are skipped."""
     known = {*submission.files, ENTRY, SCORES, DETAILS, SUBMISSION}
     names = sorted(p.relative_to(entry) for p in entry.rglob("*") if not p.is_dir())
     return [
@@ -75,7 +75,7 @@ def _method_faults(entry: Path, submission: Submission) -> list[str]:
 
 
 def _agreement(path: Path, claimed: Results, submission: Submission, protocol: str) -> list[str]:
-    """Return in what a results file, its CSV and entry.json contradict each other."""
+    """Return the contradictions between a results file, its CSV and entry.json."""
     name = path.name
     found = []
     if claimed.method != submission.method:
@@ -88,7 +88,7 @@ def _agreement(path: Path, claimed: Results, submission: Submission, protocol: s
 
 
 def _table_faults(table: Path, claimed: Results) -> list[str]:
-    """Return in what a CSV differs from the JSON it lies beside."""
+    """Return the differences between a CSV and the JSON beside it."""
     if not table.is_file():
         return []
     try:

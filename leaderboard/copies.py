@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from leaderboard.entry import Entry
 
 FILES = {"sharp": "sharp_sha256", "blur": "blur_sha256"}
-"""Files that a prediction can equal byte for byte, and the column with their digest."""
+"""Files that a prediction can equal byte for byte, with the column of their digest."""
 
 TRUTH = "truth"
 WORDS = {
@@ -17,13 +17,13 @@ WORDS = {
     TRUTH: "equal to the truth in every pixel that counts",
 }
 NAMED = 5
-"""Images that a sentence names; of more it names none."""
+"""Maximum number of images that a sentence names; with more, it names none."""
 
 
 def copies(entry: Entry) -> dict[str, list[str]]:
-    """Return what predictions of an entry are copies of, a key of `WORDS`, to the names of the images; each once."""
+    """Return the image names of an entry's copies, by key of `WORDS`; each image is listed once."""
     rows, found = entry.rows, {}
-    left = rows["psnr_db"] == rows["psnr_db"]  # all that were measured
+    left = rows["psnr_db"] == rows["psnr_db"]  # all measured images
     for kind, column in FILES.items():
         if column in rows and "restored_sha256" in rows:
             same = left & (rows["restored_sha256"] == rows[column]) & (rows[column] != "")
@@ -33,7 +33,7 @@ def copies(entry: Entry) -> dict[str, list[str]]:
 
 
 def cell(found: Mapping[str, list[str]]) -> str:
-    """Return the copies of a method for a table.
+    """Return the numbers of a method's copies as a table cell.
 
     >>> cell({"sharp": ["a"], "blur": ["b", "c"]})
     '1 sharp, 2 blur'
@@ -45,8 +45,8 @@ def sentences(found: Mapping[str, Mapping[str, list[str]]], n_images: Mapping[st
     """Return a sentence for every method with copies.
 
     Args:
-        found: Method to what `copies` returned.
-        n_images: Method to the number of its images.
+        found: Result of `copies` by method.
+        n_images: Number of images by method.
 
     >>> sentences({"A": {"blur": ["1", "2"]}, "B": {}}, {"A": 2, "B": 2})
     ['A: 2 of 2 predictions are byte for byte the blur image (1, 2).']

@@ -1,4 +1,4 @@
-"""CSV text of tables, every number with the decimals of its column, protected against formulas."""
+"""CSV text of tables, with each column's number of decimals, protected against formulas."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ FORMS = {
     **dict.fromkeys(("tau", "tau_lo"), ".3f"),
     **dict.fromkeys(("from", "to"), ".2f"),
 }
-"""Column to the format of its numbers."""
+"""Number format by column."""
 
 
 def text(value: object, form: str = "") -> str:
-    """Return a cell as text: nothing for what is missing and for False, `tie` for True.
+    """Return a cell as text: empty for missing values and False, `tie` for True.
 
     >>> text(25.0, ".2f"), text(float("nan"), ".2f"), text(float("inf"), ".2f"), text(True), text("a")
     ('25.00', '', 'inf', 'tie', 'a')
@@ -39,13 +39,13 @@ def text(value: object, form: str = "") -> str:
 
 
 def texts(frame: pd.DataFrame, forms: Mapping[str, str] = FORMS) -> pd.DataFrame:
-    """Return a table with every cell as text, numbers in the format of their column."""
+    """Return a table with every cell as text, with numbers in the format of their column."""
     columns = {c: [text(value, forms.get(str(c), "")) for value in cells.tolist()] for c, cells in frame.items()}
     return pd.DataFrame(columns, frame.index, dtype=object)
 
 
 def metric_texts(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a table whose column `metric` says what its numbers are of as text, with the decimals of the metric."""
+    """Return a table as text in which the column `metric` determines the decimals of the numbers."""
     parts = [texts(frame[:0])]
     for metric, part in frame.groupby("metric", sort=False):
         form = f".{DECIMALS[str(metric)]}f"
@@ -54,7 +54,7 @@ def metric_texts(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def leaderboard_csv(rows: pd.DataFrame) -> str:
-    """Return rows of a board as CSV: the columns of `columns.columns_of` its protocol, optional ones as measured."""
+    """Return rows of a board as CSV, with the columns of its protocol and the optional ones that were measured."""
     return frame_csv(texts(without_unmeasured(rows).drop(columns=BEST)))
 
 

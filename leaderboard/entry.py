@@ -23,8 +23,8 @@ from sdd_bench.metrics.table import METRICS
 PARTIAL, UNCHECKED = "partial", "unchecked"
 
 STORED_BITS = 8
-"""What results of versions that did not round predictions are taken to be scored with: nearly all predictions have 8
-bits, and these were scored as they are now. Of such results the bits of the files are not known."""
+"""Scored bits assumed for results of versions that did not round predictions: nearly all predictions have 8 bits, which
+are scored the same way now. The bits of the files are unknown for such results."""
 
 
 @dataclass(frozen=True)
@@ -44,27 +44,27 @@ class Table:
 
 @dataclass(frozen=True, eq=False)
 class Entry:
-    """The scores of a method in a table.
+    """Scores of a method in a table.
 
     Attributes:
-        table: Table that the scores may share.
-        method: The method that made the predictions.
+        table: Properties of the table that the scores belong to.
+        method: Method that made the predictions.
         source: Name of the results file.
-        status: As the results say, or `claimed` or `verified` instead of `measured`, see `leaderboard.reading`.
-        rows: One row per ranked image, indexed and sorted by name: metrics and diagnostics as floats, NaN where not
-            measured, and those of `CONDITIONS` that the results have.
-        means: Mean over the images of every metric, and of the diagnostics of the protocol; NaN where not measured.
+        status: Status in the results, or `claimed` or `verified` instead of `measured`, see `leaderboard.reading`.
+        rows: One row per ranked image, indexed and sorted by name: metrics and diagnostics as floats, NaN if not
+            measured, and the columns of `CONDITIONS` that the results have.
+        means: Mean over the images of every metric and of the protocol's diagnostics; NaN if not measured.
         predictions_sha256: Digest of the names and contents of the predictions.
-        tool_version: Version of sdd-bench that scored them.
+        tool_version: Version of sdd-bench that scored the predictions.
         protocol: Every field of the protocol.
-        unranked: As `rows`, of the images that were scored and do not count.
-        matched: By which rule predictions were matched to images, in words; empty where the results do not say.
-        pred_crop: Where predictions were cropped or padded, one of `evaluation.naming.cut.CROPS`, or empty.
-        values_as: Meaning of the values of predictions, see `io.values_as`.
-        file: The results file; None of results that come from none.
-        predictions_bits: Bits of the files of the predictions, in words; empty where the results do not say.
-        evaluated_size: WIDTHxHEIGHT of what was scored, in words; empty where the results do not say.
-        weights: Metric that was measured to the digest of its weights, of metrics with weights.
+        unranked: Rows of the images that were scored but do not count, with the columns of `rows`.
+        matched: Rule by which predictions were matched to images, in words; empty if the results do not state it.
+        pred_crop: Position at which predictions were cropped or padded, one of `evaluation.naming.cut.CROPS`, or empty.
+        values_as: Meaning of the predictions' values, see `io.values_as`.
+        file: Results file; None for results that come from no file.
+        predictions_bits: Bits of the prediction files, in words; empty if the results do not state them.
+        evaluated_size: WIDTHxHEIGHT that was scored, in words; empty if the results do not state it.
+        weights: Digest of the weights by metric, for measured metrics with weights.
     """
 
     table: Table
@@ -96,9 +96,9 @@ class Entry:
 
 
 def those_that_count(entries: Sequence[Entry]) -> list[Entry]:
-    """Return the entries that are compared with each other: no partial ones, no unchecked ones beside checked ones.
+    """Return the entries to compare: without partial ones, and without unchecked ones if any is checked.
 
-    Where all are unchecked, they are compared among themselves.
+    If all are unchecked, they are compared among themselves.
     """
     whole = [entry for entry in entries if entry.status != PARTIAL]
     return [entry for entry in whole if entry.status != UNCHECKED] or whole
@@ -108,8 +108,8 @@ def read_entry(path: Path) -> Entry:
     """Return the entry of a results file.
 
     Raises:
-        UserError: The file is damaged, contradicts itself (see `recomputed.contradictions`), or the digest of its
-            protocol is not that of the protocol's fields.
+        UserError: The file is damaged or contradicts itself (see `recomputed.contradictions`), or the digest of its
+            protocol does not match the protocol's fields.
     """
     results = read_results(path)
     fault = contradictions(results)
@@ -123,12 +123,12 @@ def entry_of(results: Results, source: str, where: str = "") -> Entry:
     """Return the entry of results.
 
     Args:
-        results: From `evaluate` or a file.
+        results: Results from `evaluate` or a file.
         source: Name of the results in the table and in messages.
-        where: Longer name for messages about these results alone, such as a path.
+        where: Longer name for messages about these results, such as a path.
 
     Raises:
-        UserError: The digest of the protocol is not that of its fields.
+        UserError: The digest of the protocol does not match its fields.
     """
     fields = {k: v for k, v in results.protocol.items() if k != "sha256"}
     digest = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
@@ -164,7 +164,7 @@ def entry_of(results: Results, source: str, where: str = "") -> Entry:
 
 
 def parted(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the rows whose pairs are ranked, and the others."""
+    """Return the rows whose pairs are ranked, and the other rows."""
     if NOT_RANKED not in rows:
         return rows, rows[:0]
     counts = rows[NOT_RANKED] == ""
@@ -172,7 +172,7 @@ def parted(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def scores(results: Results) -> tuple[pd.DataFrame, pd.Series]:
-    """Return one row per image, indexed by name in the order of the results, and the means; NaN where not measured."""
+    """Return one row per image, indexed by name in the order of the results, and the means; NaN if not measured."""
     rows = pd.DataFrame(list(results.images)).set_index("name")
     means = results.summary
     numbers = [column for column in rows if column in RANGES]

@@ -27,12 +27,12 @@ class Shown:
     """Options of a leaderboard.
 
     Attributes:
-        metric: Metric that ranks.
+        metric: Metric to rank by.
         baseline: Method that the others are compared with, or None.
-        by: Some of `leaderboard.groups.CHOICES`.
-        published: Show the papers' numbers as rows too.
-        label: Label of the LaTeX table, empty for none.
-        tex_intervals: Show intervals in the LaTeX table.
+        by: Groupings, a subset of `leaderboard.groups.CHOICES`.
+        published: Whether to show the papers' numbers as rows.
+        label: Label of the LaTeX table; empty for none.
+        tex_intervals: Whether to show intervals in the LaTeX table.
     """
 
     metric: str = "psnr_db"
@@ -45,7 +45,7 @@ class Shown:
 
 @dataclass(frozen=True, eq=False)
 class Built:
-    """One table, the papers' numbers, the differences from a baseline, and the groups, as far as asked for."""
+    """One table, with the papers' numbers, the differences from a baseline and the groups, as far as requested."""
 
     board: Board
     reported: pd.DataFrame | None
@@ -55,21 +55,21 @@ class Built:
 
 @dataclass(frozen=True, eq=False)
 class Written(Built):
-    """One table and its files, the CSV first."""
+    """One table and its files, with the CSV first."""
 
     files: tuple[Path, ...]
 
 
 def write_boards(entries: Sequence[Entry], out: Path, shown: Shown) -> Iterator[Written]:
-    """Write the tables and yield each once its files are there; results that cannot be ranked raise before the first.
+    """Write the tables and yield each when its files exist; errors in the results are raised before the first.
 
     Args:
-        entries: Entries of one table or of several: one a dataset, split and protocol.
-        out: The CSV; see `tables_of` for the names of several.
+        entries: Entries of one or several tables, one for each dataset, split and protocol.
+        out: Path of the CSV; see `tables_of` for the names of several.
         shown: Options of the table.
 
     Raises:
-        UserError: See `check_comparable`, `build_board`, `differences` and `group_rows`.
+        UserError: As in `check_comparable`, `build_board`, `differences` and `group_rows`.
     """
     tables = [(name, _build(part, shown)) for name, part in tables_of(entries, out)]
     for name, built in tables:
@@ -77,11 +77,11 @@ def write_boards(entries: Sequence[Entry], out: Path, shown: Shown) -> Iterator[
 
 
 def board_outputs(tables: Sequence[tuple[Path, Sequence[Entry]]], shown: Shown) -> list[Output]:
-    """Return the files of tables as outputs, one a table: of the same request whatever methods are in it.
+    """Return the files of tables as outputs, one per table; its request does not depend on the methods in it.
 
     Args:
         tables: From `tables_of`.
-        shown: As for `write_boards`.
+        shown: Options as in `write_boards`.
     """
     outputs = []
     for name, part in tables:
@@ -97,17 +97,17 @@ def board_outputs(tables: Sequence[tuple[Path, Sequence[Entry]]], shown: Shown) 
 
 
 def tables_of(entries: Sequence[Entry], out: Path) -> list[tuple[Path, list[Entry]]]:
-    """Return the CSV of each table and its entries, of each split the ranking protocol first.
+    """Return the CSV path and the entries of each table, with the ranking protocol of each split first.
 
-    One table has the name given. With several protocols of one split the ranking one has it, and the others have theirs
-    in the name; with several splits every table has both in it.
+    A single table has the given name. With several protocols of one split, the ranking one has it, and the others add
+    their protocol; with several splits, every table adds both.
 
     Args:
         entries: Entries of one table or of several.
-        out: The CSV.
+        out: Path of the CSV.
 
     Raises:
-        UserError: See `check_comparable`.
+        UserError: As in `check_comparable`.
     """
     parts: dict[tuple[str, str], dict[str, list[Entry]]] = {}
     for entry in entries:
@@ -128,13 +128,13 @@ def tables_of(entries: Sequence[Entry], out: Path) -> list[tuple[Path, list[Entr
 
 
 def _files(out: Path, by: Sequence[str]) -> tuple[Path, ...]:
-    """Return the files of a table, its CSV first."""
+    """Return the files of a table, with its CSV first."""
     beside = (f"{out.stem}-pairwise.csv", *(f"{out.stem}-by-{name}.csv" for name in by))
     return (out, out.with_suffix(".md"), out.with_suffix(".tex"), *map(out.with_name, beside))
 
 
 def _build(entries: Sequence[Entry], shown: Shown) -> Built:
-    """Return a table and what stands beside it."""
+    """Return a table with its additions."""
     board = add_reported(build_board(entries, shown.metric))
     reported = reported_rows(board.table) if shown.published else None
     against = None
@@ -145,12 +145,12 @@ def _build(entries: Sequence[Entry], shown: Shown) -> Built:
 
 
 def write_table(out: Path, built: Built, shown: Shown | None = None) -> tuple[Path, ...]:
-    """Write the files of a table and return them, its CSV first.
+    """Write the files of a table and return them, with its CSV first.
 
     Args:
-        out: The CSV.
-        built: The table.
-        shown: Options of its LaTeX; nothing more if None.
+        out: Path of the CSV.
+        built: Table with its additions.
+        shown: Options of its LaTeX; None for the defaults.
     """
     shown = shown or Shown()
     board, reported = built.board, built.reported

@@ -38,17 +38,17 @@ _LATEX = {
 
 
 def shown_columns(rows: pd.DataFrame) -> list[str]:
-    """Return the columns of numbers worth showing: those that any row has."""
+    """Return the columns of numbers that at least one row has."""
     return [name for name in DIGITS if name in rows and rows[name].notna().any()]
 
 
 def numbers(rows: pd.DataFrame, name: str) -> list[str]:
-    """Return a column of numbers as people read it."""
+    """Return a column of numbers as displayed text."""
     return [text(value, f".{DIGITS[name]}f") for value in rows[name]]
 
 
 def intervals(rows: pd.DataFrame, name: str) -> list[str]:
-    """Return the intervals of a metric as text, nothing where there is none."""
+    """Return the intervals of a metric as text, empty where there is none."""
     if name not in INTERVALS:
         return [""] * len(rows)
     ends = zip(rows[f"{INTERVALS[name]}_lo"], rows[f"{INTERVALS[name]}_hi"], strict=True)
@@ -56,24 +56,24 @@ def intervals(rows: pd.DataFrame, name: str) -> list[str]:
 
 
 def ranks(rows: pd.DataFrame, tie: str = "=") -> list[str]:
-    """Return the ranks as text, marked where they are shared."""
+    """Return the ranks as text, with shared ranks marked."""
     return [text(rank) + tie * shared for rank, shared in zip(rows["rank"], rows["tie"], strict=True)]
 
 
 def rank_intervals(rows: pd.DataFrame) -> list[str]:
-    """Return the intervals of the ranks as text, nothing where a rank is certain or missing."""
+    """Return the intervals of the ranks as text, empty if a rank is certain or missing."""
     ends = zip(rows["rank_lo"], rows["rank_hi"], strict=True)
     return ["" if pd.isna(low) or low == high else f"{low} to {high}" for low, high in ends]
 
 
 def claims(rows: pd.DataFrame) -> list[str]:
-    """Return the ranks with their intervals, as `2= (2 to 4)`."""
+    """Return the ranks with their intervals, such as `2= (2 to 4)`."""
     both = zip(ranks(rows), rank_intervals(rows), strict=True)
     return [rank + (f" ({ends})" if ends else "") for rank, ends in both]
 
 
 def signed(metric: str, value: float) -> str:
-    """Return a difference with its sign and three digits, as far as the metric's decimals go.
+    """Return a difference with its sign and three significant digits, limited to the metric's decimals.
 
     >>> signed("psnr_db", 0.25), signed("psnr_db", -1e-9)
     ('+0.25', '+0')
@@ -82,11 +82,11 @@ def signed(metric: str, value: float) -> str:
 
 
 def text_table(board: Board, differences: pd.DataFrame | None = None) -> str:
-    """Return the columns a person compares, aligned for a terminal.
+    """Return the columns that are useful to compare, aligned for a terminal.
 
     Args:
         board: Board to show.
-        differences: From `leaderboard.table.differences`; shown in a column where given.
+        differences: Differences from `leaderboard.table.differences`; if given, shown in a column.
     """
     rows = board.rows
     shown = pd.DataFrame(
@@ -104,11 +104,11 @@ def text_table(board: Board, differences: pd.DataFrame | None = None) -> str:
 
 
 def aligned(frame: pd.DataFrame, left: Collection[str]) -> str:
-    """Return a table of text in aligned columns under a rule, numbers to the right.
+    """Return a table of text in aligned columns under a rule, with numbers right-aligned.
 
     Args:
-        frame: The cells.
-        left: Columns that are set to the left.
+        frame: Cells of the table.
+        left: Left-aligned columns.
     """
     lines = [list(map(str, frame.columns)), *frame.to_numpy().tolist()]
     widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
@@ -121,15 +121,15 @@ def markdown_table(frame: pd.DataFrame, left: Collection[str]) -> str:
     """Return a table of text as Markdown.
 
     Args:
-        frame: The cells, as Markdown takes them.
-        left: Columns that are set to the left.
+        frame: Cells of the table, already escaped for Markdown.
+        left: Left-aligned columns.
     """
     lines = [list(map(str, frame.columns)), [":-" if head in left else "-:" for head in frame.columns]]
     return "".join(f"| {' | '.join(line)} |\n" for line in [*lines, *frame.to_numpy().tolist()])
 
 
 def markdown(board: Board, reported: pd.DataFrame | None = None) -> str:
-    """Return the table as Markdown, reported rows under the measured ones, with a line on what ranks."""
+    """Return the table as Markdown, with reported rows below the measured ones and a line on the ranking rule."""
     rows, table = board.rows, board.table
     names = shown_columns(rows) or ["psnr_db"]
     shown = pd.DataFrame({"rank": claims(rows), "method": rows["method"].map(plain)})
@@ -158,13 +158,13 @@ def markdown(board: Board, reported: pd.DataFrame | None = None) -> str:
 def latex(
     board: Board, differences: pd.DataFrame | None = None, *, label: str = "", with_intervals: bool = False
 ) -> str:
-    r"""Return the table for LaTeX with booktabs: the first rank bold, the second underlined, ties marked.
+    r"""Return the table as LaTeX with booktabs: first rank bold, second rank underlined, ties marked.
 
     Args:
         board: Board to show.
-        differences: From `leaderboard.table.differences`; shown in a column where given.
-        label: For `\label`; empty for none.
-        with_intervals: Show the intervals of the means.
+        differences: Differences from `leaderboard.table.differences`; if given, shown in a column.
+        label: Argument of `\label`; empty for none.
+        with_intervals: Whether to show the intervals of the means.
     """
     rows, table = board.rows, board.table
     daggers = ~rows["status"].isin(BELIEVED)
@@ -205,7 +205,7 @@ def latex(
 
 
 def latex_size(columns: int) -> str:
-    r"""Return what sets a table of so many columns: some room under its caption, smaller letters where it is wide.
+    r"""Return the LaTeX size commands for a number of columns: space under the caption, smaller font for wide tables.
 
     >>> print(latex_size(4), latex_size(9))
     \smallskip \smallskip\small\setlength{\tabcolsep}{4pt}
@@ -215,21 +215,21 @@ def latex_size(columns: int) -> str:
 
 
 SIZES = ((15, r"\scriptsize"), (11, r"\footnotesize"), (7, r"\small"))
-"""Least number of columns to the size of a LaTeX table's letters; over 20 columns no page is wide enough."""
+"""LaTeX font sizes by the least number of columns; no page is wide enough for over 20 columns."""
 
 BELIEVED = ("measured", "verified")
-"""Status of rows that stand without a mark."""
+"""Status of rows without a mark."""
 
 
 def copy_sentences(board: Board) -> list[str]:
-    """Return a sentence for every method with predictions that are no restorations."""
+    """Return a sentence for every method with predictions that are copies."""
     return sentences(board.copies, dict(zip(board.rows["method"], board.rows["n_images"], strict=True)))
 
 
 def escape(text: str) -> str:
-    r"""Return text as LaTeX prints it, wherever it stands in a table.
+    r"""Return text escaped for LaTeX, wherever it is placed in a table.
 
-    A bracket or an asterisk at the start of a row would be read as an argument of the line break before it.
+    A bracket or an asterisk at the start of a row would be parsed as an argument of the preceding line break.
 
     >>> print(escape("50% of a_b"), escape("[12] Ours"), escape("*"))
     50\% of a\_b {[}12{]} Ours {*}
@@ -238,7 +238,7 @@ def escape(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    r"""Return text that Markdown, and HTML in it, takes for nothing else.
+    r"""Return text escaped so that Markdown and HTML interpret none of it.
 
     >>> print(plain("a|b"), plain("[x](y)"), plain("&lt;"))
     a\|b \[x\](y) \&lt;
@@ -247,7 +247,7 @@ def plain(text: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    """Return text without what ends a line or is not printed, halves of surrogate pairs written out."""
+    """Return text without line ends and unprintable characters, with surrogates escaped."""
     return "".join(c for c in spelt_out(text) if c.isprintable())
 
 

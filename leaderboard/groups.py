@@ -16,15 +16,15 @@ from sdd_bench.evaluation.by_radius import COLUMNS as BY_RADIUS
 from sdd_bench.evaluation.by_radius import EDGES_PX
 
 BY = {"place": "place", "blur": "blur_radius_px", "misalignment": "misalignment_px"}
-"""Groupings of images, and the column of the results behind each."""
+"""Groupings of images, with the column of the results that each uses."""
 
 RADIUS = "radius"
-"""Grouping of pixels by blur radius; their PSNR is in the results."""
+"""Grouping of pixels by blur radius, whose PSNR is in the results."""
 
 CHOICES = (*BY, RADIUS)
 TERCILES = ("least", "middle", "most")
 RADII = dict(zip(BY_RADIUS, zip((0.0, *EDGES_PX), (*EDGES_PX, np.nan), strict=True), strict=True))
-"""Column with the PSNR of the pixels of a range of radii to the ends of that range in pixels."""
+"""Limits in pixels of each range of blur radii, by the column of its PSNR."""
 
 COLUMNS = (
     "by", "group", "from", "to", "rank", "rank_lo", "rank_hi", "tie", "method", "metric", "mean", "lo", "hi",
@@ -33,17 +33,17 @@ COLUMNS = (
 
 
 def group_images(entries: Sequence[Entry], by: str) -> pd.DataFrame:
-    """Return the `group` of every image and, for terciles, the `value` it was grouped by, indexed by image name.
+    """Return the `group` of every image and, for terciles, the `value` it is grouped by, indexed by image name.
 
-    Groups come in their order: places by name, terciles from the least to the largest value. Terciles have the same
-    number of images, or one more in the first ones.
+    Groups are ordered: places by name, terciles from the smallest to the largest value. Terciles have the same number
+        of images, or one more in the first ones.
 
     Args:
         entries: Entries of one table.
         by: A key of `BY`.
 
     Raises:
-        UserError: No entry has it for all of its images, or entries differ in what they say.
+        UserError: No entry has the column for all of its images, or entries contradict each other.
     """
     column = BY[by]
     known: pd.Series | None = None
@@ -69,7 +69,7 @@ def group_images(entries: Sequence[Entry], by: str) -> pd.DataFrame:
 def group_rows(entries: Sequence[Entry], by: str, metric: str) -> pd.DataFrame:
     """Return one row per group and method, with `COLUMNS`, ranked within the group by the rules of the whole table.
 
-    So a group of fewer than six images claims no rank, and one of a single image has no interval.
+    Groups of fewer than six images therefore have no ranks, and those of a single image have no interval.
 
     Args:
         entries: Entries of one table; those that do not count or lack the metric are left out.
@@ -77,7 +77,7 @@ def group_rows(entries: Sequence[Entry], by: str, metric: str) -> pd.DataFrame:
         metric: Metric that is compared.
 
     Raises:
-        UserError: The results do not say what is needed; or another metric than PSNR by `RADIUS`.
+        UserError: The results lack the required column, or `RADIUS` is combined with another metric than PSNR.
     """
     kept = sorted((e for e in those_that_count(entries) if e.has(metric)), key=lambda e: e.method.name)
     if not kept:
@@ -110,7 +110,7 @@ def _image_groups(entries: Sequence[Entry], by: str, metric: str) -> Iterator[Gr
 
 
 def _radius_groups(entries: Sequence[Entry], metric: str) -> Iterator[Group]:
-    """Yield the PSNR over the pixels of each range of radii, on the images that have enough of them."""
+    """Yield the PSNR over the pixels of each range of radii, for the images with enough of them."""
     if metric != "psnr_db":
         raise UserError(f"leaderboard: --by {RADIUS} compares the PSNR; it does not go with --sort {metric}")
     lacking = [entry.source for entry in entries if BY_RADIUS[0] not in entry.rows]

@@ -1,8 +1,8 @@
-"""The scores of an entry as the Hugging Face Hub takes them: evaluation results of a model, and metadata of its card.
+"""Scores of an entry in the form of the Hugging Face Hub: evaluation results of a model, and metadata of its card.
 
     huggingface/.eval_results/sdd-bench.yaml   for a model's repository; its scores appear on the model's page and in
                                                the benchmark's table
-    huggingface/model-index.yaml               the part `model-index` of the metadata in a model card (README.md)
+    huggingface/model-index.yaml               `model-index` of the metadata in a model card (README.md)
 
 Reference: https://huggingface.co/docs/hub/eval-results and https://huggingface.co/docs/hub/model-cards.
 """
@@ -28,10 +28,10 @@ HUB_ID = r"[\w.-]+/[\w.-]+"
 
 
 def check_hub_id(dataset: str) -> None:
-    """Refuse what cannot be the id of a dataset on the Hub.
+    """Refuse a text that cannot be the id of a dataset on the Hub.
 
     Raises:
-        UserError: Not an owner and a name with a slash between them.
+        UserError: The text is not an owner and a name separated by a slash.
     """
     if not re.fullmatch(HUB_ID, dataset, re.ASCII):
         raise UserError(f"--huggingface {dataset}: expected the dataset's id on the Hub, as OWNER/NAME")
@@ -41,12 +41,12 @@ def write_hub_files(entry: Path, results: Results, dataset: str) -> list[Path]:
     """Write the files for the Hub into the folder of an entry and return them.
 
     Args:
-        entry: The folder.
-        results: Those that rank.
+        entry: Folder of the entry.
+        results: Results of the ranking protocol.
         dataset: Id of the benchmark's dataset on the Hub.
 
     Raises:
-        UserError: They cannot be written; nothing was measured.
+        UserError: The files cannot be written, or no metric was measured.
     """
     if not _means(results):
         raise UserError(f"{entry}: not one metric has a mean, so there is nothing for the Hub")
@@ -57,10 +57,10 @@ def write_hub_files(entry: Path, results: Results, dataset: str) -> list[Path]:
 
 
 def eval_results(results: Results, dataset: str) -> list[dict[str, object]]:
-    """Return the content of a file in `.eval_results/`: one result for each metric that has a mean.
+    """Return the content of a file in `.eval_results/`: one result for each metric with a mean.
 
-    The task of a metric is called after split, protocol and metric, such as `test-anchored-2-psnr`: the dataset's
-    `eval.yaml` has to list it.
+    The task of a metric is named by split, protocol and metric, such as `test-anchored-2-psnr`; the dataset's
+    `eval.yaml` must list it.
     """
     protocol = str(results.protocol.get("id", "")).replace("/", "-")
     source = {"source": {"url": results.method.code, "name": "code"}} if _is_address(results.method.code) else {}
@@ -77,7 +77,7 @@ def eval_results(results: Results, dataset: str) -> list[dict[str, object]]:
 
 
 def model_index(results: Results, dataset: str) -> dict[str, object]:
-    """Return the part `model-index` of a model card's metadata."""
+    """Return the `model-index` of a model card's metadata."""
     said = results.dataset
     metrics = [
         {"type": METRICS[name].option, "value": value, "name": METRICS[name].heading}
@@ -105,7 +105,7 @@ def _means(results: Results) -> dict[str, float]:
 
 
 def _facts(results: Results) -> dict[str, object]:
-    """Return what a score is of, by digests: without it, numbers of different protocols look comparable."""
+    """Return the protocol and digests of a score, without which numbers of different protocols look comparable."""
     entry = entry_of(results, "")
     found: dict[str, object] = {
         "protocol": entry.table.protocol,

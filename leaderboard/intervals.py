@@ -12,18 +12,18 @@ Array = NDArray[np.float64]
 
 LEVEL = 0.95
 LEAST_IMAGES = 2
-"""Fewer images have no interval."""
+"""Least number of images for an interval."""
 
 
 def mean_intervals(scores: Array) -> Array:
     """Return the 95 % interval of the mean of every row, (rows, 2); NaN for fewer than two images.
 
-    Student's t alone covers too little where scores are skewed: its end on the side of the longer tail lies too near.
-    That end is moved out by the first-order correction for skewness; the other end stays, so that the interval is never
-    shorter than Student's. Differences of two methods are rows like any other.
+    Student's t alone has too low a coverage for skewed scores: its end on the side of the longer tail is too close.
+    That end is moved outwards by the first-order correction for skewness; the other end is kept, so that the interval
+    is never shorter than Student's. Rows may also be differences of two methods.
 
     Args:
-        scores: (rows, images), finite.
+        scores: (rows, images) finite scores.
 
     Reference:
         Johnson, Modified t tests and confidence intervals for asymmetrical populations, JASA 73, 1978; Hall, On the
@@ -38,7 +38,7 @@ def mean_intervals(scores: Array) -> Array:
     mean = scores.mean(axis=1)
     apart = scores - mean[:, None]
     spread = np.sqrt((apart**2).mean(axis=1))
-    even = spread <= 1e-12 * np.abs(scores).max(axis=1)  # equal but for the arithmetic
+    even = spread <= 1e-12 * np.abs(scores).max(axis=1)  # equal up to rounding errors
     spread = np.where(even, 0.0, spread)
     skewness = (apart**3).mean(axis=1) / np.where(even, 1.0, spread) ** 3
     quantile = float(stats.t.ppf((1 + LEVEL) / 2, images - 1))

@@ -1,5 +1,5 @@
-"""Method names that people would confuse."""
-# ruff: noqa: RUF001  (letters that look like others are what this is about)
+"""Method names that readers would confuse."""
+# ruff: noqa: RUF001  (look-alike letters are the subject of this file)
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ LATIN = str.maketrans(
         **dict(zip("ıł", "il", strict=True)),
     }
 )
-"""Small letters to the Latin letter that they look like."""
+"""Latin letters that lower-case letters of other scripts look like."""
 
 UPRIGHT, ROUND = re.compile("[1|i]"), re.compile("0")
-"""Characters that look like a small l, and like a small o, in either case."""
+"""Characters that look like a lower-case l, and like a lower-case o, in either case."""
 
 SPACES = re.compile(r"[\s_‐‑‒–—-]+")
 
 
 def skeleton(name: str) -> str:
-    """Return a name as the eye takes it: no case, no spaces and hyphens but between digits, letters by their look.
+    """Return a name reduced to its look: no case, no spaces or hyphens except between digits, look-alikes unified.
 
     >>> skeleton("My Method") == skeleton("my_method") == skeleton("Му Меthod")
     True
@@ -37,7 +37,7 @@ def skeleton(name: str) -> str:
 
 
 def look_alikes(names: Iterable[str]) -> list[list[str]]:
-    """Return the groups of different names that look alike, in the order given.
+    """Return the groups of different names that look alike, in the given order.
 
     >>> look_alikes(["DRBNet", "IFAN", "drb net"])
     [['DRBNet', 'drb net']]

@@ -1,4 +1,4 @@
-"""meta.toml: description of a submitted method, as a typed model."""
+"""Description of a submitted method in meta.toml, as a typed model."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from sdd_bench.io.text import is_control, read_toml
 
 MAX_NAME = 100
 NEEDS = {"macs_g": ("size",), "runtime_s": ("device", "size")}
-"""Numbers that mean nothing without others."""
+"""Numbers that are meaningless without other fields."""
 
 
 def _line(value: object) -> str:
-    """Return a text unless it holds what a terminal or a table would take for something else than letters."""
+    """Return a text, or raise ValueError if it has control characters."""
     if not isinstance(value, str):
         raise ValueError("expected one line of text")
     control = next((c for c in value if is_control(c)), None)
@@ -63,7 +63,7 @@ class Meta(BaseModel):
 
 
 KEYS = {key: str(field.description) for key, field in Meta.model_fields.items()}
-"""Key to what it says."""
+"""Description of each key."""
 
 EXPECTED = {
     "name": f"what the tables call the method, 1 to {MAX_NAME} characters",
@@ -71,15 +71,16 @@ EXPECTED = {
     "size": "WIDTHxHEIGHT in pixels, as 1280x720",
     "selection_on_test": "yes, no or unknown, in quotes",
 }
-"""Expected values in error messages, where the model's own words are not those of the field."""
+"""Expected values in error messages, where the model's own message is unclear."""
 
 
 def read_meta(path: Path) -> Method:
-    """Return the method that a TOML file describes; `KEYS` says what may stand in it.
+    """Return the method that a TOML file describes; `KEYS` lists its keys.
 
     Raises:
-        UserError: Not TOML; or unknown keys, wrong types, no name, negative numbers, control characters, a number
-            without the device or size that it is for: all faults together, each with what was expected.
+        UserError: The file is not TOML; or it has unknown keys, wrong types, no name, negative numbers, control
+            characters, or a number without the device or size that it refers to. All faults are reported together, each
+            with the expected value.
     """
     values = read_toml(path, controls=True)
     faults, meta = [], None

@@ -31,22 +31,22 @@ if TYPE_CHECKING:
 def write_entry(
     evaluation: Evaluation, meta: Path, out: Path, names: Mapping[str, str], jobs: Workers, *, codabench: bool = False
 ) -> list[Results]:
-    """Score predictions and pack method, results and digests into a folder; entry.json comes last.
+    """Score predictions and pack method, results and digests into a folder; entry.json is written last.
 
     Args:
-        evaluation: Under every protocol that the entry shall have; its method is the one in `meta`.
-        meta: The TOML file, copied as it is.
-        out: A new or empty folder, or one where the same was begun or finished; a kill loses no scored image.
+        evaluation: Evaluation under every protocol that the entry shall have; its method is the one in `meta`.
+        meta: TOML file that describes the method, copied unchanged.
+        out: A new or empty folder, or one in which the same entry was begun or finished; a kill loses no scored image.
         names: File name of each protocol's results, ending in .json.
-        jobs: Worker processes.
-        codabench: Whether to write scores.json as well.
+        jobs: Number of worker processes.
+        codabench: Whether to write scores.json, too.
 
     Returns:
-        The results of each protocol; none where the entry was there already.
+        Results of each protocol; empty if the entry existed already.
 
     Raises:
-        UserError: As `evaluate`; `out` holds something else, or an entry that was changed; predictions that changed
-            while they were scored.
+        UserError: As in `evaluate`; or `out` contains something else or a changed entry, or predictions changed while
+            they were scored.
     """
     predictions = prediction_digests(evaluation, jobs)
     content = _read_bytes(meta)
@@ -80,17 +80,17 @@ def ranking(found: Sequence[Results]) -> Results:
 
 
 def codabench_scores(results: Results) -> dict[str, float | int]:
-    """Return the means as flat numbers: psnr_db, ssim, mae and lpips as far as measured and finite, and n_images."""
+    """Return the finite means of measured metrics (psnr_db, ssim, mae, lpips) as flat numbers, and n_images."""
     rows, means = scores(results)
     numbers = {str(name): value for name, value in means.items() if name in METRICS and math.isfinite(value)}
     return {**numbers, "n_images": len(rows)}
 
 
 def _write_scores(path: Path, found: Sequence[Results]) -> None:
-    """Write the flat numbers, which follow from the results.
+    """Write the flat numbers, which are derived from the results.
 
     Raises:
-        UserError: A file with other numbers is there.
+        UserError: A file with other numbers exists.
     """
     text = json_text(codabench_scores(ranking(found)))
     if path.exists() and _read_bytes(path) != text.encode():
@@ -99,10 +99,10 @@ def _write_scores(path: Path, found: Sequence[Results]) -> None:
 
 
 def prediction_digests(evaluation: Evaluation, jobs: Workers) -> dict[str, str]:
-    """Return name to sha256 of each prediction's file.
+    """Return the SHA-256 of each prediction's file, by name.
 
     Raises:
-        UserError: Predictions that do not fit the split.
+        UserError: Predictions do not fit the split.
     """
     from sdd_bench.evaluation.plan import find_predictions, opened_predictions
 
@@ -117,7 +117,7 @@ def pairs_sha256(pairs: Sequence[Pair]) -> str:
 
 
 def _request(evaluation: Evaluation, meta: bytes, predictions: Mapping[str, str]) -> dict[str, object]:
-    """Return what makes a submission the same as an earlier one."""
+    """Return the request by which a submission is recognised as the same as an earlier one."""
     from sdd_bench.evaluation.protocol import build_protocol
     from sdd_bench.metrics.backbone import find_trunk
     from sdd_bench.registration.flow import load_flow
@@ -139,7 +139,7 @@ def _request(evaluation: Evaluation, meta: bytes, predictions: Mapping[str, str]
 
 
 def _score(evaluation: Evaluation, run: RunFolder, targets: Mapping[str, Path], jobs: Workers) -> list[Results]:
-    """Return the results, written; a refusal before any image was scored leaves no trace of the run."""
+    """Score, write and return the results; an error before the first scored image leaves no files of the run."""
     from sdd_bench.evaluation.evaluate import evaluate
 
     try:
@@ -155,7 +155,7 @@ def _score(evaluation: Evaluation, run: RunFolder, targets: Mapping[str, Path], 
 def _manifest(
     out: Path, found: Sequence[Results], names: Mapping[str, str], predictions: Mapping[str, str]
 ) -> dict[str, object]:
-    """Return what entry.json says of an entry whose other files are written."""
+    """Return the content of entry.json for an entry whose other files are written."""
     first = ranking(found)
     digests = {results.protocol["id"]: results.protocol["sha256"] for results in found}
     protocols = {name: {"sha256": sha256, "results": f"{RESULTS}/{names[name]}"} for name, sha256 in digests.items()}

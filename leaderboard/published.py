@@ -23,10 +23,11 @@ PROTOCOLS = {
     "warped": "sharp image warped by flow; onto what is not clear",
     "direct-16": "16-bit predictions against the sharp image as it is; LPIPS with SqueezeNet on blue, green, red",
 }
-"""Descriptions of how papers scored. No value is a protocol of sdd-bench: none is told in full."""
+"""Descriptions of how papers scored. None is a protocol of sdd-bench, because no paper describes its scoring
+completely."""
 
 DED_TEST = ("ded", "test")
-"""A split that the dataset does not have as released: the journal made it."""
+"""A split that the released dataset does not have; the journal paper defined it."""
 
 _CITATION = re.compile(r"\[[\d\s,\u2013-]+\]")
 _LEFT_OUT = re.compile(r"[\s.,()_\u2010-\u2015\u2212-]")
@@ -46,24 +47,24 @@ class Reported(BaseModel):
     """One row of a paper's table.
 
     Attributes:
-        method: Name of the method here; the paper's name where that says who it is.
-        psnr_db: Mean as printed; None where not given. So are the next four.
-        ssim: In [0, 1].
-        lpips: In [0, 1].
-        lpips_net: Backbone of LPIPS where it is known, `alex`, `squeeze` or `vgg`; a file may leave the column out.
-        params_m: Parameters in millions; a file leaves the column out where its table has none.
-        macs_g: Multiply-accumulates in 1e9; as `params_m`.
-        table: `Table 1`; empty where the number is not from a table.
-        row: The row's label as printed, citation mark included, without markup.
-        dataset: The catalog's name; empty where not named.
-        split: Split of that dataset; empty where not known.
+        method: Name of the method here; the paper's name if that identifies it.
+        psnr_db: Mean as printed; None if not given, as in the next four.
+        ssim: Mean as printed, in [0, 1].
+        lpips: Mean as printed, in [0, 1].
+        lpips_net: Backbone of LPIPS if known, `alex`, `squeeze` or `vgg`; a file may omit the column.
+        params_m: Parameters in millions; a file omits the column if its table has none.
+        macs_g: Multiply-accumulate operations in 1e9; a file omits the column if its table has none.
+        table: Label of the table, such as `Table 1`; empty if the number is not from a table.
+        row: Label of the row as printed, with citation mark, without markup.
+        dataset: Name of the dataset in the catalogue; empty if not named.
+        split: Split of that dataset; empty if unknown.
         protocol: A key of `PROTOCOLS`.
         paper: Authors and title.
-        source: Where in which text the numbers stand.
+        source: Text and place in it from which the numbers are taken.
         note: Further information.
 
     Raises:
-        ValueError: A field is out of range or missing; all faults of the row together.
+        ValueError: A field is out of range or missing; all faults of the row are reported together.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", str_strip_whitespace=True)
@@ -106,14 +107,14 @@ class Reported(BaseModel):
 
 
 def read_reported(folder: Path | None = None) -> tuple[Reported, ...]:
-    """Return every reported row, in the order of the files' names and of their lines.
+    """Return all reported rows, in the order of the files' names and of their lines.
 
     Args:
-        folder: Folder of CSV files; None for those that come with sdd-bench.
+        folder: Folder of CSV files; None for those included in sdd-bench.
 
     Raises:
-        UserError: A file is damaged, a row is out of range, or two rows are of one method on one dataset and split;
-            all such rows are named by file and line.
+        UserError: A file is damaged, a row is out of range, or two rows are of one method on one dataset and split; all
+            such rows are named by file and line.
     """
     place = folder or resources.files("leaderboard") / "published"
     rows: list[Reported] = []
@@ -139,7 +140,7 @@ def read_reported(folder: Path | None = None) -> tuple[Reported, ...]:
 
 
 def reported_for(dataset: str, split: str) -> tuple[Reported, ...]:
-    """Return the reported rows of a split, in the order of `read_reported`; a dataset's letter case does not matter.
+    """Return the reported rows of a split, in the order of `read_reported`; the case of a dataset's name is ignored.
 
     >>> [(row.method, row.psnr_db) for row in reported_for("DED", "test")]
     [('DID-ANet', 29.59), ('Restormer', 31.29), ('JDRL, eq. (2)', 31.35)]
@@ -148,14 +149,14 @@ def reported_for(dataset: str, split: str) -> tuple[Reported, ...]:
 
 
 def match(method_name: str, reported: Iterable[Reported]) -> Reported | None:
-    """Return the reported row of a measured method, None where there is none; names are compared by `method_key`.
+    """Return the reported row of a measured method, None if there is none; names are compared by `method_key`.
 
     Args:
-        method_name: As the results file has it.
+        method_name: Name in the results file.
         reported: Rows of one dataset and split; see `reported_for`.
 
     Raises:
-        ValueError: Several rows are of this method, so they are not of one dataset and split.
+        ValueError: Several rows are of this method, so that they are not of one dataset and split.
     """
     key = method_key(method_name)
     found = [row for row in reported if key and method_key(row.method) == key]
@@ -165,10 +166,10 @@ def match(method_name: str, reported: Iterable[Reported]) -> Reported | None:
 
 
 def method_key(name: str) -> str:
-    """Return a method's name without what spellings differ in.
+    """Return a method's name without features in which spellings differ.
 
-    That is case, citation marks, spaces, hyphens, dots, commas, parentheses, and underscores, which here mark a
-    subscript. Other signs tell methods apart.
+    These are case, citation marks, spaces, hyphens, dots, commas, parentheses, and underscores, which mark a subscript
+    here. Other characters distinguish methods.
 
     >>> method_key("GRL_S-B [18]"), method_key("JDRL (Eq. (2))"), method_key("Restormer+")
     ('grlsb', 'jdrleq2', 'restormer+')

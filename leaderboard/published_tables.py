@@ -1,4 +1,4 @@
-"""The papers' own tables as LaTeX, one a file, to stand beside a table of measured numbers."""
+"""The papers' own tables as LaTeX, one per file, to be placed beside a table of measured numbers."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from sdd_bench.io.files import write_text
 from sdd_bench.jobs.outputs import Output
 
 NARROW = 7
-"""A table of that many columns has small letters: these are to fit into a column of a page with two."""
+"""Largest number of columns for a small font that fits one column of a two-column page."""
 
 COSTS = {"params_m": "Parameters (M)", "macs_g": "MACs (G)"}
 
 
 def published_tables() -> dict[str, tuple[Reported, ...]]:
-    """Return name to rows of every table of a paper, such as `ren-table-1-sdd`; numbers that are of no table left out.
+    """Return the rows of every table of a paper by name, such as `ren-table-1-sdd`, without numbers outside tables.
 
     >>> [name for name in published_tables()][:2]
     ['ren-table-1-sdd', 'ren-table-2-dpdd']
@@ -49,11 +49,11 @@ def write_published(folder: Path) -> tuple[Path, ...]:
 
 
 def published_latex(rows: Sequence[Reported], label: str = "") -> str:
-    r"""Return a paper's table for LaTeX with booktabs: the best printed number bold, the second best underlined.
+    r"""Return a paper's table as LaTeX with booktabs: best printed number bold, second best underlined.
 
     Args:
-        rows: Rows of one table, in its order.
-        label: For `\label`; empty for none.
+        rows: Rows of one table, in order.
+        label: Argument of `\label`; empty for none.
     """
     metrics = [name for name in PAPER_METRICS if any(getattr(row, name) is not None for row in rows)]
     costs = [name for name in COSTS if any(getattr(row, name) is not None for row in rows)]
@@ -97,7 +97,7 @@ def _caption(rows: Sequence[Reported]) -> str:
 
 
 def _marked(rows: Sequence[Reported], metric: str) -> list[str]:
-    """Return a column of numbers, the best bold and the second best underlined."""
+    """Return a column of numbers with the best bold and the second best underlined."""
     values = {getattr(row, metric) for row in rows} - {None}
     forms = dict(
         zip(sorted(values, reverse=HIGHER_IS_BETTER[metric]), (r"\textbf{%s}", r"\underline{%s}"), strict=False)

@@ -20,28 +20,28 @@ LEFT_OUT = ("reported_psnr_db", "reported_ssim", "reported_lpips")
 
 
 def rank(results: Iterable[Results | str | os.PathLike[str]], sort: str = "psnr_db") -> pd.DataFrame:
-    """Return the ranked table of results of one dataset, split and protocol, the best method first.
+    """Return the ranked table of results of one dataset, split and protocol, best method first.
 
-    A rank is 1 plus the number of methods that are significantly better on the same images, corrected for the number
-    of pairs of methods, so that methods which nothing separates share a rank. Partial results come last and have no
-    rank; so do results without the metric that ranks. Nothing is ranked under a protocol that does not rank, nor on
-    fewer than six images. The same results give the same table in any order.
+    A rank is 1 plus the number of methods that are significantly better on the same images, corrected for the number of
+    pairs of methods, so that methods that are not separated share a rank. Partial results and results without the
+    ranking metric come last, without a rank. Nothing is ranked under a protocol that does not rank, or on fewer than
+    six images. The order of the results does not affect the table.
 
     Args:
         results: Results from `evaluate`, or paths of results files.
-        sort: The metric that ranks, as `psnr_db` or `psnr`.
+        sort: Metric to rank by, as `psnr_db` or `psnr`.
 
     Returns:
-        One row per method: `rank` (missing where there is none), `rank_lo` to `rank_hi` (its 95 % interval, for all
-        ranks together), `tie` (True where the rank is shared), `best_probability` (the share of resamples in which the
-        method is the best), `method`, `n_images`, the mean of each metric with the ends of its interval (`psnr_db`,
-        `psnr_lo`, `psnr_hi`, ...), the diagnostics of anchored protocols, the costs of the method, `status`, `copies`
-        (predictions that are equal to the sharp image, the blur image or the truth), and what the scores are of.
-        Numbers are NaN where not measured.
+        One row per method: `rank` (missing if there is none), `rank_lo` to `rank_hi` (its 95 % interval, simultaneous
+        for all ranks), `tie` (True if the rank is shared), `best_probability` (share of resamples in which the method
+        is the best), `method`, `n_images`, the mean of each metric with the ends of its interval (`psnr_db`, `psnr_lo`,
+        `psnr_hi`, ...), the diagnostics of anchored protocols, the costs of the method, `status`, `copies` (predictions
+        that are equal to the sharp image, the blur image or the truth), and the identity of the scored data. Numbers
+        are NaN if not measured.
 
     Raises:
-        UserError: No results; results that cannot share a table, with what they differ in; two results of one method;
-            methods that were not scored on the same images; a damaged file; an unknown metric.
+        UserError: There are no results; results cannot share a table (with their differences); two results are of one
+            method; methods were not scored on the same images; a file is damaged; or a metric is unknown.
 
     Example:
         >>> table = rank(["results/a.json", "results/b.json"])  # doctest: +SKIP

@@ -12,20 +12,20 @@ from leaderboard.verified import Verified, read_verified
 from sdd_bench.io.files import file_sha256
 
 CLAIMED, VERIFIED = "claimed", "verified"
-"""Status of the results of an entry that somebody handed in, and of results that were scored again elsewhere."""
+"""Status of the results of a submitted entry, and of results that were re-scored by others."""
 
 
 def read_entries(paths: Iterable[Path], records: Sequence[Verified] = ()) -> list[Entry]:
     """Return the entries of results files and of entries' folders.
 
-    What is flagged, partial or unchecked stays so, wherever it comes from.
+    The status flagged, partial or unchecked is kept for all sources.
 
     Args:
         paths: Results files (JSON), folders of entries, or their entry.json.
         records: Records of verifications that the caller trusts.
 
     Raises:
-        UserError: As `results_of` and `read_entry`.
+        UserError: As in `results_of` and `read_entry`.
     """
     return [
         _standing(read_entry(file), file, handed_in=file != path, records=records)

@@ -14,11 +14,11 @@ REPORTED = "reported"
 METRICS = ("psnr_db", "ssim", "lpips")
 
 COMPARABLE_NETS = ("", "alex")
-"""Backbones whose LPIPS stands in one column: the tables' own, and those that papers do not name."""
+"""Backbones whose LPIPS values share one column: the tables' own, and those that papers do not name."""
 
 
 def add_reported(board: Board) -> Board:
-    """Return the board with what papers report for its methods on this dataset and split, under whatever protocol."""
+    """Return the board with the numbers that papers report for its methods on its split, under any protocol."""
     known = reported_for(board.table.dataset, board.table.split)
     found = [match(method, known) for method in board.rows["method"]]
     numbers = pd.DataFrame([_numbers(row) for row in found], board.rows.index, dtype=float)
@@ -28,7 +28,7 @@ def add_reported(board: Board) -> Board:
 def reported_rows(table: Table) -> pd.DataFrame:
     """Return a row for every method that papers report on a dataset and split, with the columns of a board.
 
-    Their numbers stand in the reported columns alone, so that nothing sorts them among the measured ones.
+    Their numbers are only in the reported columns, so that they are never sorted among the measured ones.
     """
     return board_rows(
         [
@@ -55,7 +55,7 @@ def _numbers(known: Reported | None) -> dict[str, float | None]:
 
 
 def _source(known: Reported) -> str:
-    """Return where a row is from, with an LPIPS that cannot stand in the column of the others."""
+    """Return the source of a row, with its LPIPS if that cannot be in the column of the others."""
     source = f"{known.table}, row {known.row}; {known.source}" if known.table else known.source
     if known.lpips is None or known.lpips_net in COMPARABLE_NETS:
         return source

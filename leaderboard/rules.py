@@ -1,4 +1,4 @@
-"""Caption of a table in sentences: how ranks and intervals were computed, and caps on single images."""
+"""Caption of a table in sentences: how ranks and intervals were computed, and caps of single images."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CAP = f"An image counts with at most {MOST_DB:g} dB in the mean of a PSNR."
 
 
 def rule_of(board: Board) -> str:
-    """Return an explanation of the ranks of a board in one sentence; nothing under a protocol that does not rank."""
+    """Return an explanation of a board's ranks in one sentence; empty under a protocol that does not rank."""
     if board.table.protocol in UNRANKED:
         return ""
     methods = compared_methods(board)
@@ -38,7 +38,7 @@ def rule_of(board: Board) -> str:
 
 
 def more_rules(board: Board) -> list[str]:
-    """Return the rest of a caption: shared ranks, intervals, and what an image counts with at most."""
+    """Return the rest of a caption: shared ranks, intervals, and caps of single images."""
     rows, said = board.rows, []
     if rows["tie"].any():
         said.append("= marks a rank that is shared by methods which nothing separates.")
@@ -50,7 +50,7 @@ def more_rules(board: Board) -> list[str]:
 
 
 def _precision(board: Board) -> list[str]:
-    """Return with how many bits predictions compete, where that is worth saying."""
+    """Return a sentence on the bits with which predictions are scored, if it is needed."""
     if board.table.score_bits != STORED_BITS:
         return [f"Predictions are scored with {board.table.score_bits} bits, as their files have them."]
     rows = board.rows[["method", "predictions_bits"]]
@@ -64,12 +64,12 @@ def _precision(board: Board) -> list[str]:
 
 
 def rules_of(board: Board) -> str:
-    """Return everything that a caption says of a board, in sentences."""
+    """Return the complete caption of a board, in sentences."""
     return " ".join(filter(None, [rule_of(board), *more_rules(board)]))
 
 
 def _least(board: Board) -> str:
-    """Return what a difference has to reach, as a part of a sentence."""
+    """Return the condition on the least difference, as a part of a sentence."""
     metric = METRICS[board.sort]
     unit = " dB" if metric.heading.endswith("(dB)") else ""
     said = [f"{metric.relevant:g}{unit}"] if metric.relevant else []

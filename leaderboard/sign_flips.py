@@ -1,7 +1,7 @@
 """Permutation tests of mean differences by sign flips, corrected for multiple comparisons.
 
-If two methods are equal, their difference on an image is as likely to be positive as negative. Up to `EXACT_IMAGES`
-images all sign patterns are gone through; beyond, `RESAMPLES` are drawn with a fixed seed.
+If two methods are equal, their difference on an image is as likely to be positive as negative. For up to `EXACT_IMAGES`
+images, all sign patterns are enumerated; for more, `RESAMPLES` are drawn with a fixed seed.
 """
 
 from __future__ import annotations
@@ -16,25 +16,26 @@ Array = NDArray[np.float64]
 RESAMPLES = 10_000
 SEED = 0
 EXACT_IMAGES = 13
-"""Largest number of images for which all patterns are enumerated, 4,096 and their opposites."""
+"""Largest number of images for which all patterns are enumerated: 4,096 and their opposites."""
 
 BLOCK_VALUES = 4_000_000
-"""Patterns are taken in blocks of at most so many numbers, 32 MB."""
+"""Patterns are processed in blocks of at most this many numbers, 32 MB."""
 
 SLACK = 1e-9
-"""Sums of the same numbers in another order differ by less, in units of the norm of the differences."""
+"""Tolerance for sums of the same numbers in another order, in units of the norm of the differences."""
 
 
 def sign_flip_p(differences: Array, resamples: int = RESAMPLES, seed: int = SEED) -> tuple[Array, Array]:
-    """Return two-sided p values of every row's mean, alone and corrected for the number of rows, both (rows,).
+    """Return two-sided p-values of every row's mean, uncorrected and corrected for the number of rows, both (rows,).
 
-    The statistic is |sum| / norm of the row, a monotone function of Student's |t|. Corrected values are those of the
-    step-down maximum: a row is compared with the largest statistic, under the same signs, of all rows that are no more
-    significant than itself. They control the chance of any false positive whatever the dependence between the rows is.
+    The statistic is |sum| / norm of the row, a monotone function of Student's |t|. Corrected values use the step-down
+    maximum: a row is compared with the largest statistic, under the same signs, of all rows that are no more
+    significant than itself. They control the family-wise error rate under any dependence between the rows.
 
     Args:
-        differences: (rows, images), finite: one method's scores less another's.
-        resamples: Patterns drawn over `EXACT_IMAGES` images; the one observed is counted too, so p is never 0.
+        differences: (rows, images) finite differences of two methods' scores.
+        resamples: Number of patterns drawn for more than `EXACT_IMAGES` images; the observed one also counts, so p is
+            never 0.
         seed: Seed of the draw.
 
     Reference:
@@ -63,7 +64,7 @@ def sign_flip_p(differences: Array, resamples: int = RESAMPLES, seed: int = SEED
 
 
 def least_p(images: int, resamples: int = RESAMPLES) -> float:
-    """Return the smallest p value that `sign_flip_p` can give.
+    """Return the smallest p-value that `sign_flip_p` can give.
 
     >>> least_p(5), least_p(6), least_p(14, 9999)
     (0.0625, 0.03125, 0.0001)
@@ -72,7 +73,7 @@ def least_p(images: int, resamples: int = RESAMPLES) -> float:
 
 
 def holm(p: Array) -> Array:
-    """Return p values corrected for their number, Holm (1979), in their order.
+    """Return p-values corrected for their number by Holm's method (1979), in their order.
 
     >>> holm(np.array([0.01, 0.04, 0.03])).round(2).tolist()
     [0.03, 0.06, 0.06]
@@ -85,7 +86,7 @@ def holm(p: Array) -> Array:
 
 
 def _signs(images: int, rows: int, resamples: int, seed: int) -> Iterator[Array]:
-    """Yield patterns of 1 and -1, (patterns, images), in blocks; of all patterns those whose first sign is 1."""
+    """Yield patterns of 1 and -1, (patterns, images), in blocks; an enumeration has those with a first sign of 1."""
     exact = images <= EXACT_IMAGES
     total = 2 ** max(0, images - 1) if exact else resamples
     most = max(1, BLOCK_VALUES // max(rows, images))

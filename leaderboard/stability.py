@@ -25,25 +25,25 @@ from sdd_bench.errors import UserError
 COLUMNS = ("changed", "protocol", "flow", "metric", "methods", "tau", "tau_lo", "swapped", "swaps")
 LOW_PERCENT = 5
 RARE = 0.05
-"""Pairs that swap in fewer of the resamples are not named."""
+"""Least share of resamples in which a pair must swap to be named."""
 
 SHOWN = 5
-"""Pairs named in a Markdown cell."""
+"""Maximum number of pairs named in a Markdown cell."""
 
 REFERENCE_METRIC = "psnr_db"
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """Methods of one table under one metric.
+    """Ranking of the methods of one table by one metric.
 
     Attributes:
-        table: Protocol and data.
-        flow: The flow estimator of the protocol, empty where it uses none.
+        table: Properties of the table, such as protocol and data.
+        flow: Flow estimator of the protocol; empty if it uses none.
         metric: Metric that ranks.
-        methods: By name.
-        scores: (methods, images), turned so that higher is better.
-        least: Below which a difference separates nobody, see `leaderboard.comparison.least_differences`.
+        methods: Names of the methods.
+        scores: (methods, images) scores, negated if needed so that higher is better.
+        least: Least differences that separate methods, see `leaderboard.comparison.least_differences`.
     """
 
     table: Table
@@ -61,17 +61,17 @@ class Ranking:
 def stability(entries: Sequence[Entry], reference: str = "anchored/2") -> pd.DataFrame:
     """Return one row per ranking that is compared with the reference, with `COLUMNS`.
 
-    Kendall's tau-b between the means of the two rankings, over the methods that both have; `swaps` names the pairs
-    whose order is the other way round, the largest difference in the reference first, `(tied)` where nothing separates
-    them in the reference either. The row `images` is about the reference's own images drawn anew: mean tau, its
-    5th percentile, and the pairs that swap in over 5 % of the draws. Tau is NaN where a ranking has one mean for all.
+    `tau` is Kendall's tau-b between the means of the two rankings, over the methods that both have; `swaps` names the
+    pairs with the opposite order, the largest difference in the reference first, with `(tied)` if they are not
+    separated in the reference either. The row `images` resamples the reference's own images: mean tau, its 5th
+    percentile, and the pairs that swap in over 5 % of the resamples. Tau is NaN if all means of a ranking are equal.
 
     Args:
         entries: Entries of one dataset and split, several methods under several protocols.
-        reference: Protocol whose ranking by PSNR the others are compared with.
+        reference: Protocol whose ranking by PSNR is the reference.
 
     Raises:
-        UserError: Under two methods of the reference; or results of several datasets or splits.
+        UserError: The reference has fewer than two methods, or results are of several datasets or splits.
     """
     _check_one_dataset(entries)
     rankings = [r for group in _by_table(entries) for metric in HIGHER_IS_BETTER if (r := _ranking(group, metric))]
@@ -125,7 +125,7 @@ def _by_table(entries: Sequence[Entry]) -> list[list[Entry]]:
 
 
 def _ranking(entries: Sequence[Entry], metric: str) -> Ranking | None:
-    """Return the ranking of the entries that have a metric, None where there is none."""
+    """Return the ranking of the entries that have a metric, None if there are none."""
     kept = sorted((e for e in entries if e.has(metric)), key=lambda e: e.method.name)
     if not kept:
         return None
@@ -147,13 +147,13 @@ def _compare(first: Ranking, other: Ranking, tied: NDArray[np.bool_], changed: s
             better, worse = (names[i], names[j]) if ours[i] > ours[j] else (names[j], names[i])
             words = " (tied)" if tied[first.methods.index(better), first.methods.index(worse)] else ""
             swaps.append((-abs(ours[i] - ours[j]), f"{better} / {worse}{words}"))
-    even = np.ptp(ours) == 0 or np.ptp(theirs) == 0  # nothing to agree with
+    even = np.ptp(ours) == 0 or np.ptp(theirs) == 0  # there is no order to compare
     tau = math.nan if even else float(stats.kendalltau(ours, theirs).statistic)
     return _row(changed, other, len(names), tau, math.nan, [words for _, words in sorted(swaps)])
 
 
 def _images_row(first: Ranking) -> tuple[object, ...]:
-    """Return what drawing other images does."""
+    """Return the row for resampled images."""
     means = resampled_means(first.scores)
     left, right = np.triu_indices(len(first.methods), 1)
     whole = np.sign(first.means()[left] - first.means()[right])

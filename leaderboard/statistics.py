@@ -1,6 +1,6 @@
 """Pairwise comparison of methods on the same images: separation, ranks and their intervals.
 
-Scores are given as (methods, images), finite. The same scores give the same numbers.
+Scores are (methods, images) and finite. The same scores give the same numbers.
 """
 
 from __future__ import annotations
@@ -16,27 +16,27 @@ from leaderboard.sign_flips import RESAMPLES, SEED, holm, least_p, sign_flip_p
 Array = NDArray[np.float64]
 
 RANKED_IMAGES = 6
-"""Fewer images claim no rank: the sign flips of five cannot give a p value below 0.0625."""
+"""Least number of images for ranks: the sign flips of five images cannot give a p-value below 0.0625."""
 
 ALPHA = 0.05
-"""Level of the tests, for all pairs of a table together."""
+"""Significance level of the tests, for all pairs of a table together."""
 
 
 @dataclass(frozen=True)
 class Paired:
-    """Every method against every other on the same images; entry [i, j] is about i minus j, (m, m) each.
+    """Pairwise comparison of methods on the same images; entry [i, j] is about i minus j, (m, m) each.
 
     Attributes:
         difference: Difference of the means.
-        low: Lower end of its 95 % interval; NaN where there is none.
-        high: Upper end.
+        low: Lower end of its 95 % interval; NaN if there is none.
+        high: Upper end of its 95 % interval.
         median: Median of the differences over the images.
-        above: Share of the images on which i scores higher than j, equal scores counted half.
-        p: P-value of the sign-flip permutation test that the difference is 0, two-sided; NaN where it cannot be below
-            0.05.
-        p_holm: The same, corrected for the number of pairs by Holm's method; NaN likewise.
-        p_adjusted: The same, corrected by the step-down maximum over the pairs; NaN likewise. This one separates.
-        least: Below which the difference of two methods separates nobody.
+        above: Share of the images on which i scores higher than j; ties count half.
+        p: Two-sided p-value of the sign-flip permutation test that the difference is 0; NaN if it cannot be below 0.05.
+        p_holm: P-value corrected for the number of pairs by Holm's method; NaN likewise.
+        p_adjusted: P-value corrected by the step-down maximum over the pairs, which determines separation; NaN
+            likewise.
+        least: Least difference that separates two methods.
     """
 
     difference: Array
@@ -51,22 +51,22 @@ class Paired:
 
     @property
     def separated(self) -> NDArray[np.bool_]:
-        """Whether two methods are told apart, (m, m).
+        """Whether two methods are separated, (m, m).
 
-        Their difference is significant at 5 % after correction for all pairs, its own 95 % interval excludes 0, and it
-        is not below `least`.
+        They are separated if their difference is significant at 5 % after correction for all pairs, its own 95 %
+        interval excludes 0, and it is not below `least`.
         """
         significant = (self.p_adjusted < ALPHA) & ((self.low > 0) | (self.high < 0))
         return np.asarray(significant & (np.abs(self.difference) >= self.least))
 
 
 def paired(scores: Array, least: Array | float = 0.0, resamples: int = RESAMPLES, seed: int = SEED) -> Paired:
-    """Return every method against every other.
+    """Return the pairwise comparison of all methods.
 
     Args:
-        scores: (methods, images).
-        least: Below which the difference of two methods separates nobody, one number or (methods, methods).
-        resamples: Sign patterns drawn where there are too many to go through all of them.
+        scores: (methods, images) finite scores.
+        least: Least difference that separates two methods, one number or (methods, methods).
+        resamples: Number of sign patterns drawn if there are too many to enumerate.
         seed: Seed of the draw.
     """
     count, images = scores.shape
@@ -92,13 +92,13 @@ def paired(scores: Array, least: Array | float = 0.0, resamples: int = RESAMPLES
 def ranks(comparison: Paired, higher_is_better: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the rank of every method and the last rank that it may have, (methods,) each.
 
-    A rank is 1 plus the number of methods that are separated from this one and better; the last one is the number of
-    methods less those that are worse. From the one to the other is a 95 % interval of the rank that the methods would
-    have on images without number, for all methods together.
+    A rank is 1 plus the number of methods that are separated from this one and better; the last rank is the number of
+    methods minus those that are separated and worse. Together they are a 95 % interval of the rank on infinitely many
+    images, simultaneous for all methods.
 
     Args:
         comparison: Result of `paired`.
-        higher_is_better: Or lower.
+        higher_is_better: Whether higher scores are better.
 
     Reference:
         Mogstad, Romano, Shaikh and Wilhelm, Inference for ranks with applications to mobility across neighbourhoods
@@ -116,7 +116,7 @@ def shared(rank: NDArray[np.int64], comparison: Paired) -> NDArray[np.bool_]:
 
 
 def _p_values(rows: Array, resamples: int, seed: int) -> dict[str, Array]:
-    """Return the p values that can be below 0.05, by name."""
+    """Return the p-values that can be below 0.05, by name."""
     least = least_p(rows.shape[1], resamples)
     if least >= ALPHA:
         return {}

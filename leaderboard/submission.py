@@ -1,12 +1,12 @@
-"""Submission: a folder with the method, its scores under every protocol, and digests of what was scored.
+"""Submission: a folder with the method, its scores under every protocol, and digests of the scored files.
 
-    entry/meta.toml                 as it was given
-    entry/results/*.json and .csv   of each protocol
-    entry/scores.json               the ranking means as flat numbers, where asked for; then also
+    entry/meta.toml                 description of the method, unchanged
+    entry/results/*.json and .csv   results of each protocol
+    entry/scores.json               the ranking means as flat numbers, if requested; then also
     entry/detailed_results.html     the page of the ranking results
     entry/submission.zip            predictions and meta.toml, for a competition on Codabench
-    entry/huggingface/              evaluation results for the Hugging Face Hub, where asked for
-    entry/entry.json                method, dataset, protocols, sha256 of each prediction and of each file
+    entry/huggingface/              evaluation results for the Hugging Face Hub, if requested
+    entry/entry.json                method, dataset, protocols, SHA-256 of each prediction and of each file
 
 entry.json is written last: a folder without it is incomplete.
 """
@@ -30,11 +30,11 @@ SCHEMA = 1
 ENTRY, META, RESULTS, SCORES = "entry.json", "meta.toml", "results", "scores.json"
 DETAILS, SUBMISSION, HUGGING_FACE = "detailed_results.html", "submission.zip", "huggingface"
 SAFE_NAME = rf"^({re.escape(META)}|{RESULTS}/[^./\\\x00-\x1f][^/\\\x00-\x1f]*\.(json|csv))$"
-"""File names that entry.json may contain: none outside the entry."""
+"""File names that entry.json may contain, none of which is outside the entry."""
 
 
 class ScoredDataset(BaseModel):
-    """The dataset of an entry, as in the results of the ranking protocol; other keys of it are kept."""
+    """Dataset of an entry, as in the results of the ranking protocol; its other keys are kept."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="allow")
 
@@ -46,7 +46,7 @@ class ScoredDataset(BaseModel):
 
 
 class ScoredProtocol(BaseModel):
-    """Digest of a protocol, and the file of its results, a key of `Submission.files`."""
+    """Digest of a protocol, and the file of its results, which is a key of `Submission.files`."""
 
     model_config = ConfigDict(strict=True, frozen=True)
 
@@ -60,11 +60,11 @@ class Submission(BaseModel):
     Attributes:
         meta: Description of the method from meta.toml.
         dataset: Dataset that was scored.
-        protocols: Id of each protocol to its digest and results.
-        predictions: Name to sha256 of the file of the prediction.
-        files: Name in the folder to sha256: meta.toml, and JSON and CSV of each protocol.
+        protocols: Digest and results of each protocol, by id.
+        predictions: SHA-256 of each prediction's file, by name.
+        files: SHA-256 by name in the folder: meta.toml, and JSON and CSV of each protocol.
         configuration: Other settings of the scoring, as in the results.
-        tool: Versions, as in the results.
+        tool: Versions of the software, as in the results.
     """
 
     model_config = ConfigDict(strict=True, frozen=True)
@@ -87,15 +87,15 @@ class Submission(BaseModel):
 
     @property
     def method(self) -> Method:
-        """The method that is submitted."""
+        """Method that is submitted."""
         return self.meta.method()
 
 
 def read_submission(folder: Path) -> Submission:
-    """Return the content of a folder's entry.json, without looking at the other files.
+    """Return the content of a folder's entry.json, without checking the other files.
 
     Raises:
-        UserError: There is none (the folder is incomplete, or no entry), or it is damaged.
+        UserError: The file is missing (the folder is incomplete, or no entry) or damaged.
     """
     path = folder / ENTRY
     if not path.is_file():
@@ -109,7 +109,7 @@ def read_submission(folder: Path) -> Submission:
 
 
 def file_faults(folder: Path, submission: Submission) -> list[str]:
-    """Return the files of an entry that are missing or not those that entry.json was written with."""
+    """Return the faults of files that are missing or differ from those recorded in entry.json."""
     faults = []
     for name, digest in submission.files.items():
         if not (folder / name).is_file():
@@ -120,10 +120,11 @@ def file_faults(folder: Path, submission: Submission) -> list[str]:
 
 
 def results_of(path: Path) -> tuple[Path, ...]:
-    """Return the results files behind an argument: those of an entry's folder, or a JSON file itself.
+    """Return the results files for an argument: those of an entry's folder, or a JSON file itself.
 
     Raises:
-        UserError: Anything else; an entry that is half made, damaged, or whose files were changed, which are named.
+        UserError: The argument is something else, or an entry that is incomplete, damaged or has changed files, which
+            are named.
     """
     folder = path.parent if path.name == ENTRY else path
     if not folder.is_dir():

@@ -33,14 +33,14 @@ class Board:
 
     Attributes:
         table: Properties that all its rows share.
-        sort: The metric that ranks.
-        rows: One row per method, best first, with the columns of `columns_of` the protocol and `best_probability`,
-            the share of resamples in which a ranked method is the best. Numbers are floats, NaN where not measured;
-            `rank` is missing where there is none, and stands with its interval, `rank_lo` to `rank_hi`; `tie` is True
-            where a rank is shared with a method that is not separated.
-        pairs: Every two methods that are compared, the one with the better mean first, for every metric that both
-            have, with `PAIR_COLUMNS`; `tie` is True where nothing separates them.
-        copies: Method to its predictions that are no restorations, see `leaderboard.copies.copies`.
+        sort: Metric to rank by.
+        rows: One row per method, best first, with the columns of `columns_of` the protocol and `best_probability`, the
+            share of resamples in which a ranked method is the best. Numbers are floats, NaN if not measured; `rank` is
+            missing if there is none, and has the interval `rank_lo` to `rank_hi`; `tie` is True if a rank is shared
+            with a method that is not separated.
+        pairs: All pairs of compared methods, better mean first, for every metric that both have, with `PAIR_COLUMNS`;
+            `tie` is True if they are not separated.
+        copies: Predictions that are copies, by method, see `leaderboard.copies.copies`.
     """
 
     table: Table
@@ -53,17 +53,17 @@ class Board:
 def build_board(entries: Sequence[Entry], sort: str = "psnr_db") -> Board:
     """Return the table of entries; the same entries in any order give the same table.
 
-    Rows follow the means. Ranks are claims, see `leaderboard.statistics.ranks`: a rank is 1 plus the number of methods
-    that are significantly better, so that methods which nothing separates share a rank. Entries that
-    `those_that_count` leaves out and entries without the metric that ranks come last, without a rank. No entry has a
-    rank under a protocol that does not rank, or where fewer than six images count.
+    Rows are in the order of the means. Ranks are claims, see `leaderboard.statistics.ranks`: a rank is 1 plus the
+    number of methods that are significantly better, so that methods that are not separated share a rank. Entries left
+    out by `those_that_count` and entries without the ranking metric come last, without a rank. No entry has a rank
+    under a protocol that does not rank, or if fewer than six images count.
 
     Args:
         entries: Entries of one table, see `leaderboard.comparable.check_comparable`.
         sort: A key of `HIGHER_IS_BETTER`.
 
     Raises:
-        UserError: Ranked entries that were not scored on the same images.
+        UserError: Ranked entries were not scored on the same images.
     """
     counting = those_that_count(entries)
     ranked = sorted((entry for entry in counting if _ranks(entry, sort)), key=lambda entry: _order(entry, sort))
@@ -89,10 +89,10 @@ def build_board(entries: Sequence[Entry], sort: str = "psnr_db") -> Board:
 
 
 def board_rows(rows: Sequence[Mapping[str, object]], protocol: str) -> pd.DataFrame:
-    """Return rows with the columns and types of `Board.rows`; what a row lacks is missing, False or empty.
+    """Return rows with the columns and types of `Board.rows`; missing values are NaN, False or empty.
 
     Args:
-        rows: Column to value.
+        rows: Values by column.
         protocol: Protocol of the board.
     """
     empty: dict[str, object] = {"tie": False, **dict.fromkeys(TEXT_COLUMNS, "")}
@@ -102,7 +102,7 @@ def board_rows(rows: Sequence[Mapping[str, object]], protocol: str) -> pd.DataFr
 
 
 def both_ways(board: Board) -> pd.DataFrame:
-    """Return the comparisons in the metric that ranks, each of them from either side, with `PAIR_COLUMNS`."""
+    """Return the comparisons in the ranking metric, each in both directions, with `PAIR_COLUMNS`."""
     pairs = board.pairs[board.pairs["metric"] == board.sort]
     turned = pairs.rename(columns={"method": "other", "other": "method", "lo": "hi", "hi": "lo"})
     turned[["difference", "lo", "hi", "median_difference"]] *= -1
@@ -111,10 +111,10 @@ def both_ways(board: Board) -> pd.DataFrame:
 
 
 def differences(board: Board, baseline: str) -> pd.DataFrame:
-    """Return difference, lo and hi of every method from a baseline in the metric that ranks, indexed by method.
+    """Return difference, lo and hi of every method from a baseline in the ranking metric, indexed by method.
 
     Raises:
-        UserError: The baseline is none of the methods that are compared.
+        UserError: The baseline is not one of the compared methods.
     """
     names = compared_methods(board)
     if baseline not in names:
@@ -124,7 +124,7 @@ def differences(board: Board, baseline: str) -> pd.DataFrame:
 
 
 def compared_methods(board: Board) -> list[str]:
-    """Return the methods that are compared with each other in the metric that ranks, the best mean first."""
+    """Return the methods that are compared with each other in the ranking metric, best mean first."""
     if board.table.protocol in UNRANKED:
         return []
     rows = board.rows
@@ -160,7 +160,7 @@ def _interval_cells(entry: Entry) -> dict[str, object]:
 
 
 def _pairs(entries: Sequence[Entry], metric: str, found: Paired) -> pd.DataFrame:
-    """Return every two entries compared, the one with the better mean in the metric that ranks first."""
+    """Return all pairs of entries, with the better mean in the ranking metric first."""
     names = np.array([entry.method.name for entry in entries], object)
     one, other = np.triu_indices(len(names), 1)
     cells = {

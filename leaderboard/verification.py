@@ -1,4 +1,4 @@
-"""Verification of an entry: its files, the predictions, and every number scored again."""
+"""Verification of an entry: its files, the predictions, and every number re-scored."""
 
 from __future__ import annotations
 
@@ -46,25 +46,25 @@ def verify_entry(
     weights_folder: Path | None = None,
     device: str = "cpu",
 ) -> list[str]:
-    """Return the differences between an entry and its re-scoring; nothing is written into it.
+    """Return the differences between an entry and its re-scoring; nothing is written to the entry.
 
-    Its files are compared with entry.json and with each other, the predictions and the dataset with their sha256, and
-    then, only where those agree, everything is scored again and compared image by image within a millionth.
+    Its files are compared with entry.json and with each other, and the predictions and the dataset with their SHA-256.
+    Only if these agree, everything is scored again and compared image by image within one millionth.
 
     Args:
-        entry: Its folder.
-        pred: Folder of the predictions that it is said to be of.
+        entry: Folder of the entry.
+        pred: Folder of the predictions that the entry claims.
         data: Folder of the dataset.
         jobs: Worker processes.
-        dataset_name: A released dataset's name, None recognises it.
-        anchors: Folder of anchors; `anchors` in the dataset's folder if None.
-        flow: As for `Evaluation`; None takes the entry's own, with the weights of that name.
-        lpips_trunk: Weights of LPIPS's backbone, or None to look for them.
-        weights_folder: Where the weights of optional metrics are looked for first.
-        device: Where flow models and metrics with weights run.
+        dataset_name: Name of a released dataset; None detects it.
+        anchors: Folder of anchors; None takes `anchors` in the dataset's folder.
+        flow: Flow estimator as in `Evaluation`; None takes the entry's own, with the weights of that name.
+        lpips_trunk: Weights of LPIPS's backbone; None searches for them.
+        weights_folder: Folder in which weights of optional metrics are searched for first.
+        device: Device for flow models and metrics with weights.
 
     Raises:
-        UserError: No entry or a damaged one; predictions that do not fit the split; what `evaluate` refuses.
+        UserError: The entry is missing or damaged, predictions do not fit the split, or `evaluate` fails.
     """
     submission = read_submission(entry)
     claims, unreadable = read_claims(entry, submission)
@@ -107,9 +107,9 @@ def verify_entry(
 
 
 def differences(claimed: Results, scored: Results) -> list[str]:
-    """Return in what results differ from those that were scored again, each with both values.
+    """Return the differences between claimed and re-scored results, each with both values.
 
-    Rows are compared only under equal protocols; columns of `CONDITIONS` only where both have them.
+    Rows are compared only under equal protocols, and columns of `CONDITIONS` only if both have them.
     """
     where = scored.protocol["id"]
     said, here = dict(claimed.protocol), dict(scored.protocol)
@@ -129,7 +129,7 @@ def differences(claimed: Results, scored: Results) -> list[str]:
     names = [*means.index, *single, *HASHES, "flags", *(c for c in CONDITIONS if c in ours and c in theirs)]
     theirs, ours = (rows.reindex(columns=names).astype({"flags": object}) for rows in (theirs, ours))
     for rows in (theirs, ours):
-        rows["flags"] = rows["flags"].fillna("").map(bool)  # their words hold rounded numbers
+        rows["flags"] = rows["flags"].fillna("").map(bool)  # the words contain rounded numbers
     wrong = np.stack([_unlike(theirs[name], ours[name]) for name in names], axis=1)
     plain = [rows.astype(object).where(rows.notna(), None) for rows in (theirs, ours)]
     for image, column in np.argwhere(wrong).tolist():
@@ -139,14 +139,14 @@ def differences(claimed: Results, scored: Results) -> list[str]:
 
 
 def _unlike(a: pd.Series, b: pd.Series) -> NDArray[np.bool_]:
-    """Return where two columns differ: numbers by more than `TOLERANCE`; what is missing in both does not."""
+    """Return the mask of rows in which two columns differ, numbers by more than `TOLERANCE`; missing equals missing."""
     if a.dtype == b.dtype == float:
         return ~np.isclose(a, b, rtol=0, atol=TOLERANCE, equal_nan=True)
     return np.asarray((a != b) & ~(a.isna() & b.isna()))
 
 
 class Configuration(BaseModel):
-    """Settings of an entry's scoring, as far as they are needed to score it again."""
+    """Settings of an entry's scoring that are needed to score it again."""
 
     model_config = ConfigDict(strict=True, frozen=True)
 
@@ -160,14 +160,14 @@ class Configuration(BaseModel):
     pred_crop: Literal["", *CROPS] = ""  # type: ignore[valid-type]
     values_as: str = ""
     score_bits: Literal[8, 16] = 16
-    """Entries of versions that did not round predictions scored them as they are."""
+    """Entries of versions that did not round predictions were scored without rounding."""
 
 
 def _configuration(entry: Path, submission: Submission) -> Configuration:
     """Return the settings of an entry's scoring.
 
     Raises:
-        UserError: It does not say it, or not so that it can be done.
+        UserError: The settings are missing or invalid.
     """
     try:
         return Configuration.model_validate(submission.configuration)
@@ -180,7 +180,7 @@ def _flow_of(claims: Mapping[str, Results]) -> str:
     """Return the flow estimator of an entry, by name.
 
     Raises:
-        UserError: Something else than a name, such as one with a file of weights behind it.
+        UserError: The value is not a plain name, such as one with a weights file after it.
     """
     flows = [results.protocol.get("flow") or {} for results in claims.values()]
     model = next((flow["model"] for flow in flows if flow.get("model")), "")

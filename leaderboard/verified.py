@@ -1,6 +1,6 @@
-"""Record of a verification: what was scored again, identified by digests.
+"""Record of a verification: the re-scored files, identified by digests.
 
-Whoever verified keeps the record and gives it to `leaderboard`; a record that comes with an entry proves nothing.
+The verifier keeps the record and gives it to `leaderboard`; a record that comes with an entry proves nothing.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ class Verified(BaseModel):
     Attributes:
         by: Name of the verifier; may be empty.
         method: Name of the method.
-        entry_sha256: SHA-256 of the entry's entry.json, which names every file of it.
-        predictions_sha256: SHA-256 of the names and sha256 of the predictions that were scored again.
+        entry_sha256: SHA-256 of the entry's entry.json, which names every file of the entry.
+        predictions_sha256: SHA-256 of the names and digests of the re-scored predictions.
         dataset: Name, split and digest of the images.
-        anchors: Protocol to the digest of its truths, for protocols with anchors.
-        results: Protocol to the sha256 of the entry's results file.
-        tool: Versions that scored again.
+        anchors: Digest of the truths by protocol, for protocols with anchors.
+        results: SHA-256 of the entry's results file, by protocol.
+        tool: Versions of the software used for re-scoring.
         sha256: SHA-256 of all other fields.
     """
 
@@ -54,18 +54,18 @@ class Verified(BaseModel):
     sha256: Digest
 
     def covers(self, method: str, protocol: str, results_sha256: str) -> bool:
-        """Return whether the record is of a results file."""
+        """Return whether the record covers a results file."""
         return self.method == method and self.results.get(protocol) == results_sha256
 
 
 def write_verified(path: Path, entry: Path, submission: Submission, claims: Mapping[str, Results], by: str) -> None:
-    """Write the record of an entry whose every number was scored again and found equal.
+    """Write the record of an entry whose every number was re-scored and found equal.
 
     Args:
-        path: The record.
+        path: Path of the record.
         entry: Folder of the entry.
         submission: Content of its entry.json.
-        claims: Its results by protocol.
+        claims: Results of the entry by protocol.
         by: Name of the verifier.
     """
     lines = "".join(f"{name}\t{digest}\n" for name, digest in sorted(submission.predictions.items()))
@@ -92,7 +92,7 @@ def read_verified(path: Path) -> list[Verified]:
     """Return the records of a file, or of all JSON files of a folder.
 
     Raises:
-        UserError: None there; not a record; a record that was changed after it was written.
+        UserError: There are no records, or a file is not a record or was changed after it was written.
     """
     files = sorted(path.glob("*.json")) if path.is_dir() else [path]
     if not files:

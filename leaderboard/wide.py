@@ -18,25 +18,25 @@ NOTHING = "--"
 REPORTED = "reported"
 DAGGER = "†"
 PAPER_METRICS = ("psnr_db", "ssim", "lpips")
-"""Metrics that papers report, and so the metrics of reported rows."""
+"""Metrics that papers report, which are the metrics of reported rows."""
 
 PRINTED = {"psnr_db": 2, "ssim": 3, "lpips": 3}
-"""Decimals that the papers print."""
+"""Decimals printed in the papers."""
 
 
 @dataclass(frozen=True)
 class Group:
-    """The columns of one table.
+    """Columns of one table.
 
     Attributes:
-        title: Dataset, split, protocol.
-        metrics: Those that any of its methods has, in the order of the tables.
-        cells: (method, metric) to the number as people read it.
-        places: (method, metric) to 1 or 2 where the method is in the first or second rank by that metric.
-        reported: (method, metric) to what a paper prints; of methods that were not measured.
-        protocols: Known protocols of the papers of `reported`.
-        images: Numbers of images behind the means; several where methods differ.
-        doubtful: Methods whose status is none of `BELIEVED`, with that status.
+        title: Dataset, split and protocol.
+        metrics: Metrics that any of its methods has, in the order of the tables.
+        cells: Displayed number by (method, metric).
+        places: 1 or 2 by (method, metric), if the method has the first or second rank by that metric.
+        reported: Printed number of a paper by (method, metric), for methods that were not measured.
+        protocols: Known protocols of the papers in `reported`.
+        images: Numbers of images of the means; several if methods differ.
+        doubtful: Status of methods whose status is not in `BELIEVED`.
     """
 
     title: str
@@ -51,7 +51,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Wide:
-    """Groups of columns, and the methods: those measured in the order of the first table that has them."""
+    """Groups of columns, and the methods: measured ones in the order of the first table that has them."""
 
     groups: tuple[Group, ...]
     measured: tuple[str, ...]
@@ -62,8 +62,8 @@ def wide_table(boards: Sequence[Board], reported: Sequence[pd.DataFrame | None] 
     """Return tables side by side.
 
     Args:
-        boards: One a dataset, split and protocol.
-        reported: Reported numbers of each board, from `leaderboard.reported.reported_rows`; None or nothing for none.
+        boards: Boards, one for each dataset, split and protocol.
+        reported: Reported numbers of each board, from `leaderboard.reported.reported_rows`; None for no numbers.
     """
     said = [*reported, *[None] * (len(boards) - len(reported))]
     groups = tuple(_group(board, rows) for board, rows in zip(boards, said, strict=True))
@@ -73,12 +73,12 @@ def wide_table(boards: Sequence[Board], reported: Sequence[pd.DataFrame | None] 
 
 
 def wide_latex(wide: Wide, label: str = "", caption: str = "") -> str:
-    """Return the table for LaTeX with booktabs: best bold, second underlined, by rank and not by digits.
+    """Return the table as LaTeX with booktabs: best bold, second underlined, by rank instead of digits.
 
     Args:
-        wide: From `wide_table`.
-        label: For `\\label`; empty for none.
-        caption: Before the sentence that says what is marked.
+        wide: Table from `wide_table`.
+        label: Argument of `\\label`; empty for none.
+        caption: Text before the sentence that explains the marks.
     """
     widths = [len(group.metrics) for group in wide.groups]
     form = "l" + "".join("r" * width for width in widths)
@@ -116,7 +116,7 @@ def wide_latex(wide: Wide, label: str = "", caption: str = "") -> str:
 
 
 def wide_markdown(wide: Wide) -> str:
-    """Return the table as Markdown, the groups in the headings of their columns."""
+    """Return the table as Markdown, with the groups in the column headings."""
     titles = [f"{plain(group.title)}: {HEADINGS[metric]}" for group in wide.groups for metric in group.metrics]
     lines = [[plain(method), *_cells(wide, method, "**%s**", "<u>%s</u>", DAGGER)] for method in wide.measured]
     lines += [[f"{plain(method)} ({REPORTED})", *_reported(wide, method)] for method in wide.reported]
@@ -126,7 +126,7 @@ def wide_markdown(wide: Wide) -> str:
 
 
 def wide_csv(wide: Wide) -> str:
-    """Return the table as CSV: a line a method, group and metric, so that every table can be made of it."""
+    """Return the table as CSV in long form: one line per method, group and metric."""
     rows = [
         {"method": method, "table": group.title, "metric": metric, "value": value, "status": status,
          "place": str(group.places.get((method, metric), "")) if status != REPORTED else ""}
@@ -164,12 +164,12 @@ def _group(board: Board, reported: pd.DataFrame | None) -> Group:
 
 
 def places(board: Board, metric: str) -> dict[tuple[str, str], int]:
-    """Return 1 or 2 for the methods of the first and the second rank by a metric; nothing where no rank is claimed."""
+    """Return 1 or 2 for the methods with the first and the second rank by a metric; empty if no rank is claimed."""
     if board.rows["rank"].isna().all():
         return {}
     pairs = board.pairs[board.pairs["metric"] == metric]
     separated = pairs[~pairs["tie"].astype(bool)]
-    # Pairs stand in the order of the metric that ranks, so by another metric the second one may be the better one.
+    # Pairs are in the order of the ranking metric, so by another metric the second method may be the better one.
     second_wins = (separated["difference"] > 0) != HIGHER_IS_BETTER.get(metric, True)
     beaten = separated["other"].mask(second_wins, separated["method"]).value_counts()
     compared = dict.fromkeys([*pairs["method"], *pairs["other"]])
@@ -179,7 +179,7 @@ def places(board: Board, metric: str) -> dict[tuple[str, str], int]:
 
 
 def _cells(wide: Wide, method: str, best: str, second: str, dagger: str) -> list[str]:
-    """Return a line's numbers, marked; a group's first one has a dagger where its status is to be doubted."""
+    """Return the marked numbers of a line; a group's first number has a dagger if the status is doubtful."""
     form = {1: best, 2: second, 0: "%s"}
     return [
         form[group.places.get((method, metric), 0)].replace("%s", group.cells.get((method, metric), NOTHING))
@@ -194,7 +194,7 @@ def _reported(wide: Wide, method: str) -> list[str]:
 
 
 def _latex_line(method: str, cells: Iterable[str]) -> str:
-    """Return a line of the body; the empty group keeps a name that begins with a bracket or a star from `\\\\`."""
+    """Return a line of the body; the empty group separates a name that begins with a bracket or a star from `\\\\`."""
     return rf"{{}}{method} & {' & '.join(cells)} \\"
 
 
@@ -203,7 +203,7 @@ def _arrowed(metric: str) -> str:
 
 
 def _marks_in_words(wide: Wide, *, latex: bool = False) -> str:
-    """Return what the marks say, in sentences."""
+    """Return the explanation of the marks, in sentences."""
     shown = escape if latex else plain
     parts = []
     counts = [

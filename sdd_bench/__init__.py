@@ -14,8 +14,8 @@ sb.rank([results])                                 # DataFrame
 sb.load_baseline("identity")                       # array to array
 ```
 
-Each name is imported when it is first used, so that `import sdd_bench` is fast and loads no torch. Nothing is written
-and nothing global is changed by any of them.
+Each name is imported when it is first used, so that `import sdd_bench` is fast and does not load torch. None of them
+writes files or changes global state.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _PLACES = {
     "rank": "methods",
     "load_baseline": "methods",
 }
-"""Name to the file of `sdd_bench.api` that holds it."""
+"""File in `sdd_bench.api` that contains each name."""
 
 __all__ = ["__version__", "torch", *_PLACES]
 

@@ -1,4 +1,4 @@
-"""The command line sdd-bench: subcommands are found by entry point and loaded when called."""
+"""Command line of sdd-bench: subcommands are found by entry point and loaded when called."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sdd_bench.jobs.interrupt import end_now, end_on_interrupt
 from sdd_bench.version import __version__
 
 GROUP = "sdd_bench.commands"
-"""Entry-point group: the name of a subcommand to the click command that runs it."""
+"""Entry-point group that maps names of subcommands to click commands."""
 
 SECTIONS = {
     "Data": ("ingest", "prepare", "synthesise", "analyse", "anchor"),
@@ -26,10 +26,10 @@ SECTIONS = {
     "Training": ("train-baseline", "predict", "blur-map", "score-maps", "profile"),
     "Tools": ("demo", "doctor"),
 }
-"""Headings of --help to their commands, in the order of the work."""
+"""Commands under each heading of --help, in the order of a typical workflow."""
 
 OTHER = "Other"
-"""Heading of the commands that other packages offer."""
+"""Heading of the commands of other packages."""
 
 FIRST_STEPS = (
     ("sdd-bench demo", "See the whole loop on data it makes itself: two minutes, no download."),
@@ -37,7 +37,7 @@ FIRST_STEPS = (
     ("sdd-bench doctor", "Check the installation, weights and data."),
     ("sdd-bench --help", "List all commands."),
 )
-"""First commands to type, and what each does."""
+"""First commands to type, with a description of each."""
 
 COMPLETION = """\b
 Shell completion, one line for the start-up file of your shell:
@@ -51,7 +51,7 @@ ALIASES = {"synthesize": "synthesise", "analyze": "analyse"}
 
 @cache
 def offered() -> Mapping[str, EntryPoint]:
-    """Return the subcommands that installed packages offer, in the order of --help."""
+    """Return the subcommands of installed packages, in the order of --help."""
     found = {point.name: point for point in entry_points(group=GROUP)}
     order = [name for names in SECTIONS.values() for name in names]
     places = {name: place for place, name in enumerate(order)}
@@ -59,17 +59,17 @@ def offered() -> Mapping[str, EntryPoint]:
 
 
 class LazyGroup(click.Group):
-    """A group whose subcommands are imported when they are called or listed."""
+    """A command group whose subcommands are imported when they are called or listed."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        """Return the subcommands in the order a person needs them."""
+        """Return the subcommands in the order of a typical workflow."""
         return list(offered())
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """Return a subcommand, importing its module.
 
         Raises:
-            ClickException: The package that offers it cannot be imported.
+            ClickException: The package with the subcommand cannot be imported.
         """
         point = offered().get(ALIASES.get(cmd_name, cmd_name))
         if point is None:
@@ -122,7 +122,7 @@ def root(ctx: click.Context, debug: bool) -> None:
 
 
 def first_steps() -> str:
-    """Return the first screen of sdd-bench without arguments: its purpose, and commands to type first."""
+    """Return the text of sdd-bench without arguments: its purpose, and first commands."""
     lines = ["sdd-bench scores defocus deblurring on pairs of photographs that are not aligned.", "", "Type first:"]
     for command, purpose in FIRST_STEPS:
         lines += [f"  {command}", f"      {purpose}"]
@@ -132,13 +132,13 @@ def first_steps() -> str:
 def main() -> None:
     """Run the command line.
 
-    A mistake of the user, a file or disk that refuses, too little memory, Ctrl-C and a broken pipe end it with one line
-    or none. Any other exception is a fault of the program and is shown with its traceback.
+    User errors, errors of files or disks, too little memory, Ctrl-C and a broken pipe end it with at most one line. Any
+    other exception is a bug of the program and is shown with its traceback.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # names that the terminal's encoding cannot show
-    quiet = "ignore:resource_tracker:UserWarning"  # what a stopped run leaves is cleaned up by a process that says so
+            stream.reconfigure(errors="backslashreplace")  # for names that the terminal's encoding cannot show
+    quiet = "ignore:resource_tracker:UserWarning"  # the resource tracker warns when it cleans up after a stopped run
     os.environ["PYTHONWARNINGS"] = ",".join(filter(None, [os.environ.get("PYTHONWARNINGS"), quiet]))
     end_on_interrupt(farewell)
     try:
@@ -166,7 +166,7 @@ def main() -> None:
 
 
 def show_error(error: click.ClickException) -> None:
-    """Print an error on standard error: a line, after the usage where the words of the command were wrong."""
+    """Print an error on standard error: one line, preceded by the usage if the command was called wrongly."""
     if isinstance(error, click.UsageError):
         error.show()
     else:

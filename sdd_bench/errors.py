@@ -35,7 +35,7 @@ class UserError(click.ClickException):
     exit_code = 1
 
     def format_message(self) -> str:
-        """Return the message with control characters written out: a file's name may hold what moves the cursor."""
+        """Return the message with control characters escaped, since a file name may contain some."""
         return "".join(c if c == "\n" or c.isprintable() else repr(c)[1:-1] for c in self.message)
 
 
@@ -56,14 +56,14 @@ def machine_fault(error: OSError) -> str | None:
 
 
 def show_traceback() -> None:
-    """Print the traceback of the error that is being handled, where `--debug` or the variable asks for it."""
+    """Print the traceback of the current error if `--debug` or the environment variable asks for it."""
     if os.environ.get(DEBUG_VARIABLE, "0") not in ("", "0"):
         traceback.print_exc()
 
 
 @contextlib.contextmanager
 def silent(*loggers: str) -> Iterator[None]:
-    """Keep libraries from logging while the block runs: what goes wrong is said once, by a UserError."""
+    """Keep libraries from logging in the block, because errors are reported once, by a UserError."""
 
     def nothing(_: logging.LogRecord) -> bool:
         return False
@@ -82,7 +82,7 @@ def fault_report(faults: Sequence[str], where: str) -> UserError:
 
     Args:
         faults: One line per fault; must not be empty.
-        where: File or folder that was read, named once at the front.
+        where: File or folder that was read, as prefix of the message.
 
     >>> print(fault_report(["a: no partner", "b: no partner"], "data/x").message)
     data/x: 2 problems

@@ -13,18 +13,18 @@ Thing = TypeVar("Thing")
 DATASETS = "sdd_bench.datasets"
 METRICS = "sdd_bench.metrics"
 API = "sdd_bench.api"
-"""Functions of the Python API that are not the toolkit's own: `rank`, `load_baseline`."""
+"""Functions of the Python API that other packages provide: `rank`, `load_baseline`."""
 
 
 def load_extensions(group: str, kind: type[Thing]) -> dict[str, Thing]:
-    """Return the objects that installed packages offer in a group of entry points, by name.
+    """Return the objects that installed packages provide in a group of entry points, by name.
 
     Args:
         group: `DATASETS` or `METRICS`.
-        kind: Class that each must be an instance of.
+        kind: Required class of the objects.
 
     Raises:
-        UserError: A package cannot be imported, or offers something else.
+        UserError: A package cannot be imported, or provides an object of another class.
     """
     found: dict[str, Thing] = {}
     for point in entry_points(group=group):
@@ -32,7 +32,7 @@ def load_extensions(group: str, kind: type[Thing]) -> dict[str, Thing]:
         where = f"{package}: {group} entry point {point.name} = {point.value}"
         try:
             thing = point.load()
-        except Exception as error:  # whatever a package of somebody else raises while it is imported
+        except Exception as error:  # importing another package may raise any exception
             raise UserError(f"{where}: cannot be loaded ({type(error).__name__}: {error})") from error
         if not isinstance(thing, kind):
             raise UserError(f"{where}: is a {type(thing).__name__}, expected a {kind.__module__}.{kind.__qualname__}")
@@ -41,10 +41,10 @@ def load_extensions(group: str, kind: type[Thing]) -> dict[str, Thing]:
 
 
 def load_function(name: str) -> Callable[..., Any]:
-    """Return a function of the Python API that another package offers.
+    """Return a function of the Python API that another package provides.
 
     Raises:
-        UserError: No installed package offers it.
+        UserError: No installed package provides it.
     """
     found = entry_points(group=API, name=name)
     if not found:

@@ -23,13 +23,13 @@ from sdd_bench.io.images import read_image, read_pixels, to_float
 
 TRUTHS = ("sharp", "anchored")
 CROP_KEY = 4
-"""Keeps the crops apart from whatever else is drawn from the same seed."""
+"""Part of the seed of crops, which keeps them independent of other random numbers with the same seed."""
 
 ANCHOR_METHOD = named_protocol(DEFAULT_PROTOCOL).anchor_method
 
 Image = NDArray[np.float32]
 Frames = tuple[Image, Image, NDArray[np.bool_]]
-"""Blur, truth and mask of an example."""
+"""Blur image, truth and mask of an example."""
 
 
 class Example(TypedDict):
@@ -44,8 +44,8 @@ class Example(TypedDict):
 class PairDataset(TorchDataset[Example]):
     """The pairs of a dataset, or the training patches of a prepared one, as a map-style torch dataset.
 
-    What an index gives depends on the seed, the epoch and the index alone, so that any number of DataLoader workers
-    and a resumed run see the same crops.
+    An example depends only on the seed, the epoch and the index, so that any number of DataLoader workers and a resumed
+    run see the same crops.
 
     >>> dataset = PairDataset(sb.open_dataset("data/sdd", split="train"), crop=256, seed=1)  # doctest: +SKIP
     >>> for epoch in range(100):  # doctest: +SKIP
@@ -69,20 +69,20 @@ class PairDataset(TorchDataset[Example]):
         """Take the pairs of a dataset.
 
         Args:
-            dataset: From `sb.open_dataset`, prepared or as it was released.
-            crop: Side in pixels of a random square crop, the same of blur, truth and mask; None gives whole frames.
-            truth: `sharp`, the sharp image as it is and a mask of ones; or `anchored`, the sharp image warped into the
-                blur image's frame and the mask of the pixels that are proven, as `sdd-bench anchor` wrote them.
-            patches: Take the training patches of a prepared dataset (PNG or HDF5) instead of its frames. They are cut
-                from the pairs as they are, so that their truth is `sharp`.
+            dataset: Dataset from `sb.open_dataset`, prepared or in its released layout.
+            crop: Side in pixels of a random square crop, shared by blur, truth and mask; None gives full frames.
+            truth: `sharp` for the unchanged sharp image and a mask of ones, or `anchored` for the sharp image warped
+                into the blur image's frame and the mask of valid pixels, as `sdd-bench anchor` writes them.
+            patches: Use the training patches of a prepared dataset (PNG or HDF5) instead of its frames. They are cut
+                from the unaligned pairs, so that their truth is `sharp`.
             flips: Mirror each example at random, left to right and top to bottom.
             seed: Seed of crops and flips.
-            anchors: Folder of the anchors; `anchors` in the dataset's folder if None.
-            grey: `refuse`, or `expand` to repeat a grey channel three times.
+            anchors: Folder of the anchors; None takes `anchors` in the dataset's folder.
+            grey: `refuse` grey images, or `expand` them by repeating the channel three times.
 
         Raises:
-            ValueError: An argument that cannot be right.
-            UserError: No patches, or pairs without an anchor that holds, all named.
+            ValueError: An argument is invalid.
+            UserError: There are no patches, or pairs lack a valid anchor (all are named).
         """
         if truth not in TRUTHS:
             raise ValueError(f"truth={truth!r}, expected one of {', '.join(TRUTHS)}")
@@ -101,9 +101,9 @@ class PairDataset(TorchDataset[Example]):
             self._read = self._anchored
 
     def set_epoch(self, epoch: int) -> None:
-        """Draw other crops and flips from now on.
+        """Set the epoch, which determines crops and flips from now on.
 
-        Call it before the DataLoader starts an epoch; its workers must not be persistent, or they keep the old one.
+        Call this before the DataLoader starts an epoch; its workers must not be persistent, or they keep the old epoch.
         """
         self.epoch = epoch
 
@@ -115,9 +115,9 @@ class PairDataset(TorchDataset[Example]):
         """Return an example.
 
         Raises:
-            IndexError: There is no such index.
-            UserError: A file that is missing or damaged.
-            ValueError: Frames of two sizes, or smaller than the crop.
+            IndexError: The index does not exist.
+            UserError: A file is missing or damaged.
+            ValueError: Frames differ in size, or are smaller than the crop.
         """
         if not -len(self) <= index < len(self):
             raise IndexError(f"index {index} of {len(self)} examples")
@@ -150,7 +150,7 @@ class PairDataset(TorchDataset[Example]):
         return blur, sharp, np.ones(blur.shape[:2], bool)
 
     def _cut(self, name: str, index: int, frames: Frames) -> Frames:
-        """Return an example's crop, mirrored or not."""
+        """Return the crop of an example, mirrored or not."""
         height, width = frames[0].shape[:2]
         if any(frame.shape[:2] != (height, width) for frame in frames):
             sizes = ", ".join(f"{frame.shape[1]}x{frame.shape[0]}" for frame in frames)
@@ -170,7 +170,7 @@ class PairDataset(TorchDataset[Example]):
         return cut(blur[place][turn]), cut(truth[place][turn]), cut(mask[place][turn])
 
     def _check_anchors(self) -> None:
-        """Raise UserError for pairs without an anchor that was made from their files by this method."""
+        """Raise UserError for pairs without a valid anchor by this method."""
         faults = []
         for pair in self.dataset.pairs:
             record = read_record(

@@ -1,4 +1,4 @@
-"""Shared data: made with fixed seeds or taken from the photographs inside scikit-image."""
+"""Shared data, made with fixed seeds or taken from the photographs inside scikit-image."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from sdd_bench.io.images import to_pixels, write_png
 if TYPE_CHECKING:
     from selenium import webdriver
 
-if "PYTEST_XDIST_WORKER" in os.environ:  # a process for each core: more threads would only wait for one another
+if "PYTEST_XDIST_WORKER" in os.environ:  # one process per core: more threads would only wait for each other
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 ASSETS_VARIABLE = "SDD_BENCH_TEST_ASSETS"
@@ -99,7 +99,7 @@ def make_known(photo: NDArray[np.float32]) -> Callable[..., KnownPair]:
 
 @pytest.fixture(scope="session")
 def folder_and_archive(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A folder of pairs with their digests, and its archive; no test gets these, each gets copies."""
+    """A folder of pairs with their digests, and its archive; tests use copies of them."""
     root = tmp_path_factory.mktemp("known")
     folder = write_folder(root / "rawdata", ("name", "scene", "place", "notes", "blur_sha256", "sharp_sha256"))
     write_archive(root / "pairs.h5", folder, folder / "pairs.csv", {"tool": "x"})
@@ -114,7 +114,7 @@ def rawdata(folder_and_archive: tuple[Path, Path], tmp_path: Path) -> Path:
 
 @pytest.fixture
 def packed(folder_and_archive: tuple[Path, Path], rawdata: Path, tmp_path: Path) -> Path:  # noqa: ARG001
-    """Its archive."""
+    """The archive of the folder `rawdata`."""
     return shutil.copy2(folder_and_archive[1], tmp_path / "pairs.h5")
 
 
@@ -128,7 +128,7 @@ def methods(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def work(methods: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of them, as the working folder."""
+    """A copy of the folder `methods`, as the working folder."""
     shutil.copytree(methods, tmp_path / "work")
     monkeypatch.chdir(tmp_path / "work")
     return tmp_path / "work"
@@ -153,7 +153,7 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def scored(judged: Path) -> dict[str, Results]:
-    """What each of these folders scores under anchored/2."""
+    """Results of each of these folders under anchored/2."""
     from known_judged import PROTOCOL, WHAT, run
 
     return {what: run(judged, what)[PROTOCOL] for what in WHAT}
@@ -161,7 +161,7 @@ def scored(judged: Path) -> dict[str, Results]:
 
 @pytest.fixture(scope="session")
 def unchecked(judged: Path, tmp_path_factory: pytest.TempPathFactory) -> Results:
-    """What the honest ones score without diagnostics."""
+    """Results of the honest predictions without diagnostics."""
     from known_judged import PROTOCOL, run
 
     from sdd_bench.evaluation.results import Method
@@ -172,14 +172,14 @@ def unchecked(judged: Path, tmp_path_factory: pytest.TempPathFactory) -> Results
 
 @pytest.fixture
 def judged_data(judged: Path, tmp_path: Path) -> Path:
-    """A copy of them, anchors included."""
+    """A copy of the folder `judged`, anchors included."""
     return shutil.copytree(judged, tmp_path / "copy")
 
 
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A prepared dataset of five small pairs from as many scenes, three of them to train on."""
-    from known_run import run_command  # late: it imports torch
+    """A prepared dataset of five small pairs from five scenes, three of them for training."""
+    from known_run import run_command  # imported here because it imports torch
 
     folder = tmp_path_factory.mktemp("train")
     size = ("--size", "192x128", "--max-radius", 2, "--seed", 5, "--jobs", 1)
@@ -192,7 +192,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def prepared_anchors(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Anchors of its test split, in a folder of their own."""
+    """Anchors of the dataset's test split, in a folder of their own."""
     from sdd_bench.datasets.catalog import open_dataset
     from sdd_bench.evaluation.anchors import ensure_anchors
 
@@ -203,7 +203,7 @@ def prepared_anchors(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture(scope="session")
 def finished(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a run that was not interrupted; dropout takes part."""
+    """The folder of an uninterrupted run with dropout."""
     from known_run import CPU, tiny
 
     from jdrl_baseline.training import train
@@ -215,7 +215,7 @@ def finished(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def harbour(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A session of three good pairs, never written to by a test."""
+    """A session of three good pairs; no test writes to it."""
     from known_session import HARBOUR, describe, views, write_pair
 
     folder = tmp_path_factory.mktemp("card") / "harbour"
@@ -227,7 +227,7 @@ def harbour(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def ingested(harbour: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What ingesting it gives; never written to by a test."""
+    """The folder of pairs ingested from it; no test writes to it."""
     from capture.ingest import Settings, ingest
     from capture.session import read_session
 

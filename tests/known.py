@@ -1,4 +1,4 @@
-"""Misaligned pairs with known truth, cut from a photograph."""
+"""Misaligned pairs with known motion, cut from a photograph."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sdd_bench.registration.warp import sample
 
 @dataclass(frozen=True)
 class KnownPair:
-    """A misaligned pair whose truth is known; all (H, W, 3) float32 in [0, 1]."""
+    """A misaligned pair with known motion; all images (H, W, 3) float32 in [0, 1]."""
 
     blur: NDArray[np.float32]
     sharp: NDArray[np.float32]
@@ -33,20 +33,20 @@ def known_pair(
     margin: int = 40,
     seed: int = 3,
 ) -> KnownPair:
-    """Return a pair cut from within a photograph, so that nothing has an invented border.
+    """Return a pair cut from inside a photograph, so that no image needs border values.
 
     Args:
         photo: (H, W, 3) in [0, 1].
         similarity: Maps sharp to blur.
-        radius_px: Of the disk that blurs in linear light.
+        radius_px: Radius of the disk that blurs in linear light.
         bend_px: Amplitude of a smooth displacement that no similarity explains.
         margin: Pixels left out on each side.
-        seed: Of the noise, 1/255 on the blur image.
+        seed: Seed of the noise, 1/255 on the blur image.
     """
     rng = np.random.default_rng(seed)
     photo = np.asarray(
         0.1 + 0.8 * photo, np.float32
-    )  # a sharp image drawn from saturated edges is clipped, not shifted
+    )  # a sharp image warped from saturated edges is clipped, not shifted
     inner = (slice(margin, -margin), slice(margin, -margin))
     spread = cv2.filter2D(decode_srgb(photo), -1, disk(radius_px)) if radius_px > 0.5 else decode_srgb(photo)
     blur = encode_srgb(spread)[inner]

@@ -1,4 +1,4 @@
-"""A leaderboard made of nothing: methods with given scores, and their pictures."""
+"""A leaderboard with made-up methods, scores and images."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ METHODS = {EVIL: 26.0, FORMULA: 25.0, "Twin": 26.0, "Part": 30.0, "Bent": 20.0}
 def known_entry(
     name: str, psnr_db: float, protocol: str = "anchored/1", spread: float = 1.0, **changed: object
 ) -> Entry:
-    """An entry whose images are `spread` apart, and a little better or worse than another method's by turns."""
+    """An entry with a spread of scores over images, alternately slightly better and worse than another method's."""
     sign = -1 if len(name) % 2 else 1
     scores = [psnr_db + spread * (i - 2) + sign * 0.01 * part for i, part in enumerate(PARTS)]
     rows = pd.DataFrame({"psnr_db": scores}, pd.Index(IMAGES, name="name"))
@@ -43,7 +43,7 @@ def known_entry(
 
 
 def known_entries(protocol: str = "anchored/1", more_db: float = 0.0) -> list[Entry]:
-    """One entry a method of `METHODS`."""
+    """One entry per method of `METHODS`."""
     status = {"Part": "partial", "Bent": "flagged"}
     return [
         known_entry(name, psnr_db + more_db, protocol, status=status.get(name, "measured"))
@@ -52,7 +52,7 @@ def known_entries(protocol: str = "anchored/1", more_db: float = 0.0) -> list[En
 
 
 def known_files(folder: Path, size: tuple[int, int] = (96, 64)) -> dict[str, dict[str, Path]]:
-    """Random frames: `truth` and `blur` by image name, `predictions` by method but for Part."""
+    """Random frames: `truth` and `blur` by image name, `predictions` by method except Part."""
     rng = np.random.default_rng(3)
     found: dict[str, dict[str, Path]] = {"truth": {}, "blur": {}, "predictions": {}}
     for image in IMAGES:

@@ -1,4 +1,4 @@
-"""Headless Chromium for tests of pages; what it logs is kept."""
+"""Headless Chromium for tests of pages; its log is kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A camera that does nothing but blur, the moments of a point of light, and pairs of a photograph to be analysed."""
+"""A camera that only blurs, the moments of a point spread, and pairs of a photograph to analyse."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sdd_bench.synthesis.cameras import build_camera, read_camera
 
 SIZE = (160, 120)
 STILL = {"zoom": 0, "rotation_deg": 0, "shift_px": 0, "noise": 0, "radius_high_px": 4}
-"""A camera that does nothing but blur; each test adds what it looks at."""
+"""A camera that only blurs; each test adds the ingredient that it examines."""
 
 
 def still(**ingredients: float | str) -> Camera:
@@ -30,13 +30,13 @@ def moments(kernel: NDArray) -> tuple[float, float, float, float]:
 
 TAKEN_SIZE = (480, 320)
 PLAIN = ("zoom=0.004", "rotation_deg=0.05", "shift_px=4", "radius_high_px=4")
-"""Of the camera `similarity`, for pairs of this size."""
+"""Settings of the camera `similarity`, for pairs of this size."""
 
 
 def taken(
     camera: str, *settings: str, seed: int = 0, radius: float = 4, size: tuple[int, int] = TAKEN_SIZE
 ) -> CameraPair:
-    """Return a pair by a camera of a photograph with texture everywhere, both images in 8 bits."""
+    """Return a pair by a camera, of a photograph with texture everywhere, both images in 8 bits."""
     photo = np.asarray(data.coffee(), np.float32) / 255
     pair = draw_pair(photo, read_camera(camera, settings), size, (0, radius), seed)
     return dataclasses.replace(pair, blur=in_8_bits(pair.blur), sharp=in_8_bits(pair.sharp))

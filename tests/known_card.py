@@ -1,4 +1,4 @@
-"""A camera's card with what a contact sheet has to show: names that trip pages up, RAW and JPEG, one damaged file."""
+"""A memory card with difficult contents for a contact sheet: unusual names, RAW and JPEG, one damaged file."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from sdd_bench.io.images import to_pixels
 from sdd_bench.io.srgb import decode_srgb
 
 EVIL = '<script>alert(1)<\u2044script> "it\'s" ${ü} 日本 &amp;.jpg'
-"""With a slash that a file's name may have."""
+"""With a slash-like character that a file's name may contain."""
 
 TIMES = 0x9003
 
 
 def write_card(folder: Path) -> Path:
-    """Write five scenes: two shots each of two, three of the third, one alone, RAW and JPEG of the fifth."""
+    """Write five scenes: two of two shots, one of three, one of a single shot, and one with both RAW and JPEG."""
     one, two, three, alone, raw = views(5)
     write_shot(folder / EVIL, one, 0)
     write_shot(folder / "= far.jpg", blurred(one), 4)

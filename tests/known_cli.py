@@ -21,7 +21,7 @@ def ok(*arguments: object) -> str:
 
 
 def refused(*arguments: object) -> str:
-    """Return what a command says that is refused: one line, or a list of problems."""
+    """Return the message of a refused command: one line, or a list of problems."""
     result = call(*arguments)
     assert result.exit_code == 1, result.output
     assert "Traceback" not in result.output

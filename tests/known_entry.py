@@ -1,4 +1,4 @@
-"""A submitted entry whose scores are known, and how it is forged."""
+"""A submitted entry with known scores, and its falsification."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ META = 'name = "Mine"\nparams_m = 12.5\nselection_on_test = "no"\n'
 
 @contextmanager
 def weightless(folder: Path) -> Iterator[None]:
-    """A machine without LPIPS weights; the folder is where torch keeps its own."""
+    """Simulate a machine without LPIPS weights; the folder replaces torch's cache."""
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("SDD_BENCH_LPIPS_TRUNK", raising=False)
         patch.setenv("TORCH_HOME", str(folder))

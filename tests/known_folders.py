@@ -1,4 +1,4 @@
-"""Datasets of tiny images, planted in a folder."""
+"""Datasets of tiny images, written to a folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Image files of every format that is read, with an orientation tag or an ICC profile, and such profiles."""
+"""Image files of every supported format with an orientation tag or an ICC profile, and such profiles."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def curve_of_srgb(levels: int = 4096) -> NDArray[np.uint16]:
 
 
 def profile(primaries: tuple[tuple[float, float], ...] = P3, gamma: float | None = None) -> bytes:
-    """Return an ICC profile of RGB primaries under sRGB's curve, or under a power."""
+    """Return an ICC profile of RGB primaries with sRGB's curve or a power."""
     points = tuple(value for x, y in primaries for value in (x, y, 1))
     curve = {"transferfunction": curve_of_srgb()} if gamma is None else {"gamma": gamma}
     return bytes(imagecodecs.cms_profile("rgb", whitepoint=(*WHITE, 1), primaries=points, **curve))
 
 
 def grey_profile(gamma: float) -> bytes:
-    """Return an ICC profile of grey values under a power."""
+    """Return an ICC profile of grey values with a power."""
     return bytes(imagecodecs.cms_profile("gray", whitepoint=(*WHITE, 1), gamma=gamma))
 
 
@@ -47,14 +47,14 @@ def _matrix(primaries: tuple[tuple[float, float], ...]) -> NDArray[np.float64]:
 def as_srgb(
     values: NDArray[np.float64], primaries: tuple[tuple[float, float], ...], gamma: float
 ) -> NDArray[np.float64]:
-    """Return sRGB values in [0, 1] of values under a power, by the definition of both: what a conversion must give."""
+    """Return sRGB values in [0, 1] of values encoded with a power, by definition: the expected conversion."""
     matrix = np.linalg.inv(_matrix(SRGB)) @ _matrix(primaries)
     linear = np.einsum("ij,hwj->hwi", matrix, values**gamma).clip(0, 1)
     return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
 
 
 def exif(orientation: int) -> bytes:
-    """Return EXIF that holds an orientation and nothing else, as a TIFF file."""
+    """Return EXIF with an orientation only, as a TIFF file."""
     return b"II*\0\x08\0\0\0" + struct.pack("<HHHIHHI", 1, 0x0112, 3, 1, orientation, 0, 0)
 
 
@@ -64,7 +64,7 @@ def chunk(kind: bytes, content: bytes) -> bytes:
 
 
 def write_png(path: Path, pixels: NDArray[np.generic], orientation: int = 1, icc: bytes | None = None) -> None:
-    """Write a PNG with eXIf and iCCP in front of its samples."""
+    """Write a PNG with eXIf and iCCP before its samples."""
     content = bytes(imagecodecs.png_encode(pixels))
     before = chunk(b"iCCP", b"x\0\0" + zlib.compress(icc)) if icc else b""
     before += chunk(b"eXIf", exif(orientation)) if orientation != 1 else b""
@@ -72,14 +72,14 @@ def write_png(path: Path, pixels: NDArray[np.generic], orientation: int = 1, icc
 
 
 def write_late_png(path: Path, pixels: NDArray[np.generic], orientation: int = 1, icc: bytes | None = None) -> None:
-    """Write a PNG with eXIf behind its samples."""
+    """Write a PNG with eXIf after its samples."""
     write_png(path, pixels, 1, icc)
     content = path.read_bytes()
     path.write_bytes(content[:-12] + chunk(b"eXIf", exif(orientation)) + content[-12:])
 
 
 def write_jpeg(path: Path, pixels: NDArray[np.generic], orientation: int = 1, icc: bytes | None = None) -> None:
-    """Write a JPEG of high quality, its colours not subsampled."""
+    """Write a JPEG of high quality without colour subsampling."""
     tag = Image.Exif()
     tag[0x0112] = orientation
     Image.fromarray(pixels).save(path, "JPEG", quality=98, subsampling=0, exif=tag, icc_profile=icc)
@@ -93,14 +93,14 @@ def write_tiff(path: Path, pixels: NDArray[np.generic], orientation: int = 1, ic
 
 
 def write_avif(path: Path, pixels: NDArray[np.generic], orientation: int = 1, icc: bytes | None = None) -> None:
-    """Write an AVIF of high quality, its colours not subsampled."""
+    """Write an AVIF of high quality without colour subsampling."""
     tag = Image.Exif()
     tag[0x0112] = orientation
     Image.fromarray(pixels).save(path, "AVIF", quality=100, subsampling="4:4:4", exif=tag, icc_profile=icc)
 
 
 def write_heic(path: Path, pixels: NDArray[np.generic], orientation: int = 1, icc: bytes | None = None) -> None:
-    """Write a HEIC of high quality as phones do, which say twice how the picture lies."""
+    """Write a HEIC of high quality as phones do, which record the orientation twice."""
     import pillow_heif
 
     tag = Image.Exif()
@@ -122,4 +122,4 @@ WRITERS: dict[str, tuple[str, Writer]] = {
     "AVIF": ("avif", write_avif),
     "HEIC": ("heic", write_heic),
 }
-"""Name to suffix and what writes a file of stored pixels, an orientation and a profile."""
+"""Name to suffix and a function that writes a file from stored pixels, an orientation and a profile."""

@@ -1,4 +1,4 @@
-"""Pairs under anchored/2, predictions of which it is known what they are, and their scores."""
+"""Pairs under anchored/2, predictions of known kinds, and their scores."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def moved(image: Image, right: Image | float, down: Image | float = 0.0) -> Imag
 
 
 def made_of(blur: Image, truth: Image) -> dict[str, Image]:
-    """Predictions of a pair, by what each is."""
+    """Predictions of a pair, by kind."""
     noise = np.random.default_rng(2).normal(0, 0.008, truth.shape)
     honest = np.clip(cv2.GaussianBlur(truth, (0, 0), 0.8) + noise, 0, 1)
     wave = math.sqrt(2) * 0.5 * np.sin(np.arange(truth.shape[0]) / truth.shape[0] * 4 * np.pi)[:, None]
@@ -57,7 +57,7 @@ def made_of(blur: Image, truth: Image) -> dict[str, Image]:
 
 
 def invented_detail(truth: Image) -> Image:
-    """Detail as a generative network invents it: as strong as the picture's own, and nowhere the same."""
+    """Detail as a generative network might invent it: as strong as the image's own, but different everywhere."""
     own = truth - cv2.GaussianBlur(truth, (0, 0), 1.5)
     drawn = np.random.default_rng(4).normal(0, 1, truth.shape[:2])
     drawn = cv2.GaussianBlur(drawn, (0, 0), 0.7) - cv2.GaussianBlur(drawn, (0, 0), 1.5)
@@ -66,7 +66,7 @@ def invented_detail(truth: Image) -> Image:
 
 
 def make_judged(root: Path) -> Path:
-    """Write two pairs, half of the second in focus, their predictions in folders, and their anchors."""
+    """Write two pairs (the second is half in focus), their predictions in folders, and their anchors."""
     for name, radius in (("a", 4), ("b", 3)):
         pair = taken("similarity", *PLAIN, seed=1, radius=radius, size=SIZE)
         blur = pair.blur.copy()

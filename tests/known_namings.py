@@ -1,4 +1,4 @@
-"""Small pairs whose two sides have names of their own, and their predictions as any method's code may call them."""
+"""Small pairs whose two sides have different names, and predictions named as the code of various methods does."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from sdd_bench.io.images import to_pixels, write_png
 
 SIZE = (100, 76)
 COUNT = 12
-"""So that 10 comes before 9 as text."""
+"""Number of pairs, large enough that text order puts 10 before 9."""
 
 Image = NDArray[np.float32]
 
 
 @lru_cache
 def scene(number: int) -> Image:
-    """A crop of a photograph, unlike that of any other number."""
+    """A crop of a photograph, different for every number."""
     from skimage import data
 
     photos = (data.astronaut(), data.coffee(), data.chelsea())
@@ -39,14 +39,14 @@ def blurred(image: Image) -> Image:
 
 
 def restored(number: int) -> Image:
-    """The prediction of a pair: nearer to the sharp image than its input."""
+    """The prediction of a pair, nearer to the sharp image than its input."""
     return np.asarray(cv2.GaussianBlur(scene(number), (0, 0), 0.6), np.float32)
 
 
 def write_dataset(
     root: Path, blur: Callable[[int], str], sharp: Callable[[int], str], count: int = COUNT
 ) -> list[Pair]:
-    """Write pairs whose sides are called by their numbers, and return them."""
+    """Write pairs whose sides are named by their numbers, and return them."""
     pairs = []
     for number in range(count):
         files = root / "source" / f"{blur(number)}.png", root / "target" / f"{sharp(number)}.png"
@@ -57,7 +57,7 @@ def write_dataset(
 
 
 def write_predictions(folder: Path, names: Mapping[int, str], change: Callable[[Image], Image] = lambda i: i) -> Path:
-    """Write the prediction of each number under a name with suffix."""
+    """Write the prediction of each number under a name, which includes the suffix."""
     for number, name in names.items():
         path = folder / name
         write_png(path, to_pixels(change(restored(number))))
@@ -65,7 +65,7 @@ def write_predictions(folder: Path, names: Mapping[int, str], change: Callable[[
 
 
 def numbers_of(found: Matching, pairs: list[Pair]) -> list[int]:
-    """Which number's prediction each pair was given, by what it shows."""
+    """Number of the prediction that each pair was given, determined from its content."""
     from sdd_bench.io.images import read_image
 
     shown = [restored(number) for number in range(len(pairs))]

@@ -1,4 +1,4 @@
-"""Two small pairs and two methods on them, the commands that read them, and what these refuse."""
+"""Two small pairs and two methods, the commands that read them, and the errors of these."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def ok(*words: object) -> str:
 
 
 def refused(*words: object) -> str:
-    """The one line of a refusal."""
+    """The one-line message of a refusal."""
     result = call(*words)
     assert result.exit_code == 1, result.output
     assert isinstance(result.exception, SystemExit), repr(result.exception)

@@ -1,4 +1,4 @@
-"""A DNG of a known picture: what a camera whose colours are those of sRGB would have written."""
+"""A DNG of a known image, as a camera with the colours of sRGB would write it."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ XYZ_TO_SRGB = (
     (-0.9692660, 1.8760108, 0.0415560),
     (0.0556434, -0.2040259, 1.0572252),
 )
-"""Linear sRGB of XYZ under D65, IEC 61966-2-1."""
+"""Matrix from XYZ under D65 to linear sRGB, IEC 61966-2-1."""
 
 TUNGSTEN, D65 = 17, 21
 """EXIF's numbers of standard illuminants A and D65."""
 
 CODES = {"R": 0, "G": 1, "B": 2}
 MOSAIC, LINEAR = 32803, 34892
-"""Photometric interpretations of DNG: one colour of every pixel, or all."""
+"""Photometric interpretations of DNG: one colour per pixel, or all."""
 
 Matrix = Sequence[Sequence[float]]
 
 
 def mosaic(linear: NDArray[np.floating], pattern: str = "RGGB") -> NDArray[np.float64]:
-    """Return one colour of every pixel, as a sensor sees it: (H, W, 3) to (H, W)."""
+    """Return one colour per pixel, as a sensor records it: (H, W, 3) to (H, W)."""
     samples = np.empty(linear.shape[:2])
     for place, colour in enumerate(pattern):
         rows, columns = slice(place // 2, None, 2), slice(place % 2, None, 2)
@@ -47,10 +47,10 @@ def write_dng(
     white_xy: tuple[float, float] | None = None,
     calibrations: Sequence[tuple[int, Matrix]] = ((D65, XYZ_TO_SRGB),),
 ) -> Path:
-    """Write linear sRGB light in [0, 1], (H, W, 3) with even sides, seen under a light that makes grey `neutral`.
+    """Write linear sRGB light in [0, 1], (H, W, 3) with even sides, under a light for which grey is `neutral`.
 
-    (H, W) is what a monochrome sensor sees. `white_xy` says the light as a chromaticity instead of as `neutral`;
-    `calibrations` are illuminants and the camera's colours of XYZ under them.
+    (H, W) is the image of a monochrome sensor. `white_xy` gives the light as a chromaticity instead of `neutral`;
+    `calibrations` are illuminants and the matrices from XYZ to the camera's colours under them.
     """
     white = 2**bits - 1
     colours = 1 if linear.ndim == 2 or not demosaiced else 3
@@ -80,7 +80,7 @@ def write_dng(
     photometric = {1: MOSAIC, 3: LINEAR}[colours] if linear.ndim == 3 else tifffile.PHOTOMETRIC.MINISBLACK
     tifffile.imwrite(path, samples, photometric=photometric, planarconfig=1, extratags=tags, metadata=None)
     if linear.ndim == 2:
-        with tifffile.TiffFile(path, mode="r+") as tiff:  # which writes no linear picture of one channel
+        with tifffile.TiffFile(path, mode="r+") as tiff:  # which does not write a linear image of one channel
             tiff.pages.first.tags["PhotometricInterpretation"].overwrite(LINEAR)
     return path
 

@@ -1,4 +1,4 @@
-"""A folder of pairs as `ingest` leaves it, small and with what trips readers up."""
+"""A small folder of pairs as `ingest` writes it, with difficult contents for readers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def tree(root: Path) -> dict[str, str]:
 
 
 def write_folder(root: Path, columns: tuple[str, ...] = ("name", "scene", "place", "notes")) -> Path:
-    """A folder as ingest leaves it: 8 and 16 bits, two sizes, cells with commas, lines and other scripts."""
+    """A folder as ingest writes it: 8 and 16 bits, two sizes, cells with commas, line breaks and other scripts."""
     rng = np.random.default_rng(5)
     rows = []
     for i, (name, place) in enumerate(zip(NAMES, PLACES, strict=True)):

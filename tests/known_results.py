@@ -1,4 +1,4 @@
-"""Results files of given scores, of images that need not exist."""
+"""Results files with given scores, for images that need not exist."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def digest(text: str) -> str:
 
 
 def mae_of(psnr_db: float) -> float:
-    """A mean absolute error that a PSNR can go with."""
+    """A mean absolute error that is possible for a PSNR."""
     return 0.0 if math.isinf(psnr_db) else 0.8 * 10 ** (-psnr_db / 20)
 
 
 def known_rows(psnrs: list[float], images: str, **cells: object) -> tuple[dict, ...]:
-    """One row a PSNR, and what goes with it; `images` tells datasets of one name apart."""
+    """One row per PSNR with matching other columns; `images` distinguishes datasets of one name."""
     return tuple(
         {
             "name": f"{i:02d}", "psnr_db": p, "ssim": min(p / 50, 1.0), "mae": mae_of(p), "lpips": None,
@@ -53,7 +53,7 @@ def write_results(
     status: str = "measured",
     crop: int = 1,
 ) -> Path:
-    """Results of a method, one row a PSNR; `images` tells datasets of one name apart."""
+    """Results of a method, one row per PSNR; `images` distinguishes datasets of one name."""
     rows = known_rows(psnrs, images)
     missing = ("missing",) if status == "partial" else ()
     results = Results(

@@ -1,4 +1,4 @@
-"""A training of a few steps on a CPU, and how commands are run."""
+"""A training of a few steps on a CPU, and functions that run commands."""
 
 from __future__ import annotations
 

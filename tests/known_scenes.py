@@ -1,4 +1,4 @@
-"""Small datasets of photographed scenes, and predictions of them that are written as other people write theirs."""
+"""Small datasets of photographed scenes, and predictions of them in the formats that other people's code writes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sdd_bench.registration.disk import disk
 
 Image = NDArray[np.float32]
 Write = Callable[[Image], NDArray[Any]]
-"""An image in [0, 1] to the samples of its file."""
+"""Function from an image in [0, 1] to the samples of its file."""
 
 CUTS = {
     "01": ("astronaut", 0, 150), "02": ("coffee", 100, 200), "03": ("chelsea", 20, 120), "04": ("rocket", 60, 220),
@@ -36,22 +36,22 @@ def scenes() -> dict[str, Image]:
 
 
 def out_of_focus(picture: Image, radius_px: float = 2) -> Image:
-    """Return a picture under a disk."""
+    """Return an image blurred by a disk."""
     return np.asarray(cv2.filter2D(picture, -1, disk(radius_px).astype(np.float32)), np.float32)
 
 
 def restored(picture: Image) -> Image:
-    """Return what a method might make of a picture that is out of focus."""
+    """Return a plausible restoration of an image that is out of focus."""
     return np.clip(picture + 1.2 * (picture - cv2.GaussianBlur(picture, (0, 0), 2)), 0, 1)
 
 
 def eight(image: Image) -> NDArray[Any]:
-    """Return the samples as files usually have them."""
+    """Return the samples in the usual encoding of files."""
     return to_pixels(image)
 
 
 def bits_of(bits: int, left: int = 0) -> Write:
-    """Return what writes values of fewer bits into 16, moved to the left."""
+    """Return a function that writes values of fewer bits into 16 bits, shifted to the left."""
 
     def write(image: Image) -> NDArray[Any]:
         values = np.rint(np.clip(image, 0, 1) * (2**bits - 1)).astype(np.uint16)
@@ -72,12 +72,12 @@ def pairs_in(root: Path, write: Write = eight, write_sharp: Write | None = None)
 
 
 def predictions_in(folder: Path, write: Write = eight, called: Mapping[str, str] | None = None) -> dict[str, Path]:
-    """Write a prediction of each scene; return name to file.
+    """Write a prediction of each scene; return the files by name.
 
     Args:
-        folder: For the files.
-        write: How.
-        called: Name to the name of the file, where they differ.
+        folder: Folder of the files.
+        write: Function that gives the samples of an image.
+        called: Name to the name of the file, if they differ.
     """
     found = {}
     for name, picture in scenes().items():

@@ -1,4 +1,4 @@
-"""A small camera session whose pairs are known: cut from the photographs inside scikit-image."""
+"""A small camera session with known pairs, cut from the photographs inside scikit-image."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HARBOUR = ("boat", "crane", "pier")
 
 
 def views(count: int) -> list[NDArray[np.float32]]:
-    """Return pictures that do not look alike, (260, 340, 3) in [0, 1]."""
+    """Return images that do not look alike, (260, 340, 3) in [0, 1]."""
     astronaut, coffee, chelsea = skimage.data.astronaut(), skimage.data.coffee(), skimage.data.chelsea()
     cut = [astronaut, coffee[:, 200:], chelsea, coffee[100:], astronaut[212:, ::-1], chelsea[::-1, ::-1]]
     return [np.asarray(view, np.float32) / 255 for view in (c[:260, :340] for c in cut[:count])]
@@ -37,7 +37,7 @@ def write_pair(folder: Path, stem: str, view: NDArray[np.float32], bits: int = 8
 
 
 def describe(folder: Path, stems: Sequence[str], more: str = "", places: Sequence[str] = ()) -> None:
-    """Write session.csv, one scene a pair, the scene named as the files."""
+    """Write session.csv, one scene per pair, with scenes named like the files."""
     lines = ["file,scene,role,motor,place"]
     for number, stem in enumerate(stems):
         place = places[number] if places else ""

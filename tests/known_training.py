@@ -1,4 +1,4 @@
-"""What a training leaves, read back and compared, and a run of three validations."""
+"""The outputs of a training, read back and compared, and a run with three validations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EPOCHS = {"batch": 20, "steps": 0, "epochs": 3, "val_every": 1, "sample_every": 
 
 def losses(out: Path) -> list[list[str]]:
     with (out / "log.csv").open() as file:
-        return [row[:-1] for row in csv.reader(file)]  # without images a second
+        return [row[:-1] for row in csv.reader(file)]  # without the rate of images per second
 
 
 def weights(path: Path) -> dict[str, torch.Tensor]:

@@ -1,4 +1,4 @@
-"""Made-up weights of the right shapes, in files that are named as published ones are."""
+"""Made-up weights of the right shapes, in files named like published ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sdd_bench.metrics.weights_files import WeightsFile
 
 
 def saved(content: Mapping[str, object], folder: Path, file: WeightsFile) -> Path:
-    """Write a torch file and name it by its digest, as another build of a published one."""
+    """Write a torch file and name it by its digest, like another build of a published file."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "new"
     torch.save(dict(content), path)
@@ -24,7 +24,7 @@ def named_by_digest(path: Path, file: WeightsFile) -> Path:
 
 
 def vgg16_features(seed: int = 3) -> dict[str, torch.Tensor]:
-    """The convolutional part of VGG16 with random numbers, under torchvision's names."""
+    """The convolutional part of VGG16 with random weights, under torchvision's names."""
     import torchvision
 
     with torch.random.fork_rng(devices=[]), torch.device("meta"):

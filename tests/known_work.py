@@ -1,4 +1,4 @@
-"""What worker processes are given to do; they import this file, which therefore imports little."""
+"""Tasks for worker processes, which import this file; it therefore imports little."""
 
 from __future__ import annotations
 

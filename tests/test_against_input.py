@@ -1,4 +1,4 @@
-"""Geometry of a prediction against its input: what is honest is not flagged, what moved is, with the right sign."""
+"""Geometry of a prediction against its input: moved predictions are flagged with the right sign, honest ones not."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def truth(photo: Image) -> Image:
 
 @pytest.fixture(scope="module")
 def blur(truth: Image) -> Image:
-    """The photograph: in focus on the left, under a disk of 5 px on the right, with noise, in 8 bits."""
+    """The photograph, in focus on the left and blurred by a disk of 5 px on the right, with noise, in 8 bits."""
     light = decode_srgb(truth)
     share = np.clip((np.arange(truth.shape[1], dtype=np.float32) - 150) / 150, 0, 1)[:, None]
     soft = cv2.filter2D(light, -1, disk(5.0), borderType=cv2.BORDER_REPLICATE)
@@ -39,7 +39,7 @@ def blur(truth: Image) -> Image:
 
 @pytest.fixture(scope="module")
 def honest(truth: Image) -> Image:
-    """A prediction with a little blur left and noise."""
+    """A prediction with slight remaining blur and noise."""
     noise = np.random.default_rng(4).normal(0, 0.008, truth.shape)
     return stored(cv2.GaussianBlur(truth, (0, 0), 0.8) + noise)
 

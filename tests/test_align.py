@@ -1,4 +1,4 @@
-"""The analyser against known truth, its verdicts on what cannot be aligned, and the command that runs it."""
+"""The analyser against known motion, its verdicts on pairs that cannot be aligned, and the command that runs it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from sdd_bench.registration.warp import sample
 
 WIDTH, HEIGHT, MARGIN = 440, 300, 30
 SMALL = (320, 240)
-"""Size of the pairs of which it matters what kind they are, not how near the answer is."""
+"""Size of the pairs that are tested for their kind, not for their accuracy."""
 
 TRUTH = Similarity(1.012, 0.15, 4.3, -6.7)
 
@@ -37,7 +37,7 @@ TRUTH = Similarity(1.012, 0.15, 4.3, -6.7)
 def make_pair(
     photo: np.ndarray, radius: float, truth: Similarity = TRUTH, size: tuple[int, int] = (WIDTH, HEIGHT), seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return (blur, sharp), 8-bit with noise of one count, cut from within a photograph."""
+    """Return (blur, sharp), 8-bit with noise of one count, cut from inside a photograph."""
     width, height = size
     photo = photo[: height + 2 * MARGIN, : width + 2 * MARGIN]
     y, x = np.mgrid[0:height, 0:width].astype(np.float64)
@@ -77,7 +77,7 @@ def test_known_misalignment_is_found_to_hundredths_of_a_pixel(
 
 
 def test_reduction_of_large_frames_keeps_the_convention(photo: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
-    size = (435, 299)  # neither divides by 2: the reduced frame has another centre
+    size = (435, 299)  # not divisible by 2: the reduced frame has another centre
     pair = make_pair(photo, 2.0, size=size)
     monkeypatch.setattr("sdd_bench.registration.align.WORK_PIXELS", 60_000)
     assert end_point_error(analyse(*pair).similarity, TRUTH, *size) < 0.08
@@ -87,7 +87,7 @@ def test_a_fast_analysis_finds_hundredths_of_a_pixel_too(
     known: tuple[float, tuple[np.ndarray, np.ndarray]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pair = known[1]
-    monkeypatch.setattr("sdd_bench.registration.align.FAST_PIXELS", 100_000)  # half size, as of 2 megapixels
+    monkeypatch.setattr("sdd_bench.registration.align.FAST_PIXELS", 100_000)  # half size, as for 2 megapixels
     assert end_point_error(analyse(*pair, fast=True).similarity, TRUTH, WIDTH, HEIGHT) < 0.08
 
 
@@ -190,7 +190,7 @@ def analysed(folders: Path) -> Path:
 def test_csv_is_in_the_names_of_the_truth_and_does_not_depend_on_workers(
     folders: Path, analysed: Path, tmp_path: Path
 ) -> None:
-    # Two folders, by two workers: the same bytes as one dataset by one.
+    # Two folders with two workers give the same bytes as one dataset with one.
     run("--blur", folders / "blur", "--sharp", folders / "gt", "--out", tmp_path / "2.csv", "--jobs", 2)
     assert (tmp_path / "2.csv").read_bytes() == analysed.read_bytes()
     with analysed.open() as file:

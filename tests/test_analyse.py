@@ -1,4 +1,4 @@
-"""The analyser on pairs as cameras take them: what is told apart, what is not invented, and what the light was."""
+"""The analyser on realistic pairs: effects that it distinguishes, effects that it must not invent, and the light."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The anchored truth: where it lies, what it forgives, which pixels count."""
+"""The anchored ground truth: its position, the displacements it forgives, and the pixels that count."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MakeKnown = Callable[..., KnownPair]
 
 @pytest.fixture(scope="module")
 def make_known(photo: NDArray[np.float32]) -> MakeKnown:
-    """Return `known.known_pair` of a part of the photograph, which gives pairs of 440x280."""
+    """Return `known.known_pair` of a part of the photograph, with pairs of 440x280."""
     return functools.partial(known_pair, photo[:360, :520])
 
 
@@ -60,7 +60,7 @@ def test_the_mask_keeps_off_the_border_and_does_not_depend_on_a_prediction(
     mask = anchored[1].mask
     for side in (mask[:BORDER_PX], mask[-BORDER_PX:], mask[:, :BORDER_PX], mask[:, -BORDER_PX:]):
         assert not side.any()
-    # The sharp image moved by (6.3, -4.4): what it does not show, less the border, does not count either.
+    # The sharp image is moved by (6.3, -4.4); pixels outside it and near its border do not count.
     assert not mask[:, : BORDER_PX + 3].any()
     assert not mask[-BORDER_PX - 2 :].any()
 

@@ -1,4 +1,4 @@
-"""Anchors on disk: made once, reused, made anew when something changes, exported; evaluation under them."""
+"""Anchors on disk: computed once, reused, recomputed when something changes, exported; evaluation under them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ ensure_anchors, held_anchors = (partial(function, method="anchor/1") for functio
 FAST = ("psnr_db", "ssim", "mae")
 MARGIN = 100
 SIZE = (400, 200)
-"""Of the pairs, in pixels; the photograph is 600x400."""
+"""Size of the pairs in pixels; the photograph is 600x400."""
 
 MOTIONS = {"a": Similarity(1.006, 0.1, 4.3, -2.4), "b": Similarity(0.995, -0.1, -3.2, 5.1)}
 
@@ -58,7 +58,7 @@ def source(make_known: Callable[..., KnownPair], tmp_path_factory: pytest.TempPa
 
 @pytest.fixture
 def data(source: Path, tmp_path: Path) -> Path:
-    """A copy of it, anchors included."""
+    """A copy of the folder `source`, anchors included."""
     shutil.copytree(source, tmp_path / "copy")
     return tmp_path / "copy"
 
@@ -87,7 +87,7 @@ def test_rows_are_the_masked_metrics_of_the_stored_truth(data: Path) -> None:
     assert row["psnr_db"] == psnr_db(blur, truth, mask)
     assert row["ssim"] == ssim(blur, truth, mask)
     assert row["coverage"] == mask.mean()
-    # The blur image against itself: its own values stand beside.
+    # The prediction is the blur image, so the columns of the blur image equal its own.
     for name in ("psnr_db", "gdi50_px", "gdi95_px", "forgiveness_db"):
         assert row[f"blur_{name}"] == pytest.approx(row[name])
     assert row["flags"] == []
@@ -135,7 +135,7 @@ def conditions(results: Results) -> list[dict[str, object]]:
 
 
 def prepared(root: Path) -> Path:
-    """Make the dataset one that `prepare` could have written, with places; return its pairs.csv."""
+    """Turn the dataset into one as written by `prepare`, with places; return its pairs.csv."""
     (root / "data" / "dataset.json").write_text(json.dumps({"schema": 1, "name": "known"}))
     path = root / "data" / "pairs.csv"
     lines = [f"test,{n},{n},{p},test/blur/{n}.png,test/gt/{n}.png" for n, p in (("a", "outdoor"), ("b", "indoor"))]
@@ -154,7 +154,7 @@ def test_images_show_what_pairs_csv_and_their_anchors_say_under_every_protocol_a
     for method in ("moved", "aligned"):
         for name, results in run(data, evaluation(data, method, *PROTOCOLS)).items():
             own = conditions(results)
-            if named_protocol(name).judged_by_input:  # it has an analysis of its own
+            if named_protocol(name).judged_by_input:  # which has an analysis of its own
                 own = [{k: pytest.approx(v, abs=0.02) if k != "place" else v for k, v in row.items()} for row in own]
             assert own == wanted
             assert not set(CONDITIONS) & set(results.summary.index)
@@ -207,7 +207,7 @@ def test_folder_function_and_command_give_the_same_numbers_and_only_the_command_
     data: Path, anchored: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prepared(data)
-    if not anchored:  # of one pair: the other's anchor is used from where it lies
+    if not anchored:  # of one pair: the other pair's anchor is used in its place
         (data / "data" / "anchors" / "test" / "a.truth.png").unlink()
     wanted = evaluation(data, "moved", *PROTOCOLS)
     monkeypatch.setattr("tempfile.tempdir", str(data / "temporary"))

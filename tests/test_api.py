@@ -85,7 +85,7 @@ def test_a_pair_is_analysed_and_anchored_whatever_it_is_given_as(make_known: Cal
     (again,) = sb.analyse(*as_tensors)
     assert again == analysis
     truth = sb.anchor(pair.blur, pair.sharp)
-    # The anchor stands on the similarity alone, of which the analysis is the refined one.
+    # The anchor uses the similarity alone; the analysis refines it.
     assert truth.analysis.similarity.after(analysis.similarity.inverse()).corner_px(*pair.blur.shape[1::-1]) < 0.02
     assert truth.mask.dtype == bool
     assert truth.coverage == truth.mask.mean()

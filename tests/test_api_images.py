@@ -1,4 +1,4 @@
-"""The Python API: images and masks of every kind in, and back as they were given."""
+"""The Python API: images and masks of every kind as inputs, and results of the same kind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Python API: methods give the numbers of the commands, and nothing else is changed."""
+"""The Python API: methods give the results of the commands, and nothing else is changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Python API: datasets for torch, of whole frames, crops, patches and anchored truths."""
+"""The Python API: datasets for torch, with whole frames, crops, patches and anchored truths."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The HDF5 archive of developed pairs: its layout, the way back, and what is refused."""
+"""The HDF5 archive of developed pairs: its layout, reading it back, and refusals."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def test_a_full_disk_ends_in_one_line_and_leaves_the_archive_there(packed: Path,
     assert not list(packed.parent.glob(".part-*"))
 
 
-# --- and back
+# --- reading back
 
 
 @pytest.mark.parametrize("jobs", [1, 2])

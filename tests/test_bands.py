@@ -1,4 +1,4 @@
-"""A backbone in bands of rows against the same network on the whole frame."""
+"""A backbone evaluated in bands of rows compared with the same network on the whole frame."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _seeded() -> Iterator[None]:
 
 @cache
 def stages_of(net: str) -> list[nn.Sequential]:
-    """Return torchvision's features in stages, cut as lpips cuts them."""
+    """Return torchvision's features in stages, divided as in lpips."""
     build, cuts = {
         "alex": (torchvision.models.alexnet, (2, 5, 8, 10, 12)),
         "squeeze": (torchvision.models.squeezenet1_1, (2, 5, 8, 10, 11, 12, 13)),

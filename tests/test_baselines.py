@@ -1,4 +1,4 @@
-"""Baselines as functions: the image that comes back, what is refused, nothing global changed."""
+"""Baselines as functions: the restored image, refusals, no change of global state."""
 
 from __future__ import annotations
 

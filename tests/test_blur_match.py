@@ -1,4 +1,4 @@
-"""Matching of blur: the radius of every pixel, and the gain between two images of one scene."""
+"""Matching of blur: the radius at every pixel, and the gain between two images of one scene."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Predictions matched and checked by what they show: other scenes, order, turns, crops, and frames nearly alike."""
+"""Predictions matched and checked by content: other scenes, order, rotations, crops, and nearly equal frames."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_turned_predictions_are_named(
 ) -> None:
     files = predictions_in(tmp_path / "p", lambda image: eight(turn(image)))
     with pytest.raises(UserError, match=rf"[56] problems\n.*01\.png is {words} against the input of 01\n"):
-        check_contents(files, pairs, Looks(1))  # the cup lies nearly as its mirror image
+        check_contents(files, pairs, Looks(1))  # the cup is nearly symmetric
 
 
 def test_a_prediction_that_shows_nothing_is_scored_with_a_remark(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_a_prediction_that_shows_nothing_is_scored_with_a_remark(pairs: tuple[Pa
 
 @pytest.fixture
 def burst(tmp_path: Path) -> tuple[Pair, ...]:
-    """Five frames of one scene: shifted by about a pixel, focused elsewhere, with noise."""
+    """Five frames of one scene: shifted by about a pixel, with different focus and noise."""
     picture, rng, pairs = scenes()["02"], np.random.default_rng(7), []
     for index in range(5):
         shift = np.float32([[1, 0, rng.normal(0, 1.2)], [0, 1, rng.normal(0, 1.2)]])

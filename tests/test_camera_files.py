@@ -1,4 +1,4 @@
-"""Pairs of cameras on disk: the files, the command, and what it refuses."""
+"""Pairs of simulated cameras on disk: the files, the command, and its refusals."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_the_camera_similarity_is_what_it_was(tmp_path: Path) -> None:
     assert "camera" not in settings
 
 
-# The spread
+# The point spread
 
 
 @pytest.fixture(scope="module")

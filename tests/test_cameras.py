@@ -1,4 +1,4 @@
-"""Cameras with known truth: every ingredient does what it says and nothing else."""
+"""Cameras with known ground truth: every ingredient has its effect and no other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each layout from a tiny tree: recognised, paired by its own rule, counted, every fault named."""
+"""Each layout from a tiny tree: recognised, paired by its own rule, counted, all faults named."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sdd_bench.evaluation.naming.sizes import size_problems
 from sdd_bench.io import headers
 from sdd_bench.io.headers import ImageHeader
 
-# --- one test a layout
+# --- one test per layout
 
 
 def test_sdd_as_released(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Ceilings: what is wrong with a truth is found, and a truth that is right keeps a high one."""
+"""Ceilings: errors of a ground truth are detected, and a correct ground truth keeps a high ceiling."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Verdicts: each fault is found by its own figure, in words, and a good pair has none."""
+"""Verdicts: each fault is found by its own figure and described, and a good pair has none."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ CASES: dict[str, tuple[Callable[[Light], tuple[NDArray[Any], NDArray[Any]]], str
 @pytest.mark.parametrize("name", CASES)
 def test_each_fault_is_named(name: str, linear: Light) -> None:
     make, status, words = CASES[name]
-    picture = linear if name == "no blur" else linear[:320, 96:416]  # the share that is named is of the whole one
+    picture = linear if name == "no blur" else linear[:320, 96:416]  # the named share is that of the whole image
     found, said = judged(*make(picture))
     assert words in said
     assert found == status

@@ -1,4 +1,4 @@
-"""The command line as a person meets it: help, versions, one-line refusals, the whole loop, the README's words."""
+"""The command line for users: help, versions, one-line errors, the whole workflow, the README's examples."""
 
 from __future__ import annotations
 
@@ -134,10 +134,10 @@ def test_folders_and_methods_named_in_any_encoding_work_in_any_locale(
         assert (done.returncode, done.stderr) == (0, b"")
 
     run(b"prepare", b"data " + name, b"--out", b"out " + name, b"--jobs", b"1")
-    run(b"prepare", b"data " + name, b"--out", b"out " + name, b"--jobs", b"1")  # is known again
+    run(b"prepare", b"data " + name, b"--out", b"out " + name, b"--jobs", b"1")  # is recognised as its own output
     pred = (b"--pred", b"pred " + name, b"--data", b"out " + name, b"--protocol", b"direct/1", b"--metrics", b"psnr")
     shown = "pred " + name.decode("utf-8", "replace")
-    if "\ufffd" in shown:  # a method cannot be called so: its name has to be given
+    if "\ufffd" in shown:  # not a valid name for a method: --method is required
         shown = "résultat"
         pred += (b"--method", shown.encode())
     run(b"evaluate", *pred, b"--out", name + b".json", b"--html", b"page.html", b"--jobs", b"1")

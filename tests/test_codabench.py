@@ -1,4 +1,4 @@
-"""Competitions on Codabench: the bundle against its documented schema, and the scoring program on an imitated input."""
+"""Competitions on Codabench: the bundle against its documented schema, and the scoring program on a simulated input."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ REQUIRED = {
     "leaderboards": {"title", "key", "columns"},
     "columns": {"title", "key", "index"},
 }
-"""Keys that the documentation of Codabench's competition.yaml, version 2, calls required, by their place."""
+"""Keys that the documentation of Codabench's competition.yaml, version 2, requires, by their place."""
 
 OPTIONAL = {
     "competition": {
@@ -57,7 +57,7 @@ OPTIONAL = {
     "leaderboards": {"submission_rule"},
     "columns": {"sorting", "precision", "hidden"},
 }  # fmt: skip
-"""Further keys that it describes and that a bundle has."""
+"""Further documented keys that a bundle has."""
 
 PROTOCOL = "direct/1"
 
@@ -88,7 +88,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def submission(bundle: Path, folder: Path) -> Path:
-    """The folder that Codabench gives a scoring program: reference data in ref/, a submission in res/."""
+    """The folder that Codabench gives to a scoring program: reference data in ref/, a submission in res/."""
     evaluation = Evaluation(open_dataset(bundle / "data", "test"), "test", bundle / "restored")
     assert write_submission(folder / "submission.zip", evaluation, bundle / "meta.toml", 1) == 3
     (folder / "input").mkdir()
@@ -100,12 +100,12 @@ def submission(bundle: Path, folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def inputs(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The input of a submission as `submit --codabench` writes it, the zip file beside it."""
+    """The input of a submission as `submit --codabench` writes it, with the zip file next to it."""
     return submission(bundle, tmp_path_factory.mktemp("input"))
 
 
 def checked(place: str, content: dict[str, object]) -> dict[str, object]:
-    """Content whose keys are those that the documentation knows at a place."""
+    """Content, after a check that the documentation knows its keys at a place."""
     assert REQUIRED[place] <= content.keys(), place
     assert content.keys() <= REQUIRED[place] | OPTIONAL[place], place
     return content

@@ -1,4 +1,4 @@
-"""ICC profiles: converted to sRGB by what they show, whatever their name; sRGB and broken ones change no bit."""
+"""ICC profiles: converted to sRGB by their content, whatever their name; sRGB and broken profiles change nothing."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_colours_are_those_of_the_definition(tmp_path: Path, write: object, pixe
     expected, found = as_srgb(pixels / top, P3, 2.2), read_pixels(path)
     assert found.dtype == pixels.dtype
     error = np.abs(found / top - expected) * 255
-    assert error.max() < (0.75 if top == 255 else 0.2)  # rounding, and LittleCMS's curve of sRGB near black
+    assert error.max() < (0.75 if top == 255 else 0.2)  # rounding, and LittleCMS's sRGB curve near black
     assert np.abs(pixels / top - expected).max() > 0.05
     assert read_header(path).conversions() == ["colours converted from RGB built-in to sRGB"]
 

@@ -1,4 +1,4 @@
-"""What the protocols make of predictions whose quality is known: one photograph here, the table in benchmarks/."""
+"""Scores of predictions of known quality under the protocols: one photograph here, the full table in benchmarks/."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def bench(make_known: Callable[..., KnownPair]) -> Bench:
 
 @pytest.fixture(scope="module")
 def honest(bench: Bench) -> Image:
-    """A prediction of about 33 dB: a little soft, a little sharpened, a little noisy."""
+    """A prediction of about 33 dB: slightly soft, slightly sharpened, slightly noisy."""
     soft = cv2.GaussianBlur(bench.pair.aligned, (0, 0), 0.75)
     sharpened = soft + 0.4 * (soft - cv2.GaussianBlur(soft, (0, 0), 1.5))
     restored = as_file(sharpened + np.random.default_rng(4).normal(0, 0.012, soft.shape))

@@ -1,4 +1,4 @@
-"""The contact sheet of a session: what it holds is session.toml, it opens offline, and names are only text."""
+"""The contact sheet of a session: its data give session.toml, it opens offline, and names are treated as text."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from sdd_bench.report.pictures import jpeg
 
 @pytest.fixture(scope="module")
 def card(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
-    """A card, and what --init printed of it."""
+    """A card, and the output of --init for it."""
     folder = write_card(tmp_path_factory.mktemp("sheet") / "a card's")
     return folder, CliRunner().invoke(root, ["ingest", "--init", str(folder), "--bits", "8", "--jobs", "1"])
 
@@ -41,7 +41,7 @@ def data_of(page: str) -> dict[str, object]:
 
 
 def joined(data: dict[str, object]) -> str:
-    """What the page's script saves where nothing was changed."""
+    """Text that the page's script saves if nothing was changed."""
     quoted = [
         f"{s['before']}scene = {json.dumps(s['scene'])}\nrole = {json.dumps(s['role'])}\n{s['between']}{s['after']}"
         for s in data["shots"]
@@ -118,7 +118,7 @@ def test_a_sheet_of_somebody_else_is_kept(tmp_path: Path) -> None:
 
 def test_three_hundred_shots_stay_small(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
-    noise = jpeg(np.clip(rng.normal(0.5, 0.08, (138, 208, 3)), 0, 1))  # more than any photograph of this size holds
+    noise = jpeg(np.clip(rng.normal(0.5, 0.08, (138, 208, 3)), 0, 1))  # more detail than any photograph of this size
     shots = [
         Seen(
             f"{n}.jpg", Taken(), 9.0 - n % 2, f"{n // 2 * 0x9E3779B97F4A7C15 % 2**64:064b}", "", noise, (noise,), (1.0,)

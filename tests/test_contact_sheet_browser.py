@@ -1,4 +1,4 @@
-"""The contact sheet in headless Chromium: it saves what ingest reads, and nothing that ingest refuses."""
+"""The contact sheet in headless Chromium: it saves files that ingest accepts."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def card(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def page(browser: webdriver.Chrome, card: Path, tmp_path: Path) -> Iterator[webdriver.Chrome]:
-    """The sheet, opened anew, downloads going to the test's folder; the console stays empty."""
+    """The sheet, opened anew, with downloads in the test's folder; the console stays empty."""
     browser.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
     browser.get("about:blank")
     browser.get((card / SHEET).as_uri())
     yield browser
     assert browser.get_log("browser") == []
-    browser.execute_script("changed = false")  # nobody is asked whether to leave the page
+    browser.execute_script("changed = false")  # so that the browser does not ask whether to leave the page
 
 
 def shot(page: webdriver.Chrome, file: str) -> webdriver.remote.webelement.WebElement:
@@ -53,7 +53,7 @@ def scene(page: webdriver.Chrome, name: str) -> webdriver.remote.webelement.WebE
 
 def give(page: webdriver.Chrome, file: str, role: str) -> None:
     radio = shot(page, file).find_element(By.CSS_SELECTOR, f"[value={role}]")
-    page.execute_script("arguments[0].scrollIntoView({block: 'center'})", radio)  # from under the bar
+    page.execute_script("arguments[0].scrollIntoView({block: 'center'})", radio)  # moved out from under the bar
     radio.click()
 
 
@@ -73,7 +73,7 @@ def faults(page: webdriver.Chrome) -> dict[str, str]:
 
 
 def saved(page: webdriver.Chrome, folder: Path) -> str:
-    """Save, and return what came to the folder of downloads."""
+    """Save, and return the downloaded text."""
     page.find_element(By.ID, "save").click()
     file = folder / "session.toml"
     for _ in range(100):
@@ -85,7 +85,7 @@ def saved(page: webdriver.Chrome, folder: Path) -> str:
 
 
 def read(card: Path, text: str) -> Session:
-    """Read what was saved in the place of the first description, which comes back."""
+    """Return the session read from the saved text in place of the first description, which is then restored."""
     path = card / "session.toml"
     before = path.read_bytes()
     try:

@@ -1,4 +1,4 @@
-"""Deconvolution without weights: gains under known blur, the prior's minimum, levels, tiles, light."""
+"""Deconvolution without weights: gains under known blur, the prior's minimum, levels, tiles, linear light."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from jdrl_baseline.classical.settings import CLASSICAL, Deconvolution, settings_
 from jdrl_baseline.classical.varying import deconvolve_varying, levels_of
 
 KNOWN_NOISE = 4000.0
-"""lambda for noise of 1/255 and a blur that is known exactly."""
+"""lambda for noise of 1/255 and an exactly known blur."""
 
 
 def gain_db(name: str, sigma: float, method: str, strength: float, exponent: float = 1.0) -> float:
-    """Return what a deconvolver gains on a photograph under a Gaussian with noise of 1/255."""
+    """Return a deconvolver's gain on a photograph blurred by a Gaussian with noise of 1/255."""
     blur, sharp = blurred_photo(name, sigma)
     planes = [DECONVOLVERS[method](blur[..., c], gaussian(2 * sigma), strength, exponent) for c in range(3)]
     return psnr(np.stack(planes, axis=2).clip(0, 1), sharp) - psnr(blur.clip(0, 1), sharp)
@@ -117,7 +117,7 @@ def test_an_even_image_that_is_smaller_than_its_blur_stays_even(
 ) -> None:
     monkeypatch.setitem(MAPS, "ebdb", lambda _: np.full(size, 9.0, np.float32))
     found, _ = restore_with_map(np.full((*size, 3), 0.4, np.float32), CLASSICAL[name])
-    np.testing.assert_allclose(found, 0.4, atol=tolerance)  # scikit-image's iteration sees black beyond its margin
+    np.testing.assert_allclose(found, 0.4, atol=tolerance)  # scikit-image's iteration assumes black outside its margin
 
 
 def test_light_and_values_are_deconvolved_differently() -> None:

@@ -50,7 +50,7 @@ def test_an_edge_that_gets_no_weaker_is_as_blurred_as_can_be_and_a_line_is_sharp
 
 def test_the_gradient_of_a_blurred_step_is_that_of_theory() -> None:
     step = cv2.GaussianBlur(np.repeat(np.arange(101) >= 50, 41).reshape(101, 41).astype(np.float32), (0, 0), 1.5)
-    found, variance = gradient_magnitude(step, 2.0)[49:51, 20], 1.5**2 + 2.0**2  # half a pixel beside the step
+    found, variance = gradient_magnitude(step, 2.0)[49:51, 20], 1.5**2 + 2.0**2  # half a pixel from the step
     np.testing.assert_allclose(found, np.exp(-(0.5**2) / (2 * variance)) / np.sqrt(2 * np.pi * variance), rtol=0.01)
 
 

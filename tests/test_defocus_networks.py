@@ -50,7 +50,7 @@ def test_kernels_start_as_rings_of_growing_width() -> None:
         kernel = start_kernel(radius)
         places = torch.arange(len(kernel)) - len(kernel) // 2
         spreads.append((kernel * torch.hypot(places[:, None].float(), places[None].float())).sum() / radius)
-    assert min(spreads) > 2 / 3  # mean distance from the centre; that of a disk's light is 2/3 of its radius
+    assert min(spreads) > 2 / 3  # mean distance from the centre; for a disk it is 2/3 of the radius
 
 
 @pytest.mark.parametrize("norm", ["softmax", "none"])
@@ -102,7 +102,7 @@ def test_every_kernel_gets_a_gradient_also_where_no_pixel_is_that_blurred() -> N
 
 
 def test_branches_see_what_the_paper_says() -> None:
-    """A branch of 1x1 convolutions, all weights of a half and no bias, written out by hand."""
+    """A branch of 1x1 convolutions with all weights 1/2 and no bias, computed by hand."""
     branch = Branch(1, 1)
     for parameter in branch.parameters():
         nn.init.constant_(parameter, 0.5 if parameter.ndim > 1 else 0.0)

@@ -43,7 +43,7 @@ def test_a_signed_map_finds_the_radius_and_a_kernel_its_shape() -> None:
 @pytest.mark.assets
 @pytest.mark.skipif("SDD_BENCH_TEST_ASSETS" not in os.environ, reason="SDD_BENCH_TEST_ASSETS names no photographs")
 def test_maps_of_the_smoke_preset_follow_the_known_radius(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Some ten minutes of a CPU."""
+    """Takes about ten minutes on a CPU."""
     import defocus_smoke
 
     found = defocus_smoke.maps(tmp_path, "maps", [])

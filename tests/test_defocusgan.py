@@ -1,4 +1,4 @@
-"""DefocusGAN: phases, turns of a step, guidance by step, resume, prediction, what is refused."""
+"""DefocusGAN: phases, updates within a step, guidance by step, resume, prediction, refusals."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ DEVICE = torch.device("cpu")
 
 @pytest.fixture(scope="module")
 def trained(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a run of three epochs: generator alone, critic joins in, adversarial."""
+    """The folder of a run of three epochs: generator alone, critic added, adversarial."""
     out = tmp_path_factory.mktemp("gan")
     train(prepared, small_gan(), out, CPU, resume=False)
     return out
@@ -159,7 +159,7 @@ def test_a_run_that_was_cut_off_between_two_turns_goes_on_as_if_it_had_not_been(
 
     def cut_off(*arguments: object) -> object:
         calls.append(1)
-        if len(calls) == 11:  # the critic has learnt already, the generator not yet
+        if len(calls) == 11:  # the critic has been updated already, the generator not yet
             raise KeyboardInterrupt
         return original(*arguments)  # type: ignore[arg-type]
 
@@ -208,7 +208,7 @@ def test_maps_come_from_the_checkpoint_of_a_map_network(prepared: Path, tmp_path
 @pytest.mark.long
 @pytest.mark.parametrize("method", ["lbk", "defocusgan"])
 def test_two_processes_are_one_with_twice_the_batch(prepared: Path, tmp_path: Path, method: str) -> None:
-    """All terms but the gradient penalty, whose random point differs from process to process."""
+    """Compare all terms except the gradient penalty, whose random point differs between processes."""
     import subprocess
     import sys
 

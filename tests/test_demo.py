@@ -1,4 +1,4 @@
-"""The demo: what it ranks, says and draws, and the words of the README about it."""
+"""The demo: its ranking, output and figures, and the README's description of it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8"
 
 @pytest.fixture(scope="module")
 def small_demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """The folder of a demo of small pairs, six instead of twelve, and what it printed; no LPIPS weights."""
+    """The folder of a demo of small pairs, six instead of twelve, and its output; no LPIPS weights."""
     folder = tmp_path_factory.mktemp("small")
     whole = demo_command._run
 
@@ -40,10 +40,10 @@ def small_demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """The demo's folder and what it printed."""
+    """The demo's folder and its output."""
     folder = tmp_path_factory.mktemp("demo")
     out = folder / "out"
-    # Without LPIPS weights, as on a fresh machine.
+    # No LPIPS weights, as on a fresh machine.
     bare = {k: v for k, v in os.environ.items() if k != "SDD_BENCH_LPIPS_TRUNK"} | {"TORCH_HOME": str(folder)}
     command = [sys.executable, "-m", "sdd_bench.cli", "demo", "--out", str(out)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=bare)

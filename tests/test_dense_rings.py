@@ -1,4 +1,4 @@
-"""Reblurring in few operations, as on a GPU, against the rings of the CPU; on the CPU."""
+"""Reblurring in few operations, as on a GPU, compared with the rings of the CPU; run on the CPU."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from jdrl_baseline.reblur import LEVELS, SEEDS, SIZES
 
 
 class Counter(TorchDispatchMode):
-    """Counts operations; views are none, they start no kernel."""
+    """Counter of operations; views are not counted, because they start no kernel."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Depth from a pair: radius and side of every pixel, the motion improved with them, and the images of the labels."""
+"""Depth from a pair: radius and side at every pixel, the motion improved with them, and the images of the labels."""
 
 from __future__ import annotations
 
@@ -24,11 +24,12 @@ from sdd_bench.registration.similarity import Similarity
 from sdd_bench.synthesis.camera_pair import CameraPair
 
 STEP_PX = 12
-"""Pixels this close to a step of depth may belong to either side: the blur of the one lies over the other."""
+"""Distance in pixels from a depth step within which pixels may be assigned to either side, because the blurs
+overlap."""
 
 
 def followed(pair: CameraPair) -> tuple[Examined, Depth]:
-    """Return what the analyser found and what came of it; pairs of this size are not reduced."""
+    """Return the analyser's result and the depth; pairs of this size are not reduced."""
     found = examine(pair.blur, pair.sharp)
     assert found is not None
     assert found.scale == 1
@@ -58,7 +59,7 @@ def away_from_steps(pair: CameraPair) -> NDArray[np.bool_]:
 
 
 def motion_error_px(motion: Motion, pair: CameraPair) -> float:
-    """Return how far a motion is off with the true radii, whichever side it calls positive; root mean square."""
+    """Return the root-mean-square error of a motion with the true radii, for the better choice of the positive side."""
     height, width = pair.visible.shape
     points = np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1).astype(np.float64)
     errors = []
@@ -95,7 +96,7 @@ def test_the_motion_is_nearer_the_truth_than_the_analysers(steps: tuple[CameraPa
 def test_the_asymmetry_of_a_spread_is_found(decentred: tuple[CameraPair, Examined, Depth]) -> None:
     pair, found, depth = decentred
     assert found.settled.motion.asymmetry_se > 0
-    # Two disks of which one lies half a radius off at the corner: their middle lies a quarter off.
+    # The second disk is shifted by half a radius at the corner, so that the centroid of both is shifted by a quarter.
     assert abs(depth.asymmetry) == pytest.approx(0.25, abs=0.06)
     assert motion_error_px(depth.motion, pair) < 0.03
 
@@ -122,7 +123,7 @@ def labelled(parallax: tuple[float, float], asymmetry: float, image: NDArray[np.
 
 
 def dots(height: int = 200, width: int = 300) -> tuple[NDArray[np.float32], list[tuple[int, int]]]:
-    """Return a picture of soft dots, and their rows and columns."""
+    """Return an image of soft dots, and their rows and columns."""
     picture, places = np.zeros((height, width), np.float32), [(100, 150), (40, 60), (160, 240), (50, 250)]
     for row, column in places:
         picture[row, column] = 100

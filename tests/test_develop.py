@@ -1,4 +1,4 @@
-"""Development: a RAW of a known picture gives that picture, dumps too, and what is no RAW is refused in one line."""
+"""Development: RAW files and dumps of a known image give that image; other files are refused in one line."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def linear() -> NDArray[np.float32]:
 
 
 def error_of(pixels: NDArray[np.integer], linear: NDArray[np.float32]) -> tuple[float, float]:
-    """Return the mean absolute error and that of the mean colour, of 1."""
+    """Return the mean absolute error and that of the mean colour, relative to 1."""
     found = pixels.astype(np.float64) / np.iinfo(pixels.dtype).max
     expected = encode_srgb(linear)
     return float(np.abs(found - expected)[INNER].mean()), float(np.abs((found - expected)[INNER].mean((0, 1))).max())
@@ -98,13 +98,13 @@ def test_a_monochrome_raw_is_refused_or_expanded(tmp_path: Path, linear: NDArray
 
 
 def white_of(matrix: object, x: float, y: float) -> tuple[float, float, float]:
-    """What a camera sees of white under a light, the largest value 1."""
+    """A camera's response to white under a light, with maximum 1."""
     seen = np.asarray(matrix) @ (x / y, 1, (1 - x - y) / y)
     return tuple((seen / seen.max()).tolist())
 
 
 WARM = np.diag([1.1, 1.0, 0.8]) @ XYZ_TO_SRGB
-"""Under tungsten light the known camera has other colours."""
+"""Matrix of the known camera's colours under tungsten light."""
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ Image = NDArray[np.float32]
 
 @pytest.fixture(scope="module")
 def scene(photo: Image) -> tuple[Image, NDArray[np.bool_]]:
-    """A truth and a mask that leaves out the border."""
+    """A ground truth and a mask that leaves out the border."""
     mask = np.zeros(photo.shape[:2], bool)
     mask[16:-16, 16:-16] = True
     return photo, mask

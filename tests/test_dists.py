@@ -1,4 +1,4 @@
-"""DISTS: a plain forward of the whole frame as reference, the mask, weights that are not right."""
+"""DISTS: a plain forward of the whole frame as reference, the mask, wrong weights."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def model(files: tuple[Path, Path]) -> Dists:
 
 
 def features(image: Array) -> Iterator[Tensor]:
-    """The image and VGG16's features of the whole frame, by hand: its weights, not our stages."""
+    """The image and VGG16's features of the whole frame, computed from its weights without our stages."""
     weights = vgg16_features()
     x = torch.from_numpy(image.transpose(2, 0, 1)[None].copy())
     yield x
@@ -59,7 +59,7 @@ def features(image: Array) -> Iterator[Tensor]:
 
 
 def by_hand(restored: Array, reference: Array) -> float:
-    """The paper's sums, written down once more."""
+    """The paper's formula, implemented again."""
     alpha, beta = (torch.split(dists_shares()[name], CHANNELS, dim=1) for name in ("alpha", "beta"))
     total = sum(float(part.sum()) for part in (*alpha, *beta))
     similarity = 0.0

@@ -1,4 +1,4 @@
-"""DPDD: paired by order or by its lists, every fault named."""
+"""DPDD: paired by order or by its lists, all faults named."""
 
 from __future__ import annotations
 

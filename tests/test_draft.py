@@ -1,4 +1,4 @@
-"""The first description of a session: scenes by likeness and time, roles by sharpness, and it can be read back."""
+"""The first description of a session: scenes by similarity and time, roles by sharpness, and it can be read back."""
 
 from __future__ import annotations
 

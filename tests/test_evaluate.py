@@ -1,4 +1,4 @@
-"""Evaluation of folders: numbers, files, workers, going on after a kill, refusals."""
+"""Evaluation of folders: scores, files, workers, resuming after a kill, refusals."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ def identity(image: NDArray[np.float32]) -> NDArray[np.float32]:
 @pytest.mark.parametrize("bits", [8, 16])
 def test_a_function_is_scored_as_the_png_that_it_would_write(released: Path, tmp_path: Path, bits: int) -> None:
     def brighter(image: NDArray[np.float32]) -> NDArray[np.float64]:
-        image += 0.0123  # a function may change what it is given
+        image += 0.0123  # a function may change its input
         return np.asarray(image, np.float64)
 
     for name in NAMES:
@@ -236,7 +236,7 @@ def test_crop_multiple_crops_the_truth_from_the_top_left(make_pairs: MakePairs, 
     results = evaluate(evaluation(root, tmp_path / "p", crop_multiple=16), tmp_path / "r.json", 1)
     assert results.summary["psnr_db"] == 60
     assert results.protocol["crop_multiple"] == 16
-    write_png(tmp_path / "p" / "a.png", sharp)  # whole predictions are cropped alike
+    write_png(tmp_path / "p" / "a.png", sharp)  # predictions of whole frames are cropped alike
     results = evaluate(evaluation(root, tmp_path / "p", crop_multiple=16), tmp_path / "r.json", 1)
     assert results.summary["psnr_db"] == 60
 

@@ -1,4 +1,4 @@
-"""What EXIF says of a shot: the plain case, files without, and nonsense."""
+"""Shooting data from EXIF: the plain case, files without EXIF, and invalid values."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def photograph(path: Path, image: dict[int, object], exposure: dict[int, object]
     for tag, value in image.items():
         exif[tag] = value
     exif.get_ifd(EXIF).update(exposure)
-    if path.suffix == ".tif":  # what a JPEG carries is a TIFF without a picture; Pillow writes no EXIF into TIFF
+    if path.suffix == ".tif":  # EXIF in a JPEG is a TIFF without an image; Pillow writes no EXIF into TIFF
         path.write_bytes(exif.tobytes().removeprefix(b"Exif\0\0"))
     else:
         Image.new("RGB", (16, 8)).save(path, exif=exif)

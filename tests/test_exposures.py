@@ -1,4 +1,4 @@
-"""Files of one exposure: RAW is taken, whatever the names' case and the folders; two exposures stay two."""
+"""Files of one exposure: RAW is used, whatever the case of names and the folders; two exposures stay separate."""
 
 from __future__ import annotations
 

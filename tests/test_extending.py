@@ -1,7 +1,7 @@
-"""The places of docs/explanation/architecture.md where something is added: a command, a dataset, a metric, a method.
+"""The extension points of docs/explanation/architecture.md: a command, a dataset, a metric, a method.
 
-The first three come with a tiny package of somebody else, which knows of sdd-bench what the page says and is found by
-its entry points alone.
+The first three come with a tiny third-party package that relies only on the interfaces described on that page and is
+found by its entry points.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ worst_error = tiny:largest
 
 
 def install(folder: Path, module: str, entry_points: str) -> None:
-    """Put a package where Python finds it, as an installer does."""
+    """Put a package on Python's path, as an installer does."""
     folder.mkdir()
     (folder / "tiny.py").write_text(module, encoding="utf-8")
     info = folder / "tiny-1.0.dist-info"
@@ -79,7 +79,7 @@ def run(folder: Path, *words: object) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
-    """Run sdd-bench with the tiny package installed, and return what it prints."""
+    """Run sdd-bench with the tiny package installed, and return its output."""
     folder = tmp_path_factory.mktemp("tiny") / "site"
     install(folder, MODULE, ENTRY_POINTS)
 

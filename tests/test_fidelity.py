@@ -1,4 +1,4 @@
-"""PSNR, SSIM, MSE and MAE: known answers, scikit-image as the independent reference, masks, refusals."""
+"""PSNR, SSIM, MSE and MAE: known values, scikit-image as the independent reference, masks, refusals."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def noisy(image: Array, sigma: float = 0.08, seed: int = 1) -> Array:
 
 
 def skimage_ssim(restored: Array, reference: Array) -> float:
-    """scikit-image in double precision: with float32 images its own variances are wrong by up to 3e-5."""
+    """SSIM of scikit-image in double precision: with float32 images its own variances are wrong by up to 3e-5."""
     return float(
         structural_similarity(
             restored.astype(np.float64), reference.astype(np.float64), channel_axis=-1, data_range=1.0
@@ -36,7 +36,7 @@ def skimage_ssim(restored: Array, reference: Array) -> float:
 
 
 def masked_ssim(restored: Array, reference: Array, mask: NDArray[np.bool_]) -> float:
-    """The SSIM map of scikit-image where every pixel of the window counts, by brute force."""
+    """Mean of scikit-image's SSIM map over pixels whose window is all in the mask, by brute force."""
     full = structural_similarity(restored, reference, channel_axis=-1, data_range=1.0, full=True)[1]
     height, width = mask.shape
     values = [
@@ -66,7 +66,7 @@ def test_equals_scikit_image(height: int, width: int, dtype: Any) -> None:
 
 
 def hard_pairs() -> dict[str, tuple[Array, Array]]:
-    """Images in whose variances nearly all digits cancel."""
+    """Images whose variances lose nearly all digits to cancellation."""
     rng = np.random.default_rng(5)
     shape = (60, 211, 3)
     bright = np.full(shape, 0.9)

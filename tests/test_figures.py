@@ -1,4 +1,4 @@
-"""What is measured on one shot: it moves with what it is named after, and with nothing else."""
+"""Measurements of one shot: each changes with the property that it is named after, and with no other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, what a kill leaves of them, and what is no file to read."""
+"""Files that are written completely or not at all, leftovers of a kill, and paths that are not readable files."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from sdd_bench.jobs.lock import run_lock
 
 
 def leave(path: Path) -> Path:
-    """Leave what a kill leaves of a file."""
+    """Create the leftover that a kill during writing leaves of a file."""
     handle, name = open_temporary(path)
     os.close(handle)
     return name
@@ -141,7 +141,7 @@ READERS: tuple[Callable[[Path], object], ...] = (
 def test_what_is_no_regular_file_is_refused_and_never_waited_for(
     make: Callable[[Path], Path], kind: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.chdir(tmp_path)  # the path of a socket is short
+    monkeypatch.chdir(tmp_path)  # the path of a socket must be short
     path = make(Path("odd"))
     for read in READERS:
         with pytest.raises(UserError) as caught:
@@ -163,7 +163,7 @@ def test_a_file_that_becomes_a_pipe_is_not_waited_for(tmp_path: Path, monkeypatc
 
 @pytest.fixture
 def sparse(tmp_path: Path) -> Callable[[str, bytes], Path]:
-    """Write a file of 3 GB that begins with some bytes and takes no room."""
+    """Write a sparse file of 3 GB that begins with the given bytes."""
 
     def write(name: str, start: bytes) -> Path:
         path = tmp_path / name

@@ -1,4 +1,4 @@
-"""Optical flow: sign and direction of DIS, and what is said of estimators and weights that cannot be used."""
+"""Optical flow: sign and direction of DIS, and messages about unusable estimators and weights."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sdd_bench.registration.warp import warp
 
 
 def test_dis_flow_has_the_right_sign_and_direction(photo: np.ndarray) -> None:
-    a, b = photo[40:340, 40:540], photo[45:345, 37:537]  # b shows at (x + 3, y - 5) what a shows at (x, y)
+    a, b = photo[40:340, 40:540], photo[45:345, 37:537]  # b shows at (x + 3, y - 5) the content of a at (x, y)
     flow = dis_flow(a, b)
     assert np.median(flow.reshape(-1, 2), axis=0) == pytest.approx([3.0, -5.0], abs=0.03)
     error = np.abs(warp(b, flow)[0] - a)[20:-20, 20:-20].mean()

@@ -1,4 +1,4 @@
-"""Where which shot is in focus: known parts of a frame, whatever the zoom, the light and the noise."""
+"""The parts of a frame in which each shot is in focus, whatever the zoom, the light and the noise."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def sharp() -> NDArray[np.float32]:
 
 
 def part_blurred(sharp: NDArray[np.float32], share: float) -> NDArray[np.float32]:
-    """Return a picture whose left part is out of focus."""
+    """Return an image whose left part is out of focus."""
     blurred = cv2.GaussianBlur(sharp, (0, 0), 2.5)
     columns = round(share * sharp.shape[1])
     return np.hstack([blurred[:, :columns], sharp[:, columns:]])

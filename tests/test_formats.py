@@ -1,4 +1,4 @@
-"""Files that are no PNG, TIFF or JPEG: each is refused as what it is, with what to do; those of phones are read."""
+"""Files that are not PNG, TIFF or JPEG: each is refused with its format and a remedy; those of phones are read."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ def test_a_tiff_of_12_bits_uses_the_whole_range(tmp_path: Path) -> None:
 
 
 def write_twelve_bits(path: Path, samples: bytes, width: int, height: int) -> None:
-    """Write a TIFF of 12 bits a sample, packed as TIFF 6.0 has it."""
+    """Write a TIFF with 12 bits per sample, packed as in TIFF 6.0."""
     rows = [
         (256, 3, 1, width), (257, 3, 1, height), (258, 3, 3, 8 + 2 + 12 * 9 + 4), (259, 3, 1, 1), (262, 3, 1, 2),
         (273, 4, 1, 8 + 2 + 12 * 9 + 4 + 6), (277, 3, 1, 3), (278, 3, 1, height), (279, 4, 1, len(samples)),
@@ -246,7 +246,7 @@ def test_images_of_other_formats_are_listed_and_not_passed_over(tmp_path: Path) 
 
 
 def with_scans(content: bytes, scans: int) -> bytes:
-    """Return a JPEG with so many empty scans, of the lowest bit of one coefficient, behind its own."""
+    """Return a JPEG with additional empty scans, of the lowest bit of one coefficient, after its own."""
     empty = b"\xff\xda\0\x08\1\1\0\1\1\0\0\0"
     return content[:-2] + empty * scans + content[-2:]
 

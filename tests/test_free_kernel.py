@@ -1,4 +1,4 @@
-"""One free kernel a pixel: against unfolding, what is refused, the switch that asks for it."""
+"""One free kernel per pixel: comparison with unfolding, refusals, the switch that selects it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The losses of DefocusGAN against the same sums written out, and the gradient penalty by hand."""
+"""The losses of DefocusGAN against explicit sums, and the gradient penalty computed by hand."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from jdrl_baseline.gan_losses import critic_losses, gradient_penalty, masked_l1
 
 
 class Quadratic(nn.Module):
-    """A critic whose gradient is known: the scores of each pixel are w times the sum of the squares of its colours."""
+    """Critic with a known gradient: the scores of each pixel are w times the sum of the squares of its colours."""
 
     def __init__(self, weight: float) -> None:
         super().__init__()

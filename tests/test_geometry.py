@@ -1,4 +1,4 @@
-"""Where a point of the scene lies in the two images, and what of it the sharp one shows."""
+"""The positions of a scene point in the two images, and its visibility in the sharp one."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_the_displacement_is_where_dots_of_the_scene_land() -> None:
         found = moments(pair.sharp_clean[top : top + 11, left : left + 11, 0] - 0.3)
         errors.append(np.array([found[0] + left, found[1] + top]) - expected - np.array(subpixel[:2]) + 5)
     assert len(errors) > 150
-    assert np.sqrt(np.mean(np.square(errors))) < 0.12  # the window is cut at whole pixels
+    assert np.sqrt(np.mean(np.square(errors))) < 0.12  # the window ends at whole pixels
     assert np.abs(np.median(errors, axis=0)).max() < 0.03
 
 
@@ -107,7 +107,7 @@ def test_the_displacement_is_where_dots_of_the_scene_land() -> None:
     ],
 )
 def test_the_truth_redrawn_through_the_displacement_is_the_truth(photo: NDArray, name: str, scene: str) -> None:
-    # Reading between pixels is exact for a picture without the very finest detail only.
+    # Interpolation is exact only for an image without the very finest detail.
     smooth = cv2.GaussianBlur(photo, (0, 0), 1.2)
     camera = dataclasses.replace(read_camera(name), scene=scene)
     pair = draw_pair(smooth, camera, (256, 192), (0, 4), seed=2)
@@ -119,7 +119,7 @@ def test_the_truth_redrawn_through_the_displacement_is_the_truth(photo: NDArray,
 
 
 def painted(offset_px: float) -> tuple[CameraPair | NDArray, ...]:
-    """Two surfaces of one colour each before one another, drawn by a displaced sharp shot and by a blurred one."""
+    """Two surfaces of one colour each, one in front of the other, in a displaced sharp shot and in a blurred one."""
     height, width, margin = 96, 120, (16, 16)
     mask = draw_moved(height, width, 0.3, np.random.default_rng(2), margin=margin)
     stage = np.where(mask[:, :, None], np.float32([0.9, 0.2, 0.1]), np.float32([0.1, 0.3, 0.8])).astype(np.float32)
@@ -164,10 +164,10 @@ def test_what_the_sharp_shot_hides_is_not_visible() -> None:
     front = truth[..., 0] > 0.5
     moved = flow[front][:, 0].mean() - flow[~front][:, 0].mean()
     assert moved == pytest.approx(6, abs=1e-4)
-    # Going right, the object covers six columns of what lay right of it, and an edge's width more.
+    # Moving right, the object covers six columns to its right, plus the width of an edge.
     right_of = np.zeros_like(front)
     right_of[:, 5:] = front[:, :-5]
     assert not visible[right_of & ~front].any()
 
 
-# Everything else, each alone: two pairs that differ in one ingredient
+# Each other ingredient alone: two pairs that differ in it

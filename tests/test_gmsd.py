@@ -1,4 +1,4 @@
-"""GMSD and the gain by softening: written once more with scipy, numbers of kept libraries, masks, what they are for."""
+"""GMSD and the gain by softening: a second implementation with scipy, values of other libraries, masks, purpose."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_gmsd_is_the_deviation_of_the_papers_map() -> None:
 
 
 def test_gmsd_is_within_the_border_that_of_kept_libraries() -> None:
-    """piq 0.8.0 and pyiqa 0.1.16 (whole frame, with zeros around it), of the astronaut and its Gaussian of 1.5 px."""
+    """Values of piq 0.8.0 and pyiqa 0.1.16 (whole frame, zero padding) for the astronaut and its blur of 1.5 px."""
     cv2 = pytest.importorskip("cv2")
     truth = data.astronaut()[:200, :256].astype(np.float64) / 255
     ours = gmsd(cv2.GaussianBlur(truth, (0, 0), 1.5), truth)
@@ -113,7 +113,7 @@ def test_at_one_psnr_gmsd_finds_ringing_worst_where_ssim_finds_it_best() -> None
 
 
 def by_hand(image: Array) -> Array:
-    """The Gaussian of 0.5 px in a frame of zeros, over that of ones."""
+    """Image blurred by a Gaussian of 0.5 px with zero padding, divided by the blurred ones."""
     ends = {"truncate": 4.0, "mode": "constant"}
     weights = gaussian_filter(np.ones(image.shape[:2]), 0.5, **ends)  # type: ignore[arg-type]
     return gaussian_filter(image, (0.5, 0.5, 0), **ends) / weights[..., None]  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""benchmarks/gpu.py on a CPU: toy sizes, a page that says so, and parts that do not stop one another."""
+"""benchmarks/gpu.py on a CPU: toy sizes, a page that states this, and parts that do not stop each other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Grey images: averages by whole numbers, gradients per pixel, and the sizes that fit."""
+"""Grey images: averages over whole numbers of pixels, gradients per pixel, and permitted sizes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names that a spreadsheet, LaTeX, Markdown, HTML or JSON takes for something else, in every file that goes out."""
+"""Names with special meaning to a spreadsheet, LaTeX, Markdown, HTML or JSON, in every output file."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from sdd_bench.io.serialise import csv_text, frame_csv, json_text, read_csv
 from sdd_bench.io.text import read_json
 
 FORMULAS = ("=cmd|' -C calc'!A0", "@SUM(1+1)", "+1+cmd", "-1+2", "\uff1d1+1", "'=1")
-"""Names that a file can have, too."""
+"""Formulas that are also possible file names."""
 
 FORMULA = re.compile("[=+@\t\r\n\uff1d]|-(?!\\d+(\\.\\d+)?(e-?\\d+)?$|inf$)")
 READABLE = ("\tx", "\n=x", "''=1", "'", "'tis", "", "plain", "-0.5", "-inf", "-1e-05")
@@ -46,7 +46,7 @@ SPECIAL = (
 
 
 def formulas(path: Path) -> list[str]:
-    """The cells of a CSV file that begin a formula, as a spreadsheet sees them."""
+    """The cells of a CSV file that a spreadsheet takes for formulas."""
     with path.open(encoding="utf-8", newline="") as file:
         cells = [cell for row in csv.reader(file) for cell in row]
     return [cell for cell in cells if FORMULA.match(cell)]
@@ -59,14 +59,14 @@ def test_a_guarded_cell_is_no_formula_and_reads_back(tmp_path: Path, name: str) 
     assert not FORMULA.match(cell)
     for text in (csv_text(("name", "n"), [(name, -1.5)]), frame_csv(pd.DataFrame({"name": [name], "n": [-1.5]}))):
         (tmp_path / "t.csv").write_text(text, encoding="utf-8", newline="")
-        if "\r" not in name:  # which text files do not keep
+        if "\r" not in name:  # text files do not keep it
             assert read_csv(tmp_path / "t.csv", ("name",)) == [{"name": name, "n": "-1.5"}]
         assert formulas(tmp_path / "t.csv") == []
 
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the commands write of pairs and methods called like formulas."""
+    """Outputs of the commands for pairs and methods named like formulas."""
     root = tmp_path_factory.mktemp("formulas")
     rng = np.random.default_rng(4)
     for name in FORMULAS:
@@ -153,7 +153,7 @@ def test_latex_reads_every_name_as_text() -> None:
             r"\textless{}b\textgreater{}bold\textless{}/b\textgreater{}", "{[}x{]}(http://y)",
         ]
     )  # fmt: skip
-    # A bracket or an asterisk behind a line break or a rule would be its argument.
+    # A bracket or an asterisk after a line break or a rule would be its argument.
     assert not re.search(r"(\\\\|\\(top|mid|bottom)rule)\s*[\[*]", text)
     unescaped = re.sub(r"\\[\\&%$#_{}]", "", body.replace("$^{=}$", ""))
     assert not re.search(r"[#%~^_]", unescaped)

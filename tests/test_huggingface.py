@@ -1,4 +1,4 @@
-"""Files for the Hugging Face Hub: read by the Hub's own library, and what they say."""
+"""Files for the Hugging Face Hub: accepted by the Hub's own library, and their contents."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ENTRY_KEYS = {
 
 @pytest.fixture(scope="module")
 def results(submitted: Path) -> Results:
-    """The ranking results of the entry, of a method with code."""
+    """The ranking results of the entry of a method with code."""
     found = read_results(results_file(submitted, "anchored-2"))
     return replace(found, method=replace(found.method, code="https://example.org/mine"))
 

@@ -1,4 +1,4 @@
-"""Image files: bit depths, orientation, and every refusal with the file's name in it."""
+"""Image files: bit depths, orientation, and all refusals with the file's name."""
 
 from __future__ import annotations
 

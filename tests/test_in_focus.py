@@ -1,4 +1,4 @@
-"""Tiles that are equally sharp in both images: exact where they are taken, none in blur, and heard in doubt."""
+"""Tiles that are equally sharp in both images: accurate where used, none in blur, and used in doubtful analyses."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_tiles_show_a_known_shift() -> None:
     known = pair(0)
     tiles = in_focus_tiles(grey(known.blur), grey(known.sharp), np.ones(known.blur.shape[:2], bool), 64)
     assert len(tiles) >= 8
-    # A tile of the blur image lies to the left and below in the sharp one, where that moves to the right and upwards.
+    # If the sharp image moves to the right and upwards, a tile of the blur image lies to the left and below in it.
     errors = [math.hypot(tile.dx_px + SHIFT.shift_x_px, tile.dy_px + SHIFT.shift_y_px) for tile in tiles]
     assert np.median(errors) < 0.03
     assert max(errors) < 0.15
@@ -53,7 +53,7 @@ def fitted() -> tuple[PairFit, Settled]:
 
 
 def led_astray(settled: Settled, by_px: float) -> Settled:
-    """Return a motion whose shift is wrong."""
+    """Return a motion with a wrong shift."""
     wrong = Similarity(shift_x_px=by_px).after(settled.motion.similarity)
     return dataclasses.replace(settled, motion=dataclasses.replace(settled.motion, similarity=wrong))
 
@@ -64,7 +64,7 @@ def test_in_doubt_the_similarity_is_taken_where_the_focus_bears_it_out(fitted: t
     assert decided.settled.motion == similarity_alone(fit.similarity)
     assert decided.off_px is not None
     assert decided.off_px < 0.05
-    # What is left is measured against the motion taken: next to nothing.
+    # The remaining displacement is measured against the chosen motion and is nearly zero.
     left = np.hypot(*(settled.blocks.shift_px - decided.settled.predicted).T)
     assert np.median(left) < 0.05
 

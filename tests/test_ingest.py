@@ -1,4 +1,4 @@
-"""Sessions to pairs: what is written, that nothing is half written, that only what changed is done again."""
+"""Sessions to pairs: output files, no incomplete files, and only changed pairs are processed again."""
 
 from __future__ import annotations
 
@@ -267,7 +267,7 @@ def test_real_files_become_a_session(assets: Path, tmp_path: Path) -> None:
     found = [develop(file, Development(bits=8)) for file in sorted(card.glob("*.dng"))]
     assert [pixels.shape for pixels in found] == [(1156, 1734, 3), (1112, 1952, 3)]
     patches = [found[0][815:831, x - 8 : x + 8].mean((0, 1)) for x in (703, 819, 925)]
-    assert [int(patch.argmax()) for patch in patches] == [2, 1, 0]  # of a colour chart: blue, green, red
+    assert [int(patch.argmax()) for patch in patches] == [2, 1, 0]  # patches of a colour chart: blue, green, red
 
 
 def test_originals_are_only_read(harbour: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Sessions to pairs: how shots are held, copied, lit and developed."""
+"""Sessions to pairs: orientation, copies, light and development of shots."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from sdd_bench.io.srgb import decode_srgb, encode_srgb
 
 
 def tagged(card: Path, stem: str, orientations: dict[str, int]) -> None:
-    """Replace a pair of PNG by JPEG that are stored in the same way and have these tags."""
+    """Replace the PNG files of a pair by JPEG files with the same stored pixels and these orientation tags."""
     for role, orientation in orientations.items():
         tags = Image.Exif()
         tags[0x0112] = orientation
@@ -55,7 +55,7 @@ def test_the_sharp_shot_says_how_both_are_held_where_the_sensor_wavered(harbour:
     stored = {stem: read_pixels(card / f"{stem}-near.png") for stem in HARBOUR}
     tagged(card, "boat", {"far": 1, "near": 3})
     tagged(card, "crane", {"far": 1, "near": 6})
-    tagged(card, "pier", {"far": 3, "near": 1})  # here somebody turned the camera, and the tag is right
+    tagged(card, "pier", {"far": 3, "near": 1})  # here the camera was rotated, and the tag is right
     result = call_ingest(card, "--out", out, "--jobs", 1)
     assert result.exit_code == 0, result.output
     found = {row["scene"]: row for row in rows(out / "pairs.csv")}
@@ -154,7 +154,7 @@ def test_raw_and_dumps_are_developed_alike(tmp_path: Path) -> None:
         assert row["bits"] == "16"
         sharp = read_pixels(out / row["sharp"]).astype(float) / 65535
         assert np.abs(sharp - expected).mean() < 0.015
-    # The blur shot was seen in another light; the pair has the gt shot's white balance all the same.
+    # The blur shot was taken in another light; the pair still has the gt shot's white balance.
     assert float(found["card_raw"]["red_ratio"]) == pytest.approx(0.6 / 0.5, rel=0.03)
     half = call_ingest(card, "--out", tmp_path / "half", *layout, "--half-size", "--bits", 8)
     assert half.exit_code in (0, 1)

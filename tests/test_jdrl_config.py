@@ -1,4 +1,4 @@
-"""Presets and settings: what they change, what is refused before work starts."""
+"""Presets and settings: their effects, and refusals before work starts."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ STORED = {
     "halve_every": 60, "batch": 1, "accumulate": 1, "crop": 512, "release_crop": False, "flips": False,
     "val_scenes": 10, "val_every": 1, "sample_every": 5, "steps": 0, "workers": 2, "seed": 0,
 }  # fmt: skip
-"""What version 0.1.0 stored in a checkpoint."""
+"""Contents of a checkpoint of version 0.1.0."""
 
 
 SINCE = {
@@ -55,7 +55,7 @@ SINCE = {
     "frozen_epochs": 5, "frozen_rate": 0.1, "warmup_flow": "step", "gate": False,
     "rate_schedule": "halve", "rise_epochs": 0, "clip": 0.0,
 }  # fmt: skip
-"""What is stored beside it since."""
+"""Additional contents in later versions."""
 
 
 def test_checkpoints_hold_what_those_of_the_first_version_hold() -> None:

@@ -113,7 +113,7 @@ def test_the_colour_wheel_is_white_at_rest_and_red_to_the_right() -> None:
     grey = wheel_grey(flow)[0, 0, 0]
     assert grey[0].item() == pytest.approx(255)
     assert grey[1].item() == pytest.approx(0.299 * 255, abs=1)
-    # Downwards lies a quarter of the wheel on: between yellow and green.
+    # Downwards is a quarter of the colour wheel further: between yellow and green.
     assert grey[2].item() == pytest.approx((0.299 * 0.85 + 0.587) * 255, abs=30)
 
 

@@ -1,4 +1,4 @@
-"""Rows of anchored/2: words and numbers of known predictions, scores by blur, columns."""
+"""Rows of anchored/2: words and numbers of known predictions, scores by blur radius, columns."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_the_numbers_follow_from_the_files(judged: Path, scored: dict[str, Resul
 def test_harm_is_told_where_the_blur_image_is_sharp(scored: dict[str, Results]) -> None:
     assert row_of(scored["blur"], "b")[NO_HARM] == 0
     assert row_of(scored["copied"], "b")[NO_HARM] > 3
-    assert row_of(scored["honest"], "b")[NO_HARM] < -3  # what was in focus was made softer
+    assert row_of(scored["honest"], "b")[NO_HARM] < -3  # regions in focus were softened
     assert row_of(scored["filtered"], "b")[NO_HARM] < -3
     mean = scored["honest"].summary[NO_HARM]
     known = [row[NO_HARM] for row in scored["honest"].images if row[NO_HARM] is not None]
@@ -100,7 +100,7 @@ def test_harm_is_told_where_the_blur_image_is_sharp(scored: dict[str, Results]) 
 def test_few_pixels_of_a_radius_say_nothing_and_edges_belong_below() -> None:
     radius = np.full((40, 60), 3.0, np.float32)
     radius[:10], radius[10:20, :30] = SHARP_PX, 2.0
-    mask = np.ones((80, 121), bool)  # reduced by 2, the last column goes on
+    mask = np.ones((80, 121), bool)  # reduced by 2, the last column is repeated
     mask[:, 100:] = False
     bins = radius_bins(radius, mask)
     truth = np.zeros((80, 121, 3))

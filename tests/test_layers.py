@@ -1,4 +1,4 @@
-"""The house: three floors, imports that run down, no circle, heavy libraries in one file each, nothing called utils."""
+"""The architecture: three layers, imports that point downwards, no cycles, heavy libraries in one file, no utils."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ FLOORS = (
     {"registration", "metrics", "datasets", "synthesis", "evaluation", "report"},
     {"", "api", "torch", "cli", "commands", "capture", "leaderboard", "jdrl_baseline"},
 )
-"""Foundations, subjects, and what people use; from the ground up. Names without a package lie in sdd_bench."""
+"""Packages of the three layers, from the lowest: foundations, subjects, and user interfaces. Names without a package
+are in sdd_bench."""
 
 ONE_FILE = {
     "ptlflow": ("sdd_bench/registration/ptlflow_models.py",),
@@ -61,7 +62,7 @@ MODULES = {module_name(path): path for package in PACKAGES for path in sorted((R
 
 
 def read_imports(path: Path) -> Iterator[str]:
-    """Every name that a file imports, wherever in the file, also for type checkers alone."""
+    """Yield every name that a file imports, anywhere in the file, also for type checkers only."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -80,7 +81,7 @@ IMPORTS = {name: {m for i in found if (m := module_of(i))} - {name} for name, fo
 
 
 def room(module: str) -> str:
-    """The folder of a module, or the module itself where it lies directly in sdd_bench."""
+    """The folder of a module, or the module itself if it lies directly in sdd_bench."""
     package, _, rest = module.partition(".")
     if package == "sdd_bench":
         return rest.partition(".")[0]
@@ -93,7 +94,7 @@ def floor(room: str) -> int:
 
 
 def circles(arrows: Mapping[Node, Set[Node]]) -> set[Node]:
-    """What can be reached from itself."""
+    """Nodes that can be reached from themselves."""
     found = set()
     for start in arrows:
         seen: set[Node] = set()

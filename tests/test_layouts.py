@@ -1,4 +1,4 @@
-"""Layouts of other people's copies and of datasets beside the six first ones; what has no truth is named as that."""
+"""Layouts of other people's copies and of further datasets; datasets without ground truth are named as such."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The learnable blur kernel: what each phase trains, losses by hand, resume, export, its map as a function."""
+"""The learnable blur kernel: networks trained in each phase, losses by hand, resume, export, its map as a function."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ DEVICE = torch.device("cpu")
 
 @pytest.fixture(scope="module")
 def trained(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a run of three epochs, map, kernels, map."""
+    """The folder of a run of three epochs: map, kernels, map."""
     out = tmp_path_factory.mktemp("lbk")
     train(prepared, small_lbk(), out, CPU, resume=False)
     return out
@@ -201,7 +201,7 @@ def test_patches_are_anchored_once_and_cropped_with_their_truth(tmp_path: Path) 
 
 @pytest.fixture
 def release(prepared: Path, tmp_path: Path) -> Path:
-    """DPDD as released, its pairs those of the prepared dataset: the left view is darker, the right one brighter."""
+    """DPDD as released, with the pairs of the prepared dataset: the left view is darker, the right one brighter."""
     for blur in sorted((prepared / "train" / "blur").glob("*.png")):
         pixels = read_pixels(blur)
         for part, factor, name in (("c", 1, ""), ("l", 0.5, "_l"), ("r", 0.75, "")):

@@ -1,4 +1,4 @@
-"""Ranking: order, refusals to mix, partial results, spreadsheets."""
+"""Ranking: order, refusals to mix results, partial results, spreadsheets."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from sdd_bench.evaluation.results import read_results
 from sdd_bench.io.serialise import frame_csv
 
 COLUMNS = tuple(column for column in ALL_COLUMNS if column not in OPTIONAL)
-"""Those that are always there."""
+"""Columns that are always present."""
 
 
 def entries(*paths: Path) -> list[Entry]:
@@ -41,13 +41,13 @@ def entries(*paths: Path) -> list[Entry]:
 
 
 def cells(board: Board, *columns: str) -> list[tuple[object, ...]]:
-    """Return columns of a board's rows, None for what is missing."""
+    """Return columns of a board's rows, None for missing values."""
     found = board.rows[list(columns)].astype(object)
     return list(found.where(found.notna(), None).itertuples(index=False, name=None))
 
 
 def steady(psnr_db: float, images: int = 7) -> list[float]:
-    """Return scores of images that differ by 1 dB each, with a mean."""
+    """Return scores of images at intervals of 1 dB with a given mean."""
     return [psnr_db + image - (images - 1) / 2 for image in range(images)]
 
 
@@ -233,7 +233,7 @@ def test_terminal_table_is_aligned(tmp_path: Path) -> None:
 
 
 def close(folder: Path, seed: int = 0, **more: list[float]) -> list[Entry]:
-    """Return entries of 35 images: `best` a quarter of a dB over `twin` and `other`, which nothing tells apart."""
+    """Return entries of 35 images: `best` a quarter of a dB above `twin` and `other`, which are not distinguishable."""
     rng = np.random.default_rng(seed)
     images = rng.normal(26, 3, 35)
     scores = {"best": images + 0.25, "twin": images, "other": images + rng.normal(0.01, 0.2, 35)}

@@ -27,7 +27,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture
 def page(browser: webdriver.Chrome, address: str) -> Iterator[webdriver.Chrome]:
-    """The page, opened anew; whatever a test does, the console stays empty."""
+    """The page, opened anew; the console must stay empty."""
     browser.get(address)
     yield browser
     assert browser.get_log("browser") == []

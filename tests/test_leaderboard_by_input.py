@@ -1,4 +1,4 @@
-"""Tables and pages of anchored/2: columns, ties by the uncertainty, images not ranked, displacements in words."""
+"""Tables and pages of anchored/2: columns, ties by the uncertainty, unranked images, displacements in words."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ UNSURE = "is at least 0.01 dB and the uncertainty that the truth's own errors le
 
 
 def judged(name: str, psnr_db: float, uncertainty_db: float = 0.1, images: int = 6, **changed: object) -> Entry:
-    """An entry under anchored/2, better or worse than another by the same on every image."""
+    """An entry under anchored/2, better or worse than another by the same amount on every image."""
     entry = known_entry(name, psnr_db, PROTOCOL, **changed)
     names = pd.Index([*IMAGES, *(f"image {i:02d}" for i in range(len(IMAGES), images))], name="name")[:images]
     rows = entry.rows.drop(columns="gdi50_px").reindex(names, method=None).ffill()
@@ -78,7 +78,7 @@ def test_a_difference_below_the_uncertainty_separates_nobody() -> None:
     (found,) = [row for row in csv.DictReader(io.StringIO(pairwise_csv(board.pairs))) if row["metric"] == "psnr_db"]
     assert (found["tie"], found["difference"], float(found["lo"]) > 0) == ("tie", "0.3000", True)
     others = {row["metric"]: row["tie"] for row in csv.DictReader(io.StringIO(pairwise_csv(board.pairs)))}
-    assert others["ssim"] == ""  # the uncertainty is one of the PSNR alone
+    assert others["ssim"] == ""  # the uncertainty is that of the PSNR alone
     assert ranks(judged("a", 30.3, 0.35), judged("b", 29.9, 0.1)) == {"a": 1, "b": 2}
     assert ranks(known_entry("a", 30.3), known_entry("c", 30.0)) == {"a": 1, "c": 2}
 
@@ -93,7 +93,7 @@ def test_groups_of_images_are_ranked_with_their_own_uncertainty() -> None:
 
 
 def test_pixels_are_grouped_by_the_radius_of_the_blur() -> None:
-    """A method may win where the blur is strong and lose where there is none; few images claim no rank."""
+    """A method may win in strong blur and lose where there is none; few images give no rank."""
     one, other = judged("a", 30.0), judged("b", 30.0)
     for entry, sharp, strong in ((one, 40.0, 25.0), (other, 42.0, 23.0)):
         entry.rows["psnr_sharp_db"] = sharp + np.arange(len(entry.rows))
@@ -188,7 +188,7 @@ def test_inherited_is_said_only_of_a_shift_that_the_images_share() -> None:
     assert alone.common.words.endswith("No shift is shown to be inherited.")
     assert alone.lines[0][:5] == (IMAGES[0], "+0.60", "+0.00", "0.02", "0.20")
     entry = displaced(SHIFTS, [0.0] * 6)
-    entry.rows.loc[IMAGES[1], "displaced_y_px"] = 3.0  # one image is moved the other way
+    entry.rows.loc[IMAGES[1], "displaced_y_px"] = 3.0  # one image is moved in the other direction
     common = common_shift(displaced(SHIFTS, [0.0] * 6).rows)
     assert verdict_words(entry.rows.loc[IMAGES[1]], common) == ALONE
 

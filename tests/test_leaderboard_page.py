@@ -1,4 +1,4 @@
-"""The leaderboard's page without a browser: what stands in it, that names do no harm, pictures within the budget."""
+"""The leaderboard's page without a browser: its contents, hostile names, images within the size budget."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 class Tags(HTMLParser):
-    """What is open and what was found."""
+    """Parser that records open tags and findings."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -88,7 +88,7 @@ def test_tags_are_closed_and_nothing_is_fetched(page: str) -> None:
 
 def test_names_are_escaped_everywhere(page: str) -> None:
     assert EVIL not in page
-    assert page.count("<script") == 3  # the data of two methods, of pictures, and the page's own
+    assert page.count("<script") == 3  # the data of two methods, of images, and the page's own
     assert html.escape(EVIL) in page
     assert EVIL in json.dumps(data(page))
     assert EVIL in json.dumps(data(page, "pair-data"))
@@ -147,7 +147,7 @@ def test_first_and_second_rank_are_marked_in_every_column() -> None:
         column.name: {line.method: line.cells[i].place for line in lines(board, shown) if line.cells[i].place}
         for i, column in enumerate(shown)
     }
-    assert marks["psnr_db"] == marks["lpips"] == {"Twin": 1, EVIL: 1, FORMULA: 2}  # of LPIPS, less is better
+    assert marks["psnr_db"] == marks["lpips"] == {"Twin": 1, EVIL: 1, FORMULA: 2}  # for LPIPS, less is better
     assert marks["gdi50_px"] == marks["params_m"] == {}
 
 
@@ -208,7 +208,7 @@ def test_plots_without_data_are_left_out_in_words(tmp_path: Path) -> None:
 def test_plots_carry_the_status_so_that_filters_and_colours_hold_for_them_too(page: str) -> None:
     dots = re.findall(r'<g class="dot" data-status="(\w+)"><title>(.*?)</title>', page)
     statuses = {"Part": "partial", "Bent": "flagged"}
-    assert len(dots) == 3 * len(METHODS) + 4  # against LPIPS and parameters, the diagonal; and what is separated
+    assert len(dots) == 3 * len(METHODS) + 4  # against LPIPS and parameters, the diagonal; and separations
     dots = [(status, name.partition(": ")[0]) for status, name in dots]
     assert {(status, html.unescape(name)) for status, name in dots} == {
         (statuses.get(m, "measured"), m) for m in METHODS

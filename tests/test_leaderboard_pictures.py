@@ -1,4 +1,4 @@
-"""The pictures of the leaderboard's page: which images, where they are cropped, how large they get."""
+"""The images of the leaderboard's page: their selection, crops and sizes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""LPIPS: known values of its project, the package's own forward as reference, where weights come from, refusals."""
+"""LPIPS: known values of its project, the package's own forward as reference, sources of weights, refusals."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def random_alex(trunks: dict[str, Path]) -> Perceptual:
 
 @pytest.fixture
 def no_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """An empty torch cache and no variable; returns the cache's folder of checkpoints."""
+    """An empty torch cache and no environment variable; returns the cache's folder of checkpoints."""
     monkeypatch.delenv("SDD_BENCH_LPIPS_TRUNK", raising=False)
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
     return tmp_path / "hub" / "checkpoints"

@@ -1,4 +1,4 @@
-"""meta.toml: all faults together, and every key documented."""
+"""meta.toml: all faults reported together, and every key documented."""
 
 from __future__ import annotations
 

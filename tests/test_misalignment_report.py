@@ -1,4 +1,4 @@
-"""The misalignment report: what the page holds, what lies beside it, and that it is the same bytes every time."""
+"""The misalignment report: contents of the page, files next to it, and reproducible bytes."""
 
 from __future__ import annotations
 
@@ -106,7 +106,8 @@ def check_names_are_escaped(page: str) -> None:
 
 
 def check_pictures(page: str, files: dict[str, bytes]) -> None:
-    # Five plots of the dataset; blur, sharp, aligned and two maps of each of three pairs; blur and sharp of the lost.
+    # Five plots of the dataset; blur, sharp, aligned and two maps for each of three pairs; blur and sharp of the failed
+    # one.
     shown = pictures(page)
     assert [image.format for image in shown].count("JPEG") == 3 * 3 + 2
     assert all(image.width <= 480 for image in shown)
@@ -157,7 +158,7 @@ def test_the_aligned_picture_lies_on_the_blur_picture(report: Report) -> None:
     assert look.scale == 600 / 480
     assert np.abs(blur - aligned).mean() < 0.25 * np.abs(blur - sharp).mean()
     assert look.residual_px is not None
-    # An exact similarity leaves nothing that is significant.
+    # After an exact similarity, no residual is significant.
     assert float(np.nanmean(look.residual_px > 0)) < 0.02
 
 
@@ -170,7 +171,7 @@ def test_reduced_flow_draws_what_reducing_the_full_drawing_gives() -> None:
     small = warp(reduce(places), reduced_flow(MOVES[0], 601, 403, (480, 322)))[0]
     assert full.shape == small.shape == (322, 480, 3)
     error = (full - small)[10:-10, 10:-10].astype(np.float64)
-    assert float(np.abs(error).max()) < 0.2  # averaging whole pixels over fractional areas ripples
+    assert float(np.abs(error).max()) < 0.2  # averaging whole pixels over fractional areas gives ripples
     assert np.abs(error.mean(axis=(0, 1))).max() < 0.01
 
 

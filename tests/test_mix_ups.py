@@ -1,4 +1,4 @@
-"""Mix-ups in a pair: every turn and mirroring and swapped roles are named, and honest pairs are not."""
+"""Mix-ups in a pair: all rotations, mirrorings and swapped roles are named, and honest pairs are not."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def photograph(name: str) -> Image:
 
 
 def out_of_focus(picture: Image, radius_px: float) -> Image:
-    """The picture under a disk, with noise of 1/255."""
+    """The image blurred by a disk, with noise of 1/255."""
     noise = np.random.default_rng(5).normal(0, 1 / 255, picture.shape).astype(np.float32)
     return np.asarray(cv2.filter2D(picture, -1, disk(radius_px).astype(np.float32)) if radius_px else picture) + noise
 

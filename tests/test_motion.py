@@ -1,5 +1,4 @@
-"""The motion chosen from blocks: made-up displacements of known motions, and what is kept, left out and known of
-each."""
+"""The motion chosen from blocks: simulated displacements of known motions, the choice and its uncertainty."""
 
 from __future__ import annotations
 
@@ -31,10 +30,10 @@ def blocks_of(
     moved_px: float = 0.0,
     seed: int = 0,
 ) -> tuple[BlockShifts, Similarity]:
-    """Blocks of a frame of strips of depth, and the similarity they were drawn at.
+    """Blocks of a frame with strips of different depth, and the similarity by which they were made.
 
-    Sharp image points lie in the blurry one by the similarity, then inwards by the distortion, then by parallax times
-    the signed radius, and seem to by the asymmetry.
+    Points of the sharp image are mapped to the blur image by the similarity, then inwards by the distortion, then by
+    parallax times the signed radius, and appear shifted by the asymmetry.
     """
     width, height = SIZE
     rng = np.random.default_rng(seed)
@@ -86,7 +85,7 @@ def test_distortion_and_parallax_are_found_with_the_signs_of_their_definition() 
     found = motion_in(*blocks_of(truth, truth, distortion_px=0.8, parallax=(0.05, -0.02)))
     assert found.model == "distortion+parallax"
     assert found.distortion_px == pytest.approx(0.8, abs=0.05)
-    sign = np.sign(found.parallax[0])  # which side of the plane in focus is the positive one is anybody's guess
+    sign = np.sign(found.parallax[0])  # which side of the plane in focus is positive is undetermined
     assert sign * np.array(found.parallax) == pytest.approx([0.05, -0.02], abs=0.004)
     assert found.parallax_px == pytest.approx(16 * np.hypot(0.05, 0.02), rel=0.1)
     assert found.similarity.after(truth.inverse()).corner_px(*SIZE) < 0.03
@@ -125,7 +124,8 @@ def test_standard_errors_cover_the_truth() -> None:
             (found.shift_y_se_px, found.similarity.shift_y_px, truth.shift_y_px),
         ):
             within.append(abs(value - wanted) < 2 * error)
-    # Real pairs err more than their blocks scatter, and the errors are wider for that: of ideal blocks all are within.
+    # Errors on real pairs exceed the scatter of their blocks, and standard errors are enlarged for that; with ideal
+    # blocks all are within.
     assert np.mean(within) >= 0.95
 
 

@@ -1,4 +1,4 @@
-"""Commands on predictions called otherwise than the images: the rule is said and kept, pages have their pictures."""
+"""Commands on predictions with other names than the images: the rule is reported and kept, pages have their images."""
 
 from __future__ import annotations
 

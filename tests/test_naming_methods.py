@@ -1,7 +1,7 @@
-"""Folders as the released code of each method writes them: each is scored right as it lies, or told what to type.
+"""Folders as the released code of each method writes them: scored correctly as they are, or refused with advice.
 
-What each writes was read in the sources that the table of `naming.methods` names. KPAC and GRL are not here: nobody has
-read what they write.
+The output of each method was determined from the sources that the table of `naming.methods` names. KPAC and GRL are
+missing, because their output has not been determined.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ ORDER_ON_DISK = [7, 2, 11, 0, 5, 9, 4, 1, 8, 10, 6, 3]
 
 
 def blur_name(number: int) -> str:
-    """As in DPDD, whose sides differ by one."""
+    """Name as in DPDD, whose sides differ by one."""
     return f"1P0A{1000 + 3 * number}"
 
 
@@ -61,17 +61,17 @@ def padded(image: Image) -> Image:
 
 @dataclass(frozen=True)
 class Writes:
-    """A method's folder.
+    """Folder of a method.
 
     Attributes:
         call: Number of an image to its file.
-        change: What the code does to the restored image.
-        beside: Number of an image to companions and what they show.
-        rule: By which it is matched as it lies.
-        needs: Options that it needs for its sizes, with the words of the message that names them.
-        bits: Of the files.
+        change: Change that the code makes to the restored image.
+        beside: Number of an image to additional files and their contents.
+        rule: Rule by which it is matched without options.
+        needs: Options that it needs because of its sizes, with the words of the message that names them.
+        bits: Bits of the files.
         alpha: Whether they have an opaque fourth channel.
-        order: Of the images on the disk, where that counts.
+        order: Order of the images on the disk, if it matters.
     """
 
     call: Callable[[int], str]
@@ -136,7 +136,7 @@ FOLDERS = {
 
 
 def write(folder: Path, own: Writes) -> Path:
-    """Write the folder; files are counted in the order in which the code finds the images."""
+    """Write the folder; files are numbered in the order in which the code finds the images."""
     for place, number in enumerate(own.order):
         path = folder / own.call(place)
         pixels = to_pixels(own.change(restored(number)), own.bits)

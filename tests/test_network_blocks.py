@@ -1,4 +1,4 @@
-"""The layers that networks are built of: normalisation, attention, initialisation."""
+"""Building blocks of networks: normalisation, attention, initialisation."""
 
 from __future__ import annotations
 

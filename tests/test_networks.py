@@ -1,4 +1,4 @@
-"""The networks: shapes, sizes, gradients, precision, and what they must leave alone."""
+"""The networks: shapes, sizes, gradients, precision, and state that they must not change."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture
 def blur(photo: NDArray[np.float32]) -> Tensor:
-    """A piece of a photograph, (1, 3, 37, 53) in [0, 1]."""
+    """A crop of a photograph, (1, 3, 37, 53) in [0, 1]."""
     return torch.from_numpy(photo[100:137, 200:253].transpose(2, 0, 1).copy())[None]
 
 
@@ -355,7 +355,7 @@ def test_a_residual_unet_starts_at_the_blur_image_and_learns() -> None:
 
 
 def test_the_rectifier_of_the_reblurring_network_is_a_switch(blur: Tensor) -> None:
-    """Without it, as in the release, the first convolution goes straight into the residual blocks."""
+    """Without the rectifier, as in the release, the first convolution feeds directly into the residual blocks."""
     torch.manual_seed(0)
     plain, leaky = (ReblurringNetwork(width=8, activation=name) for name in ("none", "leaky-relu"))
     leaky.load_state_dict(plain.state_dict())

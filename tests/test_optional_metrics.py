@@ -1,4 +1,4 @@
-"""Optional metrics from the command line to the page, weights by name and digest, and results that lack them."""
+"""Optional metrics from the command line to the page, weights by name and digest, and results without them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ROOT = Path(__file__).parent.parent
 
 @pytest.fixture(autouse=True)
 def nothing_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No weights on the machine, and none to be fetched."""
+    """No weights on the machine, and none to download."""
     for name in ("SDD_BENCH_WEIGHTS", "SDD_BENCH_LPIPS_TRUNK"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))

@@ -1,4 +1,4 @@
-"""Orientation tags: in every format and every orientation, the header's size is that of the upright picture."""
+"""Orientation tags: for every format and orientation, the header's size is that of the upright image."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from sdd_bench.io.orientation import upright
 
 COARSE = np.random.default_rng(0).integers(30, 220, (3, 5, 3), dtype=np.uint8)
 STORED = COARSE.repeat(8, axis=0).repeat(8, axis=1)
-"""Blocks of 8x8 pixels, which no codec of photographs blurs much; no turn and no mirror leaves them as they are."""
+"""Blocks of 8x8 pixels, which photographic codecs blur little; any rotation or mirroring changes the image."""
 
 
 def seen(orientation: int, stored: np.ndarray = STORED) -> np.ndarray:
-    """Return the upright picture, as Pillow has it."""
+    """Return the upright image, as given by Pillow."""
     picture = Image.fromarray(stored)
     picture.getexif()[0x0112] = orientation
     return np.asarray(ImageOps.exif_transpose(picture))
@@ -66,7 +66,7 @@ def test_a_tag_of_nonsense_is_no_tag(tmp_path: Path) -> None:
         assert (read_header(tmp_path / "a.png").orientation, read_header(tmp_path / "a.png").width) == (1, 40)
     content = (tmp_path / "a.png").read_bytes()
     (tmp_path / "a.png").write_bytes(content.replace(exif(255)[:8], b"XX*\0\x08\0\0\0"))
-    with pytest.raises(UserError, match="damaged"):  # the chunk's sum does not hold
+    with pytest.raises(UserError, match="damaged"):  # the chunk's checksum is wrong
         read_header(tmp_path / "a.png")
 
 

@@ -1,4 +1,4 @@
-"""What a command that fails or is killed leaves, and how the next one goes on."""
+"""Leftovers of a command that fails or is killed, and resuming with the next one."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_killed_run_goes_on_whatever_it_has_written(tmp_path: Path) -> None:
 
 
 def test_an_evaluation_killed_before_its_end_is_given_again(work: Path) -> None:
-    """As a user kills it: while it scores, with the record of what it is going to write on the disk."""
+    """Kill the evaluation as a user does: while it scores, with the record of its planned output on the disk."""
     for number in range(40):
         for folder in ("data/gt", "data/blur", "one"):
             shutil.copy(work / folder / "a.png", work / folder / f"c{number}.png")

@@ -16,7 +16,7 @@ C_LOCALE = {"LC_ALL": "C", "PYTHONUTF8": "0"}
 
 
 def shell(*words: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    """What a command says to a terminal that shows UTF-8."""
+    """Output of a command to a terminal that shows UTF-8."""
     command = [sys.executable, "-m", "sdd_bench.cli", *(w if isinstance(w, bytes) else str(w) for w in words)]
     environment = {**os.environ, "PYTHONIOENCODING": "utf-8:backslashreplace", **environment}
     return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)

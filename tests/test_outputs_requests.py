@@ -1,4 +1,4 @@
-"""A command replaces what it wrote for the same request, and nothing that it wrote for another."""
+"""A command replaces its own output for the same request, and no output of another request."""
 
 from __future__ import annotations
 

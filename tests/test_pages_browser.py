@@ -1,4 +1,4 @@
-"""How pages look in headless Chromium at three widths: nothing is clipped or covered, marks are no mere colours."""
+"""Pages in headless Chromium at three widths: nothing is clipped or covered, and marks differ by more than colour."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ for (const part of document.querySelectorAll("body *")) {
 }
 return found;
 """
-"""Parts of a page that reach over its sides; what scrolls by itself is left out."""
+"""Parts of a page that extend beyond its sides; parts with their own scroll bar are left out."""
 
 
 @pytest.fixture
 def shown(browser: webdriver.Chrome) -> Iterator[Callable[..., webdriver.Chrome]]:
-    """Opens a page at a width, light or dark; the console stays empty."""
+    """Function that opens a page at a width, light or dark; the console must stay empty."""
 
     def show(page: Path, width: int = 1400, scheme: str = "light") -> webdriver.Chrome:
         media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
@@ -86,7 +86,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def demo(photo: NDArray[np.float32], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo's page of two methods, one of them the other moved by 2 px."""
+    """The demo's page of two methods, one of which is the other moved by 2 px."""
     folder = tmp_path_factory.mktemp("demo")
     crop = np.ascontiguousarray(photo[:160, :160])
     predictions = {"Truth": folder / "truth", "Truth, moved 2 px": folder / "moved"}
@@ -191,7 +191,7 @@ def test_blinking_shows_two_different_pictures(shown: Callable[..., webdriver.Ch
         page.execute_script("arguments[0].classList.toggle('other', arguments[1])", stage, other)
         pictures.append(picture_of(stage).astype(float))
     assert np.abs(pictures[0] - pictures[1]).mean() > 10
-    assert pictures[0].std() > 1.5 * pictures[1].std()  # the blur image has half of the contrast
+    assert pictures[0].std() > 1.5 * pictures[1].std()  # the blur image has half the contrast
 
 
 def test_the_difference_is_black_where_pictures_agree(shown: Callable[..., webdriver.Chrome], board: Path) -> None:
@@ -209,7 +209,7 @@ def test_the_difference_is_black_where_pictures_agree(shown: Callable[..., webdr
 def test_the_demo_shows_a_shift_of_2_px(shown: Callable[..., webdriver.Chrome], demo: Path) -> None:
     page = shown(demo)
     same, moved = page.find_elements(By.CSS_SELECTOR, "img[alt^='Difference of Truth']")
-    inside = slice(8, -8)  # corners are round
+    inside = slice(8, -8)  # corners are rounded
     assert picture_of(same)[inside, inside].max() <= 1
     assert picture_of(moved)[inside, inside].mean() > 10
 
@@ -218,7 +218,7 @@ def test_the_demo_shows_a_shift_of_2_px(shown: Callable[..., webdriver.Chrome], 
 def test_maps_have_the_background_of_the_page(
     shown: Callable[..., webdriver.Chrome], tmp_path: Path, scheme: str, low: int, high: int
 ) -> None:
-    residual = np.full((15, 24), np.nan)  # nothing is known: only the background is drawn
+    residual = np.full((15, 24), np.nan)  # without values, only the background is drawn
     maps = (
         residual_map("residual", "Residual", residual, 384, 240, 4.0),
         displacement_map("moved", "Displacement", Similarity(shift_x_px=0.0), 384, 240),

@@ -1,4 +1,4 @@
-"""What a paper and a site take from several tables: side by side, crops, pages."""
+"""Outputs for a paper and a site from several tables: side by side, crops, pages."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NAMES = ("[12] Restormer", "*Ours", "50% of a_b & \\input{x}", "Twin")
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Results of four methods on two datasets under two protocols, the last of them on one only."""
+    """Results of four methods on two datasets under two protocols; the last method has results on one dataset only."""
     folder = tmp_path_factory.mktemp("results")
     for dataset, less in (("sdd", 0.0), ("dpdd", 3.0)):
         for protocol, more in (("direct/1", 0.0), ("paper/1", 2.0)):
@@ -149,7 +149,7 @@ def test_a_site_has_every_table_method_and_number(results: Path, tmp_path: Path)
     assert f"site: {site}/index.html" in found.output
     pages = sorted(site.rglob("*.html"))
     assert len(pages) == 1 + 4 + 4
-    for page in pages:  # every link leads to a file of the site, nothing is loaded from elsewhere
+    for page in pages:  # all links lead to files of the site, nothing is loaded from elsewhere
         text = page.read_text(encoding="utf-8")
         for address in re.findall(r'href="([^"#][^"]*)"', text):
             if not address.startswith(("data:", "https://", "http://")):

@@ -1,4 +1,4 @@
-"""Parquet files of the Hub: recognised by columns, names and splits; prepared to the bytes of the release."""
+"""Parquet files of the Hub: recognised by columns, names and splits; prepared to the same bytes as the release."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def pair(
 
 
 def dpdd_files(folder: Path) -> Path:
-    """Two splits of DPDD as JacobLinCool/DPDD has them, those of one in two files."""
+    """Two splits of DPDD as in JacobLinCool/DPDD, one of them in two files."""
     rows = [
         {"source": cell(png(n), f"{a}.png"), "target": cell(png(10 + n), f"{b}.png")} for n, (a, b) in enumerate(DPDD)
     ]

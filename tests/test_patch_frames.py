@@ -1,4 +1,4 @@
-"""Which frame a release's patch is of: by its name, by what it shows; frames held out of a training."""
+"""The source frame of a release's patch, by name and by content; frames held out from training."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from sdd_bench.errors import UserError
 from sdd_bench.io.images import write_png
 
 SIDE, STRIDE = 192, 64
-"""Patches share two thirds."""
+"""Side and stride of patches; neighbours share two thirds."""
 
 
 def frames() -> list[NDArray[np.uint8]]:
@@ -67,7 +67,7 @@ def test_running_numbers_are_told_by_content() -> None:
 
 @pytest.fixture(scope="module", params=["png", "hdf5"])
 def release(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The layout that SDD is released in, prepared: patches in running numbers and one whole pair to test on."""
+    """A prepared dataset in the released layout of SDD: numbered patches and one whole pair for testing."""
     root = tmp_path_factory.mktemp("release")
     number = 0
     for image in frames():
@@ -106,7 +106,7 @@ def test_how_many_are_held_out_is_said(release: Path, tmp_path: Path, capsys: py
 
 
 def test_a_run_of_before_goes_on_without_validation(release: Path, tmp_path: Path) -> None:
-    """Version 0.1.0 held no patches of a release out, whatever val_scenes said."""
+    """Version 0.1.0 held out no patches of a release, whatever val_scenes was."""
     train(release, tiny(steps=1, val_scenes=0), tmp_path / "run", CPU, resume=False)
     path = tmp_path / "run" / "last.pt"
     state = checkpoint.load(path)
@@ -122,7 +122,7 @@ def test_a_run_of_before_goes_on_without_validation(release: Path, tmp_path: Pat
 def test_a_release_from_training_to_the_leaderboard(
     release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Trained, killed in its second epoch, gone on with, predicted, scored and ranked, by the commands."""
+    """Train, kill in the second epoch, resume, predict, score and rank, by the commands."""
     run, joint, calls = tmp_path / "run", jdrl.joint, []
     settings = {**TINY, "epochs": 2, "steps": 0, "batch": 12, "val_every": 1}
     words = [word for key, value in settings.items() for word in ("--set", f"{key}={json.dumps(value)}")]

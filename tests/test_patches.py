@@ -1,4 +1,4 @@
-"""Window arithmetic: the counts that make 4,830 and 7,000, ties, and agreement with a window-by-window procedure."""
+"""Window arithmetic: the counts that give 4,830 and 7,000, ties, and agreement with a window-by-window procedure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SDD_RECIPES = ("half-70", "full-20", "pyramid", "dpdnet-2160")
 
 
 def patch_count(width: int, height: int, recipe: Recipe) -> int:
-    """How many patches a pair of this size gives."""
+    """Number of patches that a pair of this size gives."""
     return sum(kept_count(len(window_origins(*size, recipe)), recipe) for size in recipe.frame_sizes(width, height))
 
 
@@ -76,7 +76,7 @@ def test_sharp_quarter_is_preferred(photo: np.ndarray) -> None:
 
 
 def per_window_energy(sharp: np.ndarray, origins: list[tuple[int, int]], side: int) -> np.ndarray:
-    """DPDNet's procedure as DESIGN describes it: the gradient taken anew in every window."""
+    """DPDNet's procedure as described in DESIGN: the gradient is computed anew in every window."""
     sums = np.zeros((len(origins), len(SOBEL_KERNELS)))
     for i, (x, y) in enumerate(origins):
         grey = cv2.cvtColor(sharp[y : y + side, x : x + side], cv2.COLOR_RGB2GRAY)
@@ -108,11 +108,11 @@ def test_cut_returns_the_pixels_of_each_level() -> None:
 
 
 def test_sharpness_does_not_depend_on_where_arrays_lie_in_memory(photo: np.ndarray) -> None:
-    # The last bit of cv2.magnitude does.
+    # The last bit of cv2.magnitude depends on alignment in memory.
     grey = cv2.cvtColor((photo[100:196, 200:328] * 255).astype(np.uint8), cv2.COLOR_RGB2GRAY)
     origins = window_origins(128, 96, Recipe("small", window_px=64))
     found, kept = set(), []
     for size in range(16, 1040, 16):
-        kept.append(np.empty(size, np.uint8))  # moves what is allocated next
+        kept.append(np.empty(size, np.uint8))  # shifts the next allocation
         found.add(sobel_sums(grey, origins, 64).tobytes())
     assert len(found) == 1

@@ -1,4 +1,4 @@
-"""The two phases: which image flow is estimated from, which terms a variant has, where gradients go."""
+"""The two phases: the input of the flow, the terms of each variant, and the paths of gradients."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SMALL = {
 
 
 class Spy:
-    """A flow estimator that remembers what it was asked and answers a constant shift."""
+    """A flow estimator that records its inputs and returns a constant shift."""
 
     def __init__(self, dx: float = 1.0) -> None:
         self.asked: list[tuple[Tensor, Tensor]] = []
@@ -77,7 +77,7 @@ def test_warm_up_with_all_terms_is_the_joint_phase_with_flow_of_the_blur_image(b
     there, back = flow.asked
     assert torch.equal(there[0], batch.blur)
     assert torch.equal(back[1], batch.blur)
-    later, _ = joint(batch, deblurring, reblurring, Spy(), config)  # the Spy answers the same for any image
+    later, _ = joint(batch, deblurring, reblurring, Spy(), config)  # the Spy returns the same for any image
     assert [term.item() for term in losses] == [term.item() for term in later]
     assert min(losses.cycle.item(), losses.reblurring.item(), losses.blur_map.item()) > 0
 

@@ -26,7 +26,7 @@ LIGHTS = {
 
 
 def under(image, gain=(1.0, 1.0, 1.0), tone=1.0, vignetting=0.0):
-    """Return an image as a camera with another light would give it."""
+    """Return an image as a camera would record it in another light."""
     height, width = image.shape[:2]
     y, x = np.mgrid[0:height, 0:width]
     square = ((x + 0.5 - width / 2) ** 2 + (y + 0.5 - height / 2) ** 2) / ((width / 2) ** 2 + (height / 2) ** 2)
@@ -83,7 +83,7 @@ def test_values_that_were_blurred(pair):
 
 
 def changed(pair, what):
-    """Return a pair of the same light that differs otherwise."""
+    """Return a pair of the same light with another difference."""
     sharp, blur, levels = pair
     if what == "misaligned by 0.3 px":
         right = np.float32([[1, 0, 0.3], [0, 1, 0]])

@@ -1,4 +1,4 @@
-"""Plots as SVG in a page: known places, colours by name, names that do no harm, and the same bytes every time."""
+"""Plots as SVG in a page: known positions, colours by name, hostile names, and reproducible bytes."""
 
 from __future__ import annotations
 

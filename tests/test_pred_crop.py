@@ -1,4 +1,4 @@
-"""Predictions of another size than their inputs: scored where they lie, against that part of truth, mask and input."""
+"""Predictions smaller than their inputs: scored at their position against that part of truth, mask and input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prediction with a network that was trained for a few steps: files, sizes, tiles, maps, refusals."""
+"""Prediction with a network trained for a few steps: files, sizes, tiles, maps, refusals."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_the_choice_of_tiles_is_made_once_and_kept(
     monkeypatch.setattr(restoring, "CPU_BYTES_PER_PIXEL", 2**50)  # nothing fits
     predict(weights, {"a": images / "a.png"}, out)
     assert json.loads((out / "predictions.json").read_text())["request"]["tile_px"] == 64
-    monkeypatch.setattr(restoring, "CPU_BYTES_PER_PIXEL", 1)  # all fits
+    monkeypatch.setattr(restoring, "CPU_BYTES_PER_PIXEL", 1)  # everything fits
     assert "2 of 3 images to restore in tiles of 64 px, as recorded in the folder" in run_command(*words, out)
     for given, choice in ((0, "as whole frames"), (64, "in tiles of 64 px")):
         said = run_command(*words, tmp_path / f"tile{given}", "--tile", given)
@@ -104,7 +104,7 @@ def test_the_choice_survives_a_kill(
     monkeypatch.setattr(restoring, "TILE_PX", 64)
     monkeypatch.setattr(restoring, "CPU_BYTES_PER_PIXEL", 2**50)
     monkeypatch.setattr(prediction_folder, "write_bytes", killed)
-    with pytest.raises(KeyboardInterrupt):  # the journal knows b by then, the file is not there
+    with pytest.raises(KeyboardInterrupt):  # the journal has b by then, but the file does not exist
         predict(weights, files, tmp_path / "cut")
     assert not (tmp_path / "cut" / "predictions.json").exists()
     monkeypatch.setattr(prediction_folder, "write_bytes", write)
@@ -213,7 +213,7 @@ def test_two_processes_write_the_folder_of_one(finished: Path, tmp_path: Path) -
     one, two = tmp_path / "one", tmp_path / "two"
     files = {path.stem: path for path in sorted((tmp_path / "in").iterdir())}
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # as the processes have
+    torch.set_num_threads(1)  # as in the processes
     try:
         predict(finished / LAST, {"2": files["2"]}, two, bits=16, maps=two / "maps")
         predict(finished / LAST, files, one, bits=16, maps=one / "maps")

@@ -26,7 +26,7 @@ from sdd_bench.version import __version__
 
 @pytest.fixture
 def images(tmp_path: Path) -> Path:
-    """A folder of two blurred pieces of a photograph, of odd sizes."""
+    """A folder of two blurred crops of a photograph, of odd sizes."""
     blur = blurred_photo("coffee", 1.2)[0].clip(0, 1)
     for name, piece in (("a", blur[40:121, 200:305]), ("b", blur[150:250, 60:157])):
         write_png(tmp_path / "in" / f"{name}.png", to_pixels(piece))
@@ -161,7 +161,7 @@ def test_two_processes_write_the_folder_of_one(images: Path, tmp_path: Path) -> 
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
 
 
-# --- maps as such
+# --- maps alone
 
 
 def test_blur_map_draws_the_map_of_predict(images: Path, tmp_path: Path) -> None:
@@ -194,7 +194,7 @@ def test_what_blur_map_cannot_do_is_refused(words: tuple[str, ...], said: str, i
 def test_scores_are_those_of_hand_computed_maps(tmp_path: Path) -> None:
     known = np.array([[256, 512, 768], [1024, 1280, 1536]], np.uint16)
     write_png(tmp_path / "known" / "scene_7.png", known)
-    write_png(tmp_path / "mine" / "scene_7.png", known + np.uint16(128))  # half a pixel too much everywhere
+    write_png(tmp_path / "mine" / "scene_7.png", known + np.uint16(128))  # half a pixel too large everywhere
     write_png(tmp_path / "other" / "x_07.png", known[:, ::-1])
     words = ("score-maps", tmp_path / "mine", tmp_path / "other", "--known", tmp_path / "known")
     said = run_command(*words, "--out", tmp_path / "scores.csv")

@@ -1,4 +1,4 @@
-"""Which file is whose prediction, and every refusal with the culprit's name."""
+"""Matching of prediction files to images, and all refusals with the file at fault."""
 
 from __future__ import annotations
 

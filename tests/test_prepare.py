@@ -1,4 +1,4 @@
-"""Preparation: what is written, the same bytes however it runs, going on after a kill, and what is refused."""
+"""Preparation: output files, reproducible bytes, resuming after a kill, and refusals."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MakePairs = Callable[..., Path]
 
 
 def tree(root: Path) -> dict[str, str]:
-    """Every file below a folder with the digest of its bytes."""
+    """Digests of all files below a folder."""
     return {
         str(p.relative_to(root)): hashlib.sha256(p.read_bytes()).hexdigest() for p in root.rglob("*") if p.is_file()
     }
@@ -272,7 +272,7 @@ def test_damaged_datasets_are_refused(
 
 
 def test_150_pairs_with_places_give_4830_patches_of_115(tmp_path: Path) -> None:
-    # SDD at a sixteenth of its size, windows of 32 instead of 512: the same arithmetic.
+    # SDD at a sixteenth of its size, with windows of 32 instead of 512: the same arithmetic.
     frame = np.random.default_rng(3).integers(0, 256, (135, 256, 3), dtype=np.uint8)
     lines = ["name,scene,place"]
     for i in range(150):

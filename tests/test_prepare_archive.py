@@ -1,4 +1,4 @@
-"""`prepare` from an archive: the bytes that the folder gives, after a kill too."""
+"""`prepare` from an archive: the same bytes as from the folder, also after a kill."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`prepare` by the verdicts of `ingest`: what is left out is counted, said and recorded."""
+"""`prepare` with the verdicts of `ingest`: omitted pairs are counted, reported and recorded."""
 
 from __future__ import annotations
 

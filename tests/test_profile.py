@@ -1,4 +1,4 @@
-"""What a network costs: MACs counted by hand, the figures of a tiny checkpoint, refusals."""
+"""Cost of a network: MACs counted by hand, figures of a tiny checkpoint, refusals."""
 
 from __future__ import annotations
 

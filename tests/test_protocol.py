@@ -1,4 +1,4 @@
-"""What the protocols promise: exact at zero flow, the release's grid as documented, direction, digests."""
+"""Guarantees of the protocols: exact at zero flow, the release's grid as documented, direction, digests."""
 
 from __future__ import annotations
 
@@ -35,8 +35,9 @@ def test_paper_is_exact_at_zero_flow(photo: np.ndarray) -> None:
 
 
 def test_jdrl_ref_has_its_ceiling_at_zero_flow() -> None:
-    # Half a pixel of misreading at the edges, none in the middle: an aligned, perfect prediction cannot get more.
-    # How much depends on the texture: 31.9 to 40.4 dB over nine photographs, 36-37 dB on the mosaics of the design.
+    # The release's grid is half a pixel off at the edges and exact in the middle, which limits the score of an aligned,
+    # perfect prediction. The limit depends on the texture: 31.9 to 40.4 dB over nine photographs, 36-37 dB on the
+    # mosaics of the design.
     from skimage import data
 
     for picture, ceiling_db in ((data.coffee(), 31.92), (data.astronaut(), 33.90), (data.chelsea(), 39.60)):
@@ -111,7 +112,7 @@ def test_flow_is_no_field_of_a_protocol_without_flow() -> None:
 
 
 def test_protocol_digests_are_frozen() -> None:
-    # A changed digest means that published results no longer compare: make a new version instead.
+    # A changed digest means that published results are no longer comparable: make a new version instead.
     dis = {"estimator": "dis", "preset": "medium"}
     assert {name: build_protocol(name, dis).sha256[:16] for name in PROTOCOLS} == FROZEN
 

@@ -1,4 +1,4 @@
-"""The papers' numbers: every file loads, every row is as the paper's text has it, damage is named."""
+"""The papers' numbers: all files load, all rows agree with the paper's text, damage is named."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ RENAMED = {
     ("Table 5", "#6 w/o R_wpn"): "unet-no-wpn",
     ("Table 5", "Ours (Eq. (1))"): "unet-eq1",
 }
-"""Table and printed label to the method's name here, where the label does not say who it is."""
+"""Table and printed label to the method's name, for labels that do not identify the method."""
 
 HEADERS = {("Method", "PSNR", "SSIM", "LPIPS"), ("Variant", "PSNR", "SSIM", "LPIPS")}
 
@@ -52,7 +52,7 @@ def cells(name: str) -> list[dict[str, str]]:
 
 
 def plain(cell: str) -> str:
-    """Return a cell of the paper's text without markup; subscripts stay, behind an underscore."""
+    """Return a cell of the paper's text without markup; subscripts are kept after an underscore."""
     cell = re.sub(r"\s*<sub>(.*?)</sub>(\s*(?=-))?", r"_\1", cell)
     cell = re.sub(r"</?[bu]>|\*\*|[↑↓]|\$\\(up|down)arrow\$", "", cell)
     cell = re.sub(r"\\mathcal\{(\w)\}", r"\1", cell)

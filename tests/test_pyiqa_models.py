@@ -1,4 +1,4 @@
-"""Metrics through pyiqa: with made-up weights where it is installed; what is said where it is not."""
+"""Metrics through pyiqa: with made-up weights if it is installed, else the error message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The README: short, its pictures there, its numbers those of the files they come from."""
+"""The README: short, with existing pictures, and with the numbers of the files they come from."""
 
 from __future__ import annotations
 

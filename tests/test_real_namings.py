@@ -1,4 +1,4 @@
-"""Outputs of a network on real pairs, under the names that six methods' code gives: the same numbers six times."""
+"""Outputs of a network on real pairs, under the names that six methods' code gives: the same scores six times."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ BESIDE = {
     "nafnet": {"visualization/DPDD/{blur}_gt.png": "sharp"},
     "jdrl": {"{on_disk}.png": "blur", "{on_disk}_wgt.png": "sharp", "{on_disk}_gt.png": "sharp"},
 }
-"""Companions, and what they show."""
+"""Additional files, and their contents."""
 
 
 def reduced(source: Path, target: Path) -> None:
@@ -45,7 +45,7 @@ def whole(source: Path, target: Path) -> None:
 
 
 def write_namings(pairs: Path, root: Path, copy: Callable[[Path, Path], None]) -> Path:
-    """Write the pairs as DPDD lies, whose sides differ by one, and the network's outputs under all names."""
+    """Write the pairs in DPDD's layout, whose sides differ by one, and the network's outputs under all names."""
     names = sorted(path.stem for path in (pairs / "predictions" / NETWORK).iterdir())
     assert len(names) == 3
     for number, name in enumerate(names):

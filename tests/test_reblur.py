@@ -1,4 +1,4 @@
-"""The reblurring operator against a plain unfolding of every tap, and against kernels worked out by hand."""
+"""The reblurring operator against a plain unfolding of every tap, and against kernels computed by hand."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TOLERANCE = 1e-5
 
 
 def plain_kernels(seeds: Tensor, truncate: bool) -> Tensor:
-    """Eq. (9) tap by tap: (N, i, H, W) -> (N, (2i - 1)^2, H, W)."""
+    """Kernels of eq. (9), tap by tap: (N, i, H, W) -> (N, (2i - 1)^2, H, W)."""
     reach = seeds.shape[1] - 1
     logits = []
     for y in range(-reach, reach + 1):
@@ -42,7 +42,7 @@ def plain_kernels(seeds: Tensor, truncate: bool) -> Tensor:
 
 
 def plain_blur(image: Tensor, kernels: Tensor, border: str) -> Tensor:
-    """Every tap of every pixel, weighted."""
+    """Weighted sum of all taps at every pixel."""
     n, _, height, width = image.shape
     side = math.isqrt(kernels.shape[1])
     mode = {"replicate": "replicate", "zeros": "constant"}[border]
@@ -51,7 +51,7 @@ def plain_blur(image: Tensor, kernels: Tensor, border: str) -> Tensor:
 
 
 def plain_reblur(image: Tensor, seeds: Tensor, weights: Tensor, border: str, truncate: bool) -> Tensor:
-    """Eq. (11)."""
+    """Image reblurred by eq. (11)."""
     total = weights[:, :1] * image
     for level, part in enumerate(torch.split(seeds, list(range(2, 9)), 1), 1):
         total = total + weights[:, level : level + 1] * plain_blur(image, plain_kernels(part, truncate), border)
@@ -140,7 +140,7 @@ def impulse(size: int) -> Tensor:
 
 
 def response(seeds: Tensor, level: int, truncate: bool = False) -> Tensor:
-    """The kernel of a level, (15, 15), from its answer to an impulse under the same seeds everywhere."""
+    """The kernel of a level, (15, 15), from its response to an impulse with the same seeds everywhere."""
     maps = torch.zeros(1, SEEDS, 15, 15)
     start = sum(range(2, level))
     maps[:, start : start + level] = seeds.view(1, level, 1, 1)

@@ -1,4 +1,4 @@
-"""Forged results: each is refused with what contradicts it, or shown for what it is."""
+"""Forged results: each is refused with the contradiction named, or marked."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Rows = list[dict[str, Any]]
 
 
 def forged(results: Results, folder: Path, change: Callable[[Rows], object] = lambda _: None, **fields: Any) -> Path:
-    """Results with changed rows and fields, their means those of the rows, as a careful forger leaves them."""
+    """Results with changed rows and fields and consistent means, as a careful forger would write them."""
     rows = [dict(row) for row in results.images]
     change(rows)
     path = folder / "forged.json"

@@ -1,4 +1,4 @@
-"""Checkpoints of the 2023 release: made-up weights of its names and shapes load, and restore as its network does."""
+"""Checkpoints of the 2023 release: made-up weights with its names and shapes load, and restore as its network does."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def reblurring_weights(seeds: int) -> dict[str, Tensor]:
 
 
 def released_forward(weights: dict[str, Tensor], bgr: Tensor) -> Tensor:
-    """What the release's network makes of an image in its channel order, from its weights alone."""
+    """Output of the release's network for an image in its channel order, computed from its weights alone."""
 
     def apply(name: str, image: Tensor) -> Tensor:
         kernel = weights[f"module.{name}.weight"]
@@ -103,7 +103,7 @@ def test_its_reblurring_network_draws_maps(released: tuple[Path, dict[str, Tenso
 
 
 def test_its_branches_see_blue_green_red(released: tuple[Path, dict[str, Tensor]]) -> None:
-    """The 35 seeds, from its weights in its channel order."""
+    """Compare the 35 seeds, computed from the release's weights in its channel order."""
     raw = torch.load(released[0], weights_only=True)["Reblur_state_dict"]
     state = checkpoint.load(released[0])
     network = build_reblurring(checkpoint.config_of(state, released[0]))
@@ -158,7 +158,7 @@ def test_it_starts_as_the_release_does() -> None:
 
 
 def test_the_pixels_that_it_sees() -> None:
-    """From the gradient of one output pixel: `ReleaseUNet` says 124 px."""
+    """Determine the receptive field from the gradient of one output pixel; `ReleaseUNet` says 124 px."""
     torch.manual_seed(0)
     body = ReleaseUNet(3, 2, 0.0).eval()
     for parameter in body.parameters():

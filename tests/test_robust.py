@@ -1,4 +1,4 @@
-"""What outliers must not move: spread, weights, similarities and medians of blocks."""
+"""Robustness to outliers: spread, weights, similarities and medians of blocks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Labels from costs: what noise hides is found again, a step stays where it is, and no direction is preferred."""
+"""Labels from costs: labels hidden by noise are recovered, a step keeps its position, and no direction is preferred."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ SMALL, LARGE = 1.0, 8.0
 
 
 def alike(shape: tuple[int, ...], value: float = 1.0) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return how little neighbours differ, the same everywhere, across and down."""
+    """Return uniform weights between neighbours, horizontal and vertical."""
     height, width = shape
     return np.full((height, width - 1), value, np.float32), np.full((height - 1, width), value, np.float32)
 
 
 def noisy(labels: NDArray[np.integer], count: int, noise: float) -> NDArray[np.float32]:
-    """Return costs that are least at the labels, but for noise."""
+    """Return costs with their minima at the labels, plus noise."""
     costs = np.abs(np.arange(count)[:, None, None] - labels).clip(max=2)
     return (costs + np.random.default_rng(2).normal(0, noise, costs.shape)).astype(np.float32)
 
@@ -57,7 +57,7 @@ def test_penalties_smooth_and_none_do_not() -> None:
 
 
 def cheapest(costs: NDArray[np.float64], alike: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return what each label at the end of a line costs over the best before it, by trying all paths; (L, N)."""
+    """Return the cost of each label at the end of a line relative to the best one, by trying all paths; (L, N)."""
     count, length = costs.shape
     sums = np.full((length, count), np.inf)
     for end in range(length):

@@ -1,4 +1,4 @@
-"""Bits of predictions: rounded to 8 for the scores, said in results, and never mixed in one table."""
+"""Bits of predictions: rounded to 8 for the scores, recorded in results, and never mixed in one table."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def scene(seed: int) -> NDArray[np.float64]:
 
 
 def restored(name: str) -> NDArray[np.float64]:
-    """A prediction whose values lie between the steps of 8 bits."""
+    """A prediction with values between the levels of 8 bits."""
     return scene(NAMES.index(name)) * 0.97 + 0.0137
 
 
@@ -123,7 +123,7 @@ def test_notes_name_orientation_and_values(data: Path, tmp_path: Path) -> None:
     for name in NAMES:
         turned = Image.fromarray(np.rot90(at_most_bits(to_pixels(restored(name), 16), 8)).copy())
         exif = Image.Exif()
-        exif[0x0112] = 6  # shown turned to the right
+        exif[0x0112] = 6  # shown rotated to the right
         turned.save(folder / f"{name}.png", exif=exif)
     found = scored(data, str(folder), values_as="as-stored")
     assert found.predictions["notes"] == ["2 files: turned upright by the orientation tag"]
@@ -241,6 +241,6 @@ def test_an_entry_of_a_version_that_did_not_round_is_verified_without_rounding(d
     said["files"]["results/r.json"] = file_sha256(entry / "results/r.json")
     (entry / "entry.json").write_text(json.dumps(said))
     assert verify_entry(entry, data / "sixteen", data, 1) == []
-    said["configuration"]["score_bits"] = 8  # what it was not scored with
+    said["configuration"]["score_bits"] = 8  # not the value used for scoring
     (entry / "entry.json").write_text(json.dumps(said))
     assert any("psnr_db is" in line for line in verify_entry(entry, data / "sixteen", data, 1))

@@ -1,4 +1,4 @@
-"""The way in: what sdd-bench alone says, groups of --help, completion, --quiet and --json, colour and progress bars."""
+"""First contact: output of sdd-bench alone, groups of --help, completion, --quiet and --json, colour, progress bars."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_completion_is_documented_in_help_and_completes(shell: str) -> None:
 
 @pytest.fixture
 def scored(make_pairs: Callable[..., Path], tmp_path: Path) -> tuple[object, ...]:
-    """The words of an evaluation of two blur images."""
+    """The arguments of an evaluation of two blur images."""
     data = make_pairs(["a", "b"], folders=("test/blur", "test/gt"))
     words = ("--pred", data / "test" / "blur", "--data", data, "--protocol", "direct/1", "--metrics", "psnr")
     return ("evaluate", *words, "--method", "Blur", "--out", tmp_path / "a.json", "--jobs", 1)
@@ -155,6 +155,6 @@ def test_progress_bars_follow_the_variable_and_never_show_in_a_quiet_run(monkeyp
     with without_progress():
         assert not shows_progress()
     assert shows_progress()
-    for wish in ("0", ""):  # no terminal in a test
+    for wish in ("0", ""):  # a test has no terminal
         monkeypatch.setenv("SDD_BENCH_PROGRESS", wish)
         assert not shows_progress()

@@ -1,4 +1,4 @@
-"""Session descriptions: what they say, every fault with its line, and what is written can be read."""
+"""Session descriptions: their contents, all faults with their lines, and descriptions that are written can be read."""
 
 from __future__ import annotations
 

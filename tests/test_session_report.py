@@ -1,4 +1,4 @@
-"""The report of a session: the pictures beside it, what the page holds, and that its marks agree with the verdict."""
+"""The report of a session: images next to it, contents of the page, and marks that agree with the verdict."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ NOWHERE = Path("no-such-folder")
 
 
 def figures(**changed: Any) -> dict[str, float | str]:
-    """Good figures; those that `capture.checks` may have beside them are 0."""
+    """Good figures; further figures of `capture.checks` are 0."""
     return {name: GOOD.get(name, 0) for name in FIGURES} | changed
 
 
@@ -80,7 +80,7 @@ def plain(page: str) -> str:
 
 @pytest.fixture
 def pictures(tmp_path: Path, texture: NDArray[np.float32]) -> Path:
-    """Pictures of pairs a to d; only b could be aligned."""
+    """Images of pairs a to d; only b could be aligned."""
     for name in "abcd":
         similarity = Similarity(shift_x_px=2) if name == "b" else None
         write_pictures(tmp_path / "pictures", name, texture, texture, similarity)

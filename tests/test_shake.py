@@ -1,4 +1,4 @@
-"""Shake has a direction, defocus and sharpness have none."""
+"""Shake has a direction; defocus and sharpness have none."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def grey(name: str) -> NDArray[np.float32]:
 
 
 def line(length: int, degrees: float) -> NDArray[np.float32]:
-    """Return the kernel of straight shake, drawn from points a tenth of a pixel apart."""
+    """Return the kernel of straight shake, made from points a tenth of a pixel apart."""
     kernel = np.zeros((41, 41), np.float32)
     for along in np.arange(-length / 2, length / 2, 0.1):
         x, y = 20 + along * np.cos(np.radians(degrees)), 20 + along * np.sin(np.radians(degrees))

@@ -1,4 +1,4 @@
-"""Zoom, rotation and shift: signs, order, and where the centre is."""
+"""Zoom, rotation and shift: signs, order, and position of the centre."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The documentation site: it builds without a network and without a warning, and fetches nothing when it is read."""
+"""The documentation site: it builds without a network and without warnings, and loads nothing from elsewhere."""
 
 from __future__ import annotations
 

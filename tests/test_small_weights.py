@@ -1,4 +1,4 @@
-"""benchmarks/small_weights.py on made-up pieces: a run that was cut off ends alike, and what is exported predicts."""
+"""benchmarks/small_weights.py on made-up pieces: an interrupted run gives the same result, and its export predicts."""
 
 from __future__ import annotations
 

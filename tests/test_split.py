@@ -1,4 +1,4 @@
-"""Splits: published counts, whole groups, the same bytes from any order; list files refused with every fault."""
+"""Splits: published counts, whole groups, the same bytes from any order; list files refused with all faults."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def by_place(pairs: list[Pair], assignment: dict[str, str]) -> Counter[tuple[str
     [(1112, 0.8, 890), (10, 0.8, 8), (50, 0.29, 15), (2, 0.8, 1), (2, 0.1, 1), (3, 0.99, 2), (7, 0.5, 4)],
 )
 def test_fraction_counts(n: int, fraction: float, train: int) -> None:
-    # 50 * .29 is 14.499999999999998 in floating point; as written it is 14.5 and goes up.
+    # 50 * .29 is 14.499999999999998 in floating point; in decimals it is 14.5 and is rounded up.
     assert Counter(split_fraction(some(n), fraction, 0).values()) == {"train": train, "test": n - train}
 
 
@@ -57,7 +57,7 @@ def test_seed_decides_and_order_does_not() -> None:
     shuffled = random.Random(1).sample(pairs, len(pairs))
     assert split_fraction(shuffled, 0.8, 0) == first
     other = split_fraction(pairs, 0.8, 1)
-    # Two independent draws of 890 out of 1,112 share 712 on average, standard deviation 5.3.
+    # Two independent draws of 890 out of 1,112 share 712 on average, with standard deviation 5.3.
     assert 690 < sum(first[n] == other[n] == "train" for n in first) < 735
 
 
@@ -131,7 +131,7 @@ def test_sdd_without_places() -> None:
 def test_sdd_other_counts_by_largest_remainder(
     indoor: int, outdoor: int, train_indoor: int, train_outdoor: int
 ) -> None:
-    # (7, 3): 8 on train, shares 5.6 and 2.4. (10, 5): 12 on train (11.5 goes up), shares 8 and 4.
+    # (7, 3): 8 on train, shares 5.6 and 2.4. (10, 5): 12 on train (11.5 is rounded up), shares 8 and 4.
     pairs = placed(indoor, outdoor)
     found = by_place(pairs, split_sdd(pairs, 0))
     assert (found["train", "indoor"], found["train", "outdoor"]) == (train_indoor, train_outdoor)
@@ -224,7 +224,7 @@ def test_similar_groups(tmp_path: Path) -> None:
     coffee = skimage.data.coffee()
     images = {
         "b1": left,
-        "a2": right,  # two cameras beside each other
+        "a2": right,  # two cameras side by side
         "c1": coffee,
         "c2": moved(coffee, 1.02, 0, 0),
         "c3": moved(coffee, 1.02, 0.01, 0, 0.005),

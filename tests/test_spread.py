@@ -1,4 +1,4 @@
-"""The spread of a point: its energy, its shape and where its centre lies."""
+"""The point spread: its energy, its shape and the position of its centre."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_disk_is_the_disk(radius: float) -> None:
     [{"cats_eye": 0.5}, {"cats_eye": 1.2}, {"ring": 0.4}, {"ring": -0.6, "cats_eye": -0.3}, {"kind": "gaussian"}],
 )
 def test_energy_is_kept_by_every_spread(spread: dict) -> None:
-    far_off = {"centre": (60 - 5e5, 60 - 5e5), "corner_px": 1e6}  # so that all pixels have one spread
+    far_off = {"centre": (60 - 5e5, 60 - 5e5), "corner_px": 1e6}  # so that all pixels have one point spread
     assert point_spread(**far_off, **spread).sum(axis=(0, 1)) == pytest.approx([1, 1, 1], abs=1e-3)
     layers = draw_layers(90, 121, 6.0, np.random.default_rng(1))
     lens = dataclasses.replace(Spread("disk", 0.0, 0.0, (1.1, 1.0, 0.9), (60, 45), 75), **spread)
@@ -53,10 +53,10 @@ def test_energy_is_kept_by_every_spread(spread: dict) -> None:
 
 @pytest.mark.parametrize("defocus_px", [6.0, -6.0])
 def test_the_centroid_of_a_cats_eye_is_half_its_offset_from_the_truth(defocus_px: float) -> None:
-    # The overlap of two disks is symmetric about the middle between their centres.
+    # The intersection of two disks is symmetric about the middle between their centres.
     point = point_spread(defocus_px=defocus_px, cats_eye=0.5, centre=(60 - 8e5, 60), corner_px=1e6)
     assert moments(point[..., 1])[:2] == pytest.approx((60 + 0.5 * 0.8 * defocus_px / 2, 60), abs=0.02)
-    # On a slope of brightness the blur image reads the place that the centroid came from.
+    # On a brightness gradient, the blur image has the value at the point that the centroid came from.
     light = np.broadcast_to(np.arange(121, dtype=np.float32)[None, :, None], (121, 121, 3))
     layer = Layer(np.ones((121, 121), bool), np.full((121, 121), defocus_px, np.float32))
     lens = Spread("disk", 0.5, 0.0, (1.0, 1.0, 1.0), (60, 60), 60 * math.sqrt(2))

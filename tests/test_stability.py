@@ -1,4 +1,4 @@
-"""Rank stability on scores whose swaps are known."""
+"""Rank stability on scores with known swaps."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def write(folder: Path, name: str, protocol: str, psnr: np.ndarray, ssim: float,
 
 
 def four(folder: Path) -> list[Path]:
-    """Return results in which paper/1 swaps a and b, and the SSIM turns everything round."""
+    """Return results in which paper/1 swaps a and b, and the SSIM reverses the order."""
     found = []
     for name, gain, ssim in (("a", 1.0, 0.6), ("b", 0.5, 0.7), ("c", 0.0, 0.8), ("d", -0.01, 0.9)):
         found.append(write(folder, name, "anchored/2", IMAGES + gain + NOISE * (name == "d"), ssim))
@@ -100,7 +100,7 @@ def as_entry(folder: Path, paths: list[Path]) -> str:
 
 
 def test_entries_are_taken_and_no_nan_is_printed(tmp_path: Path) -> None:
-    """All methods have one MAE, so that nothing can agree with the order by PSNR."""
+    """All methods have one MAE, so that no order can agree with that by PSNR."""
     out = tmp_path / "stability.csv"
     paths = four(tmp_path)
     done = CliRunner().invoke(root, ["stability", *map(str, paths), "--out", str(out)])

@@ -1,4 +1,4 @@
-"""Statistics against known answers and SciPy: intervals, sign flips, separations, ranks and their intervals."""
+"""Statistics against known values and SciPy: intervals, sign flips, separations, ranks and their intervals."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from leaderboard.statistics import Paired, paired, ranks, shared
 
 @pytest.fixture(scope="module")
 def scores() -> np.ndarray:
-    """Three methods on 76 images that differ much more than the methods do: a clear one, two close ones."""
+    """Three methods on 76 images that differ much more than the methods do: one distinct, two similar."""
     rng = np.random.default_rng(0)
     images = rng.normal(26, 3, 76)
     return np.stack([images + 0.5 + rng.normal(0, 0.2, 76), images + rng.normal(0, 0.2, 76), images + 0.02])
@@ -92,7 +92,7 @@ def test_sign_flips_are_exact_for_few_images_and_near_scipys_for_many() -> None:
 
 
 def test_the_step_down_maximum_is_that_of_all_sign_patterns() -> None:
-    """By hand: every pattern of six signs, and the largest statistic over the rows that are not more significant."""
+    """Compute by hand every pattern of six signs, and the largest statistic over the not more significant rows."""
     rows = np.random.default_rng(7).normal(0.5, 1, (4, 6))
     signs = np.array([[1 - 2 * (k >> bit & 1) for bit in range(6)] for k in range(64)])
     sums = np.abs(signs @ (rows / np.linalg.norm(rows, axis=1, keepdims=True)).T)
@@ -107,7 +107,7 @@ def test_the_step_down_maximum_is_that_of_all_sign_patterns() -> None:
 
 
 def test_one_clear_difference_is_significant_among_many_methods_on_few_images() -> None:
-    """Holm's method could not find it: 45 times the smallest p value of seven images is 0.7."""
+    """Holm's method cannot find it: 45 times the smallest p value of seven images is 0.7."""
     rng = np.random.default_rng(0)
     table = rng.normal(26, 2, 7) + rng.normal(0, 0.1, (10, 7))
     table[0] += 3
@@ -135,7 +135,7 @@ def test_equal_methods_are_rarely_separated_however_many_there_are() -> None:
     rng = np.random.default_rng(11)
     for methods, images in ((2, 7), (5, 7), (10, 20)):
         wrong = sum(paired(rng.normal(0, 1, (methods, images)), 0.0, 199).separated.any() for _ in range(150))
-        assert wrong <= 16, (methods, images)  # 7.5 are expected of 150
+        assert wrong <= 16, (methods, images)  # 7.5 of 150 are expected
 
 
 def test_holm_never_goes_down_and_never_over_one() -> None:

@@ -1,4 +1,4 @@
-"""What stands still while the picture moves: planted spots are counted, the scene's own are not."""
+"""Spots that stay fixed while the scene moves: simulated defects are counted, the scene's own spots are not."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TENT = np.outer([0.5, 1, 0.5], [0.5, 1, 0.5]).astype(np.float32)
 
 
 def scene(spots: list[tuple[int, int]] | None = None) -> Image:
-    """Return the light of a smooth scene with some lines, and dots and blots at `spots`."""
+    """Return the light of a smooth scene with some lines, and with dots and blots at `spots`."""
     rng = np.random.default_rng(5)
     noise = cv2.GaussianBlur(rng.random((HEIGHT, WIDTH, 3)).astype(np.float32), (0, 0), 30)
     light = 0.15 + 0.3 * (noise - noise.min()) / (noise.max() - noise.min())
@@ -53,7 +53,7 @@ def taken(light: Image, seed: int) -> Image:
 
 
 def with_pixels(light: Image) -> Image:
-    """Return light with hot, stuck and dead pixels, half of them spread by a demosaic."""
+    """Return light with hot, stuck and dead pixels, half of them spread by demosaicing."""
     light = light.copy()
     for number, (x, y) in enumerate(PIXELS):
         channel, window = number % 3, (slice(y - 1, y + 2), slice(x - 1, x + 2))
@@ -64,7 +64,7 @@ def with_pixels(light: Image) -> Image:
 
 
 def with_dust(light: Image) -> Image:
-    """Return light under spots of 5 to 10 px standard deviation, 12 % dark."""
+    """Return light with dust spots of 5 to 10 px standard deviation, 12 % dark."""
     y, x = np.mgrid[:HEIGHT, :WIDTH]
     shade = np.ones((HEIGHT, WIDTH), np.float32)
     for number, (left, top) in enumerate(DUST):

@@ -1,4 +1,4 @@
-"""Submissions: the entry's folder, refusals, and going on after a kill."""
+"""Submissions: the entry's folder, refusals, and resuming after a kill."""
 
 from __future__ import annotations
 

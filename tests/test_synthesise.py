@@ -1,4 +1,4 @@
-"""Synthesis: what is called truth is true, blur does not shift, nothing is invented, the same bytes every time."""
+"""Synthesis: correct ground truth, blur without shift, no border values, and reproducible bytes."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_gt_is_the_aligned_truth_moved_as_the_table_says(made: Path) -> None:
     for row in truth(made):
         similarity = Similarity.of_row(row)
         gt, aligned = (read_image(made / role / f"{row['name']}.png") for role in ("gt", "truth/aligned"))
-        # The similarity maps gt to blur: a pixel of the aligned frame lies in gt where its inverse says.
+        # The similarity maps gt to blur: a pixel of the aligned frame is at the position in gt given by the inverse.
         back, valid = warp(gt, similarity.inverse().flow(256, 192), "lanczos4")
         inner = valid & (np.indices(valid.shape).min(axis=0) > 8)
         forth, valid_forth = warp(gt, similarity.flow(256, 192), "lanczos4")
@@ -159,7 +159,7 @@ def test_srgb_curve_is_the_standards() -> None:
 
 
 def test_no_sample_is_taken_outside_the_margin(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Read by plain eight taps, a frame whose outermost ring is NaN shows any place that is read past the margin.
+    # With plain eight taps, a frame whose outermost ring is NaN reveals any sample beyond the margin.
     from sdd_bench.synthesis import known_pair
 
     plain = known_pair.sample
@@ -176,8 +176,8 @@ def test_no_sample_is_taken_outside_the_margin(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_no_border_is_invented() -> None:
-    # The outermost ring is far off: any sample that reads past the needed margin would show it. Band-limited drawing
-    # rings a little beside such an edge, which no photograph has.
+    # The outermost ring has extreme values: any sample beyond the needed margin would show them. Band-limited
+    # interpolation rings slightly next to such an edge, which no photograph has.
     synthesis = Synthesis(size=(64, 48), max_radius_px=2, zoom_range=(0.9, 1.1), shift_range_px=6, rotation_range_deg=1)
     margin_x, margin_y = synthesis.margin(64, 48)
     stage = np.full((48 + 2 * margin_y, 64 + 2 * margin_x, 3), 0.25, np.float32)
@@ -281,12 +281,12 @@ def test_bad_settings_are_refused(settings: dict, words: str) -> None:
 
 
 def test_colours_continue_behind_an_edge_as_they_are_beside_it() -> None:
-    # A bright sky beside an edge, dark rock farther off: the hidden part is sky, not a mixture of the two.
+    # A bright sky next to an edge, dark rock further off: the hidden part is sky, not a mixture of the two.
     image = np.full((64, 96, 3), 0.1, np.float32)
     image[:, 16:48] = 0.8
     right = np.zeros((64, 96), bool)
     right[:, 48:] = True
-    # The object is blurred and as bright as the sky: a dark line could only come from what is continued behind it.
+    # The object is blurred and as bright as the sky: a dark line could only come from the fill behind it.
     image[right] = 0.8
     seen = defocus(image, [flat_layer((64, 96), 0.0), flat_layer((64, 96), 6.0, right)])
     assert seen[32, 30:70].min() > 0.79

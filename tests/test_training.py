@@ -1,4 +1,4 @@
-"""Training from end to end on pairs of a few pixels: what it leaves, what it leaves alone, seeds, what stops it."""
+"""Training from end to end on pairs of a few pixels: outputs, unchanged state, seeds, and errors that stop it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a training reads: patches of either store, scenes held out, order and crops, anchors."""
+"""Data of a training: patches of either store, held-out scenes, order and crops, anchors."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_flow_made_ahead_is_that_of_the_step_where_the_crop_is_the_patch(prepare
     for name, more in (("step", {}), ("ahead", {"warmup_flow": "ahead", "workers": 1})):
         train(prepared, tiny(**whole, **more), tmp_path / name, CPU, resume=False)
     step, ahead = (np.array([row[2:] for row in losses(tmp_path / name)[1:]], float) for name in ("step", "ahead"))
-    np.testing.assert_allclose(ahead, step, rtol=2e-3)  # flow is kept in 16 bits
+    np.testing.assert_allclose(ahead, step, rtol=2e-3)  # flow is stored in 16 bits
     flows = sorted((tmp_path / "ahead" / "flow").glob("*.npy"))
     assert len(flows) == len(open_training_data(prepared, tiny(val_scenes=0), tmp_path).patches)
     assert np.load(flows[0]).shape == (2, 64, 64)

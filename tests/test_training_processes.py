@@ -1,4 +1,4 @@
-"""The work of a training shared out: over readers, accumulated steps, processes and machines."""
+"""Distribution of a training: over readers, accumulated steps, processes and machines."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_readers_do_not_change_what_is_learnt(prepared: Path, finished: Path, tm
 @pytest.mark.long
 @pytest.mark.parametrize("accumulate", [2, 3])
 def test_accumulated_steps_are_one_step_of_the_larger_batch(prepared: Path, tmp_path: Path, accumulate: int) -> None:
-    """An epoch of 40 patches is two steps of 16 patches, also where three were to be accumulated."""
+    """An epoch of 40 patches is two steps of 16 patches, also if three steps are to be accumulated."""
     plain = {"dropout": 0.0, "alpha": 0.0, "steps": 0, "epochs": 1}
     train(prepared, tiny(**plain, batch=16, accumulate=accumulate), tmp_path / "two", CPU, resume=False)
     train(prepared, tiny(**plain, batch=32), tmp_path / "one", CPU, resume=False)

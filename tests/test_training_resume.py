@@ -1,4 +1,4 @@
-"""A training that was cut off goes on as if it had not been, or is refused."""
+"""An interrupted training resumes as if it had not been interrupted, or is refused."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_run_that_was_cut_off_goes_on_as_if_it_had_not_been(
 
 @pytest.fixture(scope="module")
 def validated(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a run with three validations that was not interrupted."""
+    """The folder of an uninterrupted run with three validations."""
     out = tmp_path_factory.mktemp("validated")
     train(prepared, tiny(**EPOCHS), out, CPU, resume=False)
     return out

@@ -1,4 +1,4 @@
-"""The truth of a pair: where it lies, which pixels count, and when there is none."""
+"""The ground truth of a pair: its position, the pixels that count, and pairs without one."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ STEPS = (*PLAIN, "parallax_px=1", "scene=steps")
 
 @dataclass(frozen=True)
 class Found:
-    """A pair, its truth by both protocols, and how far the pixels of each are off."""
+    """A pair, its ground truth by both protocols, and the displacement errors of each."""
 
     pair: CameraPair
     truth: Truth
@@ -66,7 +66,7 @@ def similar() -> Found:
 
 
 def energy(pair: CameraPair) -> NDArray[np.float64]:
-    """Return the gradient's energy where the sharp image shows what the blur image does."""
+    """Return the gradient's energy at pixels whose scene point is visible in the sharp image."""
     across, down = gradient(grey(pair.truth))
     return np.where(pair.visible, across.astype(np.float64) ** 2 + down.astype(np.float64) ** 2, 0)
 
@@ -77,7 +77,7 @@ def rms_px(pair: CameraPair, off_px: NDArray[np.float64], mask: NDArray[np.bool_
 
 
 def counted_off(pair: CameraPair, off_px: NDArray[np.float64], mask: NDArray[np.bool_]) -> float:
-    """Return the share of the gradient's energy that counts and is misaligned."""
+    """Return the share of the gradient's energy that counts although it is misaligned."""
     weight = energy(pair)
     return float((weight * mask * (off_px > OFF_PX)).sum() / weight.sum())
 
@@ -98,13 +98,13 @@ def test_depth_steps_are_followed_and_what_is_not_does_not_count(steps: Found) -
 def of_quality(
     make: Callable[[float], NDArray[np.floating]], target_db: float, true: NDArray[np.float32], mask: NDArray[np.bool_]
 ) -> NDArray[np.floating]:
-    """Return what is made with the strength that has a PSNR against the truth."""
+    """Return the image made with the strength that gives a PSNR against the truth."""
     strength = brentq(lambda s: psnr_db(make(math.exp(s)), true, mask) - target_db, math.log(0.05), math.log(50))
     return make(math.exp(strength))
 
 
 def right_order(pair: CameraPair, drawn: NDArray[np.floating], mask: NDArray[np.bool_]) -> bool:
-    """Return whether the better of two predictions scores better: one too smooth, one too sharp and 0.5 dB better."""
+    """Return whether the better prediction scores better: one is too smooth, one is too sharp and 0.5 dB better."""
     true = pair.truth
     detail = true - cv2.GaussianBlur(true, (0, 0), 1.0)
     noise = np.random.default_rng(5).normal(0, math.sqrt(0.5 * 10**-3.35), true.shape).astype(np.float32)
@@ -202,7 +202,7 @@ def test_sides_that_are_no_multiple_of_the_reduction(
         assert drawn.radius_px.shape == (323 // 4, 481 // 4)
     assert drawn.image.shape == pair.sharp.shape
     off = np.linalg.norm(drawn.flow_blur_to_sharp() - pair.flow_blur_to_sharp, axis=-1)
-    assert rms_px(pair, off, drawn.mask) < 0.2  # followed on a quarter of the size
+    assert rms_px(pair, off, drawn.mask) < 0.2  # tracked at a quarter of the size
     assert not drawn.mask[:, -BORDER_PX:].any()
     assert not drawn.mask[-BORDER_PX:].any()
     assert drawn.coverage > 0.5

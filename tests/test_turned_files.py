@@ -1,4 +1,4 @@
-"""Whole commands on pairs whose files carry orientations and profiles: what reads a picture, all read the same."""
+"""Whole commands on pairs whose files have orientations and profiles: all readers of images give the same."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PHOTOS = (np.ascontiguousarray(data.chelsea()[:128, :192]), np.ascontiguousarray
 
 
 def pairs(root: Path, name: str, orientation: int, icc: bytes | None = None) -> Path:
-    """Write two pairs whose files are stored turned or mirrored, blur and sharp alike."""
+    """Write two pairs whose files are stored rotated or mirrored, blur and sharp alike."""
     suffix, write = WRITERS[name]
     for number, photo in enumerate(PHOTOS):
         for role in ("blur", "gt"):

@@ -1,4 +1,4 @@
-"""Every tutorial of the documentation runs as it stands, from an empty folder, and shows what its page shows."""
+"""All tutorials of the documentation run as written, from an empty folder, and give the output on their pages."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ PAGES = sorted((DOCS / "tutorials").glob("*.md"))
 BLOCK = re.compile(r"^```(\w+)(?: title=\"([^\"]+)\")?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NUMBER = re.compile(r"(?<![\w.])-?\d+\.\d+(?![\w.])")
 SHORT = ("extend",)
-"""Pages of the default run, seconds each; the others take up to half a minute of one core."""
+"""Pages that run by default, in seconds each; the others take up to half a minute of one core."""
 
 
 def run(language: str, code: str, folder: Path) -> str:
-    """Run a block as a reader would, in their folder, and return what it prints."""
+    """Run a block as a reader would, in the reader's folder, and return its output."""
     beside = (str(folder / "site"), os.environ.get("PYTHONPATH", ""))
     environment = {
         **os.environ,
@@ -38,7 +38,7 @@ def run(language: str, code: str, folder: Path) -> str:
 
 
 def put_in_place(package: Path, folder: Path) -> None:
-    """Do what `pip install -e` does to a package of one module, in the reader's folder alone."""
+    """Install a package of one module as `pip install -e` does, for the reader's folder only."""
     project = tomllib.loads((package / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     groups = [
         f"[{group}]\n" + "\n".join(f"{name} = {value}" for name, value in points.items())
@@ -48,7 +48,7 @@ def put_in_place(package: Path, folder: Path) -> None:
 
 
 def alike(shown: str, found: str) -> bool:
-    """Return whether a page shows a printed line; `...` stands for anything, numbers may differ by 0.5 % or 0.02."""
+    """Return whether a page shows a printed line; `...` matches anything, numbers may differ by 0.5 % or 0.02."""
     words = [NUMBER.sub("NUMBER", word) for word in shown.split()]
     pattern = r"\s+".join(re.escape(word).replace(r"\.\.\.", ".*").replace("NUMBER", r"(-?\d+\.\d+)") for word in words)
     matched = re.fullmatch(pattern, " ".join(found.split()))
@@ -57,7 +57,7 @@ def alike(shown: str, found: str) -> bool:
 
 
 def assert_shown(expected: str, printed: str) -> None:
-    """Every line of a page's output is printed, in that order; a line of `...` stands for lines left out."""
+    """Check that all lines of a page's output are printed, in order; a line of `...` stands for omitted lines."""
     lines = iter(printed.splitlines())
     for line in expected.splitlines():
         if line.strip() != "...":
@@ -65,7 +65,7 @@ def assert_shown(expected: str, printed: str) -> None:
 
 
 def follow(page: Path, folder: Path) -> int:
-    """Do what a page says, check what it shows, and return the number of blocks that ran."""
+    """Follow a page, check its output, and return the number of blocks that ran."""
     printed, count = "", 0
     for language, title, code in BLOCK.findall(page.read_text(encoding="utf-8")):
         if title:

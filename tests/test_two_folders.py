@@ -1,4 +1,4 @@
-"""Two plain folders and predictions, no dataset: the scores of the dataset, and nothing written beside the images."""
+"""Two plain folders and predictions without a dataset: the dataset's scores, and nothing written next to the images."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_a_name_that_ends_in_a_slash_or_a_folder_takes_the_file(
 
 
 def test_every_option_that_names_an_output_file_takes_a_folder() -> None:
-    """Options of the same names that are no `OutputFile` name folders, or, of `evaluate`, both."""
+    """Options of the same names that are not `OutputFile` name folders or, in `evaluate`, both."""
     context = click.Context(root)
     found = {}
     for name in root.list_commands(context):

@@ -1,4 +1,4 @@
-"""Names in Unicode's composed and decomposed forms, which a person cannot tell apart, are one name."""
+"""Names in Unicode's composed and decomposed forms, which look the same, are one name."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from sdd_bench.evaluation.results import read_results
 
 @pytest.fixture
 def lowered(judged_data: Path) -> Path:
-    """The pairs, with an anchor of b whose ceiling is under the limit."""
+    """The pairs, with an anchor of b whose ceiling is below the limit."""
     pair = open_dataset(judged_data / "data", "test").pairs[1]
     path = files_of(judged_data / "data" / "anchors", pair, METHOD).record
     content = json.loads(path.read_text())

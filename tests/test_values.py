@@ -1,4 +1,4 @@
-"""Values that mean something else than usual: found in samples and beside another picture, read as they are meant."""
+"""Unusual meanings of values: detected in samples and by comparison with another image, and read accordingly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values through the commands: datasets and predictions refused or read as meant, copies, scores far below."""
+"""Meanings of values through the commands: datasets and predictions refused or read accordingly, copies, low scores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Entries that are not what they say: every difference is named, whatever was edited."""
+"""Falsified entries: every difference is named, whatever was edited."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_forged_row_is_named_with_both_values(root: Path) -> None:
     forge_results(root, raise_psnr, "paper-1")
     found = verify(root)
     assert f"paper/1: b: psnr_db is {true + 0.25:.9g}, scored again {true:.9g}" in found
-    assert any("paper-1.csv: b: psnr_db is" in line for line in found)  # the CSV still says the truth
+    assert any("paper-1.csv: b: psnr_db is" in line for line in found)  # the CSV still has the true value
     assert len(found) == 2
     result = call("verify", root / "entry", "--pred", root / "aligned", "--data", root / "data", "--jobs", 1)
     assert result.exit_code == 1

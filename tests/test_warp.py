@@ -1,4 +1,4 @@
-"""Sampling between pixels: directions, known signals, and what each interpolation keeps."""
+"""Interpolation: directions, known signals, and the detail that each method keeps."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def test_zero_flow_returns_the_image_exactly(texture: np.ndarray, interpolation:
 
 
 def test_flow_says_where_a_pixel_of_a_lies_in_b(texture: np.ndarray) -> None:
-    # a shows at (x, y) what b shows at (x + 5, y - 2).
+    # a shows at (x, y) the content of b at (x + 5, y - 2).
     b = texture
     a = b[10:60, 15:95]
     flow_a_to_b = np.broadcast_to(np.array([15.0, 10.0]), (*a.shape[:2], 2))
@@ -55,7 +55,7 @@ def test_band_limited_keeps_what_lanczos_loses(texture: np.ndarray) -> None:
     np.testing.assert_allclose(still, texture, atol=2e-6)
     x = np.arange(401.0)
     at = np.linspace(150.3, 250.7, 200)[None]
-    for cycles, lanczos_off in ((200, 0.004), (320, 0.1), (380, 0.5)):  # of 400, the most that the image can hold
+    for cycles, lanczos_off in ((200, 0.004), (320, 0.1), (380, 0.5)):  # of 400, the most that the image can represent
         wave = np.cos(np.pi * cycles / 400 * x)[None, :, None].repeat(21, axis=0)
         wanted = np.cos(np.pi * cycles / 400 * at[0])
         drawn = sample(wave, at, np.full_like(at, 10.0), "bandlimited")[0, :, 0]

@@ -1,4 +1,4 @@
-"""The wheel: it holds every file of the packages, and its commands work where there is no checkout."""
+"""The wheel: it contains every file of the packages, and its commands work without a checkout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Words that people read, as far as a machine checks them: options, numbers, fragments, words that must not return."""
+"""Words for readers, as far as a machine can check them: options, numbers, fragments, banned words."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = ("sdd_bench", "capture", "leaderboard", "jdrl_baseline")
 
 STORED = ("then one similarity a prediction by DIS flow, at most .5 px",)
-"""Texts of protocols, which results hold and which therefore never change."""
+"""Texts of protocols, which are stored in results and therefore never change."""
 
 FORMAT = re.compile(r"[<>^+,\d]*\.\d+[a-z%]?")
-"""A format of numbers, such as .2f."""
+"""Number format, such as .2f."""
 
 BARE = re.compile(r"(?<![\w.\])}{:<>^+\"'])\.\d")
-"""A number without its leading zero."""
+"""Number without its leading zero."""
 
 LEANS = re.compile(r"(Of|Its|Their|That|Whose|The same|Same|Instead|As|Also|By which|From which|With which|Of which)\b")
-"""Beginnings of phrases that lean on something outside them."""
+"""Beginnings of phrases that cannot be understood alone."""
 
 GONE = (
     r"stands? twice", r"there twice", r"may be given again", r"takes no more", r"anybody's", r"\brungs?\b",
     r"(?<![-_\w])trunks?(?![-_\w:`])", r"score again: is it", r"not because", r"expected some of",
     r"Everything a training run is told", r"From where on",
 )  # fmt: skip
-"""Phrases that had better ones: duplicate, can be repeated, blur level, backbone, threshold."""
+"""Phrases with better alternatives: duplicate, can be repeated, blur level, backbone, threshold."""
 
 
 def options() -> Iterator[tuple[str, click.Option]]:
-    """Yield every option of every command, with what to call it."""
+    """Yield every option of every command, with its name."""
     for name, point in offered().items():
         for parameter in point.load().params:
             if isinstance(parameter, click.Option):
@@ -69,7 +69,7 @@ def prose(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def faults_of(text: str) -> Iterator[str]:
-    """Yield what is wrong with a line that people read."""
+    """Yield the faults of a line that people read."""
     if BARE.search(text) and not FORMAT.fullmatch(text) and not any(stored in text for stored in STORED):
         yield "a number without its leading zero"
     if re.match(r"(\w+: )?Of\b", text):

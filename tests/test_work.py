@@ -1,4 +1,4 @@
-"""Many items: order, faults together, journal, a dying worker, and a process that is left as it was."""
+"""Many items: order, faults reported together, journal, a dying worker, and an unchanged process."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_a_result_may_be_anything_also_nothing() -> None:
 
 
 def state_of_the_process() -> dict[str, object]:
-    """Return what calling the library must leave as it was."""
+    """Return the state of the process that calls of the library must not change."""
     import cv2
     import torch
 

@@ -1,1 +1,1 @@
-"""Baselines that need no weights: defocus maps from edges, and deconvolution that follows such a map."""
+"""Baselines that need no weights: defocus maps from edges, and spatially varying deconvolution with such a map."""

@@ -1,4 +1,4 @@
-"""Smoothing that stops at the edges of a guide image: the domain transform's recursive filter."""
+"""Edge-aware smoothing with a guide image: the domain transform's recursive filter."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def filter_recursively(
     Args:
         planes: (C, H, W) float32.
         guide: (H, W, 3) in [0, 1].
-        sigma_space: Width of the smoothing in pixels, where the guide is even.
-        sigma_range: How much change of the guide counts like that width.
-        steps: Passes over rows and columns, narrower each time.
+        sigma_space: Standard deviation of the smoothing in pixels, where the guide is constant.
+        sigma_range: Change of the guide that has the same effect as that distance.
+        steps: Number of passes over rows and columns, with decreasing width.
 
     Reference:
         Gastal and Oliveira, Domain transform for edge-aware image and video processing, SIGGRAPH 2011, section 5.
@@ -47,11 +47,11 @@ def filter_recursively(
 
 
 def _run(lines: Planes, shares: Planes) -> None:
-    """Smooth along the first axis, there and back, in place.
+    """Smooth along the first axis forwards and backwards, in place.
 
     Args:
-        lines: (N, C, M).
-        shares: (N-1, M), how much a line takes from its neighbour.
+        lines: (N, C, M) lines.
+        shares: (N-1, M) weight that a line takes from its neighbour.
     """
     for index in range(1, len(lines)):
         lines[index] += shares[index - 1] * (lines[index - 1] - lines[index])

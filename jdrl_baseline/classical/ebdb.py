@@ -1,7 +1,7 @@
-"""EBDB, a defocus map from edges at several scales, after Karaali and Jung (TIP 2018).
+"""EBDB: a defocus map from edges at several scales, after Karaali and Jung (TIP 2018).
 
-Each edge is measured at a scale of its own, the largest one that it survives; the measurements are smoothed along the
-edges and spread over the frame by an edge-aware filter. `docs/reference/baselines.md` says what differs from the
+Each edge is measured at its own scale, the largest at which it is detected; the measurements are smoothed along the
+edges and spread over the frame by an edge-aware filter. `docs/reference/baselines.md` lists the differences from the
 authors' code.
 """
 
@@ -17,19 +17,19 @@ SCALES = tuple(1 + 0.5 * step for step in range(9))
 """Standard deviations of Canny's Gaussian in pixels."""
 
 SURVIVED = 4
-"""An edge counts if it is found at so many of the first scales."""
+"""Number of first scales at which an edge must be detected to count."""
 
 SIGMA_1 = 1.0
 LARGEST_SIGMA = 5.0
 
 EVENNESS = 10.0
-"""gamma of the connected edge filter: how much neighbours on an edge must agree."""
+"""Weight gamma of the connected edge filter: how strongly neighbours on an edge are equalised."""
 
 GUIDE_SIGMAS = (7.0, 0.5)
-"""Width in pixels and range of the filter that smooths the image before it guides the spreading."""
+"""Spatial and range parameters of the filter that smooths the guide image."""
 
 SPREAD_SHARE = 1 / 8
-"""Width of the spreading, as a share of the frame's shorter side."""
+"""Spatial width of the spreading filter, as a share of the frame's shorter side."""
 
 SPREAD_RANGE = 3.75
 
@@ -41,7 +41,7 @@ def ebdb_sigma(image: NDArray[np.floating]) -> Grey:
         image: (H, W, 3) sRGB values in [0, 1].
 
     Returns:
-        (H, W) float32, pixels, 0 to 5; 0 everywhere where the image has no edge.
+        (H, W) float32 in pixels, 0 to 5; 0 everywhere if the image has no edge.
     """
     image = np.asarray(image, np.float32)
     edges, scales, sigma = edge_blur(luma_light(image))
@@ -51,14 +51,14 @@ def ebdb_sigma(image: NDArray[np.floating]) -> Grey:
 
 
 def edge_blur(light: Grey) -> tuple[Mask, NDArray[np.int8], Grey]:
-    """Return the blur at edges, each measured at the largest scale up to which it is found without a gap.
+    """Return the blur at edges, each measured at the largest scale up to which it is detected without a gap.
 
     Args:
-        light: (H, W).
+        light: (H, W) linear light.
 
     Returns:
-        Which pixels are edges, at how many scales each was found (0 elsewhere), and the deviation of its blur in pixels
-        (0 elsewhere).
+        Mask of edge pixels, number of scales at which each was detected (0 elsewhere), and standard deviation of its
+        blur in pixels (0 elsewhere).
     """
     alive = np.ones(light.shape, bool)
     scales = np.zeros(light.shape, np.int8)
@@ -77,10 +77,10 @@ def edge_blur(light: Grey) -> tuple[Mask, NDArray[np.int8], Grey]:
 
 
 def _agree_along_edges(edges: Mask, scales: NDArray[np.int8], sigma: Grey) -> Grey:
-    """Return blur that changes smoothly along each connected edge, the more so where it was found at few scales.
+    """Return the blur smoothed along each connected edge, more strongly where it was detected at few scales.
 
-    With w = 1 + the number of scales, (w_i + 2 gamma n_i) s_i - 2 gamma sum_j s_j = w_i sigma_i, over the n_i
-    neighbours j of the eight that are edges too.
+    With w = 1 + the number of scales, it solves (w_i + 2 gamma n_i) s_i - 2 gamma sum_j s_j = w_i sigma_i over the n_i
+    edge pixels j among the eight neighbours.
     """
     from scipy import sparse
     from scipy.sparse.linalg import cg
@@ -111,11 +111,11 @@ def _agree_along_edges(edges: Mask, scales: NDArray[np.int8], sigma: Grey) -> Gr
 
 
 def spread_from_edges(image: NDArray[np.float32], edges: Mask, sigma: Grey) -> Grey:
-    """Return the blur at every pixel from that at edges, by normalised edge-aware smoothing."""
+    """Return the blur at every pixel from the blur at edges, by normalised edge-aware smoothing."""
     guide = filter_recursively(image.transpose(2, 0, 1), image, *GUIDE_SIGMAS).transpose(1, 2, 0)
     planes = np.stack([np.where(edges, sigma, 0), edges.astype(np.float32)])
     total, weight = filter_recursively(planes, guide, min(edges.shape) * SPREAD_SHARE, SPREAD_RANGE)
     reached = weight > 1e-30
-    spread = np.full(edges.shape, sigma[edges].mean(), np.float32)  # what no edge reaches takes the mean of all
+    spread = np.full(edges.shape, sigma[edges].mean(), np.float32)  # the mean for pixels that no edge reaches
     spread[reached] = total[reached] / weight[reached]
     return spread.clip(0, LARGEST_SIGMA)

@@ -1,4 +1,4 @@
-"""Edges of an image at several scales, and how strong the image's gradient is there."""
+"""Edges of an image at several scales, and the image's gradient there."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ Mask = NDArray[np.bool_]
 LUMA = np.array([65.481, 128.553, 24.966], np.float32) / 255
 LUMA_AT_BLACK = 16 / 255
 GAMMA = 2.4
-"""Luma of ITU-R BT.601 in [16, 235] / 255, as MATLAB's `rgb2ycbcr`, and what makes light of it."""
+"""Luma of ITU-R BT.601 in [16, 235] / 255, as in MATLAB's `rgb2ycbcr`, and the exponent that converts it to light."""
 
 WEAK_SHARE = 0.7
-"""Share of the pixels that are weaker than Canny's upper threshold; MATLAB's default."""
+"""Share of the pixels with gradients below Canny's upper threshold; MATLAB's default."""
 
 LOWER_THRESHOLD = 0.4
 """Canny's lower threshold, as a share of the upper one; MATLAB's default."""
@@ -26,7 +26,7 @@ THRESHOLD_BINS = 64
 
 
 def luma_light(image: NDArray[np.floating]) -> Grey:
-    """Return the light of an image's luma, on which both methods look for edges.
+    """Return the linear light of an image's luma, in which both methods detect edges.
 
     Args:
         image: (H, W, 3) sRGB values in [0, 1].
@@ -39,14 +39,14 @@ def luma_light(image: NDArray[np.floating]) -> Grey:
 
 
 def gradient_magnitude(grey: Grey, sigma: float) -> Grey:
-    """Return the magnitude of the gradient under a Gaussian, from sampled derivatives of it.
+    """Return the magnitude of the gradient under a Gaussian, from its sampled derivatives.
 
     Args:
-        grey: (H, W).
+        grey: (H, W) grey image.
         sigma: Standard deviation of the Gaussian in pixels.
 
     Returns:
-        (H, W), per pixel.
+        (H, W) gradient per pixel.
     """
     half = 2 * math.ceil(2 * sigma) + 1
     places = np.arange(-half, half + 1)
@@ -59,16 +59,16 @@ def gradient_magnitude(grey: Grey, sigma: float) -> Grey:
 
 
 def canny_edges(grey: Grey, sigma: float) -> Mask:
-    """Return Canny's edges at one scale, with thresholds that follow the image as MATLAB's do.
+    """Return Canny's edges at one scale, with adaptive thresholds like MATLAB's.
 
-    The upper threshold is what 70 % of the pixels are weaker than, rounded up to a 64th of the strongest gradient.
+    The upper threshold is the 70th percentile of the gradients, rounded up to a 64th of the strongest gradient.
 
     Args:
-        grey: (H, W).
+        grey: (H, W) grey image.
         sigma: Standard deviation of the Gaussian in pixels.
 
     Returns:
-        (H, W), True on edges, which are one pixel wide. An image without any gradient has none.
+        (H, W) bool, True on edges, which are one pixel wide. An image without any gradient has none.
     """
     from skimage.feature import canny
 
@@ -86,17 +86,17 @@ def canny_edges(grey: Grey, sigma: float) -> Mask:
 
 
 def blur_of_ratio(ratio: NDArray[np.floating], sigma_1: float, sigma_2: float, largest: float) -> Grey:
-    """Return the blur of a step edge from how much weaker its gradient is under a wider Gaussian.
+    """Return the blur of a step edge from the ratio of its gradients under two Gaussians.
 
-    A step under a Gaussian of deviation s has a gradient of 1 / sqrt(2 pi (s^2 + sigma_i^2)) under another of sigma_i,
-    so that s^2 = (R^2 sigma_1^2 - sigma_2^2) / (1 - R^2). A ratio that no step edge can have, as on thin lines, gives
-    0; one of at most 1, where the gradient does not fall at all, the largest blur.
+    A step blurred by a Gaussian of deviation s has, under another Gaussian of sigma_i, the gradient 1 / sqrt(2 pi (s^2
+    + sigma_i^2)), so that s^2 = (R^2 sigma_1^2 - sigma_2^2) / (1 - R^2). A ratio that no step edge can have, as on thin
+    lines, gives 0; a ratio of at most 1, where the gradient does not decrease, gives the largest blur.
 
     Args:
-        ratio: R, gradient under sigma_1 over gradient under sigma_2.
-        sigma_1: The smaller deviation in pixels.
-        sigma_2: The larger one.
-        largest: What greater blur is cut to, in pixels.
+        ratio: R, gradient under sigma_1 divided by the gradient under sigma_2.
+        sigma_1: Smaller standard deviation, in pixels.
+        sigma_2: Larger standard deviation, in pixels.
+        largest: Upper limit of the result, in pixels.
 
     Reference:
         Karaali and Jung, Edge-based defocus blur estimation with adaptive scale selection, TIP 2018.

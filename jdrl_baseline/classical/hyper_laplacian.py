@@ -1,7 +1,7 @@
-"""Deconvolution under a prior on gradients, after Krishnan and Fergus (NIPS 2009), with mirrored borders.
+"""Deconvolution with a prior on gradients, after Krishnan and Fergus (NIPS 2009), with mirrored borders.
 
-Kernels of defocus are symmetric, so that with mirrored borders the cosine transform takes the place of the Fourier
-transform: no padding, no tapering of edges, real numbers only.
+Kernels of defocus are symmetric, so that with mirrored borders the cosine transform replaces the Fourier transform: no
+padding, no tapering of edges, and only real numbers.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from jdrl_baseline.classical.point_spread import Kernel
 Plane = NDArray[np.float32]
 
 BETAS = tuple(2 ** (1.5 * step) for step in range(6))
-"""Weights of the splitting, 1 to 181: from 1 by 2 sqrt(2) up to 256."""
+"""Weights of the half-quadratic splitting, 1 to 181: from 1 by factors of 2 sqrt(2), up to 256."""
 
 TABLE_SIZE = 8192
 STEEPEST = 4.0
-"""Steepest slope of the table. Steeper ones, which no image in [0, 1] has, are cut to it."""
+"""Largest slope in the table. Steeper ones, which do not occur in images in [0, 1], are clipped."""
 
 
 def deconvolve_hyper_laplacian(plane: Plane, kernel: Kernel, weight: float, exponent: float) -> Plane:
-    """Return x that minimises weight / 2 |k * x - y|^2 + sum |gradient of x|^exponent, by half-quadratic splitting.
+    """Return the x that minimises weight / 2 |k * x - y|^2 + sum |gradient of x|^exponent, by half-quadratic splitting.
 
     Args:
         plane: y, (H, W), about 0 to 1.
         kernel: k, symmetric in rows and columns, sum 1.
-        weight: lambda of the data term; the larger, the sharper and the noisier.
-        exponent: Above 0 and below 2.
+        weight: Lambda of the data term; larger values give sharper and noisier results.
+        exponent: Exponent of the prior, above 0 and below 2.
 
     Returns:
-        (H, W) float32; not clipped.
+        (H, W) float32, not clipped.
 
     Reference:
         Krishnan and Fergus, Fast image deconvolution using hyper-Laplacian priors, NIPS 2009, eqs. (3) to (5).
@@ -57,7 +57,7 @@ def deconvolve_hyper_laplacian(plane: Plane, kernel: Kernel, weight: float, expo
 
 
 def transfer_of(kernel: Kernel, height: int, width: int) -> Plane:
-    """Return what a symmetric kernel does to each cosine of a plane with mirrored borders, (height, width).
+    """Return the transfer function of a symmetric kernel for a plane with mirrored borders, (height, width) cosines.
 
     >>> transfer_of(np.ones((1, 1), np.float32), 2, 2).tolist()
     [[1.0, 1.0], [1.0, 1.0]]
@@ -77,7 +77,7 @@ def _roughness(height: int, width: int) -> Plane:
 
 
 def _divergence(down: Plane, across: Plane) -> Plane:
-    """Return the transpose of the gradient: (H-1, W) and (H, W-1) to (H, W)."""
+    """Return the transpose of the gradient: from (H-1, W) and (H, W-1) to (H, W)."""
     total = np.zeros((across.shape[0], down.shape[1]), np.float32)
     total[:-1] -= down
     total[1:] += down
@@ -87,7 +87,7 @@ def _divergence(down: Plane, across: Plane) -> Plane:
 
 
 def _shrunk(slopes: Plane, beta: float, exponent: float) -> Plane:
-    """Return w that minimises |w|^exponent + beta / 2 (w - v)^2 for every v."""
+    """Return the w that minimises |w|^exponent + beta / 2 (w - v)^2, for every v."""
     if exponent == 1:
         return slopes - slopes.clip(-1 / beta, 1 / beta)
     wanted, rises = _table(beta, exponent)
@@ -98,10 +98,10 @@ def _shrunk(slopes: Plane, beta: float, exponent: float) -> Plane:
 
 @lru_cache(maxsize=64)
 def _table(beta: float, exponent: float) -> tuple[Plane, Plane]:
-    """Return w for v from 0 to `STEEPEST`, and how much it rises from each to the next.
+    """Return w for v from 0 to `STEEPEST`, and its increments.
 
-    w is the root of exponent w^(exponent - 1) + beta (w - v) next to v, or 0 where that costs less. For exponents above
-    1 the left side rises with w, below 1 it does so from the inflection on; both are found by halving an interval.
+    w is the root of exponent w^(exponent - 1) + beta (w - v) closest to v, or 0 if that costs less. For exponents above
+    1 the left side increases with w, below 1 it does so beyond the inflection point; both roots are found by bisection.
     """
     slopes = np.linspace(0, STEEPEST, TABLE_SIZE)
     turn = 0.0 if exponent > 1 else (exponent * (1 - exponent) / beta) ** (1 / (2 - exponent))

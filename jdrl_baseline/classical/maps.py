@@ -12,7 +12,7 @@ from sdd_bench.io.blur_radius import RadiusMap
 
 
 def _radius(sigma_of: RadiusMap) -> RadiusMap:
-    """Return a function from images to radii from one that finds Gaussians."""
+    """Return a function from images to disk radii, given one from images to standard deviations of Gaussians."""
 
     def radius_map(image: NDArray[np.float32]) -> NDArray[np.float32]:
         return sigma_of(image) * np.float32(RADIUS_PER_SIGMA)

@@ -1,4 +1,4 @@
-"""Values at few pixels to values everywhere, by the matting Laplacian of the image; pymatting, an optional extra."""
+"""Interpolation of values at few pixels to all pixels by the image's matting Laplacian; needs the extra pymatting."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from sdd_bench.errors import UserError
 from sdd_bench.jobs.outcome import one_thread
 
 LOYALTY = 1e-3
-"""lambda: how much the values at the few pixels count against the Laplacian."""
+"""Weight lambda of the known values relative to the Laplacian."""
 
 EPSILON = 1e-7
-"""Regularisation of the Laplacian's windows of 3x3 pixels."""
+"""Regularisation of the Laplacian's 3x3 windows."""
 
 MOST_STEPS = 300
-"""Limit of the conjugate gradients."""
+"""Maximum number of conjugate gradient iterations."""
 
 MOST_PIXELS = 400_000
-"""Larger frames are made smaller for it: its system has an unknown for each pixel."""
+"""Larger frames are reduced, because the linear system has one unknown per pixel."""
 
 
 @lru_cache(maxsize=1)
@@ -34,10 +34,10 @@ def pymatting() -> ModuleType:
     """Return the library pymatting.
 
     Raises:
-        UserError: It is not installed.
+        UserError: The library is not installed.
     """
     try:
-        with one_thread():  # its compiled loops start a pool of threads, which sets those of torch as well
+        with one_thread():  # its compiled loops start a thread pool, which also sets the threads of torch
             import pymatting as library
     except ImportError:
         raise UserError(
@@ -49,14 +49,15 @@ def pymatting() -> ModuleType:
 def spread_by_matting(
     image: NDArray[np.float32], known: NDArray[np.bool_], values: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Return values at every pixel that follow those at few and change where the image does.
+    """Return values at every pixel that follow the known ones and change where the image changes.
 
-    Solves (L + lambda D) d = lambda D s, L the closed-form matting Laplacian, D 1 at known pixels, s their values.
+    It solves (L + lambda D) d = lambda D s, with the closed-form matting Laplacian L, D = 1 at known pixels, and their
+    values s.
 
     Args:
         image: (H, W, 3) in [0, 1].
-        known: (H, W), at least one pixel.
-        values: (H, W), read at known pixels.
+        known: (H, W) bool, True at known pixels, at least one.
+        values: (H, W) values, used only at known pixels.
 
     Reference:
         Levin, Lischinski and Weiss, A closed-form solution to natural image matting, TPAMI 2008, eq. (11); Zhuo and
@@ -73,7 +74,7 @@ def spread_by_matting(
         np.asarray(cv2.resize(plane.astype(np.float64), size, interpolation=cv2.INTER_AREA), np.float64)
         for plane in (image, known, np.where(known, values, 0))
     )
-    weight = np.where(weight > 1e-12, weight, 0.0).ravel()  # of a small pixel: its share of known ones
+    weight = np.where(weight > 1e-12, weight, 0.0).ravel()  # of a reduced pixel: its share of known ones
     with one_thread():
         laplacian = library.cf_laplacian(small, epsilon=EPSILON, radius=1)
         found = _solved(library, laplacian, weight * LOYALTY, total.ravel() * LOYALTY)
@@ -84,12 +85,12 @@ def spread_by_matting(
 def _solved(
     library: ModuleType, laplacian: Any, loyalty: NDArray[np.float64], wanted: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return d with (L + loyalty) d = wanted, from the mean of the known values on, after at most `MOST_STEPS`."""
+    """Return d with (L + loyalty) d = wanted, starting from the known values' mean, in up to `MOST_STEPS` steps."""
     from scipy import sparse
     from scipy.sparse.linalg import LinearOperator, cg
 
     system = (laplacian + sparse.diags(loyalty)).tocsr()
-    with contextlib.redirect_stdout(io.StringIO()):  # it prints every shift of the diagonal that it tries in vain
+    with contextlib.redirect_stdout(io.StringIO()):  # the library prints every unsuccessful diagonal shift
         preconditioner = library.ichol(system.tocsc(), discard_threshold=1e-3)
     start = np.full(len(wanted), wanted.sum() / loyalty.sum())
     scale = np.linalg.norm(wanted)

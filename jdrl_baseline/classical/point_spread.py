@@ -1,4 +1,4 @@
-"""The spread of a point under defocus, as a kernel: a uniform disk or a Gaussian."""
+"""Point spread function of defocus as a kernel: a uniform disk or a Gaussian."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from sdd_bench.registration.disk import disk
 Kernel = NDArray[np.float32]
 
 RADIUS_PER_SIGMA = 2.0
-"""A uniform disk of radius r has the variance r^2 / 4 along each axis: that of a Gaussian of deviation r / 2."""
+"""Disk radius per standard deviation: a uniform disk of radius r has the variance r^2 / 4 along each axis, as a
+Gaussian of deviation r / 2."""
 
 GAUSSIAN_REACH = 3.5
-"""Deviations at which a Gaussian is cut off."""
+"""Number of standard deviations at which a Gaussian is truncated."""
 
 
 def gaussian(radius_px: float) -> Kernel:
-    """Return the Gaussian kernel whose variance is that of a disk: (2K+1, 2K+1), sum 1.
+    """Return the Gaussian kernel with the variance of a disk: (2K+1, 2K+1), sum 1.
 
     >>> gaussian(0.0).tolist()
     [[1.0]]
@@ -37,4 +38,4 @@ def gaussian(radius_px: float) -> Kernel:
 
 
 POINT_SPREADS: dict[str, Callable[[float], Kernel]] = {"disk": disk, "gaussian": gaussian}
-"""Radius of the disk in pixels to the kernel, by name."""
+"""Functions by name from the disk radius in pixels to the kernel."""

@@ -1,4 +1,4 @@
-"""An image to its restoration and the defocus map that it follows."""
+"""Restoration of an image by its own defocus map."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jdrl_baseline.classical.varying import deconvolve_varying
 from sdd_bench.io.srgb import decode_srgb, encode_srgb
 
 IN_FOCUS_PX = 1.0
-"""Radius that a map finds where a photograph is in focus: lens and pixels blur as well, and that is not undone."""
+"""Radius that a map has where a photograph is in focus, from the blur of lens and pixels, which is not removed."""
 
 
 def restore_with_map(
@@ -21,16 +21,16 @@ def restore_with_map(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return an image deconvolved by its own defocus map, and the map.
 
-    The map is that of the whole image whatever the tiles. What is undone is its blur less that of a photograph in
-    focus: the squares of the radii are subtracted, as variances are.
+    The map is that of the whole image, whatever the tiles. The blur of a photograph in focus is not removed: the
+    squares of the radii are subtracted, as variances are.
 
     Args:
         image: (H, W, 3) sRGB values in [0, 1].
-        settings: What is done.
-        tile_px: Side of the tiles of the deconvolution; 0 for none.
+        settings: Settings of the deconvolution.
+        tile_px: Side of the deconvolution's tiles; 0 for no tiles.
 
     Returns:
-        (H, W, 3) float32 in [0, 1], and the radius of the blur's disk in pixels, (H, W) float32.
+        (H, W, 3) float32 in [0, 1], and the blur radius in pixels, (H, W) float32.
     """
     radius_px = MAPS[settings.map](image)
 

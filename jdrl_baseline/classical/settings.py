@@ -1,4 +1,4 @@
-"""What a baseline without weights does, and which there are."""
+"""Settings of the baselines without weights, and the table of these baselines."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from jdrl_baseline.classical.matting import pymatting
 from jdrl_baseline.classical.point_spread import POINT_SPREADS
 
 TILE_PX = 512
-"""Side of the tiles where none is given: each is deconvolved for few levels of blur only."""
+"""Default side of the tiles; each tile is deconvolved only for its few blur levels."""
 
 PUBLISHED_STRENGTHS = {"cuhk": (420.0, 1.5), "dpdd": (16.8, 1.5), "realdof": (4.2, 1.5)}
-"""lambda and alpha with which the rows of maps in the papers' tables were deconvolved, by dataset."""
+"""Lambda and alpha with which the defocus maps in the papers' tables were deconvolved, by dataset."""
 
 
 @dataclass(frozen=True)
 class Deconvolution:
-    """Deconvolution by a defocus map.
+    """Settings of a deconvolution by a defocus map.
 
     Attributes:
         method: A key of `DECONVOLVERS`.
         map: A key of `MAPS`.
         psf: A key of `POINT_SPREADS`.
-        strength: How hard the blur is undone: lambda of the hyper-Laplacian prior, 1 / balance of Wiener's filter, the
-            number of Richardson and Lucy's steps.
-        alpha: Exponent of the hyper-Laplacian prior; 0 with other methods, which have none.
-        linear_light: Whether light is deconvolved, instead of sRGB values.
+        strength: Strength of the deblurring: lambda of the hyper-Laplacian prior, 1 / balance of Wiener's filter, or
+            the number of Richardson-Lucy iterations.
+        alpha: Exponent of the hyper-Laplacian prior; 0 for other methods, which have none.
+        linear_light: Whether linear light is deconvolved instead of sRGB values.
     """
 
     method: str
@@ -54,16 +54,16 @@ class Deconvolution:
             raise ValueError(f"alpha is {self.alpha:g}, but only ebdb and zhuo-sim have an exponent")
 
     def check_installed(self) -> None:
-        """Check that the library is there that the map needs.
+        """Check that the library required by the map is installed.
 
         Raises:
-            UserError: It is not.
+            UserError: The library is not installed.
         """
         if self.map == "zhuo-sim":
             pymatting()
 
     def record(self) -> dict[str, object]:
-        """Return the settings as a record holds them."""
+        """Return the settings for a record."""
         return asdict(self)
 
 
@@ -73,7 +73,7 @@ CLASSICAL = {
     "ebdb": Deconvolution("hyper-laplacian", alpha=1.0),
     "zhuo-sim": Deconvolution("hyper-laplacian", map="zhuo-sim", alpha=1.0),
 }
-"""Baselines without weights, with what each does unless told otherwise."""
+"""Baselines without weights, with their default settings."""
 
 
 def settings_of(
@@ -85,18 +85,18 @@ def settings_of(
     alpha: float | None = None,
     linear_light: bool = False,
 ) -> Deconvolution:
-    """Return the settings of a baseline, changed where something is given.
+    """Return the settings of a baseline, with the given changes.
 
     Args:
         name: A key of `CLASSICAL`.
-        map: A key of `MAPS`, for baselines that are not named after one.
+        map: A key of `MAPS`, for baselines that are not named after a map.
         psf: A key of `POINT_SPREADS`.
-        strength: See `Deconvolution`; or a key of `PUBLISHED_STRENGTHS`, which stands for an exponent as well.
+        strength: See `Deconvolution`; or a key of `PUBLISHED_STRENGTHS`, which also sets the exponent.
         alpha: See `Deconvolution`.
         linear_light: See `Deconvolution`.
 
     Raises:
-        ValueError: A setting that the baseline does not have.
+        ValueError: The baseline has no such setting.
 
     >>> settings_of("ebdb", strength="dpdd").strength
     16.8

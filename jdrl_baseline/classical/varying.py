@@ -1,4 +1,4 @@
-"""Deconvolution that follows a defocus map: few levels of blur, in tiles, blended without a seam."""
+"""Spatially varying deconvolution by a defocus map: few blur levels, in tiles, blended without seams."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ Plane = NDArray[np.float32]
 
 MOST_LEVELS = 34
 LEAST_STEP_PX = 0.25
-"""Levels of radius are at least so far apart; what lies between two is blended."""
+"""Largest number of radius levels and their least distance; results in between are blended."""
 
 SHARP_PX = 0.5
-"""A disk of at most this radius covers a single pixel, so nothing is to be undone."""
+"""Radius of the largest disk that covers a single pixel, so that there is no blur to remove."""
 
 MARGIN_PX = 32
 MARGIN_PER_RADIUS = 8.0
-"""What a tile sees around itself: its result then equals that of the whole frame to a tenth of a count of 8 bits."""
+"""Margin around a tile; with it, the result equals that of the whole frame to a tenth of an 8-bit count."""
 
 
 def levels_of(radius_px: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return the radii for which an image is deconvolved: quantiles of a map's distinct values, with its ends.
+    """Return the radii for which an image is deconvolved: quantiles of a map's distinct values, including its ends.
 
     Args:
-        radius_px: (H, W), to a 256th of a pixel.
+        radius_px: (H, W) radii, rounded to 1/256 pixel.
 
     Returns:
-        At most 34 rising radii that enclose the map, at least 0.25 px apart unless the whole map spans less.
+        At most 34 increasing radii that enclose the map, at least 0.25 px apart unless the whole map spans less.
 
     >>> levels_of(np.float32([[1.0, 1.1], [2.0, 2.0]])).tolist()
     [1.0, 2.0]
@@ -55,17 +55,17 @@ def deconvolve_varying(
     *,
     tile_px: int = 0,
 ) -> NDArray[np.float32]:
-    """Return an image deconvolved by the radius that a map gives each pixel.
+    """Return an image deconvolved with the radius that a map gives for each pixel.
 
     The image is deconvolved for each level of `levels_of` around the pixels of that level and its two neighbours, and
-    each pixel is the blend of the two levels that enclose its radius. Levels of at most 0.5 px leave it as it is.
+    each pixel is a blend of the two levels that enclose its radius. Levels of at most 0.5 px leave it unchanged.
 
     Args:
-        image: (H, W, 3).
-        radius_px: (H, W).
-        kernel_of: Radius in pixels to kernel.
-        deconvolve: A plane and a kernel to the restored plane.
-        tile_px: Side of the tiles, each of which is deconvolved only for levels that it holds; 0 takes the frame.
+        image: (H, W, 3) image.
+        radius_px: (H, W) radius map.
+        kernel_of: Function from radius in pixels to kernel.
+        deconvolve: Function from a plane and a kernel to the restored plane.
+        tile_px: Side of the tiles, each of which is deconvolved only for its own levels; 0 takes the whole frame.
 
     Returns:
         (H, W, 3) float32, not clipped.
@@ -92,7 +92,7 @@ def _deconvolved(
     kernel: Kernel,
     deconvolve: Callable[[Plane, Kernel], Plane],
 ) -> NDArray[np.float32]:
-    """Return a region deconvolved by one kernel, with a margin around it that is cut off again."""
+    """Return a region deconvolved with one kernel, using a margin around it that is removed afterwards."""
     margin = MARGIN_PX + math.ceil(MARGIN_PER_RADIUS * radius_px)
     seen = tuple(
         slice(max(0, side.start - margin), min(length, _fast(side.stop + margin, max(0, side.start - margin))))
@@ -104,7 +104,7 @@ def _deconvolved(
 
 
 def _fast(stop: int, start: int) -> int:
-    """Return an end, at or after the one wanted, of a length whose transforms are fast."""
+    """Return an end, not before the requested one, that gives a length with fast transforms."""
     from scipy.fft import next_fast_len
 
     return int(start + next_fast_len(stop - start, real=True))
@@ -121,7 +121,7 @@ def _tiles(size: tuple[int, int], tile_px: int) -> Iterator[tuple[slice, slice]]
 
 
 def _cropped(tile: tuple[slice, slice], shares: Plane) -> tuple[tuple[slice, slice], Plane]:
-    """Return the smallest part of a tile that holds all shares above 0, and these."""
+    """Return the smallest part of a tile that contains all shares above 0, and these shares."""
     spans = []
     for axis, side in zip((1, 0), tile, strict=True):
         held = np.flatnonzero(shares.any(axis=axis))

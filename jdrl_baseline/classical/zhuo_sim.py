@@ -1,4 +1,4 @@
-"""A defocus map from edges at one scale and the matting Laplacian, after Zhuo and Sim (Pattern Recognition 2011)."""
+"""Defocus map from edges at one scale and the matting Laplacian, after Zhuo and Sim (Pattern Recognition 2011)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from jdrl_baseline.classical.matting import spread_by_matting
 
 EDGE_SIGMA = 1.0
 SIGMAS = (1.0, 1.5)
-"""Gaussians whose gradients are compared."""
+"""Standard deviations of the two Gaussians whose gradients are compared."""
 
 LARGEST_SIGMA = 5.0
 
@@ -22,7 +22,7 @@ def zhuo_sim_sigma(image: NDArray[np.floating]) -> Grey:
         image: (H, W, 3) sRGB values in [0, 1].
 
     Returns:
-        (H, W) float32, pixels, 0 to 5; 0 everywhere where the image has no edge.
+        (H, W) float32 in pixels, 0 to 5; 0 everywhere if the image has no edge.
 
     Raises:
         UserError: pymatting is not installed.
@@ -35,7 +35,7 @@ def zhuo_sim_sigma(image: NDArray[np.floating]) -> Grey:
 
 
 def _edge_blur(light: Grey) -> tuple[Mask, Grey]:
-    """Return which pixels are edges, and the deviation of their blur in pixels, 0 elsewhere."""
+    """Return the mask of edge pixels, and the standard deviation of their blur in pixels, 0 elsewhere."""
     edges = canny_edges(light, EDGE_SIGMA)
     narrow, wide = (gradient_magnitude(light, sigma)[edges] for sigma in SIGMAS)
     found = np.zeros(light.shape, np.float32)

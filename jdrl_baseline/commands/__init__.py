@@ -1,1 +1,1 @@
-"""The commands of the JDRL baseline, one file each: parse, call, print."""
+"""Commands of the JDRL baseline, one file each: parse the options, call one function, print its result."""

@@ -1,4 +1,4 @@
-"""sdd-bench blur-map: parse, call, print."""
+"""Command `sdd-bench blur-map`: parse the options, call one function, print its result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""sdd-bench predict: parse, call, print."""
+"""Command `sdd-bench predict`: parse the options, call one function, print its result."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ def _method(weights: Path | None, baseline: str | None, options: Options, precis
     """Return the checkpoint, or the baseline that needs none.
 
     Raises:
-        UserError: An unknown name, or settings that it does not have.
+        UserError: The name is unknown, or it has no such settings.
     """
     from jdrl_baseline.baselines import WITHOUT_WEIGHTS, check_no_options, trained_weights
     from sdd_bench.errors import UserError

@@ -1,4 +1,4 @@
-"""sdd-bench profile: parse, call, print."""
+"""Command `sdd-bench profile`: parse the options, call one function, print its result."""
 
 from __future__ import annotations
 
@@ -72,10 +72,10 @@ def command(weights: Path, size: str, device: str, repeats: int, out: Path | Non
 
 
 def parse_size(text: str) -> tuple[int, int]:
-    """Return width and height of WIDTHxHEIGHT.
+    """Return width and height from WIDTHxHEIGHT.
 
     Raises:
-        UserError: It is not that, or a side is 0.
+        UserError: The text has another form, or a side is 0.
     """
     match = re.fullmatch(r"([1-9]\d{0,4})[xX]([1-9]\d{0,4})", text.strip())
     if match is None:
@@ -84,7 +84,7 @@ def parse_size(text: str) -> tuple[int, int]:
 
 
 def meta_lines(found: Profile) -> str:
-    """Return the lines of meta.toml that a profile gives."""
+    """Return the lines of meta.toml for a profile."""
     return "\n".join(
         (
             f"params_m = {found.params / 1e6:.6g}",

@@ -1,4 +1,4 @@
-"""sdd-bench score-maps: parse, call, print."""
+"""Command `sdd-bench score-maps`: parse the options, call one function, print its result."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ HEADINGS = ("maps", "image", "error px", "bias px", "corr.", "rank corr.")
 
 
 def _table(rows: list[MapScore]) -> list[str]:
-    """Return the rows as lines of text, names to the left and numbers to the right."""
+    """Return the rows as lines of text, with names left-aligned and numbers right-aligned."""
     lines = [list(HEADINGS)]
     lines += [[str(cell) for cell in row.cells()[:2]] + [_number(cell) for cell in row.cells()[2:]] for row in rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]

@@ -1,4 +1,4 @@
-"""sdd-bench train-baseline: parse, call, print."""
+"""Command `sdd-bench train-baseline`: parse the options, call one function, print its result."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def command(
 
 
 def _check_folder(folder: Path) -> None:
-    """Raise UserError for a folder that holds other files than those of a training."""
+    """Raise UserError for a folder with files that do not belong to a training run."""
     from jdrl_baseline.training import LAST
     from sdd_bench.errors import UserError
     from sdd_bench.io.text import read_json

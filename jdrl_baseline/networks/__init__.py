@@ -1,1 +1,1 @@
-"""Networks of JDRL: F, which deblurs, with its blur map and its bodies, and R, which reblurs."""
+"""Networks of JDRL: F for deblurring, with its blur map and its bodies, and R for reblurring."""

@@ -16,17 +16,17 @@ NORM_EPSILON = 1e-5
 
 
 def at_least_float32(values: Tensor) -> Tensor:
-    """Return the values as float32 where they are of a half precision, else as they are."""
+    """Return half-precision values as float32, others unchanged."""
     return values.float() if values.dtype in (torch.float16, torch.bfloat16) else values
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions with a rectifier between, added to their input, without normalisation.
+    """Two 3x3 convolutions with a rectifier in between, added to their input, without normalisation.
 
-    (N, width, H, W) to the same.
+    Input and output are (N, width, H, W).
 
     Args:
-        width: Channels.
+        width: Number of channels.
         slope: Slope of the rectifier below zero; 0 is ReLU.
     """
 
@@ -37,7 +37,7 @@ class ResidualBlock(nn.Module):
         self.second = nn.Conv2d(width, width, 3, padding=1)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Return the features with what the two convolutions add to them."""
+        """Return the features plus the output of the two convolutions."""
         added: Tensor = self.second(nn.functional.leaky_relu(self.first(features), self.slope))
         return features + added
 
@@ -45,17 +45,18 @@ class ResidualBlock(nn.Module):
 class ResidualStack(nn.Module):
     """A 3x3 convolution, residual blocks, and a 3x3 convolution: F_B, and each branch of R.
 
-    (N, in_channels, H, W) to (N, out_channels, H, W), without bound. It sees 2 * blocks + 2 pixels to each side.
+    It maps (N, in_channels, H, W) to (N, out_channels, H, W), unbounded. Its receptive field extends 2 * blocks + 2
+    pixels to each side.
 
     Args:
-        in_channels: Channels of the input.
-        out_channels: Channels of the output.
-        width: Channels inside.
-        blocks: Residual blocks.
-        activation: After the first convolution: `leaky-relu` of slope 0.1, or `none`.
+        in_channels: Number of input channels.
+        out_channels: Number of output channels.
+        width: Number of inner channels.
+        blocks: Number of residual blocks.
+        activation: Activation after the first convolution: `leaky-relu` with slope 0.1, or `none`.
 
     Raises:
-        ValueError: Unknown activation.
+        ValueError: The activation is unknown.
     """
 
     def __init__(
@@ -79,9 +80,10 @@ class ResidualStack(nn.Module):
 
 
 class ChannelAttention(nn.Module):
-    """Each channel times a weight in (0, 1) that two 1x1 convolutions find from the means of all channels.
+    """Channel attention: each channel is multiplied by a weight in (0, 1) computed from the means of all channels.
 
-    (N, channels, H, W) to the same; between the convolutions there are channels // reduction, at least 1.
+    Input and output are (N, channels, H, W); between the two 1x1 convolutions there are channels // reduction channels,
+    at least 1.
     """
 
     def __init__(self, channels: int, reduction: int = 4) -> None:
@@ -96,10 +98,10 @@ class ChannelAttention(nn.Module):
 
 
 class BiasFreeLayerNorm(nn.Module):
-    """Each pixel's channels divided by their standard deviation and scaled by a learned factor a channel.
+    """Division of each pixel's channels by their standard deviation, with a learned scale per channel.
 
-    No mean is taken away and no offset added, so that scaling the input by a factor well above the epsilon's reach does
-    not change the output. The variance is computed in float32 at least.
+    No mean is subtracted and no offset added, so that scaling the input by a factor does not change the output as long
+    as it is large compared with epsilon. The variance is computed in at least float32.
 
     Reference: Mohan, Kadkhodaie, Simoncelli, Fernandez-Granda: Robust and interpretable blind image denoising via
     bias-free convolutional neural networks, ICLR 2020; Zamir et al., Restormer, CVPR 2022.
@@ -110,22 +112,22 @@ class BiasFreeLayerNorm(nn.Module):
         self.scale = nn.Parameter(torch.ones(channels, 1, 1))
 
     def forward(self, features: Tensor) -> Tensor:
-        """Return the normalised features, (N, channels, H, W) in the dtype that was given."""
+        """Return the normalised features, (N, channels, H, W) in the input's dtype."""
         exact = at_least_float32(features)
         variance = exact.var(dim=1, unbiased=False, keepdim=True)
         return (exact * torch.rsqrt(variance + NORM_EPSILON) * self.scale).to(features.dtype)
 
 
 def init_he(module: nn.Module, slope: float = 0.0) -> None:
-    """Draw all convolutions inside the module after He et al., fan_in; biases are zero, nothing else is touched.
+    """Initialise all convolutions inside the module after He et al. with fan_in; biases are zero.
 
-    Weights are normal with variance 2 / ((1 + slope^2) * fan_in), which keeps the size of what passes forward. The
-    fan is counted per group and, for transposed convolutions, per output pixel: a depthwise 3x3 convolution has 9, a
-    transposed 2x2 one of stride 2 has its input channels. fan_out would make the last layers, which have few channels
-    out, far too strong.
+    Weights are normal with variance 2 / ((1 + slope^2) * fan_in), which preserves the magnitude of forward activations.
+    The fan is counted per group and, for transposed convolutions, per output pixel: a depthwise 3x3 convolution has 9,
+    a transposed 2x2 one of stride 2 has its number of input channels. With fan_out, the last layers, which have few
+    output channels, would be far too strong.
 
     Args:
-        module: Changed in place; draws from torch's global generator.
+        module: Module to change in place; random numbers are drawn from torch's global generator.
         slope: Slope of the leaky rectifier after each convolution: 0 for ReLU, 1 for none.
 
     Reference: He, Zhang, Ren, Sun: Delving deep into rectifiers, ICCV 2015, eqs. (10) and (15).
@@ -136,12 +138,12 @@ def init_he(module: nn.Module, slope: float = 0.0) -> None:
 
 
 def init_xavier(module: nn.Module) -> None:
-    """Draw all convolutions inside the module after Glorot and Bengio, from a normal distribution; biases are zero.
+    """Initialise all convolutions inside the module after Glorot and Bengio, normally distributed; biases are zero.
 
     The variance is 2 / (fan_in + fan_out), with fans counted as in `init_he`.
 
     Args:
-        module: Changed in place; draws from torch's global generator.
+        module: Module to change in place; random numbers are drawn from torch's global generator.
 
     Reference: Glorot, Bengio: Understanding the difficulty of training deep feedforward neural networks, AISTATS 2010.
     """
@@ -153,10 +155,10 @@ INITIALISATIONS: dict[str, Callable[[nn.Module], None]] = {"he": init_he, "xavie
 
 
 def initialisation_named(name: str) -> Callable[[nn.Module], None]:
-    """Return the function of INITIALISATIONS.
+    """Return a function of INITIALISATIONS by name.
 
     Raises:
-        ValueError: There is none of that name.
+        ValueError: The name is unknown.
     """
     if name not in INITIALISATIONS:
         raise ValueError(f"initialisation is {name!r}, expected one of {', '.join(INITIALISATIONS)}")
@@ -171,7 +173,7 @@ def _convolutions(module: nn.Module) -> Iterator[Convolution]:
 
 
 def _fans(layer: Convolution) -> tuple[float, float]:
-    """Return how many inputs an output is made of, and how many outputs an input reaches, strides counted."""
+    """Return the number of inputs per output and of outputs per input, accounting for strides."""
     taps = math.prod(layer.kernel_size) / layer.groups
     strides = math.prod(layer.stride)
     if isinstance(layer, nn.ConvTranspose2d):

@@ -1,4 +1,4 @@
-"""F_B: network from the blur image to a defocus blur map of 35 channels, which guides the deblurring."""
+"""F_B: network from the blur image to a 35-channel defocus blur map, which guides the deblurring."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ BLUR_MAP_CHANNELS = SEEDS
 class BlurMapNetwork(ResidualStack):
     """F_B of section 3.2.1, (N, 3, H, W) to (N, 35, H, W) without bound: 243,555 parameters.
 
-    The paper says "lightweight, several convolutional layers and residual layers" and no more; this is a branch of the
-    reblurring network with three channels in. The map has one channel for each kernel seed, because eq. (14) compares
-    it with the weighted seeds.
+    The paper says only "lightweight, several convolutional layers and residual layers"; this is a branch of the
+    reblurring network with three input channels. The map has one channel for each kernel seed, because eq. (14)
+    compares it with the weighted seeds.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""DefocusGAN's critic: how sharp each patch of an image looks."""
+"""DefocusGAN's critic, which scores the sharpness of each patch of an image."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ SLOPE = 0.2
 
 
 class Critic(nn.Module):
-    """D: (N, 3, H, W) to one number, without bound, for each patch, (N, 1, about H / 8, about W / 8).
+    """D: from (N, 3, H, W) to one unbounded score for each patch, (N, 1, about H / 8, about W / 8).
 
-    Five 4x4 convolutions of stride 2, 2, 2, 1, 1, padding 2, with leaky ReLU; instance normalisation without learnt
-    factors around the middle three. 2,764,737 parameters with width 64.
+    It has five 4x4 convolutions with strides 2, 2, 2, 1, 1 and padding 2, leaky ReLU, and instance normalisation
+    without learned factors around the middle three. It has 2,764,737 parameters with width 64.
 
     Reference: Isola et al., Image-to-image translation with conditional adversarial networks, CVPR 2017 (PatchGAN).
     """

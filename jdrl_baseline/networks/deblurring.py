@@ -1,4 +1,4 @@
-"""F: network from the blur image to the restored one, guided by the blur map it predicts; eq. (3)."""
+"""F: network from the blur image to the restored image, guided by the blur map that it predicts; eq. (3)."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from jdrl_baseline.networks.small import SmallNetwork
 from jdrl_baseline.networks.unet import UNet
 
 RESTORMER_SLOPE = math.sqrt(5)
-"""He's slope for the transformer, which has no rectifiers: what PyTorch gives convolutions where nothing is said.
+"""He slope for the transformer, which has no rectifiers: PyTorch's default for convolutions.
 
-It decides how far from the blur image training starts. Before training, at full size, on a photograph in [0, 1] and
-for two seeds, the residual has a standard deviation of 0.18 and 0.34 with it, of 3.4 and 4.2 with slope 1 (no
-rectifier), and of 109 and 145 with slope 0 (ReLU), which a learning rate of 2e-5 would take long to bring down.
+It determines how far from the blur image training starts. Before training, at full size, on a photograph in [0, 1] and
+for two seeds, the residual has a standard deviation of 0.18 and 0.34 with this slope, 3.4 and 4.2 with slope 1 (no
+rectifier), and 109 and 145 with slope 0 (ReLU), which a learning rate of 2e-5 would take long to reduce.
 """
 
 
@@ -35,23 +35,23 @@ Levels = Annotated[tuple[Annotated[int, Field(ge=1, le=100)], ...], Field(strict
 
 @dataclass(frozen=True, config=STRICT)
 class DeblurringSize:
-    """The shape of F; the defaults are the journal's method with F_D as large as Restormer.
+    """Size of F; the defaults are the journal's method with F_D as large as Restormer.
 
     Attributes:
         network: Architecture of F_D; `unet-release` is the UNet of the 2023 release.
         width: Channels of the first level; DPDNet's UNet has 64, the small network of the testbed 24.
-        blocks: Transformer blocks of each level; one number, the residual blocks, for the small network.
+        blocks: Number of transformer blocks of each level; for the small network, one number, its residual blocks.
         heads: Attention heads of each level; this and the next two settings are for the Restormer only.
         refinement: Transformer blocks after the decoder.
         expansion: Width of the feed-forward layers relative to that of their level.
         dropout: Dropout rate in the UNet's two deepest stages, in training.
         residual: Whether the UNet's output is added to the blur image and starts at zero; the Restormer's always is
             added, and the small network's always is added and starts at zero.
-        gate: Whether the small network weighs its residual pixel by pixel, between 0 and 1.
-        blur_map: Whether F predicts a blur map and F_D is given it: eq. (2); without, eq. (1).
+        gate: Whether the small network weights its residual pixel by pixel, between 0 and 1.
+        blur_map: Whether F predicts a blur map as input of F_D, eq. (2); if not, eq. (1).
 
     Raises:
-        pydantic.ValidationError: A value out of range, or heads that do not divide the channels of their level.
+        pydantic.ValidationError: A value is out of range, or heads do not divide the channels of their level.
     """
 
     network: Literal["restormer", "unet", "small", "unet-release"] = "restormer"
@@ -73,7 +73,7 @@ class DeblurringSize:
         return self
 
     def _faults(self) -> list[str]:
-        """Return why the numbers do not fit together."""
+        """Return the reasons why the numbers are inconsistent."""
         if self.gate and self.network != "small":
             return ["gate = true is for network = 'small'"]
         if self.network == "unet-release" and self.residual:
@@ -101,8 +101,8 @@ class Deblurred(NamedTuple):
     """Prediction of F.
 
     Attributes:
-        image: (N, 3, H, W), the restored image; not clamped.
-        blur_map: (N, 35, H, W) without bound, or None where F has no F_B.
+        image: (N, 3, H, W) restored image, not clamped.
+        blur_map: (N, 35, H, W) unbounded blur map, or None if F has no F_B.
     """
 
     image: Tensor
@@ -112,24 +112,24 @@ class Deblurred(NamedTuple):
 class DeblurringNetwork(nn.Module):
     """F: blur map (F_B), channel attention over map and blur image, and the deblurring body (F_D).
 
-    With a blur map, the map and the blur image are concatenated, re-weighted by channel attention of reduction 4 and
-    given to F_D; without, F_D is given the blur image. The residual of the Restormer and of the small network is added
-    to the blur image, the UNet's output is the image unless it is to be a residual as well. Results are float32 at
-    least, also under autocast.
+    With a blur map, the map and the blur image are concatenated, re-weighted by channel attention with reduction 4 and
+    passed to F_D; without one, F_D gets the blur image. The residual of the Restormer and of the small network is added
+    to the blur image; the UNet's output is the image itself unless it is configured as a residual. Results are at least
+    float32, even under autocast.
 
-    26,371,074 parameters with the default size, 31,031,875 as a UNet of width 64 without blur map, 31,033,411
-    as the release's, 46,884 as a small network of width 24 with four blocks, without blur map.
+    It has 26,371,074 parameters with the default size, 31,031,875 as a UNet of width 64 without blur map, 31,033,411 as
+    the release's UNet, and 46,884 as a small network of width 24 with four blocks, without blur map.
 
     Args:
-        size: Its shape; the default size where none is given.
-        initialisation: `he` or `xavier`, for all of F; `he` takes RESTORMER_SLOPE for the Restormer, the release's way
-            for its UNet, slope 0 for the rest.
-        checkpointing: Whether transformer blocks are computed again for their gradients: less memory for a second
-            forward pass through them, the same result; no effect on other networks. Also an attribute, to be set at
+        size: Size of the network; None takes the default size.
+        initialisation: `he` or `xavier`, for all of F; `he` takes RESTORMER_SLOPE for the Restormer, the release's
+            initialisation for its UNet, and slope 0 for the rest.
+        checkpointing: Whether activations of transformer blocks are recomputed in the backward pass: less memory for a
+            second forward pass, with the same result; no effect on other networks. Also an attribute that can be set at
             any time.
 
     Raises:
-        ValueError: Unknown initialisation.
+        ValueError: The initialisation is unknown.
     """
 
     def __init__(
@@ -168,7 +168,7 @@ class DeblurringNetwork(nn.Module):
 
     @property
     def checkpointing(self) -> bool:
-        """Whether transformer blocks are computed again for their gradients."""
+        """Whether activations of transformer blocks are recomputed in the backward pass."""
         return self._checkpointing
 
     @checkpointing.setter
@@ -180,8 +180,8 @@ class DeblurringNetwork(nn.Module):
     def forward(self, blur: Tensor) -> Deblurred:
         """Return the restored image and the blur map.
 
-        Any height and width will do: the image is continued at the right and at the bottom to the multiple that F_D
-        needs, by reflection, or by replication where it is too small for that, and the results are cut back.
+        Any height and width are accepted: the image is padded at the right and bottom to the multiple that F_D needs,
+        by reflection, or by replication if it is too small for that, and the results are cropped.
 
         Args:
             blur: (N, 3, H, W) in [0, 1].
@@ -200,13 +200,13 @@ class DeblurringNetwork(nn.Module):
 
 
 def pad_to_multiple(images: Tensor, multiple: int) -> Tensor:
-    """Return images whose height and width are multiples of `multiple`, continued at the right and at the bottom.
+    """Return images padded at the right and bottom so that height and width are multiples of `multiple`.
 
-    By reflection; by replication in both directions where one is too short for it.
+    They are padded by reflection, or by replication in both directions if one side is too short for it.
 
     Args:
-        images: (N, C, H, W).
-        multiple: At least 1.
+        images: (N, C, H, W) images.
+        multiple: Multiple, at least 1.
 
     Example:
         >>> pad_to_multiple(torch.zeros(1, 3, 37, 53), 8).shape
@@ -221,7 +221,7 @@ def pad_to_multiple(images: Tensor, multiple: int) -> Tensor:
 
 
 def parameter_count(module: nn.Module) -> int:
-    """Return how many numbers the module learns.
+    """Return the number of learned parameters of a module.
 
     Example:
         >>> parameter_count(nn.Conv2d(3, 64, 3))

@@ -1,4 +1,4 @@
-"""DefocusGAN's generator: the blur image to the restored one, early in the training guided by a map of the blur radius.
+"""DefocusGAN's generator: from blur to restored image, guided early in training by a map of the blur radius.
 
 Reference: Zhai et al., Learnable blur kernel for single-image defocus deblurring in the wild, AAAI 2023.
 """
@@ -17,14 +17,14 @@ from jdrl_baseline.networks.multiscale import MULTIPLE, Branch
 
 REACHES = (1, 4, 7, 10)
 BOUNDS_PX = (1.9, 4.2, 6.2)
-"""Radii in px between which a branch is meant to work."""
+"""Radii in pixels that separate the ranges of the branches."""
 
 UNUSED_IN_RELEASE = 2 * (64 * 64 * 9 + 64)
-"""Parameters of two convolutions that the release's generator has and never uses; they are left out here."""
+"""Number of parameters of two convolutions that the release's generator has but never uses; they are omitted here."""
 
 
 def guidance_at(step: int, steps: int) -> float:
-    """Return w, how much the map guides the generator: exp(-(2 step / steps)^2), and 0 from `steps` on.
+    """Return the guidance weight w of the map: exp(-(2 step / steps)^2), and 0 from `steps` on.
 
     >>> [round(guidance_at(step, 20_000), 4) for step in (1, 10_000, 19_999, 20_000)]
     [1.0, 0.3679, 0.0183, 0.0]
@@ -33,28 +33,28 @@ def guidance_at(step: int, steps: int) -> float:
 
 
 def radius_masks(radius: Tensor, count: int) -> Tensor:
-    """Return which branch each pixel's radius belongs to, (N, count, H, W) of 0 and 1.
+    """Return the mask of each branch by the pixels' radii, (N, count, H, W) of 0 and 1.
 
     Args:
-        radius: (N, 1, H, W) in px, not negative.
-        count: Branches, at most one more than there are bounds; the last one takes all larger radii.
+        radius: (N, 1, H, W) blur radius in pixels, not negative.
+        count: Number of branches, at most one more than there are bounds; the last one takes all larger radii.
     """
     bounds = radius.new_tensor(BOUNDS_PX[: count - 1])
     return functional.one_hot(torch.bucketize(radius[:, 0], bounds, right=True), count).permute(0, 3, 1, 2).to(radius)
 
 
 class Generator(nn.Module):
-    """G: (N, 3, H, W) in [0, 1] to the restored image; any height and width.
+    """G: from (N, 3, H, W) in [0, 1] to the restored image, for any height and width.
 
-    4,860,675 parameters with the published size; the release counts 4,934,531 with `UNUSED_IN_RELEASE`. Each branch of
-    the guided block is weighed by the mask of its range of radii times w, plus 1 - w: at w = 0, as in all use after the
-    training, no map is needed.
+    It has 4,860,675 parameters with the published size; the release counts 4,934,531 with `UNUSED_IN_RELEASE`. Each
+    branch of the guided block is weighted by the mask of its range of radii times w, plus 1 - w: at w = 0, as always
+    after training, no map is needed.
 
     Args:
-        width: Channels.
+        width: Number of channels.
         reaches: Reaches of the branches, one for each range of radii; see `multiscale.Branch`.
-        residual: Whether the result is added to the blur image and starts at zero, instead of the image itself through
-            a sigmoid.
+        residual: Whether the output is added to the blur image and starts at zero, instead of being the image itself
+            after a sigmoid.
     """
 
     multiple = MULTIPLE
@@ -81,9 +81,9 @@ class Generator(nn.Module):
         """Return the restored image, without a blur map.
 
         Args:
-            blur: (N, 3, H, W).
-            radius: (N, 1, H, W) in px; only used where `guidance` is above 0.
-            guidance: w, 0 to 1.
+            blur: (N, 3, H, W) blur image.
+            radius: (N, 1, H, W) blur radius in pixels; used only if `guidance` is above 0.
+            guidance: Guidance weight w, 0 to 1.
         """
         height, width = blur.shape[-2:]
         padded = pad_to_multiple(blur, MULTIPLE)
@@ -104,7 +104,7 @@ class Generator(nn.Module):
         return Deblurred(image[..., :height, :width], None)
 
     def _guided(self, features: Tensor, masks: Tensor | None, guidance: float, scale: int) -> Tensor:
-        """Return the sum of the branches at 1, 1/4 or 1/8 of the size, each weighed by its mask."""
+        """Return the sum of the branches at 1, 1/4 or 1/8 of the size, each weighted by its mask."""
         total = torch.zeros_like(features)
         for number, branch in enumerate(self.branches):
             assert isinstance(branch, Branch)

@@ -1,7 +1,7 @@
-"""Blur kernels that are learnt: one for every whole radius, in front of the focus and behind it.
+"""Learnable blur kernels: one for every whole radius, in front of the focal plane and behind it.
 
-Reference: Zhai et al., Learnable blur kernel for single-image defocus deblurring in the wild, AAAI 2023; the kernels'
-start: Abuolaim et al., Learning to reduce defocus blur by realistically modeling dual-pixel data, ICCV 2021.
+Reference: Zhai et al., Learnable blur kernel for single-image defocus deblurring in the wild, AAAI 2023; initial
+kernels: Abuolaim et al., Learning to reduce defocus blur by realistically modeling dual-pixel data, ICCV 2021.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from jdrl_baseline.networks.blocks import at_least_float32
 
 ORDER = 3
 FLOOR = 0.1
-"""Order of the Butterworth filter that makes the start kernels darker in the middle."""
+"""Order and floor of the Butterworth filter that makes the initial kernels darker in the middle."""
 
 NORMS = ("softmax", "none")
 PADDING = {"replicate": "replicate", "zeros": "constant"}
 
 
 def start_kernel(radius: int) -> Tensor:
-    """Return the kernel that a radius starts with, (side, side) with sum 1.
+    """Return the initial kernel of a radius, (side, side) with sum 1.
 
-    A disk times a Butterworth high-pass, smoothed by a Gaussian as wide as a seventh of it; radius 0 is the identity.
-    Outside the padded kernel there is nothing (the release's filter mirrors it there).
+    It is a disk times a Butterworth high-pass, smoothed by a Gaussian of a seventh of its size; radius 0 is the
+    identity. Values outside the padded kernel are zero (the release's filter mirrors the kernel there).
 
     >>> [round(v, 3) for v in start_kernel(1)[1].tolist()]
     [0.243, 0.029, 0.243]
@@ -51,19 +51,19 @@ def start_kernel(radius: int) -> Tensor:
 
 
 class KernelBank(nn.Module):
-    """R: a sharp image and the signed map D to the reblurred image; two kernels for each of `count` radii.
+    """R: from a sharp image and the signed map D to the reblurred image, with two kernels for each of `count` radii.
 
-    2 * 27,865 parameters with the published 25 radii. They lie in one tensor, so that every step has a gradient for
-    all of them.
+    It has 2 * 27,865 parameters with the published 25 radii. They are in one tensor, so that every step has a gradient
+    for all of them.
 
     Args:
-        count: Radii from 0 to count - 1.
-        norm: `softmax`: the kernels are a softmax over their support, so that they are positive with sum 1; `none`:
-            free numbers, as in the release.
-        border: What lies outside the image, `replicate` (its edge) or `zeros`, as in the release.
+        count: Number of radii, from 0 to count - 1.
+        norm: `softmax` for kernels that are a softmax over their support, and thus positive with sum 1; `none` for free
+            values, as in the release.
+        border: Padding outside the image, `replicate` (its edge) or `zeros`, as in the release.
 
     Raises:
-        ValueError: Unknown norm or border.
+        ValueError: The norm or border is unknown.
     """
 
     def __init__(self, count: int = 25, norm: str = "softmax", border: str = "replicate") -> None:
@@ -81,7 +81,7 @@ class KernelBank(nn.Module):
         self.register_buffer("support", supports, persistent=False)
 
     def kernels(self) -> list[Tensor]:
-        """Return the kernels of each radius, (2, side, side): of positive D, of negative D."""
+        """Return the kernels of each radius, (2, side, side): for positive D, for negative D."""
         sizes = [side**2 for side in self.sides]
         assert isinstance(self.support, Tensor)
         found = []
@@ -97,12 +97,13 @@ class KernelBank(nn.Module):
         return torch.stack([kernel.sum(dim=(1, 2)) for kernel in self.kernels()], dim=1)
 
     def forward(self, sharp: Tensor, signed_map: Tensor) -> Tensor:
-        """Return the reblurred image, (N, 3, H, W), float32 at least, also under autocast.
+        """Return the reblurred image, (N, 3, H, W), at least float32, even under autocast.
 
-        R(D, S)(p) = sum over i of max(0, 1 - | |D(p)| - i |) (K_i^sign D(p) * S)(p); where D is 0 half of each sign.
+        R(D, S)(p) = sum over i of max(0, 1 - | |D(p)| - i |) (K_i^sign D(p) * S)(p); where D is 0, each sign counts
+        half.
 
         Args:
-            sharp: (N, 3, H, W).
+            sharp: (N, 3, H, W) sharp image.
             signed_map: D, (N, 1 or 3, H, W), within the radii of the kernels.
         """
         with torch.autocast(sharp.device.type, enabled=False):
@@ -119,7 +120,7 @@ class KernelBank(nn.Module):
 
 
 def _convolved(image: Tensor, pair: Tensor, mode: str) -> Tensor:
-    """Return an image convolved with two kernels, colour by colour, (N, 2, 3, H, W)."""
+    """Return an image convolved with two kernels, channel by channel, (N, 2, 3, H, W)."""
     count, channels, height, width = image.shape
     margin = pair.shape[-1] // 2
     planes = image.reshape(count * channels, 1, height, width)

@@ -1,4 +1,4 @@
-"""E: two views of a scene, or one image, to signed maps of the defocus blur.
+"""E: network from two views of a scene, or one image, to signed maps of the defocus blur.
 
 Reference: Zhai et al., Learnable blur kernel for single-image defocus deblurring in the wild, AAAI 2023.
 """
@@ -16,17 +16,17 @@ REACHES = (1, 4, 4, 7)
 
 
 class MapNetwork(nn.Module):
-    """E: (N, in_channels, H, W) in [0, 1] to D, (N, map_channels, H, W), signed, in units of the kernels' numbers.
+    """E: from (N, in_channels, H, W) in [0, 1] to signed D, (N, map_channels, H, W), in units of the kernels' index.
 
-    3,306,755 parameters with the published size: two dual-pixel views, one map for each colour. Any height and width
-    will do; the image is continued at the right and at the bottom to a multiple of 16.
+    It has 3,306,755 parameters with the published size: two dual-pixel views, one map for each colour. Any height and
+    width are accepted; the image is padded at the right and bottom to a multiple of 16.
 
     Args:
         in_channels: 6 for two views, 3 for one image.
-        map_channels: 3 for one map for each colour, 1 for one for all.
-        width: Channels.
+        map_channels: 3 for one map per colour, 1 for a common map.
+        width: Number of channels.
         reaches: Reaches of the branches, see `multiscale.Branch`.
-        largest: The maps are clamped to [-largest, largest].
+        largest: Limit of the maps, which are clamped to [-largest, largest].
     """
 
     multiple = MULTIPLE

@@ -1,7 +1,7 @@
-"""Branches that look at different sizes of an image: what the map network and the generator of DefocusGAN are made of.
+"""Branches with different receptive fields: the parts of the map network and of the generator of DefocusGAN.
 
-Reference: Zhai et al., Learnable blur kernel for single-image defocus deblurring in the wild, AAAI 2023, as its release
-has it.
+Reference: Zhai et al., Learnable blur kernel for single-image defocus deblurring in the wild, AAAI 2023, as in its
+release.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from torch.nn import functional
 from jdrl_baseline.networks.blocks import ChannelAttention
 
 LAYERS = 8
-"""Layers of a branch: four that go down, four that come up."""
+"""Layers of a branch: four on the way down, four on the way up."""
 
 MULTIPLE = 16
-"""Sides must divide by it: four poolings."""
+"""Height and width of the features must be divisible by it, because of four poolings."""
 
 ATTENTION_REDUCTION = 16
 
 
 class AttentionBlock(nn.Module):
-    """Two 3x3 convolutions with ReLU between and channel attention after, added to their input: an RCAB.
+    """Residual channel attention block (RCAB): 3x3 convolution, ReLU, 3x3 convolution, channel attention, skip.
 
-    (N, width, H, W) to the same.
+    Maps (N, width, H, W) to the same shape.
 
     Reference: Zhang et al., Image super-resolution using very deep residual channel attention networks, ECCV 2018.
     """
@@ -36,13 +36,13 @@ class AttentionBlock(nn.Module):
         self.attention = ChannelAttention(width, ATTENTION_REDUCTION)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Return the features with what the block adds to them."""
+        """Return the sum of the features and the block's residual."""
         added: Tensor = self.attention(self.second(torch.relu(self.first(features))))
         return features + added
 
 
 class ResidualGroup(nn.Module):
-    """Attention blocks and a 3x3 convolution, added to their input; (N, width, H, W) to the same."""
+    """Attention blocks and a 3x3 convolution with a skip connection; maps (N, width, H, W) to the same shape."""
 
     def __init__(self, width: int, blocks: int) -> None:
         super().__init__()
@@ -50,20 +50,20 @@ class ResidualGroup(nn.Module):
         self.last = nn.Conv2d(width, width, 3, padding=1)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Return the features with what the group adds to them."""
+        """Return the sum of the features and the group's residual."""
         added: Tensor = self.last(self.blocks(features))
         return features + added
 
 
 class Branch(nn.Module):
-    """Eight layers of one receptive field, each a function of features, called by number from 1 to 8.
+    """Branch of eight layers with one receptive field; the layers are numbered from 1 to 8.
 
-    With `reach` 1 a layer is a 1x1 convolution and ReLU, and the size stays. With a larger one it is a residual group
-    of `reach // 3` attention blocks, followed by max-pooling by 2 in layers 1 to 4 and by nearest enlargement by 2 in
-    layers 5 to 8.
+    With `reach` 1 a layer is a 1x1 convolution and ReLU and keeps the size. With a larger reach it is a residual group
+    of `reach // 3` attention blocks, followed by max-pooling by 2 in layers 1 to 4 and by nearest-neighbour upsampling
+    by 2 in layers 5 to 8.
 
     Args:
-        width: Channels.
+        width: Number of channels.
         reach: 1, or at least 3.
     """
 
@@ -77,7 +77,7 @@ class Branch(nn.Module):
         self.layers = nn.ModuleList(layers)
 
     def layer(self, number: int, features: Tensor) -> Tensor:
-        """Return what layer `number`, 1 to 8, makes of features."""
+        """Return the output of layer `number`, 1 to 8."""
         found: Tensor = self.layers[number - 1](features)
         if not self.is_pooled:
             return found
@@ -86,11 +86,12 @@ class Branch(nn.Module):
         return functional.interpolate(found, scale_factor=2, mode="nearest")
 
     def full(self, features: Tensor, *, third_skip: bool) -> Tensor:
-        """Return the result of all eight layers at full size, (N, width, H, W).
+        """Return the output of all eight layers at full size, (N, width, H, W).
 
         Args:
-            features: (N, width, H, W), sides that divide by 16.
-            third_skip: Whether layer 6 sees layer 3 as well: in the map network, not in the generator.
+            features: (N, width, H, W), H and W divisible by 16.
+            third_skip: Whether layer 6 also gets the output of layer 3; true in the map network, false in the
+                generator.
         """
         seen: dict[int, Tensor] = {}
         seen[1] = self.layer(1, features)
@@ -104,26 +105,26 @@ class Branch(nn.Module):
         return seen[8]
 
     def quarter(self, features: Tensor) -> Tensor:
-        """Return the result of layers 1, 2, 7 and 8 on features of a quarter of the image's size."""
+        """Return the output of layers 1, 2, 7 and 8 for features at a quarter of the image's size."""
         first = self.layer(1, features)
         second = self.layer(2, _pooled(features, first) + first)
         seventh = self.layer(7, _pooled(features, second) + second)
         return self.layer(8, _pooled(features, seventh) + seventh + first)
 
     def eighth(self, features: Tensor) -> Tensor:
-        """Return the result of layers 1 and 7 on features of an eighth of the image's size."""
+        """Return the output of layers 1 and 7 for features at an eighth of the image's size."""
         first = self.layer(1, features)
         return self.layer(7, _pooled(features, first) + first)
 
 
 def _pooled(features: Tensor, like: Tensor) -> Tensor:
-    """Return the features averaged down to the size of others."""
+    """Return the features, average-pooled to the size of `like`."""
     factor = features.shape[-1] // like.shape[-1]
     return functional.avg_pool2d(features, factor) if factor > 1 else features
 
 
 def reach_faults(reaches: tuple[int, ...]) -> list[str]:
-    """Return why branches of these reaches cannot be built, in words.
+    """Return the messages about reaches with which no branch can be built.
 
     >>> reach_faults((1, 2))
     ['reaches: 2 is neither 1 nor at least 3']

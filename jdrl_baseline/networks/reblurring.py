@@ -1,4 +1,4 @@
-"""R: network from restored and blur image to kernel seeds and weights of each pixel."""
+"""Reblurring network R: kernel seeds and weights of each pixel from a restored image and a blur image."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from torch import Tensor, nn
 from jdrl_baseline.networks.blocks import ResidualStack, at_least_float32, initialisation_named
 
 LEVELS = 8
-"""m: levels of blur, the first of them none at all; section 4.1."""
+"""Number of blur levels, m in section 4.1; the first level is the image without blur."""
 
 SEEDS = sum(range(2, LEVELS + 1))
-"""M = 35: the kernel of level i, (2i - 1) pixels wide, has i seeds, one for each whole radius."""
+"""Number of seeds, M = 35: the kernel of level i, (2i - 1) pixels wide, has i seeds, one per integer radius."""
 
 
 TAPS = (2 * LEVELS - 1) ** 2
-"""225: taps of the largest kernel."""
+"""Number of taps of the largest kernel: 225."""
 
 
 class Predicted(NamedTuple):
     """Prediction of R for each pixel.
 
     Attributes:
-        seeds: (N, 35, H, W) without bound, 2 seeds of the 3x3 kernel first, 8 of the 15x15 one last; without weight
-            branch (N, 8, H, W), those of the 15x15 kernel alone, or (N, 225, H, W), its taps row by row; without kernel
-            branch None.
-        weights: (N, 8, H, W), not negative and with sum 1 over the channels, the image without blur first; without
-            weight branch None.
+        seeds: (N, 35, H, W), unbounded, from the 2 seeds of the 3x3 kernel to the 8 of the 15x15 kernel. Without the
+            weight branch (N, 8, H, W), those of the 15x15 kernel alone, or (N, 225, H, W), its taps row by row. None
+            without the kernel branch.
+        weights: (N, 8, H, W), nonnegative, with sum 1 over the channels, the image without blur first. None without the
+            weight branch.
     """
 
     seeds: Tensor | None
@@ -36,24 +36,25 @@ class Predicted(NamedTuple):
 
 
 class ReblurringNetwork(nn.Module):
-    """R of section 3.3.1: two branches of one shape that share nothing, R_kpn for kernels and R_wpn for weights.
+    """Reblurring network R of section 3.3.1: R_kpn for kernels and R_wpn for weights, with no shared parameters.
 
-    474,987 parameters with both branches at full size, as many as in the release. Results are float32 at least, also
-    under autocast.
+    It has 474,987 parameters with both branches at full size, as many as in the release. Outputs are at least float32,
+    even under autocast.
 
     Args:
-        kernel_branch: Whether there is R_kpn.
-        weight_branch: Whether there is R_wpn; without it R_kpn predicts one 15x15 kernel a pixel.
-        width: Channels inside a branch.
-        blocks: Residual blocks of a branch.
+        kernel_branch: Whether R has the branch R_kpn.
+        weight_branch: Whether R has the branch R_wpn; without it R_kpn predicts one 15x15 kernel per pixel.
+        width: Number of channels inside a branch.
+        blocks: Number of residual blocks of a branch.
         initialisation: `xavier`, as in the release, or `he`, as in the paper.
-        activation: After the first convolution of each branch: `none`, as in the release (the paper speaks of
-            "fundamental convolutional layers and residual blocks" and names no other), or `leaky-relu`.
-        free_kernel: Without weight branch, whether R_kpn predicts the 225 taps of the kernel one by one, as in the
-            release, instead of 8 seeds of an isotropic one.
+        activation: Activation after the first convolution of each branch: `none`, as in the release (the paper speaks
+            of "fundamental convolutional layers and residual blocks" and names no other layer), or `leaky-relu`.
+        free_kernel: Without the weight branch, whether R_kpn predicts the 225 taps of the kernel one by one, as in the
+            release, instead of 8 seeds of an isotropic kernel.
 
     Raises:
-        ValueError: Neither branch; unknown initialisation or activation; a free kernel beside a weight branch.
+        ValueError: R has neither branch, the initialisation or activation is unknown, or a free kernel is combined with
+            a weight branch.
     """
 
     def __init__(
@@ -81,7 +82,7 @@ class ReblurringNetwork(nn.Module):
         """Return seeds and weights.
 
         Args:
-            restored: (N, 3, H, W), F's prediction, not detached: the reblurring loss trains F as well.
+            restored: (N, 3, H, W), F's prediction, not detached, because the reblurring loss trains F as well.
             blur: (N, 3, H, W) in [0, 1].
         """
         both = torch.cat([restored, blur], dim=1)

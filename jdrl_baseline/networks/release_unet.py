@@ -1,4 +1,4 @@
-"""F_D as the UNet of the 2023 release, whose checkpoints load: DPDNet's, with resizing and 2x2 convolutions."""
+"""UNet of the 2023 release as F_D, compatible with its checkpoints: DPDNet's with resizing and 2x2 convolutions."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from jdrl_baseline.networks.unet import LEVELS, double_convolution
 class ReleaseUNet(nn.Module):
     """Four levels and a bottom of double 3x3 convolutions, (N, in_channels, H, W) to (N, 3, H, W) in (0, 1).
 
-    Not as in `unet.UNet`: on the way up, features are enlarged by repeating pixels, then comes a 2x2 convolution that
-    reads one pixel to the right and one below, without a rectifier, so that the image moves by half a pixel at every
-    level; the last convolution is 3x3. What lies outside is zero. 31,033,411 parameters with the image alone as input
-    and width 64. It sees up to 124 px, more than `restore.OVERLAP_PX` covers: tiles differ a little from whole frames.
+    Unlike in `unet.UNet`, features on the way up are enlarged by repeating pixels and pass through a 2x2 convolution
+    without a rectifier. It reads the pixel on the right and the one below, so that every level shifts the image by half
+    a pixel. The last convolution is 3x3. Padding is zero. The network has 31,033,411 parameters with the image alone as
+    input and width 64. Its receptive field reaches 124 px to each side, more than `restore.OVERLAP_PX` covers, so that
+    results from tiles differ slightly from those of whole frames.
 
     Attributes:
         multiple: H and W must be multiples of it: 16.
@@ -41,9 +42,9 @@ class ReleaseUNet(nn.Module):
         self.last = nn.Conv2d(width, 3, 3, padding=1)
 
     def start_as_released(self) -> None:
-        """Draw weights by He's formula with fan_out and biases uniformly within 1 / sqrt(fan_in), as the release.
+        """Draw weights by He's formula with fan_out and biases uniformly within 1 / sqrt(fan_in), as the release does.
 
-        Draws from torch's global generator.
+        The values come from torch's global random generator.
         """
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d):

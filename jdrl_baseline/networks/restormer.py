@@ -1,11 +1,12 @@
-"""F_D as a transformer: four levels of encoder and decoder with attention over channels.
+"""Restormer as F_D: a transformer encoder and decoder with four levels and attention over channels.
 
 Written from the paper: Zamir, Arora, Khan, Hayat, Khan, Yang: Restormer: Efficient transformer for high-resolution
 image restoration, CVPR 2022. At full size it has 26,111,668 parameters with the image alone as its input (the paper
 says 26.1 million) and 26,126,788 with the 38 channels of blur map and image.
 
-The attention of a block is between channels, over all pixels of the image: the cost grows with the number of pixels,
-and every output pixel depends a little on all of the image, so that tiles do not give quite what the whole frame gives.
+The attention of a block is between channels, over all pixels of the image. The cost therefore grows linearly with the
+number of pixels, and every output pixel depends slightly on the whole image, so that results from tiles differ slightly
+from those of whole frames.
 """
 
 from __future__ import annotations
@@ -20,13 +21,14 @@ from torch.utils.checkpoint import checkpoint
 from jdrl_baseline.networks.blocks import BiasFreeLayerNorm
 
 UNIT_EPSILON = 1e-6
-"""Length below which a channel is not normalised to length 1; a float16 still holds it."""
+"""Least norm by which a channel is divided when it is normalised; float16 can represent it."""
 
 
 class ChannelSelfAttention(nn.Module):
-    """Queries, keys and values from 1x1 and 3x3 depthwise convolutions; each channel attends to those of its head.
+    """Self-attention over channels: each channel attends to the channels of its head.
 
-    Queries and keys have length 1 over the pixels; their products are multiplied by a learned temperature a head.
+    Queries, keys and values come from 1x1 and 3x3 depthwise convolutions. Queries and keys are normalised over the
+    pixels; their products are multiplied by a learned temperature per head.
     """
 
     def __init__(self, width: int, heads: int) -> None:
@@ -38,7 +40,7 @@ class ChannelSelfAttention(nn.Module):
         self.merge = nn.Conv2d(width, width, 1, bias=False)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Return the attended features, (N, width, H, W) as given."""
+        """Return the attended features, (N, width, H, W) as the input."""
         count, width, height, across = features.shape
         per_head = (count, 3, self.heads, width // self.heads, height * across)
         queries, keys, values = self.spread(self.project(features)).reshape(per_head).unbind(1)
@@ -50,7 +52,7 @@ class ChannelSelfAttention(nn.Module):
 
 
 class GatedFeedForward(nn.Module):
-    """Two expanded copies of the features by 1x1 and 3x3 depthwise convolutions; one, through GELU, gates the other."""
+    """Gated feed-forward: two expansions by 1x1 and 3x3 depthwise convolutions; one, through GELU, gates the other."""
 
     def __init__(self, width: int, expansion: float) -> None:
         super().__init__()
@@ -60,14 +62,14 @@ class GatedFeedForward(nn.Module):
         self.merge = nn.Conv2d(hidden, width, 1, bias=False)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Return the transformed features, (N, width, H, W) as given."""
+        """Return the transformed features, (N, width, H, W) as the input."""
         gate, gated = self.spread(self.expand(features)).chunk(2, dim=1)
         merged: Tensor = self.merge(functional.gelu(gate) * gated)
         return merged
 
 
 class TransformerBlock(nn.Module):
-    """Attention, then feed-forward, each on normalised features and added to what came in."""
+    """Transformer block: attention, then feed-forward, each on normalised features and with a skip connection."""
 
     def __init__(self, width: int, heads: int, expansion: float) -> None:
         super().__init__()
@@ -77,14 +79,14 @@ class TransformerBlock(nn.Module):
         self.feed_forward = GatedFeedForward(width, expansion)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Return the features after the block, (N, width, H, W) as given."""
+        """Return the features after the block, (N, width, H, W) as the input."""
         attended = features + self.attention(self.attention_norm(features))
         changed: Tensor = attended + self.feed_forward(self.feed_forward_norm(attended))
         return changed
 
 
 class TransformerStage(nn.Module):
-    """Blocks of one width, one after the other; with `checkpointing` each is computed again for its gradient."""
+    """Sequence of blocks of one width; with `checkpointing`, activations are recomputed in the backward pass."""
 
     def __init__(self, width: int, heads: int, expansion: float, blocks: int) -> None:
         super().__init__()
@@ -102,21 +104,21 @@ class TransformerStage(nn.Module):
 
 
 def _halve(width: int) -> nn.Sequential:
-    """Half the side, twice the channels: a 3x3 convolution, then pixels moved into channels."""
+    """Return a layer that halves the side and doubles the channels: a 3x3 convolution, then pixel-unshuffle."""
     return nn.Sequential(nn.Conv2d(width, width // 2, 3, padding=1, bias=False), nn.PixelUnshuffle(2))
 
 
 def _double(width: int) -> nn.Sequential:
-    """Twice the side, half the channels: a 3x3 convolution, then channels moved into pixels."""
+    """Return a layer that doubles the side and halves the channels: a 3x3 convolution, then pixel-shuffle."""
     return nn.Sequential(nn.Conv2d(width, 2 * width, 3, padding=1, bias=False), nn.PixelShuffle(2))
 
 
 class Restormer(nn.Module):
-    """Transformer encoder and decoder, (N, in_channels, H, W) to the residual (N, 3, H, W), without bound.
+    """Transformer encoder and decoder, (N, in_channels, H, W) to the residual (N, 3, H, W), unbounded.
 
-    At each level down, the side is halved and the channels are doubled. On the way up the encoder's features are
-    concatenated and a 1x1 convolution halves the channels again, except at the top level, where the decoder and the
-    refinement work on twice the width.
+    At each level down, the side is halved and the number of channels doubled. On the way up, the encoder's features are
+    concatenated and a 1x1 convolution halves the number of channels again, except at the top level, where the decoder
+    and the refinement work on twice the width.
 
     Attributes:
         multiple: H and W must be multiples of it: 8 with four levels.
@@ -155,7 +157,7 @@ class Restormer(nn.Module):
         self.restore = nn.Conv2d(2 * width, 3, 3, padding=1, bias=False)
 
     def set_checkpointing(self, on: bool) -> None:
-        """Say whether the blocks are computed again for their gradients: less memory, a second forward pass."""
+        """Set whether activations are recomputed in the backward pass: less memory for a second forward pass."""
         for module in self.modules():
             if isinstance(module, TransformerStage):
                 module.checkpointing = on

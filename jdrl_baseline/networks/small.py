@@ -1,4 +1,4 @@
-"""F_D as a stack of residual blocks at half size: small enough to train in minutes on a CPU."""
+"""Small network as F_D: residual blocks at half size, trainable within minutes on a CPU."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from torch.nn import functional
 from jdrl_baseline.networks.blocks import ResidualBlock
 
 SCALE = 2
-"""Pixels of this many columns and rows become channels."""
+"""Factor of pixel-unshuffle and pixel-shuffle."""
 
 SLOPE = 0.1
-"""Slope of the rectifiers below zero. ReLUs shut for good where what is sharp, which asks for the identity, came in too
-early: 82 of 96 within 500 steps of a training."""
+"""Negative slope of the rectifiers. With ReLUs, 82 of 96 units were dead within 500 training steps once sharp regions,
+for which the target is the identity, were included early."""
 
 OPEN = 3.0
-"""Initial argument of the gate's logistic function: 0.95 of the residual."""
+"""Initial argument of the gate's logistic function, which gives 0.95 of the residual."""
 
 BLOCK_SCALE = 0.3
-"""Scale of the second convolution of each block at the start: many blocks in a row then still add little to their
-input.
-"""
+"""Initial scale of each block's second convolution, so that even many blocks in sequence change their input little at
+first."""
 
 
 class SmallNetwork(nn.Module):
-    """Residual blocks between pixel-unshuffle and pixel-shuffle, (N, in_channels, H, W) to (N, 3, H, W), without bound.
+    """Residual blocks between pixel-unshuffle and pixel-shuffle, (N, in_channels, H, W) to (N, 3, H, W), unbounded.
 
-    The output is what is to be added to the blur image; `start_at_zero` makes it zero. With a gate, the network also
-    weighs it pixel by pixel between 0 and 1, so that what is sharp can be left alone. It sees 2 * blocks + 2 pixels
-    of half size to each side, 20 px with four blocks, so that tiles equal the whole frame up to 26 blocks; see
-    `restore.OVERLAP_PX`. A shift of the image by a multiple of 2 px shifts the output alike, except near the borders.
+    The output is the residual to be added to the blur image; `start_at_zero` makes it zero. With a gate, the network
+    also multiplies the residual by a weight between 0 and 1 at each pixel, so that sharp regions can be left unchanged.
+    The receptive field reaches 2 * blocks + 2 pixels of half size to each side, 20 px with four blocks, so that results
+    from tiles equal those of the whole frame up to 26 blocks; see `restore.OVERLAP_PX`. Shifting the image by a
+    multiple of 2 px shifts the output by as much, except near the borders.
 
     Attributes:
         multiple: H and W must be multiples of it: 2.
@@ -48,7 +48,7 @@ class SmallNetwork(nn.Module):
         self.gate = nn.Conv2d(width, SCALE**2, 3, padding=1) if gate else None
 
     def start_at_zero(self) -> None:
-        """Scale each block's second convolution by `BLOCK_SCALE` and set the last one to zero."""
+        """Multiply each block's second convolution by `BLOCK_SCALE` and set the last convolution to zero."""
         with torch.no_grad():
             for block in self.blocks:
                 cast(ResidualBlock, block).second.weight.mul_(BLOCK_SCALE)

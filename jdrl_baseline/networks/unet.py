@@ -1,9 +1,9 @@
-"""F_D as the UNet of the ablation: convolutions, pooling and skips, as in DPDNet.
+"""UNet of the ablation as F_D: convolutions, pooling and skip connections, as in DPDNet.
 
-Abuolaim, Brown: Defocus deblurring using dual-pixel data, ECCV 2020. Two things are not as there: the up-convolution
-is a transposed one of 2x2, not a resize and a 2x2 convolution, which would move the image by half a pixel; and the
-rectified layer of three channels before the last convolution is left out, because where one of its channels starts
-below zero everywhere it is lost for good.
+Abuolaim, Brown: Defocus deblurring using dual-pixel data, ECCV 2020. Two things differ from DPDNet. The up-convolution
+is a 2x2 transposed convolution, not a resize followed by a 2x2 convolution, which would shift the image by half a
+pixel. The rectified layer of three channels before the last convolution is left out, because a channel of it that
+starts below zero everywhere never recovers.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ def double_convolution(in_channels: int, out_channels: int) -> nn.Sequential:
 class UNet(nn.Module):
     """Four levels and a bottom of double 3x3 convolutions, (N, in_channels, H, W) to (N, 3, H, W).
 
-    The output is the image itself through a sigmoid, as in DPDNet; or, with `residual`, what is to be added to the blur
-    image, which is how small networks learn within minutes. Dropout is in the two deepest
-    stages of the encoder, the fourth level and the bottom, while training only. A shift of the image by a multiple of
-    16 px shifts the output alike, except near the borders; other shifts change it, because of the pooling.
+    The output is the image after a sigmoid, as in DPDNet, or, with `residual`, the residual to be added to the blur
+    image, with which small networks learn within minutes. While training, dropout is applied in the two deepest stages
+    of the encoder, the fourth level and the bottom. Shifting the image by a multiple of 16 px shifts the output by as
+    much, except near the borders; other shifts change the output because of the pooling.
 
     Attributes:
         multiple: H and W must be multiples of it: 16.

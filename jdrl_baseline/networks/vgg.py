@@ -1,4 +1,4 @@
-"""Features of VGG19 that a perceptual loss compares, from weights that the user brings."""
+"""VGG19 features for a perceptual loss, from weights that the user supplies."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from torch import Tensor, nn
 from sdd_bench.errors import UserError
 
 WIDTHS = (64, 64, 0, 128, 128, 0, 256, 256, 256)
-"""Channels of the convolutions up to conv3_3; 0 is a max-pooling."""
+"""Numbers of channels of the convolutions up to conv3_3; 0 stands for a max-pooling."""
 
 
 def load_vgg_features(path: Path) -> nn.Sequential:
     """Return VGG19 up to conv3_3, before its ReLU, frozen; (N, 3, H, W) to (N, 256, H / 4, W / 4).
 
     Args:
-        path: A state dict of torchvision's VGG19, whole or of its features alone.
+        path: State dict of torchvision's VGG19, of the whole network or of its features alone.
 
     Raises:
-        UserError: Not such a file.
+        UserError: The file is not such a state dict.
     """
     layers: list[nn.Module] = []
     channels = 3
@@ -37,7 +37,7 @@ def load_vgg_features(path: Path) -> nn.Sequential:
         features.load_state_dict({name: state[f"{prefix}{name}"] for name in features.state_dict()})
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror or error}); vgg_weights names VGG19's file") from None
-    except Exception as error:  # unpickling fails in as many ways as there are files
+    except Exception as error:  # unpickling can raise any exception
         raise UserError(
             f"{path}: not the weights of torchvision's VGG19 ({type(error).__name__}); leave vgg_weights out to train "
             "without the perceptual term"

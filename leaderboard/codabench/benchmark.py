@@ -1,7 +1,7 @@
-"""What the reference data of a competition say: how submissions are scored, and the digests that scores must have.
+"""Configuration in a competition's reference data: how submissions are scored, and the digests of valid scores.
 
-input/ref/benchmark.json    this
-input/ref/data/             the split as `sdd-bench prepare` writes it, with its anchors in data/anchors/
+input/ref/benchmark.json    this configuration
+input/ref/data/             the split as written by `sdd-bench prepare`, with its anchors in data/anchors/
 input/ref/weights/          weights of the metrics that need any
 """
 
@@ -24,17 +24,17 @@ FILE, DATA, WEIGHTS = "benchmark.json", "data", "weights"
 
 
 class Benchmark(BaseModel):
-    """How the submissions of a competition are scored.
+    """Configuration by which the submissions of a competition are scored.
 
     Attributes:
-        protocol: Under which protocol.
-        split: Which split of the reference data.
-        metrics: What is measured.
+        protocol: Protocol of the scores.
+        split: Split of the reference data.
+        metrics: Names of the metrics.
         score_bits: 8 or 16, see `sdd_bench.evaluation.plan.Evaluation`.
-        grey: `refuse` or `expand`.
+        grey: Handling of grey images, `refuse` or `expand`.
         exclude_failed: Whether pairs that cannot be anchored are left out.
-        lpips_trunk: File of LPIPS's backbone in the folder of weights; empty where LPIPS is not measured.
-        digests: Digests of protocol, dataset, anchors and weights, as `digests_of` gives them for a submission.
+        lpips_trunk: File of LPIPS's backbone in the weights folder; empty if LPIPS is not measured.
+        digests: Digests of protocol, dataset, anchors and weights that `digests_of` must return for a submission.
         columns: Keys of scores.json.
     """
 
@@ -57,7 +57,7 @@ class Benchmark(BaseModel):
         Args:
             reference: Folder of the reference data.
             predictions: Folder of the submission.
-            method: What made it.
+            method: Method that made it.
 
         Raises:
             UserError: The reference data are damaged.
@@ -80,7 +80,7 @@ class Benchmark(BaseModel):
 
 
 def digests_of(results: Results) -> dict[str, str]:
-    """Return the digests that scores of one competition share: of protocol, images, anchors and weights."""
+    """Return the digests that all scores of a competition share: those of protocol, images, anchors and weights."""
     found = {
         "protocol_sha256": results.protocol["sha256"],
         "dataset_sha256": results.dataset["sha256"],
@@ -91,10 +91,10 @@ def digests_of(results: Results) -> dict[str, str]:
 
 
 def read_benchmark(reference: Path) -> Benchmark:
-    """Return what the reference data of a competition say.
+    """Return the configuration in a competition's reference data.
 
     Raises:
-        UserError: They are not there, or damaged.
+        UserError: The configuration is missing or damaged.
     """
     path = reference / FILE
     if not path.is_file():

@@ -1,4 +1,4 @@
-"""The organiser's bundle of a competition: one zip file that Codabench takes."""
+"""Organiser's bundle of a competition: one zip file for Codabench."""
 
 from __future__ import annotations
 
@@ -39,21 +39,21 @@ from sdd_bench.metrics.backbone import find_trunk
 from sdd_bench.metrics.loaded import LPIPS, files_of
 
 PRIMARY = "psnr_db"
-"""The metric that Codabench ranks by first."""
+"""Metric by which Codabench ranks first."""
 
 
 def write_bundle(asked: Evaluation, competition: Competition, out: Path, jobs: Workers) -> Results:
     """Write the bundle of a competition and return the scores of the blur images, which prove that it works.
 
     Args:
-        asked: Dataset, split, protocol, metrics, anchors and the like; no predictions.
-        competition: What the organiser decides.
-        out: The zip file.
-        jobs: Worker processes.
+        asked: Dataset, split, protocol, metrics, anchors and further options, without predictions.
+        competition: Choices of the organiser.
+        out: Path of the zip file.
+        jobs: Number of worker processes.
 
     Raises:
-        UserError: A protocol that ranks nobody; pairs that cannot be anchored; weights that cannot be had; PSNR is not
-            among the metrics.
+        UserError: The protocol does not rank, pairs cannot be anchored, weights are not available, or PSNR is not among
+            the metrics.
     """
     (protocol,) = asked.protocols
     if protocol in UNRANKED:
@@ -89,10 +89,10 @@ def _write_dataset(asked: Evaluation, folder: Path, jobs: Workers) -> None:
 
 
 def _with_weights(asked: Evaluation, folder: Path) -> Benchmark:
-    """Return how submissions are scored, the weights that this takes copied into a folder.
+    """Return the configuration of the scoring, and copy the weights that it needs into a folder.
 
     Raises:
-        UserError: Weights that cannot be had, and were asked for by name.
+        UserError: Weights that were requested by name are not available.
     """
     metrics = list(asked.metrics)
     files = [path for own in files_of(metrics, asked.weights_folder).values() for path in own]
@@ -109,7 +109,7 @@ def _with_weights(asked: Evaluation, folder: Path) -> Benchmark:
         protocol=asked.protocols[0],
         split=asked.split,
         metrics=metrics,
-        score_bits=asked.score_bits,  # type: ignore[arg-type]  # an Evaluation has no others
+        score_bits=asked.score_bits,  # type: ignore[arg-type]  # an Evaluation allows no other values
         grey=asked.grey,  # type: ignore[arg-type]
         exclude_failed=asked.exclude_failed,
         lpips_trunk="" if trunk is None else trunk.name,
@@ -117,7 +117,7 @@ def _with_weights(asked: Evaluation, folder: Path) -> Benchmark:
 
 
 def _texts(competition: Competition, benchmark: Benchmark, blur: Results) -> dict[str, bytes]:
-    """Return what is written for the competition, by name in the zip file."""
+    """Return the texts of the bundle by their name in the zip file."""
     program = resources.files("leaderboard") / "codabench" / "program" / "score.py"
     metadata = {"command": COMMAND, "description": "Scores a submission with sdd-bench."}
     found = {
@@ -131,7 +131,7 @@ def _texts(competition: Competition, benchmark: Benchmark, blur: Results) -> dic
 
 
 def _files(reference: Path) -> Iterator[tuple[str, Path]]:
-    """Yield name and file of the reference data; hidden files stay behind."""
+    """Yield name and path of the reference data's files, without hidden files."""
     for path in sorted(reference.rglob("*")):
         parts = path.relative_to(reference).parts
         if path.is_file() and not any(part.startswith(".") for part in parts):

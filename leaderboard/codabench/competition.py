@@ -1,4 +1,4 @@
-"""What competition.yaml says, and the pages of a competition.
+"""Content of competition.yaml, and the pages of a competition.
 
 Reference: https://docs.codabench.org, "Yaml Structure" and "Competition Bundle Structure".
 """
@@ -25,22 +25,22 @@ PAGES = {"Overview": "overview.md", "Evaluation": "evaluation.md", "Submit": "su
 TERMS = "terms.md"
 
 OTHER_COLUMNS = {"n_images": "images", FLAGGED: "flagged"}
-"""Columns that are no metrics, to their headings."""
+"""Headings of the columns that are not metrics."""
 
 LOGO_PX = 192
 
 
 @dataclass(frozen=True)
 class Competition:
-    """What an organiser decides.
+    """Choices of the organiser.
 
     Attributes:
         title: Title of the competition.
-        docker_image: Name of an image with sdd-bench installed, in which submissions are scored.
-        start: YYYY-MM-DD from which on submissions are taken.
-        end: YYYY-MM-DD until which they are; empty for ever.
-        submissions_per_day: Submissions of one participant.
-        time_limit_s: For scoring one submission.
+        docker_image: Name of a Docker image with sdd-bench installed, in which submissions are scored.
+        start: First day for submissions, as YYYY-MM-DD.
+        end: Last day for submissions, as YYYY-MM-DD; empty for no end.
+        submissions_per_day: Maximum number of submissions per participant and day.
+        time_limit_s: Time limit for scoring a submission, in seconds.
     """
 
     title: str
@@ -55,9 +55,9 @@ def competition_yaml(competition: Competition, benchmark: Benchmark, blur: Resul
     """Return the content of competition.yaml.
 
     Args:
-        competition: What the organiser decides.
-        benchmark: How submissions are scored.
-        blur: The results of the blur images as predictions, for the words.
+        competition: Choices of the organiser.
+        benchmark: Configuration of the scoring.
+        blur: Results of the blur images as predictions, which the text quotes.
     """
     what = f"{blur.dataset['name']} {benchmark.split} under {benchmark.protocol}"
     phase = {
@@ -99,7 +99,7 @@ def competition_yaml(competition: Competition, benchmark: Benchmark, blur: Resul
 
 
 def pages(benchmark: Benchmark, blur: Results) -> dict[str, str]:
-    """Return the texts of the pages by file, the terms among them."""
+    """Return the texts of the pages by file name, including the terms."""
     digests = "\n".join(f"- {key}: `{value}`" for key, value in benchmark.digests.items())
     measured = {METRICS[name]: blur.summary[name] for name in benchmark.columns if name in METRICS}
     scores = "\n".join(f"- {metric.heading}: {mean:.{metric.decimals}f}" for metric, mean in measured.items())
@@ -121,7 +121,7 @@ def pages(benchmark: Benchmark, blur: Results) -> dict[str, str]:
 
 
 def logo() -> NDArray[np.uint8]:
-    """Return the picture of a competition: a bright disk that is sharp on the left and out of focus on the right."""
+    """Return the logo of a competition: a bright disk, sharp on the left and out of focus on the right."""
     y, x = np.mgrid[:LOGO_PX, :LOGO_PX] / (LOGO_PX - 1) * 2 - 1
     softness = np.where(x < 0, 0.01, 0.01 + 0.3 * x)
     level = np.clip(0.5 + (0.6 - np.hypot(x, y)) / softness, 0, 1)[..., None]

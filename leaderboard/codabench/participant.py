@@ -1,4 +1,4 @@
-"""What a participant hands in to a competition: predictions and meta.toml in one flat zip file."""
+"""Submission of a participant to a competition: predictions and meta.toml in one flat zip file."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from sdd_bench.jobs.workers import Workers
 
 
 def check_submittable(evaluation: Evaluation) -> None:
-    """Refuse predictions that a competition's scoring program would not read as they are meant.
+    """Refuse predictions that a competition's scoring program would misread.
 
     Raises:
-        UserError: They were cropped, or their values mean something else than files usually mean.
+        UserError: Predictions were cropped, or their values have an unusual meaning.
     """
     for option, given in (("--pred-crop", evaluation.ways.pred_crop), ("--values-as", evaluation.values_as)):
         if given:
@@ -29,16 +29,16 @@ def check_submittable(evaluation: Evaluation) -> None:
 def write_submission(path: Path, evaluation: Evaluation, meta: Path, jobs: Workers) -> int:
     """Write the zip file of a submission and return its number of images.
 
-    Its images are called as the pairs are, and lie beside meta.toml without folders.
+    The images are named like the pairs and lie beside meta.toml without folders.
 
     Args:
-        path: The zip file.
-        evaluation: Whose predictions are handed in.
-        meta: What made them.
-        jobs: Worker processes.
+        path: Path of the zip file.
+        evaluation: Evaluation whose predictions are submitted.
+        meta: TOML file that describes the method.
+        jobs: Number of worker processes.
 
     Raises:
-        UserError: Predictions that do not fit the split; the zip file cannot be written.
+        UserError: Predictions do not fit the split, or the zip file cannot be written.
     """
     with opened_predictions(evaluation, jobs) as folder:
         files = find_predictions(evaluation, folder, jobs).files

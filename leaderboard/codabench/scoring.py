@@ -1,7 +1,7 @@
-"""The scoring program of a competition: a submission and the reference data to scores.json and detailed_results.html.
+"""Scoring program of a competition: from a submission and the reference data to scores.json and detailed_results.html.
 
-Codabench unpacks the reference data into INPUT/ref and a submission into INPUT/res, and reads OUTPUT/scores.json, whose
-keys are those of the leaderboard's columns. The whole results lie beside it, for `sdd-bench leaderboard`.
+Codabench extracts the reference data to INPUT/ref and a submission to INPUT/res, and reads OUTPUT/scores.json, whose
+keys are the leaderboard's columns. The complete results are written beside it, for `sdd-bench leaderboard`.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from sdd_bench.jobs.workers import Workers, default_jobs
 
 RESULTS = "results.json"
 UNNAMED = "submission"
-"""What a method is called whose submission holds no meta.toml."""
+"""Name of a method whose submission has no meta.toml."""
 
 FLAGGED = "flagged"
-"""Column: 1 where the geometry of the predictions is not that of their inputs, or where they copy the truth; else 0."""
+"""Column that is 1 if the predictions are displaced, bent or copies of the truth, else 0."""
 
 
 def main(inputs: str, outputs: str) -> int:
-    """Score the submission in a folder as Codabench has it; return the exit status.
+    """Score the submission in a folder with Codabench's layout; return the exit status.
 
     Args:
-        inputs: Folder that holds `ref` and `res`.
-        outputs: Folder for what Codabench reads.
+        inputs: Folder that contains `ref` and `res`.
+        outputs: Folder for the files that Codabench reads.
     """
     try:
         results = score_submission(Path(inputs), Path(outputs), default_jobs())
@@ -54,13 +54,13 @@ def score_submission(inputs: Path, outputs: Path, jobs: Workers) -> Results:
     """Score a submission; write scores.json, detailed_results.html, results.json and a CSV beside it.
 
     Args:
-        inputs: Folder that holds the reference data in `ref` and the submission in `res`: image files, and meta.toml
-            where the participant says what made them.
-        outputs: Where files are written.
-        jobs: Worker processes.
+        inputs: Folder that contains the reference data in `ref` and the submission in `res`: image files, and
+            optionally meta.toml, which describes the method.
+        outputs: Folder for the files to write.
+        jobs: Number of worker processes.
 
     Raises:
-        UserError: Predictions that do not fit; reference data that are not those the competition was made with.
+        UserError: Predictions do not fit, or the reference data differ from those that the competition was made with.
     """
     reference, submission = inputs / "ref", inputs / "res"
     benchmark = read_benchmark(reference)
@@ -80,15 +80,15 @@ def score_submission(inputs: Path, outputs: Path, jobs: Workers) -> Results:
 
 
 def competition_scores(results: Results) -> dict[str, float | int]:
-    """Return the numbers of a submission: the means as an entry's scores.json has them, and whether it is flagged."""
+    """Return the numbers of a submission: the means as in an entry's scores.json, and whether it is flagged."""
     return {**codabench_scores(results), FLAGGED: int(bool(results.flags))}
 
 
 def write_details(path: Path, results: Results) -> None:
-    """Write the page of one method's results, without pictures: they would show the truth.
+    """Write the page of one method's results, without images, because they would show the truth.
 
     Args:
-        path: HTML file; Codabench shows the one called detailed_results.html.
+        path: HTML file; Codabench shows the file named detailed_results.html.
         results: Results of the method.
     """
     entry = entry_of(results, RESULTS)

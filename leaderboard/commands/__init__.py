@@ -1,1 +1,1 @@
-"""The commands of the leaderboard, one file each: parse, call, print."""
+"""Commands of the leaderboard, one file each: parse the options, call one function, print its result."""

@@ -1,4 +1,4 @@
-"""sdd-bench codabench: parse, call, print."""
+"""Command `sdd-bench codabench`: parse the options, call one function, print its result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""sdd-bench leaderboard: parse, call, print."""
+"""Command `sdd-bench leaderboard`: parse the options, call one function, print its result."""
 
 from __future__ import annotations
 
@@ -208,13 +208,13 @@ def command(
 
 
 def _said(what: str, files: Sequence[Path]) -> Sequence[Path]:
-    """Print what was written besides the tables, and return it."""
+    """Print the files that were written besides the tables, and return them."""
     say(f"{what}: {', '.join(map(str, files))}")
     return files
 
 
 def _table_of(written: Written) -> dict[str, object]:
-    """Return a table as a mapping for scripts: what its rows share, and the rows of its CSV as numbers."""
+    """Return a table as a mapping for scripts: the properties its rows share, and the rows of its CSV as numbers."""
     table = written.board.table
     rows = written.board.rows.to_json(orient="records", double_precision=15)
     return {
@@ -235,7 +235,7 @@ def _print(written: Written) -> None:
     say(f"{table.dataset} / {table.split} under {table.protocol} (sha256 {table.protocol_sha256[:12]})")
     say(text_table(written.board, written.differences))
     for sentence in filter(None, (rule_of(written.board), *copy_sentences(written.board))):
-        whole = sentence.replace(" %", "\0%")  # a number stays with its unit
+        whole = sentence.replace(" %", "\0%")  # a number is not separated from its unit
         say(textwrap.fill(whole, 100, break_long_words=False).replace("\0", " "))
     for name, rows in written.groups.items():
         say(f"\nby {name}\n{_groups_table(rows)}")
@@ -246,7 +246,7 @@ def _print(written: Written) -> None:
 
 
 def _groups_table(rows: pd.DataFrame) -> str:
-    """Return what `leaderboard.groups.group_rows` returned as a table for a terminal."""
+    """Return the rows of `leaderboard.groups.group_rows` as a table for a terminal."""
     from leaderboard.csv_files import metric_texts
     from leaderboard.formats import aligned, claims
 

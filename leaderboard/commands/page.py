@@ -1,4 +1,4 @@
-"""sdd-bench page: the page of one method, which `evaluate --html` asks for."""
+"""Command `sdd-bench page`: the page of one method, written for `evaluate --html`."""
 
 from __future__ import annotations
 

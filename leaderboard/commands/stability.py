@@ -1,4 +1,4 @@
-"""sdd-bench stability: parse, call, print."""
+"""Command `sdd-bench stability`: parse the options, call one function, print its result."""
 
 from __future__ import annotations
 

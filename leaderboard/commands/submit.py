@@ -1,4 +1,4 @@
-"""sdd-bench submit: parse, call, print."""
+"""Command `sdd-bench submit`: parse the options, call one function, print its result."""
 
 from __future__ import annotations
 
@@ -91,10 +91,10 @@ def command(
 def _write_more(
     evaluation: Evaluation, meta: Path, out: Path, jobs: Workers, *, codabench: bool, huggingface: str | None
 ) -> list[Path]:
-    """Write what Codabench and the Hub take of a finished entry, and return it; Codabench's files that are there stay.
+    """Write and return the files of a finished entry for Codabench and the Hub; existing files for Codabench are kept.
 
     Raises:
-        UserError: They cannot be written.
+        UserError: A file cannot be written.
     """
     from leaderboard.pack import ranking
     from leaderboard.submission import DETAILS, SUBMISSION, results_of

@@ -1,4 +1,4 @@
-"""sdd-bench verify: parse, call, print."""
+"""Command `sdd-bench verify`: parse the options, call one function, print its result."""
 
 from __future__ import annotations
 

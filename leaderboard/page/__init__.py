@@ -1,1 +1,1 @@
-"""The leaderboard as a page: one HTML file that opens offline."""
+"""Leaderboard as a page: one offline HTML file."""

@@ -1,4 +1,4 @@
-"""Choice of the pictures of a page within a size budget, the most important first."""
+"""Selection of a page's images within a size budget, the most important first."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from sdd_bench.io.images import to_float
 from sdd_bench.report.pictures import address, jpeg
 
 ERROR_PERCENTILE = 99
-"""Percentile of a method's errors; the colour scale ends at the median over the methods, so that a bad one darkens no
-other.
+"""Percentile of a method's errors; the colour scale ends at the median of it over methods, so that a bad method does
+not darken the others.
 """
 
 PLACES = ("worst", "median", "best")
 ERROR = "error"
-"""Beside `METHOD`, `TRUTH` and `BLUR`: the role of a method's error map."""
+"""Role of a method's error map, beside `METHOD`, `TRUTH` and `BLUR`."""
 
 Choice = tuple[str, float, tuple[str, ...]]
-"""An image, the method's PSNR on it, and which of `PLACES` it is."""
+"""An image, the method's PSNR on it, and its entries of `PLACES`."""
 
 
 @dataclass(frozen=True)
 class Shot:
-    """One image of a method; its pictures are numbers in `Pictures.addresses`.
+    """One image of a method; its pictures are indices into `Pictures.addresses`.
 
     Attributes:
-        places: Entries of `PLACES`, more than one where there are few images.
-        image: The image's name.
+        places: Entries of `PLACES`, several if there are few images.
+        image: Name of the image.
         psnr_db: PSNR of the method on it.
         restored: Crop of the prediction.
         truth: The same crop of the truth.
         error: Absolute error of the whole frame, reduced.
-        blur: The same crop of the blur image; None where it is not known.
+        blur: The same crop of the blur image; None if unknown.
     """
 
     places: tuple[str, ...]
@@ -51,7 +51,7 @@ class Shot:
 
 @dataclass(frozen=True)
 class Frame:
-    """Width and height of an image and of its crop in pixels, and the crop in hundredths of the frame."""
+    """Size of an image and of its crop in pixels, and the crop in percent of the frame."""
 
     size: tuple[int, int]
     crop: tuple[int, int]
@@ -63,7 +63,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class MethodPictures:
-    """A method's shots that found room, and image name to the number of its crop for comparing."""
+    """Images of a method that fit the budget, and the index of its crop for comparisons by image name."""
 
     shots: tuple[Shot, ...] = ()
     compared: Mapping[str, int] = field(default_factory=dict)
@@ -74,14 +74,14 @@ class Pictures:
     """All pictures of a page.
 
     Attributes:
-        methods: By name, of the methods whose predictions are known.
-        truth: Image name to the number of the truth's crop, of the images to compare on, the hardest first.
-        blur: The same of the blur image, where known.
-        addresses: The pictures, as addresses that hold the data.
-        top: Absolute error, in parts of the full range, at and over which the colour scale ends.
-        frames: Image name to frame and crop, of every image.
-        full: Image name to role to a file of the whole frame, where written.
-        notes: Remarks on what was left out, in sentences.
+        methods: Pictures by method, for the methods whose predictions are known.
+        truth: Index of the truth's crop by image name, for the images to compare on, hardest first.
+        blur: Index of the blur image's crop by image name, if known.
+        addresses: Pictures as data addresses.
+        top: Absolute error, as a share of the full range, at which the colour scale ends.
+        frames: Frame and crop of every image, by name.
+        full: Files of whole frames by image name and role, if written.
+        notes: Remarks on images that were left out, in sentences.
     """
 
     methods: Mapping[str, MethodPictures]
@@ -95,7 +95,7 @@ class Pictures:
 
 
 def error_top(looks: Mapping[str, Look]) -> float:
-    """Return where the colour scale of all error maps ends, see `ERROR_PERCENTILE`; at least one 8-bit step."""
+    """Return the upper end of the colour scale of all error maps, see `ERROR_PERCENTILE`; at least one 8-bit step."""
     errors: dict[str, list[FloatImage]] = defaultdict(list)
     for found in looks.values():
         for method, error in found.errors.items():
@@ -105,7 +105,7 @@ def error_top(looks: Mapping[str, Look]) -> float:
 
 
 class _Album:
-    """Encoded pictures in the order in which they were kept, within a budget."""
+    """Encoded pictures in the order in which they were added, within a budget."""
 
     def __init__(self, looks: Mapping[str, Look], budget_bytes: int) -> None:
         self.looks, self.left, self.top = looks, budget_bytes, error_top(looks)
@@ -113,7 +113,7 @@ class _Album:
         self.addresses: list[str] = []
 
     def keep(self, keys: Sequence[tuple[str, Role]]) -> bool:
-        """Keep all of these pictures, or none where they do not fit."""
+        """Add all of these pictures, or none if they do not fit."""
         new = {key: self._encoded(key) for key in dict.fromkeys(keys) if key not in self.numbers}
         size = sum(len(content) for content in new.values())
         if size > self.left:
@@ -138,7 +138,7 @@ def pack(
     looks: Mapping[str, Look],
     budget_bytes: int,
 ) -> Pictures:
-    """Return what fits: an image to compare on, all worst images, another, the median and best ones, the others."""
+    """Return the pictures that fit: an image to compare on, all worst images, another, best and median ones, rest."""
     album = _Album(looks, budget_bytes)
     kept: list[str] = []
     shots: dict[str, list[Choice]] = defaultdict(list)
@@ -187,12 +187,12 @@ def _shots(method: str, choices: Sequence[Choice], numbers: Mapping[tuple[str, R
 
 
 def _roles(method: str) -> tuple[Role, Role, Role]:
-    """Return what a shot consists of."""
+    """Return the roles of a shot's pictures."""
     return (METHOD, method), (TRUTH, ""), (ERROR, method)
 
 
 def _blur_of(found: Look) -> list[Role]:
-    """Return what stands beside a shot: the blur image, where it is known."""
+    """Return the role of the blur image beside a shot, if it is known."""
     return [(BLUR, "")] if (BLUR, "") in found.crops else []
 
 
@@ -211,7 +211,7 @@ def _notes(compared: int, shots: int, budget_bytes: int) -> Iterator[str]:
 
 
 def _spread(images: Sequence[str]) -> list[str]:
-    """Return images with the middle one first, then the ends."""
+    """Return images with the middle one first, then the ends, then the others."""
     middle = len(images) // 2
     order = [middle, 0, len(images) - 1, *range(len(images))]
     return [images[i] for i in dict.fromkeys(order)] if images else []

@@ -21,25 +21,25 @@ from sdd_bench.report.pictures import reduce
 
 CROP_PX = 256
 SHRUNK = (1, 0.75, 0.5)
-"""Sides of a crop in parts of the whole: the largest one is taken that lies somewhere where every pixel counts."""
+"""Sides of a crop as shares of the full size; the largest for which all pixels of a window count is taken."""
 
 MIN_COUNTED = 0.9
-"""Share of a crop's pixels that must count where no crop of any side counts entirely."""
+"""Share of a crop's pixels that must count if no window of any size counts completely."""
 
 ROUNDING = 1e-9
 
 NOT_COUNTED = 0.45
-"""Grey of pixels in an error map that do not count."""
+"""Grey level in an error map for pixels that do not count."""
 
 MIN_SHARE = 0.5
-"""Least share of the pixels under one of an error map that has to count; the mask is seen by this."""
+"""Least share of counted pixels for a pixel of an error map to be shown."""
 
 TRUTH, BLUR, METHOD = "truth", "blur", "method"
 
 FloatImage = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 Role = tuple[str, str]
-"""(`METHOD`, its name), (`TRUTH`, "") or (`BLUR`, "")."""
+"""(`METHOD`, name of the method), (`TRUTH`, "") or (`BLUR`, "")."""
 
 
 @dataclass(frozen=True)
@@ -61,12 +61,12 @@ class Look:
     """Pictures of one image on the page.
 
     Attributes:
-        window: The crop.
+        window: Position of the crop.
         size: Width and height of the frame.
-        crops: Role to crop, (h, w, 3) uint8.
-        errors: Method to mean absolute error over the channels of the whole frame, reduced, (h, w) float32; NaN where
-            most pixels do not count.
-        full: Role to a file of the whole frame.
+        crops: Crops by role, (h, w, 3) uint8.
+        errors: Reduced map of the mean absolute error over channels by method, (h, w) float32; NaN where most pixels do
+            not count.
+        full: File of the whole frame by role.
     """
 
     window: Window
@@ -89,22 +89,22 @@ def look(
 ) -> Look:
     """Return the crops of one image, and the error maps of some methods.
 
-    Frames of different sizes are cropped from the top left to what all have, as protocols that crop do; the predictions
-    of `crops` are laid where they belong in the frame instead, with grey where they show nothing.
+    Frames of different sizes are cropped from the top left to their common size, as protocols do. Predictions of
+    methods in `crops` are instead placed at their position in the frame, with grey elsewhere.
 
     Args:
-        name: The image's.
-        truth: File of what the predictions are compared with.
+        name: Name of the image.
+        truth: File that the predictions are compared with.
         blur: File of the blur image.
-        mask: File that is black where a pixel does not count; without one all count.
-        predictions: Method to its file.
-        measured: Methods that get an error map.
-        images: Folder to write whole frames into as PNG; None writes none.
-        crops: Method to where its predictions were cropped or padded, one of `evaluation.naming.cut.CROPS`.
-        values: Method to what the values of its predictions mean, where that is not what files usually mean.
+        mask: File that is black where a pixel does not count; None counts all.
+        predictions: Prediction file by method.
+        measured: Methods for which an error map is made.
+        images: Folder for whole frames as PNG; None writes none.
+        crops: Position by method at which predictions were cropped or padded, one of `evaluation.naming.cut.CROPS`.
+        values: Meaning of the predictions' values by method, where it is unusual.
 
     Raises:
-        UserError: A file cannot be read, or a frame not written.
+        UserError: A file cannot be read, or a frame cannot be written.
     """
     files: dict[Role, Path] = {(TRUTH, ""): truth} | ({} if blur is None else {(BLUR, ""): blur})
     files |= {(METHOD, method): path for method, path in predictions.items()}
@@ -134,7 +134,7 @@ def look(
 
 
 def _placed(restored: FloatImage, size: tuple[int, int], crop: str) -> tuple[FloatImage, Mask]:
-    """Return a prediction where it lies in its frame of a width and height, and where it shows anything there."""
+    """Return a prediction at its position in a frame of a given size, and the mask of pixels that it covers."""
     if not crop:
         return restored, np.ones(restored.shape[:2], np.bool_)
     cut = cut_of((restored.shape[1], restored.shape[0]), size, crop)
@@ -145,15 +145,16 @@ def _placed(restored: FloatImage, size: tuple[int, int], crop: str) -> tuple[Flo
 
 
 def telling_window(truth: FloatImage, counted: Mask, blur: FloatImage | None = None, size_px: int = CROP_PX) -> Window:
-    """Return the window with the most texture, or with a blur image the one that lost most of it, of the frame's size.
+    """Return the window with the most texture, or with a blur image the one that lost most of it.
 
-    Texture is the squared gradient, summed over the window; it depends on no prediction. Every pixel of the window
-    counts; where the mask leaves no room for it, it is smaller, see `SHRUNK`, else `MIN_COUNTED` of it counts.
+    Texture is the squared gradient summed over the window, which does not depend on predictions. All pixels of the
+    window count; if the mask leaves no room, the window is smaller (see `SHRUNK`), and finally `MIN_COUNTED` of it must
+    count.
 
     Args:
-        truth: (H, W, 3) float32 in [0, 1].
-        counted: (H, W), True where a pixel counts.
-        blur: As `truth`.
+        truth: (H, W, 3) float32 truth in [0, 1].
+        counted: (H, W) bool, True where a pixel counts.
+        blur: Blur image of the same shape.
         size_px: Largest side of the window.
 
     >>> truth = np.zeros((40, 60, 3), np.float32)
@@ -177,13 +178,13 @@ def telling_window(truth: FloatImage, counted: Mask, blur: FloatImage | None = N
 
 
 def error_map(restored: FloatImage, truth: FloatImage, counted: Mask, width_px: int = CROP_PX) -> FloatImage:
-    """Return the mean absolute error over the channels, averaged down to at most `width_px` columns.
+    """Return the mean absolute error over channels, averaged down to at most `width_px` columns.
 
     Args:
-        restored: (H, W, 3) float32 in [0, 1].
-        truth: As `restored`.
-        counted: (H, W), True where a pixel counts; the average is over these, NaN where less than `MIN_SHARE` count.
-        width_px: Width of the map.
+        restored: (H, W, 3) float32 prediction in [0, 1].
+        truth: Truth of the same shape.
+        counted: (H, W) bool, True where a pixel counts; averages are over these, NaN where less than `MIN_SHARE` count.
+        width_px: Maximum width of the map, in pixels.
     """
     weight = counted.astype(np.float32)
     error = np.abs(restored - truth).mean(axis=2) * weight
@@ -192,14 +193,14 @@ def error_map(restored: FloatImage, truth: FloatImage, counted: Mask, width_px: 
 
 
 def coloured(error: FloatImage, top: float) -> FloatImage:
-    """Return an error map in the colours of magma, (h, w, 3) float32 RGB: black is 0, the lightest `top` or more."""
+    """Return an error map in the colours of magma, (h, w, 3) float32 RGB: black is 0, the brightest `top` or more."""
     levels = np.nan_to_num(np.clip(error / top, 0, 1), nan=0) * 255 + 0.5
     colours = cv2.applyColorMap(levels.astype(np.uint8), cv2.COLORMAP_MAGMA)[..., ::-1].astype(np.float32) / 255
     return np.where(np.isnan(error)[..., None], np.float32(NOT_COUNTED), colours)
 
 
 def colour_stops(count: int = 9) -> list[str]:
-    """Return colours of the scale from 0 to the top as CSS writes them.
+    """Return colours of the scale from 0 to its top as CSS.
 
     >>> len(colour_stops()), colour_stops()[0]
     (9, 'rgb(0 0 4)')
@@ -209,7 +210,7 @@ def colour_stops(count: int = 9) -> list[str]:
 
 
 def plain(name: str) -> str:
-    """Return a name as part of a file's name; where it had to be changed, a digest keeps different names apart.
+    """Return a name as part of a file name; if it had to be changed, a digest keeps different names distinct.
 
     >>> plain("NAFNet"), plain("a/b <c>")
     ('NAFNet', 'a-b--c--8afd48')
@@ -219,7 +220,7 @@ def plain(name: str) -> str:
 
 
 def _window_sums(values: NDArray[np.float64], width: int, height: int) -> NDArray[np.float64]:
-    """Return the sum in every window, by its top left pixel."""
+    """Return the sum over every window, indexed by its top left pixel."""
     total = cv2.integral(values)
     return np.asarray(
         total[height:, width:] - total[:-height, width:] - total[height:, :-width] + total[:-height, :-width]

@@ -30,7 +30,7 @@ from sdd_bench.io.nearest import missing_folder
 
 @dataclass(frozen=True)
 class DatasetFiles:
-    """Image name to what the protocol compares with, to the blur image, and to the mask of what counts."""
+    """Files by image name: the reference of the protocol, the blur image, and the mask."""
 
     truths: Mapping[str, Path]
     blur: Mapping[str, Path]
@@ -40,17 +40,17 @@ class DatasetFiles:
 def dataset_files(
     data: Path, table: Table, images: Iterable[str], anchors: Path | None = None, sharp: Path | None = None
 ) -> DatasetFiles:
-    """Return the files of a table's images: under an anchored protocol the anchors' truths, else the sharp images.
+    """Return the files of a table's images: the anchors' truths under an anchored protocol, else the sharp images.
 
     Args:
-        data: A prepared dataset, or a released one.
-        table: Says split and protocol.
-        images: Names of all images that were scored.
-        anchors: Folder of anchors; `anchors` in `data` if None.
-        sharp: Folder of the sharp images where `data` is that of the blur images, and there is no dataset.
+        data: Folder of a prepared or released dataset.
+        table: Table that determines split and protocol.
+        images: Names of all scored images.
+        anchors: Folder of anchors; None takes `anchors` in `data`.
+        sharp: Folder of the sharp images if `data` is that of the blur images, without a dataset.
 
     Raises:
-        UserError: Images that the split does not have, or that have no anchor, all named.
+        UserError: Images are missing in the split, or have no anchor; all are named.
     """
     names = set(images)
     opened = open_dataset(data, table.split) if sharp is None else open_two_folders(data, sharp, table.split)
@@ -70,10 +70,10 @@ def dataset_files(
 
 
 def method_folders(texts: Sequence[str], methods: Iterable[str]) -> dict[str, Path]:
-    """Return method to folder from texts METHOD=FOLDER; a method's name may itself have an equals sign.
+    """Return the folder of each method from texts METHOD=FOLDER; a method's name may contain an equals sign.
 
     Raises:
-        UserError: A text of no known method, a method given twice, or a folder that does not exist.
+        UserError: A text has no known method, a method is given twice, or a folder does not exist.
 
     >>> method_folders(["a=b=."], ["a=b", "c"])
     {'a=b': PosixPath('.')}
@@ -94,12 +94,12 @@ def method_folders(texts: Sequence[str], methods: Iterable[str]) -> dict[str, Pa
 
 
 def entries_beside(path: Path, table: Table) -> list[Entry]:
-    """Return the results of a file, an entry, or of all results files below a folder that belong beside a table.
+    """Return the results of a file, of an entry, or of all results files below a folder, that belong beside a table.
 
-    Below a folder those of other data, of the table's own protocol, and what are no results files are passed over.
+    Below a folder, results of other data or of the table's own protocol, and other files, are skipped.
 
     Raises:
-        UserError: A file or an entry that cannot be read.
+        UserError: A file or an entry cannot be read.
     """
     if not path.is_dir() or (path / ENTRY).is_file():
         return read_entries([path])
@@ -116,11 +116,11 @@ def entries_beside(path: Path, table: Table) -> list[Entry]:
 
 
 def other_boards(entries: Sequence[Entry], table: Table, sort: str = "psnr_db") -> dict[str, Board]:
-    """Return protocol to board of results under other protocols than a table's.
+    """Return the boards of results under other protocols than a table's, by protocol.
 
     Raises:
-        UserError: Results of other data or another split than the table's, or results of one protocol that cannot
-            share a table.
+        UserError: Results have other data or another split than the table, or results of one protocol cannot share a
+            table.
     """
     groups: dict[str, list[Entry]] = {}
     for entry in entries:
@@ -134,14 +134,14 @@ def other_boards(entries: Sequence[Entry], table: Table, sort: str = "psnr_db") 
 
 @dataclass(frozen=True)
 class PictureSources:
-    """Sources of a page's pictures.
+    """Sources of a page's images.
 
     Attributes:
         data: Folder of the dataset.
-        folders: Method to the folder, or zip file, of its predictions, whatever their names.
-        anchors: Folder of the anchors, `anchors` in `data` if None.
+        folders: Folder or zip file of predictions by method, with any file names.
+        anchors: Folder of the anchors; None takes `anchors` in `data`.
         images: Folder for whole frames, or None.
-        sharp: Folder of the sharp images where `data` is that of the blur images.
+        sharp: Folder of the sharp images if `data` is that of the blur images.
     """
 
     data: Path
@@ -162,15 +162,15 @@ def build_page(
     """Write the page of a table and return its path.
 
     Args:
-        path: HTML file.
-        board: The table.
+        path: Path of the HTML file.
+        board: Ranked table.
         reported: Rows of the papers' numbers.
-        entries: Its entries, and those of the same data under other protocols.
-        sources: None leaves the pictures out.
+        entries: Entries of the table, and those of the same data under other protocols.
+        sources: Sources of the images; None leaves the images out.
         nav: Links to the other pages of a site.
 
     Raises:
-        UserError: Files that do not fit the results.
+        UserError: Files do not fit the results.
     """
     shown = [entry for entry in entries if entry.table == board.table]
     others = other_boards([e for e in entries if e.table.protocol != board.table.protocol], board.table, board.sort)

@@ -1,4 +1,4 @@
-"""Displacement of a method's images against their inputs, and their common shift."""
+"""Displacement of a method's images relative to their inputs, and their common shift."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from sdd_bench.evaluation.rows import NOT_RANKED
 from sdd_bench.registration.input_geometry import DISPLACED, LEAST_PX
 
 LEVEL = 0.95
-"""Joint confidence level of both intervals of a common shift; each direction has half of the rest."""
+"""Joint confidence level of both intervals of a common shift; each direction has half of the error rate."""
 
 LEAST_COMMON_PX = 0.1
-"""A smaller common shift is not called inherited: honest restorations and symmetric filters are read so far off."""
+"""Least length of a common shift that is called inherited, because honest restorations and symmetric filters are
+measured up to this far off."""
 
 EXPLAINED = 0.5
-"""A displaced image is said to have inherited its shift where the common shift is at least this share of it."""
+"""A displaced image is said to have inherited its shift if the common shift explains at least this share of it."""
 
 INHERITED, ALONE = "displaced as the other images are (inherited)", "displaced in this image"
 HEADINGS = (
@@ -35,13 +36,13 @@ Pair = tuple[float, float]
 
 @dataclass(frozen=True)
 class CommonShift:
-    """The mean shift of a method's images, to the right and downwards, in pixels.
+    """Mean shift of a method's images, to the right and downwards, in pixels.
 
     Attributes:
         images: Number of images that could be measured.
-        mean: Both directions; NaN without images.
+        mean: Mean in both directions; NaN without images.
         low: Lower ends of the Student-t intervals; NaN for one image.
-        high: Upper ends.
+        high: Upper ends of the Student-t intervals.
     """
 
     images: int
@@ -51,18 +52,18 @@ class CommonShift:
 
     @property
     def proven(self) -> Pair:
-        """The mean in the directions whose interval excludes 0, 0 in the others and where it is too small to say."""
+        """Mean in the directions whose interval excludes 0, else 0; 0 in both if it is too short."""
         ends = zip(self.mean, self.low, self.high, strict=True)
         right, down = (mean if low > 0 or high < 0 else 0.0 for mean, low, high in ends)
         return (right, down) if math.hypot(right, down) >= LEAST_COMMON_PX else (0.0, 0.0)
 
     @property
     def words(self) -> str:
-        """What is known of it, in a sentence or two."""
+        """Description of the common shift, in one or two sentences."""
         if self.images < 2:
             return f"{'One' if self.images else 'No'} image could be measured, so nothing is known of a common shift."
         ends = zip(("to the right", "down"), self.mean, self.low, self.high, strict=True)
-        shown = ((way, *(round(value, 2) + 0.0 for value in numbers)) for way, *numbers in ends)  # no "-0.00"
+        shown = ((way, *(round(value, 2) + 0.0 for value in numbers)) for way, *numbers in ends)  # avoids "-0.00"
         parts = [f"{mean:+.2f} px {way} ({low:+.2f} to {high:+.2f})" for way, mean, low, high in shown]
         found = f"Shift common to the {self.images} images: {' and '.join(parts)}; Student's t, 95 % for both together."
         if any(self.proven):
@@ -72,14 +73,14 @@ class CommonShift:
 
 @dataclass(frozen=True)
 class Displacements:
-    """A method's images, a line of text each with the cells of `HEADINGS`, and their common shift."""
+    """Images of a method, one line each with the cells of `HEADINGS`, and their common shift."""
 
     lines: tuple[tuple[str, ...], ...]
     common: CommonShift
 
 
 def displacements(entry: Entry) -> Displacements | None:
-    """Return the displacements of an entry's images, those not ranked last; None where rows do not tell them."""
+    """Return the displacements of an entry's images, unranked ones last; None if its rows do not have them."""
     if VERDICT not in entry.rows:
         return None
     common = common_shift(entry.rows)
@@ -91,7 +92,7 @@ def common_shift(rows: pd.DataFrame) -> CommonShift:
     """Return the shift that images have in common, with Student-t intervals over the images.
 
     Args:
-        rows: With `displaced_x_px` and `displaced_y_px`; NaN where not measured.
+        rows: Rows with `displaced_x_px` and `displaced_y_px`, NaN if not measured.
 
     >>> common_shift(pd.DataFrame({"displaced_x_px": [0.3, 0.5], "displaced_y_px": [0.1, -0.1]})).mean
     (0.4, 0.0)
@@ -108,7 +109,7 @@ def common_shift(rows: pd.DataFrame) -> CommonShift:
 
 
 def verdict_words(row: pd.Series, common: CommonShift) -> str:
-    """Return the verdict on an image, and of a displaced one whether the method's images share the shift."""
+    """Return the verdict on an image and, if it is displaced, whether the method's images share the shift."""
     said = str(row[VERDICT])
     if said != DISPLACED:
         return said

@@ -1,4 +1,4 @@
-"""The columns of the page's table: what each is called, which way is better, and what it means in a sentence."""
+"""Columns of the page's table: heading, better direction, and meaning in a sentence."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ UP, DOWN = "↑", "↓"
 
 COSTS = {"params_m": "parameters (M)", "macs_g": "MACs (G)", "runtime_s": "runtime (s)"}
 MORE = {BEST: "best in (%)", **COSTS, "reported_psnr_db": "reported PSNR (dB)"}
-"""Columns beside the scores to their headings."""
+"""Headings of the columns beside the scores."""
 
 _PLAIN = {
     "gdi50_px": "displacement, gdi50 (px)",
     "forgiveness_db": "forgiven by warping (dB)",
 }
-"""Headings that need more words on a page than in a file."""
+"""Headings that are longer on a page than in a file."""
 
 _DOWN = ("gdi50_px", "gdi_px", *COSTS)
 
@@ -48,7 +48,7 @@ def heading_of(name: str) -> str:
 
 
 def arrow_of(name: str) -> str:
-    """Return an arrow up where higher is better, down where lower is, nothing where neither is.
+    """Return an arrow up if higher is better, down if lower is better, else empty.
 
     >>> arrow_of("psnr_db"), arrow_of("lpips"), arrow_of("ceiling_db")
     ('↑', '↓', '')
@@ -58,5 +58,5 @@ def arrow_of(name: str) -> str:
 
 
 def words_of(name: str) -> str:
-    """Return what a column means, in a sentence; nothing where nothing is known."""
+    """Return the meaning of a column in a sentence; empty if unknown."""
     return _WORDS.get(name) or (METRICS[name].note if name in METRICS else "")

@@ -19,7 +19,7 @@ from sdd_bench.report.grid import GridRow
 from sdd_bench.report.pictures import reduce
 
 IMAGES, FRAME_PX = 3, 480
-"""Rows, where nobody says which, and the width of the whole images."""
+"""Default number of rows, and the width of the whole images."""
 
 
 def grid_rows(
@@ -30,18 +30,18 @@ def grid_rows(
     masks: Mapping[str, Path],
     images: Sequence[str] = (),
 ) -> list[GridRow]:
-    """Return the rows of a figure: blur image, methods from the best mean on, truth.
+    """Return the rows of a figure: blur image, methods by decreasing mean, truth.
 
     Args:
         entries: Entries of one table.
-        folders: Method to its predictions.
-        truths: Image name to what the protocol compares with.
-        blur: Image name to the blur image.
-        masks: Image name to the mask of what counts.
-        images: Names of the images to show; those on which the methods differ most if empty.
+        folders: Folder of predictions by method.
+        truths: Reference of the protocol by image name.
+        blur: Blur image by image name.
+        masks: Mask of counted pixels by image name.
+        images: Names of the images to show; if empty, those on which the methods differ most.
 
     Raises:
-        UserError: An image that not every method has, or a file that cannot be read.
+        UserError: A method lacks an image, or a file cannot be read.
     """
     shown = sorted(
         (entry for entry in entries if entry.method.name in folders),
@@ -76,7 +76,7 @@ def _row(name: str, blur: Path, found: Look, entries: Sequence[Entry]) -> GridRo
 
 
 def _telling(entries: Sequence[Entry], known: Sequence[str]) -> list[str]:
-    """Return the images on which methods differ most, with one method those of its median."""
+    """Return the images on which methods differ most; with one method, images in the order of their names."""
     scores = pd.concat([entry.rows["psnr_db"].clip(upper=60) for entry in entries], axis=1, join="inner")
     scores = scores[scores.index.isin(known)].sort_index()
     spread = scores.max(axis=1) - scores.min(axis=1)

@@ -20,19 +20,19 @@ from sdd_bench.report.plots import image_chart, line_chart
 SOFTENING = "softening_gain_db"
 
 TITLED = 200
-"""Images up to which every point of a chart says its name."""
+"""Largest number of images for which every point of a chart has a tooltip."""
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A method's PSNR on every image as SVG, the hardest image left, all methods on one scale, and in a sentence."""
+    """PSNR of a method on every image: chart as SVG, hardest image left, one scale for all methods, and a sentence."""
 
     svg: str
     words: str
 
 
 def softening_words(entry: Entry) -> str:
-    """Return in a sentence what a light blur would do to the mean PSNR; nothing where it was not measured."""
+    """Return a sentence on the effect of a light blur on the mean PSNR; empty if it was not measured."""
     gain = entry.means.get(SOFTENING, math.nan)
     if not math.isfinite(gain):
         return ""
@@ -45,7 +45,7 @@ def softening_words(entry: Entry) -> str:
 
 
 def method_facts(entry: Entry) -> list[tuple[str, str, str]]:
-    """Return heading, text and, for web addresses, link of what is known of a method."""
+    """Return heading, text and (for web addresses) link of each known fact about a method."""
     method = entry.method
     at = f" on {method.device}" if method.device else ""
     size = f" at {method.size}" if method.size else ""
@@ -73,7 +73,7 @@ def method_facts(entry: Entry) -> list[tuple[str, str, str]]:
 
 
 def image_charts(entries: Sequence[Entry]) -> dict[str, Chart]:
-    """Return method to its chart."""
+    """Return the chart of each method."""
     scores = psnr_table(entries)
     finite = scores.where(np.isfinite(scores))
     values = scores.to_numpy()[np.isfinite(scores)]
@@ -101,7 +101,7 @@ RADII = ("sharp", *(f"to {edge:g} px" for edge in EDGES_PX[1:]), f"over {EDGES_P
 
 
 def radius_charts(entries: Sequence[Entry]) -> dict[str, Chart]:
-    """Return method to its mean PSNR by the blur radius of the blur image, that image's own beside."""
+    """Return charts of each method's mean PSNR by blur radius, beside that of the blur image itself."""
     charts = {}
     for number, entry in enumerate(entries):
         if BY_RADIUS[0] not in entry.means:
@@ -124,9 +124,9 @@ def _beside(value: float) -> str:
 
 
 def image_table(entries: Sequence[Entry]) -> list[tuple[str, ...]]:
-    """Return the PSNR of every image as text: a row of headings, then name and scores, the hardest image first.
+    """Return the PSNR of every image as text: a row of headings, then name and scores, hardest image first.
 
-    Images that are not ranked come last and say so.
+    Images that are not ranked come last and are marked.
     """
     scores = psnr_table(entries)
     others = {entry.method.name: entry.unranked["psnr_db"] for entry in entries if len(entry.unranked)}
@@ -137,7 +137,7 @@ def image_table(entries: Sequence[Entry]) -> list[tuple[str, ...]]:
 
 
 def psnr_table(entries: Sequence[Entry]) -> pd.DataFrame:
-    """Return the PSNR of every image, (images, methods), NaN where not measured; the hardest image by median first."""
+    """Return the PSNR of every image, (images, methods), NaN if not measured, in increasing order of its median."""
     scores = pd.DataFrame({entry.method.name: entry.rows["psnr_db"] for entry in entries}, dtype=float)
     scores = scores.dropna(how="all").sort_index()
     return scores.iloc[np.argsort(_medians(scores), kind="stable")] if len(scores) else scores

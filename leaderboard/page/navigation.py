@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Link:
-    """A link of the navigation, and whether it is to the page itself."""
+    """A link of the navigation, and whether it leads to the current page."""
 
     title: str
     address: str

@@ -17,12 +17,12 @@ MAX_VALUES = 100_000
 
 
 def pair_data(board: Board, entries: Sequence[Entry]) -> dict[str, object] | None:
-    """Return what the script that compares two methods over the images needs; None for fewer than two methods.
+    """Return the data for the script that compares two methods over the images; None for fewer than two methods.
 
-    Methods are called `m1` (the board's first row) and so on. `scores` is empty where there are too many.
+    Methods are named `m1` (the board's first row) and so on. `scores` is empty if there are too many.
 
     Args:
-        board: The table.
+        board: Ranked table.
         entries: Entries of the board; partial ones have scores of some images.
     """
     keys = {method: f"m{number}" for number, method in enumerate(board.rows["method"], 1)}
@@ -48,7 +48,7 @@ def pair_data(board: Board, entries: Sequence[Entry]) -> dict[str, object] | Non
 
 
 def pair_words(board: Board, keys: Mapping[str, str]) -> dict[str, str]:
-    """Return how two methods differ in the metric that ranks, by both of their keys in either order."""
+    """Return the difference of two methods in the ranking metric, in words, by both of their keys in either order."""
     found = {}
     for pair in both_ways(board).to_dict("records"):
         one, other, images = pair["method"], pair["other"], pair["n_images"]
@@ -69,5 +69,5 @@ def pair_words(board: Board, keys: Mapping[str, str]) -> dict[str, str]:
 
 
 def _number(value: float, decimals: int) -> float | None:
-    """Return a score as JSON holds it, None where there is none or it is infinite."""
+    """Return a score for JSON, None if it is missing or infinite."""
     return round(float(value), decimals) if np.isfinite(value) else None

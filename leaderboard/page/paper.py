@@ -23,7 +23,7 @@ def wide_files(out: Path) -> tuple[Path, ...]:
 
 
 def wide_output(out: Path) -> Output:
-    """Return them as an output of one request, whatever tables are in it."""
+    """Return the files of the wide table as an output of one request, which does not depend on the tables in it."""
     return Output({"wide leaderboard": out.name}, wide_files(out))
 
 
@@ -31,9 +31,9 @@ def write_wide(out: Path, tables: Sequence[Built], label: str = "") -> tuple[Pat
     r"""Write several tables as one and return the files.
 
     Args:
-        out: The leaderboard's CSV.
-        tables: In the order of the column groups.
-        label: For `\label`; empty for none.
+        out: CSV of the leaderboard.
+        tables: Tables in the order of the column groups.
+        label: Argument of `\label`; empty for none.
     """
     wide = wide_table([table.board for table in tables], [table.reported for table in tables])
     texts = (wide_csv(wide), wide_markdown(wide), wide_latex(wide, label))
@@ -54,10 +54,10 @@ def write_grid_of(
     """Draw the crops of a table's methods and return the PDF and the PNG.
 
     Args:
-        path: The PDF.
+        path: Path of the PDF.
         entries: Entries of one table.
         sources: Dataset and predictions.
-        images: Names of images; those on which the methods differ most if empty.
+        images: Names of the images; if empty, those on which the methods differ most.
     """
     names = {name for entry in entries for name in entry.rows.index} | set(images)
     files = dataset_files(sources.data, entries[0].table, names, sources.anchors, sources.sharp)

@@ -1,4 +1,4 @@
-"""Choice of pictures for the page: images of each method, and images to compare all methods on."""
+"""Selection of images for the page: images of each method, and images to compare all methods on."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sdd_bench.io.values_as import parse_values_as
 
 BUDGET_BYTES = 8_000_000
 COMPARED = 6
-"""Images to compare methods on, from the hardest to the easiest."""
+"""Number of images to compare methods on, from the hardest to the easiest."""
 
 
 def method_pictures(
@@ -31,18 +31,19 @@ def method_pictures(
     masks: Mapping[str, Path] | None = None,
     images: Path | None = None,
 ) -> Pictures:
-    """Return the pictures that fit into a budget, those that matter most first.
+    """Return the pictures that fit a budget, the most important first.
 
-    The crop of an image is the window that `crops.telling_window` finds, the same for all methods. What does not fit is
-    left out in whole: an image to compare on for all methods, or one of a method's three images; notes say so.
+    The crop of an image is the window found by `crops.telling_window`, the same for all methods. Pictures that do not
+    fit are left out as a unit: an image to compare on for all methods, or one of a method's three images; notes report
+    it.
 
     Args:
         entries: Entries of one table.
-        predictions: Method to its folder, whatever the files in it are called.
-        truths: Image name to the file that the protocol compares with: the anchor's truth, or the sharp image.
-        blur: Image name to the blur image.
-        budget_bytes: For all pictures as they stand in the page.
-        masks: Image name to the file that is black where pixels do not count.
+        predictions: Folder of predictions by method, with any file names.
+        truths: Reference of the protocol by image name: the anchor's truth, or the sharp image.
+        blur: Blur image by image name.
+        budget_bytes: Size limit for all pictures as encoded in the page.
+        masks: File by image name that is black where pixels do not count.
         images: Folder for whole frames of the images to compare on, as PNG; None writes none.
 
     Raises:
@@ -76,7 +77,7 @@ def method_pictures(
 
 
 def _absent(entries: Sequence[Entry], files: Mapping[str, Mapping[str, Path]]) -> Iterator[str]:
-    """Yield what predictions are not in the folders that were given for the pictures."""
+    """Yield messages on predictions that are missing in the given folders."""
     for entry in entries:
         absent = entry.n_images - len(files[entry.method.name])
         if absent:
@@ -98,7 +99,7 @@ def _compared_images(
 
 
 def _places(entry: Entry, files: Mapping[str, Path], truths: Mapping[str, Path]) -> list[Choice]:
-    """Return the worst, the median and the best image of those with a prediction and a truth."""
+    """Return the worst, the median and the best image among those with a prediction and a truth."""
     scored = _psnr(entry).sort_values(kind="stable")
     scored = scored[scored.index.isin(files) & scored.index.isin(truths)]
     if scored.empty:
@@ -110,5 +111,5 @@ def _places(entry: Entry, files: Mapping[str, Path], truths: Mapping[str, Path])
 
 
 def _psnr(entry: Entry) -> pd.Series:
-    """Return the PSNR of every image; one that was not measured is the worst."""
+    """Return the PSNR of every image; an unmeasured one counts as the worst."""
     return entry.rows["psnr_db"].fillna(-math.inf)

@@ -1,4 +1,4 @@
-"""Plots of a page: scores against costs, what warping forgives, and which methods are separated."""
+"""Plots of a page: scores against costs, gains from warping, and separated methods."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ ANCHORED = "anchored/2"
 
 @dataclass(frozen=True)
 class Separation:
-    """The critical-difference diagram as SVG, and in sentences."""
+    """Critical-difference diagram as SVG, and in sentences."""
 
     svg: str
     words: tuple[str, ...]
 
 
 def separation_plot(board: Board) -> Separation | None:
-    """Return which methods are separated; None for fewer than two methods, or where no rank is claimed."""
+    """Return the diagram of separated methods; None for fewer than two methods, or if no rank is claimed."""
     methods = compared_methods(board)
     if len(methods) < 2 or board.rows["rank"].isna().all():
         return None
@@ -55,11 +55,11 @@ def _group_words(groups: Groups, left_out: int) -> list[str]:
 
 
 def page_plots(board: Board, boards: Mapping[str, Board]) -> tuple[list[Scatter], list[str]]:
-    """Return the plots that have data, and a sentence on those that have none.
+    """Return the plots that have data, and a sentence on those without data.
 
     Args:
-        board: The table.
-        boards: Protocol to the board of the same methods and data under it, the table's own too.
+        board: Ranked table.
+        boards: Boards of the same methods and data by protocol, including the table's own.
     """
     found: list[Scatter] = []
     lacking: list[str] = []
@@ -92,7 +92,7 @@ def page_plots(board: Board, boards: Mapping[str, Board]) -> tuple[list[Scatter]
 
 
 def _values(across: Board, across_name: str, up: Board, up_name: str) -> list[tuple[str, Value | None, Value | None]]:
-    """Return every method of a board with its value on either axis, None where it is missing or infinite."""
+    """Return every method of a board with its value on each axis, None if it is missing or infinite."""
     found = [_finite_values(across, across_name), _finite_values(up, up_name)]
     return [(method, *(known.get(method) for known in found)) for method in across.rows["method"]]
 

@@ -1,4 +1,4 @@
-"""Search for the file that a row was scored from, by sha256, whatever its name."""
+"""Search for the file that a row was scored from, by SHA-256, whatever its name."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ DIGEST = "restored_sha256"
 
 
 def prediction_files(folder: Path, entry: Entry) -> dict[str, Path]:
-    """Return image name to the file in a folder that it was scored from; images whose file is not there are left out.
+    """Return the scored file in a folder for each image; images whose file is missing are left out.
 
-    Rows of results that hold no sha256 have the file that is called as the image is.
+    For rows without a SHA-256, the file with the image's name is taken.
 
     Args:
         folder: Folder of predictions, from `naming.folders.opened`.
-        entry: Its rows are looked for.
+        entry: Entry whose files are searched for.
 
     Raises:
         UserError: The folder or a file cannot be read.
@@ -34,7 +34,7 @@ def prediction_files(folder: Path, entry: Entry) -> dict[str, Path]:
 
 
 def _by_digest(wanted: Mapping[str, str], named: Mapping[str, Path], files: list[Path]) -> dict[str, Path]:
-    """Return name to file by the files' sha256; those called as the images are come first, so that most are enough."""
+    """Return the files by image name, found by SHA-256; files named like the images are tried first to save time."""
     found: dict[str, Path] = {}
     for name, digest in wanted.items():
         file = named.get(one_form(name))

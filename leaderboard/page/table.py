@@ -38,7 +38,7 @@ FLAG_WORDS_BY_INPUT = (
 
 @dataclass(frozen=True)
 class Scale:
-    """The scale of a column's bars; ends as text stand in the heading."""
+    """Scale of a column's bars, with its ends as text for the heading."""
 
     low: float
     high: float
@@ -51,8 +51,8 @@ class Column:
     """A column of numbers.
 
     Attributes:
-        name: In the board's rows.
-        heading: For people.
+        name: Name in the board's rows.
+        heading: Displayed heading.
         down: Whether the first click sorts from large to small.
         scale: Scale of its bars; None without bars.
         arrow: Arrow up if higher is better, down if lower is better, else empty.
@@ -69,9 +69,9 @@ class Column:
 
 @dataclass(frozen=True)
 class Cell:
-    """A number: its text, what it sorts by (nothing stays last), and its bar in hundredths of the scale.
+    """A number: its text, its sort key (empty sorts last), and its bar in percent of the scale.
 
-    `place` is 1 or 2 where the method has the first or the second rank by this metric, else 0.
+    `place` is 1 or 2 if the method has the first or the second rank by this metric, else 0.
     """
 
     text: str
@@ -86,16 +86,16 @@ class Line:
     """A row of the page.
 
     Attributes:
-        number: From 1, in the board's order.
-        method: Its name.
-        rank: As text, with = where shared.
-        rank_interval: As text, nothing where the rank is certain or missing.
+        number: Number of the row in the board's order, from 1.
+        method: Name of the method.
+        rank: Rank as text, with = if it is shared.
+        rank_interval: Interval of the rank as text, empty if the rank is certain or missing.
         rank_value: Sort key of the rank.
         tied: Whether the rank is shared.
-        first: Whether it begins a rank.
+        first: Whether it is the first row with its rank.
         status: A key of `STATUS_WORDS`.
-        status_words: For people.
-        cells: One a column.
+        status_words: Displayed status.
+        cells: One cell per column.
     """
 
     number: int
@@ -111,12 +111,12 @@ class Line:
 
 
 def flag_words(protocol: str) -> str:
-    """Return what the flag of a method means under a protocol."""
+    """Return the meaning of a method's flag under a protocol."""
     return FLAG_WORDS_BY_INPUT if judged_by_input(protocol) else FLAG_WORDS
 
 
 def columns(rows: pd.DataFrame) -> list[Column]:
-    """Return the columns of numbers that any row has."""
+    """Return the columns of numbers that at least one row has."""
     scores = [_column(name, HIGHER_IS_BETTER.get(name, False), _scale(rows, name)) for name in shown_columns(rows)]
     return scores + [_column(name, name not in COSTS) for name in MORE if rows[name].notna().any()]
 
@@ -147,7 +147,7 @@ def ends(rows: pd.DataFrame, name: str) -> pd.DataFrame:
 
 
 def _scale(rows: pd.DataFrame, name: str) -> Scale | None:
-    """Return a scale on which all intervals of a metric lie, None where none has an interval."""
+    """Return a scale that contains all intervals of a metric, None if there are none."""
     known = ends(rows, name)
     if known.empty:
         return None

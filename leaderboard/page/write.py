@@ -1,4 +1,4 @@
-"""Leaderboard page: one HTML file that opens offline, with table, plots, comparisons and every method."""
+"""Leaderboard page: one offline HTML file with table, plots, comparisons and every method."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ PROTOCOLS = {
     "direct/1": "Every restoration is compared with the sharp photograph as it was taken, pixel by pixel. That is "
     "right where the pairs are aligned; where they are not, it measures the misalignment.",
 }
-"""Protocol to what it means, in two sentences."""
+"""Explanation of each protocol, in two sentences."""
 
 
 def write_page(
@@ -67,13 +67,13 @@ def write_page(
     """Write the page and return its path.
 
     Args:
-        path: HTML file to write.
+        path: Path of the HTML file.
         board: Board to show.
-        reported: Papers' numbers, see `leaderboard.reported.reported_rows`; in a table of their own.
-        others: Protocol to the board of the same methods and data under it.
-        entries: Entries of the board, for what is known of each method and image; without them the page has no
+        reported: Papers' numbers from `leaderboard.reported.reported_rows`, shown in their own table.
+        others: Boards of the same methods and data under other protocols, by protocol.
+        entries: Entries of the board, for facts about each method and image; without them, the page has no such
             sections.
-        pictures: See `leaderboard.page.pictures.method_pictures`.
+        pictures: Pictures from `leaderboard.page.pictures.method_pictures`.
         nav: Links to the other pages of a site.
 
     Raises:
@@ -141,9 +141,9 @@ def _template() -> Template:
 
 
 def _comparison(path: Path, board: Board, entries: Sequence[Entry], pictures: Pictures) -> dict[str, object] | None:
-    """Return what the script that compares two methods needs; None where no image is common to all.
+    """Return the data for the script that compares two methods; None if no image is common to all.
 
-    Sides are called `m1` (the board's first row) and so on, `truth` and `blur`.
+    Sides are named `m1` (the board's first row) and so on, `truth` and `blur`.
     """
     if not pictures.truth:
         return None

@@ -2,11 +2,11 @@
 
     DIR/index.html                 all tables side by side
     DIR/tables/NAME/index.html     the page of one table, with leaderboard.csv, .md, .tex and -pairwise.csv
-    DIR/methods/NAME.html          a method: what it is, and its place in every table
-    DIR/results/NAME.json, .csv    the results files as they were given, under names of their own
+    DIR/methods/NAME.html          a method: its description, and its place in every table
+    DIR/results/NAME.json, .csv    the given results files, under unique names
     DIR/site.json                  every row of every table
 
-Links are relative, nothing is loaded from elsewhere: any web server serves it, and it opens from a disk.
+All links are relative and no external resources are loaded: any web server can serve the site, and it opens from disk.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ class SiteTable:
     """A table of the site.
 
     Attributes:
-        board: Its rows.
-        entries: Entries in it.
+        board: Ranked table.
+        entries: Entries of the table.
         reported: Rows of the papers' numbers, or None.
     """
 
@@ -59,7 +59,7 @@ class SiteTable:
 
     @property
     def folder(self) -> str:
-        """Its folder below the site's."""
+        """Folder of the table, below the site's folder."""
         table = self.board.table
         return f"{TABLES}/{plain(table.dataset)}-{plain(table.split)}.{plain(table.protocol.replace('/', '-'))}"
 
@@ -69,8 +69,8 @@ def navigation(tables: Sequence[SiteTable], here: SiteTable | None = None, up: s
 
     Args:
         tables: Tables of the site.
-        here: The table whose page it is for.
-        up: From the page's folder to the site's, such as `../../`.
+        here: Table whose page has the links.
+        up: Relative path from the page's folder to the site's, such as `../../`.
     """
     first = Link("All tables", f"{up}index.html", here is None and not up)
     return [first, *(Link(table.title, f"{up}{table.folder}/index.html", table is here) for table in tables)]
@@ -86,18 +86,18 @@ def method_address(method: str) -> str:
 
 
 def results_address(entry: Entry) -> str:
-    """Return the copy of an entry's results file, below the site's folder."""
+    """Return the path of an entry's copied results file, below the site's folder."""
     table = entry.table
     words = (entry.method.name, f"{table.dataset}-{table.split}", table.protocol.replace("/", "-"))
     return f"{RESULTS}/{file_name('.'.join([*map(plain, words), 'json']))}"
 
 
 def write_index(folder: Path, tables: Sequence[SiteTable]) -> list[Path]:
-    """Write the index, the methods' pages, the results and site.json; the tables' pages are written apart.
+    """Write the index, the methods' pages, the results and site.json; the tables' pages are written separately.
 
     Args:
-        folder: The site's.
-        tables: In the order in which they are shown.
+        folder: Folder of the site.
+        tables: Tables in the order in which they are shown.
     """
     wide = wide_table([table.board for table in tables], [table.reported for table in tables])
     loader, escape = PackageLoader("leaderboard"), select_autoescape(["html"])
@@ -125,7 +125,7 @@ def write_index(folder: Path, tables: Sequence[SiteTable]) -> list[Path]:
 
 
 def _method(method: str, tables: Sequence[SiteTable]) -> dict[str, object]:
-    """Return what the page of a method shows."""
+    """Return the data for the page of a method."""
     places, about = [], None
     for table in tables:
         rows = table.board.rows
@@ -145,7 +145,7 @@ def _method(method: str, tables: Sequence[SiteTable]) -> dict[str, object]:
 
 
 def _wide_cells(wide: Wide) -> Mapping[str, list[tuple[str, int]]]:
-    """Return method to its cells and their places."""
+    """Return the cells of each method with their places."""
     keys = [(group, metric) for group in wide.groups for metric in group.metrics]
     return {
         method: [(_cell(group, method, metric), group.places.get((method, metric), 0)) for group, metric in keys]
@@ -154,13 +154,13 @@ def _wide_cells(wide: Wide) -> Mapping[str, list[tuple[str, int]]]:
 
 
 def _cell(group: Group, method: str, metric: str) -> str:
-    """Return a number, the first of a group with a dagger where the method's status is to be doubted."""
+    """Return a number as text; the first of a group has a dagger if the method's status is doubtful."""
     doubted = method in group.doubtful and metric == group.metrics[0]
     return group.cells.get((method, metric), NOTHING) + DAGGER * doubted
 
 
 def _copy_results(folder: Path, tables: Sequence[SiteTable]) -> list[Path]:
-    """Copy every results file and the CSV beside it, where there is one, into the site."""
+    """Copy every results file, and the CSV beside it if there is one, into the site."""
     written: list[Path] = []
     for entry in (entry for table in tables for entry in table.entries):
         for suffix in (".json", ".csv"):

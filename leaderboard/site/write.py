@@ -14,7 +14,7 @@ from sdd_bench.jobs.outputs import Output
 
 
 def site_output(folder: Path) -> Output:
-    """Return the site's folder as an output of one request, whatever tables are in it."""
+    """Return the site's folder as an output of one request, which does not depend on the tables in it."""
     return Output({"site of": "leaderboard"}, (), (folder,), option="--site")
 
 
@@ -24,10 +24,10 @@ def write_site(
     """Write the site and return its index.
 
     Args:
-        folder: The site's.
-        tables: In the order in which they are shown.
+        folder: Folder of the site.
+        tables: Tables in the order in which they are shown.
         entries: Entries of each table.
-        sources: Sources of the pictures, for the tables of the first one's dataset; None for none.
+        sources: Sources of the images, for the tables of the first one's dataset; None for no images.
     """
     shown = [SiteTable(built.board, part, built.reported) for built, part in zip(tables, entries, strict=True)]
     first = shown[0].board.table

@@ -1,1 +1,1 @@
-"""Public Python functions on images, datasets and results, offered by `import sdd_bench as sb`."""
+"""Public Python functions on images, datasets and results, available through `import sdd_bench as sb`."""

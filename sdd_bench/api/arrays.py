@@ -1,7 +1,7 @@
-"""Conversion between a user's arrays and the images that sdd-bench works on; checked, never guessed.
+"""Conversion between a user's arrays and the images that sdd-bench works on, with checks instead of guesses.
 
-An image may be given as a path, a numpy array or a torch tensor; uint8, uint16 or floating point in [0, 1]; (H, W, 3)
-or (3, H, W); alone or as a batch with one more axis in front. Whatever cannot be right is a ValueError.
+An image may be a path, a numpy array or a torch tensor; uint8, uint16 or floating point in [0, 1]; (H, W, 3) or (3, H,
+W); a single image or a batch with one more axis in front. Anything ambiguous or invalid raises ValueError.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     import torch
 
 Array: TypeAlias = "NDArray[Any] | torch.Tensor"
-"""A numpy array or a torch tensor: one image or a batch."""
+"""A numpy array or a torch tensor with one image or a batch."""
 
 ImageLike: TypeAlias = "str | Path | Array"
-"""An image file, or an array of one image or a batch."""
+"""An image file, or an array with one image or a batch."""
 
 Image = NDArray[np.floating]
 
@@ -31,13 +31,13 @@ INTEGERS = {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0}
 
 @dataclass(frozen=True)
 class Images:
-    """One image or a batch as sdd-bench works on it, and how it was given.
+    """One image or a batch in the form that sdd-bench works on, and the form in which it was given.
 
     Attributes:
-        images: Each (H, W, 3) float32, or float64 where it was given so, in [0, 1].
+        images: Each (H, W, 3) in [0, 1], float32, or float64 if given so.
         batch: Whether a batch was given.
-        channels_first: Whether the channels stood before rows and columns.
-        tensor: The tensor that was given, None for anything else.
+        channels_first: Whether the channel axis came before rows and columns.
+        tensor: The given tensor, or None if it was not a tensor.
     """
 
     images: tuple[Image, ...]
@@ -46,7 +46,7 @@ class Images:
     tensor: torch.Tensor | None = None
 
     def like(self, images: list[NDArray[np.float32]]) -> Array:
-        """Return images as these were given: axes, batch, numpy or torch on the same device; float32 in [0, 1]."""
+        """Return images in the form of the given ones: axes, batch, numpy or torch and device; float32 in [0, 1]."""
         stacked = np.stack(images)
         if self.channels_first:
             stacked = np.moveaxis(stacked, -1, 1)
@@ -61,16 +61,16 @@ class Images:
 
 
 def to_images(value: ImageLike, role: str) -> Images:
-    """Return one image or a batch, whatever it was given as.
+    """Return one image or a batch from any accepted form.
 
     Args:
         value: A path, or an array: (H, W, 3), (3, H, W), (N, H, W, 3) or (N, 3, H, W); uint8, uint16, or floating point
-            in [0, 1], which may be passed by `OVERSHOOT` and is clipped.
+            in [0, 1]. Floating-point values may exceed the range by `OVERSHOOT` and are clipped.
         role: Name in messages: `blur`, `sharp`, `restored`, `truth`.
 
     Raises:
-        ValueError: Another shape or type, values that are not finite, or outside the range.
-        UserError: A file that cannot be read.
+        ValueError: The shape or type is wrong, or values are not finite or out of range.
+        UserError: The file cannot be read.
     """
     if isinstance(value, str | Path):
         return Images((read_image(Path(value)),))
@@ -83,15 +83,15 @@ def to_images(value: ImageLike, role: str) -> Images:
 
 
 def to_masks(value: ImageLike | None, images: Images) -> list[NDArray[np.bool_] | None]:
-    """Return the mask of each image, None where every pixel counts.
+    """Return the mask of each image, None if every pixel counts.
 
     Args:
-        value: None, a path, or (H, W), (1, H, W), (H, W, 1) or a batch of them; bool, or numbers of which only 0 and
-            one other value (1, 255, 65535) occur. One mask serves a whole batch.
-        images: Images that they are masks of.
+        value: None, a path, or an array (H, W), (1, H, W), (H, W, 1) or a batch of them; bool, or numbers with only 0
+            and one other value (1, 255 or 65535). One mask may serve a whole batch.
+        images: Images that the masks belong to.
 
     Raises:
-        ValueError: Another shape, or other values.
+        ValueError: The shape or the values are wrong.
     """
     count = len(images.images)
     if value is None:
@@ -120,7 +120,7 @@ def to_masks(value: ImageLike | None, images: Images) -> list[NDArray[np.bool_] 
 
 
 def same_count(one: Images, other: Images, roles: tuple[str, str]) -> None:
-    """Raise ValueError for batches of two sizes, and for a pair of images of two shapes."""
+    """Raise ValueError if two batches differ in length, or a pair of images in shape."""
     if len(one.images) != len(other.images):
         raise ValueError(f"{roles[0]} are {len(one.images)} images, {roles[1]} {len(other.images)}")
     for number, (a, b) in enumerate(zip(one.images, other.images, strict=True)):
@@ -132,7 +132,7 @@ def same_count(one: Images, other: Images, roles: tuple[str, str]) -> None:
 
 
 def _numpy(value: Array, role: str) -> tuple[torch.Tensor | None, NDArray[Any]]:
-    """Return the tensor, if it is one, and the numpy array of a value."""
+    """Return the tensor, or None if the value is not one, and its numpy array."""
     detach = getattr(value, "detach", None)
     if detach is not None and hasattr(value, "device"):
         held = detach().cpu()
@@ -145,7 +145,7 @@ def _numpy(value: Array, role: str) -> tuple[torch.Tensor | None, NDArray[Any]]:
 
 
 def _layout(array: NDArray[Any], role: str, *, first: bool) -> tuple[bool, bool]:
-    """Return whether an array is a batch, and whether its channels stand in front of rows and columns."""
+    """Return whether an array is a batch, and whether its channel axis comes before rows and columns."""
     shape = array.shape
     if array.ndim in (3, 4) and array.size:
         places = {"last": shape[-1] == 3, "first": shape[-3] == 3}

@@ -16,21 +16,21 @@ def open_dataset(
     dataset: str | None = None,
     grey: str = "refuse",
 ) -> Dataset:
-    """Return a dataset that `sdd-bench prepare` wrote, or one as it was released; its files are only read.
+    """Return a dataset that `sdd-bench prepare` wrote, or one in its released layout; its files are only read.
 
-    `len`, iteration, `dataset["0012"]`, `dataset[3]` and slices give pairs: `pair.name`, `pair.blur` and `pair.sharp`
-    (paths, which every function of the API takes as images), `pair.scene`, `pair.split`.
+    `len`, iteration, `dataset["0012"]`, `dataset[3]` and slices give pairs with `pair.name`, `pair.blur` and
+    `pair.sharp` (paths, which every function of the API accepts as images), `pair.scene` and `pair.split`.
 
     Args:
-        path: The folder; with `sharp` that of the blur images.
-        split: Keep the pairs of this split alone. A released dataset without splits is all `test`.
-        sharp: Folder of the sharp images, for any two folders whose files have the same names. All pairs are then of
-            one split, `test` if `split` is None, and `dataset` is the name in results, `pairs` if None.
+        path: Folder of the dataset; with `sharp`, the folder of the blur images.
+        split: Name of the split to keep; None keeps all. A released dataset without splits is all `test`.
+        sharp: Folder of the sharp images, for any two folders whose files have the same names. All pairs are then in
+            one split (`split`, or `test` if None), and `dataset` is the name in results (`pairs` if None).
         dataset: Name of a released dataset, such as `sdd` or `dpdd`; recognised by its folders if None.
-        grey: `refuse`, or `expand` to accept grey images.
+        grey: `refuse` grey images, or `expand` them to RGB.
 
     Raises:
-        UserError: Nothing known there, no such split, or faults of files, all named.
+        UserError: The folder holds no known dataset, the split does not exist, or files are faulty (all are named).
     """
     if sharp is not None:
         return catalog.open_two_folders(Path(path), Path(sharp), split or "test", dataset, grey)

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 
 Restore = Callable[[NDArray[np.float32]], Array]
-"""A method: blur image, (H, W, 3) float32 in [0, 1], to restored image, see `sdd_bench.api.arrays`."""
+"""Function from a blur image, (H, W, 3) float32 in [0, 1], to a restored image in any form of
+`sdd_bench.api.arrays`."""
 
 
 def evaluate(
@@ -61,51 +62,51 @@ def evaluate(
 ) -> Results:
     """Return the scores of a method on a split under one protocol; nothing is written.
 
-    The numbers are those of `sdd-bench evaluate`, whose options the keywords are. Anchors that lie with the dataset are
-    used; missing ones are made in a temporary folder and lost, so that `sdd-bench anchor` saves time.
+    The results equal those of `sdd-bench evaluate`, and the keywords are its options. Anchors stored with the dataset
+    are used; missing ones are made in a temporary folder and discarded, so running `sdd-bench anchor` once saves time.
 
     Args:
-        predictions: A folder of restored images, a zip file of one, or a function that restores an image: it gets the
-            blur image, (H, W, 3) float32 in [0, 1], and returns one of the same size, see `sdd_bench.api.arrays`. It is
-            called in this process.
-        dataset: From `open_dataset`, or its folder.
+        predictions: Folder or zip file of restored images, or a function that restores an image. The function is called
+            in this process; it gets the blur image, (H, W, 3) float32 in [0, 1], and returns one of the same size, see
+            `sdd_bench.api.arrays`.
+        dataset: Dataset from `open_dataset`, or its folder.
         protocol: One of `anchored/2`, `anchored+sim/2`, `anchored/1`, `anchored+sim/1`, `paper/1`, `jdrl-ref/1` and
             `direct/1`.
-        split: The split to score; if None the only one that the dataset has, else `test`.
-        method: Its name in tables, or all that is known of it; if None the name of the folder or of the function.
-        metrics: As of `score`. If None PSNR, SSIM, MAE and LPIPS, without LPIPS where its weights are not on this
-            machine (`results.why_empty` says so).
+        split: Split to score; None takes the only split of the dataset, else `test`.
+        method: Name in tables, or a `Method`; None takes the name of the folder or of the function.
+        metrics: Metric names, as in `score`. None takes PSNR, SSIM, MAE and LPIPS, without LPIPS if its weights are not
+            on this machine (recorded in `results.why_empty`).
         flow: `dis` or `ptlflow:MODEL[=CHECKPOINT]`, for the protocols that warp the truth to the prediction.
         lpips_net: `alex` or `squeeze`.
-        lpips_trunk: Weights of the LPIPS backbone; looked for if None.
-        weights: Folder of the weights of DISTS and of pyiqa's metrics; looked for if None.
-        crop_multiple: Crop truth and input from the top left to multiples of this.
-        pred_pattern: Names of the prediction files, such as `{name}_restored.png`; others are passed over. By itself
-            the rule is found that fits, see `docs/reference/predictions.md`.
-        by_order: Match files to pairs by the natural order of names.
-        naming: The method whose released code named the files, such as `restormer`.
-        pred_crop: `top-left` or `centre`, where predictions of another size were cropped or padded.
-        allow_missing: Score what is there; the result is `partial`.
+        lpips_trunk: Weights of the LPIPS backbone; searched for if None.
+        weights: Folder with the weights of DISTS and of pyiqa's metrics; searched for if None.
+        crop_multiple: Crop truth and prediction from the top left to multiples of this.
+        pred_pattern: Pattern of the prediction files' names, such as `{name}_restored.png`; other files are skipped. By
+            default the naming is detected, see `docs/reference/predictions.md`.
+        by_order: Match files to pairs in natural order of their names.
+        naming: Method whose released code named the files, such as `restormer`.
+        pred_crop: `top-left` or `centre`, the position at which predictions of another size were cropped or padded.
+        allow_missing: Score the predictions that exist; the status is then `partial`.
         exclude_failed: Leave out pairs that cannot be anchored.
         diagnostics: Measure geometric distortion and forgiveness under anchored protocols.
-        anchors: Folder of anchors; `anchors` in the dataset's folder if None.
-        grey: `refuse` or `expand`.
-        values_as: Meaning of the values of predictions where that is not what files usually mean, such as `12bit`, see
-            `sdd_bench.io.values_as`.
-        device: Where flow models and metrics with weights run.
-        score_bits: 8 or 16. Predictions of more bits are rounded to 8 before they are scored, so that all methods
-            compete with the same precision; 16 scores them as they are, in a table of its own.
-        bits: 8 or 16, to which the images of a function are rounded as they are written; `score_bits` if None.
-        jobs: Worker processes; the numbers do not depend on it.
+        anchors: Folder of anchors; None takes `anchors` in the dataset's folder.
+        grey: `refuse` grey images, or `expand` them to RGB.
+        values_as: Meaning of the predictions' values if it is unusual, such as `12bit`, see `sdd_bench.io.values_as`.
+        device: Device for flow models and metrics with weights.
+        score_bits: 8 or 16. With 8, predictions with more bits are rounded to 8 before scoring, so that all methods
+            compete at the same precision; with 16 they are scored as they are, in a separate table.
+        bits: Bits to which the images of a function are rounded, 8 or 16; None takes `score_bits`.
+        jobs: Number of worker processes; the results do not depend on it.
 
     Returns:
-        Results: `rows` is a DataFrame with one row an image, `summary` a Series of the means; `save(path)` writes the
-        file that `sdd-bench evaluate` would have written.
+        Results: `rows` is a DataFrame with one row per image, `summary` a Series of the means; `save(path)` writes the
+            file that `sdd-bench evaluate` writes.
 
     Raises:
-        ValueError: An unknown protocol or metric, other `score_bits` than 8 or 16, or a function that returns what
-            cannot be a restored image.
-        UserError: Predictions that do not fit the split, pairs that cannot be anchored, weights that cannot be had.
+        ValueError: A protocol or metric is unknown, `score_bits` is neither 8 nor 16, or the function returns an
+            invalid image.
+        UserError: Predictions that do not fit the split, pairs that cannot be anchored, or weights that are not
+            available.
     """
     if protocol not in PROTOCOLS:
         raise ValueError(f"protocol={protocol!r}, expected one of {', '.join(PROTOCOLS)}")
@@ -149,7 +150,7 @@ def evaluate(
 
 
 def _restoring(function: Restore) -> Callable[[NDArray[np.float32]], NDArray[np.floating]]:
-    """Return a method whose result is (H, W, 3) floating point, whatever the function returns an image as."""
+    """Return a method whose result is (H, W, 3) floating point, whatever form of image the function returns."""
 
     def restore(blur: NDArray[np.float32]) -> NDArray[np.floating]:
         found = to_images(function(blur), "restored").images
@@ -161,10 +162,10 @@ def _restoring(function: Restore) -> Callable[[NDArray[np.float32]], NDArray[np.
 
 
 def load_results(path: str | Path) -> Results:
-    """Return the results that `evaluate`, or `Results.save`, wrote; every number is checked.
+    """Return the results that `evaluate` or `Results.save` wrote, with every number checked.
 
     Raises:
-        UserError: Not a results file, or one that is damaged or was edited.
+        UserError: The file is not a results file, is damaged, or was edited.
     """
     return read_results(Path(path))
 
@@ -173,16 +174,16 @@ def rank(results: Sequence[Results | str | Path], sort: str = "psnr_db") -> pd.D
     """Return the ranked table of several methods' results, best first.
 
     Args:
-        results: Results of one dataset, split and protocol: from `evaluate` or `load_results`, or paths of results
+        results: Results of one dataset, split and protocol, from `evaluate` or `load_results`, or paths of results
             files.
-        sort: The metric that ranks.
+        sort: Metric to rank by.
 
     Returns:
-        One row a method: rank, tie, method, n_images, each metric with the ends of its 95 % interval, status.
+        One row per method: rank, tie, method, n_images, each metric with the ends of its 95 % interval, status.
 
     Raises:
-        UserError: Results that cannot share a table, or a file that cannot be read.
-        ValueError: No results, or an unknown metric.
+        UserError: Results cannot share a table, or a file cannot be read.
+        ValueError: There are no results, or the metric is unknown.
     """
     return extensions.load_function("rank")(results, sort)
 
@@ -190,17 +191,17 @@ def rank(results: Sequence[Results | str | Path], sort: str = "psnr_db") -> pd.D
 def load_baseline(name: str | Path, **options: Any) -> Callable[[ImageLike], Array]:
     """Return a function from a blur image to a restored one.
 
-    It takes one image or a batch of any kind, see `sdd_bench.api.arrays`, and returns float32 in [0, 1] laid out as the
-    image was given: axes, batch, numpy or torch.
+    The function takes one image or a batch in any form of `sdd_bench.api.arrays`, and returns float32 in [0, 1] in the
+    same form: axes, batch, numpy or torch.
 
     Args:
-        name: `identity`, `wiener`, `richardson-lucy`, `ebdb`, `zhuo-sim`, a network that comes with sdd-bench, or a
-            checkpoint of `sdd-bench train-baseline`.
-        options: `tile`, `device`, `map`, `psf`, `strength`, `alpha` and `linear_light`, as of `sdd-bench predict`.
+        name: `identity`, `wiener`, `richardson-lucy`, `ebdb`, `zhuo-sim`, the name of a network included in sdd-bench,
+            or a checkpoint of `sdd-bench train-baseline`.
+        options: `tile`, `device`, `map`, `psf`, `strength`, `alpha` and `linear_light`, as in `sdd-bench predict`.
 
     Raises:
-        ValueError: An unknown name or option.
-        UserError: A checkpoint that cannot be read.
+        ValueError: The name or an option is unknown.
+        UserError: The checkpoint cannot be read.
 
     >>> load_baseline("identity")(np.full((2, 4, 3), 255, np.uint8)).max()
     np.float32(1.0)

@@ -27,10 +27,10 @@ def read_image(path: str | Path, *, grey: str = "refuse", values_as: str = "") -
     """Return an image file as (H, W, 3) float32 RGB in [0, 1], upright.
 
     Args:
-        path: PNG, TIFF (also floating point in [0, 1]), JPEG, AVIF or HEIC. The orientation is applied, an ICC profile
-            converted to sRGB, an opaque alpha channel dropped.
-        grey: `refuse`, or `expand` to repeat a grey channel three times.
-        values_as: Meaning of the values where that is not what files usually mean, such as `12bit` or `linear,bgr`, see
+        path: PNG, TIFF (also floating point in [0, 1]), JPEG, AVIF or HEIC. The orientation tag is applied, an ICC
+            profile is converted to sRGB, and an opaque alpha channel is dropped.
+        grey: `refuse` grey images, or `expand` them by repeating the channel three times.
+        values_as: Meaning of the values if it is unusual, such as `12bit` or `linear,bgr`, see
             `sdd_bench.io.values_as`.
 
     Raises:
@@ -53,28 +53,28 @@ def score(
 ) -> dict[str, object]:
     """Return the metrics of a restored image against its truth.
 
-    The numbers are those of the protocol `direct/1`, or of an anchored protocol where truth and mask come from
-    `anchor`. Nothing is aligned and nothing is cropped here.
+    The numbers equal those of the protocol `direct/1`, or those of an anchored protocol if truth and mask come from
+    `anchor`. No image is aligned or cropped.
 
     Args:
-        restored: A path or an array, see `sdd_bench.api.arrays`; floating point is clipped to [0, 1].
-        truth: The same size.
-        mask: (H, W), True where a pixel counts; every pixel counts if None.
-        metrics: Some of `psnr_db` (or `psnr`), `ssim`, `mae`, `lpips`, `gmsd`, `softening`, `dists`, `topiq_fr`,
-            `topiq_nr`, `musiq`, `clipiqa`, `niqe`, and what installed packages add; `default` is the first four.
+        restored: A path or an array, see `sdd_bench.api.arrays`; floating-point values are clipped to [0, 1].
+        truth: A path or an array of the same size.
+        mask: (H, W), True where a pixel counts; None counts every pixel.
+        metrics: Names among `psnr_db` (or `psnr`), `ssim`, `mae`, `lpips`, `gmsd`, `softening`, `dists`, `topiq_fr`,
+            `topiq_nr`, `musiq`, `clipiqa`, `niqe`, and metrics of installed packages; `default` is the first four.
         lpips_net: `alex` or `squeeze`.
-        lpips_trunk: Weights of the LPIPS backbone; looked for, then downloaded by torchvision, if None.
-        weights: Folder of the weights of other metrics; looked for, then downloaded, if None.
-        device: Where metrics with weights run.
-        score_bits: 8 or 16, to which the restored image is rounded first, as `evaluate` does to 8; None scores its
-            values as they are given.
+        lpips_trunk: Weights of the LPIPS backbone; if None, they are searched for, then downloaded by torchvision.
+        weights: Folder with the weights of other metrics; if None, they are searched for, then downloaded.
+        device: Device for metrics with weights.
+        score_bits: Bits to which the restored image is rounded first, 8 or 16 (`evaluate` uses 8 by default); None
+            scores the values as given.
 
     Returns:
-        Metric to number, PSNR in dB and infinite for identical images. For a batch, metric to a (N,) array.
+        Numbers by metric, PSNR in dB and infinite for identical images. For a batch, (N,) arrays by metric.
 
     Raises:
-        ValueError: Sizes differ, an unknown metric, or shapes, types and values that cannot be right.
-        UserError: A file that cannot be read, or weights that cannot be had.
+        ValueError: Sizes differ, a metric is unknown, or shapes, types or values are invalid.
+        UserError: A file cannot be read, or weights are not available.
 
     >>> truth = np.full((16, 16, 3), 0.5)
     >>> {name: round(value, 6) for name, value in score(truth + 0.1, truth, metrics=("psnr", "mae")).items()}
@@ -112,15 +112,15 @@ def analyse(blur: ImageLike, sharp: ImageLike, *, fast: bool = False) -> Analysi
 
     Args:
         blur: A path or an array, see `sdd_bench.api.arrays`; both sides at least 96 px.
-        sharp: The same size.
+        sharp: A path or an array of the same size.
         fast: Take a quarter of the time, with errors of 0.005 instead of 0.001 px.
 
     Returns:
-        An `Analysis`; its `kind` is `failed` where the two cannot be aligned. A list of them for a batch.
+        An `Analysis`, whose `kind` is `failed` if the images cannot be aligned. For a batch, a list of them.
 
     Raises:
-        ValueError: Sizes differ or are too small, or shapes, types and values that cannot be right.
-        UserError: A file that cannot be read.
+        ValueError: Sizes differ or are too small, or shapes, types or values are invalid.
+        UserError: A file cannot be read.
     """
     one, other = to_images(blur, "blur"), to_images(sharp, "sharp")
     same_count(one, other, ("blur", "sharp"))
@@ -134,11 +134,11 @@ class Truth:
     """Truth of a pair: the image that its predictions are scored against under anchored protocols.
 
     Attributes:
-        truth: (H, W, 3) float32 in [0, 1]: the sharp image in the blur image's frame, rounded to 16 bits as in files.
+        truth: (H, W, 3) float32 in [0, 1], the sharp image in the blur image's frame, rounded to 16 bits as in files.
         mask: (H, W) bool, True where a pixel counts.
-        analysis: The misalignment of the pair.
+        analysis: Misalignment of the pair.
         coverage: Share of pixels that count.
-        ceiling_db: The highest PSNR that this truth can tell, from what is known to be wrong with it.
+        ceiling_db: Highest PSNR that this truth can resolve, given its estimated errors.
     """
 
     truth: NDArray[np.float32]
@@ -153,21 +153,21 @@ def anchor(blur: str | Path, sharp: ImageLike) -> Truth: ...
 @overload
 def anchor(blur: ImageLike, sharp: ImageLike) -> Any: ...
 def anchor(blur: ImageLike, sharp: ImageLike) -> Truth | list[Truth]:
-    """Return the truth of a misaligned pair: the sharp image warped into the blur image's frame, and the valid pixels.
+    """Return the truth of a misaligned pair: the sharp image warped into the blur image's frame, and its mask.
 
-    `score(restored, t.truth, t.mask)` is the score of `evaluate` under `anchored/2`.
+    `score(restored, t.truth, t.mask)` gives the score of `evaluate` under `anchored/2`.
 
     Args:
         blur: A path or an array, see `sdd_bench.api.arrays`.
-        sharp: The same size.
+        sharp: A path or an array of the same size.
 
     Returns:
-        A `Truth`; a list of them for a batch.
+        A `Truth`. For a batch, a list of them.
 
     Raises:
         ValueError: The pair cannot be anchored (the reason is given), sizes differ or are too small, or shapes, types
-            and values that cannot be right.
-        UserError: A file that cannot be read.
+            or values are invalid.
+        UserError: A file cannot be read.
     """
     one, other = to_images(blur, "blur"), to_images(sharp, "sharp")
     same_count(one, other, ("blur", "sharp"))
@@ -181,10 +181,10 @@ def anchor(blur: ImageLike, sharp: ImageLike) -> Truth | list[Truth]:
 
 
 def columns(metrics: str | Sequence[str]) -> list[str]:
-    """Return the columns of metrics that were named, in the order given.
+    """Return the columns of the named metrics, in the order given.
 
     Raises:
-        ValueError: There is no such metric, or none was named.
+        ValueError: A metric is unknown, or none is named.
     """
     if not metrics:
         raise ValueError(f"no metrics, expected one or more of {', '.join(METRICS)}")

@@ -1,1 +1,1 @@
-"""One file a command of sdd-bench: parse, call, print."""
+"""Commands of sdd-bench, one file each: parse the options, call one function, print its result."""

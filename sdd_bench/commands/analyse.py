@@ -1,4 +1,4 @@
-"""sdd-bench analyse: parse, call, print."""
+"""Command `sdd-bench analyse`: parse the options, call one function, print its result."""
 
 from __future__ import annotations
 
@@ -122,11 +122,11 @@ def command(
 
 
 SHOWN = 40
-"""Pairs whose numbers are printed; the CSV has all."""
+"""Number of pairs whose numbers are printed; the CSV has all."""
 
 
 def _print(rows: Sequence[Mapping[str, Any]], kinds: Mapping[str, int], notes: Sequence[str]) -> None:
-    """Print the numbers of the first pairs, how many pairs are of each kind, and what is odd about them."""
+    """Print the numbers of the first pairs, the number of pairs of each kind, and warnings."""
     say(
         f"{'name':24}{'zoom':>10}{'shift x':>10}{'shift y':>10}{'rot deg':>10}{'± px':>8}{'blur px':>9}{'conf.':>7}"
         "  kind"
@@ -153,7 +153,7 @@ def _full_name(row: Mapping[str, Any]) -> str:
 
 
 def _outputs(out: Path, html: Path | None, inputs: list[Path], split: str | None) -> tuple[list[Output], list[Output]]:
-    """Return the table with its summary, and the report with its plots where there is one, as outputs."""
+    """Return the table with its summary, and the optional report with its plots, as outputs."""
     from sdd_bench.jobs.outputs import Output, place
 
     def request(path: Path) -> dict[str, object]:
@@ -169,7 +169,7 @@ def _outputs(out: Path, html: Path | None, inputs: list[Path], split: str | None
 def _pairs(
     data: Path | None, split: str | None, blur: Path | None, sharp: Path | None, grey: str
 ) -> tuple[tuple[Pair, ...], str, str]:
-    """Return the pairs asked for, what to call them, and what was said of their values when they were prepared."""
+    """Return the requested pairs, their description, and the meaning of values stated in their preparation."""
     from sdd_bench.datasets.catalog import open_dataset, pair_folders
     from sdd_bench.datasets.manifest import Pair
     from sdd_bench.errors import UserError

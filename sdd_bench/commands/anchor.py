@@ -1,4 +1,4 @@
-"""sdd-bench anchor: parse, call, print."""
+"""Command `sdd-bench anchor`: parse the options, call one function, print its result."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def command(
         pairs, folder, who, grey, method=method, wait=False, owner=dataset.root, overwrite=overwrite
     )
     good = [record for record in records if record.status == "anchored"]
-    # A folder that cannot be written will do where its tables say the same already.
+    # A read-only folder is accepted if its tables already have the same content.
     changing = outputs if os.access(folder, os.W_OK) else []
     with written(changing, [dataset.root], overwrite=overwrite):
         tables = write_tables(records, folder)

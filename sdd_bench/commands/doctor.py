@@ -1,4 +1,4 @@
-"""sdd-bench doctor: versions, devices, weights and data that are there, where missing ones go, what to do next."""
+"""Command `sdd-bench doctor`: versions, devices, weights and data on this machine, and what is missing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sdd_bench.commands.options import DATA_VARIABLE, DEFAULT_DATA, devices
 from sdd_bench.commands.script_output import say, script_options
 
 State = tuple[str, str]
-"""Name of a thing that was looked for, and what was found."""
+"""Name of a checked item, and its state."""
 
 SECTIONS: dict[str, tuple[str, str]] = {
     "versions": ("Versions", " "),
@@ -25,7 +25,7 @@ SECTIONS: dict[str, tuple[str, str]] = {
     "optional_metrics": ("Optional metrics", ": "),
     "data": ("Data", ": "),
 }
-"""Key in the JSON report to the heading of a section, and what stands between a name and what was found."""
+"""Heading of each section by its key in the JSON report, with the separator between name and state."""
 
 
 @click.command("doctor", short_help="Check versions, devices, weights and data; say what to do next.")
@@ -173,14 +173,14 @@ def _data() -> Iterator[State]:
 
 
 def data_places() -> list[tuple[str, str | None]]:
-    """Return where data is looked for: what to call the place, and its folder; None where the variable is not set."""
+    """Return the places that are searched for data: label and folder, None if the environment variable is not set."""
     places = [(f"${DATA_VARIABLE}", os.environ.get(DATA_VARIABLE)), ("default", str(DEFAULT_DATA))]
     in_data = [path for path in sorted(Path("data").glob("*")) if path.is_dir() and path != DEFAULT_DATA]
     return [*places, *((f"in data/ ({path.name})", str(path)) for path in in_data)]
 
 
 def _next_steps(*, has_lpips: bool) -> list[tuple[str, str]]:
-    """Return commands to type next on this machine, and their purpose."""
+    """Return the next commands for this machine, with their purpose."""
     folders = [Path(value) for _, value in data_places() if value]
     prepared = next((folder for folder in folders if (folder / "dataset.json").is_file()), None)
     steps = []

@@ -1,4 +1,4 @@
-"""sdd-bench evaluate: parse, call, print."""
+"""Command `sdd-bench evaluate`: parse the options, call one function, print its result."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def command(
     evaluation = _with_anchor_folder(evaluation, next(iter(targets.values())).parent)
     outputs, inputs = results_outputs(evaluation, targets), inputs_of(evaluation)
     page = []
-    if html is not None:  # as the command that writes it says
+    if html is not None:  # checked as the command that writes the page does
         named = (evaluation.method.name, evaluation.dataset.name, evaluation.split, evaluation.protocols[0])
         page.append(page_output(html, *named))
     check_outputs([*outputs, *page], inputs, overwrite=overwrite)
@@ -165,10 +165,10 @@ ALL = "all"
 
 
 def _write_html(path: Path, evaluation: Evaluation, files: Sequence[Path], *, overwrite: bool) -> None:
-    """Have the page of one method written: the first protocol's, the others beside it where they are of any use there.
+    """Write the page of one method: results of the first protocol, with others beside it where they are useful.
 
     Raises:
-        UserError: No installed package offers the command that writes pages.
+        UserError: No installed package provides the command that writes pages.
     """
     from sdd_bench.commands.options import run_command
 
@@ -180,9 +180,9 @@ def _write_html(path: Path, evaluation: Evaluation, files: Sequence[Path], *, ov
 
 
 def _with_anchor_folder(evaluation: Evaluation, results: Path) -> Evaluation:
-    """Return the evaluation with a folder for the anchors of two folders: beside the results, called after the images.
+    """Return the evaluation with an anchor folder for two folders: beside the results, named after the images.
 
-    A dataset keeps its own anchors. Nothing is written to folders that were given as those of the images.
+    A dataset keeps its own anchors. Nothing is written to the given image folders.
     """
     from dataclasses import replace
 
@@ -196,10 +196,10 @@ def _with_anchor_folder(evaluation: Evaluation, results: Path) -> Evaluation:
 
 
 def _targets(out: str | None, evaluation: Evaluation) -> dict[str, Path]:
-    """Return the results file of each protocol: the one asked for, else one that nothing else shares.
+    """Return the results file of each protocol: the requested one, else a unique name.
 
     Raises:
-        UserError: A name that the CSV beside it would take, or one name for several protocols.
+        UserError: The name collides with the CSV beside it, or is given for several protocols.
     """
     from sdd_bench.errors import UserError
 

@@ -1,4 +1,4 @@
-"""Options that several commands share, and the values they resolve to."""
+"""Options that several commands share, and the values that they resolve to."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ DEFAULT_DATA = Path("data/sdd")
 
 
 class ResumableCommand(click.Command):
-    """A command that keeps what is finished when it is stopped; given again, it goes on from there."""
+    """A command that keeps finished work when it is stopped, and resumes from there when it is repeated."""
 
 
 class OutputFile(click.Path):
-    """Path of a file to write; a folder, or a name that ends in a slash, takes a file of a given name in it."""
+    """Path of a file to write; a folder, or a name ending in a slash, stands for a default file name in it."""
 
     def __init__(self, file: str) -> None:
         super().__init__(path_type=Path)
@@ -37,15 +37,15 @@ class OutputFile(click.Path):
 
 
 def names_folder(text: str) -> bool:
-    """Return whether a path names a folder: one that is there, or any that ends in a slash."""
+    """Return whether a path names a folder: an existing one, or any name ending in a slash."""
     return text.endswith(("/", os.sep)) or Path(text).is_dir()
 
 
 def run_command(*words: object) -> None:
-    """Run a command of any installed package as typed, within the one that runs.
+    """Run a command of any installed package as typed, inside the current command.
 
     Raises:
-        UserError: What the command says, or that no installed package offers it.
+        UserError: The command fails, or no installed package provides it.
     """
     root = click.get_current_context().find_root().command
     try:
@@ -55,7 +55,7 @@ def run_command(*words: object) -> None:
 
 
 def data_option(function: F) -> F:
-    """Add --data; resolve its value with `data_folder`."""
+    """Add --data; its value is resolved by `data_folder`."""
     return click.option(
         "--data",
         type=click.Path(path_type=Path),
@@ -145,7 +145,7 @@ def naming_options(function: F) -> F:
 
 
 def _show_namings(context: click.Context, _: click.Parameter, value: str) -> str:
-    """Return the method's name; with `list`, print the table of methods and end."""
+    """Return the method's name; for `list`, print the table of methods and exit."""
     if value == "list" and not context.resilient_parsing:
         from sdd_bench.evaluation.naming.methods import naming_table
 
@@ -166,7 +166,7 @@ def flow_option(function: F) -> F:
 
 
 def metrics_option(function: F) -> F:
-    """Add --metrics; resolve its value with `metric_names`."""
+    """Add --metrics; its value is resolved by `metric_names`."""
     return click.option(
         "--metrics",
         default=None,
@@ -200,7 +200,7 @@ def weights_option(function: F) -> F:
 
 
 def scoring_device_option(function: F) -> F:
-    """Add --device of a command that scores; resolve its value with `torch_device`."""
+    """Add --device for a command that scores; its value is resolved by `torch_device`."""
     return click.option(
         "--device",
         default="cpu",
@@ -210,7 +210,7 @@ def scoring_device_option(function: F) -> F:
 
 
 def jobs_option(function: F) -> F:
-    """Add --jobs; resolve its value with `job_count`."""
+    """Add --jobs; its value is resolved by `job_count`."""
     return click.option(
         "--jobs",
         type=click.IntRange(min=1),
@@ -233,7 +233,7 @@ def two_folders_options(function: F) -> F:
 
 
 def workers_options(function: F) -> F:
-    """Add --jobs and --scheduler; resolve their values with `workers`."""
+    """Add --jobs and --scheduler; their values are resolved by `workers`."""
     return click.option(
         "--scheduler",
         metavar="tcp://HOST:PORT",
@@ -256,7 +256,7 @@ def values_option(whose: str) -> Callable[[F], F]:
     """Add --values-as, as `values_as`.
 
     Args:
-        whose: Files that the option is about, such as "the predictions".
+        whose: Files that the option refers to, such as "the predictions".
     """
     return click.option(
         "--values-as",
@@ -281,7 +281,7 @@ def score_bits_option(function: F) -> F:
 
 
 def overwrite_option(function: F) -> F:
-    """Add --overwrite, for `jobs.outputs`."""
+    """Add --overwrite, as used by `jobs.outputs`."""
     return click.option(
         "--overwrite",
         is_flag=True,
@@ -290,10 +290,11 @@ def overwrite_option(function: F) -> F:
 
 
 def data_folder(data: Path | None) -> Path:
-    """Return the dataset's folder from the option, the environment, or the default.
+    """Return the dataset's folder from the option, the environment variable, or the default.
 
     Raises:
-        UserError: It does not exist; the message says where the name came from, and which folder is nearest to it.
+        UserError: The folder does not exist; the message says where its name came from, and the nearest existing
+            folder.
     """
     named = data or os.environ.get(DATA_VARIABLE)
     chosen = Path(named or DEFAULT_DATA)
@@ -310,10 +311,10 @@ def data_folder(data: Path | None) -> Path:
 
 
 def metric_names(text: str | None) -> tuple[str, ...]:
-    """Return the metrics asked for, in the order of the tables; the default ones where none is named.
+    """Return the requested metrics, in the order of the tables; the default ones if none is named.
 
     Raises:
-        UserError: One that there is not, or none at all.
+        UserError: A metric is unknown, or none is named.
     """
     from sdd_bench.metrics.table import DEFAULT, METRICS, columns_of
 
@@ -331,15 +332,15 @@ def metric_words(text: str | None) -> list[str]:
 
 
 def job_count(jobs: int | None) -> int:
-    """Return the number of workers asked for, else that of the CPUs."""
+    """Return the requested number of workers, else the number of CPUs."""
     return jobs or default_jobs()
 
 
 def workers(jobs: int | None, scheduler: str | None) -> Workers:
-    """Return the workers to use: the scheduler's, the processes asked for, else one for each CPU.
+    """Return the workers to use: the scheduler's, the requested processes, else one per CPU.
 
     Raises:
-        UserError: Both were given.
+        UserError: Both options are given.
     """
     if scheduler is None:
         return job_count(jobs)
@@ -349,10 +350,10 @@ def workers(jobs: int | None, scheduler: str | None) -> Workers:
 
 
 def torch_device(device: str) -> str:
-    """Return a device torch has; `auto` is the first GPU where there is one.
+    """Return a torch device that exists; `auto` is the first GPU, or the CPU without one.
 
     Raises:
-        UserError: There is no such device.
+        UserError: The device does not exist.
     """
     if device == "cpu":
         return device
@@ -368,7 +369,7 @@ def torch_device(device: str) -> str:
 
 
 def devices() -> list[str]:
-    """Return the devices torch can use."""
+    """Return the devices that torch can use."""
     import torch
 
     return ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]

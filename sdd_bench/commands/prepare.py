@@ -1,4 +1,4 @@
-"""sdd-bench prepare: parse, call, print."""
+"""Command `sdd-bench prepare`: parse the options, call one function, print its result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names of results files, which nothing shares that may not share a table."""
+"""Names of results files, unique for results that may not share a table."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def results_name(evaluation: Evaluation, protocol: str) -> str:
-    """Return the name of a results file; no other dataset, split or protocol of other names shares it."""
+    """Return the name of a results file; other datasets, splits and protocols have other names."""
     from sdd_bench.evaluation.protocol import named_protocol
 
     parts = [evaluation.method.name, f"{evaluation.dataset.name}-{evaluation.split}", protocol.replace("/", "-")]

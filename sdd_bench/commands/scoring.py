@@ -1,4 +1,4 @@
-"""Options of the commands that score predictions, the evaluation they ask for, and the files it writes."""
+"""Options of the commands that score predictions, the evaluation they request, and the files it writes."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ SHARED = (
 
 
 def scoring_options(function: F) -> F:
-    """Add the options of `evaluation_of`, and --jobs and --scheduler."""
+    """Add the options of `evaluation_of`, --jobs and --scheduler."""
     for option in reversed((*SHARED, workers_options)):
         function = option(function)
     return function
@@ -77,10 +77,10 @@ def evaluation_of(
     sharp: Path | None = None,
     **more: Any,
 ) -> Evaluation:
-    """Return the evaluation that the options of `SHARED` ask for, by their names; `more` are other fields of it.
+    """Return the evaluation for the values of the options in `SHARED`; `more` are other fields of it.
 
     Raises:
-        UserError: No such dataset, split, metric or device.
+        UserError: The dataset, split, metric or device does not exist.
     """
     from sdd_bench.datasets.catalog import open_dataset, open_two_folders
     from sdd_bench.errors import UserError
@@ -121,7 +121,7 @@ def evaluation_of(
 
 
 def results_outputs(evaluation: Evaluation, targets: Mapping[str, Path]) -> list[Output]:
-    """Return the results of each protocol, and what --save-warped fills, as outputs of one request each."""
+    """Return the results of each protocol, and the folder of --save-warped, as outputs of one request each."""
     from sdd_bench.jobs.outputs import Output, place
 
     def of(path: Path, protocol: str) -> dict[str, object]:
@@ -178,9 +178,9 @@ def _protocol_words(evaluation: Evaluation, protocol: str) -> dict[str, object]:
 
 
 def _is_result_of(evaluation: Evaluation, protocol: str, path: Path) -> bool:
-    """Return whether a file is a results file of an evaluation, or the CSV beside one, by what it says itself.
+    """Return whether a file is a results file of an evaluation, or the CSV beside one, judged by its content.
 
-    Versions that kept no record wrote such files. They do not say where the predictions lay.
+    Versions without request records wrote such files, which do not state the folder of the predictions.
     """
     from sdd_bench.errors import UserError
     from sdd_bench.evaluation.results import read_results
@@ -198,7 +198,7 @@ def _is_result_of(evaluation: Evaluation, protocol: str, path: Path) -> bool:
 
 
 def split_sha256(evaluation: Evaluation, excluded: Container[str] = ()) -> str:
-    """Return the digest of the split's images without some pairs, as results have it."""
+    """Return the digest of the split's images without the excluded pairs, as recorded in results."""
     from sdd_bench.datasets.manifest import content_sha256
     from sdd_bench.io.files import file_sha256
 

@@ -1,4 +1,4 @@
-"""Output of a command: lines with colour on a terminal, --quiet and --json for scripts."""
+"""Output of commands: coloured lines on a terminal, --quiet and --json for scripts."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from sdd_bench.commands.options import F
 from sdd_bench.jobs.progress import without_progress
 
 COLOURS = {"Error": "red", "warning": "yellow", "flagged": "yellow", "note": "cyan", "written": "green"}
-"""First word of a line, before its colon, to its colour on a terminal."""
+"""Colours on a terminal by the first word of a line, before its colon."""
 
 
 def script_options(function: F) -> F:
-    """Add --quiet and --json to a command whose function returns its report, a mapping that JSON can hold.
+    """Add --quiet and --json to a command whose function returns its report as a mapping for JSON.
 
-    With --json, the report is all that stands on standard output; everything else goes to standard error. With
-    --quiet, progress and results are not printed; warnings and errors, on standard error, still are.
+    With --json, standard output has only the report; everything else goes to standard error. With --quiet, progress and
+    results are not printed, but warnings and errors still are, on standard error.
     """
 
     @click.option("--quiet", is_flag=True, help="No progress bars and no results on the terminal, only warnings.")
@@ -52,7 +52,7 @@ def script_options(function: F) -> F:
 
 
 def plain(value: Any) -> Any:
-    """Return a report as JSON can hold it: paths as text, null for what was not measured, infinity as text.
+    """Return a report in the form of JSON: paths as text, null for unmeasured numbers, infinity as text.
 
     >>> from pathlib import Path
     >>> plain({"written": (Path("a.csv"),), "psnr_db": math.inf, "lpips": math.nan})
@@ -70,19 +70,19 @@ def plain(value: Any) -> Any:
 
 
 def say(text: str) -> None:
-    """Print lines of results on standard output."""
+    """Print result lines on standard output."""
     click.echo(coloured(text))
 
 
 def warn(text: str) -> None:
-    """Print lines on standard error, which --quiet and --json leave there."""
+    """Print lines on standard error, even with --quiet and --json."""
     click.echo(coloured(text), err=True)
 
 
 def coloured(text: str) -> str:
-    r"""Return lines whose first word has its colour, unless the environment variable NO_COLOR is set.
+    r"""Return lines whose first word is coloured, unless the environment variable NO_COLOR is set.
 
-    click takes colours out where there is no terminal.
+    Without a terminal, click removes the colours.
 
     >>> coloured("plain"), coloured("note: a")
     ('plain', '\x1b[36mnote:\x1b[0m a')

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def summary_text(results: Results) -> str:
-    """Return means, worst and best values, flags and remarks of a run as lines for a terminal."""
+    """Return the means, worst and best values, flags and remarks of a run as lines for a terminal."""
     from sdd_bench.metrics.table import METRICS, measured_columns
 
     dataset, rows = results.dataset, results.ranked_rows
@@ -80,14 +80,14 @@ def _more_is_better(column: str) -> bool:
 
 
 def matching_text(results: Results) -> str:
-    """Return by which rule the predictions were matched to the images, and what is worth knowing of their content."""
+    """Return the rule that matched predictions to images, and remarks on their content."""
     matching = results.configuration["matching"]
     notes = [*matching["remarks"], *(f"predictions, {note}" for note in results.predictions.get("notes", ()))]
     return "\n".join([f"predictions: {matching['words']}", *(f"note: {note}" for note in notes)])
 
 
 def warn_of_empty_lpips(results: Results) -> None:
-    """Say on standard error that LPIPS was not measured though it was asked for, and where its weights go."""
+    """Warn that LPIPS was requested but not measured, and say where its weights go."""
     from sdd_bench.evaluation.plan import NOT_ASKED
 
     why = results.why_empty.get("lpips", NOT_ASKED)

@@ -1,4 +1,4 @@
-"""sdd-bench synthesise: parse, call, print."""
+"""Command `sdd-bench synthesise`: parse the options, call one function, print its result."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def command(
 
 
 def _size(text: str) -> tuple[int, int]:
-    """Return width and height of `WxH`, or of one number for a square.
+    """Return width and height from `WxH`, or from one number for a square.
 
     >>> _size("384x256"), _size("512")
     ((384, 256), (512, 512))

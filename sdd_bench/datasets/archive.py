@@ -1,12 +1,12 @@
-"""HDF5 archive of developed pairs with their table, and its unpacking to a folder of PNG files.
+"""HDF5 archive of developed pairs with their table, and its extraction to a folder of PNG files.
 
     /                 attributes `format`, `schema`, `about` (JSON text)
     /blur/NAME        (H, W, 3) uint8 or uint16 RGB
     /gt/NAME          the same
-    /pairs/COLUMN     (n,) UTF-8 text, one dataset a column; attribute `columns` holds their order
+    /pairs/COLUMN     (n,) UTF-8 text, one HDF5 dataset per column; attribute `columns` has their order
 
-h5py alone reads it. An archive may come from anywhere: before anything of it is read, every member is held to this
-layout, and nothing in it can name a file outside the folder it is unpacked to.
+h5py alone can read it. An archive may come from an untrusted source: before any of it is used, every member is checked
+against this layout, and no name in it can refer to a file outside the target folder.
 """
 
 from __future__ import annotations
@@ -40,23 +40,23 @@ ROLES = ("blur", "gt")
 TABLE = "pairs.csv"
 CHUNK_PX = 256
 DIGEST_COLUMNS = {"blur": "blur_sha256", "gt": "sharp_sha256"}
-"""Columns that, where a table has them, hold the sha256 of the frames' PNG files."""
+"""Columns that, if a table has them, contain the SHA-256 of the frames' PNG files."""
 
 _DAMAGE = (OSError, KeyError, IndexError, ValueError, RuntimeError, TypeError)
-"""Exceptions of h5py for files that are damaged or hold something unexpected."""
+"""Exceptions that h5py raises for damaged or unexpected files."""
 
 
 @dataclass(frozen=True)
 class _Frame:
-    """One frame to unpack.
+    """One frame to extract.
 
     Attributes:
         archive: The HDF5 file.
         role: `blur` or `gt`.
         name: Name of the pair.
         target: The PNG file to write.
-        digest: Sha256 of that file where the table tells it, else empty.
-        twin: A file with that digest, to be linked to instead.
+        digest: SHA-256 of that file if the table has it, else empty.
+        twin: Existing file with that digest, to link to instead of writing.
     """
 
     archive: Path
@@ -68,12 +68,12 @@ class _Frame:
 
 
 def is_archive(path: Path) -> bool:
-    """Return whether a path is a file that is named as an HDF5 file."""
+    """Return whether a path is a file with the suffix of an HDF5 file."""
     return path.suffix.lower() in SUFFIXES and path.is_file()
 
 
 def check_target(path: Path) -> None:
-    """Raise UserError if an archive cannot be called so, or something else is there."""
+    """Raise UserError if a path is not valid for an archive, or another file exists there."""
     if path.suffix.lower() not in SUFFIXES:
         raise UserError(f"{path}: expected a name ending in {' or '.join(SUFFIXES)}")
     if path.exists() and not _is_ours(path):
@@ -81,17 +81,17 @@ def check_target(path: Path) -> None:
 
 
 def write_archive(path: Path, root: Path, table: Path, about: Mapping[str, object]) -> None:
-    """Write the pairs of a folder as one HDF5 file, which appears whole or not at all; same input, same bytes.
+    """Write the pairs of a folder as one HDF5 file, atomically; the same input gives the same bytes.
 
     Args:
-        path: The file; an archive that is there already is replaced.
-        root: Folder with blur/NAME.png and gt/NAME.png, (H, W, 3) of 8 or 16 bits.
-        table: CSV with one row a pair, in the order of the archive; the column `name` names the frames.
-        about: Whatever else is known, as JSON can hold it.
+        path: Path of the archive; an existing archive is replaced.
+        root: Folder with blur/NAME.png and gt/NAME.png, (H, W, 3) with 8 or 16 bits.
+        table: CSV with one row per pair, in the order of the archive; the column `name` names the frames.
+        about: Further metadata, as JSON.
 
     Raises:
-        UserError: Another file is in the way, the disk is full, names that are not plain file names or are duplicates,
-            frames that cannot be read (all named).
+        UserError: Another file exists at the path, the disk is full, names are not plain file names or are duplicates,
+            or frames cannot be read (all are named).
     """
     import h5py
 
@@ -111,20 +111,21 @@ def write_archive(path: Path, root: Path, table: Path, about: Mapping[str, objec
 
 
 def unpack(path: Path, folder: Path, *, jobs: Workers = 1, at_hand: Mapping[str, Path] | None = None) -> None:
-    """Write an archive's pairs to folder/blur/NAME.png, folder/gt/NAME.png and folder/pairs.csv.
+    """Extract an archive's pairs to folder/blur/NAME.png, folder/gt/NAME.png and folder/pairs.csv.
 
-    Called again after a kill it keeps the frames that are there and right. Everything but the samples of the frames
+    When called again after a kill, it keeps the frames that are complete. Everything except the samples of the frames
     is checked before anything is written.
 
     Args:
         path: The archive.
-        folder: A new or empty folder, or one that the same archive was being unpacked to.
-        jobs: Worker processes; the bytes written do not depend on it.
-        at_hand: Sha256 to PNG file: frames that the table gives this digest are linked to it instead of written.
+        folder: A new or empty folder, or one to which the same archive was being extracted.
+        jobs: Number of worker processes; the bytes written do not depend on it.
+        at_hand: PNG files by SHA-256; frames with such a digest in the table are linked instead of written.
 
     Raises:
-        UserError: Not an archive of this format and schema, truncated or damaged, a member that is missing, elsewhere,
-            too large or of another kind, a name that is not a plain file name; or the folder holds other files.
+        UserError: The file is not an archive of this format and schema, or is truncated or damaged; a member is
+            missing, misplaced, too large or of another kind; a name is not a plain file name; or the folder contains
+            other files.
     """
     rows, columns = _read_table(path)
     names = [row["name"] for row in rows]
@@ -141,7 +142,7 @@ def unpack(path: Path, folder: Path, *, jobs: Workers = 1, at_hand: Mapping[str,
 
 
 def _write_frames(file: Any, sink: PatientFile, root: Path, names: Sequence[str], where: str) -> None:
-    """Write the frames of an archive one after the other."""
+    """Write the frames of an archive, one after the other."""
 
     def write(frame: tuple[str, str]) -> None:
         role, name = frame
@@ -164,7 +165,7 @@ def _write_frames(file: Any, sink: PatientFile, root: Path, names: Sequence[str]
 
 
 def _unpack_frame(frame: _Frame) -> None:
-    """Write one frame's PNG file unless it is there."""
+    """Write one frame's PNG file unless it exists."""
     if _is_there(frame) or _is_linked(frame):
         return
     write_png(frame.target, _read_frame(frame))
@@ -193,7 +194,7 @@ def _read_frame(frame: _Frame) -> Pixels:
 
 @contextmanager
 def _opened(path: Path, what: str = "") -> Iterator[Any]:
-    """Open an HDF5 file for reading; what h5py raises meanwhile becomes a UserError."""
+    """Open an HDF5 file for reading; exceptions of h5py in the block become a UserError."""
     import h5py
 
     check_regular(path)
@@ -213,7 +214,7 @@ def _is_ours(path: Path) -> bool:
 
 
 def _read_table(path: Path) -> tuple[list[dict[str, str]], list[str]]:
-    """Return the table's rows and columns after holding every member of the archive to the layout."""
+    """Return the table's rows and columns, after checking every member of the archive against the layout."""
     import h5py
 
     with _opened(path) as file:

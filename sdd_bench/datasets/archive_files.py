@@ -1,4 +1,4 @@
-"""Checks on the file names in an archive, and safe unpacking into its own folder."""
+"""Checks of the file names in an archive, and safe extraction into its own folder."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from sdd_bench.errors import UserError, fault_report
 from sdd_bench.io.text import short, shown
 
 FILE_TIME_S = 946_684_800
-"""Modification time of unpacked frames (2000-01-01 UTC): a journal knows a frame that was unpacked again."""
+"""Modification time of extracted frames (2000-01-01 UTC), so that a journal recognises a frame that was extracted
+again."""
 
 
 def check_words(path: Path, columns: Sequence[str], names: Sequence[str]) -> None:
-    """Raise UserError for columns and names that cannot be members of a group and files of a folder."""
+    """Raise UserError if columns or names cannot be members of a group or files of a folder."""
     faults = [f"column {shown(c)} is no plain name" for c in columns if not is_plain(c)]
     if "name" not in columns or len(set(columns)) < len(columns):
         faults.append(
@@ -29,7 +30,7 @@ def check_words(path: Path, columns: Sequence[str], names: Sequence[str]) -> Non
 
 
 def check_folder(folder: Path, table: str, roles: Sequence[str], files: set[str]) -> None:
-    """Raise UserError if a folder holds anything but what is to be unpacked to it."""
+    """Raise UserError if a folder contains files that do not belong to the extraction."""
     allowed = {folder: {*roles, table}, **{folder / role: files for role in roles}}
     for place, expected in allowed.items():
         try:
@@ -42,11 +43,11 @@ def check_folder(folder: Path, table: str, roles: Sequence[str], files: set[str]
 
 
 def linked(target: Path, twin: Path) -> bool:
-    """Return whether a file could be made a link to one with the same content, instead of being written."""
+    """Return whether a file could be created as a link to one with the same content."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.unlink(missing_ok=True)
         target.symlink_to(twin.resolve())
     except OSError:
-        return False  # a file system without links: the file is written
+        return False  # no links on this file system: the file is written
     return True

@@ -1,4 +1,4 @@
-"""Opening of dataset folders: the pairs that a layout lists, checked, with their scene information."""
+"""Opening of dataset folders: the pairs that a layout lists, checked, with their scenes and places."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from sdd_bench.io.text import read_rows, short, shown
 from sdd_bench.jobs.run_folder import WORK_FOLDER
 
 MAX_FOLDERS = 50
-"""Folders within a folder of no layout that are looked at for one."""
+"""Maximum number of sub-folders that are searched for a known layout."""
 
 PLACES = ("", "indoor", "outdoor")
 
 
 def list_dataset(root: Path, name: str | None = None) -> Listing:
-    """Return the pairs of a released dataset, with everything that is wrong with its files' names.
+    """Return the pairs of a released dataset, with all faults in its file names.
 
     Args:
-        root: The folder of the dataset; nothing in it is changed.
-        name: A key of `LAYOUTS`; None recognises the dataset by its folders. Folders named blur and gt without
-            train_patches are then taken as `pairs`.
+        root: Folder of the dataset, which is not changed.
+        name: A key of `LAYOUTS`; None detects the layout from the folders. Folders named blur and gt without
+            train_patches are then `pairs`.
 
     Raises:
-        UserError: No such folder, one of an unfinished run, an unknown name, folders of no (or not that) layout, or
-            no image in them.
+        UserError: The folder does not exist or belongs to an unfinished run, the name is unknown, the folder does not
+            match any (or the named) layout, or it contains no images.
     """
     if not root.is_dir():
         raise UserError(f"{missing_folder(root)}. {WHERE_DATA}")
@@ -60,24 +60,24 @@ def list_dataset(root: Path, name: str | None = None) -> Listing:
 
 
 def recognise(root: Path, name: str | None = None) -> Listing | None:
-    """Return what the first layout that knows a folder lists in it, None where none does; arguments as `list_dataset`.
+    """Return the listing of the first layout that matches a folder, None if none does; arguments as in `list_dataset`.
 
     Raises:
-        UserError: A layout knows the folder, and a part of it is missing.
+        UserError: A layout matches the folder, but a part of it is missing.
     """
     return next((found for n in _candidates(root, name) if (found := LAYOUTS[n].list_pairs(root)) is not None), None)
 
 
 def check_listing(listing: Listing, *, skip_faulty: bool = False, grey: str = "refuse") -> Listing:
-    """Return the listing without faults, every image's header read.
+    """Return the listing without faults, after reading every image's header.
 
     Args:
-        listing: From `list_dataset`.
-        skip_faulty: Leave faulty pairs out and turn their faults into notes.
-        grey: `refuse` takes a grey image as a fault, `expand` does not. Defocus maps may always be grey.
+        listing: Listing from `list_dataset`.
+        skip_faulty: Leave out faulty pairs and turn their faults into notes.
+        grey: With `refuse`, a grey image is a fault; with `expand`, it is not. Defocus maps may always be grey.
 
     Raises:
-        UserError: All faults together; with `skip_faulty` only where no pair is left.
+        UserError: There are faults, which are reported together; with `skip_faulty`, no pair is left.
     """
     headers = headers_or_faults(path for pair in listing.pairs for path in _files_of(pair).values())
     found = [(pair, _pair_faults(pair, headers, grey)) for pair in listing.pairs]
@@ -91,17 +91,16 @@ def check_listing(listing: Listing, *, skip_faulty: bool = False, grey: str = "r
 
 
 def open_dataset(path: Path, split: str | None = None, name: str | None = None, grey: str = "refuse") -> Dataset:
-    """Return a dataset that `prepare` wrote, or one as it was released.
+    """Return a dataset that `prepare` wrote, or one in its released layout.
 
     Args:
-        path: The folder; dataset.json in it makes it a prepared one.
-        split: Return the pairs of this split alone, and read no other's headers. A released dataset without splits
-            is all `test`.
-        name: A key of `LAYOUTS` for a released dataset; None recognises it.
-        grey: `refuse` or `expand`.
+        path: Folder of the dataset; with a dataset.json, it is a prepared one.
+        split: Split to return; headers of other splits are not read. A released dataset without splits is all `test`.
+        name: A key of `LAYOUTS` for a released dataset; None detects the layout.
+        grey: Handling of grey images, `refuse` or `expand`.
 
     Raises:
-        UserError: Nothing known there, no such split, or faults, all named.
+        UserError: The folder matches no layout, the split does not exist, or there are faults (all are named).
     """
     if (path / "dataset.json").is_file():
         dataset = read_prepared(path)
@@ -117,14 +116,14 @@ def open_dataset(path: Path, split: str | None = None, name: str | None = None, 
 def open_two_folders(
     blur: Path, sharp: Path, split: str = "test", name: str | None = None, grey: str = "refuse"
 ) -> Dataset:
-    """Return the pairs of any two folders, matched by name, as a dataset; errors as `pair_folders`.
+    """Return the pairs of any two folders, matched by name, as a dataset; errors as in `pair_folders`.
 
     Args:
         blur: Folder of the blur images.
         sharp: Folder of the sharp images.
         split: Split of all pairs.
         name: Name of the dataset; `pairs` if None.
-        grey: `refuse` or `expand`.
+        grey: Handling of grey images, `refuse` or `expand`.
     """
     pairs = (replace(pair, split=split) for pair in pair_folders(blur, sharp, grey))
     return Dataset(name or "pairs", blur, tuple(sorted(pairs, key=lambda pair: pair.name)), sharp_root=sharp)
@@ -134,7 +133,7 @@ def pair_folders(blur: Path, sharp: Path, grey: str = "refuse") -> tuple[Pair, .
     """Return the pairs of any two folders, matched by name.
 
     Raises:
-        UserError: Names without a partner, sizes that differ, unreadable images; all named.
+        UserError: Names have no partner, sizes differ, or images are unreadable; all are named.
     """
     pairs = check_listing(list_two_folders(blur, sharp), grey=grey).pairs
     if not pairs:
@@ -143,7 +142,7 @@ def pair_folders(blur: Path, sharp: Path, grey: str = "refuse") -> tuple[Pair, .
 
 
 def _hint(root: Path, name: str | None) -> str:
-    """Return advice on a folder of unknown layout; nothing where nothing is seen."""
+    """Return advice for a folder of unknown layout; empty if there is none."""
     if is_parquet(root):
         return f"\nParquet files are unpacked by sdd-bench prepare {root} --out DIR; give DIR instead"
     for folder in sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))[:MAX_FOLDERS]:
@@ -155,7 +154,7 @@ def _hint(root: Path, name: str | None) -> str:
 
 
 def _candidates(root: Path, name: str | None) -> Iterable[str]:
-    """Return the datasets to try; without a name, folders called blur and gt are SDD only beside train_patches."""
+    """Return the datasets to try; without a name, blur and gt are SDD only if train_patches exists."""
     if name is not None:
         return [name]
     return [n for n in LAYOUTS if n != "sdd" or (root / "train_patches").is_dir()]
@@ -171,7 +170,7 @@ def _count_notes(listing: Listing) -> list[str]:
 
 
 def _add_places(listing: Listing) -> Listing:
-    """Return the listing with scene and place from places.csv, else from pairs.csv, where one lies there."""
+    """Return the listing with scene and place from places.csv, else from pairs.csv, if one exists."""
     path = listing.root / "places.csv"
     if path.is_file():
         columns, rows = read_rows(path, ("name",))
@@ -183,7 +182,7 @@ def _add_places(listing: Listing) -> Listing:
             return listing
         columns, rows = read_rows(path)
         if "name" not in columns or not {"place", "scene"} & set(columns):
-            return listing  # somebody's own table of that name
+            return listing  # an unrelated table of that name
     known = {p.name for p in listing.pairs}
     faults: list[str] = []
     given: dict[str, tuple[str, str]] = {}
@@ -209,7 +208,7 @@ def _add_places(listing: Listing) -> Listing:
 
 
 def _files_of(pair: Pair) -> dict[str, Path]:
-    """Return role to file."""
+    """Return the files by role."""
     third = pair.defocus_map
     return {"blur": pair.blur, "sharp": pair.sharp, **({"defocus map": third} if third else {})}
 
@@ -232,7 +231,7 @@ def _pair_faults(pair: Pair, headers: Mapping[Path, ImageHeader | str], grey: st
 
 
 def _turned_words(blur: ImageHeader | str, sharp: ImageHeader | str) -> str:
-    """Return an addition to the message on two sizes where one is the other transposed."""
+    """Return an addition to the message about two sizes if one is the other transposed."""
     if isinstance(blur, str) or isinstance(sharp, str) or (blur.width, blur.height) != (sharp.height, sharp.width):
         return ""
     tags = orientations_apart(blur.orientation, sharp.orientation)

@@ -1,4 +1,4 @@
-"""Table of known datasets: source, folder layout, number of pairs, and the function that lists them."""
+"""Table of known datasets: source, folder layout, number of pairs, and function that lists them."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ LAYOUTS: dict[str, Layout] = {
         ),
     ),
 }
-"""Dataset name to its layout, in the order in which a folder is recognised."""
+"""Layouts by dataset name, in the order in which they are tried on a folder."""
 
 
 WHERE_DATA = "'sdd-bench doctor' lists where to get datasets and their folders; 'sdd-bench demo' needs none."
@@ -96,7 +96,7 @@ WHERE_DATA = "'sdd-bench doctor' lists where to get datasets and their folders; 
 
 
 def datasets_message() -> str:
-    """Return the list of known datasets for a user without data: the source and the folders of each."""
+    """Return the list of known datasets for a user without data, with source and folders of each."""
     lines = ["sdd-bench downloads no dataset; it reads these layouts as released:"]
     for name, layout in LAYOUTS.items():
         lines += [f"  {layout.title} (--dataset {name}): {layout.source}", *(f"      {line}" for line in layout.tree)]

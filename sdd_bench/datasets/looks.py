@@ -1,4 +1,4 @@
-"""Quick look at image files: thumbnails and statistics of their samples, before anything is scored."""
+"""Thumbnails of image files and statistics of their samples, for checks before scoring."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from sdd_bench.jobs.workers import Workers
 from sdd_bench.registration.mix_ups import THUMBNAIL_PX, middle_detail
 
 STEP = 5
-"""Side of the squares of a first reduction that one pixel of the second averages."""
+"""Side of the squares of the first reduction that the second averages to one pixel."""
 
 Picture = NDArray[np.float32]
-"""(h, w, 3) float32 RGB in [0, 1]."""
+"""(h, w, 3) float32 RGB thumbnail in [0, 1]."""
 
 
 @dataclass(frozen=True, eq=False)
 class Look:
-    """Content of an image file at a first look.
+    """Thumbnail and statistics of an image file.
 
     Attributes:
-        path: The file.
+        path: Path of the file.
         width: Width of the frame in pixels.
         height: Height of the frame in pixels.
         samples: Statistics of its samples.
-        sha256: Digest of the file.
-        small: (h, w, 3) uint16, the frame averaged so that its longer side is `THUMBNAIL_PX`; 65535 is white.
+        sha256: SHA-256 of the file.
+        small: (h, w, 3) uint16 thumbnail: the frame averaged to a longer side of `THUMBNAIL_PX`; 65535 is white.
     """
 
     path: Path
@@ -53,15 +53,15 @@ class Look:
 
     @property
     def scale(self) -> float:
-        """Pixels of the small picture for one of the frame."""
+        """Number of thumbnail pixels per pixel of the frame."""
         return THUMBNAIL_PX / max(self.size)
 
 
 class Looks:
-    """Looks at files, each taken once for as long as this is kept.
+    """Cache of thumbnails and statistics; each file is read once during its lifetime.
 
     Args:
-        jobs: Worker processes; looks do not depend on it.
+        jobs: Number of worker processes; the results do not depend on it.
     """
 
     def __init__(self, jobs: Workers) -> None:
@@ -69,14 +69,14 @@ class Looks:
         self._taken: dict[tuple[Path, ValuesAs], Look | str] = {}
 
     def at(self, files: Sequence[Path], values: ValuesAs = USUAL) -> list[Look]:
-        """Return a look at each file, in their order.
+        """Return the thumbnail and statistics of each file, in their order.
 
         Args:
-            files: Image files, grey ones among them.
+            files: Image files; grey ones are accepted.
             values: Meaning of their values.
 
         Raises:
-            UserError: Files that cannot be decoded, or whose values cannot mean that; all named.
+            UserError: Files cannot be decoded, or their values contradict that meaning; all are named.
         """
         found = self.at_readable(files, values)
         faults = [look for look in dict.fromkeys(found) if isinstance(look, str)]
@@ -85,7 +85,7 @@ class Looks:
         return [look for look in found if not isinstance(look, str)]
 
     def at_readable(self, files: Sequence[Path], values: ValuesAs = USUAL) -> list[Look | str]:
-        """Return a look at each file as `at`, or what is wrong with the file."""
+        """Return the thumbnail and statistics of each file like `at`, or its fault."""
         wanted = [path for path in dict.fromkeys(files) if (path, values) not in self._taken]
         items = [Item(str(path), (path, values)) for path in wanted]
         found = map_items(_look_or_fault, items, jobs=self.jobs, label="check images", where="images")
@@ -93,16 +93,16 @@ class Looks:
         return [self._taken[path, values] for path in files]
 
     def taken(self, files: Iterable[Path]) -> list[Look]:
-        """Return the looks at files that were taken already, of values as usual."""
+        """Return the cached entries of files, for values with the usual meaning."""
         known = (self._taken.get((path, USUAL)) for path in files)
         return [look for look in known if isinstance(look, Look)]
 
 
 def look_at(path: Path, values: ValuesAs = USUAL) -> Look:
-    """Return a look at an image file.
+    """Return the thumbnail and statistics of an image file.
 
     Raises:
-        UserError: It cannot be decoded, or its values cannot mean that.
+        UserError: The file cannot be decoded, or its values contradict that meaning.
     """
     pixels = read_pixels_as(path, values, grey="expand")
     height, width, _ = pixels.shape
@@ -110,7 +110,7 @@ def look_at(path: Path, values: ValuesAs = USUAL) -> Look:
 
 
 def samples_of(pixels: Pixels) -> Samples:
-    """Return what the samples of an image are."""
+    """Return the statistics of an image's samples."""
     return Samples(pixels.itemsize * 8, int(pixels.max()), int(np.bitwise_or.reduce(pixels, axis=None)))
 
 
@@ -124,11 +124,11 @@ def _look_or_fault(task: tuple[Path, ValuesAs]) -> Look | str:
 
 
 def cut(look: Look, scale: float, left: float, top: float, width: float, height: float) -> Picture:
-    """Return a part of an image as a small picture of float RGB in [0, 1].
+    """Return a part of an image as a thumbnail of float RGB in [0, 1].
 
     Args:
-        look: At the image.
-        scale: Pixels of the result for one of the frame; near the look's own.
+        look: Thumbnail of the image.
+        scale: Number of result pixels per pixel of the frame; close to the thumbnail's own.
         left: Left edge of the part, in pixels of the frame.
         top: Upper edge of the part, in pixels of the frame.
         width: Width of the part, in pixels of the frame.
@@ -145,21 +145,21 @@ def cut(look: Look, scale: float, left: float, top: float, width: float, height:
 
 
 def as_float(small: NDArray[np.uint16]) -> Picture:
-    """Return a small picture as float RGB in [0, 1]."""
+    """Return a thumbnail as float RGB in [0, 1]."""
     return small.astype(np.float32) / np.float32(65535)
 
 
 def detail(picture: Picture) -> NDArray[np.float32]:
-    """Return the middle detail of a small picture, (h, w): of the mean of its colours, so that their order is alike."""
+    """Return the band-passed mean of a thumbnail's colours, (h, w), which does not depend on their order."""
     return middle_detail(np.ascontiguousarray(picture.mean(axis=2)))
 
 
 def small_picture(pixels: Pixels) -> NDArray[np.uint16]:
-    """Return (h, w, 3) samples averaged so that the longer side is `THUMBNAIL_PX`; 65535 is white."""
+    """Return (h, w, 3) samples averaged to a longer side of `THUMBNAIL_PX`; 65535 is white."""
     height, width, _ = pixels.shape
     scale = THUMBNAIL_PX / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    between = (STEP * size[0], STEP * size[1])  # averaging integers is fast, and averaging those again is exact enough
+    between = (STEP * size[0], STEP * size[1])  # averaging integers is fast, and averaging the averages is exact enough
     reduced = between[0] < width and between[1] < height
     fewer = cv2.resize(pixels, between, interpolation=cv2.INTER_AREA) if reduced else pixels
     white = np.float32(257 if pixels.dtype == np.uint8 else 1)

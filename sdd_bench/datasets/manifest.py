@@ -1,4 +1,4 @@
-"""Pairs and datasets as types, and the files that hold them: dataset.json and pairs.csv."""
+"""Types of pairs and datasets, and the files that store them: dataset.json and pairs.csv."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ Count = Annotated[int, Field(strict=True)]
 
 @dataclass(frozen=True)
 class Pair:
-    """A blurry and a sharp photograph of one scene, and where they are.
+    """A blurry and a sharp photograph of one scene.
 
     Attributes:
-        name: Unique within its split; predictions are matched to it.
-        split: `train`, `val`, `test`, `train_patches`, or empty where the dataset is not split yet.
-        blur: The blurry image.
-        sharp: The sharp image; several pairs may share one (LFDOF).
-        defocus_map: The third role of DED, where there is one.
-        scene: Scene, which stays on one side of a split; the name where nothing else is known.
+        name: Name, unique within the split; predictions are matched to it.
+        split: `train`, `val`, `test`, `train_patches`, or empty if the dataset is not split yet.
+        blur: Path of the blur image.
+        sharp: Path of the sharp image; several pairs may share one (LFDOF).
+        defocus_map: Path of the defocus map, which only DED has.
+        scene: Scene, which a split keeps whole; the name if nothing else is known.
         place: `indoor`, `outdoor` or empty.
     """
 
@@ -46,7 +46,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class PairRow:
-    """A row of pairs.csv; files are relative to the dataset, the defocus map's are empty where there is none."""
+    """A row of pairs.csv; files are relative to the dataset, and those of the defocus map are empty without one."""
 
     split: str
     name: str
@@ -63,7 +63,7 @@ class PairRow:
     defocus_map_sha256: str = ""
 
     def files(self) -> list[tuple[str, str]]:
-        """Return every file and its sha256."""
+        """Return every file with its SHA-256."""
         third = [(self.defocus_map, self.defocus_map_sha256)] if self.defocus_map else []
         return [(self.blur, self.blur_sha256), (self.sharp, self.sharp_sha256), *third]
 
@@ -85,10 +85,10 @@ class Manifest:
     Attributes:
         name: Name of the dataset.
         sha256: SHA-256 of the frames' names and digests.
-        pairs: Their number by split.
-        patches: Their number.
-        notes: Differences from the published counts, pairs left out.
-        values_as: What was said of the values of its source, see `io.values_as`.
+        pairs: Number of pairs by split.
+        patches: Number of patches.
+        notes: Differences from the published counts, and pairs that were left out.
+        values_as: Stated meaning of the source's values, see `io.values_as`.
     """
 
     name: str
@@ -104,11 +104,11 @@ class Dataset:
     """A named list of pairs.
 
     Attributes:
-        name: `sdd`, `dpdd`, ...; the name in dataset.json where `prepare` wrote it.
-        root: The folder given; that of the blur images where two folders were.
-        pairs: Sorted by split and name.
-        sha256: SHA-256 of its frames, as dataset.json has it; empty for a dataset read as it was released.
-        sharp_root: The folder of the sharp images where two folders were given.
+        name: Name, such as `sdd` or `dpdd`; for a dataset that `prepare` wrote, the name in dataset.json.
+        root: Folder of the dataset; with two folders, that of the blur images.
+        pairs: Pairs sorted by split and name.
+        sha256: SHA-256 of its frames, as in dataset.json; empty for a dataset in its released layout.
+        sharp_root: Folder of the sharp images if two folders were given.
         values_as: Stated meaning of its values when it was prepared, see `io.values_as`.
     """
 
@@ -132,11 +132,11 @@ class Dataset:
     @overload
     def __getitem__(self, key: slice) -> tuple[Pair, ...]: ...
     def __getitem__(self, key: int | str | slice) -> Pair | tuple[Pair, ...]:
-        """Return a pair by its place or its name, which may have its split in front: `test/0012`.
+        """Return a pair by its index, or by its name with or without its split, such as `test/0012`.
 
         Raises:
-            KeyError: No pair of that name, or several in different splits.
-            IndexError: No pair at that place.
+            KeyError: There is no pair of that name, or several in different splits.
+            IndexError: There is no pair at that index.
         """
         if not isinstance(key, str):
             return self.pairs[key]
@@ -152,7 +152,7 @@ class Dataset:
         """Return the pairs of one split.
 
         Raises:
-            UserError: The dataset has no such split; the message lists those it has.
+            UserError: The dataset has no such split; the message lists its splits.
         """
         chosen = tuple(p for p in self.pairs if p.split == name)
         if not chosen:
@@ -162,9 +162,9 @@ class Dataset:
 
 
 def content_sha256(rows: Iterable[tuple[str, str, str]]) -> str:
-    """Return the digest of a list of (name, blur_sha256, sharp_sha256), whatever its order.
+    """Return the digest of a list of (name, blur_sha256, sharp_sha256), independent of its order.
 
-    The same photographs give the same digest whether they were prepared or are read as released.
+    The same photographs give the same digest, whether they were prepared or are read in their released layout.
     """
     lines = sorted(f"{name}\t{blur}\t{sharp}\n" for name, blur, sharp in rows)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
@@ -173,10 +173,10 @@ def content_sha256(rows: Iterable[tuple[str, str, str]]) -> str:
 def read_prepared(root: Path) -> Dataset:
     """Return a dataset that `prepare` wrote.
 
-    The folder itself may be a link; what it lists must lie in it when all links are followed.
+    The folder itself may be a link; listed files must lie in it after all links are resolved.
 
     Raises:
-        UserError: dataset.json or pairs.csv is damaged, or listed files are missing or lie elsewhere (all named).
+        UserError: dataset.json or pairs.csv is damaged, or listed files are missing or lie elsewhere (all are named).
     """
     manifest = read_manifest(root / "dataset.json")
     home = root.resolve()
@@ -207,7 +207,7 @@ def read_manifest(path: Path) -> Manifest:
     """Return the content of dataset.json.
 
     Raises:
-        UserError: Not written by `prepare`, of another schema, or damaged.
+        UserError: The file was not written by `prepare`, has another schema, or is damaged.
     """
     content = read_json(path)
     if not isinstance(content, dict) or not isinstance(content.get("name"), str):
@@ -222,7 +222,7 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def is_plain(name: str) -> bool:
-    """Return whether a name can be that of a file in a folder on every system: no separator, drive or dot in front.
+    """Return whether a text is a valid file name on every system: without separator, drive, or dot at its start.
 
     >>> [is_plain(name) for name in ("0001", "..", "a/b", "C:x", ".hidden", "a\\nb")]
     [True, False, False, False, False, False]
@@ -233,13 +233,13 @@ def is_plain(name: str) -> bool:
 
 
 def _file_fault(root: Path, home: Path, role: str, relative: str) -> str:
-    """Return what is wrong with a file that a dataset lists; nothing if nothing is.
+    """Return the fault of a file that a dataset lists; empty if there is none.
 
     Args:
-        root: The dataset's folder.
-        home: The same with links followed: the file must lie in it.
+        root: Folder of the dataset.
+        home: The same folder with links resolved, in which the file must lie.
         role: Role of the file.
-        relative: To the root.
+        relative: Path relative to the root.
     """
     if relative[0] == "/" or relative[1:2] == ":" or "\\" in relative or ".." in relative.split("/"):
         return f"{role} {shown(relative)} points outside the dataset"

@@ -1,4 +1,4 @@
-"""Misalignment of every pair of a dataset: misalignment.csv with the column names of truth.csv, and a summary."""
+"""Misalignment of every pair of a dataset: misalignment.csv, with the column names of truth.csv, and a summary."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from sdd_bench.version import __version__
 
 COLUMNS = ("name", *NUMBERS, "confidence", "model", "kind", "split", "note")
 DIGITS = {"zoom": 7, "zoom_se": 8, "rotation_deg": 5, "rotation_se_deg": 6, "confidence": 3}
-"""Decimals of a column; four where none are given."""
+"""Number of decimals by column; other columns have four."""
 
 
 def analyse_pairs(
@@ -47,15 +47,15 @@ def analyse_pairs(
     """Write the analysis of pairs to `out` and a summary beside it; return the rows.
 
     Args:
-        pairs: Names must be unique within a split.
-        out: The CSV. While the work goes on, a journal lies beside it, and a killed run goes on from it.
-        jobs: Worker processes; the numbers do not depend on it.
-        grey: `refuse` or `expand`.
-        fast: As in `analyse`; the summary says so.
-        values: Meaning of the values of the images; the summary says so.
+        pairs: Pairs, whose names must be unique within a split.
+        out: Path of the CSV. During the work a journal lies beside it, from which a killed run resumes.
+        jobs: Number of worker processes; the results do not depend on it.
+        grey: Handling of grey images, `refuse` or `expand`.
+        fast: Fast analysis, as in `analyse`; recorded in the summary.
+        values: Meaning of the images' values; recorded in the summary.
 
     Raises:
-        UserError: Images that cannot be read, or of two sizes in a pair; all named.
+        UserError: Images cannot be read, or differ in size within a pair; all are named.
     """
     how = [grey, *COLUMNS, *(["fast"] if fast else []), *([values.text] if values.text else [])]
     items = [
@@ -72,13 +72,13 @@ def analyse_pairs(
 
 
 def summarise(rows: Sequence[Mapping[str, Any]], *, fast: bool = False, values: ValuesAs = USUAL) -> dict[str, Any]:
-    """Return counts by kind, medians and extremes of what is known, whether fast, and versions."""
+    """Return counts by kind, medians and extremes of the known numbers, whether the analysis was fast, and versions."""
     kinds = Counter(row["kind"] for row in rows)
     libraries = {"numpy": np.__version__, "opencv": cv2.__version__, "scipy": scipy.__version__}
     numbers = {}
     for name in (*NUMBERS, "confidence"):
         measured = (float(row[name]) for row in rows if row["kind"] != "failed")
-        known = [value for value in measured if not math.isnan(value)]  # of small frames no errors are known
+        known = [value for value in measured if not math.isnan(value)]  # small frames have no standard errors
         if known:
             numbers[name] = {"median": statistics.median(known), "min": min(known), "max": max(known)}
     return {
@@ -106,7 +106,7 @@ def _analyse_files(task: tuple[Pair, str, bool, ValuesAs]) -> dict[str, float | 
 
 
 def _value_words(blur: NDArray[np.float32], sharp: NDArray[np.float32]) -> str:
-    """Return what the sharp image's values are beside the blurry one's; empty where they are alike."""
+    """Return the mix-up of the sharp image's values relative to the blur image; empty if there is none."""
     height, width = blur.shape[:2]
     scale = THUMBNAIL_PX / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
@@ -115,7 +115,7 @@ def _value_words(blur: NDArray[np.float32], sharp: NDArray[np.float32]) -> str:
 
 
 def _note(pair: Pair, blur: NDArray[np.float32], sharp: NDArray[np.float32], analysis: Analysis) -> str:
-    """Return what is mixed up in a pair, or that its files' orientation tags differ; empty where all is well."""
+    """Return the mix-ups and differing orientation tags of a pair, in words; empty if there are none."""
     mix_up = find_mix_up(blur, sharp, analysis)
     turned = mix_up is not None and bool(mix_up.turn)
     values = _value_words(blur, sharp) if analysis.kind != "failed" and not turned else ""

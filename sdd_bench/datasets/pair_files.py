@@ -16,7 +16,7 @@ from sdd_bench.io.images import Pixels, encode_png
 from sdd_bench.io.values_as import USUAL, ValuesAs, read_pixels_as
 
 IMPORTED = "train_patches"
-"""The split of a release whose pairs are patches already."""
+"""Split of a release whose pairs are already patches."""
 
 SMALLER_WINDOW = "use a smaller --window or another --recipe"
 """Advice for a frame that is too small."""
@@ -28,13 +28,13 @@ class PairTask:
 
     Attributes:
         pair: Pair to prepare.
-        sharp_name: Stem of the sharp frame's file; several pairs may share one.
-        root: The dataset's folder.
-        recipe: Patch recipe, None for frames alone.
-        grey: `refuse` or `expand`.
-        part: The HDF5 part for the pair's patches, None where the store is `png`.
-        skip_faulty: Leave a pair that cannot be decoded out instead of refusing it.
-        values: Meaning of the values of its frames; frames of others than usual are written anew, as PNG.
+        sharp_name: Stem of the sharp frame's file, which several pairs may share.
+        root: Folder of the dataset.
+        recipe: Patch recipe, None for frames only.
+        grey: Handling of grey images, `refuse` or `expand`.
+        part: HDF5 part for the pair's patches, None if the store is `png`.
+        skip_faulty: Leave out a pair that cannot be decoded instead of refusing it.
+        values: Meaning of the frames' values; frames with an unusual meaning are converted and written as PNG.
     """
 
     pair: Pair
@@ -48,7 +48,7 @@ class PairTask:
 
 
 class Patch(NamedTuple):
-    """A row of patches.csv, and the digest of the patch's samples; what a release does not say is empty."""
+    """A row of patches.csv, and the digest of the patch's samples; fields that a release does not provide are empty."""
 
     name: str
     pair: str = ""
@@ -64,10 +64,10 @@ class Prepared:
     """Files made from a pair.
 
     Attributes:
-        row: Row of pairs.csv; None for a patch of a release and for a pair left out.
-        patches: In the order of their windows.
-        files: Everything written, relative to the dataset.
-        left_out: Why the pair is, where it is.
+        row: Row of pairs.csv; None for a patch of a release and for a pair that was left out.
+        patches: Patches in the order of their windows.
+        files: All files written, relative to the dataset.
+        left_out: Reason why the pair was left out, else empty.
     """
 
     row: PairRow | None
@@ -77,13 +77,13 @@ class Prepared:
 
 
 def prepare_pair(task: PairTask) -> dict[str, Any]:
-    """Copy a pair's frames, cut its patches if it is for training, and return what the lists need.
+    """Copy a pair's frames, cut its patches if it is for training, and return the data for the lists.
 
     Returns:
-        A `Prepared` as JSON has it.
+        A `Prepared` as JSON.
 
     Raises:
-        UserError: A frame that cannot be decoded, two sizes in a pair, a frame smaller than the window.
+        UserError: A frame cannot be decoded, sizes differ within the pair, or a frame is smaller than the window.
     """
     try:
         return asdict(_prepare(task))
@@ -99,7 +99,7 @@ def _prepare(task: PairTask) -> Prepared:
     if blur.shape != sharp.shape:
         sizes = f"blur is {blur.shape[1]}x{blur.shape[0]}, sharp is {sharp.shape[1]}x{sharp.shape[0]}"
         raise UserError(f"{pair.split}/{pair.name}: {sizes}")
-    if pair.split == IMPORTED:  # where the patch lay in its frame is not known
+    if pair.split == IMPORTED:  # the patch's position in its frame is unknown
         files = _store_patches(task, [pair.name], [blur], [sharp])
         return Prepared(None, [Patch(pair.name, sha256=store.pixel_sha256(blur, sharp))], files)
     frames = {"blur": (pair.blur, pair.name, "blur"), "sharp": (pair.sharp, task.sharp_name, "gt")}
@@ -140,7 +140,7 @@ def _store_patches(task: PairTask, names: list[str], blur: list[Pixels], sharp: 
 
 
 def _copy(content: bytes, target: Path) -> str:
-    """Write a file whole or not at all and return its sha256; a sharp frame shared by pairs is written once."""
+    """Write a file atomically and return its SHA-256; a sharp frame that pairs share is written once."""
     digest = hashlib.sha256(content).hexdigest()
     if not (target.is_file() and target.stat().st_size == len(content) and file_sha256(target) == digest):
         write_bytes(target, content)

@@ -1,7 +1,7 @@
-"""Unpacking of the Hugging Face Hub's parquet files into the folders of the released dataset, bytes unchanged.
+"""Extraction of the Hugging Face Hub's parquet files to the folders of the released dataset, with unchanged bytes.
 
-One row is one pair. Names and columns are checked before anything is written; a file may come from anywhere, and
-nothing in it names a file outside the folder it is unpacked to.
+One row is one pair. Names and columns are checked before anything is written; a file may come from an untrusted source,
+and no name in it can refer to a file outside the target folder.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ DATASETS = {
     "sdd": ("{split}/blur", "{split}/gt"),
     "pairs": ("{split}/blur", "{split}/gt"),
 }
-"""Dataset to the folders that it is unpacked to, those of its release."""
+"""Folders of each dataset's release, to which it is extracted."""
 
 NAMES = {"dpdd": r"(1P0A\d+|d[dp]pd_.*)", "realdof": r"realdof_.*"}
-"""Dataset to the form of its names, whatever the case."""
+"""Pattern of each dataset's names, ignoring case."""
 
 LIST_ROLES = ("src", "trg")
 MAGIC = {b"\x89PNG\r\n\x1a\n": ".png", b"\xff\xd8\xff": ".jpg", b"II*\0": ".tif", b"MM\0*": ".tif"}
@@ -47,9 +47,9 @@ class Row:
     """A pair in a parquet file.
 
     Attributes:
-        file: The parquet file.
-        index: Row in it.
-        split: `train`, `val`, `test`, or empty where nothing tells.
+        file: Path of the parquet file.
+        index: Index of the row in it.
+        split: `train`, `val`, `test`, or empty if unknown.
         name: Name of the pair.
         sharp: Stem of its sharp image.
     """
@@ -63,13 +63,13 @@ class Row:
 
 @dataclass(frozen=True)
 class _Task:
-    """A parquet file and where its images go.
+    """A parquet file, and the targets of its images.
 
     Attributes:
-        file: The parquet file.
-        columns: Its blur and its sharp column.
-        targets: For each row the files of both images, without suffix.
-        at_hand: Sha256 to a file with that content, which is linked to instead of being written.
+        file: Path of the parquet file.
+        columns: Names of its blur and sharp column.
+        targets: For each row, the files of both images without suffix.
+        at_hand: Existing files by SHA-256, which are linked instead of written.
     """
 
     file: Path
@@ -79,7 +79,7 @@ class _Task:
 
 
 def dataset_of(source: Path) -> str:
-    """Return the dataset whose names all rows of parquet files have, else `pairs`; errors as `unpack_parquet`."""
+    """Return the dataset whose names all rows of parquet files match, else `pairs`; errors as in `unpack_parquet`."""
     rows, forms = _all_rows(source)[0], {name: re.compile(form, re.IGNORECASE) for name, form in NAMES.items()}
     return next((n for n, form in forms.items() if rows and all(form.fullmatch(r.name) for r in rows)), "pairs")
 
@@ -87,20 +87,20 @@ def dataset_of(source: Path) -> str:
 def unpack_parquet(
     source: Path, folder: Path, dataset: str, *, jobs: Workers = 1, at_hand: Mapping[str, Path] | None = None
 ) -> None:
-    """Write the images of parquet files to a folder as the dataset was released.
+    """Extract the images of parquet files to a folder in the dataset's released layout.
 
-    Called again after a kill it keeps the images that are there and right.
+    When called again after a kill, it keeps the images that are complete.
 
     Args:
-        source: A parquet file, or a folder of them: that of a download, of a snapshot or of one of its configurations.
-        folder: A new or empty folder, or one that the same files were being unpacked to.
+        source: A parquet file, or a folder of them: a download, a snapshot or one of its configurations.
+        folder: A new or empty folder, or one to which the same files were being extracted.
         dataset: A key of `DATASETS`.
-        jobs: Worker processes; the bytes written do not depend on it.
-        at_hand: Sha256 to file: images with this content are linked to it instead of written.
+        jobs: Number of worker processes; the bytes written do not depend on it.
+        at_hand: Existing files by SHA-256; images with this content are linked instead of written.
 
     Raises:
-        UserError: pyarrow is not installed; a file that is damaged, has no columns of pairs, or names that are no
-            plain file names or are duplicates, all named; images that are neither PNG, JPEG nor TIFF.
+        UserError: pyarrow is not installed; a file is damaged, has no columns of pairs, or has names that are not plain
+            file names or are duplicates (all are named); or images are not PNG, JPEG or TIFF.
     """
     rows, columns = _all_rows(source)
     rows = _checked(source, rows, dataset)
@@ -122,7 +122,7 @@ def _all_rows(source: Path) -> tuple[list[Row], dict[Path, tuple[str, str]]]:
 
 
 def _rows(path: Path, columns: tuple[str, str]) -> list[Row]:
-    """Return what is known of a file's rows without reading an image."""
+    """Return the rows of a file without reading any image."""
     split = split_in(path.stem) or split_in(path.parent.name)
     rows = []
     for index, (base, blur, sharp) in enumerate(row_names(path, columns)):
@@ -139,7 +139,7 @@ def _checked(source: Path, rows: list[Row], dataset: str) -> list[Row]:
     """Return the rows in the splits of a dataset, after checking their names.
 
     Raises:
-        UserError: No rows, a split that nothing tells, names that are not plain or are duplicates; all named.
+        UserError: There are no rows, a split is unknown, or names are not plain or are duplicates; all are named.
     """
     if not rows:
         raise UserError(f"{source}: no rows in its parquet files")
@@ -171,7 +171,7 @@ def _places(row: Row, dataset: str) -> tuple[str, str]:
 
 
 def _refuse_strays(folder: Path, expected: set[Path]) -> None:
-    """Raise UserError if a folder holds files that are not going to be unpacked to it."""
+    """Raise UserError if a folder contains files that do not belong to the extraction."""
     lists = (folder / "file_names" / f"{split}_{role}" for split in set(SPLITS.values()) for role in LIST_ROLES)
     known = {*expected, *lists}
     for path in sorted(folder.rglob("*")) if folder.exists() else ():
@@ -181,7 +181,7 @@ def _refuse_strays(folder: Path, expected: set[Path]) -> None:
 
 
 def _write_lists(folder: Path, rows: Sequence[Row]) -> None:
-    """Write the lists by which DPDD's pairs are found whatever their names."""
+    """Write the lists by which DPDD's pairs are matched, whatever their names."""
     for split in sorted({row.split for row in rows}):
         own = [row for row in rows if row.split == split]
         for role, names in zip(LIST_ROLES, ([row.name for row in own], [row.sharp for row in own]), strict=True):
@@ -191,7 +191,7 @@ def _write_lists(folder: Path, rows: Sequence[Row]) -> None:
 
 
 def _unpack_file(task: _Task) -> None:
-    """Write the images of a parquet file unless they are there; one column after the other, in half the memory."""
+    """Write the images of a parquet file unless they exist, column by column, which halves the memory."""
     for role, column in enumerate(task.columns):
         for index, content in enumerate(read_images(task.file, column)):
             suffix = next((suffix for magic, suffix in MAGIC.items() if content.startswith(magic)), None)

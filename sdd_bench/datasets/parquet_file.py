@@ -1,6 +1,6 @@
 """Reading of one parquet file with images: its columns, its names, and its images pair by pair.
 
-An image is a struct of `bytes` and `path`, as the library `datasets` writes it, or the bytes alone. The only file that
+An image is a struct of `bytes` and `path`, as written by the library `datasets`, or only the bytes. No other file
 imports pyarrow.
 """
 
@@ -19,7 +19,7 @@ COLUMNS = (
     ("source", "target"), ("image_blur", "image_focus"), ("blur", "sharp"), ("blurred", "sharp"), ("blur", "gt"),
     ("input", "target"), ("input", "gt"),
 )  # fmt: skip
-"""Blur and sharp column: DPDD of JacobLinCool, DPDD and RealDOF of akcit-pixel, and others."""
+"""Names of the blur and sharp column: DPDD by JacobLinCool, DPDD and RealDOF by akcit-pixel, and others."""
 
 NAME_COLUMNS = ("file_name_base", "file_name", "name", "id")
 MAX_ROWS = 500_000
@@ -27,10 +27,10 @@ MAX_IMAGE_BYTES = 2_000_000_000
 
 
 def pair_columns(path: Path) -> tuple[str, str]:
-    """Return the blur and the sharp column of a file.
+    """Return the names of the blur and the sharp column of a file.
 
     Raises:
-        UserError: It has no two columns of images that are known to be those.
+        UserError: The file has no known pair of image columns.
     """
     with _opened(path) as file:
         names = file.schema_arrow.names
@@ -44,12 +44,12 @@ def pair_columns(path: Path) -> tuple[str, str]:
 
 
 def row_names(path: Path, columns: tuple[str, str]) -> list[tuple[str, str, str]]:
-    """Return for each row its name and the paths of its blur and its sharp image, empty where there are none.
+    """Return the name of each row and the paths of its blur and sharp image, empty if missing.
 
     No image is read.
 
     Raises:
-        UserError: Not a parquet file, or too many rows.
+        UserError: The file is not a parquet file, or has too many rows.
     """
     with _opened(path) as file:
         count = file.metadata.num_rows
@@ -58,17 +58,17 @@ def row_names(path: Path, columns: tuple[str, str]) -> list[tuple[str, str, str]
         named = next((name for name in NAME_COLUMNS if name in file.schema_arrow.names), None)
         names = [None] * count if named is None else file.read([named])[named].to_pylist()
         blur, sharp = (_paths(file, column, count) for column in columns)
-        cells = zip(range(count), names, blur, sharp, strict=True)  # a damaged file may have others than it says
+        cells = zip(range(count), names, blur, sharp, strict=True)  # a damaged file may have more rows than it declares
         return [("" if name is None else str(name), one or "", other or "") for _, name, one, other in cells]
 
 
 def read_images(path: Path, column: str) -> Iterator[bytes]:
     """Yield the bytes of the images of a column, row by row.
 
-    A page of a parquet file, often a whole row group of the column, is decoded at once: so much is in memory.
+    A page of a parquet file, often a whole row group of the column, is decoded at once and held in memory.
 
     Raises:
-        UserError: Not a parquet file, or a cell that holds no image or a far too large one.
+        UserError: The file is not a parquet file, or a cell has no image or one that is far too large.
     """
     with _opened(path) as file:
         batches = file.iter_batches(batch_size=1, columns=[column], use_threads=False)
@@ -79,7 +79,7 @@ def read_images(path: Path, column: str) -> Iterator[bytes]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
-    """Open a parquet file; what pyarrow raises meanwhile becomes a UserError."""
+    """Open a parquet file; exceptions of pyarrow in the block become a UserError."""
     try:
         import pyarrow
         import pyarrow.parquet
@@ -95,7 +95,7 @@ def _opened(path: Path) -> Iterator[Any]:
 
 
 def _is_image(kind: Any) -> bool:
-    """Return whether a column holds images: bytes, or a struct of bytes and path."""
+    """Return whether a column has images: bytes, or a struct of bytes and path."""
     import pyarrow
 
     binary = (pyarrow.binary(), pyarrow.large_binary())
@@ -106,7 +106,7 @@ def _is_image(kind: Any) -> bool:
 
 
 def _paths(file: Any, column: str, count: int) -> list[str | None]:
-    """Return the paths that the cells of an image column give; None where they give none."""
+    """Return the paths in the cells of an image column; None where there is none."""
     import pyarrow
 
     kind = file.schema_arrow.field(column).type
@@ -119,7 +119,7 @@ def _content(cell: Any, where: str) -> bytes:
     """Return the bytes of a cell.
 
     Raises:
-        UserError: It holds none, or too many.
+        UserError: The cell has no image, or too many bytes.
     """
     content = cell.get("bytes") if isinstance(cell, dict) else cell
     if not content:

@@ -1,4 +1,4 @@
-"""Choice of the parquet files that hold the pairs, and of the split of each."""
+"""Selection of the parquet files that contain the pairs, and of the split of each."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from sdd_bench.errors import UserError
 SUFFIX = ".parquet"
 SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "dev": "val", "test": "test"}
 MAIN_FOLDERS = ("combined", "default", "data")
-"""Folder that holds the pairs, if several hold parquet files; the others hold left and right views."""
+"""Folders with the pairs, if several have parquet files; the others have left and right views."""
 
 
 def is_parquet(source: Path) -> bool:
-    """Return whether a path is a parquet file, or a folder with parquet files in it or in folders of it."""
+    """Return whether a path is a parquet file, or a folder with parquet files at any depth."""
     return bool(_files(source))
 
 
 def _files(source: Path) -> dict[Path, list[Path]]:
-    """Return the parquet files of a source by folder, hidden ones passed over."""
+    """Return the parquet files of a source by folder; hidden files are skipped."""
     if source.suffix.lower() == SUFFIX and source.is_file():
         return {source.parent: [source]}
     if not source.is_dir():
@@ -33,10 +33,10 @@ def _files(source: Path) -> dict[Path, list[Path]]:
 
 
 def parquet_files(source: Path) -> list[Path]:
-    """Return the parquet files to read, those of one configuration.
+    """Return the parquet files to read, which belong to one configuration.
 
     Raises:
-        UserError: Several configurations and none that is the main one.
+        UserError: There are several configurations, and none of them is the main one.
     """
     found: dict[Path, list[Path]] = {}
     for folder, files in _files(source).items():
@@ -52,7 +52,7 @@ def parquet_files(source: Path) -> list[Path]:
 
 
 def split_in(text: str) -> str:
-    """Return the split that a name of a file or folder says, empty without one.
+    """Return the split in the name of a file or folder; empty without one.
 
     >>> split_in("validation-00000-of-00004"), split_in("partial-train"), split_in("0000")
     ('val', 'train', '')

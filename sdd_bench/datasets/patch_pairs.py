@@ -17,8 +17,8 @@ class Patch:
 
     Attributes:
         name: Name of its files.
-        pair: The pair that it was cut from; empty where a release does not say.
-        index: Its place in the store.
+        pair: Name of the pair that it was cut from; empty if a release does not state it.
+        index: Index in the store.
     """
 
     name: str
@@ -30,7 +30,7 @@ def list_patches(root: Path) -> tuple[Patch, ...]:
     """Return the patches of a prepared dataset, in the order of patches.csv.
 
     Raises:
-        UserError: Not a prepared dataset, or one without patches.
+        UserError: The folder is not a prepared dataset, or has no patches.
     """
     if not (root / "dataset.json").is_file():
         raise UserError(f"{root}: not a prepared dataset (no dataset.json); make one with sdd-bench prepare")
@@ -41,10 +41,10 @@ def list_patches(root: Path) -> tuple[Patch, ...]:
 
 
 def read_patch_pair(root: Path, patch: Patch) -> tuple[Pixels, Pixels]:
-    """Return a patch's blur and sharp samples, from HDF5 where the dataset has it.
+    """Return the blur and sharp samples of a patch, from HDF5 if the dataset has it.
 
     Raises:
-        UserError: A patch that is missing or damaged.
+        UserError: The patch is missing or damaged.
     """
     store = root / PATCH_FILE
     if store.is_file():

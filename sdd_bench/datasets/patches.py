@@ -1,7 +1,7 @@
-"""Windows of a frame, their sharpness, and the named recipes that choose among them.
+"""Windows of a frame, their sharpness, and the named recipes that select among them.
 
-The papers say only that training pairs are "resized and cropped" like DPDNet's, so a recipe is named in
-dataset.json; `RECIPES` holds the candidates, and four of them give SDD's 4,830 = 115 x 42 patches.
+The papers say only that training pairs are "resized and cropped" like DPDNet's, so a recipe is recorded by name in
+dataset.json. `RECIPES` contains the candidates; four of them give SDD's 4,830 = 115 x 42 patches.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ SOBEL_KERNELS = (3, 7, 11, 15)
 
 @dataclass(frozen=True)
 class Recipe:
-    """Recipe of patches: how windows are laid over a frame, and which are kept.
+    """Recipe of patches: layout of windows over a frame, and selection of windows.
 
     Attributes:
-        name: The key in `RECIPES`.
-        scales: The frame is resized by each of these in turn; empty where `size` is given.
-        size: (width, height) the frame is resized to, whatever its aspect.
-        overlap_percent: Share of a window that the next one covers again.
-        clamp_edges: Whether a last row and column flush with the edge are added.
-        drop_percent: Share of a scale's windows, the least sharp, that is left out (rounded down).
-        window_px: Side of a window.
+        name: Key in `RECIPES`.
+        scales: Factors by which the frame is resized in turn; empty if `size` is given.
+        size: (width, height) to which the frame is resized, ignoring its aspect ratio.
+        overlap_percent: Overlap of neighbouring windows, in percent.
+        clamp_edges: Whether a last row and column are added flush with the edge.
+        drop_percent: Percentage of a scale's windows, the least sharp ones, that are dropped (rounded down).
+        window_px: Side of a window, in pixels.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Recipe:
             raise ValueError(f"a recipe needs a window of at least 16 px and percentages under 100, not {self}")
 
     def frame_sizes(self, width: int, height: int) -> list[tuple[int, int]]:
-        """Return the (width, height) a frame is resized to, one for each scale.
+        """Return the (width, height) of the resized frame, one for each scale.
 
         >>> RECIPES["half-70"].frame_sizes(4096, 2160)
         [(2048, 1080)]
@@ -68,19 +68,19 @@ RECIPES: dict[str, Recipe] = {
     )
 }
 DEFAULT_RECIPES = {"sdd": "half-70", "dpdd": "dpdnet"}
-"""Recipe by dataset; every other dataset has `dpdnet`."""
+"""Recipe by dataset; every other dataset uses `dpdnet`."""
 
 
 @dataclass(frozen=True)
 class Window:
-    """A window chosen from a resized frame.
+    """A window selected from a resized frame.
 
     Attributes:
-        x: Left edge in the resized frame, px.
-        y: Upper edge in the resized frame, px.
-        level: Which of the recipe's frame sizes it lies in.
-        scale: Width of the resized frame over that of the frame.
-        sharpness: Energy in 0..1, relative to the other windows of the level.
+        x: Left edge in the resized frame, in pixels.
+        y: Upper edge in the resized frame, in pixels.
+        level: Index among the recipe's frame sizes.
+        scale: Width of the resized frame divided by that of the frame.
+        sharpness: Sharpness energy, 0 to 1, relative to the other windows of the level.
     """
 
     x: int
@@ -114,7 +114,7 @@ def window_origins(width: int, height: int, recipe: Recipe) -> list[tuple[int, i
 
 
 def kept_count(windows: int, recipe: Recipe) -> int:
-    """Return how many of a level's windows stay.
+    """Return the number of a level's windows that are kept.
 
     >>> kept_count(60, RECIPES["full-20"]), kept_count(28, RECIPES["dpdnet"])
     (42, 20)
@@ -125,16 +125,16 @@ def kept_count(windows: int, recipe: Recipe) -> int:
 def sobel_sums(grey: NDArray[np.integer], origins: list[tuple[int, int]], window_px: int) -> NDArray[np.float64]:
     """Return the summed Sobel magnitude of each window for each kernel, (windows, kernels).
 
-    The gradient is taken once a frame and summed by an integral image, where DPDNet takes it again in every
-    window; the two differ only in the 1 to 7 pixels along a window's edge that its own border reflects.
+    The gradient is computed once per frame and summed by an integral image, whereas DPDNet computes it in every window.
+    The results differ only in the 1 to 7 pixels along a window's edge, where DPDNet reflects the border.
     """
     sums = np.empty((len(origins), len(SOBEL_KERNELS)))
     x, y = np.array(origins).T
     source = grey.astype(np.float32)
     for column, kernel in enumerate(SOBEL_KERNELS):
-        # The unnormalised kernels of 15 reach 2^26; the scale keeps float32 sums far from their limits.
+        # The unnormalised kernels of size 15 reach 2^26; the scale keeps float32 sums far from their limits.
         right, down = gradient(source, kernel, 1.0 / 4.0 ** (kernel - 1))
-        # The last bit of cv2.magnitude depends on where in memory the frame lies.
+        # The last bit of cv2.magnitude depends on the memory address of the frame.
         total = cv2.integral(np.sqrt(right * right + down * down), sdepth=cv2.CV_64F)
         sums[:, column] = (
             total[y + window_px, x + window_px] - total[y, x + window_px] - total[y + window_px, x] + total[y, x]
@@ -143,13 +143,13 @@ def sobel_sums(grey: NDArray[np.integer], origins: list[tuple[int, int]], window
 
 
 def sharpness_energy(sums: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return each window's sharpness in 0..1: the product of its min-max-normalised sums.
+    """Return each window's sharpness, 0 to 1: the product of its min-max-normalised sums.
 
-    A kernel whose sums are all equal (a constant frame) counts as 0 for every window, where the original
-    divides by zero. Rounded to 12 digits, so that ties are ties on every machine.
+    A kernel whose sums are all equal (a constant frame) counts as 0 for every window, where the original divides by
+    zero. Results are rounded to 12 digits, so that ties are ties on every machine.
 
     Args:
-        sums: (windows, kernels).
+        sums: (windows, kernels) summed Sobel magnitudes.
 
     Reference:
         A. Abuolaim, M. S. Brown. Defocus Deblurring Using Dual-Pixel Data. ECCV 2020, and its released settings.
@@ -163,7 +163,7 @@ def sharpness_energy(sums: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def keep_sharpest(energy: NDArray[np.floating], keep: int) -> list[int]:
-    """Return the indices of the `keep` highest energies in ascending order; of equals the earlier stay.
+    """Return the indices of the `keep` highest energies in ascending order; ties are broken by index.
 
     >>> keep_sharpest(np.array([0.5, 0.1, 0.5, 0.9]), 2)
     [0, 3]
@@ -173,7 +173,7 @@ def keep_sharpest(energy: NDArray[np.floating], keep: int) -> list[int]:
 
 
 def resized(pixels: Pixels, size: tuple[int, int]) -> Pixels:
-    """Return a frame at (width, height): area averages when smaller, cubic when larger, samples rounded."""
+    """Return a frame resized to (width, height), by area averages if smaller or cubic if larger, rounded."""
     if (pixels.shape[1], pixels.shape[0]) == size:
         return pixels
     shrinks = size[0] <= pixels.shape[1] and size[1] <= pixels.shape[0]
@@ -182,11 +182,11 @@ def resized(pixels: Pixels, size: tuple[int, int]) -> Pixels:
 
 
 def choose_windows(sharp: Pixels, recipe: Recipe) -> list[Window]:
-    """Return the windows of a pair that a recipe keeps, chosen on the sharp frame.
+    """Return the windows of a pair that a recipe keeps, selected on the sharp frame.
 
     Args:
         sharp: (H, W, 3) uint8 or uint16 RGB.
-        recipe: Which windows and how many.
+        recipe: Recipe that determines the windows and their number.
 
     Raises:
         ValueError: A resized frame is smaller than a window.

@@ -25,19 +25,19 @@ class Choices:
     """Choices of the user; None leaves a choice to the dataset.
 
     Attributes:
-        dataset: A key of the catalog; None recognises the layout.
-        name: Name for dataset.json; None takes the catalog's.
-        fraction: Share of pairs that train gets.
-        split_file: A CSV with name,split.
-        group_by: `scene` or `similar`: what must stay on one side.
-        seed: Seed of the split.
+        dataset: A key of the catalogue; None detects the layout.
+        name: Name for dataset.json; None takes the catalogue's.
+        fraction: Share of the pairs for training.
+        split_file: A CSV with the columns name and split.
+        group_by: `scene` or `similar`, the groups that a split must keep whole.
+        seed: Random seed of the split.
         recipe: A key of `RECIPES`, or `none` for no patches.
-        window_px: Side of a patch instead of the recipe's.
+        window_px: Side of a patch that replaces the recipe's.
         store: `png` or `hdf5`.
-        grey: `refuse` or `expand`.
-        skip_faulty: Leave faulty pairs out instead of refusing.
-        only: Take the pairs of this verdict of `ingest` alone, see `datasets.verdicts`.
-        values_as: Meaning of the values of the source, see `io.values_as`; empty for what files usually mean.
+        grey: Handling of grey images, `refuse` or `expand`.
+        skip_faulty: Leave out faulty pairs instead of refusing.
+        only: Verdict of `ingest` whose pairs are kept, see `datasets.verdicts`.
+        values_as: Meaning of the source's values, see `io.values_as`; empty for the usual one.
     """
 
     dataset: str | None = None
@@ -59,8 +59,8 @@ def plan(source: Path, choices: Choices, jobs: Workers) -> Preparation:
     """Return the plan of a preparation from a source folder.
 
     Raises:
-        UserError: Unknown layout or recipe, faulty pairs (all named), a split that does not apply, no verdicts where
-            one is asked for.
+        UserError: Layout or recipe are unknown, pairs are faulty (all are named), the split does not apply, or verdicts
+            are requested but missing.
     """
     found = list_dataset(source, choices.dataset)
     if choices.only is not None:
@@ -85,10 +85,10 @@ def plan(source: Path, choices: Choices, jobs: Workers) -> Preparation:
 
 
 def choose_recipe(dataset: str, choices: Choices) -> Recipe | None:
-    """Return the patch recipe asked for, else the dataset's own.
+    """Return the requested patch recipe, else the dataset's own.
 
     Raises:
-        UserError: Unknown recipe or a window no recipe can have.
+        UserError: The recipe is unknown, or the window size is invalid.
     """
     name = choices.recipe or DEFAULT_RECIPES.get(dataset, "dpdnet")
     if name == "none":
@@ -104,7 +104,7 @@ def choose_recipe(dataset: str, choices: Choices) -> Recipe | None:
 def _decide_split(
     listing: Listing, choices: Choices, jobs: Workers
 ) -> tuple[tuple[Pair, ...], dict[str, object], tuple[str, ...]]:
-    """Return the pairs with their split, how it came about, and notes on it."""
+    """Return the pairs with their split, the rule of the split, and notes on it."""
     asked = choices.split_file is not None or choices.fraction is not None or choices.group_by is not None
     if all(pair.split for pair in listing.pairs):
         if asked:
@@ -136,7 +136,7 @@ def _decide_split(
 
 
 def _groups(listing: Listing, group_by: str | None, jobs: Workers) -> tuple[Mapping[str, str] | None, str]:
-    """Return name to group and what groups are; scenes nobody named are near-duplicates instead."""
+    """Return the groups by name, and their description; without named scenes, groups are near-duplicates."""
     if group_by is None:
         return None, "none"
     if group_by == "scene" and any(pair.scene not in ("", pair.name) for pair in listing.pairs):

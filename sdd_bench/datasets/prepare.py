@@ -1,7 +1,7 @@
 """Preparation of a dataset: frames, splits, patches, manifest.
 
-Every pair is one item of work; its frames and patches are written before it is journalled, so that a killed run
-goes on where it stopped and ends with the same bytes. Nothing in the source is ever opened for writing.
+Every pair is one item of work, whose frames and patches are written before it is journalled, so that a killed run
+resumes where it stopped and ends with the same bytes. No file of the source is ever opened for writing.
 """
 
 from __future__ import annotations
@@ -44,20 +44,20 @@ CONVENTIONS = {
 
 @dataclass(frozen=True)
 class Preparation:
-    """Settings that decide the content of a prepared dataset.
+    """Settings that determine the content of a prepared dataset.
 
     Attributes:
-        name: Dataset name written to dataset.json.
-        layout: The layout the source was read as.
-        pairs: Every pair with its split decided.
+        name: Name of the dataset in dataset.json.
+        layout: Layout in which the source was read.
+        pairs: All pairs with their split.
         split: Rule of the split, for dataset.json.
-        recipe: Patch recipe, or None for frames alone.
+        recipe: Patch recipe, None for frames only.
         store: `png` or `hdf5`.
-        grey: `refuse` or `expand`.
-        notes: Differences from the published counts, pairs left out.
-        skip_faulty: Leave pairs that cannot be decoded out instead of refusing.
-        only: The verdict of `ingest` that all pairs have, where others were left out; None where none was asked for.
-        values: Meaning of the values of the source's frames; those of the dataset mean what they usually do.
+        grey: Handling of grey images, `refuse` or `expand`.
+        notes: Differences from the published counts, and pairs that were left out.
+        skip_faulty: Leave out pairs that cannot be decoded instead of refusing.
+        only: Verdict of `ingest` that all pairs have, if others were left out, else None.
+        values: Meaning of the values of the source's frames; those of the prepared dataset have the usual meaning.
     """
 
     name: str
@@ -79,7 +79,7 @@ class Preparation:
             raise ValueError("every pair needs a split")
 
     def request(self) -> dict[str, object]:
-        """Return the configuration as JSON can hold it; two runs with the same request give the same dataset."""
+        """Return the configuration as JSON; two runs with the same request give the same dataset."""
         listing = hashlib.sha256()
         for pair in self.pairs:
             files = "\t".join(f"{path.name}\t{path.stat().st_size}" for path in (pair.blur, pair.sharp))
@@ -98,13 +98,13 @@ class Preparation:
         }
 
     def values_block(self) -> dict[str, object]:
-        """Return what was said of the source's values, as JSON can hold it; nothing where nothing was."""
+        """Return the stated meaning of the source's values, as JSON; empty if none was stated."""
         return {"values_as": self.values.text} if self.values.text else {}
 
 
 @dataclass(frozen=True)
 class Summary:
-    """Summary of a preparation: pairs per split, number of patches, notes, and whether it was there already."""
+    """Summary of a preparation: pairs per split, number of patches, notes, and whether it existed already."""
 
     pairs: dict[str, int]
     patches: int
@@ -113,16 +113,17 @@ class Summary:
 
 
 def prepare(preparation: Preparation, out: Path, jobs: Workers) -> Summary:
-    """Write a prepared dataset and return what it holds.
+    """Write a prepared dataset and return its summary.
 
     Args:
-        preparation: Settings of the dataset to write.
-        out: A new or empty folder, or one where the same preparation was started or finished.
-        jobs: Worker processes; the bytes written do not depend on it.
+        preparation: Settings of the dataset.
+        out: A new or empty folder, or one in which the same preparation was started or finished.
+        jobs: Number of worker processes; the bytes written do not depend on it.
 
     Raises:
-        UserError: The folder holds something else; values that are not what they should be, see `check_values`; frames
-            too small for a window (all named, nothing done), or that cannot be decoded (all named, the others done).
+        UserError: The folder contains something else; values have the wrong meaning, see `check_values`; frames are too
+            small for a window (all are named, nothing is done); or frames cannot be decoded (all are named, the others
+            are done).
     """
     request = preparation.request()
     folder = RunFolder(out, out / "dataset.json", request)
@@ -152,7 +153,7 @@ def _check_frames(pairs: Sequence[Pair], recipe: Recipe) -> None:
         except ValueError as error:
             faults.append(f"{pair.split}/{pair.name}: {error}; {SMALLER_WINDOW}")
         except UserError:
-            continue  # damaged: reported with all that cannot be decoded
+            continue  # damaged: reported later with all frames that cannot be decoded
     if faults:
         raise fault_report(faults, "prepare")
 
@@ -160,7 +161,7 @@ def _check_frames(pairs: Sequence[Pair], recipe: Recipe) -> None:
 def _prepare(
     preparation: Preparation, request: dict[str, object], folder: RunFolder, journal: Journal, jobs: Workers
 ) -> Summary:
-    """Do the work in a claimed folder."""
+    """Prepare the dataset in a claimed folder."""
     out = folder.out
     pairs = sorted(preparation.pairs, key=lambda p: (p.split, p.name))
     found = map_items(
@@ -183,7 +184,7 @@ def _prepare(
 def _items(
     pairs: Sequence[Pair], preparation: Preparation, request: dict[str, object], folder: RunFolder
 ) -> list[Item]:
-    """Return the work; in a split where pairs share sharp frames, these keep their own names."""
+    """Return the items of work; if pairs of a split share sharp frames, these keep their own names."""
     uses = Counter((p.split, p.sharp) for p in pairs)
     sharing = {split for (split, _), count in uses.items() if count > 1}
     recipe, grey, hdf5 = preparation.recipe, preparation.grey, preparation.store == "hdf5"
@@ -204,7 +205,7 @@ def _part(pair: Pair, folder: RunFolder) -> Path:
 def _write_listing(
     preparation: Preparation, request: dict[str, object], out: Path, results: Sequence[Prepared]
 ) -> Summary:
-    """Write split.csv, pairs.csv, patches.csv and last dataset.json, which marks the dataset complete."""
+    """Write split.csv, pairs.csv, patches.csv, and finally dataset.json, which marks the dataset complete."""
     rows = [result.row for result in results if result.row]
     patches = [patch for result in results for patch in result.patches]
     write_text(out / "split.csv", csv_text(("split", "name"), sorted((row.split, row.name) for row in rows)))

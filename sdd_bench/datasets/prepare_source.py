@@ -20,30 +20,30 @@ from sdd_bench.jobs.run_folder import WORK_FOLDER, RunFolder
 from sdd_bench.jobs.workers import Workers
 
 ARCHIVED = ("sdd", "pairs")
-"""Datasets that pairs in blur/ and gt/ can be taken as."""
+"""Datasets that an archive with blur/ and gt/ can be declared as."""
 
 
 def is_source(path: Path) -> bool:
-    """Return whether a path can be prepared, as far as is seen without opening a file: a folder or a packed file."""
+    """Return whether a path can be prepared, without opening a file: a folder or a packed file."""
     return path.is_dir() or is_archive(path) or is_parquet(path)
 
 
 def prepare_source(
     source: Path, choices: Choices, out: Path | None, jobs: Workers
 ) -> tuple[Preparation, Path, Summary]:
-    """Plan and prepare a dataset; from an archive or parquet files the same bytes as from the folder they were made of.
+    """Plan and prepare a dataset; an archive or parquet files give the same bytes as their original folder.
 
-    They are unpacked to a hidden folder beside the dataset, which is removed when the dataset is complete and used
-    again after a kill. Frames that a complete dataset holds already are not unpacked again.
+    They are extracted to a hidden folder beside the dataset, which is used again after a kill and removed when the
+    dataset is complete. Frames that a complete dataset already has are not extracted again.
 
     Args:
-        source: A folder of a known layout, an archive, a parquet file or a folder of parquet files.
+        source: A folder with a known layout, an archive, a parquet file or a folder of parquet files.
         choices: Choices of the user.
-        out: The dataset's folder; None takes data/NAME.
-        jobs: Worker processes; the bytes written do not depend on it.
+        out: Folder of the dataset; None takes data/NAME.
+        jobs: Number of worker processes; the bytes written do not depend on it.
 
     Raises:
-        UserError: As `unpack`, `unpack_parquet`, `plan` and `prepare`.
+        UserError: As in `unpack`, `unpack_parquet`, `plan` and `prepare`.
     """
     packed = _is_packed(source, choices.dataset)
     if not packed and not is_archive(source):
@@ -66,7 +66,7 @@ def prepare_source(
         preparation = plan(folder, choices, jobs)
         summary = prepare(preparation, target, jobs)
     except UserError:
-        if complete:  # another dataset is there: what was unpacked is of no use to the next command
+        if complete:  # another dataset exists there: the extracted files are useless to the next command
             shutil.rmtree(folder)
         raise
     shutil.rmtree(folder)
@@ -74,14 +74,14 @@ def prepare_source(
 
 
 def _is_packed(source: Path, dataset: str | None) -> bool:
-    """Return whether parquet files are to be prepared; images that lie beside them come first."""
+    """Return whether parquet files are to be prepared; images beside them take precedence."""
     if not is_parquet(source):
         return False
     return source.is_file() or recognise(source, dataset if dataset in LAYOUTS else None) is None
 
 
 def _check_before_unpacking(source: Path, choices: Choices, target: Path, allowed: tuple[str, ...]) -> None:
-    """Raise UserError for what would be refused after minutes of unpacking."""
+    """Raise UserError for errors that would otherwise appear after minutes of extraction."""
     if choices.dataset not in (None, *allowed):
         what = "an archive" if allowed == ARCHIVED else "a dataset of parquet files"
         raise UserError(f"{source}: {what} is never {choices.dataset}; --dataset can be {' or '.join(allowed)}")
@@ -91,7 +91,7 @@ def _check_before_unpacking(source: Path, choices: Choices, target: Path, allowe
 
 
 def _frames(root: Path) -> dict[str, Path]:
-    """Return the frames of a prepared dataset by the sha256 of their files."""
+    """Return the frames of a prepared dataset by the SHA-256 of their files."""
     read_prepared(root)
     rows = read_csv(root / "pairs.csv", ("blur_sha256", "sharp_sha256"))
     return {row[f"{role}_sha256"]: root / row[role] for row in rows for role in ("blur", "sharp")}

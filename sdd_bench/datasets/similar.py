@@ -1,4 +1,4 @@
-"""Clusters of photographs of the same scene, by perceptual hash."""
+"""Groups of photographs of the same scene, by perceptual hash."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ _BLOCK = 2048
 def similar_groups(pairs: Sequence[Pair], jobs: Workers, max_distance: int = MAX_DISTANCE) -> dict[str, str]:
     """Return the group of every pair's name; a group is named after its first member in sorted order.
 
-    Two sharp images are near duplicates if their 64-bit perceptual hashes (DCT, 8x8) differ in at most
-    `max_distance` bits; groups are the connected components, so a chain of views is one group.
+    Two sharp images are near-duplicates if their 64-bit perceptual hashes (DCT, 8x8) differ in at most `max_distance`
+    bits; groups are the connected components, so that a chain of views is one group.
 
-    The limit of 10 is measured, on nine parts each of 23 photographs. Parts of different photographs: 20,412 pairs,
-    31.5 bits apart on average with a standard deviation of 4.0, the least 14; so by the normal curve
-    1,112 unrelated photographs hold 0.1 false links. The same part zoomed by 2 % or shifted by 2 %
-    of its width is within 10 bits in 99 of 100 cases; zoomed 2 %, shifted 1 % and blurred in 97; shifted by 2 %
-    both ways in 87; by 3 % in 91. Views further apart are not found: those need a list of scenes.
+    The limit of 10 was measured on nine parts of each of 23 photographs. Parts of different photographs (20,412 pairs)
+    differ by 31.5 bits on average, with a standard deviation of 4.0 and a minimum of 14; by the normal distribution,
+    1,112 unrelated photographs have 0.1 false links. The same part is within 10 bits in 99 of 100 cases if it is zoomed
+    by 2 % or shifted by 2 % of its width; in 97 if zoomed by 2 %, shifted by 1 % and blurred; in 87 if shifted by 2 %
+    both ways; in 91 if shifted by 3 %. More distant views are not found: those need a list of scenes.
 
     Args:
-        pairs: Names must be unique. Pairs that share a sharp image are always in one group.
-        jobs: Worker processes; the result does not depend on it.
-        max_distance: Bits of 64 in which the hashes of neighbours may differ.
+        pairs: Pairs with unique names. Pairs that share a sharp image are always in one group.
+        jobs: Number of worker processes; the result does not depend on it.
+        max_distance: Maximum number of bits, of 64, in which the hashes of near-duplicates differ.
 
     Raises:
-        ValueError: Names repeat, or max_distance is not within 0 and 64.
-        UserError: Sharp images that cannot be decoded, all named.
+        ValueError: Names are duplicate, or max_distance is not between 0 and 64.
+        UserError: Sharp images cannot be decoded; all are named.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
@@ -64,7 +64,7 @@ def hash_files(files: Sequence[Path], jobs: Workers) -> list[str]:
     """Return the perceptual hash of every image file, 64 characters of 0 and 1.
 
     Raises:
-        UserError: Images that cannot be decoded, all named.
+        UserError: Images cannot be decoded; all are named.
     """
     return map_items(_hash_file, [Item(str(path), path) for path in files], jobs=jobs, label="compare scenes")
 
@@ -74,7 +74,7 @@ def hash_bits(image: NDArray[np.float32]) -> NDArray[np.bool_]:
     import imagehash
     from PIL import Image
 
-    # Area averaging first: the hash's own reduction to 32x32 would otherwise read a 20-megapixel frame twice.
+    # Area averaging first: otherwise the hash's own reduction to 32x32 would read a 20-megapixel frame twice.
     reduced = cv2.resize(image, (REDUCED_PX, REDUCED_PX), interpolation=cv2.INTER_AREA)
     grey = cv2.cvtColor(reduced, cv2.COLOR_RGB2GRAY)
     picture = Image.fromarray(np.clip(np.rint(grey * 255), 0, 255).astype(np.uint8))
@@ -82,12 +82,12 @@ def hash_bits(image: NDArray[np.float32]) -> NDArray[np.bool_]:
 
 
 def hash_text(image: NDArray[np.float32]) -> str:
-    """Return the perceptual hash of an image as `hash_bits`, as 64 characters of 0 and 1."""
+    """Return the perceptual hash of an image, from `hash_bits`, as 64 characters of 0 and 1."""
     return "".join("01"[int(bit)] for bit in hash_bits(image))
 
 
 def bits_of(hashes: Sequence[str]) -> NDArray[np.int8]:
-    """Return hashes of `hash_text` as (n, 64) of 0 and 1."""
+    """Return hashes from `hash_text` as an (n, 64) array of 0 and 1."""
     return np.array([list(text) for text in hashes], np.int8).reshape(-1, HASH_SIDE**2)
 
 
@@ -96,11 +96,11 @@ def _hash_file(path: Path) -> str:
 
 
 def _links(bits: NDArray[np.float32], max_distance: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the index pairs (first < second) of hashes at most max_distance apart, a block of rows at a time."""
+    """Return the index pairs (first < second) of hashes at most max_distance apart, computed in blocks of rows."""
     signs = 2 * bits - 1
     first, second = [], []
     for start in range(0, len(signs), _BLOCK):
-        # The product of two sign vectors is 64 minus twice their distance, exactly, being a sum of small integers.
+        # The product of two sign vectors is exactly 64 minus twice their distance, as a sum of small integers.
         distance = (signs.shape[1] - signs[start : start + _BLOCK] @ signs.T) / 2
         rows, columns = np.nonzero(distance <= max_distance)
         keep = rows + start < columns

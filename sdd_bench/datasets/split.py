@@ -1,7 +1,7 @@
 """Split into training and test pairs: seeded, reproducible byte for byte, scenes kept whole.
 
-The order of drawing is the order of sha256(seed, name). No random generator takes part, so a split depends neither
-on the order in which files were listed nor on the version of a library.
+Names are drawn in the order of sha256(seed, name). No random generator takes part, so that a split depends neither on
+the order in which files were listed nor on the version of a library.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ SPLIT_NAMES = ("train", "val", "test")
 SDD_PAIRS = 150
 SDD_TRAIN = Fraction(115, SDD_PAIRS)
 SDD_PLACES = {"indoor": (61, 50), "outdoor": (89, 65)}
-"""All pairs and training pairs of SDD by place; the paper's numbers (section 4.1), not a proportion of each place."""
+"""Number of all pairs and of training pairs of SDD by place; the paper's numbers (section 4.1), not proportional."""
 
 
 def split_fraction(
     pairs: Sequence[Pair], fraction: float, seed: int, group_of: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """Return `train` or `test` for every pair's name; train gets floor(fraction * n + 1/2), never none, never all.
+    """Return `train` or `test` for every pair's name; train gets floor(fraction * n + 1/2), within 1 and n - 1.
 
-    With groups, whole groups are drawn and each goes to train while it fits. Train then falls short of that number
-    by less than the size of the smallest group in test, and by nothing where a pair stands alone in test.
+    With groups, whole groups are drawn, and each goes to train if it fits. Train then misses that number by less than
+    the size of the smallest group in test, and by nothing if a group of one pair is in test.
 
     Args:
-        pairs: Names must be unique.
-        fraction: Share of train, above 0 and below 1, taken as the decimal number it is written as.
-        seed: Another seed draws another split.
-        group_of: Group of each name; None lets every pair stand alone.
+        pairs: Pairs with unique names.
+        fraction: Share of train, above 0 and below 1, interpreted as a decimal number.
+        seed: Seed of the split.
+        group_of: Group of each name; None makes every pair its own group.
 
     Raises:
-        ValueError: The fraction is out of range, names repeat, or a name has no group.
-        UserError: Fewer than two groups.
+        ValueError: The fraction is out of range, names are duplicate, or a name has no group.
+        UserError: There are fewer than two groups.
 
     >>> pairs = [Pair(f"{i:04d}", "", Path(), Path()) for i in range(1112)]
     >>> list(split_fraction(pairs, 0.8, seed=0).values()).count("train")
@@ -56,13 +56,13 @@ def split_fraction(
 
 
 def split_sdd(pairs: Sequence[Pair], seed: int) -> dict[str, str]:
-    """Return `train` or `test` for every pair's name, 115 of 150 on train, stratified by place where it is known.
+    """Return `train` or `test` for every pair's name, 115 of 150 in train, stratified by place if known.
 
-    61 indoor and 89 outdoor pairs give the paper's 50 + 65 and 11 + 24. Any other number of pairs gives
-    115/150 of each place, the places with the largest remainders rounded up. Pairs of one scene stay on one side.
+    61 indoor and 89 outdoor pairs give the paper's 50 + 65 and 11 + 24. Any other number of pairs gives 115/150 of each
+    place, rounded up for the places with the largest remainders. Pairs of one scene stay on one side.
 
     Raises:
-        ValueError: Names repeat.
+        ValueError: Names are duplicate.
         UserError: Only some pairs have a place, a scene has two, or there are fewer than two scenes.
     """
     scene_of = {p.name: p.scene or p.name for p in pairs}
@@ -79,7 +79,7 @@ def split_sdd(pairs: Sequence[Pair], seed: int) -> dict[str, str]:
 
 
 def sdd_note(pairs: Sequence[Pair], assignment: Mapping[str, str]) -> str:
-    """Return what to say of a split by `split_sdd` of other pairs than SDD's 150; empty where it is SDD's own.
+    """Return a note on a split by `split_sdd` of pairs other than SDD's 150; empty for SDD.
 
     >>> pairs = [Pair(f"{i}", "", Path(), Path(), place="indoor" if i < 5 else "outdoor") for i in range(12)]
     >>> print(sdd_note(pairs, split_sdd(pairs, seed=0)))
@@ -100,8 +100,8 @@ def read_split_file(path: Path, names: Iterable[str]) -> dict[str, str]:
     """Return the split of every name from a CSV file with the columns name and split, in any order.
 
     Raises:
-        UserError: Not such a file; or, all reported together: unknown names, names twice, names missing, and
-            splits other than train, val and test.
+        UserError: The file has not these columns; or names are unknown, duplicate or missing, or splits are not train,
+            val or test (all are reported together).
     """
     try:
         _, rows = read_rows(path, ("name", "split"))
@@ -157,7 +157,7 @@ def _order(groups: Iterable[str], seed: int) -> list[str]:
 
 
 def _draw(groups: Mapping[str, Sequence[str]], n_train: int, seed: int) -> set[str]:
-    """Return the names on train: groups in seeded order, each while it fits."""
+    """Return the names in train: groups in seeded order, each if it fits."""
     train: set[str] = set()
     for group in _order(groups, seed):
         if len(train) + len(groups[group]) <= n_train:
@@ -188,7 +188,7 @@ def _check_places(groups: Mapping[str, Sequence[str]], place_of: Mapping[str, st
 
 
 def _quotas(counts: Mapping[str, int]) -> dict[str, int]:
-    """Return the number of training pairs of each place."""
+    """Return the number of training pairs for each place."""
     if counts == {place: n for place, (n, _) in SDD_PLACES.items()}:
         return {place: n_train for place, (_, n_train) in SDD_PLACES.items()}
     n = sum(counts.values())

@@ -1,7 +1,7 @@
 """Patches on disk: folders of PNG files, or one HDF5 file with the same content.
 
-Every pair's patches are written on their own, so that pairs can be prepared in any order by any number of workers;
-`merge_parts` then joins the HDF5 parts in the order of the pairs without decoding a chunk.
+Every pair's patches are written separately, so that pairs can be prepared in any order by any number of workers;
+`merge_parts` then joins the HDF5 parts in the order of the pairs without decoding them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MAX_NAME_BYTES = 1000
 
 
 def pixel_sha256(blur: Pixels, sharp: Pixels) -> str:
-    """Return the digest of a patch pair's samples, the same for every store."""
+    """Return the digest of a patch pair's samples, which is the same for every store."""
     digest = hashlib.sha256()
     for pixels in (blur, sharp):
         digest.update(f"{pixels.dtype.name} {pixels.shape}".encode())
@@ -39,14 +39,14 @@ def pixel_sha256(blur: Pixels, sharp: Pixels) -> str:
 
 
 def write_png_patches(root: Path, names: Sequence[str], blur: Sequence[Pixels], sharp: Sequence[Pixels]) -> None:
-    """Write patches to root/train_patches/{blur,gt}/NAME.png, each file whole or not at all."""
+    """Write patches to root/train_patches/{blur,gt}/NAME.png, each file atomically."""
     for role, patches in zip(ROLES, (blur, sharp), strict=True):
         for name, pixels in zip(names, patches, strict=True):
             write_png(root / PATCH_FOLDER / role / f"{name}.png", pixels)
 
 
 def write_part(path: Path, names: Sequence[str], blur: Sequence[Pixels], sharp: Sequence[Pixels]) -> None:
-    """Write one pair's patches as an HDF5 part: (n, window, window, 3) `blur` and `gt`, one chunk a patch."""
+    """Write one pair's patches as an HDF5 part: `blur` and `gt` (n, window, window, 3), one chunk per patch."""
     import h5py
 
     with created_hdf5(path) as (file, _):
@@ -59,7 +59,7 @@ def write_part(path: Path, names: Sequence[str], blur: Sequence[Pixels], sharp: 
 
 
 def merge_parts(parts: Sequence[Path], path: Path) -> None:
-    """Join HDF5 parts into one file: `blur`, `gt` (n, window, window, 3) and `name` (n,), in the order given.
+    """Join HDF5 parts in the given order into one file: `blur` and `gt` (n, window, window, 3), and `name` (n,).
 
     Raises:
         UserError: Parts differ in patch size or bit depth; the message names the first that does.
@@ -104,12 +104,12 @@ def read_patch(path: Path, index: int, name: str) -> tuple[Pixels, Pixels]:
     """Return one patch pair of an HDF5 store.
 
     Args:
-        path: The store.
-        index: Its place.
-        name: Name expected there.
+        path: Path of the store.
+        index: Index of the patch.
+        name: Expected name of the patch.
 
     Raises:
-        UserError: Not such a store, damaged, or another patch at that place.
+        UserError: The file is not such a store or is damaged, or another patch is at that index.
     """
     import h5py
 
@@ -130,11 +130,11 @@ def read_patch(path: Path, index: int, name: str) -> tuple[Pixels, Pixels]:
 
 
 def _patch(path: Path, patches: Any, index: int) -> Pixels:
-    """Return one patch of a member of a store.
+    """Return one patch from a member of a store.
 
     Raises:
-        UserError: More samples than the file can hold.
-        ValueError: Not (n, height, width, 3) of 8 or 16 bits.
+        UserError: The patch would have more samples than the file can contain.
+        ValueError: The member is not (n, height, width, 3) with 8 or 16 bits.
     """
     shape, dtype = patches.shape, patches.dtype
     if shape is None or len(shape) != 4 or shape[3] != 3 or dtype not in (np.uint8, np.uint16):

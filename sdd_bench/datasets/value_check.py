@@ -15,7 +15,7 @@ from sdd_bench.registration.mix_ups import ALIKE, likeness
 from sdd_bench.registration.value_mix_ups import ValueMixUp, find_value_mix_up
 
 SAMPLED = 6
-"""Pairs that are looked at, evenly spread over a dataset: what is wrong with values is wrong with most of them."""
+"""Number of pairs that are checked, evenly spread over a dataset; faults in values concern most pairs."""
 
 
 def check_values(
@@ -26,21 +26,21 @@ def check_values(
     where: str = "",
     remedy: str = "prepare the dataset",
 ) -> tuple[str, ...]:
-    """Refuse a dataset whose values are not what they should be; return what is worth knowing of them.
+    """Refuse a dataset whose values have the wrong meaning; return remarks on them.
 
-    `SAMPLED` pairs are looked at, and every image only where none of these has a bright sample. Images that cannot be
-    decoded are passed over.
+    `SAMPLED` pairs are checked, and every image only if none of these has a bright sample. Images that cannot be
+    decoded are skipped.
 
     Args:
         pairs: Pairs of the dataset.
-        looks: Takes the looks; those taken already count as well.
+        looks: Cache of thumbnails; cached images are used as well.
         values: Meaning of their values.
-        where: Named in front of what is wrong.
-        remedy: Command that has --values-as, in words.
+        where: Prefix of messages.
+        remedy: Command with the option --values-as, in words.
 
     Raises:
-        UserError: Fewer bits in files of 16, 0 and 1 alone, or sides of a pair that differ in their values; with the
-            value of --values-as that reads them as they are meant.
+        UserError: Files of 16 bits have fewer used bits, all values are 0 and 1, or the sides of a pair differ in their
+            values. The message gives the value of --values-as that reads them correctly.
     """
     if not values.checked or not pairs:
         return ()
@@ -61,7 +61,7 @@ def check_values(
 
 
 def _range_of(files: Sequence[Path], chosen: Sequence[Path], looks: Looks, values: ValuesAs) -> RangeFound | None:
-    """Return what the samples of the files of a role are; all of them are looked at where some of them look wrong."""
+    """Return the value range of the files of a role; all of them are checked if some look wrong."""
     known = [*_readable(chosen, looks, values), *(looks.taken(files) if values == USUAL else [])]
     found = find_range(look.samples for look in known)
     if found is None or found.harmless:
@@ -70,12 +70,12 @@ def _range_of(files: Sequence[Path], chosen: Sequence[Path], looks: Looks, value
 
 
 def _readable(files: Sequence[Path], looks: Looks, values: ValuesAs) -> list[Look]:
-    """Return looks at the files that can be decoded; what is wrong with others is said where they are used."""
+    """Return thumbnails of the files that can be decoded; faults of others are reported where the files are used."""
     return [look for look in looks.at_readable(files, values) if not isinstance(look, str)]
 
 
 def _unlike(pairs: Sequence[Pair], looks: Looks, values: ValuesAs) -> tuple[list[str], list[str]]:
-    """Return what differs in values within most pairs that were looked at, and what differs in fewer of them."""
+    """Return the differences in values within most of the checked pairs, and those within fewer of them."""
     blur, sharp = (looks.at_readable([getattr(pair, role) for pair in pairs], values) for role in ("blur", "sharp"))
     found: dict[tuple[str, ValueMixUp], list[str]] = defaultdict(list)
     for pair, one, other in zip(pairs, blur, sharp, strict=True):
@@ -91,7 +91,7 @@ def _unlike(pairs: Sequence[Pair], looks: Looks, values: ValuesAs) -> tuple[list
 
 
 def _side(blur: Look, sharp: Look) -> tuple[str, ValueMixUp] | None:
-    """Return which image of a pair has values that are wrong beside the other's, and how; None where neither has."""
+    """Return the image of a pair whose values are wrong relative to the other, and the mix-up; None if neither is."""
     if blur.size != sharp.size:
         return None
     pictures = [cut(look, blur.scale, 0, 0, *look.size) for look in (blur, sharp)]
@@ -113,7 +113,7 @@ def _words(role: str, found: ValueMixUp) -> str:
 
 
 def _advice(found: RangeFound, remedy: str) -> str:
-    """Return what can be done about values of another range."""
+    """Return the advice for values of another range."""
     if not found.option:
         return "write them again"
     if found.harmless:

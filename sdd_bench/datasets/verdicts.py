@@ -1,4 +1,4 @@
-"""Verdicts of `ingest` in a folder of pairs, and the choice of pairs by verdict."""
+"""Verdicts of `ingest` in a folder of pairs, and selection of pairs by verdict."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from sdd_bench.io.text import read_rows, short, shown
 
 TABLE = "pairs.csv"
 STATUSES = ("accepted", "warning")
-"""Values of `status` that `ingest` writes for pairs it did not reject."""
+"""Values of `status` that `ingest` writes for pairs that it did not reject."""
 
 NAMED = 10
 
 
 def keep_only(listing: Listing, status: str) -> Listing:
-    """Return a listing with the pairs of one status alone, and a note that says how many were left out.
+    """Return a listing with the pairs of one status, and a note on the number left out.
 
-    Args:
+    listing: Listing of a folder that `ingest` wrote, or to which its archive was extracted.
         listing: Listing of a folder that `ingest` wrote, or that its archive was unpacked to.
         status: One of `STATUSES`.
 
     Raises:
-        UserError: There is no table of verdicts, a pair is not in it, a status is none of these, or no pair has it.
+        UserError: There is no table of verdicts, a pair or a valid status is missing in it, or no pair has the status.
     """
     path = listing.root / TABLE
     columns, rows = read_rows(path) if path.is_file() else ([], [])
@@ -52,7 +52,7 @@ def keep_only(listing: Listing, status: str) -> Listing:
 
 
 def _note(gone: list[str], total: int, status: str) -> str:
-    """Return a note on the number and names of the pairs left out.
+    """Return a note on the number and names of the pairs that were left out.
 
     >>> _note(["a", "b"], 5, "accepted")
     'left out: 2 of 5 pairs, which ingest warned of (only accepted): a, b'

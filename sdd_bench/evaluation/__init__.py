@@ -1,1 +1,1 @@
-"""Predictions to scores: protocols, anchors on disk, matching, diagnostics, results files."""
+"""Scoring of predictions: protocols, anchors on disk, matching, diagnostics, results files."""

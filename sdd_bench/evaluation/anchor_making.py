@@ -1,4 +1,4 @@
-"""One anchor: reused if it is valid, otherwise computed from the pair and written."""
+"""Creation of one anchor: reused if it is valid, otherwise computed from the pair and written."""
 
 from __future__ import annotations
 
@@ -47,21 +47,21 @@ CONVENTION_2 = (
 )
 
 AnchorTask = tuple[Pair, Path, str, str, str]
-"""A pair, the folder of anchors, their method, what to do with grey, and why no anchor is made there, empty where it
-is."""
+"""A pair, the anchor folder, the anchor method, the handling of grey images, and the reason why no anchor may be made
+in the folder (empty if it may)."""
 
 
 def inputs_of(pair: Pair, method: str, grey: str) -> dict[str, str]:
-    """Return the inputs that determine an anchor, under the names of the record."""
+    """Return the inputs that determine an anchor, by their names in the record."""
     hashes = {"blur_sha256": file_sha256(pair.blur), "sharp_sha256": file_sha256(pair.sharp)}
     return {"method": method, **hashes, "grey": grey}
 
 
 def ensure_anchor(task: AnchorTask) -> AnchorRecord:
-    """Return the record of a pair, made where there is none that holds.
+    """Return the valid anchor record of a pair; make the anchor if there is none.
 
     Raises:
-        UserError: None holds and none is to be made in this folder.
+        UserError: There is no valid anchor, and none may be made in this folder.
     """
     pair, folder, method, grey, closed = task
     files, inputs = files_of(folder, pair, method), inputs_of(pair, method, grey)
@@ -89,7 +89,7 @@ def ensure_anchor(task: AnchorTask) -> AnchorRecord:
 
 
 def _light_of(light: PhotometricMap) -> dict[str, list[float]]:
-    """Return the numbers of a photometric map; nothing of one that changes nothing."""
+    """Return the parameters of a photometric map, empty for the identity."""
     if light.identity:
         return {}
     return {name: list(value) for name, value in asdict(light).items() if name != "held_out_gain"}
@@ -102,7 +102,7 @@ def _written(
     sharp: NDArray[np.float32],
     common: dict[str, Any],
 ) -> FoundAnchor:
-    """Write truth, mask and blur radius; return the record of the anchor, with what is common to all records."""
+    """Write truth, mask and blur radius; return the anchor's record with the fields common to all records."""
     drawn = to_pixels(found.image if isinstance(found, Truth) else found.draw(sharp), bits=16)
     contents = {"truth": encode_png(drawn), "mask": encode_png(found.mask.astype(np.uint8) * 255)}
     more: dict[str, Any] = {}

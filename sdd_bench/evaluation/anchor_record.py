@@ -1,4 +1,4 @@
-"""Record of a pair's anchor: its files, whether it is valid, and what results show of it."""
+"""Record of a pair's anchor: its files, its validity, and its columns in results."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from sdd_bench.registration.ceiling import Ceiling
 SCHEMA = 1
 
 METHODS = (anchor.METHOD, truth.METHOD)
-"""Methods of anchors: that of `anchored/1`, that of `anchored/2`."""
+"""Anchor methods of `anchored/1` and `anchored/2`."""
 
 UNSPLIT = "pairs"
 
 CEILING_PARTS = tuple(item.name for item in fields(Ceiling))
-"""Mean squared errors that a ceiling is made of."""
+"""Names of the mean squared errors that make up a ceiling."""
 
 MEASURED = {"blur_radius_px": "blur_radius_px", "misalignment_px": "corner_px"}
-"""Column of results to the number of a record's analysis that it shows."""
+"""Columns of results, with the name of the analysis number that each shows."""
 
 
 @dataclass(frozen=True)
 class AnchorFiles:
-    """The files of one pair's anchor; those of `anchored/1` have no radius."""
+    """Files of one pair's anchor; those of `anchored/1` have no radius."""
 
     record: Path
     mask: Path
@@ -44,7 +44,7 @@ class AnchorFiles:
 
     @property
     def pictures(self) -> dict[str, Path]:
-        """All but the record, by the names that this has for them."""
+        """The image files, by their names in the record."""
         found = {"truth": self.truth, "mask": self.mask}
         return found if self.radius is None else {**found, "radius": self.radius}
 
@@ -57,7 +57,7 @@ def _has_measured(analysis: dict[str, float | str | None]) -> dict[str, float | 
 
 @dataclass(frozen=True, kw_only=True)
 class _PairOfImages:
-    """Fields of every record: the images and the method."""
+    """Fields of every record: images and method."""
 
     schema: int = SCHEMA
     method: str
@@ -72,7 +72,7 @@ class _PairOfImages:
 
 @dataclass(frozen=True, kw_only=True)
 class FailedAnchor(_PairOfImages):
-    """The record of a pair that cannot be anchored, and why."""
+    """Record of a pair that cannot be anchored, with the reason."""
 
     status: Literal["failed"] = "failed"
     why: Annotated[str, StringConstraints(min_length=1)]
@@ -81,25 +81,24 @@ class FailedAnchor(_PairOfImages):
 
 @dataclass(frozen=True, kw_only=True)
 class FoundAnchor(_PairOfImages):
-    """The record of an anchor.
+    """Record of an anchor.
 
     Attributes:
         analysis: Columns of misalignment.csv.
-        field: Control points in pixels under `x_px` and `y_px`; None where the similarity alone is used.
-        field_px: Largest displacement by the field.
+        field: Control points in pixels under `x_px` and `y_px`; None if only the similarity is used.
+        field_px: Largest displacement by the field, in pixels.
         field_gain: Share by which the field lowered the residual on held-out tiles.
-        convention: Convention of similarity and field.
-        motion: Motion by which the truth was warped, where that is more than the analysis says: numbers of
-            `registration.motion.Motion`.
-        light: Change of its light: numbers of `registration.photometric_map.PhotometricMap`.
+        convention: Convention of similarity and field, in words.
+        motion: Parameters of the `registration.motion.Motion` that warped the truth, if it differs from the analysis.
+        light: Parameters of the `registration.photometric_map.PhotometricMap` that was applied to the truth.
         coverage: Share of pixels that count.
-        blur: The blur image's own values: the columns of `BLUR_OWN`, less the first part of their names.
-        ceiling_db: PSNR of the truth against a perfect one; None for `anchored/1`.
-        ceiling: The mean squared errors that it is made of, see `registration.ceiling.Ceiling`.
-        truth_sha256: SHA-256 of the truth's samples.
-        mask_sha256: SHA-256 of the mask, 8 pixels a byte.
-        radius_sha256: SHA-256 of the blur radius's samples; empty for `anchored/1`.
-        files: sha256 of the files `truth` and `mask`, and of `radius` where there is one.
+        blur: Scores of the blur image itself: the columns of `BLUR_OWN` without the prefix `blur_`.
+        ceiling_db: Highest PSNR that the truth can resolve, given its estimated errors; None for `anchored/1`.
+        ceiling: Mean squared errors that make up the ceiling, see `registration.ceiling.Ceiling`.
+        truth_sha256: SHA-256 of the truth's pixels.
+        mask_sha256: SHA-256 of the mask, packed to 8 pixels per byte.
+        radius_sha256: SHA-256 of the blur radius image's pixels; empty for `anchored/1`.
+        files: SHA-256 of the files `truth` and `mask`, and of `radius` if there is one.
     """
 
     status: Literal["anchored"] = "anchored"
@@ -122,10 +121,10 @@ class FoundAnchor(_PairOfImages):
     versions: TextTable
 
     def __post_init__(self) -> None:
-        """Check what depends on the method.
+        """Check the fields that depend on the method.
 
         Raises:
-            ValueError: Numbers of the blur image, or of the ceiling, that records of this method have are missing.
+            ValueError: The blur image's scores or the ceiling, which records of this method have, are missing.
         """
         own = BLUR_OWN.get(self.method, ())
         if self.blur.keys() != {name.removeprefix("blur_") for name in own}:
@@ -140,11 +139,11 @@ AnchorRecord = FoundAnchor | FailedAnchor
 _RECORD = TypeAdapter[AnchorRecord](Annotated[AnchorRecord, Field(discriminator="status")])
 
 SINCE_2 = ("ceiling_db", "ceiling", "radius_sha256")
-"""Keys that records of `anchored/1` lack."""
+"""Keys that records of `anchored/1` do not have."""
 
 
 def record_text(record: AnchorRecord) -> str:
-    """Return a record as its file has it."""
+    """Return a record as the text of its file."""
     content = asdict(record)
     if record.method != truth.METHOD:
         content = {key: value for key, value in content.items() if key not in SINCE_2}
@@ -152,7 +151,7 @@ def record_text(record: AnchorRecord) -> str:
 
 
 def folder_of(folder: Path, method: str) -> Path:
-    """Return where the anchors of a method lie in a folder of anchors.
+    """Return the folder for anchors of a method inside an anchor folder.
 
     >>> folder_of(Path("anchors"), "anchor/2").as_posix()
     'anchors/anchor-2'
@@ -161,25 +160,25 @@ def folder_of(folder: Path, method: str) -> Path:
 
 
 def files_of(folder: Path, pair: Pair, method: str) -> AnchorFiles:
-    """Return where the anchor of a pair by a method lies in a folder of anchors."""
+    """Return the anchor files of a pair and a method inside an anchor folder."""
     base = folder_of(folder, method) / (pair.split or UNSPLIT)
     ends = ("json", "mask.png", "truth.png", *(("radius.png",) if method == truth.METHOD else ()))
     return AnchorFiles(*(base / f"{pair.name}.{end}" for end in ends))
 
 
 def measured(record: AnchorRecord | None) -> dict[str, float | None]:
-    """Return the columns of `MEASURED` in pixels of the whole frame; None of them without an anchor."""
+    """Return the columns of `MEASURED` in pixels of the full frame; None without an anchor."""
     if record is None or record.status == "failed":
         return dict.fromkeys(MEASURED)
     return {column: cast(float, record.analysis[number]) for column, number in MEASURED.items()}
 
 
 def read_record(files: AnchorFiles, of: Mapping[str, str]) -> AnchorRecord | None:
-    """Return the record if it is of this method and these images, and its own files are whole.
+    """Return the record if it is of this method and these images and its files are intact, else None.
 
     Args:
-        files: Where it lies.
-        of: The `method`, `blur_sha256`, `sharp_sha256` and `grey` that it must have.
+        files: Files of the anchor.
+        of: Required values of `method`, `blur_sha256`, `sharp_sha256` and `grey`.
     """
     record = stored_record(files, of)
     if record is None or record.status == "failed":
@@ -192,9 +191,9 @@ def read_record(files: AnchorFiles, of: Mapping[str, str]) -> AnchorRecord | Non
 
 
 def stored_record(files: AnchorFiles, of: Mapping[str, str]) -> AnchorRecord | None:
-    """Return the record if it is of this method and these images, and says all that is asked of one.
+    """Return the record if it is complete and of this method and these images, else None.
 
-    Its truth and mask are not looked at: enough for `measured`, not for `read_truth`.
+    The files of truth and mask are not checked: enough for `measured`, not for `read_truth`.
     """
     try:
         record = _RECORD.validate_python(read_json(files.record))

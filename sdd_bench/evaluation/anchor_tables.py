@@ -1,4 +1,4 @@
-"""CSV table of the anchors of each split, and a copy of the anchors for publication with a dataset."""
+"""CSV table of the anchors of each split, and export of anchors for publication with a dataset."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ COLUMNS_2 = (
     *(f"ceiling_{part}" for part in CEILING_PARTS), *BLUR_OWN[truth.METHOD],
     *COLUMNS[COLUMNS.index("truth_sha256") :],
 )  # fmt: skip
-"""Columns of anchors of `anchored/2`."""
+"""Columns for anchors of `anchored/2`."""
 
 EXPORT_README = """Anchors of {count} pairs, method {method}, written by sdd-bench {version}.
 
@@ -44,13 +44,13 @@ number. SPLIT lies in {folder}/."""
 
 
 def table_files(pairs: Sequence[Pair], folder: Path, method: str) -> list[Path]:
-    """Return what `write_tables` writes for pairs."""
+    """Return the paths that `write_tables` writes for pairs."""
     folder = folder_of(folder, method)
     return [folder / f"{split}.csv" for split in dict.fromkeys(pair.split or UNSPLIT for pair in pairs)]
 
 
 def is_table(path: Path) -> bool:
-    """Return whether a file is a table that `write_tables` wrote, by its columns."""
+    """Return whether a file was written by `write_tables`, judged by its header row."""
     try:
         with path.open(encoding="utf-8") as file:
             return file.readline() in (csv_text(COLUMNS, ()), csv_text(COLUMNS_2, ()))
@@ -59,7 +59,7 @@ def is_table(path: Path) -> bool:
 
 
 def write_tables(records: Sequence[AnchorRecord], folder: Path) -> list[Path]:
-    """Write a CSV with one row a record for each split; return the paths. One that says the same is left alone."""
+    """Write a CSV for each split with one row per record; return the paths. An unchanged table is not rewritten."""
     import pandas as pd
 
     paths: list[Path] = []
@@ -77,7 +77,7 @@ def write_tables(records: Sequence[AnchorRecord], folder: Path) -> list[Path]:
 
 
 def _table_row(record: AnchorRecord) -> dict[str, object]:
-    """Return a record's numbers under the names of the table."""
+    """Return a record's numbers by the table's column names."""
     if record.status == "failed":
         return asdict(record)
     parts = {f"ceiling_{name}": value for name, value in record.ceiling.items()}
@@ -86,12 +86,12 @@ def _table_row(record: AnchorRecord) -> dict[str, object]:
 
 
 def export_anchors(pairs: Sequence[Pair], records: Sequence[AnchorRecord], folder: Path, out: Path) -> int:
-    """Copy anchors into a folder that can be shipped beside a dataset; return how many.
+    """Copy anchors into a folder that can be published with a dataset; return their number.
 
-    Files that are there already with the same content are left alone.
+    Existing files with the same content are not rewritten.
 
     Raises:
-        UserError: `out` lies in the folder itself, or cannot be written.
+        UserError: `out` is the anchor folder itself, or cannot be written.
     """
     if out.resolve() == folder.resolve():
         raise UserError(f"--export {out}: the anchors are there already; give another folder")

@@ -1,4 +1,4 @@
-"""Rows of a prediction under anchored protocols; shared measurements are made once."""
+"""Rows of a prediction under anchored protocols; measurements that protocols share are made once."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ Mask = NDArray[np.bool_]
 
 @dataclass
 class AnchoredPrediction:
-    """A prediction and a stored truth of its pair.
+    """A prediction and the stored truth of its pair.
 
-    Flow and geometry are measured once, whatever protocols ask for them.
+    Flow and geometry are measured once, however many protocols need them.
 
     Attributes:
-        restored: (H, W, 3), the prediction as read.
-        stored: Truth, mask and what else is stored.
-        metrics: Those that are measured.
-        diagnostics: Whether rows get their diagnostics.
-        read_blur: Gives the blur image; asked only where the geometry against it is measured.
-        cut: Where the prediction lies in its frame, if it shows part of it only or was padded.
+        restored: (H, W, 3) prediction as read.
+        stored: Stored truth with its mask.
+        metrics: Names of the metrics to measure.
+        diagnostics: Whether rows include diagnostics.
+        read_blur: Function that reads the blur image; called only if the geometry against it is measured.
+        cut: Region shared with the frame if the prediction is cropped or padded, else None.
     """
 
     restored: Image
@@ -58,11 +58,11 @@ class AnchoredPrediction:
     _geometry: tuple[dict[str, float | str | None], str] | None = field(default=None, init=False)
 
     def row(self, protocol: Protocol, loaded: Mapping[str, Distance]) -> tuple[Row, Image]:
-        """Return the row of an anchored protocol, and the truth that was scored against.
+        """Return the row of an anchored protocol, and the truth that it was scored against.
 
         Args:
-            protocol: One of the anchors' method.
-            loaded: The functions of metrics that need weights.
+            protocol: Protocol with the same anchor method.
+            loaded: Functions of the metrics that need weights.
         """
         restored, truth = cropped(self.restored, self._within(self.stored.truth), protocol)
         mask = np.ascontiguousarray(self._within(self.stored.mask)[: truth.shape[0], : truth.shape[1]])
@@ -89,7 +89,7 @@ class AnchoredPrediction:
     def _judged_by_input(
         self, scores: dict[str, float | None], restored: Image, truth: Image, target: Image, mask: Mask
     ) -> Row:
-        """Return the row of a prediction whose geometry is judged against its input, not against the truth."""
+        """Return the row of a prediction whose geometry is judged by its input instead of the truth."""
         ceiling_db, radius_px = self.stored.ceiling_db, self.stored.radius_px
         assert ceiling_db is not None
         assert radius_px is not None
@@ -116,14 +116,14 @@ class AnchoredPrediction:
         return row
 
     def _blur_where_sharp(self, truth: Image, bins: NDArray[np.uint8]) -> float | None:
-        """Return `SHARP` of the blur image over the pixels that are scored: stored, but where the frame is cropped."""
+        """Return the blur image's `SHARP` over the scored pixels; the stored value unless the frame is cropped."""
         if bins.shape == self.stored.mask.shape:
             return self.stored.blur[SHARP]
         height, width = bins.shape
         return psnr_by_radius(self._within(self.read_blur())[:height, :width], truth, bins)[SHARP]
 
     def _within(self, frame: Array) -> Array:
-        """Return the part of a frame that the prediction shows."""
+        """Return the part of a frame that the prediction covers."""
         return frame if self.cut is None else self.cut.of_frame(frame)
 
     def _known_flow(self) -> NDArray[np.floating]:
@@ -131,7 +131,7 @@ class AnchoredPrediction:
         return self._flow
 
     def _against_input(self, restored: Image) -> tuple[dict[str, float | str | None], str]:
-        """Return the geometry of a prediction, as far as it is scored, and why it is flagged."""
+        """Return the geometry of the scored part of a prediction, and why it is flagged."""
         if self._geometry is None:
             blur = self._within(self.read_blur())[: restored.shape[0], : restored.shape[1]]
             self._geometry = check_against_input(blur, restored)
@@ -139,10 +139,10 @@ class AnchoredPrediction:
 
 
 def cropped(restored: Image, reference: Image, protocol: Protocol) -> tuple[Image, Image]:
-    """Return a prediction and what it is scored against, as far as a protocol scores them.
+    """Return a prediction and its reference, cropped to the part that a protocol scores.
 
     Raises:
-        ValueError: They then differ in size.
+        ValueError: The cropped images differ in size.
     """
     width, height = protocol.cropped(reference.shape[1], reference.shape[0])
     restored, reference = restored[:height, :width], reference[:height, :width]

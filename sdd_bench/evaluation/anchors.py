@@ -1,17 +1,17 @@
-"""The anchors of a dataset on disk: made once, reused by every evaluation, shipped with a dataset.
+"""Anchors of a dataset on disk: made once, reused by every evaluation, published with a dataset.
 
 ```
-ANCHORS/SPLIT/NAME.json        transform, analysis, coverage, the blur image's own scores, sha256 of everything
+ANCHORS/SPLIT/NAME.json        transform, analysis, coverage, scores of the blur image, SHA-256 of all files
 ANCHORS/SPLIT/NAME.mask.png    255 where a pixel counts, 0 elsewhere
 ANCHORS/SPLIT/NAME.truth.png   the sharp image in the blur image's frame, 16 bits
-ANCHORS/SPLIT.csv              one row a pair, see anchor_tables
-ANCHORS/anchor-2/...           the same of `anchored/2`, and of each pair
-.../SPLIT/NAME.radius.png      blur radius, 1/256 px, 16 bits, of the frame reduced by a whole number
+ANCHORS/SPLIT.csv              one row per pair, see anchor_tables
+ANCHORS/anchor-2/...           the same for `anchored/2`, plus for each pair
+.../SPLIT/NAME.radius.png      blur radius in 1/256 px, 16 bits, for the frame reduced by a whole number
 ```
 
-A record is used as long as its method version, the sha256 of the pair's two files and those of its own files hold;
-else it is made anew, as is one that lacks a number that results take from it. A pair that cannot be anchored has a
-record too, which says why.
+A record is valid as long as its method version and the SHA-256 of the pair's two files and of its own files match. An
+anchor with an invalid record, or with one that lacks a number needed in results, is made again. A pair that cannot be
+anchored has a record with the reason.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ from sdd_bench.registration.confidence import DOUBTFUL
 
 FOLDER = "anchors"
 NAMED = 10
-"""Anchors of a lower confidence are said to be so, up to so many by name."""
+"""Maximum number of anchors with a low confidence that a warning names."""
 
 
 @dataclass(frozen=True)
@@ -61,12 +61,12 @@ class StoredTruth:
     """Stored truth that a pair's predictions are scored against under an anchored protocol.
 
     Attributes:
-        truth: (H, W, 3) float32 in [0, 1].
-        mask: (H, W) bool.
-        blur: The blur image's own values, under the names of `row_columns.BLUR_OWN` less their first part.
-        radius_px: (h, w) blur radius of the frame reduced by a whole number; None under `anchored/1`.
-        ceiling_db: PSNR of the truth against a perfect one; None under `anchored/1`.
-        ceiling: The mean squared errors that it is made of.
+        truth: (H, W, 3) float32 truth in [0, 1].
+        mask: (H, W) bool, True where a pixel counts.
+        blur: Scores of the blur image itself, by the names in `row_columns.BLUR_OWN` without the prefix `blur_`.
+        radius_px: (h, w) blur radius in pixels, for the frame reduced by a whole number; None under `anchored/1`.
+        ceiling_db: Highest PSNR that the truth can resolve; None under `anchored/1`.
+        ceiling: Mean squared errors that make up the ceiling.
     """
 
     truth: NDArray[np.float32]
@@ -88,26 +88,26 @@ def ensure_anchors(
     owner: Path | None = None,
     overwrite: bool = False,
 ) -> list[AnchorRecord]:
-    """Return the record of every pair's anchor, in their order, made where there is none that holds.
+    """Return the record of every pair's anchor, in the order of the pairs; missing anchors are made.
 
     Args:
-        pairs: Names must be unique within a split.
-        folder: Folder of the anchors; only written where one has to be made.
-        jobs: Worker processes; the bytes do not depend on it.
-        grey: `refuse` or `expand`.
+        pairs: Pairs, whose names must be unique within a split.
+        folder: Folder of the anchors; it is written only if an anchor is missing.
+        jobs: Number of worker processes or scheduler address; the result is the same to the byte.
+        grey: Handling of grey images, `refuse` or `expand`.
         method: One of `anchor_record.METHODS`.
-        wait: Wait where another run makes anchors in the folder, so that none is made twice, instead of refusing.
-        owner: The dataset's folder; the one that `folder` lies in if None. Anchors are made only in a new folder, or in
-            one that holds this dataset's.
+        wait: If another run makes anchors in the folder, wait for it instead of refusing.
+        owner: Folder of the dataset; None takes the parent of `folder`. Anchors are made only in a new folder or in one
+            that holds anchors of this dataset.
         overwrite: Make anchors in any folder.
 
     Raises:
-        UserError: Images that cannot be read, or a folder that cannot be written, or holds other files; a pair that
-            cannot be anchored is not an error here: its record's `status` is `failed`.
+        UserError: An image cannot be read, or the folder cannot be written or holds other files. A pair that cannot be
+            anchored is no error: its record has the status `failed`.
     """
     request = {"anchors of": place(owner or folder.parent, folder / "any")}
     existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
-    writable = os.access(existing, os.W_OK)  # where nothing can be written, anchors that are there do
+    writable = os.access(existing, os.W_OK)  # in a read-only folder, existing anchors can still be used
     try:
         closed = "" if overwrite else _why_closed(folder, pairs, request)
         items = [_item(pair, folder, method, grey, closed) for pair in pairs]
@@ -135,15 +135,15 @@ def _is_doubtful(record: FoundAnchor) -> bool:
 
 
 def _is_empty(folder: Path) -> bool:
-    """Return whether there is no such folder, or nothing but hidden files in it."""
+    """Return whether a folder does not exist, or contains only hidden files."""
     return not folder.is_dir() or all(path.name.startswith(".") for path in folder.iterdir())
 
 
 def _why_closed(folder: Path, pairs: Sequence[Pair], request: Mapping[str, Any]) -> str:
-    """Return why no anchors are made in a folder, though those in it may be used; nothing where they are.
+    """Return the reason why anchors in a folder may be used but none may be added; empty if they may be added.
 
     Raises:
-        UserError: The folder holds other files and not one anchor of these pairs.
+        UserError: The folder holds other files and no anchors of these pairs.
     """
     earlier = record_of(folder / RECORD)
     if earlier.request == request if earlier else _is_empty(folder):
@@ -151,12 +151,12 @@ def _why_closed(folder: Path, pairs: Sequence[Pair], request: Mapping[str, Any])
     if earlier is not None:
         return f"{folder} holds anchors of another dataset or a copy made by --export, which are not changed"
     if any(_is_record(files_of(folder, pair, method)) for pair in pairs for method in METHODS):
-        return ""  # of a version that kept no record
+        return ""  # written by a version without request records
     raise UserError(f"{folder}: is not empty and holds no anchors of these pairs; give another folder with --anchors")
 
 
 def _is_record(files: AnchorFiles) -> bool:
-    """Return whether a file is the record of an anchor, of whatever images and method."""
+    """Return whether a file is the record of an anchor, of any images and any method."""
     try:
         record = read_json(files.record)
     except UserError:
@@ -167,16 +167,16 @@ def _is_record(files: AnchorFiles) -> bool:
 def held_anchors(
     pairs: Sequence[Pair], folder: Path, jobs: Workers, grey: str = "refuse", *, method: str = truth.METHOD
 ) -> list[AnchorRecord | None]:
-    """Return the records that hold in a folder, in the pairs' order, None for the others; nothing is written."""
+    """Return the valid records in a folder, in the order of the pairs, None for the others; nothing is written."""
     items = [_item(pair, folder, method, grey) for pair in pairs]
     return [record for (record,) in map_items(_held, items, jobs=jobs, label="read anchors", where="anchors")]
 
 
 def read_truth(folder: Path, pair: Pair, record: FoundAnchor) -> StoredTruth:
-    """Return the truth, the mask and what else is stored of a pair whose record `ensure_anchors` gave.
+    """Return the stored truth of a pair, given its record from `ensure_anchors`.
 
     Raises:
-        UserError: They cannot be read, or are of another size than the blur image.
+        UserError: The files cannot be read, or differ in size from the blur image.
     """
     files = files_of(folder, pair, record.method)
     drawn = read_image(files.truth)
@@ -190,9 +190,9 @@ def read_truth(folder: Path, pair: Pair, record: FoundAnchor) -> StoredTruth:
 
 
 def anchors_sha256(records: Iterable[FoundAnchor]) -> str:
-    """Return a digest of the pixels that records stand for, independent of their order and of file compression.
+    """Return a digest of the pixels that records describe, independent of their order and of file compression.
 
-    A blur radius is part of it where there is one.
+    Blur radii are included if there are any.
     """
     lines = sorted("\t".join((r.name, r.truth_sha256, r.mask_sha256, *_radius_sha256(r))) + "\n" for r in records)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
@@ -207,6 +207,6 @@ def _item(pair: Pair, folder: Path, method: str, grey: str, closed: str = "") ->
 
 
 def _held(task: AnchorTask) -> tuple[AnchorRecord | None]:
-    """Return the record of a pair, None where there is none that holds."""
+    """Return the valid record of a pair, None if there is none."""
     pair, folder, method, grey, _ = task
     return (read_record(files_of(folder, pair, method), inputs_of(pair, method, grey)),)

@@ -1,4 +1,4 @@
-"""Matching of predictions to inputs by image content, and check of matches by it."""
+"""Matching of predictions to inputs by image content, and verification of matches by content."""
 
 from __future__ import annotations
 
@@ -14,47 +14,47 @@ from sdd_bench.io.values_as import USUAL, ValuesAs
 from sdd_bench.registration.mix_ups import turn_of
 
 ALIKE, MORE_ALIKE = 0.5, 0.2
-"""Likeness from which on a prediction is one of an input, and by how much more than of any other input.
+"""Least correlation of a prediction with its input, and the least margin over all other inputs.
 
-The outputs of six networks on five real pairs (AIFNet, DRBNet, IFAN, INIKNet, Restormer, Genfocus, which is generative;
-DPDD and RealDOF): 0.987 or more with their own inputs, 0.07 at most with others. 78 comparisons of different
-photographs: 0.25 at most.
+Outputs of six networks on five real pairs (AIFNet, DRBNet, IFAN, INIKNet, Restormer, and Genfocus, which is generative;
+DPDD and RealDOF) have at least 0.987 with their own inputs and at most 0.07 with others. 78 comparisons of different
+photographs give at most 0.25.
 """
 
 NEARLY_ONE = 0.6
-"""Likeness from which on two inputs show nearly one picture, as frames of a burst and of a focus stack do.
+"""Least correlation of inputs that count as nearly identical, such as frames of a burst or of a focus stack.
 
-Frames of four focus stacks: 0.84 or more between any two, 0.9997 at most between neighbours.
+Frames of four focus stacks have at least 0.84 between any two, and at most 0.9997 between neighbours.
 """
 
 APART, SURELY_APART = 0.1, 0.4
-"""Margins by which a prediction has to show more of what sets another input apart, within a group that is nearly one
-picture, and what `told_apart` has to be where the group is put in order.
+"""Thresholds within a group of nearly identical inputs: the margin by which a prediction must match the distinguishing
+detail of another input better, and the least `told_apart` at which the group's order is accepted.
 
 Predictions of four focus stacks (Richardson-Lucy, an unsharp mask, a smoothing, and the frames brought within a fifth
-of one all-in-focus picture) and of bursts (shifts of 1.5 px, noise of 0.01): 0.91 or more with what sets their own
-input apart, and always less with another's; neighbours in a stack are 0.96 alike in it.
+of one all-in-focus image) and of bursts (shifts of 1.5 px, noise of 0.01) have at least 0.91 with the distinguishing
+detail of their own input, and always less with that of another; neighbours in a stack have up to 0.96 with each other.
 """
 
 
 def match_by_content(
     files: Sequence[Path], pairs: Sequence[Pair], looks: Looks, values: ValuesAs = USUAL
 ) -> dict[str, Path]:
-    """Return the prediction of each pair's name: each file belongs to the blur image that it looks most like.
+    """Return the prediction for each pair's name: each file is assigned to the blur image with the highest correlation.
 
-    Blur images that show nearly one picture, as those of a burst or of a focus stack, are told apart by what sets each
-    of them apart from the others.
+    Nearly identical blur images, such as those of a burst or of a focus stack, are distinguished by the detail that
+    they do not share.
 
     Args:
-        files: Predictions; they may be cropped or padded by `MAX_BORDER_PX`. With fewer files than pairs, pairs are
-            missing from the result.
-        pairs: The split that is scored.
-        looks: Takes the looks.
-        values: Meaning of the values of predictions.
+        files: Predictions; they may be cropped or padded by up to `MAX_BORDER_PX`. With fewer files than pairs, some
+            pairs are missing from the result.
+        pairs: Pairs of the scored split.
+        looks: Cache of thumbnails.
+        values: Meaning of the predictions' values.
 
     Raises:
-        UserError: A prediction that looks like no input or like several, several that look like one; all named. Images
-            that cannot be decoded.
+        UserError: A prediction matches no input or several, or several predictions match one input; all are named. An
+            image cannot be decoded.
     """
     predictions, inputs = looks.at(files, values), looks.at([pair.blur for pair in pairs])
     table = likeness_table(predictions, inputs)
@@ -88,17 +88,17 @@ def match_by_content(
 def check_contents(
     predictions: Mapping[str, Path], pairs: Sequence[Pair], looks: Looks, values: ValuesAs = USUAL
 ) -> tuple[str, ...]:
-    """Refuse predictions that look more like another input than like their own; return remarks on the others.
+    """Refuse predictions that match another input better than their own; return remarks on the others.
 
     Args:
-        predictions: Name of the pair to file; they may be cropped or padded by `MAX_BORDER_PX`.
-        pairs: The split that is scored; pairs without a prediction are inputs that others may look like.
-        looks: Takes the looks.
-        values: Meaning of the values of predictions.
+        predictions: Files by pair name; they may be cropped or padded by up to `MAX_BORDER_PX`.
+        pairs: Pairs of the scored split; those without a prediction still serve as candidates.
+        looks: Cache of thumbnails.
+        values: Meaning of the predictions' values.
 
     Raises:
-        UserError: Predictions that look like another input, or that are turned or mirrored against their own; all
-            named. Images that cannot be decoded.
+        UserError: Predictions match another input, or are turned or mirrored relative to their own; all are named. An
+            image cannot be decoded.
     """
     named = [pair.name for pair in pairs]
     own = [named.index(name) for name in predictions]
@@ -112,12 +112,12 @@ def check_contents(
 def content_faults(
     predictions: Sequence[Look], inputs: Sequence[Look], own: Sequence[int], names: Sequence[str]
 ) -> tuple[list[str], list[str]]:
-    """Return mix-ups among predictions, and remarks on others.
+    """Return the mix-ups among predictions, and remarks on the others.
 
     Args:
-        predictions: Looks at them.
-        inputs: Looks at the blur images.
-        own: Place of each prediction's input.
+        predictions: Thumbnails of the predictions.
+        inputs: Thumbnails of the blur images.
+        own: Index of each prediction's input.
         names: Names of the inputs.
     """
     table = likeness_table(predictions, inputs)
@@ -153,7 +153,7 @@ def content_faults(
 
 
 def _groups(inputs: Sequence[Look]) -> list[int]:
-    """Return a number for each input, the same for those that show nearly one picture, directly or by way of others."""
+    """Return a group number for each input; inputs linked by near-identical images share a number."""
     from scipy.sparse.csgraph import connected_components
 
     _, groups = connected_components(likeness_table(inputs, inputs) >= NEARLY_ONE, directed=False)
@@ -161,7 +161,7 @@ def _groups(inputs: Sequence[Look]) -> list[int]:
 
 
 def _order(predictions: Sequence[Look], inputs: Sequence[Look]) -> list[int] | None:
-    """Return the place of each prediction's input in a group; None where nothing tells, or their numbers differ."""
+    """Return the index of each prediction's input within a group; None if it is undecided or the numbers differ."""
     if len(predictions) != len(inputs):
         return None
     if len(inputs) == 1:
@@ -172,7 +172,7 @@ def _order(predictions: Sequence[Look], inputs: Sequence[Look]) -> list[int] | N
 
 
 def _likeliest(table: Table) -> list[int]:
-    """Return the one column for each row whose sum of all is the largest."""
+    """Return the assignment of columns to rows with the largest sum."""
     from scipy.optimize import linear_sum_assignment
 
     return [int(column) for column in linear_sum_assignment(table, maximize=True)[1]]
@@ -181,7 +181,7 @@ def _likeliest(table: Table) -> list[int]:
 def _moved_within(
     rows: Sequence[int], predictions: Sequence[Look], inputs: Sequence[Look], own: Sequence[int]
 ) -> dict[int, int]:
-    """Return the place of the input that each prediction of a group looks like, where that is surely not its own."""
+    """Return the index of the input that each prediction of a group matches, if that is clearly not its own."""
     if len(rows) < 2:
         return {}
     looks = [predictions[row] for row in rows]
@@ -196,14 +196,14 @@ def _moved_within(
 
 
 def _turn(prediction: Look, own: Look) -> str:
-    """Return how a prediction lies against its input, in words; empty where it lies as it should, or none can say."""
+    """Return the turn of a prediction relative to its input, in words; empty if there is none or it is unknown."""
     part = next(laid(prediction.size, own.size))[0]
     of_own, of_prediction = (detail(cut(look, own.scale, *part)) for look in (own, prediction))
     return turn_of(of_own, of_prediction)
 
 
 def _how(row: Iterable[float], pairs: Sequence[Pair]) -> str:
-    """Return the names that a prediction is most like, with its likeness."""
+    """Return the best-matching input names of a prediction, with their correlation."""
     found = sorted(zip(row, (pair.name for pair in pairs), strict=True), key=lambda part: (-part[0], part[1]))[:2]
     if found[0][0] == NOT_COMPARABLE:
         return "none is of its size"
@@ -211,7 +211,7 @@ def _how(row: Iterable[float], pairs: Sequence[Pair]) -> str:
 
 
 def _undecided(files: Sequence[str], names: Sequence[str]) -> str:
-    """Return what is wrong where predictions cannot be told apart."""
+    """Return the message for predictions that cannot be distinguished."""
     if len(names) == 1:
         return f"{some(files)}: all look like the input of {names[0]}"
     if len(files) != len(names):
@@ -222,7 +222,7 @@ def _undecided(files: Sequence[str], names: Sequence[str]) -> str:
 
 
 def _hint(moved: Mapping[int, int], own: Sequence[int], names: Sequence[str]) -> str:
-    """Return a question that says how predictions may have been mixed up; empty where no rule shows."""
+    """Return a hint how predictions may have been mixed up; empty if no rule is recognised."""
     if len(moved) < 2:
         return ""
     place = {column: at for at, column in enumerate(sorted(range(len(names)), key=lambda column: names[column]))}

@@ -1,8 +1,8 @@
-"""Diagnostics beside an anchored score: geometric distortion of a prediction, and what warping would forgive.
+"""Diagnostics of an anchored score: geometric distortion of a prediction, and the PSNR gain that warping would give.
 
-All of it rests on optical flow (DIS, whatever flow the papers' protocols use) between the prediction and the anchored
-truth, at textured pixels of the anchor's mask, as medians of blocks of 32 px: single vectors are noisy by half a pixel
-in flat places, medians are not.
+They are computed from optical flow (always DIS, whatever flow a paper's protocol uses) between the prediction and the
+anchored truth, at textured pixels of the anchor's mask, as medians over blocks of 32 px. Single flow vectors have
+errors of half a pixel in flat regions; medians do not.
 """
 
 from __future__ import annotations
@@ -30,16 +30,17 @@ BLUR_COLUMNS = ("blur_psnr_db", "blur_gdi50_px", "blur_gdi95_px", "blur_forgiven
 BLOCK_PX = 32
 MIN_BLOCK_POINTS = 64
 TEXTURED = 0.4
-"""Share of valid pixels, those with the strongest gradients, whose flow counts."""
+"""Share of the valid pixels, those with the strongest gradients, whose flow is used."""
 
 FLAG_GDI_PX = 0.25
 FLAG_GDI_RATIO = 1.1
 FLAG_FORGIVENESS_DB = 0.5
-"""A row is flagged above the first and the second together, or the third, against the blur image's own values."""
+"""A row is flagged if it exceeds the first two thresholds together or the third, relative to the blur image's own
+values."""
 
 MAX_SHIFT_PX = 0.5
 MAX_ZOOM = 2e-4
-"""Limits of `residual_similarity`; the rotation's is the zoom's, in radians."""
+"""Limits of `residual_similarity`; the limit of the rotation in radians equals that of the zoom."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,8 @@ class Blocks:
     """Median displacement of blocks with enough textured, valid pixels.
 
     Attributes:
-        centres: (N, 2) x and y in pixels, the mean of the pixels that count.
-        displacement: (N, 2) from prediction to truth, in pixels.
+        centres: (N, 2) mean x and y of the counted pixels of each block, in pixels.
+        displacement: (N, 2) displacement from prediction to truth, in pixels.
     """
 
     centres: NDArray[np.float64]
@@ -56,12 +57,12 @@ class Blocks:
 
 
 def block_displacement(flow: NDArray[np.floating], truth: FloatImage, mask: Mask) -> Blocks:
-    """Return the median flow of blocks.
+    """Return the median flow of each block.
 
     Args:
-        flow: (H, W, 2) from prediction to truth, in pixels.
-        truth: (H, W, 3) in [0, 1]; decides what is textured.
-        mask: (H, W), True where a pixel counts.
+        flow: (H, W, 2) flow from prediction to truth, in pixels.
+        truth: (H, W, 3) truth in [0, 1], which determines the textured pixels.
+        mask: (H, W) bool, True where a pixel counts.
     """
     energy = texture(grey(truth), 2)
     level = max(float(np.quantile(energy[mask], 1 - TEXTURED)), 1e-7) if mask.any() else math.inf
@@ -73,17 +74,17 @@ def block_displacement(flow: NDArray[np.floating], truth: FloatImage, mask: Mask
 def diagnose(
     restored: FloatImage, truth: FloatImage, mask: Mask, flow: NDArray[np.floating] | None = None
 ) -> dict[str, float | None]:
-    """Return gdi50_px, gdi95_px and forgiveness_db of a prediction; None where nothing is textured enough to say.
+    """Return gdi50_px, gdi95_px and forgiveness_db of a prediction; None if too little is textured.
 
     gdi50_px and gdi95_px are the median and the 95th percentile over blocks of the length of the displacement from
     prediction to truth. forgiveness_db is the PSNR after the truth is warped onto the prediction by that flow
-    (Lanczos-4), less the PSNR against the truth as it is, both under the mask; 0 for identical images.
+    (Lanczos-4), minus the PSNR against the unwarped truth, both under the mask; 0 for identical images.
 
     Args:
-        restored: (H, W, 3) in [0, 1].
+        restored: (H, W, 3) prediction in [0, 1].
         truth: The same shape.
-        mask: (H, W), True where a pixel counts.
-        flow: Flow of `flow_between`, where it is known already.
+        mask: (H, W) bool, True where a pixel counts.
+        flow: Flow from `flow_between`; computed if None.
     """
     vectors = flow_between(restored, truth) if flow is None else flow
     length = np.linalg.norm(block_displacement(vectors, truth, mask).displacement, axis=1)
@@ -92,7 +93,7 @@ def diagnose(
 
 
 def forgiveness_db(restored: FloatImage, truth: FloatImage, mask: Mask, flow: NDArray[np.floating]) -> float | None:
-    """Return forgiveness_db of a prediction, see `diagnose`; None where the warped truth is the prediction itself."""
+    """Return forgiveness_db of a prediction, see `diagnose`; None if the warped truth equals the prediction."""
     anchored = psnr_db(restored, truth, mask)
     forgiven = 0.0
     if math.isfinite(anchored):
@@ -101,15 +102,15 @@ def forgiveness_db(restored: FloatImage, truth: FloatImage, mask: Mask, flow: ND
 
 
 def flow_between(restored: FloatImage, truth: FloatImage) -> NDArray[np.floating]:
-    """Return flow from prediction to truth, (H, W, 2) in pixels, by DIS."""
+    """Return the DIS flow from prediction to truth, (H, W, 2) in pixels."""
     return dis_flow(np.asarray(restored, np.float32), np.asarray(truth, np.float32))
 
 
 def why_flagged(row: Mapping[str, float | None]) -> list[str]:
-    """Return why a row, or the means of a method's rows, would be flagged; empty if it is not.
+    """Return the reasons to flag a row or the means of a method's rows; empty if there are none.
 
     Args:
-        row: With `COLUMNS` and `BLUR_COLUMNS`; a number that is None, NaN or missing flags nothing.
+        row: Values of `COLUMNS` and `BLUR_COLUMNS`; a number that is None, NaN or missing flags nothing.
 
     >>> why_flagged({"gdi50_px": 0.97, "blur_gdi50_px": 0.29, "forgiveness_db": 0.3, "blur_forgiveness_db": 0.2})
     ['gdi50 0.97 px, the blur image has 0.29 px']
@@ -125,9 +126,9 @@ def why_flagged(row: Mapping[str, float | None]) -> list[str]:
 
 
 def residual_similarity(blocks: Blocks, width: int, height: int) -> Similarity:
-    """Return the similarity from prediction to truth that the blocks agree on, within the limits above.
+    """Return the similarity from prediction to truth that fits the blocks best, clipped to the limits above.
 
-    Least squares with Tukey's weights; the identity where fewer than eight blocks say anything.
+    It is fitted by least squares with Tukey weights; with fewer than eight blocks, it is the identity.
     """
     if len(blocks.centres) < 8:
         return Similarity()

@@ -1,4 +1,4 @@
-"""Scoring of a planned evaluation, and collection of the rows into the results of each protocol."""
+"""Scoring of a planned evaluation, and collection of the rows in the results of each protocol."""
 
 from __future__ import annotations
 
@@ -34,23 +34,23 @@ CONFIGURATION = (
     "by_order", "naming", "pred_crop", "allow_missing", "exclude_failed", "diagnostics", "grey", "device", "values_as",
     "score_bits",
 )  # fmt: skip
-"""Fields of an evaluation that results state."""
+"""Fields of an evaluation that results record."""
 
 
 def evaluate(evaluation: Evaluation, targets: Mapping[str, Path], jobs: Workers) -> list[Results]:
     """Score a folder of predictions; write each protocol's results and a CSV beside them, and return them.
 
-    Anchors that are missing are made where they are looked for, and kept.
+    Missing anchors are made in the anchor folder and kept.
 
     Args:
-        evaluation: Request for the evaluation.
-        targets: The results JSON of each protocol. While the work goes on, a journal lies beside the first, and a
-            killed run goes on from it.
-        jobs: Worker processes; the numbers do not depend on it.
+        evaluation: The evaluation to run.
+        targets: Path of each protocol's results JSON. During the run, a journal lies beside the first, from which an
+            interrupted run resumes.
+        jobs: Number of worker processes or scheduler address; the results do not depend on it.
 
     Raises:
-        UserError: Predictions that do not fit the split, pairs that cannot be anchored (all named), weights that
-            cannot be had, bad images.
+        UserError: Predictions do not fit the split, pairs cannot be anchored (all are named), weights are not
+            available, or images cannot be read.
     """
     first, *others = (targets[protocol] for protocol in evaluation.protocols)
     tables = [path.with_suffix(".csv") for path in (first, *others)]
@@ -67,21 +67,21 @@ def evaluate(evaluation: Evaluation, targets: Mapping[str, Path], jobs: Workers)
 def score_predictions(
     evaluation: Evaluation, jobs: Workers = 1, *, restore: Restore | None = None, bits: int | None = None
 ) -> list[Results]:
-    """Score predictions and return each protocol's results; nothing is written but the truths asked for.
+    """Score predictions and return each protocol's results; only requested truths are written.
 
-    The numbers are those of `evaluate`. Anchors that lie in the evaluation's folder and hold are used; others are made
-    in a temporary folder that is removed.
+    The results equal those of `evaluate`. Valid anchors in the evaluation's folder are used; others are made in a
+    temporary folder that is removed.
 
     Args:
-        evaluation: Request for the evaluation.
-        jobs: Worker processes; the numbers do not depend on it.
-        restore: Blur image to restored image, both (H, W, 3) floating point in [0, 1] of one shape. It is called in
-            this process, once a pair, instead of reading `evaluation.predictions`, and its results are clipped and
-            rounded as written PNGs are.
-        bits: 8 or 16, to which restored images are rounded as they are written; None for the bits that are scored.
+        evaluation: The evaluation to run.
+        jobs: Number of worker processes or scheduler address; the results do not depend on it.
+        restore: Function from blur image to restored image, both (H, W, 3) floating point in [0, 1] of the same shape.
+            If given, it is called in this process once per pair instead of reading `evaluation.predictions`; its
+            results are clipped and rounded like PNG files.
+        bits: Bits to which restored images are rounded, 8 or 16; None for the bits that are scored.
 
     Raises:
-        UserError: As `evaluate`.
+        UserError: As in `evaluate`.
         ValueError: `restore` returns another shape, NaN, or values far outside [0, 1]; the pair is named.
     """
     with ExitStack() as stack:
@@ -99,8 +99,8 @@ def _score(plan: Plan, jobs: Workers, journal: Journal | None = None) -> list[Re
 def _items(plan: Plan) -> list[Item]:
     """Return one item for each pair that has a prediction.
 
-    Its fingerprint holds all that its row depends on: the protocols with the versions and weights in them, the metrics,
-    the anchor, and the versions that results say they were made with.
+    Its fingerprint contains everything that its row depends on: the protocols with their versions and weights, the
+    metrics, the anchor, and the versions recorded in results.
     """
     asked = plan.asked
     digests = [protocol.sha256 for protocol in plan.protocols]
@@ -128,16 +128,16 @@ def _items(plan: Plan) -> list[Item]:
         ]
         if zipped is None:
             known = fingerprint([*common, truth], pair.blur, pair.sharp, restored)
-        else:  # it lies elsewhere in every run
+        else:  # its path differs in every run
             known = fingerprint([*common, truth, restored.name], pair.blur, pair.sharp, zipped)
         items.append(Item(pair.name, task, known))
     return items
 
 
 def _conditions(plan: Plan, scored: Sequence[ScoredPair], protocol: Protocol) -> list[dict[str, Cell]]:
-    """Return what images show: of the pairs, never of the predictions.
+    """Return the conditions of each image: facts of the pair that do not depend on the prediction.
 
-    Protocols without anchors show what anchors that lie there already say.
+    For protocols without anchors, they are taken from existing anchors.
     """
     pairs = {pair.name: pair for pair in plan.pairs}
     shown: list[dict[str, Cell]] = []
@@ -153,7 +153,7 @@ def _conditions(plan: Plan, scored: Sequence[ScoredPair], protocol: Protocol) ->
 
 
 def _stored(plan: Plan, pair: Pair, row: ScoredPair) -> AnchorRecord | None:
-    """Return the record of an anchor of whatever method that lies there, None without one."""
+    """Return the record of an existing anchor by any method, None if there is none."""
     of = {"blur_sha256": row["blur_sha256"], "sharp_sha256": row["sharp_sha256"], "grey": plan.asked.grey}
     found = (stored_record(files_of(plan.asked.anchor_folder, pair, m), {**of, "method": m}) for m in METHODS)
     return next((record for record in found if record is not None), None)
@@ -199,7 +199,7 @@ def _results(plan: Plan, protocol: Protocol, scored: Sequence[ScoredPair]) -> Re
 
 
 def _images(plan: Plan, protocol: Protocol, scored: Sequence[ScoredPair]) -> tuple[Row, ...]:
-    """Return the rows of one protocol, with what the images show and the sha256 of their files."""
+    """Return the rows of one protocol, with the conditions and the SHA-256 of the files of each image."""
     found = []
     for scores, shown in zip(scored, _conditions(plan, scored, protocol), strict=True):
         row: Row = {"name": scores["name"], **scores["rows"][protocol.id], **shown}
@@ -215,7 +215,7 @@ def _images(plan: Plan, protocol: Protocol, scored: Sequence[ScoredPair]) -> tup
 
 
 def _predictions(plan: Plan, protocol: Protocol, names: set[str]) -> PredictionsBlock:
-    """Return what the files of the predictions are, and how they were read."""
+    """Return the facts about the prediction files, and how they were read."""
     frames = {pair.name: pair.blur for pair in plan.pairs if pair.name in names}
     files = {name: plan.predictions[name] for name in frames}
     return predictions_block(files, frames, protocol, plan.asked.ways, plan.asked.score_bits)

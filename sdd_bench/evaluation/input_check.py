@@ -1,4 +1,4 @@
-"""Geometry of a prediction against its input as columns of a row, and the flags that follow from it."""
+"""Geometry of a prediction against its input as columns of a row, and the flags derived from it."""
 
 from __future__ import annotations
 
@@ -20,26 +20,25 @@ NUMBERS = (
     "gdi_px", "gdi_se_px", "gdi_global_px", "gdi_local_px", "displaced_x_px", "displaced_y_px", "displaced_se_px",
     "asymmetry", "measured_share",
 )  # fmt: skip
-"""`gdi_px`: root mean square displacement from the input over the frame, with its standard error in `gdi_se_px`. Its
-square is that of `gdi_global_px`, by shift, zoom and rotation, and that of `gdi_local_px`, which they leave.
-`displaced_x_px`, `displaced_y_px`: shift of the frame's centre to the right and downwards; `displaced_se_px` is the
-standard error of either, the root of the mean of the two squares. `asymmetry` and `measured_share`: as in
-`InputGeometry`."""
+"""`gdi_px`: root mean square displacement from the input over the frame, with its standard error `gdi_se_px`. Its
+square is the sum of the squares of `gdi_global_px` (by shift, zoom and rotation) and `gdi_local_px` (the rest).
+`displaced_x_px`, `displaced_y_px`: shift of the frame's centre to the right and downwards; `displaced_se_px` is the rms
+of their standard errors. `asymmetry` and `measured_share`: as in `InputGeometry`."""
 
 COLUMNS = (*NUMBERS, VERDICT)
 
 FLAGGED_SHARE = 0.5
-"""A method is flagged where more than this share of the images that could be measured are displaced or bent."""
+"""A method is flagged if more than this share of its measurable images are displaced or bent."""
 
 
 def check_against_input(
     blur: NDArray[np.floating], restored: NDArray[np.floating]
 ) -> tuple[dict[str, float | str | None], str]:
-    """Return `COLUMNS` of a prediction, and why its row is flagged; empty where it is not.
+    """Return `COLUMNS` of a prediction, and the reason to flag its row; empty if there is none.
 
     Args:
         blur: (H, W, 3) in [0, 1], the image that the prediction was made from.
-        restored: The same shape, the prediction as read.
+        restored: Prediction as read, of the same shape.
     """
     if min(blur.shape[:2]) < MIN_SIDE:
         return {**dict.fromkeys(NUMBERS), "measured_share": 0.0, VERDICT: NOT_MEASURABLE}, ""
@@ -66,7 +65,7 @@ def _numbers(found: InputGeometry) -> dict[str, float | None]:
 
 
 def why_method_flagged(rows: Iterable[Mapping[str, object]]) -> list[str]:
-    """Return why a method is flagged by the verdicts of its rows; empty where it is not.
+    """Return the reason to flag a method by the verdicts of its rows; empty if there is none.
 
     >>> why_method_flagged([{"geometry": "bent"}, {"geometry": "displaced"}, {"geometry": "in place"}])
     ['2 of 3 images are displaced or bent against the blur image']

@@ -1,4 +1,4 @@
-"""Similarity between predictions and inputs: all pairs, and within a group of nearly identical inputs."""
+"""Correlation between predictions and inputs: for all pairs, and within a group of nearly identical inputs."""
 
 from __future__ import annotations
 
@@ -11,23 +11,24 @@ from numpy.typing import NDArray
 from sdd_bench.datasets.looks import THUMBNAIL_PX, Look, cut, detail
 
 MAX_BORDER_PX = 128
-"""A prediction may differ from its input by this in width and height: methods crop and pad to multiples."""
+"""Largest difference in width and height between a prediction and its input; methods crop and pad to multiples."""
 
 NOT_COMPARABLE = -1.0
-"""Likeness of two images whose sizes differ by more than that."""
+"""Value for two images whose sizes differ by more than that."""
 
 FLAT = 1e-5
-"""Standard deviation of the detail, of 1, below which an image shows nothing: 8-bit values in 16-bit files still do."""
+"""Standard deviation of the detail, for values in [0, 1], below which an image is empty; 8-bit values in 16-bit files
+exceed it."""
 
 Table = NDArray[np.float64]
 
 
 def likeness_table(predictions: Sequence[Look], inputs: Sequence[Look]) -> Table:
-    """Return how much each prediction looks like each input: (predictions, inputs) of -1 to 1.
+    """Return the correlation of each prediction with each input: (predictions, inputs), -1 to 1.
 
-    It is the correlation of their middle detail where they lie over each other, as `mix_ups.likeness` without looking
-    elsewhere; of two sizes the part that they share when laid on each other's upper left corner, or centre, whichever
-    is more alike.
+    It is the correlation of the band-passed thumbnails without a search for displacements, unlike `mix_ups.likeness`.
+    If sizes differ, the shared part is compared with the upper left corners or the centres aligned, whichever
+    correlates better.
     """
     table = np.full((len(predictions), len(inputs)), NOT_COMPARABLE)
     of_size, of_input_size = _by_size(predictions), _by_size(inputs)
@@ -47,9 +48,9 @@ def likeness_table(predictions: Sequence[Look], inputs: Sequence[Look]) -> Table
 
 
 def laid(size: tuple[int, int], other: tuple[int, int]) -> Iterator[tuple[tuple[float, ...], tuple[float, ...]]]:
-    """Yield the part that two frames share, in each of them as left, top, width and height in pixels.
+    """Yield the part that two frames share, as left, top, width and height in pixels of each.
 
-    First with the upper left corners on each other, then with the centres where sizes differ.
+    The first part has the upper left corners aligned; the second, only if sizes differ, has the centres aligned.
 
     >>> list(laid((64, 48), (60, 48)))
     [((0, 0, 60, 48), (0, 0, 60, 48)), ((2.0, 0.0, 60, 48), (0.0, 0.0, 60, 48))]
@@ -62,27 +63,27 @@ def laid(size: tuple[int, int], other: tuple[int, int]) -> Iterator[tuple[tuple[
 
 
 def apart_table(predictions: Sequence[Look], inputs: Sequence[Look]) -> Table:
-    """Return how much what sets each prediction apart looks like what sets each input apart, of one group.
+    """Return the correlation of the distinguishing detail of each prediction and each input within one group.
 
-    The inputs show nearly one picture: what all of them have in common is left out, and so is what all predictions have
-    in common. 0 where nothing is left.
+    The inputs are nearly identical: the mean of all inputs is subtracted from each, and the mean of all predictions
+    likewise. The result is 0 if nothing remains.
 
     Args:
-        predictions: As many as inputs, in any order.
-        inputs: Nearly one picture.
+        predictions: Thumbnails of predictions, as many as inputs, in any order.
+        inputs: Thumbnails of nearly identical inputs.
     """
     return _best_laid(predictions, inputs, lambda own, other: _lengths_1(own) @ _lengths_1(other).T)
 
 
 def told_apart(predictions: Sequence[Look], inputs: Sequence[Look]) -> float:
-    """Return how surely predictions belong to inputs in this order: the least over all two of them, -1 to 1.
+    """Return the certainty that predictions belong to inputs in this order: the minimum over pairs, -1 to 1.
 
-    For two of a group, it is the correlation of the difference of the predictions with that of the inputs: -1 where
-    they are exchanged, 0 where nothing tells.
+    For two images of a group, it is the correlation of the difference of the predictions with that of the inputs: -1 if
+    they are exchanged, 0 if it cannot be decided.
 
     Args:
-        predictions: At least two, as many as inputs.
-        inputs: Nearly one picture.
+        predictions: Thumbnails of at least two predictions, as many as inputs.
+        inputs: Thumbnails of nearly identical inputs.
     """
     first, second = np.triu_indices(len(inputs), 1)
 
@@ -94,12 +95,13 @@ def told_apart(predictions: Sequence[Look], inputs: Sequence[Look]) -> float:
 
 
 def _best_laid(predictions: Sequence[Look], inputs: Sequence[Look], compare: Callable[[Table, Table], Table]) -> Table:
-    """Return a comparison of what sets the members of a group apart, laid on each other as they are most alike.
+    """Return a comparison of the distinguishing detail within a group, under the alignment that correlates best.
 
     Args:
-        predictions: As many as inputs.
-        inputs: Nearly one picture.
-        compare: Function of (n, pixels) of the predictions and of the inputs, rows without what they have in common.
+        predictions: Thumbnails of predictions, as many as inputs.
+        inputs: Thumbnails of nearly identical inputs.
+        compare: Function of two (n, pixels) arrays, for predictions and inputs, whose rows have the common part
+            removed.
     """
     scale, found = inputs[0].scale, []
     size, other = (tuple(min(look.size[axis] for look in looks) for axis in (0, 1)) for looks in (predictions, inputs))
@@ -113,7 +115,7 @@ def _best_laid(predictions: Sequence[Look], inputs: Sequence[Look], compare: Cal
 
 
 def _lengths_1(rows: Table) -> Table:
-    """Return rows of length 1; zeros where a row has next to nothing."""
+    """Return rows scaled to length 1; rows that are nearly 0 become 0."""
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
     return np.where(norms > 1e-3, rows / np.maximum(norms, 1e-9), 0.0)
 
@@ -126,12 +128,12 @@ def _by_size(looks: Sequence[Look]) -> dict[tuple[int, int], list[int]]:
 
 
 def _normalised(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return values less their mean, of length 1; zeros where there is no detail."""
+    """Return values minus their mean, scaled to length 1; 0 without detail."""
     centred = values - values.mean()
     norm = float(np.linalg.norm(centred))
     return centred / np.float32(norm) if norm > FLAT * np.sqrt(values.size) else np.zeros_like(centred)
 
 
 def some(words: Sequence[str], most: int = 6) -> str:
-    """Return the first of many words, and how many more there are."""
+    """Return the first of many words, and the number of others."""
     return ", ".join(words[:most]) + (f" and {len(words) - most} more" if len(words) > most else "")

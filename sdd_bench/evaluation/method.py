@@ -15,20 +15,20 @@ Amount = Annotated[float | None, Field(strict=True, ge=0, allow_inf_nan=False)]
 
 @dataclass(frozen=True)
 class Method:
-    """Method that made the predictions; only the name is needed to score them.
+    """Method that made the predictions; only the name is required.
 
     Attributes:
         name: Name in the tables.
-        paper: Where it is described.
-        code: Where its code is.
+        paper: Reference or address of the paper.
+        code: Address of the code.
         params_m: Millions of parameters.
         macs_g: Billions (1e9) of multiply-accumulate operations for an image of `size`.
         runtime_s: Seconds for an image of `size` on `device`.
         training_data: Data that it was trained on.
-        selection_on_test: Whether the test images chose anything (checkpoint, settings): yes, no or unknown.
+        selection_on_test: Whether test images influenced the choice of checkpoint or settings: yes, no or unknown.
         licence: Licence of code and weights.
-        device: Device that `runtime_s` was measured on.
-        size: WIDTHxHEIGHT that `runtime_s` and `macs_g` are for.
+        device: Device on which `runtime_s` was measured.
+        size: WIDTHxHEIGHT to which `runtime_s` and `macs_g` refer.
         extra_data: Training data besides the dataset's own training split.
     """
 

@@ -1,4 +1,4 @@
-"""Request for an evaluation, and every decision that is made before the first image is scored."""
+"""Request for an evaluation, and all decisions that are made before the first image is scored."""
 
 from __future__ import annotations
 
@@ -29,40 +29,40 @@ from sdd_bench.metrics.table import DEFAULT
 from sdd_bench.registration.flow import load_flow
 
 NOT_ASKED = "not asked for"
-"""Why a default metric was not measured."""
+"""Reason why a default metric was not measured."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Request for an evaluation: what is scored, and how.
+    """Request for an evaluation: predictions, dataset, protocols and options.
 
     Attributes:
-        dataset: With the split in it.
-        split: Its name.
-        predictions: Folder of predictions, or a zip file of one.
-        protocols: Keys of `PROTOCOLS`, each once.
+        dataset: Dataset that contains the split.
+        split: Name of the split.
+        predictions: Folder or zip file of predictions.
+        protocols: Keys of `PROTOCOLS`, without duplicates.
         flow: `dis` or `ptlflow:MODEL[=CHECKPOINT]`, for the protocols that warp the truth to the prediction.
-        metrics: Some of `METRICS`.
-        lpips_asked: Whether LPIPS was asked for by name: then weights that cannot be had stop the run.
+        metrics: Names of metrics, a subset of `METRICS`.
+        lpips_asked: Whether LPIPS was requested by name; if so, missing weights stop the run.
         lpips_net: `alex` or `squeeze`.
-        lpips_trunk: Weights of its backbone, or None to look for them.
-        weights_folder: Where the weights of other metrics are looked for first.
-        crop_multiple: Instead of the protocol's own.
-        device: Where flow models and metrics with weights run.
-        pattern: Naming of the predictions; others are passed over.
-        by_order: Match by the natural order of names.
-        naming: The method whose code named the predictions, see `naming.methods.METHODS`; empty where it is not said.
-        pred_crop: Where predictions of another size than their inputs were cropped or padded, one of
-            `naming.cut.CROPS`; empty where there are none.
-        allow_missing: Score what is there.
-        save_warped: Folder for the truths the predictions were scored against.
-        grey: `refuse` or `expand`.
-        anchors: Folder of anchors; `anchors` in the dataset's folder if None.
+        lpips_trunk: Weights of its backbone; searched for if None.
+        weights_folder: Folder in which weights of other metrics are searched for first.
+        crop_multiple: Crop multiple that replaces the protocol's own.
+        device: Device for flow models and metrics with weights.
+        pattern: Pattern of the predictions' file names; other files are skipped.
+        by_order: Match in natural order of the names.
+        naming: Method whose code named the predictions, see `naming.methods.METHODS`; empty if unknown.
+        pred_crop: Position at which predictions of another size were cropped or padded, one of `naming.cut.CROPS`;
+            empty if all have the size of their inputs.
+        allow_missing: Score the predictions that exist.
+        save_warped: Folder for the truths that predictions were scored against.
+        grey: Handling of grey images, `refuse` or `expand`.
+        anchors: Folder of anchors; None for `anchors` in the dataset's folder.
         exclude_failed: Leave out pairs that cannot be anchored, under every protocol, instead of refusing.
-        diagnostics: Whether anchored rows get their diagnostics.
+        diagnostics: Whether anchored rows include diagnostics.
         method: Method that made the predictions.
-        values_as: Meaning of the values of predictions, see `io.values_as`; empty for what files usually mean.
-        score_bits: 8 or 16; predictions with more bits are rounded to 8 before they are scored.
+        values_as: Meaning of the predictions' values, see `io.values_as`; empty for the usual one.
+        score_bits: 8 or 16; with 8, predictions with more bits are rounded to 8 before scoring.
     """
 
     dataset: Dataset
@@ -93,15 +93,15 @@ class Evaluation:
 
     @property
     def anchor_folder(self) -> Path:
-        """Where the anchors lie."""
+        """Folder of the anchors."""
         return self.anchors or self.dataset.root / FOLDER
 
     @property
     def ways(self) -> Ways:
-        """What is asked for of the naming and the sizes of predictions, with what the method's code does.
+        """Options on the naming and size of predictions, completed by the naming of the method's code.
 
         Raises:
-            UserError: An unknown method, or a pattern that has no `{name}`; values that are none of those known.
+            UserError: The method or the meaning of values is unknown, or the pattern has no `{name}`.
         """
         asked = (self.pattern, self.by_order, self.naming, self.pred_crop, self.allow_missing, self.grey)
         return Ways(*asked, parse_values_as(self.values_as)).resolved()
@@ -112,19 +112,18 @@ class Plan:
     """Checked plan of an evaluation, with everything that scoring needs.
 
     Attributes:
-        asked: Request that the plan is for.
-        protocols: Whole, with their flow and LPIPS.
-        metrics: Those that are measured.
-        why_empty: Other metrics to the reason that they are not.
-        weights: Identity of the weights of LPIPS and of other metrics; empty without any.
+        asked: Request that is planned.
+        protocols: Complete protocols, with their flow and LPIPS.
+        metrics: Names of the metrics to measure.
+        why_empty: Reasons why other metrics are not measured, by name.
+        weights: Identity of the weights of LPIPS and of other metrics; empty if there are none.
         trunk: File with the weights of the LPIPS backbone.
-        files: Those of other metrics, by column.
-        pairs: The pairs that count.
-        predictions: Name to file; pairs without a prediction are missing.
-        matching: Rule by which they were found; None where a function made them.
-        anchors: Method of anchors, to name, to the record and the folder of a pair's anchor; empty where no protocol
-            needs any.
-        excluded: Name to the reason of pairs left out.
+        files: Weights of other metrics, by column.
+        pairs: Pairs that are scored.
+        predictions: Files by pair name; pairs without a prediction are missing.
+        matching: How they were matched; None if a function made them.
+        anchors: Record and folder of each pair's anchor, by method and pair name; empty if no protocol needs anchors.
+        excluded: Reasons why pairs are left out, by name.
         remarks: Remarks on the dataset's values.
     """
 
@@ -145,10 +144,10 @@ class Plan:
 
 @contextmanager
 def opened_predictions(asked: Evaluation, jobs: Workers) -> Iterator[Path]:
-    """Give the folder of an evaluation's predictions for as long as the block runs, see `naming.folders.opened`.
+    """Yield the folder of an evaluation's predictions, see `naming.folders.opened`.
 
     Raises:
-        UserError: There is none, or it is a zip file that workers of a cluster cannot see.
+        UserError: The folder does not exist, or it is a zip file that workers of a cluster cannot read.
     """
     if isinstance(jobs, str) and asked.predictions.is_file():
         raise UserError(f"{asked.predictions}: a zip file is unpacked on this machine; with --scheduler give a folder")
@@ -161,12 +160,12 @@ def find_predictions(asked: Evaluation, folder: Path, jobs: Workers, looks: Look
 
     Args:
         asked: Request for the evaluation.
-        folder: From `opened_predictions`.
-        jobs: Worker processes.
-        looks: Keeps the looks that are taken, for others to use.
+        folder: Folder from `opened_predictions`.
+        jobs: Number of worker processes or scheduler address.
+        looks: Cache of thumbnails, shared with other checks.
 
     Raises:
-        UserError: They do not fit the split, see `naming.find.match_predictions`.
+        UserError: The predictions do not fit the split, see `naming.find.match_predictions`.
     """
     crop = min(asked.crop_multiple or named_protocol(name).crop_multiple for name in asked.protocols)
     pairs = asked.dataset.split(asked.split)
@@ -183,21 +182,21 @@ def plan_scoring(
     restore: Restore | None = None,
     bits: int | None = None,
 ) -> Plan:
-    """Return the plan of an evaluation; missing anchors are made on the way.
+    """Return the plan of an evaluation; missing anchors are made.
 
     Args:
         asked: Request for the evaluation.
-        jobs: Worker processes.
-        folder: The predictions, from `opened_predictions`; needed where `restore` does not make them.
-        scratch: Folder for what has to be made, anchors and restored images, so that nothing else is written; anchors
-            are made where they are looked for if None.
-        restore: Makes the predictions, in `scratch`, instead of the folder.
-        bits: Bits of the restored images, 8 or 16; None for those that are scored.
+        jobs: Number of worker processes or scheduler address.
+        folder: Folder of predictions from `opened_predictions`; required unless `restore` makes them.
+        scratch: Folder for anchors and restored images that must be made, so that nothing else is written. If None,
+            anchors are made in the anchor folder.
+        restore: Function that makes the predictions, written in `scratch`, instead of the folder.
+        bits: Bits of the restored images, 8 or 16; None for the bits that are scored.
 
     Raises:
-        UserError: Predictions that do not fit the split, values of the dataset or of predictions that are not what they
-            should be, pairs that cannot be anchored (all named), weights that cannot be had, bad images.
-        ValueError: `restore` returns what cannot be a restored image.
+        UserError: Predictions do not fit the split, values of the dataset or of predictions have the wrong meaning,
+            pairs cannot be anchored (all are named), weights are not available, or images cannot be read.
+        ValueError: `restore` returns an invalid image.
     """
     pairs, looks = asked.dataset.split(asked.split), Looks(jobs)
     plan = Plan(asked, _protocols(asked), pairs=pairs)
@@ -215,17 +214,17 @@ def plan_scoring(
 
 
 def _dataset_remarks(asked: Evaluation, looks: Looks) -> tuple[str, ...]:
-    """Return what is worth knowing of the dataset's values.
+    """Return remarks on the dataset's values.
 
     Raises:
-        UserError: They are not what they should be, and nobody said when it was prepared that they are.
+        UserError: The values have the wrong meaning, and the dataset was not prepared to accept them as stored.
     """
     values = parse_values_as(AS_STORED if asked.dataset.values_as == AS_STORED else None)
     return check_values(asked.dataset.split(asked.split), looks, values, where=str(asked.dataset.root))
 
 
 def _with_predictions(plan: Plan, found: Matching) -> Plan:
-    """Return the plan with the predictions; where they leave out part of their frames, the protocols say so."""
+    """Return the plan with the predictions; if they exclude part of their frames, the protocols record it."""
     protocols = plan.protocols
     if found.partly:
         protocols = tuple(cut_protocol(protocol, plan.asked.ways.pred_crop) for protocol in protocols)
@@ -233,7 +232,7 @@ def _with_predictions(plan: Plan, found: Matching) -> Plan:
 
 
 def _protocols(asked: Evaluation) -> tuple[Protocol, ...]:
-    """Return the protocols whole; flow weights are loaded here, so that missing ones stop the run at once."""
+    """Return the complete protocols; flow weights are loaded here, so that missing ones stop the run at once."""
     ids = asked.protocols
     if not ids or len(set(ids)) < len(ids):
         raise UserError(f"protocols {', '.join(ids) or '(none)'}: expected each once")
@@ -243,10 +242,10 @@ def _protocols(asked: Evaluation) -> tuple[Protocol, ...]:
 
 
 def _with_metrics(plan: Plan) -> Plan:
-    """Return the plan with what is measured, and why the rest is not.
+    """Return the plan with the metrics to measure, and the reasons why others are not measured.
 
     Raises:
-        UserError: Weights that cannot be had, of LPIPS if it was asked for by name and of every other metric.
+        UserError: Weights are missing: those of LPIPS if it was requested by name, or those of any other metric.
     """
     asked, wanted = plan.asked, plan.asked.metrics
     why = {name: NOT_ASKED for name in DEFAULT if name not in wanted}
@@ -263,10 +262,10 @@ def _with_metrics(plan: Plan) -> Plan:
 
 
 def _with_anchors(plan: Plan, jobs: Workers, scratch: Path | None) -> Plan:
-    """Return the plan with the anchors, where a protocol needs them, or where pairs without one are left out.
+    """Return the plan with the anchors, if a protocol needs them or pairs without an anchor are left out.
 
     Raises:
-        UserError: Pairs that cannot be anchored, all named, unless they are to be left out.
+        UserError: Pairs cannot be anchored (all are named) and are not to be left out.
     """
     asked = plan.asked
     methods = list(dict.fromkeys(p.anchor_method for p in plan.protocols if p.anchored))
@@ -297,7 +296,7 @@ def _with_anchors(plan: Plan, jobs: Workers, scratch: Path | None) -> Plan:
 
 
 def _anchors(plan: Plan, method: str, jobs: Workers, scratch: Path | None) -> list[tuple[AnchorRecord, Path]]:
-    """Return the record of every pair's anchor by a method, and the folder that it lies in."""
+    """Return the record of every pair's anchor by a method, and the folder that contains it."""
     asked, folder = plan.asked, plan.asked.anchor_folder
     if scratch is None:
         records = ensure_anchors(plan.pairs, folder, jobs, asked.grey, method=method, owner=asked.dataset.root)

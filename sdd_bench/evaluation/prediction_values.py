@@ -1,4 +1,4 @@
-"""Check that the pixel values of predictions mean the same as those of their inputs, and search for copies."""
+"""Check that the pixel values of predictions have the same meaning as those of their inputs, and search for copies."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from sdd_bench.jobs.items import Item, map_items
 from sdd_bench.registration.value_mix_ups import ValueMixUp, find_value_mix_up
 
 BRIGHT = 32
-"""Largest sample, of 255, from which on an input has something to show that values of 0 and 1 alone do not."""
+"""Least brightest sample, of 255, of an input that values of 0 and 1 alone cannot represent."""
 
 ZERO_AND_ONE = ValueMixUp("0 and 1 alone: values in [0, 1] were written without times 255")
 
@@ -28,17 +28,17 @@ ZERO_AND_ONE = ValueMixUp("0 and 1 alone: values in [0, 1] were written without 
 def check_prediction_values(
     predictions: Mapping[str, Path], pairs: Sequence[Pair], looks: Looks, values: ValuesAs = USUAL
 ) -> tuple[str, ...]:
-    """Refuse predictions whose values do not mean what those of their inputs mean; return remarks on the others.
+    """Refuse predictions whose values have another meaning than their inputs'; return remarks on the others.
 
     Args:
-        predictions: Name of the pair to file.
-        pairs: The split that is scored.
-        looks: Takes the looks.
-        values: Meaning of the values of predictions are said to.
+        predictions: Files by pair name.
+        pairs: Pairs of the scored split.
+        looks: Cache of thumbnails.
+        values: Declared meaning of the predictions' values.
 
     Raises:
-        UserError: Values of another range, linear light, exchanged colours and the like; all named, with the value of
-            --values-as that reads them as they are meant. Images that cannot be decoded.
+        UserError: Values have another range, are linear light, have exchanged colours or the like; all are named, with
+            the value of --values-as that reads them correctly. An image cannot be decoded.
     """
     inputs = {pair.name: pair.blur for pair in pairs if pair.name in predictions}
     found = looks.at([predictions[name] for name in inputs], values)
@@ -60,9 +60,9 @@ def check_prediction_values(
 
 
 def value_mix_up(prediction: Look, own: Look) -> ValueMixUp | None:
-    """Return how the values of a prediction differ from those of its input; None where they do not.
+    """Return the mix-up of a prediction's values relative to its input; None if there is none.
 
-    Predictions that do not look like their input are passed over: their values say nothing.
+    Predictions that do not correlate with their input are skipped, because their values say nothing.
     """
     if prediction.samples.largest == 1 and own.samples.white_share * 255 >= BRIGHT:
         return ZERO_AND_ONE
@@ -80,7 +80,7 @@ def _fault(mix_up: ValueMixUp, files: Sequence[str], count: int) -> str:
 
 
 def _copies(names: Sequence[str], found: Sequence[Look], own: Sequence[Look], looks: Looks) -> list[str]:
-    """Return a remark on predictions whose pixels are those of their input."""
+    """Return a remark on predictions whose pixels equal those of their input."""
     alike = [
         (name, prediction, its)
         for name, prediction, its in zip(names, found, own, strict=True)

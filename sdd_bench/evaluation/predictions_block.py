@@ -1,4 +1,4 @@
-"""What results say of the files of predictions: their bits, the size that was scored, and how they were read."""
+"""Facts about the prediction files in results: their bits, the scored size, and how they were read."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from sdd_bench.io.reading_notes import reading_notes
 
 
 class PredictionsBlock(TypedDict, total=False):
-    """The files of the predictions.
+    """Facts about the prediction files.
 
-    `predictions_bits` are the bits of a sample in them, such as `8`, `8 and 16` or `32 (floating point)`;
-    `evaluated_size` is WIDTHxHEIGHT of what was scored of each, or the smallest and the largest size, and `notes` say
-    what was converted as they were read, and of how many.
+    `predictions_bits` are the bits per sample, such as `8`, `8 and 16` or `32 (floating point)`; `evaluated_size` is
+    the WIDTHxHEIGHT that was scored, or the smallest and the largest; `notes` are the conversions made while reading,
+    each with its number of files.
     """
 
     __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
@@ -35,14 +35,14 @@ class PredictionsBlock(TypedDict, total=False):
 def predictions_block(
     files: Mapping[str, Path], frames: Mapping[str, Path], protocol: Protocol, ways: Ways, score_bits: int
 ) -> PredictionsBlock:
-    """Return what results say of the files of predictions.
+    """Return the facts about prediction files for results.
 
     Args:
-        files: Name of the pair to the prediction.
-        frames: Name of the pair to its blur image.
-        protocol: Whose crop counts.
-        ways: How the predictions were read.
-        score_bits: 8 or 16, to which they were rounded where they have more.
+        files: Prediction by pair name.
+        frames: Blur image by pair name.
+        protocol: Protocol whose crop counts.
+        ways: Options with which the predictions were read.
+        score_bits: Bits to which files with more bits were rounded, 8 or 16.
 
     Raises:
         UserError: A file cannot be read any more.
@@ -64,7 +64,7 @@ def predictions_block(
 
 
 def bits_in_words(headers: Iterable[ImageHeader]) -> str:
-    """Return the bits of a sample in files, the fewest first.
+    """Return the bits per sample of files, in increasing order.
 
     >>> from sdd_bench.io.image_header import ImageHeader
     >>> plain, wide = ImageHeader(4, 3, 8, 3, "PNG"), ImageHeader(4, 3, 16, 3, "TIFF", stored_bits=32, floating=True)
@@ -82,7 +82,7 @@ def _sizes_in_words(sizes: Collection[tuple[int, int]]) -> str:
 
 
 def _notes(headers: Sequence[ImageHeader], ways: Ways, score_bits: int) -> list[str]:
-    """Return what reading and rounding change of the numbers and the pixels that files hold, and in how many."""
+    """Return the conversions of values and pixels by reading and rounding, with their number of files."""
     values = ways.values
     counts = {
         "turned upright by the orientation tag": sum(header.orientation != 1 for header in headers),

@@ -1,7 +1,7 @@
 """Protocols: frozen, named, versioned definitions of a score, and the function that scores a pair under one.
 
-With misaligned pairs a score depends on who is warped onto whom, how, and which pixels count, so all of that is
-data here, its digest stands in every results file, and results of different protocols never share a table.
+With misaligned pairs, the score depends on which image is warped onto which, how, and which pixels count. All of that
+is data here, its digest is recorded in every results file, and results of different protocols never share a table.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ class Protocol:
             warped into the blur image's frame once per pair, see `registration.anchor`.
         interpolation: Interpolation of that warp.
         grid: `identity` (align_corners=True); `release-2023`: see `release_grid`; or the version of the anchor, and
-            what else may move it.
-        outside: What is read outside the sharp image.
-        mask: Which pixels count.
-        crop_multiple: Frames are cropped from the top left to multiples of this.
+            further warps of it.
+        outside: Values outside the sharp image.
+        mask: Pixels that count.
+        crop_multiple: Frames are cropped to multiples of this, from the top left.
         precision: Precision of warped truths and of sums.
         psnr: Definition of PSNR.
         ssim: Definition of SSIM.
-        lpips: Net and version of LPIPS.
-        flow: Flow estimator, with the sha256 of its weights; empty where none is used.
+        lpips: Network and version of LPIPS.
+        flow: Flow estimator, with the SHA-256 of its weights; empty if none is used.
     """
 
     id: str
@@ -71,7 +71,7 @@ class Protocol:
 
     @property
     def uses_flow(self) -> bool:
-        """Whether scoring needs the flow estimator that a run chooses."""
+        """Whether scoring needs an optical flow estimator."""
         return self.truth == "warped to prediction"
 
     @property
@@ -81,7 +81,7 @@ class Protocol:
 
     @property
     def anchor_method(self) -> str:
-        """Method of the anchors that scoring needs; empty where it needs none."""
+        """Method of the required anchors; empty if none are needed."""
         return self.grid.partition(",")[0] if self.anchored else ""
 
     @property
@@ -91,16 +91,16 @@ class Protocol:
 
     @property
     def follows(self) -> bool:
-        """Whether the anchored truth follows a small similarity of each prediction: never ranked."""
+        """Whether the anchored truth follows a small similarity of each prediction; such protocols never rank."""
         return self.anchored and self.grid != self.anchor_method
 
     @property
     def sha256(self) -> str:
-        """Digest of every field."""
+        """SHA-256 of all fields."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
 
     def cropped(self, width: int, height: int) -> tuple[int, int]:
-        """Return the (width, height) that is scored of a frame.
+        """Return the (width, height) of a frame's scored part.
 
         >>> PROTOCOLS["jdrl-ref/1"].cropped(100, 70)
         (96, 64)
@@ -165,7 +165,7 @@ PROTOCOLS: dict[str, Protocol] = {
     )
 }
 UNRANKED = ("anchored+sim/1", "anchored+sim/2")
-"""Reported beside the protocol that ranks, never ranked by."""
+"""Protocols that are reported beside the ranking protocol, but never ranked by."""
 
 DEFAULT_PROTOCOL = "anchored/2"
 
@@ -173,16 +173,16 @@ DEFAULT_PROTOCOL = "anchored/2"
 def build_protocol(
     protocol_id: str, flow_identity: dict[str, str] | None, crop_multiple: int | None = None, lpips_net: str = "alex"
 ) -> Protocol:
-    """Return a named protocol with the fields that a run decides.
+    """Return a named protocol with the fields that a run sets.
 
     Args:
         protocol_id: A key of `PROTOCOLS`.
         flow_identity: Identity of the flow estimator; ignored by protocols without flow.
-        crop_multiple: Instead of the protocol's own; None keeps it.
+        crop_multiple: Crop multiple that replaces the protocol's own; None keeps that.
         lpips_net: `alex` or `squeeze`.
 
     Raises:
-        UserError: Unknown protocol.
+        UserError: The protocol is unknown.
     """
     base = named_protocol(protocol_id)
     flow = dict(flow_identity or {}) if base.uses_flow else {}
@@ -191,21 +191,21 @@ def build_protocol(
 
 
 def cut_protocol(protocol: Protocol, crop: str) -> Protocol:
-    """Return a protocol under which only what predictions show of their frames is scored.
+    """Return a protocol that scores only the parts of frames that cropped predictions cover.
 
     Args:
-        protocol: Whole.
-        crop: Where the predictions were cropped, one of `evaluation.naming.cut.CROPS`.
+        protocol: The complete protocol.
+        crop: Position at which the predictions were cropped, one of `evaluation.naming.cut.CROPS`.
     """
     words = {"top-left": "from the top left", "centre": "around the centre"}[crop]
     return replace(protocol, mask=f"{protocol.mask}; only where predictions reach that were cropped {words}")
 
 
 def named_protocol(protocol_id: str) -> Protocol:
-    """Return the protocol of that id.
+    """Return the protocol with an id.
 
     Raises:
-        UserError: There is none; the message lists those there are.
+        UserError: The id is unknown; the message lists the known ones.
     """
     if protocol_id not in PROTOCOLS:
         raise UserError(f"unknown protocol {protocol_id!r}, expected one of {', '.join(PROTOCOLS)}")
@@ -215,11 +215,11 @@ def named_protocol(protocol_id: str) -> Protocol:
 def release_grid(
     flow: NDArray[np.floating], width: int, height: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return where the 2023 release's warp reads the sharp image: columns and rows in pixels.
+    """Return the coordinates at which the 2023 release's warp samples the sharp image: columns and rows in pixels.
 
-    It spans a pixel grid over -1..1, adds the flow in units of half the frame less one pixel, and reads that
-    grid with align_corners=False, so at zero flow pixel i is read at i * W / (W - 1) - 1/2: half a pixel to the
-    left at the left edge, half a pixel to the right at the right edge.
+    That code spans a pixel grid over -1..1, adds the flow in units of half the frame minus one pixel, and samples that
+    grid with align_corners=False. At zero flow, pixel i is therefore sampled at i * W / (W - 1) - 1/2: half a pixel to
+    the left at the left edge, half a pixel to the right at the right edge.
 
     Args:
         flow: (H, W, 2) flow_prediction_to_sharp in pixels.
@@ -236,13 +236,13 @@ def release_grid(
 
 
 def truth_for(restored: FloatImage, sharp: FloatImage, protocol: Protocol, flow: FlowEstimator | None) -> FloatImage:
-    """Return the ground truth of a protocol without anchor, (H, W, 3): as it is, or warped in double precision.
+    """Return the truth of a protocol without anchors, (H, W, 3): unchanged, or warped in double precision.
 
     Args:
-        restored: (H, W, 3) in [0, 1], already cropped as the protocol says.
+        restored: (H, W, 3) prediction in [0, 1], already cropped for the protocol.
         sharp: The same shape.
-        protocol: Decides whether and how the sharp image is warped into the prediction's frame.
-        flow: The estimator; needed where the protocol uses flow.
+        protocol: Protocol that determines whether and how the sharp image is warped into the prediction's frame.
+        flow: Flow estimator; required if the protocol uses flow.
     """
     if protocol.anchored:
         raise ValueError(f"the truth of {protocol.id} is read from the pair's anchor")
@@ -264,14 +264,14 @@ def score(
     loaded: Mapping[str, Distance] | None = None,
     mask: Mask | None = None,
 ) -> dict[str, float | None]:
-    """Return the metrics of a prediction against its truth: the default ones, None where not wanted, and others wanted.
+    """Return the metrics of a prediction against its truth; unwanted default metrics are None.
 
     Args:
-        restored: (H, W, 3) in [0, 1].
+        restored: (H, W, 3) prediction in [0, 1].
         truth: The same shape, from `truth_for` or the pair's anchor.
-        wanted: Some of `METRICS`.
-        loaded: The functions of metrics that need weights; those that are not among them are left empty.
-        mask: (H, W), True where a pixel counts; everywhere if None.
+        wanted: Names of metrics, a subset of `METRICS`.
+        loaded: Functions of the metrics that need weights; metrics without one are None.
+        mask: (H, W) bool, True where a pixel counts; None counts all.
     """
     row: dict[str, float | None] = {}
     for name, metric in METRICS.items():

@@ -35,15 +35,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Status = Literal["measured", "unchecked", "flagged", "partial"]
-"""Status of results: `measured`; `unchecked` where diagnostics were left out; `flagged` where the geometry of the
-predictions is not that of their inputs; `partial` where predictions were missing.
+"""Status of results: `measured`; `unchecked` if diagnostics were left out; `flagged` if the geometry of the predictions
+differs from their inputs; `partial` if predictions were missing.
 """
 
 Row = Mapping[str, Any]
 
 
 class Said(Protocol):
-    """Claims of a results file, as in `Results`."""
+    """Fields of a results file that are checked, as in `Results`."""
 
     @property
     def images(self) -> Sequence[Row]: ...  # noqa: D102
@@ -64,25 +64,25 @@ class Said(Protocol):
 
 
 SET_BY_RUN = ("flow", "lpips", "crop_multiple")
-"""Fields of a protocol that a run may set; the others are those of the protocol of that name. The mask may be narrowed
-to where cropped predictions reach, which stands behind it."""
+"""Fields of a protocol that a run may set; all others must equal the named protocol's. The mask may have an addition
+that restricts it to the area of cropped predictions."""
 
 CLOSE_DB = 1e-3
 """Tolerance in dB by which single-precision sums may exceed a bound."""
 
 LARGEST_PX, TIMES_MEDIAN, MORE_PX = 64.0, 4.0, 4.0
-"""The limits of a verdict grow with the median radius that it was found with, which rows do not tell: it is taken to be
-at most the first, or so many times the pair's own median and so many pixels more."""
+"""The limits of a verdict grow with the median blur radius it was made with, which rows do not record. It is assumed to
+be at most `LARGEST_PX`, and at most `TIMES_MEDIAN` times the pair's own median plus `MORE_PX`."""
 
 MOST_FAULTS = 3
-"""Number of contradictions that are named; the others are counted."""
+"""Maximum number of contradictions that are named; the others are counted."""
 
 
 def status_of(results: Said, flags: Sequence[str]) -> Status:
-    """Return the status that results have.
+    """Return the status of results.
 
-    `partial` where predictions were missing; else `unchecked` under a protocol with anchors whose diagnostics were left
-    out; else `flagged` where there are flags; else `measured`.
+    It is `partial` if predictions were missing; else `unchecked` under a protocol with anchors if diagnostics were left
+    out; else `flagged` if there are flags; else `measured`.
     """
     if results.missing:
         return "partial"
@@ -92,7 +92,7 @@ def status_of(results: Said, flags: Sequence[str]) -> Status:
 
 
 def unchecked(results: Said) -> bool:
-    """Return whether the geometry of the predictions was to be checked under the protocol, and was not."""
+    """Return whether the protocol requires a check of the predictions' geometry that was left out."""
     protocol = PROTOCOLS.get(str(results.protocol.get("id", "")))
     if protocol is None or not protocol.anchored or not results.images:
         return False
@@ -100,7 +100,7 @@ def unchecked(results: Said) -> bool:
 
 
 def flags_of(results: Said) -> tuple[str, ...]:
-    """Return why a method is flagged by its rows: displaced or bent predictions, and copies; empty where it is not."""
+    """Return the reasons to flag a method by its rows: displaced or bent predictions, and copies; else empty."""
     return (*_displaced(results), *why_copies_flagged(results.images))
 
 
@@ -112,9 +112,9 @@ def _displaced(results: Said) -> list[str]:
 
 
 def contradictions(results: Said) -> str:
-    """Return the contradictions within results, the first `MOST_FAULTS` of it; empty where they do not.
+    """Return the first `MOST_FAULTS` contradictions within results, in one line; empty if there are none.
 
-    Results of versions that named no copies, and called unchecked ones measured, do not contradict themselves by that.
+    Older versions did not report copies and called unchecked results measured; that is not a contradiction.
     """
     found = [*_whole_faults(results)]
     found += [f"image {shown(row['name'])}: {fault}" for row in results.images for fault in _row_faults(row)]
@@ -123,7 +123,7 @@ def contradictions(results: Said) -> str:
 
 
 def _whole_faults(results: Said) -> Iterator[str]:
-    """Return the faults of counts, digests, protocol, weights, flags and status."""
+    """Yield the faults of counts, digests, protocol, weights, flags and status."""
     rows, said = results.images, results.dataset
     count = len(rows) + len(results.missing)
     if said.get("n_images", count) != count:
@@ -161,7 +161,7 @@ def _as_json(value: object) -> object:
 
 
 def _row_faults(row: Row) -> Iterator[str]:
-    """Return what of a row cannot be, given the rest of it."""
+    """Yield the impossible values of a row, given its other values."""
     yield from _bound_faults(row.get("psnr_db"), row.get("mae"))
     verdict = row.get(VERDICT)
     if verdict is not None:
@@ -175,9 +175,9 @@ def _row_faults(row: Row) -> Iterator[str]:
 
 
 def _bound_faults(psnr_db: float | None, mae: float | None) -> Iterator[str]:
-    """Return what a PSNR and a mean absolute error cannot be together.
+    """Yield the contradiction between a PSNR and a mean absolute error, if there is one.
 
-    The mean square is at least the square of the mean, and at most the mean, as no error is over 1.
+    The mean squared error is at least the square of the mean error, and at most the mean error, as no error exceeds 1.
     """
     if psnr_db is None or mae is None:
         return
@@ -190,7 +190,7 @@ def _bound_faults(psnr_db: float | None, mae: float | None) -> Iterator[str]:
 
 
 def _verdict_faults(row: Row, verdict: str) -> Iterator[str]:
-    """Return in what a verdict contradicts the row's numbers, by bounds that hold whatever the radius was."""
+    """Yield the contradictions of a verdict and the row's numbers, by bounds that hold for any blur radius."""
     displaced = verdict in (DISPLACED, BENT)
     if not displaced <= bool(row.get("flags")) <= (displaced or bool(copy_of(row))):
         yield f"flags are {shown(row.get('flags'))}, its {VERDICT} is {verdict}"

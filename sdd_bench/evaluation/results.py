@@ -53,9 +53,9 @@ LIBRARIES = ("numpy", "opencv-python", "torch", "scikit-image", "lpips", "ptlflo
 class DatasetBlock(TypedDict, total=False):
     """Dataset that was scored.
 
-    `sha256` is the digest of the split's names and images, `excluded` the name and the reason of pairs that could not
-    be anchored and were left out, `unranked` those of pairs that were scored and do not count in the means (only under
-    protocols that have such), `anchors_sha256` the digest of the truths under anchored protocols.
+    `sha256` is the digest of the split's names and images; `excluded` are the pairs that could not be anchored and were
+    left out, with the reason; `unranked` are pairs that were scored but do not count in the means (only under protocols
+    that have such); `anchors_sha256` is the digest of the truths under anchored protocols.
     """
 
     __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
@@ -71,7 +71,7 @@ class DatasetBlock(TypedDict, total=False):
 
 
 class ProtocolBlock(TypedDict):
-    """Every field of a protocol, with the digest of them all under `sha256`."""
+    """Every field of a protocol, and under `sha256` their digest."""
 
     __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
 
@@ -102,22 +102,22 @@ class Results:
         method: Method that made the predictions.
         dataset: Dataset that was scored.
         protocol: Every field of the protocol.
-        images: One mapping per image, as in the file: name, the metrics (None where not measured), sha256 of the files
-            scored; under anchored protocols the diagnostics, the blur image's own, `flags`, the reasons to distrust
-            the row, and `not_ranked`, why the pair does not count in the means; `CONDITIONS`, which files of older
-            versions lack.
-        status: As `sdd_bench.evaluation.recomputed.status_of` says.
-        flags: Why it is flagged.
-        remarks: Remarks on the dataset's values and of scores far below the blur image's; files of older
-            versions have none.
-        missing: Names without a prediction.
-        why_empty: Metric to the reason it was not measured.
-        weights: Weights that were used: those of LPIPS, and of other metrics behind the name of the metric.
-        configuration: Other settings of the run: metrics, naming, grey, device, the bits that are scored; how
-            predictions were matched.
-        predictions: Facts on the files of the predictions: their bits, the size that was scored, and how they were
-            read; empty in files of older versions.
-        environment: Versions and machine kind.
+        images: One mapping per image, as in the file: name, the metrics (None if not measured), SHA-256 of the scored
+            files; under anchored protocols also the diagnostics, the blur image's own scores, `flags` with the reasons
+            to distrust the row, and `not_ranked` with the reason why the pair does not count in the means; and
+            `CONDITIONS`, which older files lack.
+        status: Status by `sdd_bench.evaluation.recomputed.status_of`.
+        flags: Reasons why the method is flagged.
+        remarks: Remarks on the dataset's values and on scores far below the blur image's; older files have none.
+        missing: Names of pairs without a prediction.
+        why_empty: Reasons why metrics were not measured, by metric.
+        weights: Identity of the weights used: those of LPIPS, and those of other metrics with the metric's name as
+            prefix.
+        configuration: Other settings of the run, such as metrics, naming, grey, device and scored bits; how predictions
+            were matched.
+        predictions: Facts about the prediction files: their bits, the scored size, and how they were read; empty in
+            older files.
+        environment: Versions of Python and libraries, and the type of machine.
     """
 
     method: Method
@@ -136,7 +136,7 @@ class Results:
 
     @cached_property
     def rows(self) -> pd.DataFrame:
-        """One row an image, as in the CSV: name, metrics, diagnostics, flags, conditions; NaN where not measured."""
+        """One row per image, as in the CSV: name, metrics, diagnostics, flags, conditions; NaN if not measured."""
         import pandas as pd
 
         rows = pd.DataFrame.from_records(self.images, columns=["name", *all_columns(self.images)])
@@ -147,22 +147,22 @@ class Results:
 
     @property
     def ranked_rows(self) -> pd.DataFrame:
-        """The rows that count in the means: all of them but those of pairs that are not ranked."""
+        """Rows that count in the means: all except those of pairs that are not ranked."""
         return self.rows[self.rows[NOT_RANKED] == ""] if NOT_RANKED in self.rows else self.rows
 
     @cached_property
     def summary(self) -> pd.Series[float]:
-        """Mean over the ranked images of each metric and diagnostic; NaN where an image lacks it, see `column_mean`."""
+        """Mean over the ranked images of each metric and diagnostic; NaN if an image lacks it, see `column_mean`."""
         import pandas as pd
 
         rows = self.ranked_rows
         return pd.Series({name: column_mean(name, rows[name].tolist()) for name in columns(self.images)}, dtype=float)
 
     def save(self, path: str | Path) -> Path:
-        """Write PATH and the CSV beside it; return the CSV's path. Each appears whole or not at all.
+        """Write PATH and the CSV beside it, each completely or not at all; return the CSV's path.
 
         Raises:
-            UserError: They cannot be written.
+            UserError: The files cannot be written.
         """
         path = Path(path)
         content = {"schema": SCHEMA, **{f.name: getattr(self, f.name) for f in fields(self) if f.name != "images"}}
@@ -174,7 +174,7 @@ class Results:
         return table
 
     def table_text(self) -> str:
-        """Return the CSV that lies beside the file."""
+        """Return the text of the CSV beside the file."""
         return frame_csv(self.rows, "%.6f")
 
 
@@ -182,10 +182,10 @@ ORDER = (
     "schema", "method", "dataset", "protocol", "status", "flags", "remarks", "missing", "summary", "why_empty",
     "weights", "configuration", "predictions", "environment", "images",
 )  # fmt: skip
-"""Keys of the file."""
+"""Keys of the file, in order."""
 
 LATER = ("flags", "remarks", "summary", "predictions")
-"""Those that files of older versions lack."""
+"""Keys that older files lack."""
 
 METHOD_KEYS = [item.name for item in fields(Method)]
 LINES = {"string_pattern_mismatch": "a line of text"}
@@ -193,14 +193,14 @@ _RESULTS = TypeAdapter(Results)
 
 
 def read_results(path: Path) -> Results:
-    """Return the content of a results file, every number of it possible and its summary that of its rows.
+    """Return the content of a results file, with every number and the summary checked.
 
-    Whether the rest of it follows from the rows is told by `recomputed.contradictions`.
+    `recomputed.contradictions` checks whether the other fields follow from the rows.
 
     Raises:
-        UserError: Not JSON, not a results file, another schema, a field missing or of another type, an image twice or
-            more than `MAX_IMAGES`, a number that cannot be (image and column are named), or a mean that is not that of
-            the rows within `TOLERANCE` (both are named).
+        UserError: The file is not JSON, not a results file, or of another schema; a field is missing or has the wrong
+            type; an image is duplicate, or there are more than `MAX_IMAGES`; a number is impossible (image and column
+            are named); or a mean differs from that of the rows by more than `TOLERANCE` (both are named).
     """
     content = read_json(path)
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
@@ -218,7 +218,7 @@ def read_results(path: Path) -> Results:
         ordered = {
             key: content[key] for key in ("dataset", "protocol", "configuration", "predictions") if key in content
         }
-        results = replace(results, **ordered)  # in the file's order
+        results = replace(results, **ordered)  # order of the file
     except ValueError as error:
         words = faults_in(error, METHOD_KEYS, LINES)[0] if isinstance(error, ValidationError) else error
         raise UserError(f"{path}: damaged results file ({words})") from None
@@ -230,12 +230,12 @@ def read_results(path: Path) -> Results:
 
 
 def protocol_block(protocol: Protocol) -> ProtocolBlock:
-    """Return a protocol whole, with its digest."""
+    """Return all fields of a protocol, with its digest."""
     return cast(ProtocolBlock, {**asdict(protocol), "sha256": protocol.sha256})
 
 
 def environment() -> dict[str, str]:
-    """Return the versions a score may depend on."""
+    """Return the versions that a score may depend on."""
     found = {"sdd-bench": __version__, "python": platform.python_version(), "platform": platform.machine()}
     for library in LIBRARIES:
         try:
@@ -246,7 +246,7 @@ def environment() -> dict[str, str]:
 
 
 def _summary_fault(summary: object, results: Results) -> str:
-    """Return in which mean a summary is not that of the rows, with both numbers; nothing where it is in none."""
+    """Return the first difference between a summary and the means of the rows, with both numbers; else empty."""
     if not isinstance(summary, dict):
         return f"summary is {shown(summary)}, expected a table"
     for metric, mean_of_rows in results.summary.items():
@@ -261,12 +261,12 @@ def _summary_fault(summary: object, results: Results) -> str:
 
 
 def _earlier_mean(metric: str, results: Results) -> float:
-    """Return the mean that earlier versions wrote, which took more than 60 dB from an image."""
+    """Return the mean of earlier versions, which did not cap an image at 60 dB."""
     return plain_mean(metric, results.ranked_rows[metric].tolist())
 
 
 def _in_json(value: object) -> object:
-    """Return a value that JSON can hold: NaN is null, an infinite PSNR (of identical images) the text `inf`."""
+    """Return a value that JSON supports: null for NaN, the text `inf` for an infinite PSNR (of identical images)."""
     if not isinstance(value, float) or math.isfinite(value):
         return value
     return None if math.isnan(value) else str(value)

@@ -1,4 +1,4 @@
-"""Columns of an image's row: those of each kind of anchor, their ranges, and which are averaged."""
+"""Columns of an image's row: those of each anchor method, their ranges, and which are averaged."""
 
 from __future__ import annotations
 
@@ -9,37 +9,38 @@ from sdd_bench.metrics.table import METRICS
 from sdd_bench.registration import anchor, truth
 
 CEILING, UNCERTAINTY, FORGIVENESS = "ceiling_db", "uncertainty_db", "forgiveness_excess_db"
-"""`CEILING`: PSNR of the pair's truth against a perfect one. `UNCERTAINTY`: by how much the row's PSNR is too low for
-it. `FORGIVENESS`: what warping would have forgiven, less what the misalignment left in the truth explains."""
+"""`CEILING`: highest PSNR that the pair's truth can resolve. `UNCERTAINTY`: amount by which the row's PSNR is too low
+because of it. `FORGIVENESS`: PSNR gain from warping, minus the part explained by the truth's own misalignment."""
 
 BLUR_OWN = {
     anchor.METHOD: diagnostics.BLUR_COLUMNS,
     truth.METHOD: tuple(f"blur_{name}" for name in ("psnr_db", FORGIVENESS, *by_radius.COLUMNS)),
 }
-"""Method of anchors to the columns of the blur image's own values, the same for every prediction."""
+"""Columns of the blur image's own scores by anchor method; they are the same for every prediction."""
 
 JUDGED_BY_INPUT = (
     *input_check.COLUMNS, FORGIVENESS, "coverage", CEILING, UNCERTAINTY, *by_radius.COLUMNS, by_radius.NO_HARM,
     *BLUR_OWN[truth.METHOD],
 )  # fmt: skip
-"""Columns of a row scored against an anchor of `truth.METHOD`, after the metrics, before `flags` and `not_ranked`."""
+"""Columns of a row scored against an anchor of `truth.METHOD`, after the metrics and before `flags` and
+`not_ranked`."""
 
 NOT_AVERAGED = ("gdi_se_px", "displaced_x_px", "displaced_y_px", "displaced_se_px", "asymmetry", "measured_share")
-"""Numbers of single images: what they say together is more than a mean tells."""
+"""Columns that are not averaged, because their mean is not meaningful."""
 
 WORDS = (input_check.VERDICT, unranked.COLUMN)
 """Columns of text."""
 
 SPARSE = tuple(n for n in JUDGED_BY_INPUT if n not in ("coverage", "blur_psnr_db", *NOT_AVERAGED, *WORDS))
-"""Their mean is one over the images that have them: not every image has pixels of every radius, or a displacement that
-can be measured."""
+"""Columns averaged over the images that have a value: not every image has pixels of every blur radius, or a
+displacement that can be measured."""
 
 AVERAGED = (
     "gdi50_px", "gdi95_px", "forgiveness_db",
     *(name for name in JUDGED_BY_INPUT if name not in (*NOT_AVERAGED, *WORDS) and not name.startswith("blur_")),
     *dict.fromkeys((*diagnostics.BLUR_COLUMNS, *BLUR_OWN[truth.METHOD])),
 )  # fmt: skip
-"""Columns that are averaged, besides the metrics, in the order of the summary; a protocol has some of them."""
+"""Columns that are averaged besides the metrics, in the order of the summary; a protocol has some of them."""
 
 _LENGTH, _SHIFT, _DECIBELS, _PSNR = (0.0, 1e6), (-1e6, 1e6), (-1e3, 1e3), (0.0, math.inf)
 
@@ -54,7 +55,7 @@ RANGES: dict[str, tuple[float, float]] = {
     **dict.fromkeys(by_radius.COLUMNS, _PSNR), by_radius.NO_HARM: (-1e3, math.inf),
     f"blur_{FORGIVENESS}": _DECIBELS, **{f"blur_{name}": _PSNR for name in by_radius.COLUMNS},
 }  # fmt: skip
-"""Column to the least and the greatest value that it can have; only a PSNR, of identical images, is infinite."""
+"""Smallest and largest valid value of each column; only a PSNR, of identical images, is infinite."""
 
 
 def _in_words(low: float, high: float) -> str:
@@ -68,4 +69,4 @@ EXPECTED = {
     **{column: _in_words(*ends) for column, ends in RANGES.items()},
     input_check.VERDICT: ", ".join(input_check.VERDICTS),
 }
-"""Column to what it can hold, in words."""
+"""Description of each column's valid values."""

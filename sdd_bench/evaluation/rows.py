@@ -20,25 +20,25 @@ from sdd_bench.metrics.table import METRICS, MOST_DB, STANDARD, measured_columns
 
 Cell = float | str | list[str] | None
 Row = dict[str, Cell]
-"""Column to value; None where a number was not measured."""
+"""Values by column; None if a number was not measured."""
 
 CONDITIONS = ("place", "blur_radius_px", "misalignment_px")
-"""Columns of an image's row that say what it shows, the same for every method; they are no metrics and not averaged.
+"""Columns of an image's row that describe the pair, the same for every method; they are no metrics and not averaged.
 
-`place`: `indoor`, `outdoor` or empty. The others as the analyser measured them for the pair's anchor, whatever the
-protocol, over the whole frame; None for a pair without anchor: the median radius of the disk that blurs it, and the
-largest displacement of a corner by its similarity.
+`place` is `indoor`, `outdoor` or empty. The others are measured by the analyser for the pair's anchor, over the full
+frame and under any protocol; None without an anchor. `blur_radius_px` is the median radius of the matched blur disk,
+and `misalignment_px` the largest displacement of a corner by the similarity.
 """
 
 TOLERANCE = 1e-6
-"""Numbers of results that differ by no more than this are the same."""
+"""Numbers of results that differ by at most this are equal."""
 
 ROUNDING = 1e-9
-"""Tolerance by which the arithmetic of a metric may exceed its range."""
+"""Tolerance by which rounding errors may exceed a metric's range."""
 
 
 def _texts(value: object) -> tuple[str, ...]:
-    """Return a list of texts as a tuple; one check for all of them, so that a million of wrong ones is one fault."""
+    """Return a list of texts as a tuple; one check for all items, so that a million wrong ones give one fault."""
     if not isinstance(value, list | tuple) or not all(isinstance(part, str) for part in value):
         raise ValueError("expected a list of texts")
     return tuple(value)
@@ -57,7 +57,7 @@ Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 
 
 def _number_in(low: float, high: float) -> object:
-    """Return the type of a column: a number within its range or None; `inf`, which JSON lacks, is read as a text."""
+    """Return the type of a column: a number within its range or None; `inf`, which JSON lacks, is read from text."""
     number = Annotated[float | None, Field(strict=True, ge=low - ROUNDING, le=high + ROUNDING)]
     if high < math.inf:
         return number
@@ -66,7 +66,7 @@ def _number_in(low: float, high: float) -> object:
 
 _ROW = TypeAdapter[Row](
     configured(ConfigDict(extra="allow"))(
-        TypedDict(  # type: ignore[operator]  # the columns are those of all metrics, other packages' included
+        TypedDict(  # type: ignore[operator]  # the columns are those of all metrics, including those of other packages
             "_ROW",
             {
                 "name": Annotated[str, StringConstraints(pattern=r"^[^\t\n\r]*[^\s][^\t\n\r]*$")],
@@ -86,11 +86,11 @@ _ROW = TypeAdapter[Row](
 
 
 def check_rows(rows: Iterable[Any]) -> tuple[Row, ...]:
-    """Return rows as JSON has them, checked, with their numbers as floats.
+    """Return rows from JSON, checked, with their numbers as floats.
 
     Raises:
-        ValueError: A row is no table, lacks a column that the first has, or holds what cannot be; two rows are of one
-            image. The message names the image and the column.
+        ValueError: A row is not a table, lacks a column of the first row, or has an invalid value; or an image is
+            duplicate. The message names the image and the column.
     """
     found: list[Row] = []
     names: set[object] = set()
@@ -101,7 +101,7 @@ def check_rows(rows: Iterable[Any]) -> tuple[Row, ...]:
         except ValidationError as error:
             raise ValueError(_row_fault(error, row, number)) from None
         name = checked["name"]
-        found.append({**row, **checked})  # in the order of the file
+        found.append({**row, **checked})  # order of the file
         if name in names:
             raise ValueError(f"duplicate image {shown(name)}")
         names.add(name)
@@ -112,7 +112,7 @@ def check_rows(rows: Iterable[Any]) -> tuple[Row, ...]:
 
 
 def _row_fault(error: ValidationError, row: object, number: int) -> str:
-    """Return the faults of a row, naming the image by its name if it has one."""
+    """Return the fault of a row, with the image's name or number."""
     if not isinstance(row, dict):
         return f"image {number} = {shown(row)}: expected a table"
     fault = error.errors(include_url=False)[0]
@@ -121,15 +121,15 @@ def _row_fault(error: ValidationError, row: object, number: int) -> str:
 
 
 def columns(rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    """Return the columns that are averaged: the metrics, then those of `AVERAGED` that rows have."""
+    """Return the columns that are averaged: the metrics, then those of `AVERAGED` that the rows have."""
     first = rows[0] if rows else {}
     return (*measured_columns(first), *(name for name in AVERAGED if name in first))
 
 
 def all_columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the columns of a table of rows, behind the name: those averaged, what else rows have, `CONDITIONS` last.
+    """Return the columns of a table of rows after the name: averaged ones, others, and `CONDITIONS` last.
 
-    Rows judged by their input have their columns in an order of their own.
+    Rows judged by their input have their own order of columns.
     """
     first = rows[0] if rows else {}
     metrics = measured_columns(first)
@@ -139,20 +139,20 @@ def all_columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def column_mean(column: str, values: Sequence[float]) -> float:
-    """Return the mean of a column: of the values that there are for one of `SPARSE`, else NaN where one is NaN.
+    """Return the mean of a column; for columns in `SPARSE` over the existing values, for others NaN if one is NaN.
 
-    An image counts with at most `most_of` the column, so that one identical image wins nothing.
+    Each image is capped at `most_of` the column, so that one identical image does not dominate the mean.
     """
     return plain_mean(column, [min(value, most_of(column)) for value in values])
 
 
 def plain_mean(column: str, values: Sequence[float]) -> float:
-    """Return the mean of a column without that limit, as earlier versions took it."""
+    """Return the mean of a column without that cap, as in earlier versions."""
     return mean([value for value in values if not math.isnan(value)] if column in SPARSE else values)
 
 
 def most_of(column: str) -> float:
-    """Return the cap of one image in the mean of a column: 60 dB in that of a PSNR.
+    """Return the cap of one image in the mean of a column: 60 dB for a PSNR.
 
     >>> most_of("psnr_db"), most_of("psnr_sharp_db"), most_of("ssim")
     (60.0, 60.0, inf)
@@ -163,7 +163,7 @@ def most_of(column: str) -> float:
 
 
 def mean(values: Sequence[float]) -> float:
-    """Return the arithmetic mean, exactly summed; NaN for no values or where one is NaN.
+    """Return the arithmetic mean, exactly summed; NaN if there are no values or one is NaN.
 
     >>> mean([1.0, 2.0]), mean([1.0, math.inf]), mean([1.0, math.nan]), mean([])
     (1.5, inf, nan, nan)
@@ -175,7 +175,7 @@ def mean(values: Sequence[float]) -> float:
 
 
 def same(a: object, b: object) -> bool:
-    """Return whether two values are equal, numbers within `TOLERANCE`; what is not a number equals nothing.
+    """Return whether two values are equal, numbers within `TOLERANCE`; NaN equals nothing.
 
     >>> same(1.0, 1.0000005), same(1.0, 1.001), same(float("inf"), float("inf")), same(None, 0.0)
     (True, False, True, False)

@@ -32,18 +32,18 @@ Image = NDArray[np.floating]
 
 @dataclass(frozen=True)
 class ScoreTask:
-    """A pair, its prediction, and what is measured.
+    """A pair, its prediction, and the measurements to make.
 
     Attributes:
-        protocols: Each gives a row.
-        anchors: Method of anchors to the record of the pair's and the folder of it; needed by anchored protocols.
-        diagnostics: Whether anchored rows get their diagnostics.
-        save_warped: Folder for the truths, one below it a protocol where there are several.
-        pred_crop: Where a prediction of another size was cropped or padded, one of `naming.cut.CROPS`; empty where
-            predictions are as the protocols have them.
-        values: Meaning of the values of the prediction.
-        files: Weights of the metrics that need any, LPIPS excepted, by column.
-        score_bits: 8 or 16, to which the prediction is rounded where its file has more.
+        protocols: Protocols, each of which gives a row.
+        anchors: Record and folder of the pair's anchor by method; required by anchored protocols.
+        diagnostics: Whether anchored rows include diagnostics.
+        save_warped: Folder for the truths, with a sub-folder per protocol if there are several.
+        pred_crop: Position at which a prediction of another size was cropped or padded, one of `naming.cut.CROPS`;
+            empty if predictions have the protocols' size.
+        values: Meaning of the prediction's values.
+        files: Weights of the metrics that need any, except LPIPS, by column.
+        score_bits: Bits to which predictions with more bits are rounded, 8 or 16.
     """
 
     pair: Pair
@@ -64,7 +64,7 @@ class ScoreTask:
 
 
 class ScoredPair(TypedDict):
-    """The rows of a pair, one a protocol id, and the sha256 of the files that were scored."""
+    """Rows of a pair by protocol id, and the SHA-256 of the scored files."""
 
     name: str
     rows: dict[str, Row]
@@ -75,15 +75,15 @@ class ScoredPair(TypedDict):
 
 @lru_cache(maxsize=1)
 def perceptual(net: str, trunk: Path | None, device: str) -> Perceptual:
-    """Return LPIPS, loaded once a worker."""
+    """Return LPIPS, loaded once per worker."""
     return load_perceptual(net, trunk, device)
 
 
 def score_pair(task: ScoreTask) -> ScoredPair:
-    """Return the rows of a pair and the hashes of its files.
+    """Return the rows of a pair, and the SHA-256 of its files.
 
     Raises:
-        UserError: Files that cannot be read or do not fit together.
+        UserError: Files cannot be read or do not fit together.
     """
     restored, cut = _read_restored(task)
     needs_sharp = not all(protocol.anchored for protocol in task.protocols)
@@ -123,7 +123,7 @@ def score_pair(task: ScoreTask) -> ScoredPair:
 
 
 def _read_restored(task: ScoreTask) -> tuple[Image, Cut | None]:
-    """Return the prediction, and where what it shares with its frame lies, if it is cut to that."""
+    """Return the prediction, and the region shared with its frame if it was cropped to that."""
     restored = read_image_as(task.restored, task.values, grey=task.grey, bits=task.score_bits)
     if not task.pred_crop:
         return restored, None
@@ -133,7 +133,7 @@ def _read_restored(task: ScoreTask) -> tuple[Image, Cut | None]:
 
 
 def _plain_row(restored: Image, sharp: Image, protocol: Protocol, task: ScoreTask) -> tuple[Row, Image]:
-    """Return the row of a protocol without anchor, and the truth."""
+    """Return the row of a protocol without anchors, and the truth."""
     restored, sharp = cropped(restored, sharp, protocol)
     flow: FlowEstimator | None = load_flow(task.flow, task.device) if protocol.uses_flow else None
     truth = truth_for(restored, sharp, protocol, flow)

@@ -1,4 +1,4 @@
-"""Scores that no method produces: copies of the sharp image or the truth, or all far below the blur image."""
+"""Suspicious scores: copies of the sharp image or the truth, or nearly all scores far below the blur image."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ SHARP_COPY = "byte for byte the sharp image"
 TRUTH_COPY = "equal to the truth in every pixel"
 
 FAR_BELOW_DB = 3.0
-"""A prediction this far below its own input is worse than any method makes an image on purpose."""
+"""PSNR deficit to the blur image beyond which predictions are more likely wrong files than a method's result."""
 
 NEARLY_ALL = 0.9
-"""Share of the images from which on it is said."""
+"""Least share of the images for a remark."""
 
 
 def copy_of(row: Mapping[str, Any]) -> str:
-    """Return what a prediction is a copy of, by its row; empty where it is none, or one of its own input.
+    """Return the image that a prediction is a copy of, by its row; empty if it is none or a copy of its own input.
 
     >>> copy_of({"restored_sha256": "a", "blur_sha256": "b", "sharp_sha256": "a", "psnr_db": 31.0})
     'byte for byte the sharp image'
@@ -33,7 +33,7 @@ def copy_of(row: Mapping[str, Any]) -> str:
 
 
 def why_copies_flagged(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return why a method is flagged for predictions that are copies; empty where it is not."""
+    """Return the reason to flag a method whose predictions are copies; empty if there are none."""
     found: dict[str, list[str]] = {}
     for row in rows:
         copy = copy_of(row)
@@ -45,7 +45,7 @@ def why_copies_flagged(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def far_below(rows: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return a remark where nearly all predictions are far below their inputs; nothing elsewhere.
+    """Return a remark if nearly all predictions are far below their inputs; else empty.
 
     >>> far_below([{"psnr_db": 12.0, "blur_psnr_db": 24.0}])
     ['1 of 1 predictions are over 3 dB below the blur image: are range, colours and order of the files right?']

@@ -6,20 +6,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 MIN_COVERAGE = 0.4
-"""Least share of the pixels that has to count."""
+"""Least share of pixels that must count for a ranked pair."""
 
 MIN_CEILING_DB = 25.0
-"""Least score that the truth has to be able to tell. Predictions are 20 to 35 dB from the truth: under this ceiling the
-truth's own errors are as large as theirs, and the PSNR of a good one is over 3 dB too low."""
+"""Least ceiling of a ranked pair. Predictions are 20 to 35 dB from the truth; under this ceiling, the truth's own
+errors are as large as theirs, and the PSNR of a good prediction is over 3 dB too low."""
 
 RULE = f"a pair of a coverage under {MIN_COVERAGE:g} or a ceiling under {MIN_CEILING_DB:g} dB is scored, not ranked"
 
 COLUMN = "not_ranked"
-"""Column of a row that says why its pair is not ranked; empty where it is."""
+"""Column of a row with the reason why its pair is not ranked; empty if it is ranked."""
 
 
 def why_unranked(coverage: float, ceiling_db: float) -> str:
-    """Return why a pair is not ranked; empty where it is.
+    """Return the reason why a pair is not ranked; empty if it is ranked.
 
     >>> why_unranked(0.31, 41.0), why_unranked(0.8, 24.2), why_unranked(0.4, 25.0)
     ('coverage 0.31, at least 0.4 is needed', 'ceiling 24.2 dB, at least 25 dB is needed', '')
@@ -33,16 +33,16 @@ def why_unranked(coverage: float, ceiling_db: float) -> str:
 
 
 def unranked_pairs(rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """Return name to reason of the rows whose pairs are not ranked."""
+    """Return the reasons of the pairs that are not ranked, by name."""
     return {str(row["name"]): str(row[COLUMN]) for row in rows if row.get(COLUMN)}
 
 
 def unranked_fault(said: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return in what results contradict the rule; empty where they do not.
+    """Return the contradiction between results and the ranking rule; empty if there is none.
 
     Args:
-        said: Name to reason of the pairs that the results call not ranked.
-        rows: Their rows.
+        said: Reasons of the pairs that the results call not ranked, by name.
+        rows: Rows of the results.
     """
     for row in rows:
         if COLUMN in row:

@@ -1,4 +1,4 @@
-"""The radius of the blur at every pixel: how it is stored, and functions that find it."""
+"""Blur radius of every pixel: its stored form, and the type of functions that estimate it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 RADIUS_SCALE = 256
-"""Counts of 16 bits for a radius of 1 px."""
+"""Stored 16-bit value per pixel of blur radius."""
 
 RadiusMap = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""An image, (H, W, 3) in [0, 1], to the radius of the blur's disk at every pixel, (H, W) float32 in pixels."""
+"""Function from an image, (H, W, 3) in [0, 1], to the blur disk's radius at every pixel, (H, W) float32 in pixels."""
 
 
 def radius_counts(radius_px: NDArray[np.floating]) -> NDArray[np.uint16]:
-    """Return radii as they are stored, (H, W) uint16, rounded to nearest; those over 255 px are stored as 255 px.
+    """Return radii in stored form, (H, W) uint16, rounded to nearest; those over 255 px are stored as 255 px.
 
     >>> radius_counts(np.array([[0.0, 1.5, 1 / 512, 300.0]])).tolist()
     [[0, 384, 1, 65280]]

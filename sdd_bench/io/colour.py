@@ -16,26 +16,27 @@ from sdd_bench.errors import UserError
 from sdd_bench.io.srgb import decode_srgb
 
 SAME = 1
-"""Levels of 255: a profile that changes no colour by more is taken for sRGB, whatever its name."""
+"""Tolerance in levels of 255: a profile that changes no colour by more counts as sRGB, whatever its name."""
 
 MAX_PROFILE_BYTES = 10_000_000
-"""Larger profiles are taken for broken; those of printers and cameras have up to some megabytes."""
+"""Larger profiles are treated as broken; those of printers and cameras have up to some megabytes."""
 
 NAME_LENGTH = 60
 CLASSES = ("mntr", "scnr", "prtr", "spac")
-"""Device classes that say what a picture's numbers look like: display, input, output, colour space."""
+"""Device classes that define the colours of pixel values: display, input, output, colour space."""
 
 EXACT = 0x0100
-"""LittleCMS's flag that keeps it from replacing the computation by a coarse table, which is 15 of 255 levels off."""
+"""Flag of LittleCMS that prevents replacing the computation by a coarse table, which has errors of up to 15 of 255
+levels."""
 
 PRIMARIES: dict[int, tuple[str, tuple[float, ...]]] = {
     9: ("BT.2020", (0.708, 0.292, 1, 0.170, 0.797, 1, 0.131, 0.046, 1)),
     12: ("Display P3", (0.680, 0.320, 1, 0.265, 0.690, 1, 0.150, 0.060, 1)),
 }
-"""Code of ITU-T H.273 to name and x, y, Y of red, green and blue; the others are those of sRGB or close to it."""
+"""Name and x, y, Y of red, green and blue, by code of ITU-T H.273; other codes are sRGB's or close to them."""
 
 HDR = {16: "PQ", 18: "HLG"}
-"""Code of ITU-T H.273 to a transfer curve of high dynamic range."""
+"""High-dynamic-range transfer curves, by code of ITU-T H.273."""
 
 WHITE_D65 = (0.3127, 0.3290, 1.0)
 INTENT = ImageCms.Intent.RELATIVE_COLORIMETRIC
@@ -43,12 +44,12 @@ INTENT = ImageCms.Intent.RELATIVE_COLORIMETRIC
 
 @dataclass(frozen=True)
 class Profile:
-    """A profile whose colours differ from those of sRGB.
+    """An ICC profile whose colours differ from those of sRGB.
 
     Attributes:
         name: Name of the profile.
-        icc: The profile.
-        grey: It is one of grey values.
+        icc: Bytes of the profile.
+        grey: Whether it is a profile for grey values.
     """
 
     name: str
@@ -57,15 +58,15 @@ class Profile:
 
 
 def profile_of(icc: bytes | None, channels: int) -> Profile | None:
-    """Return the profile that a file's colours have to be converted from.
+    """Return the profile from which a file's colours must be converted.
 
     Args:
-        icc: As the file holds it, None where it has none.
-        channels: Channels of the file; one or two are grey.
+        icc: Profile in the file, None without one.
+        channels: Number of channels of the file; one or two are grey.
 
     Returns:
-        None for sRGB, for whatever shows the same colours, for a profile that is broken, of another class or for other
-        channels, and where there is none: such a file's numbers are taken as they are.
+        The profile. None for sRGB and equivalent profiles, for a broken profile, for one of another class or another
+        number of channels, and without a profile: the values of such files are used unchanged.
     """
     if not icc or len(icc) > MAX_PROFILE_BYTES:
         return None
@@ -73,10 +74,10 @@ def profile_of(icc: bytes | None, channels: int) -> Profile | None:
 
 
 def coded_profile(primaries: int, curve: int) -> Profile | None:
-    """Return the profile that two codes of ITU-T H.273 stand for, as HEIC and AVIF hold them; None for sRGB's.
+    """Return the profile for two codes of ITU-T H.273, as in HEIC and AVIF; None for those of sRGB.
 
     Raises:
-        ValueError: The curve is one of high dynamic range, with its name.
+        ValueError: The curve has high dynamic range; the message is its name.
     """
     if curve in HDR:
         raise ValueError(HDR[curve])
@@ -84,14 +85,14 @@ def coded_profile(primaries: int, curve: int) -> Profile | None:
 
 
 def to_srgb(samples: NDArray[Any], profile: Profile) -> NDArray[Any]:
-    """Return the colours as sRGB has them, clipped to what it can show; relative colorimetric.
+    """Return colours converted to sRGB, relative colorimetric, clipped to its gamut.
 
     Args:
-        samples: (height, width, 3) uint8 or uint16; three equal channels where the profile is one of grey.
+        samples: (height, width, 3) uint8 or uint16; for a grey profile, three equal channels.
         profile: Profile of the file.
 
     Raises:
-        UserError: 16 bits, and an imagecodecs without LittleCMS.
+        UserError: The samples have 16 bits and imagecodecs was built without LittleCMS.
     """
     if profile.grey:
         ramp = np.arange(np.iinfo(samples.dtype).max + 1).astype(samples.dtype)
@@ -101,7 +102,7 @@ def to_srgb(samples: NDArray[Any], profile: Profile) -> NDArray[Any]:
 
 
 def _converted(samples: NDArray[Any], profile: Profile) -> NDArray[Any]:
-    """Return (height, width, 3) sRGB of (height, width, 3) colours or (height, width) grey values."""
+    """Return (height, width, 3) sRGB values of (height, width, 3) colours or (height, width) grey values."""
     if samples.dtype == np.uint8:
         picture = Image.fromarray(np.ascontiguousarray(samples))
         return np.asarray(ImageCms.applyTransform(picture, _transform(profile.icc, profile.grey)))
@@ -144,7 +145,7 @@ def _name(opened: ImageCms.ImageCmsProfile) -> str:
 
 
 def _probe(grey: bool) -> NDArray[np.uint8]:
-    """Return colours from all over the cube: 18 levels a channel, and every grey value."""
+    """Return test colours over the whole cube: 18 levels per channel, and every grey value."""
     greys = np.arange(256, dtype=np.uint8)
     if grey:
         return greys[None]
@@ -156,7 +157,7 @@ def _probe(grey: bool) -> NDArray[np.uint8]:
 @lru_cache(maxsize=16)
 def _transform(icc: bytes, grey: bool) -> ImageCms.ImageCmsTransform:
     target, mode = ImageCms.createProfile("sRGB"), "L" if grey else "RGB"
-    flags = ImageCms.Flags(EXACT) if grey else ImageCms.Flags.NONE  # three channels of 8 bits are exact without it
+    flags = ImageCms.Flags(EXACT) if grey else ImageCms.Flags.NONE  # 8-bit RGB is exact without the flag
     return ImageCms.buildTransform(io.BytesIO(icc), target, mode, "RGB", renderingIntent=INTENT, flags=flags)
 
 

@@ -1,4 +1,4 @@
-"""Decoders of image files, one per format, which return the samples as stored."""
+"""Decoders of image files, one per format, which return the stored samples."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _decode_png(path: Path, most: int) -> NDArray[Any]:
 def _decode_tiff(path: Path, most: int) -> NDArray[Any]:
     with open_file(path, most) as file, silent("tifffile"), tifffile.TiffFile(file) as tiff:
         page, stored_bytes = tiff.pages.first, os.fstat(file.fileno()).st_size
-        if stored_bytes > most:  # a hole behind the picture, which is skipped here and not by those who copy the file
+        if stored_bytes > most:  # data after the picture, skipped here but copied with the file
             raise UserError(f"{path}: larger than the {most / 1e6:,.0f} MB limit for such a file")
         check_expansion(str(path), page.nbytes, stored_bytes)
         samples = page.asarray()
@@ -42,7 +42,7 @@ def _decode_jpeg(path: Path, most: int) -> NDArray[Any]:
     data = read_bytes(path, most)
     check_scans(path, data)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # EXIF that is damaged is left out
+        warnings.simplefilter("ignore")  # damaged EXIF is ignored
         return np.asarray(JpegImageFile(BytesIO(data)))
 
 
@@ -61,4 +61,4 @@ DECODERS: dict[str, Callable[[Path, int], NDArray[Any]]] = {
     "HEIC": _decode_heic,
     "AVIF": _decode_avif,
 }
-"""Format to what returns the samples of a file of at most so many bytes; errors are those of each library."""
+"""Functions by format that decode a file of at most a number of bytes; errors are those of each library."""

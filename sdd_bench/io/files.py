@@ -17,23 +17,24 @@ from typing import Any, BinaryIO
 from sdd_bench.errors import CannotWriteError, UserError
 
 PART = ".part-"
-"""Temporary names begin with this."""
+"""Prefix of temporary names."""
 
 NAME_LENGTH = 100
-"""Characters of a file's name that its temporary name repeats."""
+"""Number of characters of a file's name that its temporary name repeats."""
 
 KINDS = {"d": "folder", "p": "named pipe", "c": "device", "b": "device", "s": "socket"}
-"""First letter of `stat.filemode` to a word, for what is not a regular file."""
+"""Names of non-regular file types, by the first letter of `stat.filemode`."""
 
 CHUNK_BYTES = 1 << 20
 ESCAPED = re.compile("[\udc80-\udcff]+|[\ud800-\udfff]")
-"""Bytes of a name in another encoding, as Python keeps them, and other halves of surrogate pairs."""
+"""Surrogates: bytes of a name in another encoding, as Python stores them, and unpaired halves of surrogate pairs."""
 
 
 class LimitedFile(io.FileIO):
-    """A regular file, open for reading, of which at most so many bytes are read, whatever size the system reports.
+    """A regular file, open for reading, that stops at a limit of bytes, whatever size the system reports.
 
-    A sparse file holds gigabytes and takes no room on the disk; files of /proc hold more than their size of 0 says.
+    A sparse file can claim gigabytes without taking disk space; files in /proc contain more than their reported size of
+    0.
     """
 
     def __init__(self, path: Path, most: int) -> None:
@@ -41,11 +42,11 @@ class LimitedFile(io.FileIO):
         self.path, self.most, self.left = path, most, most
 
     def readinto(self, buffer: Any, /) -> int:
-        """Read into a buffer; raise UserError once the limit has been passed."""
+        """Read into a buffer; raise UserError once the limit is exceeded."""
         return self._count(super().readinto(memoryview(buffer).cast("B")[: self.left + 1]) or 0)
 
     def readall(self) -> bytes:
-        """Return the rest; raise UserError, before it is read where its size says so, if it is over the limit."""
+        """Return the rest; raise UserError if it exceeds the limit, before reading if the file size shows it."""
         rest = os.fstat(self.fileno()).st_size - self.tell()
         if rest > self.left:
             self._count(rest)
@@ -58,26 +59,26 @@ class LimitedFile(io.FileIO):
     def _count(self, read: int) -> int:
         self.left -= read
         if self.left < 0:
-            self.left = -1  # and no byte more
+            self.left = -1  # so that nothing more is read
             raise UserError(f"{self.path}: larger than the {self.most / 1e6:,.0f} MB limit for such a file")
         return read
 
 
 def open_file(path: Path, most: int | None = None) -> io.BufferedReader:
-    """Open a regular file for reading; named pipes, devices and sockets are refused, and never waited for.
+    """Open a regular file for reading; named pipes, devices and sockets are refused without blocking.
 
     Args:
         path: The file, or a link to it.
-        most: Bytes to read at most; reading more raises UserError.
+        most: Maximum number of bytes; reading more raises UserError.
 
     Raises:
-        OSError: There is no such file, it cannot be read, or it is no regular file.
+        OSError: The file does not exist, cannot be read, or is not a regular file.
     """
     return io.BufferedReader(LimitedFile(path, most) if most is not None else io.FileIO(path, opener=_open_regular))
 
 
 def read_bytes(path: Path, most: int) -> bytes:
-    """Return the content of a regular file; errors as `open_file`, and UserError if it is over `most` bytes."""
+    """Return the content of a regular file; errors as in `open_file`, and UserError for more than `most` bytes."""
     with open_file(path, most) as file:
         return file.read()
 
@@ -86,7 +87,7 @@ def _open_regular(path: str, flags: int) -> int:
     _check_regular(path, os.stat(path).st_mode)  # noqa: PTH116  # opening alone may rewind a tape
     handle = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
     try:
-        _check_regular(path, os.fstat(handle).st_mode)  # it may have been replaced by a pipe meanwhile
+        _check_regular(path, os.fstat(handle).st_mode)  # it may have been replaced by a pipe in between
     except OSError:
         os.close(handle)
         raise
@@ -100,7 +101,7 @@ def _check_regular(path: str, mode: int) -> None:
 
 
 def check_regular(path: Path) -> None:
-    """Raise UserError for what is no regular file, before a library opens it by its name."""
+    """Raise UserError if a path is not a regular file, before a library opens it by name."""
     try:
         _check_regular(str(path), path.stat().st_mode)
     except OSError as error:
@@ -122,7 +123,7 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     """Open a file for writing under a temporary name in its folder; rename it if the block ends without an error.
 
     Raises:
-        CannotWriteError: The folder cannot be written, the disk is full, or what the block reads cannot be read.
+        CannotWriteError: The folder cannot be written, the disk is full, or the block's input cannot be read.
     """
     try:
         handle, temporary = open_temporary(path)
@@ -138,12 +139,12 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
 
 
 def open_temporary(path: Path) -> tuple[int, Path]:
-    """Return an open, new file for what is to become `path`, and its name; the folder is made.
+    """Return the handle and name of a new, open temporary file for `path`; its folder is created.
 
-    Both have the permissions that the user's umask leaves.
+    Both get the permissions that the user's umask allows.
 
     Raises:
-        OSError: It cannot be made.
+        OSError: The file cannot be created.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{PART}{path.name[:NAME_LENGTH]}.{secrets.token_hex(4)}")
@@ -151,14 +152,14 @@ def open_temporary(path: Path) -> tuple[int, Path]:
 
 
 def clear_leftovers(*places: Path, deep: bool = False) -> None:
-    """Remove the half-written files that killed runs left; nobody else may be writing there.
+    """Remove half-written files of killed runs; no other process may be writing there.
 
     Args:
-        places: Files, and folders for all files directly in them.
-        deep: Whether in folders within folders as well.
+        places: Files, and folders whose files are checked.
+        deep: Whether sub-folders are included at any depth.
 
     Raises:
-        CannotWriteError: They cannot be removed.
+        CannotWriteError: A file cannot be removed.
     """
     for path in places:
         try:
@@ -175,10 +176,10 @@ def clear_leftovers(*places: Path, deep: bool = False) -> None:
 
 
 def spelt_out(text: str) -> str:
-    r"""Return a text that UTF-8 can hold: bytes of names in another encoding are written out.
+    r"""Return a text that UTF-8 can encode: bytes of names in another encoding become escapes.
 
-    Python keeps such bytes as halves of surrogate pairs, which no file, terminal or JSON reader takes. Other halves are
-    written out as well.
+    Python stores such bytes as halves of surrogate pairs, which files, terminals and JSON readers reject. Other
+    unpaired halves are escaped as well.
 
     >>> print(spelt_out(b"s\xe9sultat".decode("utf-8", "surrogateescape")), spelt_out("\ud83d"))
     s\xe9sultat \ud83d
@@ -193,15 +194,15 @@ def _spelt(found: re.Match[str]) -> str:
 
 
 def write_text(path: Path, content: str) -> None:
-    """Write a UTF-8 text file whole or not at all, `spelt_out`; errors as `write_bytes`."""
+    """Write a UTF-8 text file atomically, with surrogates `spelt_out`; errors as in `write_bytes`."""
     write_bytes(path, spelt_out(content).encode("utf-8"))
 
 
 def file_sha256(path: Path) -> str:
-    """Return the sha256 of a file's bytes in hexadecimal.
+    """Return the SHA-256 of a file's bytes in hexadecimal.
 
     Raises:
-        UserError: It cannot be read, or is no regular file.
+        UserError: The file cannot be read, or is not a regular file.
     """
     try:
         with open_file(path) as file:

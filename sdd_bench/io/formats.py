@@ -1,12 +1,12 @@
-"""Detection of file formats by their first bytes, and messages on formats that are not read."""
+"""Detection of file formats by their first bytes, and messages for unsupported formats."""
 
 from __future__ import annotations
 
 START_BYTES = 64
-"""Bytes that tell one kind of file from another."""
+"""Number of bytes that identify a file's format."""
 
 IMAGE_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".heic", ".heif", ".hif", ".avif")
-"""Names of the image files that are read; phones write the last four."""
+"""Suffixes of supported image files; phones write the last four."""
 
 RAW_NAMES = (
     ".3fr", ".arw", ".cr2", ".cr3", ".dng", ".nef", ".nrw", ".orf", ".pef", ".raf", ".rw2", ".srw", ".x3f",
@@ -14,7 +14,8 @@ RAW_NAMES = (
 OTHER_SUFFIXES = (
     ".webp", ".gif", ".bmp", ".jp2", ".j2k", ".jxl", ".exr", ".hdr", ".pfm", ".ppm", ".psd", ".tga", ".dds", *RAW_NAMES,
 )  # fmt: skip
-"""Names of image files that are not read: they are named wherever images are listed, never passed over."""
+"""Suffixes of unsupported image files: listings of images include them, so that they are reported instead of
+ignored."""
 
 PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -59,11 +60,11 @@ OTHERS: tuple[tuple[bytes, str, str], ...] = (
     (b"MATLAB 5.0", "a MATLAB file", ""),
     (b"\0\5\x16\7", "metadata that macOS keeps beside a file", "remove it"),
 )
-"""First bytes, what such a file is, and what to do with it if not to convert it."""
+"""First bytes, description, and remedy if it is not conversion, of each unsupported format."""
 
 
 def format_of(start: bytes) -> str:
-    """Return PNG, JPEG, TIFF, HEIC or AVIF, or nothing for a file of another kind.
+    """Return PNG, JPEG, TIFF, HEIC or AVIF, or an empty text for a file of another kind.
 
     Args:
         start: The first `START_BYTES` of the file.
@@ -81,7 +82,7 @@ def format_of(start: bytes) -> str:
 
 
 def refusal_of(start: bytes) -> str:
-    """Return what a file is that no reader here takes, what was expected, and what to do, in words.
+    """Return the message for an unsupported file: its format, the expected ones, and the remedy.
 
     >>> refusal_of(b"GIF89a")
     'a GIF file, expected PNG, TIFF or JPEG: convert it'
@@ -95,7 +96,7 @@ def refusal_of(start: bytes) -> str:
 def _named(start: bytes) -> tuple[str, str]:
     if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
         return "a WebP file", ""
-    if start.startswith(TIFF):  # of Canon, or it would be read
+    if start.startswith(TIFF):  # of Canon, since other TIFF is supported
         return RAW
     if start[4:8] == b"ftyp":
         return RAW if start[8:11] == b"crx" else ("a video", "extract its frames")
@@ -105,7 +106,7 @@ def _named(start: bytes) -> tuple[str, str]:
 
 
 def _brands(start: bytes) -> list[bytes]:
-    """Return the brands of a file in ISO's base media format, the major one first."""
+    """Return the brands of a file in ISO's base media format, the major brand first."""
     if start[4:8] != b"ftyp":
         return []
     size = min(int.from_bytes(start[:4], "big"), len(start))

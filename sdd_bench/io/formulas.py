@@ -1,19 +1,19 @@
-"""Protection of CSV cells that a spreadsheet would execute as formulas, by an apostrophe in front."""
+"""Protection of CSV cells that a spreadsheet would execute as formulas, by a leading apostrophe."""
 
 from __future__ import annotations
 
 import re
 
 _FORMULA = re.compile("'*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
-"""Start of a formula in some spreadsheet, the wide forms of East Asian keyboards among it, behind apostrophes."""
+"""Start of a formula in any spreadsheet, including the full-width forms of East Asian keyboards, after apostrophes."""
 
 _NUMBER = re.compile(r"-(\d+(\.\d+)?(e[-+]?\d+)?|inf)")
 
 
 def guarded(value: object) -> object:
-    """Return a cell that no spreadsheet takes for a formula; what is no text, and negative numbers, stay as they are.
+    """Return a cell that no spreadsheet takes for a formula; negative numbers and values other than text are unchanged.
 
-    A cell that begins with apostrophes and a formula gets one more, so that `unguarded` gives back every cell.
+    A formula that already has leading apostrophes gets one more, so that `unguarded` restores every cell.
 
     >>> guarded("-1+1"), guarded("-0.25"), guarded("a-b"), guarded("'=1"), guarded(-1)
     ("'-1+1", '-0.25', 'a-b', "''=1", -1)
@@ -24,7 +24,7 @@ def guarded(value: object) -> object:
 
 
 def unguarded(text: str) -> str:
-    """Return what a cell held before `guarded`.
+    """Return the content of a cell before `guarded`.
 
     >>> unguarded("'-1+1"), unguarded("''=1"), unguarded("'tis")
     ('-1+1', "'=1", "'tis")

@@ -16,18 +16,18 @@ from sdd_bench.io.files import open_temporary
 class PatientFile(io.FileIO):
     """File object for h5py that accepts every write and keeps the first error for `check`.
 
-    HDF5 cannot close a file whose disk is full: it prints tracebacks, keeps the file open, and crashes at exit.
+    HDF5 cannot close a file when the disk is full: it prints tracebacks, keeps the file open, and crashes at exit.
     """
 
     failure: OSError | None = None
 
     def __init__(self, path: Path, target: Path) -> None:
-        """Open `path` for what is to become `target`."""
+        """Open `path`, the temporary file for `target`."""
         super().__init__(path, "w+")
         self.target = target
 
     def write(self, data: Any, /) -> int:
-        """Write all of the data, unless an earlier write has failed."""
+        """Write all of the data, unless an earlier write failed."""
         left = memoryview(data)
         try:
             while len(left) and self.failure is None:
@@ -37,7 +37,7 @@ class PatientFile(io.FileIO):
         return len(data)
 
     def truncate(self, size: int | None = None, /) -> int:
-        """Set the size, unless something has failed before."""
+        """Set the size, unless an earlier operation failed."""
         try:
             return super().truncate(size) if self.failure is None else size or 0
         except OSError as error:
@@ -45,17 +45,17 @@ class PatientFile(io.FileIO):
             return size or 0
 
     def check(self) -> None:
-        """Raise CannotWriteError if anything could not be written."""
+        """Raise CannotWriteError if a write failed."""
         if self.failure is not None:
             raise CannotWriteError(f"{self.target}: cannot be written ({self.failure.strerror or self.failure})")
 
 
 @contextlib.contextmanager
 def created_hdf5(path: Path) -> Iterator[tuple[Any, PatientFile]]:
-    """Open a new HDF5 file for writing under a temporary name; it gets its own when the block has ended well.
+    """Open a new HDF5 file for writing under a temporary name; it is renamed if the block ends without an error.
 
     Yields:
-        The h5py file, and the file below it, whose `check` tells early that the disk is full.
+        The h5py file, and the underlying file, whose `check` detects a full disk early.
 
     Raises:
         CannotWriteError: The disk is full, or the folder cannot be written.
@@ -71,7 +71,7 @@ def created_hdf5(path: Path) -> Iterator[tuple[Any, PatientFile]]:
                     with h5py.File(sink, "w", libver="v110") as file:
                         yield file, sink
                 except (OSError, RuntimeError, ValueError):
-                    sink.check()  # without what was lost HDF5 stumbles over its own file and names another reason
+                    sink.check()  # after a lost write, HDF5 fails later with an unrelated reason
                     raise
                 sink.check()
             temporary.replace(path)

@@ -20,16 +20,16 @@ ROWS_AT_ONCE = 16
 
 
 def own_member(path: Path, group: Any, name: str, kind: Any) -> Any:
-    """Return a member of an HDF5 group that lies in the file itself; links are not followed.
+    """Return a member of an HDF5 group that is stored in the file itself; links are not followed.
 
     Args:
         path: The file, for messages.
-        group: An open one of it.
+        group: Open group of the file.
         name: Name of the member.
         kind: `h5py.Group` or `h5py.Dataset`.
 
     Raises:
-        UserError: It is missing, a link, of another kind, or has its data in other files.
+        UserError: The member is missing, is a link, is of another kind, or has its data in other files.
     """
     import h5py
 
@@ -48,10 +48,10 @@ def own_member(path: Path, group: Any, name: str, kind: Any) -> Any:
 
 
 def read_column(path: Path, column: Any, count: int) -> list[str]:
-    """Return the texts of an open dataset of so many cells.
+    """Return the texts of an open dataset with a given number of cells.
 
     Raises:
-        UserError: Not that, too long, or with control characters.
+        UserError: It is not a text column of that length, is too large, or has control characters.
     """
     import h5py
 
@@ -63,7 +63,7 @@ def read_column(path: Path, column: Any, count: int) -> list[str]:
         raise UserError(f"{path}: {column.name} has cells of {column.dtype.itemsize:,} bytes")
     cells: list[str] = []
     total = 0
-    for start in range(0, count, ROWS_AT_ONCE):  # many cells may be one text of the file
+    for start in range(0, count, ROWS_AT_ONCE):  # many cells may refer to one text in the file
         part = [str(cell) for cell in column.asstr()[start : start + ROWS_AT_ONCE]]
         total += sum(map(len, part))
         if total > MAX_COLUMN_BYTES:
@@ -75,7 +75,7 @@ def read_column(path: Path, column: Any, count: int) -> list[str]:
 
 
 def check_frame(path: Path, frame: Any) -> int:
-    """Return how many bytes a frame's samples take, if it is one."""
+    """Return the number of bytes of a frame's samples, after checking its shape and type."""
     shape, dtype = frame.shape, frame.dtype
     if dtype not in (np.uint8, np.uint16) or shape is None or len(shape) != 3 or shape[2] != 3 or 0 in shape:
         raise UserError(f"{path}: {short(frame.name)} is {shape} {dtype}, expected (H, W, 3) uint8 or uint16")

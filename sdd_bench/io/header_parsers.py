@@ -23,13 +23,13 @@ from sdd_bench.io.jpeg_scans import check_scans
 from sdd_bench.io.orientation import ON_ITS_SIDE, ORIENTATION, orientation_of
 
 CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}
-"""Colour type of a PNG file to its channels."""
+"""Number of channels by PNG colour type."""
 
 PALETTE = 3
 """Colour type of a PNG file with a palette."""
 
 SCANNED_BYTES = 20_000_000
-"""Bytes of a progressive JPEG in which scans are counted before it is decoded."""
+"""Number of bytes of a progressive JPEG in which scans are counted before it is decoded."""
 
 PHOTOMETRIC = {
     0: ("a TIFF of inverted grey", ""),
@@ -42,23 +42,23 @@ PHOTOMETRIC = {
     32845: ("a LogLuv TIFF", ""),
     34892: RAW,
 }
-"""Value of TIFF's tag 262 to what such a file is; 1 is grey, 2 RGB."""
+"""Description of unsupported images by value of TIFF tag 262; 1 is grey, 2 is RGB."""
 
 SAMPLE_BITS = {1: (8, 10, 12, 14, 16), 3: (16, 32, 64)}
-"""TIFF's sample format, unsigned or floating point, to the bits that are read."""
+"""Supported bits by TIFF sample format, unsigned or floating point."""
 
 DNG_VERSION, ICC_PROFILE = 0xC612, 0x8773
 TAIL_BYTES = 8192
-"""Last bytes of a PNG, searched for EXIF that follows the picture."""
+"""Number of bytes at the end of a PNG that are searched for EXIF after the picture."""
 
 
 def _sides(size: tuple[int, int], orientation: int) -> tuple[int, int]:
-    """Return (width, height) upright."""
+    """Return (width, height) of the upright picture."""
     return (size[1], size[0]) if orientation in ON_ITS_SIDE else size
 
 
 def _tagged(read_exif: Callable[[], Exif]) -> int:
-    """Return the orientation, 1 where EXIF is damaged: the picture may still be whole."""
+    """Return the orientation, 1 if EXIF is damaged, since the picture may still be intact."""
     try:
         return orientation_of(read_exif().get(ORIENTATION))
     except UserError:
@@ -75,14 +75,14 @@ def _png_header(path: Path, file: BinaryIO) -> ImageHeader:
     if frames > 1:
         raise UserError(f"{path}: an animated PNG of {frames} frames, expected one image")
     tagged = _tagged(image.getexif if "exif" in image.info else lambda: _png_tail_exif(file))
-    channels = CHANNELS.get(colour, 4 if "transparency" in image.info else 3)  # those of a palette's colours
+    channels = CHANNELS.get(colour, 4 if "transparency" in image.info else 3)  # channels of a palette's colours
     bits = 8 if colour == PALETTE else max(depth, 8)
     profile = profile_of(image.info.get("icc_profile"), channels)
     return ImageHeader(*_sides(image.size, tagged), bits, channels, "PNG", tagged, profile=profile)
 
 
 def _png_tail_exif(file: BinaryIO) -> Exif:
-    """Return the EXIF that lies between the picture and the end of a PNG file, where some programs put it."""
+    """Return the EXIF between the picture and the end of a PNG file, where some programs write it."""
     exif = Exif()
     size = file.seek(0, os.SEEK_END)
     file.seek(max(0, size - TAIL_BYTES))
@@ -112,18 +112,18 @@ def _tiff_header(path: Path, file: BinaryIO) -> ImageHeader:
     try:
         TiffImageFile(file)  # which refuses more than tifffile does
     except SyntaxError as error:
-        if "unknown pixel mode" not in str(error):  # of floating point, and of 10 to 14 bits
+        if "unknown pixel mode" not in str(error):  # floating point, or 10 to 14 bits
             raise
     file.seek(0)
     with silent("tifffile"), tifffile.TiffFile(file) as tiff:
         others = list(tiff.pages)[1:]
         page = tiff.pages.first
         what, remedy = PHOTOMETRIC.get(int(page.photometric), ("", ""))
-        if page.is_reduced or page.tags.valueof(DNG_VERSION):  # the first of its pictures is a preview
+        if page.is_reduced or page.tags.valueof(DNG_VERSION):  # the first picture is a preview
             what, remedy = RAW
         if what:
             raise UserError(f"{path}: {what}, expected RGB: {remedy or 'convert it'}")
-        if not all(getattr(other, "is_reduced", False) for other in others):  # but for thumbnails
+        if not all(getattr(other, "is_reduced", False) for other in others):  # except thumbnails
             raise UserError(f"{path}: a TIFF of {len(tiff.pages)} pages, expected one image")
         stored, kind, channels = int(page.bitspersample), int(page.sampleformat), int(page.samplesperpixel)
         if stored not in SAMPLE_BITS.get(kind, ()):

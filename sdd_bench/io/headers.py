@@ -15,23 +15,24 @@ from sdd_bench.io.header_parsers import PARSERS
 from sdd_bench.io.image_header import ImageHeader as ImageHeader
 
 MAX_PIXELS = 400_000_000
-"""Frames above this are refused as decompression bombs (the largest cameras give 150 megapixels)."""
+"""Larger frames are refused as decompression bombs (the largest cameras have 150 megapixels)."""
 
 HEADER_BYTES = 50_000_000
-"""Bytes that are read for a header at most; thumbnails and colour profiles take some megabytes."""
+"""Maximum number of bytes read for a header; thumbnails and colour profiles take some megabytes."""
 
 FREE_BYTES = 200_000_000
 MAX_EXPANSION = 40
-"""Samples may take `FREE_BYTES` in memory, or `MAX_EXPANSION` times their file's bytes: 0.6 bits a pixel."""
+"""Largest size of decoded samples: `FREE_BYTES`, or `MAX_EXPANSION` times the file size (0.6 bits per pixel) if that is
+more."""
 
 
 def orientations_apart(blur: int, sharp: int, called: str = "sharp") -> str:
-    """Return in words that the orientation tags of a pair differ; empty where they do not.
+    """Return the message that the orientation tags of a pair differ; empty if they are equal.
 
     Args:
-        blur: Header of the blurry image.
-        sharp: Header of the sharp one.
-        called: Name of the sharp image.
+        blur: Orientation of the blur image.
+        sharp: Orientation of the sharp image.
+        called: Name of the sharp image in the message.
 
     >>> orientations_apart(1, 6)
     'EXIF orientation differs: blur 1, sharp 6'
@@ -40,7 +41,7 @@ def orientations_apart(blur: int, sharp: int, called: str = "sharp") -> str:
 
 
 def headers_or_faults(paths: Iterable[Path]) -> dict[Path, ImageHeader | str]:
-    """Return the header of each file, or what is wrong with it; a path given twice is read once."""
+    """Return the header of each file, or the fault in it; a path given twice is read once."""
     found: dict[Path, ImageHeader | str] = {}
     for path in dict.fromkeys(paths):
         try:
@@ -54,7 +55,7 @@ def read_header(path: Path) -> ImageHeader:
     """Return size, bit depth and channels of an image file without decoding it.
 
     Raises:
-        UserError: The file is missing, empty, no regular file, not a supported image, or larger than `MAX_PIXELS`.
+        UserError: The file is missing, empty, not a regular file, not a supported image, or larger than `MAX_PIXELS`.
     """
     try:
         with open_file(path, HEADER_BYTES) as file, warnings.catch_warnings():
@@ -73,10 +74,10 @@ def read_header(path: Path) -> ImageHeader:
 
 
 def check_expansion(where: str, decoded_bytes: int, stored_bytes: int) -> None:
-    """Raise UserError for samples that a file is too small to hold, before memory is taken for them.
+    """Raise UserError if decoded samples would be too large for their file, before memory is allocated.
 
     Args:
-        where: File, and what of it.
+        where: File and member, for the message.
         decoded_bytes: Size of the samples in memory.
         stored_bytes: Size of the file on disk.
     """
@@ -86,7 +87,7 @@ def check_expansion(where: str, decoded_bytes: int, stored_bytes: int) -> None:
 
 
 def reason(error: Exception) -> str:
-    """Return what an image library says is wrong, on one line."""
+    """Return the error message of an image library, on one line."""
     text = " ".join(str(error).split())
     return text[:120] or type(error).__name__
 
@@ -94,8 +95,8 @@ def reason(error: Exception) -> str:
 def _parse(path: Path, file: BinaryIO) -> ImageHeader:
     """Return the header of an open file.
 
-    The classes of Pillow are called themselves: `PIL.Image.open` warns of frames, and refuses them, by a limit that is
-    one for the whole process, and that is its user's to set.
+    The classes of Pillow are called directly: `PIL.Image.open` warns of large frames and refuses them by a limit that
+    is global to the process and belongs to its user.
     """
     start = file.read(START_BYTES)
     file.seek(0)

@@ -1,6 +1,6 @@
 """Reading of HEIC through pillow-heif and AVIF through Pillow, or imagecodecs for more than 8 bits.
 
-The only file that imports pillow-heif, which is an extra of this package.
+No other file imports pillow-heif, which is an optional extra.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 CHANNELS = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
 META_BYTES = 65536
-"""First bytes of a phone's file, in which the boxes on the coding of the picture begin."""
+"""Number of bytes at the start of a phone's file that contain the boxes on the picture's coding."""
 
 
 def libraries() -> dict[str, str]:
-    """Return format to the library that reads it, with its version, or to what to install."""
+    """Return the library with version that reads each format, or the installation hint."""
     try:
         heic = f"pillow-heif {metadata.version('pillow-heif')}"
     except metadata.PackageNotFoundError:
@@ -38,7 +38,7 @@ def libraries() -> dict[str, str]:
 
 
 def open_heic(path: Path, data: bytes) -> Any:
-    """Return a HEIC file, opened, its samples not yet decoded; the library turns the picture upright.
+    """Return an opened HEIC file with its samples not yet decoded; the library turns the picture upright.
 
     Raises:
         UserError: pillow-heif is not installed.
@@ -54,7 +54,7 @@ def open_heic(path: Path, data: bytes) -> Any:
 
 
 def heic_header(path: Path, data: bytes) -> tuple[tuple[int, int], int, int, Profile | None]:
-    """Return (width, height), bits, channels and the profile of a HEIC file, as `open_heic`."""
+    """Return (width, height), bits, channels and profile of a HEIC file; errors as in `open_heic`."""
     image = open_heic(path, data)
     channels = CHANNELS[image.mode.partition(";")[0].upper()]
     codes = image.info.get("nclx_profile") or {}
@@ -64,12 +64,12 @@ def heic_header(path: Path, data: bytes) -> tuple[tuple[int, int], int, int, Pro
 
 
 def decode_heic(path: Path, data: bytes) -> NDArray[Any]:
-    """Return the samples of a HEIC file, upright, 10 and 12 bits as they are."""
+    """Return the samples of a HEIC file, upright; 10 and 12 bits are not scaled."""
     return np.asarray(open_heic(path, data))
 
 
 def open_avif(path: Path, data: bytes) -> AvifImageFile:
-    """Return an AVIF file, opened, its samples not yet decoded; its EXIF says how the picture lies.
+    """Return an opened AVIF file with its samples not yet decoded; its EXIF has the orientation.
 
     Raises:
         UserError: Pillow is too old for AVIF.
@@ -83,7 +83,7 @@ def open_avif(path: Path, data: bytes) -> AvifImageFile:
 
 
 def avif_header(path: Path, data: bytes) -> tuple[AvifImageFile, int, int, Profile | None]:
-    """Return the opened file, bits, channels and the profile of an AVIF file, as `open_avif`."""
+    """Return the opened file, bits, channels and profile of an AVIF file; errors as in `open_avif`."""
     image = open_avif(path, data)
     channels = CHANNELS[image.mode]
     profile = _profile(path, image.info.get("icc_profile"), channels, *_avif_codes(data))
@@ -91,14 +91,14 @@ def avif_header(path: Path, data: bytes) -> tuple[AvifImageFile, int, int, Profi
 
 
 def decode_avif(path: Path, data: bytes) -> NDArray[Any]:
-    """Return the samples of an AVIF file, as they are stored, 10 and 12 bits as they are."""
+    """Return the stored samples of an AVIF file; 10 and 12 bits are not scaled."""
     if _avif_bits(data) > 8:
         return np.asarray(imagecodecs.avif_decode(data))
     return np.asarray(open_avif(path, data))
 
 
 def _profile(path: Path, icc: bytes | None, channels: int, primaries: int, curve: int) -> Profile | None:
-    """Return the profile, which goes before the codes, or what the codes stand for."""
+    """Return the ICC profile if there is one, else the profile for the codes."""
     if icc:
         return profile_of(icc, channels)
     try:
@@ -108,14 +108,14 @@ def _profile(path: Path, icc: bytes | None, channels: int, primaries: int, curve
 
 
 def _avif_bits(data: bytes) -> int:
-    """Return the bits of an AVIF file's samples, from its box av1C (AV1-ISOBMFF, section 2.3)."""
+    """Return the bits per sample of an AVIF file, from its box av1C (AV1-ISOBMFF, section 2.3)."""
     at = data.find(b"av1C", 0, META_BYTES)
     flags = data[at + 6] if 0 <= at < len(data) - 6 else 0
     return 12 if flags & 0x60 == 0x60 else 10 if flags & 0x40 else 8
 
 
 def _avif_codes(data: bytes) -> tuple[int, int]:
-    """Return the codes of an AVIF file's primaries and transfer curve, those of sRGB where it holds none."""
+    """Return the codes of an AVIF file's primaries and transfer curve; those of sRGB if it has none."""
     at = data.find(b"colrnclx", 0, META_BYTES)
     if not 0 <= at < len(data) - 12:
         return 1, 13

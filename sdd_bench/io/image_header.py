@@ -9,18 +9,18 @@ from sdd_bench.io.colour import Profile
 
 @dataclass(frozen=True)
 class ImageHeader:
-    """Header of an image file before it is decoded: size and channels are those of the picture as it is read.
+    """Header of an image file before decoding; size and channels are those of the decoded picture.
 
     Attributes:
-        width: Upright.
-        height: Upright.
-        bits: As read, 8 or 16.
-        channels: As stored; 1 and 2 are grey, 2 and 4 have alpha.
+        width: Width of the upright picture, in pixels.
+        height: Height of the upright picture, in pixels.
+        bits: Bits per sample after reading, 8 or 16.
+        channels: Stored channels; 1 and 2 are grey, 2 and 4 include alpha.
         format: PNG, JPEG, TIFF, HEIC or AVIF.
-        orientation: The tag's value, 1 where a file says nothing or nonsense, or where the format has no tag.
-        stored_bits: Bits of a sample in the file where those are others: 10, 12, 14, or 16 to 64 of floating point.
-        floating: The file holds floating point.
-        profile: Profile that the colours are converted from as they are read.
+        orientation: Value of the orientation tag; 1 if it is missing or invalid, or the format has none.
+        stored_bits: Bits per sample in the file if they differ from `bits`: 10, 12, 14, or 16 to 64 for floating point.
+        floating: Whether the file has floating-point samples.
+        profile: Profile from which the colours are converted while reading.
     """
 
     width: int
@@ -35,11 +35,11 @@ class ImageHeader:
 
     @property
     def sample_bytes(self) -> int:
-        """Bytes that the decoded samples take, as they are stored or as they are read, whichever is more."""
+        """Size of the decoded samples in bytes, as stored or after reading, whichever is larger."""
         return self.width * self.height * max(self.channels, 1) * max(self.bits, self.stored_bits, 8) // 8
 
     def conversions(self) -> list[str]:
-        """Return what reading changes of the file's numbers, in words; nothing for most files."""
+        """Return the conversions of the file's values while reading, in words; empty for most files."""
         found = []
         if self.floating:
             found.append(f"{self.stored_bits}-bit floating point rounded to 16 bits")

@@ -1,9 +1,9 @@
 """Reading and writing of image files as arrays.
 
-An image in memory is (H, W, 3) float32 RGB in [0, 1]; the samples as a file holds them are (H, W, 3) uint8 or
-uint16 RGB ("pixels"), upright and in the colours of sRGB. Every reader checks the header before it decodes, so a
-decompression bomb is refused without memory being taken for it; reads no more than samples of that size can take in a
-file; and every decoder used here refuses a truncated file instead of filling the rest with grey.
+An image in memory is (H, W, 3) float32 RGB in [0, 1]; the samples of a file ("pixels") are (H, W, 3) uint8 or uint16
+RGB, upright and in sRGB. Every reader checks the header before decoding, so that a decompression bomb is refused before
+memory is allocated, and reads no more bytes than a file with samples of that size can have. Every decoder used here
+refuses a truncated file instead of filling the rest with grey.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from sdd_bench.io.headers import HEADER_BYTES, ImageHeader, read_header, reason
 from sdd_bench.io.orientation import upright
 
 PNG_LEVEL = 3
-"""zlib level of written grey PNG, masks mostly: 6 takes three times as long."""
+"""zlib level of grey PNG files, mostly masks; level 6 takes three times as long."""
 
 OVERSHOOT = 0.25
-"""Floating-point images may pass [0, 1] by this much, as networks' outputs do, and are clipped as a file would be."""
+"""Floating-point images may exceed [0, 1] by this much, as outputs of networks do, and are clipped."""
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 FloatImage = NDArray[np.float32]
@@ -40,17 +40,17 @@ FloatImage = NDArray[np.float32]
 def read_pixels(path: Path, *, grey: str = "refuse") -> Pixels:
     """Return the samples of an image file, (H, W, 3) uint8 or uint16 sRGB, upright by its orientation tag.
 
-    8 and 16 bits of a file without a profile, or with one of sRGB, are returned as they are stored. Floating point
-    that holds [0, 1] is rounded to 16 bits, 10 to 14 bits are scaled to 16, and the colours of another ICC profile are
-    converted; `ImageHeader.conversions` says which of these a file undergoes.
+    Samples of 8 and 16 bits in files without a profile or with one of sRGB are returned unchanged. Floating point in
+    [0, 1] is rounded to 16 bits, 10 to 14 bits are scaled to 16, and colours of another ICC profile are converted;
+    `ImageHeader.conversions` lists the conversions of a file.
 
     Args:
-        path: PNG, TIFF, JPEG, AVIF, or HEIC where pillow-heif is installed. Opaque alpha channels are dropped.
-        grey: `refuse`, or `expand` to repeat a grey channel three times.
+        path: PNG, TIFF, JPEG, AVIF, or HEIC if pillow-heif is installed. Opaque alpha channels are dropped.
+        grey: `refuse` grey images, or `expand` them by repeating the channel three times.
 
     Raises:
-        UserError: Unreadable, truncated, grey (unless expanded), not opaque, of another kind or depth, or floating
-            point that holds NaN, infinity or more than [0, 1].
+        UserError: The file is unreadable, truncated, grey (unless expanded), not opaque, of an unsupported kind or
+            depth, or has floating-point values that are NaN, infinite or out of range.
     """
     header = read_header(path)
     if header.channels <= 2 and grey != "expand":
@@ -59,7 +59,7 @@ def read_pixels(path: Path, *, grey: str = "refuse") -> Pixels:
         samples = DECODERS[header.format](path, HEADER_BYTES + header.sample_bytes * 5 // 4)
     except UserError:
         raise
-    except Exception as error:  # each decoder has its own exception types; all mean the same to the reader
+    except Exception as error:  # every decoder has its own exception types, with the same meaning here
         raise UserError(f"{path}: cannot be decoded, truncated or damaged ({reason(error)})") from None
     pixels = _as_rgb(path, _as_integers(path, header, samples))
     if header.profile is not None:
@@ -72,7 +72,7 @@ def read_pixels(path: Path, *, grey: str = "refuse") -> Pixels:
 
 
 def read_image(path: Path, *, grey: str = "refuse") -> FloatImage:
-    """Return an image file as (H, W, 3) float32 RGB in [0, 1]; errors as `read_pixels`."""
+    """Return an image file as (H, W, 3) float32 RGB in [0, 1]; errors as in `read_pixels`."""
     return to_float(read_pixels(path, grey=grey))
 
 
@@ -100,9 +100,9 @@ def to_pixels(image: NDArray[np.floating], bits: int = 8) -> Pixels:
 
 
 def at_most_bits(pixels: Pixels, bits: int) -> Pixels:
-    """Return samples of at most 8 or 16 bits: those of 16 are rounded to nearest where 8 are asked for.
+    """Return samples with at most a number of bits, 8 or 16: 16 bits are rounded to the nearest value of 8.
 
-    Samples that have no more bits are returned as they are, so that their values in [0, 1] do not change.
+    Samples with no more bits are returned unchanged, so that their values in [0, 1] stay the same.
 
     >>> at_most_bits(np.array([[[0, 257 * 3 + 128, 65535]]], np.uint16), 8).tolist()
     [[[0, 3, 255]]]
@@ -117,12 +117,14 @@ def at_most_bits(pixels: Pixels, bits: int) -> Pixels:
 def encode_png(pixels: NDArray[Any], level: int | None = None) -> bytes:
     """Return (H, W) or (H, W, 3) uint8 or uint16 samples as the bytes of a PNG file.
 
-    Colour is written with one filter (average) and run lengths instead of zlib's search for repeats, which photographs
-    do not have: a third of the time of level 3, the same size within 5 % on photographs, and faster to decode.
+    Colour images are written with one filter (average) and run lengths instead of zlib's search for repeats, which
+    photographs do not contain: this takes a third of the time of level 3, gives the same size within 5 % on
+    photographs, and decodes faster.
 
     Args:
-        pixels: Image to write.
-        level: zlib level, with the search and a filter chosen for every row: for drawings, and where size matters most.
+        pixels: Samples to encode.
+        level: zlib level; with it, zlib searches for repeats and chooses a filter for every row. For drawings, and if
+            size matters most.
     """
     samples = np.ascontiguousarray(pixels)
     if level is None and samples.ndim == 3:
@@ -132,19 +134,19 @@ def encode_png(pixels: NDArray[Any], level: int | None = None) -> bytes:
 
 
 def write_png(path: Path, pixels: NDArray[Any]) -> None:
-    """Write (H, W) or (H, W, 3) uint8 or uint16 samples; the file appears whole or not at all."""
+    """Write (H, W) or (H, W, 3) uint8 or uint16 samples as a PNG file, atomically."""
     write_bytes(path, encode_png(pixels))
 
 
 def list_images(folder: Path) -> list[Path]:
-    """Return the image files directly in a folder, sorted by name; hidden files are passed over.
+    """Return the image files directly in a folder, sorted by name; hidden files are skipped.
 
-    Files of image formats that are not read (WebP, camera RAW and others) are among them, as are links that lead
-    nowhere and named pipes of such a name: reading their header says what is wrong. A file of such a format whose stem
-    a file that is read has too is passed over: cameras write a JPEG beside the RAW file.
+    Files of unsupported image formats (WebP, camera RAW and others) are included, as are broken links and named pipes
+    with such names: reading their header reports the fault. A file of an unsupported format is skipped if a supported
+    file has the same stem, because cameras write a JPEG beside the RAW file.
 
     Raises:
-        UserError: The folder does not exist, or a name in it is no plain text.
+        UserError: The folder does not exist, or contains a name that is not plain text.
     """
     try:
         with os.scandir(folder) as entries:
@@ -162,18 +164,18 @@ def list_images(folder: Path) -> list[Path]:
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a link in a circle
+    except OSError:  # a circular link
         return False
 
 
 def _is_image(name: str, read: Collection[str]) -> bool:
-    """Return whether a file is an image by its name; one that is not read is none beside one of its stem that is."""
+    """Return whether a name is that of an image; unsupported formats do not count beside a supported file."""
     lower = name.lower()
     return lower.endswith(IMAGE_SUFFIXES) or (lower.endswith(OTHER_SUFFIXES) and Path(name).stem not in read)
 
 
 def _as_integers(path: Path, header: ImageHeader, samples: NDArray[Any]) -> NDArray[Any]:
-    """Return samples of 8 or 16 bits that use the whole range."""
+    """Return samples of 8 or 16 bits over their whole range."""
     if header.floating:
         return _from_floating(path, samples)
     if header.stored_bits and samples.dtype == np.uint16:
@@ -185,7 +187,7 @@ def _as_integers(path: Path, header: ImageHeader, samples: NDArray[Any]) -> NDAr
 
 
 def _from_floating(path: Path, samples: NDArray[Any]) -> Pixels:
-    """Return floating-point samples in [0, 1], give or take `OVERSHOOT`, clipped and rounded to 16 bits."""
+    """Return floating-point samples in [0, 1] (exceeded by at most `OVERSHOOT`), clipped and rounded to 16 bits."""
     finite = np.isfinite(samples)
     if not finite.all():
         what = "NaN" if np.isnan(samples).any() else "infinity"
@@ -200,7 +202,7 @@ def _from_floating(path: Path, samples: NDArray[Any]) -> Pixels:
 
 
 def _range_remedy(low: float, high: float) -> str:
-    """Return what to do about a range, in words; nothing where no usual one is recognised."""
+    """Return the remedy for a value range, in words; empty if it is not a usual one."""
     if low >= -1 - OVERSHOOT and high <= 1 + OVERSHOOT:
         return ": take (x + 1) / 2"
     tops = [top for top in (255, 1023, 4095, 65535) if -OVERSHOOT * top <= low and high <= top * 1.01]

@@ -8,10 +8,10 @@ from pathlib import Path
 from sdd_bench.errors import UserError
 
 MAX_SCANS = 32
-"""Progressive files are refused above this many scans.
+"""Progressive files with more scans are refused.
 
-libjpeg writes 10, mozjpeg up to 14, cameras and Photoshop at most 5. A decoder passes over the whole frame in each, an
-empty one of 14 bytes included: thousands of them keep it busy for hours.
+libjpeg writes 10 scans, mozjpeg up to 14, cameras and Photoshop at most 5. A decoder processes the whole frame in each
+scan, even in an empty one of 14 bytes; thousands of them would keep it busy for hours.
 """
 
 _MARKER = re.compile(rb"\xff+([^\x00\xff])", re.DOTALL)
@@ -20,10 +20,10 @@ _WITHOUT_LENGTH = frozenset((0x01, 0xD8, *range(0xD0, 0xD8)))
 
 
 def count_scans(data: bytes) -> int:
-    """Return the scans of a JPEG file; pictures within it, such as previews, do not count.
+    """Return the number of scans of a JPEG file; embedded pictures, such as previews, do not count.
 
     Args:
-        data: The file, or as much of it as is to be looked at.
+        data: The file, or its beginning.
     """
     scans, at = 0, 2
     while found := _MARKER.search(data, at):
@@ -37,13 +37,13 @@ def count_scans(data: bytes) -> int:
 
 
 def check_scans(path: Path, data: bytes) -> None:
-    """Raise UserError for a JPEG file of more than `MAX_SCANS` scans.
+    """Raise UserError for a JPEG file with more than `MAX_SCANS` scans.
 
     Args:
-        path: Whose.
+        path: Path of the file, for messages.
         data: As in `count_scans`.
     """
-    if data.count(b"\xff\xda") <= MAX_SCANS:  # no fewer than there are, and found at once
+    if data.count(b"\xff\xda") <= MAX_SCANS:  # an upper bound that is found quickly
         return
     if (scans := count_scans(data)) > MAX_SCANS:
         raise UserError(f"{path}: a JPEG of {scans} scans, more than {MAX_SCANS}, which no camera writes: save it anew")

@@ -1,4 +1,4 @@
-"""Validation errors of typed models in words: where, what was found, what was expected."""
+"""Validation errors of typed models in words: place, found value, expected value."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ WORDS = {
     "less_than": "less than {lt}",
     "less_than_equal": "at most {le}",
 }
-"""Pydantic's name of a fault to what was expected, where its own words are not those of the field."""
+"""Expected value by pydantic's error type, where pydantic's own message is unclear."""
 
 
 def faults_in(
     error: ValidationError, known: Iterable[str] = (), expected: Mapping[str, str] = MappingProxyType({})
 ) -> list[str]:
-    """Return one line for every fault that a model found.
+    """Return one line for every fault that a model reports.
 
     Args:
-        error: Exception of the model.
-        known: The keys of a table that takes no others.
-        expected: Place, first key of places, or pydantic's name of a fault to what is expected there.
+        error: Exception raised by the model.
+        known: Known keys of a table that allows no others.
+        expected: Expected value by place, by the first key of a place, or by pydantic's error type.
     """
     found = []
     for fault in error.errors(include_url=False):
@@ -58,7 +58,7 @@ def faults_in(
 
 
 def _after_should(message: str) -> str:
-    """Return what pydantic's words ask for; nothing where they do not.
+    """Return the requirement in pydantic's message; empty if it has another form.
 
     >>> _after_should("String should have at least 1 character")
     'at least 1 character'
@@ -67,7 +67,7 @@ def _after_should(message: str) -> str:
 
 
 def unknown_key(key: str, known: Iterable[str]) -> str:
-    """Return the words for a key that is not known, with the nearest of those that are, or all of them.
+    """Return the message for an unknown key, with the nearest known key, or all of them.
 
     >>> unknown_key("licence", ("license", "name")), unknown_key("x", ("license", "name"))
     ("unknown key 'licence', did you mean 'license'?", "unknown key 'x', expected one of license, name")

@@ -1,8 +1,8 @@
 """Conversion of names between the file system, the command line and Unicode.
 
-Unicode writes a letter with an accent as one character or as two, and file systems keep either: both are one name.
-Where the locale cannot decode a name (`LC_ALL=C`, or bytes that are not UTF-8), Python gives it with lone surrogates,
-and no UTF-8 file can hold those.
+Unicode represents an accented letter by one character or by two, and file systems keep either form; both are the same
+name. If the locale cannot decode a name (`LC_ALL=C`, or bytes that are not UTF-8), Python represents it with lone
+surrogates, which UTF-8 cannot encode.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from sdd_bench.errors import UserError
 
 
 def one_form(name: str) -> str:
-    """Return a name in Unicode's composed form, NFC; macOS and its zip files have many in the decomposed one, NFD.
+    """Return a name in Unicode's composed form, NFC; macOS and its zip files often use the decomposed form, NFD.
 
     >>> len("e\u0301te\u0301"), len(one_form("e\u0301te\u0301"))
     (5, 3)
@@ -24,15 +24,15 @@ def one_form(name: str) -> str:
 
 
 def stem_of(path: Path) -> str:
-    """Return a file's name without its suffix in `one_form`: what files of several folders are matched by."""
+    """Return a file's name without its suffix, in `one_form`, by which files of several folders are matched."""
     return one_form(path.stem)
 
 
 def unicode_name(name: str, what: str) -> str:
-    """Return a name that a results file can hold: bytes of UTF-8 are decoded, whatever the locale.
+    """Return a name that a results file can store: bytes of UTF-8 are decoded, whatever the locale.
 
     Args:
-        name: As Python hands it out.
+        name: Name as Python returns it.
         what: Kind of the name and advice, for the message.
 
     Raises:
@@ -50,7 +50,7 @@ def unicode_name(name: str, what: str) -> str:
 
 
 def file_name(name: str) -> str:
-    """Return a Unicode name as Python must be told it in this locale, so that the file's name is its UTF-8 bytes.
+    """Return a Unicode name in the form that Python needs in this locale to use its UTF-8 bytes as the file name.
 
     >>> file_name("Méthode.json")
     'Méthode.json'

@@ -1,4 +1,4 @@
-"""Suggestion of the existing path that a missing one probably meant."""
+"""Suggestion of an existing path that is close to a missing one."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import difflib
 from pathlib import Path
 
 LIKENESS = 0.6
-"""Least likeness of two names by which one is taken for the other mistyped, from 0 to 1."""
+"""Least similarity, from 0 to 1, at which a name counts as a misspelling of another."""
 
 MOST_ENTRIES = 10_000
-"""Names of a folder that are compared at most."""
+"""Maximum number of names in a folder that are compared."""
 
 
 def missing_folder(path: Path) -> str:
-    """Return that a folder does not exist, in words, with the nearest one that does.
+    """Return the message that a folder does not exist, with the nearest existing one.
 
     >>> missing_folder(Path("/nonexistent"))
     '/nonexistent: no such folder'
@@ -25,9 +25,9 @@ def missing_folder(path: Path) -> str:
 
 
 def nearest_folder(path: Path) -> Path | None:
-    """Return the existing folder whose path is most like one that does not exist; None where none is like it.
+    """Return the existing folder with the most similar path to a missing one; None if none is similar.
 
-    The first part of the path that does not exist is replaced by the name there that is most like it, then the next.
+    The first missing part of the path is replaced by the most similar name in its folder, then the next part.
     """
     known = path
     missing: list[str] = []
@@ -43,7 +43,7 @@ def nearest_folder(path: Path) -> Path | None:
 
 
 def _most_like(folder: Path, name: str) -> Path | None:
-    """Return the folder within a folder whose name is most like a name, upper and lower case alike."""
+    """Return the sub-folder with the most similar name, ignoring case."""
     names: dict[str, str] = {}
     try:
         for entry in folder.iterdir():

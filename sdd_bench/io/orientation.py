@@ -1,4 +1,4 @@
-"""Orientation tags of image files, and the picture turned upright."""
+"""Orientation tags of image files, and rotation of the picture to upright."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 from numpy.typing import NDArray
 
 ORIENTATION = 0x0112
-"""Tag of EXIF and TIFF that says how the stored picture lies: 1 upright, 3, 6 and 8 turned, the others mirrored."""
+"""Orientation tag of EXIF and TIFF: 1 is upright, 3, 6 and 8 are rotated, the others mirrored."""
 
 ON_ITS_SIDE = (5, 6, 7, 8)
 """Orientations whose stored rows are the columns of the upright picture."""
 
 
 def orientation_of(value: object) -> int:
-    """Return the value of an orientation tag, 1 where it is missing or none of its eight.
+    """Return the value of an orientation tag; 1 if it is missing or not one of the eight.
 
     >>> orientation_of(6), orientation_of(None), orientation_of(9)
     (6, 1, 1)
@@ -23,15 +23,15 @@ def orientation_of(value: object) -> int:
 
 
 def upright(samples: NDArray[Any], orientation: int) -> NDArray[Any]:
-    """Return the picture as it was seen.
+    """Return the upright picture.
 
     Args:
-        samples: (height, width, ...), as they are stored.
-        orientation: 1 to 8.
+        samples: (height, width, ...) stored samples.
+        orientation: Value of the tag, 1 to 8.
 
     Reference:
-        TIFF 6.0, tag 274: 2 mirrored, 3 upside down, 4 mirrored upside down, 5 transposed, 6 to be turned clockwise,
-        7 transposed along the other diagonal, 8 to be turned the other way.
+        TIFF 6.0, tag 274: 2 mirrored, 3 upside down, 4 mirrored upside down, 5 transposed, 6 to be rotated clockwise, 7
+        transposed along the other diagonal, 8 to be rotated counterclockwise.
     """
     found = samples.swapaxes(0, 1) if orientation in ON_ITS_SIDE else samples
     if orientation in (2, 3, 6, 7):

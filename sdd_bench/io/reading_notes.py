@@ -11,10 +11,10 @@ from sdd_bench.io.image_header import ImageHeader
 
 
 def reading_notes(headers: Iterable[ImageHeader | str]) -> list[str]:
-    """Return what is converted as files are read, and of how many files; nothing for plain 8- and 16-bit sRGB.
+    """Return the conversions made while reading files, with the number of files; empty for plain 8- and 16-bit sRGB.
 
     Args:
-        headers: Headers of the files, or what is wrong with them, which is said elsewhere.
+        headers: Headers of the files; faults, given as text, are ignored because they are reported elsewhere.
 
     >>> from sdd_bench.io.image_header import ImageHeader
     >>> reading_notes([ImageHeader(4, 3, 16, 3, "TIFF", stored_bits=32, floating=True), ImageHeader(4, 3, 8, 3, "PNG")])
@@ -28,11 +28,11 @@ def reading_notes(headers: Iterable[ImageHeader | str]) -> list[str]:
 
 
 def notes_of_files(paths: Iterable[Path]) -> list[str]:
-    """Return `reading_notes` of files by their paths, each once."""
+    """Return the `reading_notes` of files; a path given twice counts once."""
     return reading_notes(headers_or_faults(paths).values())
 
 
 def read_words(path: Path) -> str:
-    """Return what is converted as a file is read, in words; nothing where nothing is, or where it cannot be read."""
+    """Return the conversions made while reading a file, in words; empty if there are none or it cannot be read."""
     (header,) = headers_or_faults([path]).values()
     return "" if isinstance(header, str) else "; ".join(header.conversions())

@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 FEWER_BITS = (8, 10, 12, 14)
-"""Bits that cameras, screens and programs have besides 16."""
+"""Bit depths other than 16 that cameras, screens and programs use."""
 
 SURE_IMAGES = 5
-"""Number of files without a sample above a sixteenth of white that cannot all be dark photographs."""
+"""Number of files without a sample above 1/16 of white that cannot all be dark photographs."""
 
 FULL = 0.999
-"""Share of the largest value of fewer bits that has to be reached where the picture might just be dark."""
+"""Share of the largest value of a bit depth that must be reached if the picture might only be dark."""
 
 
 @dataclass(frozen=True)
@@ -20,9 +20,9 @@ class Samples:
     """Statistics of the samples of one file.
 
     Attributes:
-        bits: 8 or 16, of the file.
-        largest: The largest sample.
-        used_bits: All samples by a bitwise or: bits that are 0 in it are set in no sample.
+        bits: Bits per sample of the file, 8 or 16.
+        largest: Largest sample.
+        used_bits: Bitwise or of all samples; a bit that is 0 in it is 0 in every sample.
     """
 
     bits: int
@@ -31,19 +31,19 @@ class Samples:
 
     @property
     def white_share(self) -> float:
-        """The largest sample as a share of white."""
+        """Largest sample as a share of white."""
         return self.largest / (2**self.bits - 1)
 
 
 @dataclass(frozen=True)
 class RangeFound:
-    """Value range of samples that do not use the whole range.
+    """Finding that samples do not use their whole range.
 
     Attributes:
-        words: Finding in words.
-        option: Value of `--values-as` that reads them as they are meant; empty where none can.
-        certain: Whether nothing else explains it; a dark photograph has small values, too.
-        harmless: Whether it changes scores by little: white is a little under 1.
+        words: Description of the finding.
+        option: Value of `--values-as` that reads them correctly; empty if there is none.
+        certain: Whether a dark photograph is excluded as an explanation.
+        harmless: Whether the effect on scores is small, because white is only slightly under 1.
     """
 
     words: str
@@ -53,12 +53,12 @@ class RangeFound:
 
 
 def find_range(samples: Iterable[Samples]) -> RangeFound | None:
-    """Return what the samples of files of one kind are; None where they are values over the whole range.
+    """Return the value range of files of one kind; None if they use the whole range.
 
-    A dark photograph lies among brighter ones, and does not reach the largest value of fewer bits.
+    Dark photographs are told apart because other files are brighter or the largest value of a bit depth is not reached.
 
     Args:
-        samples: Samples of all files that were written alike, such as the predictions of a method.
+        samples: Statistics of all files that were written in the same way, such as a method's predictions.
 
     >>> found = find_range([Samples(16, 4095, 4095), Samples(16, 3011, 4095)])
     >>> found.words, found.option, found.certain
@@ -86,14 +86,14 @@ def find_range(samples: Iterable[Samples]) -> RangeFound | None:
 
 
 def _is_certain(bits: int, largest: int, files: int) -> bool:
-    """Return whether values this small are no darkness."""
+    """Return whether a dark photograph is excluded as an explanation for small values."""
     if bits <= 10 or largest >= FULL * (2**bits - 1):
         return True
     return bits == 12 and files >= SURE_IMAGES
 
 
 def _of_bytes(known: list[Samples]) -> RangeFound | None:
-    """Return what is to be said of files of 8 bits."""
+    """Return the finding for files of 8 bits."""
     if not known or max(of.largest for of in known) != 1:
         return None
     return RangeFound("0 and 1 alone: values in [0, 1] were written as bytes without times 255")

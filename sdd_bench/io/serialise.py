@@ -1,4 +1,4 @@
-"""Writing of values as CSV and JSON text, and reading of CSV rows."""
+"""Conversion of values to CSV and JSON text, and reading of CSV rows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return rows as CSV text with a header line and plain newlines, `spelt_out`, cells `guarded` against formulas."""
+    """Return CSV text with a header row and plain newlines, with cells `spelt_out` and `guarded` against formulas."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(map(guarded, columns))
@@ -27,7 +27,7 @@ def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def frame_csv(frame: pd.DataFrame, float_format: str | None = None) -> str:
-    """Return a DataFrame as `csv_text` would, without its index; missing values are empty."""
+    """Return a DataFrame as CSV text like `csv_text`, without its index; missing values are empty."""
     safe = frame.map(_cell).rename(columns=_cell)
     return safe.to_csv(index=False, float_format=float_format, lineterminator="\n")
 
@@ -39,7 +39,7 @@ def _cell(value: object) -> object:
 def json_text(value: object) -> str:
     r"""Return a value as indented JSON text, non-ASCII kept, ending in a newline.
 
-    Names in another encoding are `spelt_out`, so that `read_json` takes what was written.
+    Names in another encoding are `spelt_out`, so that `read_json` accepts the text.
 
     >>> json_text(b"s\xe9sultat".decode("utf-8", "surrogateescape"))
     '"s\\\\xe9sultat"\n'
@@ -48,7 +48,7 @@ def json_text(value: object) -> str:
 
 
 def yaml_text(value: object) -> str:
-    """Return plain values as YAML text, keys in their order, `spelt_out`.
+    """Return plain values as YAML text in the order of their keys, `spelt_out`.
 
     >>> yaml_text({"version": 2, "title": "Deblur: it"})
     "version: 2\\ntitle: 'Deblur: it'\\n"
@@ -59,15 +59,15 @@ def yaml_text(value: object) -> str:
 
 
 def json_line(value: object) -> str:
-    """Return a value as JSON text on one line, otherwise as `json_text` and without a newline; NaN is written so."""
+    """Return a value as JSON text on one line like `json_text`, without a newline; NaN is written as `NaN`."""
     return _spelt_strings(json.dumps(value, ensure_ascii=False))
 
 
 def _spelt_strings(text: str) -> str:
-    """Return JSON text whose strings are `spelt_out`, with the backslashes that JSON wants."""
+    """Return JSON text whose strings are `spelt_out`, with backslashes escaped for JSON."""
     return ESCAPED.sub(lambda found: json.dumps(spelt_out(found[0]), ensure_ascii=False)[1:-1], text)
 
 
 def read_csv(path: Path, required: Sequence[str]) -> list[dict[str, str]]:
-    """Return the rows of a CSV file as dicts; errors as `io.text.read_rows`."""
+    """Return the rows of a CSV file as dicts; errors as in `io.text.read_rows`."""
     return [row for _, row in read_rows(path, required)[1]]

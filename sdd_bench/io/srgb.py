@@ -1,4 +1,4 @@
-"""The transfer curve of sRGB: lenses blur light, files hold values of this curve."""
+"""Transfer curve of sRGB, which relates linear light to the values in image files."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ FloatArray = NDArray[np.float32]
 
 
 def decode_srgb(image: FloatArray) -> FloatArray:
-    """Return linear light of sRGB values in [0, 1] (IEC 61966-2-1)."""
+    """Return the linear light of sRGB values in [0, 1] (IEC 61966-2-1)."""
     return np.where(image <= 0.04045, image / 12.92, ((np.maximum(image, 0) + 0.055) / 1.055) ** 2.4).astype(np.float32)
 
 
 def encode_srgb(linear: FloatArray) -> FloatArray:
-    """Return sRGB values of linear light in [0, 1], the inverse of `decode_srgb`.
+    """Return the sRGB values of linear light in [0, 1]; the inverse of `decode_srgb`.
 
     >>> round(float(encode_srgb(decode_srgb(np.float32([0.5])))[0]), 6)
     0.5

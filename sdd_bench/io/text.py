@@ -1,7 +1,7 @@
 """Safe reading of untrusted text, CSV, JSON and TOML files, within limits.
 
-What a terminal, a table or a page would take for something else than letters (control characters, marks that turn the
-direction of the text, halves of surrogate pairs) is refused here, once, so that nobody who prints a name need ask.
+Characters that a terminal, a table or a page would not show as text (control characters, marks that change the text
+direction, halves of surrogate pairs) are refused here once, so that code that prints names need not check.
 """
 
 from __future__ import annotations
@@ -28,24 +28,24 @@ MAX_ROWS = 500_000
 
 MAX_COLUMNS = 1_000
 MAX_DEPTH = 30
-"""Lists and tables within each other: what is written here stays under ten, and nothing recursive meets more."""
+"""Maximum nesting of lists and tables; files written here stay under ten, so that recursive code is safe."""
 
 MAX_DIGITS = 300
 MAX_INTEGER = 10**MAX_DIGITS
-"""Beyond, a number has no double, and arithmetic with it raises."""
+"""Larger numbers have no double, and arithmetic with them raises an error."""
 
 SHOWN = 60
 
 _CONTROL = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"  # but \t, \n, \r
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"  # except \t, \n, \r
 )
 
 _CONTROL_ESCAPES = ("\\u", "\\b", "\\f")
-"""All that JSON can write control characters with."""
+"""Escapes with which JSON can write control characters."""
 
 
 def is_control(character: str) -> bool:
-    """Return whether a character ends the line, is not printed, or turns the direction of the text around it.
+    """Return whether a character is a line end, is not printable, or changes the direction of text.
 
     >>> [is_control(c) for c in ("a", "é", "\\n", "\\u202e")]
     [False, False, True, True]
@@ -54,7 +54,7 @@ def is_control(character: str) -> bool:
 
 
 def control_in(text: str) -> str | None:
-    """Return the first control character of a text but tabs and line ends, None where there is none.
+    """Return the first control character of a text except tabs and line ends; None if there is none.
 
     >>> control_in("two\\nlines"), control_in("\\x1b[31mred")
     (None, '\\x1b')
@@ -64,7 +64,7 @@ def control_in(text: str) -> str | None:
 
 
 def shown(value: object) -> str:
-    """Return a value for a message: on one line, at most `SHOWN` characters, and nested things not to their end.
+    """Return a value for a message: on one line, at most `SHOWN` characters, nested values truncated.
 
     >>> shown("a\\nb"), len(shown("a" * 1000)), shown([[[[[[[[1]]]]]]]])
     ("'a\\\\nb'", 60, '[[[[[[[...]]]]]]]')
@@ -76,7 +76,7 @@ def shown(value: object) -> str:
 
 
 def short(text: str, most: int = SHOWN) -> str:
-    """Return a name for a message, without quotes, cut to so many characters, control characters written out.
+    """Return a name for a message: without quotes, truncated, with control characters escaped.
 
     >>> short("scene 0042"), len(short("a" * 1000)), short("a\\x1bb")
     ('scene 0042', 60, 'a\\\\x1bb')
@@ -90,15 +90,15 @@ _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = SHOWN
 
 
 def read_text(path: Path, what: str = "UTF-8 text") -> str:
-    """Return a UTF-8 text, a byte order mark taken off; `what` it is read as stands in the refusal.
+    """Return the text of a UTF-8 file without its byte order mark; `what` names the format in messages.
 
     Raises:
-        UserError: Unreadable, over `MAX_BYTES`, not UTF-8, or with a control character, whose line is named.
+        UserError: The file is unreadable, over `MAX_BYTES`, not UTF-8, or has a control character, whose line is named.
     """
     try:
         with open_file(path, MAX_BYTES) as file:
             start = file.read(HEAD_BYTES)
-        if b"\0" in start:  # a hole in a file is zeros, and none of it has to be read
+        if b"\0" in start:  # a hole in a sparse file is zeros, and the rest need not be read
             line = start.count(b"\n", 0, start.index(b"\0")) + 1
             raise UserError(f"{path}: line {line}: control character U+0000, expected text")
         text = io.TextIOWrapper(io.BytesIO(read_bytes(path, MAX_BYTES)), encoding="utf-8-sig").read()
@@ -113,13 +113,13 @@ def read_text(path: Path, what: str = "UTF-8 text") -> str:
 
 
 def read_rows(path: Path, required: Sequence[str] = ()) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
-    """Return the columns of a CSV file and its rows, each with its line (the last, where it has several).
+    """Return the columns of a CSV file and its rows, each with its line number (the last of several lines).
 
-    Apostrophes before what a spreadsheet would take for a formula, which this project's files have, are taken off.
+    Apostrophes that protect cells from being read as formulas, as in this project's files, are removed.
 
     Raises:
-        UserError: As `read_text`; not CSV, a required column missing, a column twice, too many rows or columns, or a
-            row with too few or too many cells.
+        UserError: As in `read_text`; or the file is not CSV, a required column is missing, a column is duplicate, there
+            are too many rows or columns, or a row has too few or too many cells.
     """
     text = read_text(path)
     may_be_guarded = "'" in text
@@ -159,8 +159,9 @@ def read_json(path: Path) -> Any:
     """Return the content of a JSON file.
 
     Raises:
-        UserError: As `read_text`; not JSON, a key twice in one object, NaN or infinite numbers, integers of over 300
-            digits, nesting over `MAX_DEPTH`, or control characters in a string but tabs and line ends.
+        UserError: As in `read_text`; or the file is not JSON, or has a duplicate key in an object, NaN or infinite
+            numbers, integers of over 300 digits, nesting over `MAX_DEPTH`, or control characters in strings except tabs
+            and line ends.
     """
     text = read_text(path, "JSON")
     try:
@@ -179,15 +180,15 @@ def read_json(path: Path) -> Any:
 
 
 def read_toml(path: Path, *, controls: bool = False) -> dict[str, object]:
-    """Return the content of a TOML file; `nan` and `inf` are numbers of TOML and are left to the caller.
+    """Return the content of a TOML file; `nan` and `inf` are valid numbers of TOML, to be checked by the caller.
 
     Args:
         path: The file.
-        controls: Whether control characters that strings hold as escapes are left to the caller as well.
+        controls: Whether control characters that are escaped in strings are allowed and left to the caller.
 
     Raises:
-        UserError: As `read_text`; not TOML, integers of over 300 digits, nesting over `MAX_DEPTH`, or control
-            characters in a string but tabs and line ends.
+        UserError: As in `read_text`; or the file is not TOML, or has integers of over 300 digits, nesting over
+            `MAX_DEPTH`, or control characters in strings except tabs and line ends.
     """
     text = read_text(path)
     try:
@@ -203,12 +204,12 @@ def read_toml(path: Path, *, controls: bool = False) -> dict[str, object]:
 
 
 def fault_in(value: Any, *, finite: bool = True, controls: bool = False) -> str:
-    """Return what is wrong with a value of lists, dicts, numbers and strings, and where; nothing if nothing is.
+    """Return the fault in a value of lists, dicts, numbers and strings, and its place; empty if there is none.
 
     Args:
-        value: As JSON or TOML gives it.
-        finite: Whether numbers must be.
-        controls: Whether strings may hold control characters.
+        value: Value from JSON or TOML.
+        finite: Whether numbers must be finite.
+        controls: Whether strings may have control characters.
     """
     waiting: list[tuple[Any, tuple[Any, ...]]] = [(value, ())]
     while waiting:
@@ -232,7 +233,7 @@ def fault_in(value: Any, *, finite: bool = True, controls: bool = False) -> str:
 
 
 def _nesting_fault(value: Any) -> str:
-    """Return what is wrong with the nesting of a value; nothing if nothing is."""
+    """Return the fault in the nesting of a value; empty if there is none."""
     level = [value] if isinstance(value, dict | list) else []
     for _ in range(MAX_DEPTH):
         boxes = (box.values() if isinstance(box, dict) else box for box in level)

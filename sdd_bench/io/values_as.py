@@ -1,4 +1,4 @@
-"""Reading of files with unusual pixel values, as told by `--values-as 12bit,linear,bgr`."""
+"""Reading of files with unusual pixel values, selected by `--values-as 12bit,linear,bgr`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sdd_bench.io.images import FloatImage, Pixels, at_most_bits, read_pixels, t
 from sdd_bench.io.srgb import encode_srgb
 
 AS_STORED = "as-stored"
-"""Values are over the whole range of their files, however small they are: nothing is looked for."""
+"""Option for values that use the whole range of their files, however small they are: nothing is checked."""
 
 RANGES = ("8bit", "10bit", "12bit", "14bit")
 WORDS = (AS_STORED, *RANGES, *(f"{word}-high" for word in RANGES), "linear", "bgr")
@@ -23,19 +23,19 @@ MEANINGS = {
     "linear": "light without the curve of sRGB",
     "bgr": "blue first",
 }
-"""Words of `--values-as` in words."""
+"""Description of each option of `--values-as`."""
 
 
 @dataclass(frozen=True)
 class ValuesAs:
-    """Meaning of the values of files.
+    """Meaning of pixel values in files.
 
     Attributes:
-        text: As a person writes it; empty for what files usually mean.
-        bits: Bits of the values in files of 16 bits; 16 for the whole range.
-        high: Whether these bits are the highest of the 16.
-        linear: Whether values are light, without the curve of sRGB.
-        bgr: Whether blue comes first.
+        text: Options as the user writes them; empty for the usual meaning.
+        bits: Bits of the values in 16-bit files; 16 for the whole range.
+        high: Whether the values are in the highest of the 16 bits.
+        linear: Whether values are linear light, without the curve of sRGB.
+        bgr: Whether the order of the channels is blue, green, red.
     """
 
     text: str = ""
@@ -46,12 +46,12 @@ class ValuesAs:
 
     @property
     def checked(self) -> bool:
-        """Whether values are looked at: not where it was said that they are as they should be."""
+        """Whether values are checked; False if the user declared that they are correct as stored."""
         return self.text != AS_STORED
 
     @property
     def as_usual(self) -> bool:
-        """Whether files are read as they always are."""
+        """Whether files are read without any conversion."""
         return not (self.bits < 16 or self.linear or self.bgr)
 
 
@@ -60,14 +60,14 @@ USUAL = ValuesAs()
 
 
 def parse_values_as(text: str | None, option: str = "--values-as") -> ValuesAs:
-    """Return what values mean by words with commas between them.
+    """Return the meaning of values for a comma-separated list of options.
 
     Args:
-        text: Some of `WORDS`, a range once; None or empty for what files usually mean.
-        option: Named in front of what is wrong.
+        text: Options of `WORDS`, at most one range; None or empty for the usual meaning.
+        option: Name of the option, for messages.
 
     Raises:
-        UserError: Another word, or words that exclude each other.
+        UserError: An option is unknown, or options exclude each other.
 
     >>> parse_values_as("12bit, linear").bits, parse_values_as("12bit,linear").linear, parse_values_as(None).as_usual
     (12, True, True)
@@ -85,19 +85,19 @@ def parse_values_as(text: str | None, option: str = "--values-as") -> ValuesAs:
 
 
 def read_pixels_as(path: Path, values: ValuesAs, *, grey: str = "refuse", bits: int = 16) -> Pixels:
-    """Return the samples of a file as `read_pixels`, over the whole range, with the curve of sRGB, red first.
+    """Return the samples of a file like `read_pixels`, converted to the whole range, the curve of sRGB and RGB order.
 
     Args:
         path: The file.
-        values: What its values mean.
-        grey: `refuse` or `expand`.
-        bits: 8 to round samples of files with more bits to 8, after everything else; 16 leaves them as they are.
+        values: Meaning of its values.
+        grey: Handling of grey images, `refuse` or `expand`.
+        bits: 8 to round samples with more bits to 8 after all conversions; 16 keeps them.
 
     Raises:
-        UserError: As `read_pixels`; a sample larger than its range; fewer bits in a file of 8.
+        UserError: As in `read_pixels`; or a sample exceeds its range, or the file has 8 bits and fewer are declared.
     """
     pixels = read_pixels(path, grey=grey)
-    most = 16 if pixels.dtype == np.uint8 else bits  # the curve of linear light makes more than 8 bits of 8
+    most = 16 if pixels.dtype == np.uint8 else bits  # converting linear light of 8 bits gives more than 8 bits
     if values.as_usual:
         return at_most_bits(pixels, most)
     if values.bits < 16:
@@ -110,7 +110,7 @@ def read_pixels_as(path: Path, values: ValuesAs, *, grey: str = "refuse", bits: 
 
 
 def read_image_as(path: Path, values: ValuesAs, *, grey: str = "refuse", bits: int = 16) -> FloatImage:
-    """Return an image file as (H, W, 3) float32 RGB in [0, 1], read as by `read_pixels_as`."""
+    """Return an image file as (H, W, 3) float32 RGB in [0, 1], converted as in `read_pixels_as`."""
     return to_float(read_pixels_as(path, values, grey=grey, bits=bits))
 
 
@@ -120,7 +120,7 @@ def _reversed(pixels: Pixels) -> Pixels:
 
 
 def _over_all(path: Path, pixels: Pixels, values: ValuesAs) -> Pixels:
-    """Return samples of fewer bits over the range of 16, 65535 for their white."""
+    """Return samples with fewer bits scaled to the range of 16, so that white is 65535."""
     if pixels.dtype == np.uint8:
         raise UserError(f"{path}: a file of 8 bits, expected 16 for --values-as {values.text}")
     white = 2**values.bits - 1

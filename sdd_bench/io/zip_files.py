@@ -1,4 +1,4 @@
-"""Zip files whose bytes depend on nothing but what is in them."""
+"""Reproducible zip files, whose bytes depend only on their content."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from pathlib import Path
 from sdd_bench.io.files import whole_file
 
 FIRST_DATE = (1980, 1, 1, 0, 0, 0)
-"""The earliest that a zip file can hold; the real one would make the bytes depend on it."""
+"""Earliest date that a zip file can store; the real date would change the bytes."""
 
 PACKED = (".png", ".jpg", ".jpeg", ".avif", ".heic", ".pth", ".zip")
-"""Suffixes of files that packing does not make smaller."""
+"""Suffixes of files that compression does not make smaller."""
 
 
 def write_zip(path: Path, members: Mapping[str, Path | bytes]) -> None:
-    """Write a zip file of files and texts, sorted by name; it appears whole or not at all.
+    """Write a zip file of files and texts, sorted by name, atomically.
 
     Args:
-        path: The zip file.
-        members: Name in it, with slashes between folders, to a file or to the content itself.
+        path: Path of the zip file.
+        members: Files or contents by name in the archive, with slashes between folders.
 
     Raises:
         CannotWriteError: A file cannot be read, or the zip file cannot be written.

@@ -1,8 +1,9 @@
-"""Execution on the workers of a Dask scheduler, on one machine or many; the only file that imports distributed.
+"""Execution on the workers of a Dask scheduler, on one machine or many; no other file imports distributed.
 
 Every worker must see the same files under the same paths, have the same version of sdd-bench, and run one thread
-(`--nthreads 1`): then the results are the bytes of one process. What a worker that went away had begun is done again by
-another. A cluster trusts whoever can reach it, so that it belongs in a network that only its users can reach.
+(`--nthreads 1`); the results are then byte-identical to those of one process. Items of a worker that disappears are
+repeated by another. A cluster trusts everyone who can reach it, so it belongs in a network that only its users can
+reach.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ FIRST_WORKER_S = 60
 REMIND_S = 60
 CLOSE_S = 2
 AHEAD = 4
-"""Items handed out for each thread of the cluster; more would only lie in the scheduler's memory."""
+"""Number of items submitted per thread of the cluster; more would only fill the scheduler's memory."""
 
 LOGGERS = ("distributed", "tornado", "asyncio")
 """Loggers that are silenced: their messages reach the user as outcomes or errors."""
@@ -41,10 +42,10 @@ LOGGERS = ("distributed", "tornado", "asyncio")
 def run_on_cluster(
     function: Callable[[Payload], Result], items: Sequence[tuple[str, Payload]], address: str
 ) -> Generator[Result | UserError, None, None]:
-    """Yield outcomes in the items' order; see `workers.run`.
+    """Yield outcomes in the order of the items; see `workers.run`.
 
     Raises:
-        UserError: No scheduler answers, it has no workers, or a worker cannot run what is asked of it.
+        UserError: No scheduler answers, it has no workers, or a worker cannot run the function.
     """
     try:
         import distributed  # noqa: F401
@@ -82,7 +83,7 @@ def _run(
 
 @contextlib.contextmanager
 def _connected(address: str) -> Iterator[None]:
-    """Say in one line that the scheduler has gone, where the client finds that out."""
+    """Report in one line that the scheduler has gone, if the client notices it."""
     try:
         yield
     except (OSError, CancelledError):
@@ -114,7 +115,7 @@ def _connect(address: str) -> Client:
 
 
 def _outcome(client: Client, address: str, name: str, future: Future[Result | UserError]) -> Result | UserError:
-    """Return the outcome of an item once it is there; say so now and then where nobody is left to do it."""
+    """Return the outcome of an item when it is ready; report from time to time if no workers are left."""
     from distributed import KilledWorker
 
     while True:
@@ -140,7 +141,7 @@ def _outcome(client: Client, address: str, name: str, future: Future[Result | Us
 def _on_worker(
     function: Callable[[Payload], Result], name: str, payload: Payload, folder: str, version: str
 ) -> Result | UserError:
-    """Return the outcome of an item, on a worker that is fit for it."""
+    """Return the outcome of an item, computed on a worker after a check of its environment."""
     from distributed import get_worker
 
     worker = get_worker()

@@ -1,4 +1,4 @@
-"""Immediate, quiet end on Ctrl-C, even while a library is busy."""
+"""Immediate end on Ctrl-C without a traceback, even while a library is busy."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _held = threading.Lock()
 
 
 def end_on_interrupt(farewell: Callable[[], str]) -> None:
-    """Let Ctrl-C end this process even while its main thread is inside a library, where Python cannot interrupt it.
+    """Make Ctrl-C end this process even while its main thread is inside a library that Python cannot interrupt.
 
-    The main thread gets its KeyboardInterrupt as ever; if the process is still there `GRACE_S` later, it is ended as by
-    a kill, which no result minds: files are written whole or not at all.
+    The main thread gets its KeyboardInterrupt as usual; if the process still exists `GRACE_S` later, it is killed. This
+    harms no result, because files are written atomically.
 
     Args:
-        farewell: Returns what is said then.
+        farewell: Function that returns the last message.
     """
     if threading.current_thread() is not threading.main_thread():
         return
@@ -52,35 +52,35 @@ def end_on_interrupt(farewell: Callable[[], str]) -> None:
 
 
 def end_now(farewell: Callable[[], str]) -> None:
-    """Say what is said to somebody who stops a command, end its worker processes, and end this one; never returns.
+    """Print the last message, end the worker processes, and end this process; never returns.
 
-    Nothing that libraries do at the end of a process is waited for: joblib, Dask and torch join their threads then, for
-    seconds, and print the tracebacks of what was cut off.
+    Exit handlers of libraries are skipped: joblib, Dask and torch join their threads for seconds and print tracebacks
+    of interrupted work.
     """
     if not _ending.acquire(blocking=False):
-        threading.Event().wait()  # the other thread is at it
+        threading.Event().wait()  # another thread is ending the process
     with contextlib.suppress(OSError, ValueError):
         sys.stdout.flush()
     with contextlib.suppress(OSError, ValueError):
         sys.stderr.write(f"\n{farewell()}\n")
         sys.stderr.flush()
     for worker in multiprocessing.active_children():
-        with contextlib.suppress(OSError, TypeError):  # gone, or not started to the end
+        with contextlib.suppress(OSError, TypeError):  # gone, or not completely started
             os.kill(worker.pid, signal.SIGKILL)  # type: ignore[arg-type]
     os._exit(EXIT_CODE)
 
 
 @contextlib.contextmanager
 def interrupts_held() -> Iterator[None]:
-    """Hold Ctrl-C back while the block runs, and raise it after; a process that is started meanwhile never gets any.
+    """Hold Ctrl-C back while the block runs, and raise it afterwards; processes started meanwhile never receive it.
 
-    A terminal sends it to workers as well, also to those that are still importing and would print a traceback. Blocking
-    it for this thread is not enough: any other thread may take it, and Python then raises it in the main thread.
+    A terminal sends it to workers as well, even to those that are still importing and would print a traceback. Blocking
+    it for this thread is not enough: another thread may receive it, and Python then raises it in the main thread.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    resource_tracker.ensure_running()  # else the first worker starts it, and Python 3.11 lets interrupts in with that
+    resource_tracker.ensure_running()  # otherwise the first worker starts it, and Python 3.11 then lets interrupts in
     raised_here = threading.current_thread() is threading.main_thread()
     held: list[tuple[int, FrameType | None]] = []
     with _held:

@@ -1,7 +1,7 @@
 """One function over many items, with progress, collected errors, and a journal to resume an interrupted run.
 
-Whatever is random must be seeded by the item and inner libraries are held to one thread, so the results are the
-same bytes with any number of workers.
+Randomness must be seeded by the item, and libraries run on one thread, so that the results are byte-identical with any
+number of workers.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class Item(Generic[Payload]):
 
     Attributes:
         name: Name in progress and messages; unique within a run.
-        payload: The argument given to the function; must be picklable.
-        fingerprint: Changes whenever the result would (configuration, input files); see `fingerprint`.
+        payload: Argument of the function; must be picklable.
+        fingerprint: Digest that changes whenever the result would (configuration, input files); see `fingerprint`.
     """
 
     name: str
@@ -46,10 +46,10 @@ class Item(Generic[Payload]):
 class Journal:
     """Finished items of a run, one JSON line each, kept until the run is complete.
 
-    A result is whatever JSON can hold. A line torn by a kill, or damaged since, is ignored and its item done again.
+    A result is any value that JSON supports. A line that is truncated or damaged is ignored, and its item is repeated.
 
     Raises:
-        UserError: The journal's path is not a regular file, or over `MAX_BYTES`.
+        UserError: The journal is not a regular file, or is over `MAX_BYTES`.
     """
 
     def __init__(self, path: Path) -> None:
@@ -65,19 +65,19 @@ class Journal:
                 continue
 
     def result_of(self, item: Item[Any]) -> Any:
-        """Return the result of an item finished earlier with the same fingerprint, else None."""
+        """Return the result of an item that was finished earlier with the same fingerprint, else None."""
         return self._done.get((item.name, item.fingerprint))
 
     def remember(self, name: str, fingerprint: str, result: object) -> None:
-        """Take over what an earlier, finished run found, without writing it again."""
+        """Add a result of an earlier, finished run without writing it again."""
         self._done[name, fingerprint] = result
 
     def forget(self, item: Item[Any]) -> None:
-        """Let an item be done again: what it left is gone."""
+        """Remove an item whose output is gone, so that it is repeated."""
         self._done.pop((item.name, item.fingerprint), None)
 
     def add(self, item: Item[Any], result: object) -> None:
-        """Append a finished item and hand it to the operating system.
+        """Append a finished item and flush it to the operating system.
 
         Raises:
             CannotWriteError: The folder cannot be written or the disk is full.
@@ -92,12 +92,12 @@ class Journal:
             raise CannotWriteError(f"{self.path}: cannot be written ({error.strerror or error})") from None
 
     def remove(self) -> None:
-        """Delete the journal: the run is complete."""
+        """Delete the journal because the run is complete."""
         self.path.unlink(missing_ok=True)
 
 
 def _lines(path: Path) -> Iterator[bytes]:
-    """Yield the lines of a journal that is there; a line over `MAX_LINE_BYTES` comes in pieces."""
+    """Yield the lines of a journal if it exists; a line over `MAX_LINE_BYTES` is split."""
     if not path.exists():
         return
     try:
@@ -110,10 +110,10 @@ def _lines(path: Path) -> Iterator[bytes]:
 
 
 def fingerprint(configuration: object, *files: Path) -> str:
-    """Return a digest of this version of sdd-bench, a configuration (as JSON) and files' paths, sizes and times.
+    """Return a digest of the sdd-bench version, a configuration (as JSON), and paths, sizes and times of files.
 
     Raises:
-        UserError: A file that is not there any more.
+        UserError: A file no longer exists.
     """
     stats = []
     for file in files:
@@ -126,7 +126,7 @@ def fingerprint(configuration: object, *files: Path) -> str:
 
 
 def _digest(value: object) -> str:
-    """Return a digest of what JSON can hold."""
+    """Return a digest of a value that JSON supports."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:32]
 
 
@@ -140,21 +140,21 @@ def map_items(
     journal: Journal | None = None,
     still_valid: Callable[[Result], bool] = lambda _: True,
 ) -> list[Result]:
-    """Return function(payload) of every item, in the items' order.
+    """Return function(payload) for every item, in the order of the items.
 
     Args:
-        function: A module-level function; its result must survive JSON where a journal is given.
-        items: The work.
-        jobs: Worker processes, 1 works in this process; or a Dask scheduler's address.
-        label: Shown before the progress bar, on standard error.
-        where: Named in front of the collected faults; the label if empty.
-        journal: Items found in it are not done again.
-        still_valid: Asked of a journalled result; False does the item again.
+        function: A module-level function; with a journal, its result must survive JSON.
+        items: Items to process.
+        jobs: Number of worker processes (1 works in this process), or the address of a Dask scheduler.
+        label: Label of the progress bar, on standard error.
+        where: Prefix of the collected faults; the label if empty.
+        journal: Journal whose finished items are not repeated.
+        still_valid: Check of a journalled result; the item is repeated if it returns False.
 
     Raises:
-        CannotWriteError: At once, from an item that could not write its results, or from the journal.
-        UserError: Every item that raised one, or whose worker process died at it alone, is reported, after all others
-            have been done and journalled. An exception of another kind is a fault of the program and is raised at once.
+        CannotWriteError: An item could not write its results, or the journal could not be written; raised at once.
+        UserError: Items raised a UserError, or their worker process died while working on them alone. All are reported
+            together after every other item is done and journalled. Any other exception is a bug and raised at once.
     """
     done: dict[int, Result] = {}
     for index, item in enumerate(items):

@@ -1,13 +1,12 @@
 """Lock that allows one run at a time in a folder and is released when its holder ends.
 
-The operating system gives the lock back when its holder dies, however it dies; the note of a dead holder is left behind
-and is written over. Where a file system knows no such locks, filelock takes a file with the holder's process in it.
+The operating system releases the lock when its holder dies in any way; the note of a dead holder remains and is
+overwritten. On file systems without such locks, filelock uses a file that names the holder's process.
 
-The lock file is removed while the lock is held, so that no folder of a user is littered. Whoever had opened it before
-that gets the lock of a file that has no name any more, beside the holder of a new file of the same name. filelock sees
-that and tries again, from version 4 on, which is why no older one will do. It sees it by the number of the file's
-names; on NFS a removed file that is open keeps one, so that there the moment between opening a lock file and locking
-it remains.
+The lock file is removed while the lock is held, so that no files are left in the user's folder. A process that opened
+it before that locks a file without a name, while another may hold a new file of the same name. From version 4, filelock
+detects this by the file's link count and tries again, which is why older versions are not supported. On NFS, a removed
+file that is open keeps a link, so that the race between opening and locking the file remains there.
 """
 
 from __future__ import annotations
@@ -37,15 +36,16 @@ TRIES = 20
 
 @contextlib.contextmanager
 def run_lock(path: Path, where: Path, *, wait: bool = False) -> Iterator[None]:
-    """Hold the lock `path` while the block runs; a note of who holds it lies beside.
+    """Hold the lock `path` while the block runs; a note beside it names the holder.
 
     Args:
-        path: The lock file; its folder is made. Both files are gone when the block has ended.
+        path: The lock file; its folder is created. Lock and note are removed when the block ends.
         where: Name of the locked place, for messages.
-        wait: Wait for another run instead of refusing, and say so once.
+        wait: Wait for another run instead of refusing, with one message.
 
     Raises:
-        UserError: Another run holds it: which one, and since when; or the folder cannot be written.
+        UserError: Another run holds the lock (the message names it and its start time), or the folder cannot be
+            written.
     """
     from filelock import FileLock, Timeout
 
@@ -67,16 +67,16 @@ def run_lock(path: Path, where: Path, *, wait: bool = False) -> Iterator[None]:
         _write_holder(path)
         yield
     finally:
-        if _identity(path) == ours:  # else somebody has removed it, and another run may hold one of the same name
+        if _identity(path) == ours:  # otherwise it was removed, and another run may hold one of the same name
             with contextlib.suppress(OSError):
                 path.with_name(path.name + HOLDER).unlink(missing_ok=True)
-                if isinstance(lock, FileLock):  # a file that holds a process is removed by filelock
+                if isinstance(lock, FileLock):  # filelock itself removes a file that names the process
                     path.unlink()
         lock.release()
 
 
 def _acquire(lock: BaseFileLock, path: Path, timeout_s: float) -> None:
-    """Take a lock, whose folder is made; runs that end may remove the folder meanwhile."""
+    """Acquire a lock, creating its folder, which ending runs may remove in between."""
     for left in reversed(range(TRIES)):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -88,7 +88,7 @@ def _acquire(lock: BaseFileLock, path: Path, timeout_s: float) -> None:
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
-    """Return which file a path leads to, None where there is none."""
+    """Return the identity of the file at a path, None if there is none."""
     try:
         status = path.stat()
     except OSError:
@@ -97,7 +97,7 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 
 def _write_holder(path: Path) -> None:
-    """Say who holds a lock; it is held whether or not that can be written."""
+    """Write the note that names a lock's holder; failure to write it is ignored."""
     command = shlex.join(["sdd-bench", *sys.argv[1:]] if Path(sys.argv[0]).stem == "sdd-bench" else sys.argv)
     note = {
         "pid": os.getpid(),
@@ -110,7 +110,7 @@ def _write_holder(path: Path) -> None:
 
 
 def _holder(path: Path) -> str:
-    """Return the holder of a lock, as far as its note tells."""
+    """Return the description of a lock's holder from its note, as far as available."""
     try:
         note = json.loads(path.with_name(path.name + HOLDER).read_text(encoding="utf-8"))
         command = "".join(c if c.isprintable() else "?" for c in str(note["command"]))

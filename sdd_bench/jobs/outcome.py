@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController
 
 WITH_BLAS = {"numpy", "scipy.linalg", "torch", "cv2", "sklearn"}
-"""Modules that bring a BLAS of their own."""
+"""Modules that include their own BLAS."""
 
 Payload = TypeVar("Payload")
 Result = TypeVar("Result")
 
 
 def guarded(function: Callable[[Payload], Result], name: str, payload: Payload) -> Result | UserError:
-    """Return the result, or a UserError, so that one bad item does not stop the others.
+    """Return the result of a function, or a UserError, so that one faulty item does not stop the others.
 
-    What is wrong with the program itself (any other exception) is raised.
+    Any other exception is a bug of the program and is raised.
     """
     try:
         with one_thread():
@@ -38,7 +38,7 @@ def guarded(function: Callable[[Payload], Result], name: str, payload: Payload) 
 
 
 def _fault(name: str, error: Exception) -> UserError | None:
-    """Return what is wrong with an item, None where it is the program that is wrong."""
+    """Return the user error for an item's exception, None for a bug of the program."""
     if isinstance(error, UserError):
         return error
     if isinstance(error, OSError) and (words := machine_fault(error)) is not None:
@@ -52,7 +52,7 @@ def _fault(name: str, error: Exception) -> UserError | None:
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
-    """Hold OpenCV, torch and BLAS to one thread while the block runs, as sums depend on how many share them."""
+    """Limit OpenCV, torch and BLAS to one thread in the block, because sums depend on the number of threads."""
     import cv2
 
     torch = sys.modules.get("torch")
@@ -71,7 +71,7 @@ def one_thread() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _one_blas_thread() -> Iterator[None]:
-    """Hold BLAS to one thread; within a block that holds the same libraries already this costs nothing."""
+    """Limit BLAS to one thread; costs nothing inside a block that already limits the same libraries."""
     loaded, before = frozenset(WITH_BLAS & sys.modules.keys()), _held.libraries
     if loaded <= before:
         yield
@@ -85,7 +85,7 @@ def _one_blas_thread() -> Iterator[None]:
 
 
 class _Held(threading.local):
-    """Modules whose BLAS this thread holds to one thread."""
+    """Modules whose BLAS this thread limits to one thread."""
 
     libraries: frozenset[str] = frozenset()
 
@@ -95,14 +95,14 @@ _held = _Held()
 
 @lru_cache(maxsize=1)
 def _thread_pools(loaded: frozenset[str]) -> ThreadpoolController:  # noqa: ARG001
-    """Return what sets the threads of the libraries that are loaded; looked up anew when more of them are."""
+    """Return the controller of the loaded libraries' threads; searched for again when more libraries are loaded."""
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()
 
 
 def _is_no_memory(error: Exception) -> bool:
-    """Return whether there is too little memory, which libraries say each in its own way."""
+    """Return whether an error means too little memory, which every library reports differently."""
     return isinstance(error, MemoryError) or (
         "memory" in str(error).lower()
         and (type(error).__name__ in ("error", "OutOfMemoryError") or isinstance(error, RuntimeError))

@@ -1,4 +1,4 @@
-"""Hidden record beside an output: the request that wrote it, and the sha256 of each file."""
+"""Hidden record beside an output: the request that wrote it, and the SHA-256 of each file."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from sdd_bench.errors import CannotWriteError
 from sdd_bench.io.files import write_text
 
 RECORD = ".written"
-"""Name of the record in a folder, and the end of the record's name beside a file."""
+"""Name of the record in a folder, and suffix of the record's name beside a file."""
 
 
 class OutputRecord(NamedTuple):
     """Content of a record.
 
     Attributes:
-        request: Description by which two commands count as the same.
-        files: File, by its path from the record's folder, to its sha256; None where it was about to be written.
+        request: Description that decides whether two commands count as the same.
+        files: SHA-256 of each file by its path from the record's folder; None for files that were about to be written.
             Folders end in a slash.
     """
 
@@ -28,7 +28,7 @@ class OutputRecord(NamedTuple):
 
 
 def record_of(record: Path) -> OutputRecord | None:
-    """Return the content of a record; nothing for a damaged one."""
+    """Return the content of a record; None if it is missing or damaged."""
     try:
         content = json.loads(record.read_text(encoding="utf-8"))
         files, request = content["files"], content["request"]
@@ -44,6 +44,6 @@ def record_of(record: Path) -> OutputRecord | None:
 
 
 def write_request(record: Path, request: Mapping[str, Any], files: Mapping[str, str | None]) -> None:
-    """Write a record: the request, and the files by their path from its folder."""
+    """Write a record with the request, and the files by their path from its folder."""
     content = {"request": request, "files": files}
     write_text(record, json.dumps(content, indent=1, sort_keys=True) + "\n")

@@ -1,8 +1,8 @@
-"""Protection of output files: a command replaces only what was written for the same request.
+"""Protection of output files: a command replaces only files written for the same request.
 
-A hidden record beside an output says which request wrote which files, with the sha256 of each: `.NAME.written` beside a
-file NAME, `.written` in a folder that a command fills. While a command works, the record lists its files without
-sha256: if it is killed, the same command finds them there and goes on.
+A hidden record beside an output states the request and the SHA-256 of each file it wrote: `.NAME.written` beside a file
+NAME, `.written` in a folder that a command fills. While a command runs, the record lists its files without SHA-256, so
+that the same command can resume after a kill.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from sdd_bench.jobs.output_record import RECORD, record_of, write_request
 from sdd_bench.jobs.run_folder import difference
 
 SHOWN = 3
-"""Files that a message names of each kind."""
+"""Maximum number of files of each kind that a message names."""
 
 FOREIGN = "not written by this command"
 INPUT = "read by this command"
@@ -33,12 +33,12 @@ class Output:
     """Files that one request writes, and folders that it fills.
 
     Attributes:
-        request: Description by which two commands count as the same, as JSON can hold it; files and folders in it by
-            `place`.
-        files: The first one names the record.
-        folders: Each holds nothing but what the request wrote, hidden files aside.
-        option: Where the user says the names, for messages.
-        proof: Whether a file without any record shows by its content that it is of the request.
+        request: Description that decides whether two commands count as the same, as JSON; its files and folders are
+            named by `place`.
+        files: Output files; the record is named after the first.
+        folders: Output folders, which contain only the request's files and hidden files.
+        option: Option that sets the names, for messages.
+        proof: Function that recognises a file without a record as the request's by its content.
     """
 
     request: Mapping[str, Any]
@@ -49,38 +49,38 @@ class Output:
 
     @property
     def record(self) -> Path:
-        """Where the record lies."""
+        """Path of the record."""
         if not self.files:
             return self.folders[0] / RECORD
         return self.files[0].with_name(f".{self.files[0].name}{RECORD}")
 
 
 def place(path: Path, output: Path) -> str:
-    """Return a file or folder as a request names it: from the folder of an output, so that a project can be moved."""
+    """Return a path as requests name it, relative to an output's folder, so that a project can be moved."""
     return os.path.relpath(path.resolve(), output.parent.resolve())
 
 
 def check_outputs(outputs: Sequence[Output], inputs: Iterable[Path] = (), *, overwrite: bool = False) -> None:
-    """Refuse outputs that would replace anything but what the same request wrote; nothing is changed.
+    """Refuse outputs that would replace files of another request; nothing is changed.
 
     Args:
-        outputs: Outputs to be written.
-        inputs: Files and folders that are read. They, and what lies in such a folder, are never replaced, unless an
-            earlier run of the same command wrote it there.
-        overwrite: Whether files of other requests, of other people, and changed ones may be replaced.
+        outputs: Outputs that will be written.
+        inputs: Files and folders that are read. They and the contents of such folders are never replaced, unless an
+            earlier run of the same command wrote them.
+        overwrite: Whether files of other requests or other origin, and changed ones, may be replaced.
 
     Raises:
-        UserError: Files that must not be replaced, with the reason; a name that is given for two outputs.
+        UserError: Files must not be replaced (the reason is given), or a name is used for two outputs.
     """
     _looked_at(outputs, inputs, overwrite=overwrite)
 
 
 @contextlib.contextmanager
 def written(outputs: Sequence[Output], inputs: Iterable[Path] = (), *, overwrite: bool = False) -> Iterator[None]:
-    """Let the block write outputs that `check_outputs` allows, and keep a record of what it wrote.
+    """Let the block write outputs that `check_outputs` allows, and record the files it wrote.
 
     Raises:
-        UserError: As `check_outputs`; a record cannot be written.
+        UserError: As in `check_outputs`, or a record cannot be written.
     """
     claims = _looked_at(outputs, inputs, overwrite=overwrite)
     parents = [folder for claim in claims for folder in (claim.base, *claim.base.parents) if not folder.exists()]
@@ -104,12 +104,13 @@ class _Claim:
     """An output, the files already in its place, and the content of its record.
 
     Attributes:
-        output: The files and folders.
-        base: The folder of the record.
-        listed: File to its sha256 in the record, None where it was about to be written; folders end in a slash.
+        output: Files and folders of the output.
+        base: Folder of the record.
+        listed: SHA-256 of each file in the record, None for files that were about to be written; folders end in a
+            slash.
         same: Whether the record is of the same request.
-        before: Every file that is there to its sha256, or to nothing where it is no regular file.
-        why: File to why it must not be replaced, for those that the request did not write.
+        before: SHA-256 of every existing file, None if it is not a regular file.
+        why: Reasons why existing files must not be replaced, by file.
     """
 
     def __init__(self, output: Output) -> None:
@@ -123,7 +124,7 @@ class _Claim:
         self.why = {file: why for file in self.before if (why := self._why(file))}
 
     def there(self) -> list[Path]:
-        """Return what is there of the files, and all files in the folders."""
+        """Return the existing output files, and all files in the output folders."""
         files = [file for file in self.output.files if os.path.lexists(file)]
         for folder in self.output.folders:
             if folder.exists() and not folder.is_dir():
@@ -137,13 +138,13 @@ class _Claim:
         return Path(os.path.relpath(file, self.base)).as_posix()
 
     def is_listed(self, file: Path) -> bool:
-        """Return whether the record says that a file is an output of this kind of command."""
+        """Return whether the record lists a file as an output of this kind of command."""
         name = self.name(file)
         filling = tuple(_inside(key) for key, digest in self.listed.items() if key.endswith("/") and digest is None)
         return name in self.listed or name.startswith(filling)
 
     def begin(self) -> None:
-        """Say what is about to be written."""
+        """Record the files that are about to be written."""
         folders = [f"{self.name(folder)}/" for folder in self.output.folders]
         refilled = tuple(_inside(folder) for folder in folders)
         earlier = self.listed if self.same else {}
@@ -152,7 +153,7 @@ class _Claim:
         write_request(self.output.record, self.request, {**kept, **begun})
 
     def end(self, *, failed: bool = False) -> None:
-        """Say what was written; without any of it there is no record."""
+        """Record the files that were written; without any, remove the record."""
         files = {n: d for n, d in (self.listed if self.same else {}).items() if d and (self.base / n).is_file()}
         for file in self.there():
             if not file.is_file():
@@ -167,7 +168,7 @@ class _Claim:
             self.output.record.unlink(missing_ok=True)
 
     def _why(self, file: Path) -> str:
-        """Return why a file that is there is not the request's; nothing where it is."""
+        """Return the reason why an existing file is not the request's; empty if it is."""
         if file.is_symlink():
             return "a symbolic link, which this command never writes"
         if not self.is_listed(file):
@@ -187,7 +188,7 @@ class _Inputs:
         self._folders = [path.resolve() for path in there if path.is_dir()]
 
     def is_one(self, file: Path) -> bool:
-        """Return whether a path is a file that was named as an input, by whatever name."""
+        """Return whether a path is an input file, under any name."""
         return file.exists() and _identity(file) in self._files
 
     def holds(self, file: Path) -> bool:
@@ -202,7 +203,7 @@ class _Inputs:
 
 
 def _looked_at(outputs: Sequence[Output], inputs: Iterable[Path], *, overwrite: bool) -> list[_Claim]:
-    """Return the outputs with what stands there; see `check_outputs`."""
+    """Return the outputs with the files in their place; see `check_outputs`."""
     named = [path.parent.resolve() / path.name for output in outputs for path in (*output.files, *output.folders)]
     twice = sorted({str(path) for path in named if named.count(path) > 1})
     if twice:
@@ -242,7 +243,7 @@ def _names(files: Sequence[Path]) -> str:
 
 
 def _inside(folder: str) -> str:
-    """Return what the names of files in a folder of a record begin with."""
+    """Return the prefix of file names in a folder of a record."""
     return "" if folder == "./" else folder
 
 

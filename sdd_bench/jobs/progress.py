@@ -1,4 +1,4 @@
-"""Whether progress bars are shown: on a terminal, unless the run was asked to be quiet."""
+"""Display of progress bars: on a terminal, unless the run is quiet."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 PROGRESS_VARIABLE = "SDD_BENCH_PROGRESS"
-"""Environment variable: 1 shows progress bars without a terminal as well, 0 never shows them."""
+"""Environment variable: 1 also shows progress bars without a terminal, 0 never shows them."""
 
 _quiet = ContextVar("quiet", default=False)
 
 
 def shows_progress() -> bool:
-    """Return whether progress bars are shown; they go to standard error."""
+    """Return whether progress bars are shown, on standard error."""
     wish = os.environ.get(PROGRESS_VARIABLE, "")
     return not _quiet.get() and wish != "0" and (bool(wish) or sys.stderr.isatty())
 

@@ -1,7 +1,7 @@
 """Output folder that belongs to one request: new, interrupted or finished.
 
-While work goes on, the folder holds `.run/` with the request, the journal and the lock of whoever works there; when it
-is complete, a JSON file with the request in it marks it finished and `.run/` is gone.
+During the work, the folder contains `.run/` with the request, the journal and the lock. When the work is complete, a
+JSON file that contains the request marks it finished, and `.run/` is removed.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ LOCK = "lock"
 
 @contextlib.contextmanager
 def claimed(root: Path) -> Iterator[None]:
-    """Work in a folder alone, cleared of what a kill left half written, and of what a worker that died left meanwhile.
+    """Work alone in a folder; half-written files of killed runs and of dead workers are removed.
 
     Raises:
-        UserError: Another run is at work there; the folder cannot be written.
+        UserError: Another run works there, or the folder cannot be written.
     """
     work = root / WORK_FOLDER
     try:
@@ -37,13 +37,13 @@ def claimed(root: Path) -> Iterator[None]:
             yield
             clear_leftovers(root, deep=True)
     finally:
-        with contextlib.suppress(OSError):  # unless they are empty
+        with contextlib.suppress(OSError):  # not empty
             work.rmdir()
             root.rmdir()
 
 
 def clear_work(work: Path) -> None:
-    """Remove what only an unfinished run needs; the lock's files go when it is let go."""
+    """Remove files that only an unfinished run needs; the lock's files are removed when it is released."""
     for path in work.iterdir() if work.is_dir() else ():
         if path.is_dir():
             shutil.rmtree(path)
@@ -53,14 +53,14 @@ def clear_work(work: Path) -> None:
 
 @contextlib.contextmanager
 def journal_of(target: Path, *more: Path) -> Iterator[Journal]:
-    """Work alone at a file, with the journal beside it to go on with; the journal stays until it is removed.
+    """Work alone on a file, with its journal to resume from; the journal stays until it is removed.
 
     Args:
-        target: The file.
-        more: Others that are written with it.
+        target: File to write.
+        more: Other files that are written with it.
 
     Raises:
-        UserError: Another run is at work at that file; its folder cannot be written.
+        UserError: Another run works on that file, or its folder cannot be written.
     """
     with run_lock(target.with_name(f".{target.name}.lock"), target):
         clear_leftovers(target, *more)
@@ -68,29 +68,29 @@ def journal_of(target: Path, *more: Path) -> Iterator[Journal]:
 
 
 class RunFolder:
-    """The folder of one run.
+    """Folder of one run.
 
     Attributes:
         out: The folder.
-        work: Where journal and intermediate files lie until the run is complete.
+        work: Folder of journal and intermediate files until the run is complete.
         journal: Finished items of the run.
     """
 
     def __init__(self, out: Path, finished: Path, request: Mapping[str, object]) -> None:
-        """Look at a folder without changing it.
+        """Inspect a folder without changing it.
 
         Args:
-            out: A new or empty folder, or one where the same request was started or finished.
-            finished: The JSON file that marks the run complete; it holds the request under `request`.
-            request: The configuration as JSON can hold it; equal requests mean equal bytes.
+            out: A new or empty folder, or one in which the same request was started or finished.
+            finished: JSON file that marks the run complete; it contains the request under `request`.
+            request: Configuration as JSON; equal requests give equal bytes.
 
         Raises:
-            UserError: The folder holds other files, or a run of another request.
+            UserError: The folder contains other files, or a run of another request.
         """
         self.out = out
         self.work = out / WORK_FOLDER
         self._finished = finished
-        self._request: dict[str, object] = json.loads(json_text(request))  # as it is read again
+        self._request: dict[str, object] = json.loads(json_text(request))  # as it will be read again
         self._was_there = finished.is_file()
         self.is_finished = self._holds_same(finished, "holds")
         if not self.is_finished and not self._holds_same(self.work / "request.json", "holds an unfinished run of"):
@@ -98,10 +98,10 @@ class RunFolder:
 
     @contextlib.contextmanager
     def claimed(self) -> Iterator[Journal]:
-        """Work in the folder alone, with the journal to go on with.
+        """Work alone in the folder, with the journal to resume from.
 
         Raises:
-            UserError: Another run is at work there, or has ended since this one looked; it cannot be written.
+            UserError: Another run works there or has just finished, or the folder cannot be written.
         """
         with claimed(self.out):
             if self._finished.is_file() != self._was_there:
@@ -110,7 +110,7 @@ class RunFolder:
             yield Journal(self.work / "journal.jsonl")
 
     def end(self) -> None:
-        """Remove the work folder if it is there; to be called after the finished file has been written."""
+        """Remove the work folder if it exists; call this after writing the finished file."""
         clear_work(self.work)
         if self.is_finished and self.work.is_dir():  # left by a run that was killed at its very end
             with contextlib.suppress(UserError), claimed(self.out):
@@ -136,7 +136,7 @@ class RunFolder:
 
 
 def difference(earlier: object, request: Mapping[str, object]) -> str:
-    """Return which parts of a request differ, in words.
+    """Return the differences between two requests, in words.
 
     >>> difference({"seed": 1, "recipe": {"name": "a"}}, {"seed": 2, "recipe": {"name": "b"}})
     'seed (1, now 2), recipe name (a, now b)'

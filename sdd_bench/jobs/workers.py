@@ -1,7 +1,7 @@
-"""Choice of where items run: in this process, in local processes, or on a Dask cluster.
+"""Execution of items in this process, in local processes, or on a Dask cluster.
 
-An item is a pair of a name and an argument. What is wrong with one (a UserError, a file that went away, too little
-memory) is its result and stops no other.
+An item is a pair of a name and an argument. An error of one item (a UserError, a missing file, too little memory) is
+its outcome and does not stop the others.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from sdd_bench.jobs.interrupt import interrupts_held
 from sdd_bench.jobs.outcome import Payload, Result, guarded, one_thread
 
 Workers = int | str
-"""Worker processes of this machine, or the address of a Dask scheduler, `tcp://HOST:PORT`."""
+"""Number of worker processes on this machine, or the address of a Dask scheduler, `tcp://HOST:PORT`."""
 
 AHEAD = 2
-"""Items handed out for each worker process."""
+"""Number of items submitted per worker process."""
 
 IDLE_S = 300
 PARENT_POLL_S = 0.5
@@ -35,16 +35,16 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 def run(
     function: Callable[[Payload], Result], items: Sequence[tuple[str, Payload]], workers: Workers, label: str
 ) -> Generator[Result | UserError, None, None]:
-    """Yield what function(argument) returns of every item, or what is wrong with it, in the items' order.
+    """Yield function(argument) of every item, or its error, in the order of the items.
 
     Args:
         function: A module-level function.
-        items: Name and argument of each.
-        workers: 1 works in this process.
+        items: Name and argument of each item.
+        workers: Number of worker processes or scheduler address; 1 works in this process.
         label: Label of the work, for messages on standard error.
 
     Raises:
-        UserError: No such scheduler, or one without workers.
+        UserError: The scheduler does not exist or has no workers.
     """
     if isinstance(workers, str):
         from sdd_bench.jobs.dask import run_on_cluster
@@ -59,21 +59,21 @@ def run(
 def _here(
     function: Callable[[Payload], Result], items: Sequence[tuple[str, Payload]]
 ) -> Generator[Result | UserError, None, None]:
-    """Yield outcomes from this process, its libraries held to one thread until the last or until nobody asks on."""
+    """Yield outcomes computed in this process, with libraries limited to one thread until the generator ends."""
     with one_thread():
         for name, argument in items:
             yield guarded(function, name, argument)
 
 
 def default_jobs() -> int:
-    """Return the number of CPUs this process may use."""
+    """Return the number of CPUs that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _in_processes(
     function: Callable[[Payload], Result], items: Sequence[tuple[str, Payload]], jobs: int, label: str
 ) -> Generator[Result | UserError, None, None]:
-    """Yield outcomes from worker processes: half as many after one has died, in the end one item at a time."""
+    """Yield outcomes from worker processes: half as many after one has died, finally one item at a time."""
     done = 0
     while done < len(items):
         try:
@@ -91,7 +91,7 @@ def _in_processes(
 def _parallel(
     function: Callable[[Payload], Result], items: Sequence[tuple[str, Payload]], jobs: int
 ) -> Iterator[Result | UserError]:
-    """Yield outcomes in order, a few items ahead of what is asked for; whoever stops asking stops the workers."""
+    """Yield outcomes in order, computed a few items ahead; closing the generator stops the workers."""
     from joblib.externals.loky import get_reusable_executor
 
     executor = get_reusable_executor(
@@ -116,10 +116,10 @@ def _parallel(
 
 
 def _kill(executor: Any) -> None:
-    """End the workers at once, whatever they are at.
+    """End the workers at once, whatever they are doing.
 
-    loky's thread stumbles (KeyError) over items that were handed out a moment before, after it has killed the workers;
-    that is nothing to show to anybody.
+    After killing the workers, loky's thread may raise KeyError for items submitted a moment before; that error is
+    hidden.
     """
     hook = threading.excepthook
 
@@ -137,7 +137,7 @@ def _kill(executor: Any) -> None:
 def _one_by_one(
     function: Callable[[Payload], Result], items: Sequence[tuple[str, Payload]]
 ) -> Iterator[Result | UserError]:
-    """Yield outcomes of items that each have a worker process for themselves, so that its death is theirs."""
+    """Yield outcomes of items that each have their own worker process, so that a death concerns one item."""
     for item in items:
         try:
             yield from _parallel(function, [item], 2)
@@ -149,7 +149,7 @@ def _one_by_one(
 
 
 def _follow(parent: int) -> None:
-    """Let a new worker process leave Ctrl-C to its parent, and end when the parent has gone."""
+    """Make a new worker process ignore Ctrl-C, and end when its parent has gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def watch() -> None:

@@ -1,7 +1,7 @@
-"""Weights of the LPIPS backbone: where they are found, and safe reading of the file.
+"""Weights of the LPIPS backbone: search for the file, and safe reading of it.
 
-The backbone is torchvision's ImageNet network: looked for in the file given, the file the environment names, torch's
-cache, and at last by torchvision's own download.
+The backbone is torchvision's ImageNet network. Its weights are taken from the given file, the file named by the
+environment, torch's cache, or torchvision's own download, in this order.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ TRUNK_FILES = {"alex": "alexnet-owt-7be5be79.pth", "squeeze": "squeezenet1_1-b8a
 
 
 def find_trunk(net: str, trunk: Path | None = None) -> Path | None:
-    """Return the backbone file that is on this machine, None where there is none; nothing is downloaded.
+    """Return the backbone file on this machine, None if there is none; nothing is downloaded.
 
     Args:
         net: A key of `TRUNK_FILES`.
-        trunk: File asked for; else the one `SDD_BENCH_LPIPS_TRUNK` names, else torch's cache.
+        trunk: Requested file; else the one in `SDD_BENCH_LPIPS_TRUNK`, else the one in torch's cache.
 
     Raises:
-        ValueError: Unknown net.
-        UserError: The file asked for, or named by the environment, does not exist.
+        ValueError: The net is unknown.
+        UserError: The file that is requested or named by the environment does not exist.
     """
     if net not in TRUNK_FILES:
         raise ValueError(f"unknown LPIPS net {net!r}, expected one of {', '.join(TRUNK_FILES)}")
@@ -47,10 +47,10 @@ def find_trunk(net: str, trunk: Path | None = None) -> Path | None:
 
 
 def download_trunk(net: str, allowed: bool) -> Path:
-    """Return the file torchvision fetched into torch's cache.
+    """Return the file that torchvision downloads into torch's cache.
 
     Raises:
-        UserError: Not allowed, or it cannot be fetched: the message says where to put the file.
+        UserError: Downloads are not allowed or fail; the message says where to put the file.
     """
     import torchvision.models as models
 
@@ -68,10 +68,10 @@ def download_trunk(net: str, allowed: bool) -> Path:
 
 
 def read_trunk(path: Path, net: str) -> dict[str, torch.Tensor]:
-    """Return the tensors of a backbone file under the numbers of torchvision's `features`, as `3.weight`.
+    """Return the tensors of a backbone file by the names of torchvision's `features`, such as `3.weight`.
 
     Raises:
-        UserError: Not a file of tensors alone (nothing in it is run), or another net's backbone.
+        UserError: The file has more than tensors (nothing in it is executed), or is another net's backbone.
     """
     content = read_tensors(path, f"the backbone of LPIPS-{net}")
     names = [str(key) for key in content]
@@ -84,7 +84,7 @@ def read_trunk(path: Path, net: str) -> dict[str, torch.Tensor]:
 
 
 def _net_of(weights: Mapping[str, torch.Tensor]) -> str | None:
-    """Return which backbone a state dict looks like, None if like none."""
+    """Return the backbone that a state dict belongs to, None if unknown."""
     first = weights.get("0.weight")
     if "3.squeeze.weight" in weights:
         return "squeeze"

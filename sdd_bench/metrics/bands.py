@@ -1,9 +1,9 @@
 """Convolutional backbone applied band by band, with the same result as on the whole frame.
 
-The frame is given from top to bottom. Every layer keeps the rows that its next window still needs, the halo of its
-receptive field, and gives all output rows whose windows are complete: so strides stay aligned whatever the bands are,
-every output row is computed once, from the same rows as in the whole frame, and padding is added at the frame's own
-edges alone. What a layer keeps is fewer rows than its window is high.
+The frame is processed from top to bottom. Every layer keeps the rows that its next window still needs (the halo of its
+receptive field) and outputs all rows whose windows are complete. Strides therefore stay aligned for any bands, every
+output row is computed once from the same rows as in the whole frame, and padding is added only at the frame's own
+edges. A layer keeps fewer rows than its window is high.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ Apply = Callable[[Tensor | None, bool], Tensor | None]
 
 
 class Layer:
-    """One layer between two bands.
+    """One layer that keeps its halo from band to band.
 
     Args:
-        operation: Applied to complete windows, (N, C, h, W) -> (N, C', h', W'), without padding above and below.
-        height: Height of its window.
-        stride: Stride of its windows, downwards.
-        padding: Rows of zeros above and below the frame.
-        whole_windows: Whether a last window that reaches below the frame is left out.
+        operation: Function applied to complete windows, (N, C, h, W) -> (N, C', h', W'), without vertical padding.
+        height: Height of its window, in rows.
+        stride: Vertical stride of its windows.
+        padding: Number of zero rows above and below the frame.
+        whole_windows: Whether a last window that extends below the frame is left out.
     """
 
     def __init__(self, operation: Operation, height: int, stride: int, padding: int, whole_windows: bool = True):
@@ -36,11 +36,11 @@ class Layer:
         self._kept: Tensor | None = None
 
     def __call__(self, band: Tensor | None, last: bool) -> Tensor | None:
-        """Return the output rows that a band completes, None where there are none yet.
+        """Return the output rows that a band completes, None if there are none yet.
 
         Args:
-            band: The next rows of the input, None for none.
-            last: Whether the frame ends here.
+            band: Next rows of the input, None if there are none.
+            last: Whether the frame ends after this band.
         """
         rows = self._with_kept(band, last)
         if rows is None:
@@ -51,7 +51,7 @@ class Layer:
             self._kept = rows
             return None
         complete = rows if last else rows[:, :, : steps * self._stride + self._height]
-        self._kept = rows[:, :, (steps + 1) * self._stride :].clone()  # not a view, which would hold the whole band
+        self._kept = rows[:, :, (steps + 1) * self._stride :].clone()  # a view would keep the whole band in memory
         return self._operation(complete)
 
     def _with_kept(self, band: Tensor | None, last: bool) -> Tensor | None:
@@ -65,24 +65,24 @@ class Layer:
 
 
 class Backbone:
-    """The stages of a network, each with the rows that its layers keep; for one frame.
+    """Stages of a network, with the rows that its layers keep, for one frame.
 
     Args:
-        stages: Each a sequence of convolutions, rectifiers, poolings and Fire modules.
+        stages: Sequences of convolutions, rectifiers, poolings and Fire modules.
 
     Raises:
-        ValueError: A module of another kind, or one that is dilated or pads in another way.
+        ValueError: A module is of another kind, is dilated, or has another kind of padding.
     """
 
     def __init__(self, stages: Sequence[nn.Module]):
         self._stages = [[layer_of(module) for module in stage.children()] for stage in stages]
 
     def __call__(self, band: Tensor | None, last: bool) -> list[Tensor | None]:
-        """Return the rows that a band completes in each stage, None where there are none yet.
+        """Return the rows that a band completes in each stage, None if there are none yet.
 
         Args:
-            band: The next rows of the frame, (1, C, h, W).
-            last: Whether the frame ends here.
+            band: Next rows of the frame, (1, C, h, W).
+            last: Whether the frame ends after this band.
         """
         outputs = []
         for layers in self._stages:
@@ -93,10 +93,10 @@ class Backbone:
 
 
 def layer_of(module: nn.Module) -> Apply:
-    """Return what applies a module in bands.
+    """Return the banded version of a module.
 
     Raises:
-        ValueError: As `Backbone`.
+        ValueError: As in `Backbone`.
     """
     if isinstance(module, nn.ReLU):
         return Layer(lambda rows: F.relu(rows, inplace=True), 1, 1, 0)
@@ -113,13 +113,13 @@ def layer_of(module: nn.Module) -> Apply:
 
 
 def _without_rows(module: nn.Conv2d) -> Operation:
-    """Return a convolution that adds its padding left and right alone."""
+    """Return a convolution that adds its padding only on the left and right."""
     across = int(module.padding[1])
     return lambda rows: F.conv2d(rows, module.weight, module.bias, module.stride, (0, across), 1, module.groups)
 
 
 class L2Pool(nn.Module):
-    """The pooling of DISTS: the root of the mean square under a Hann window of 3x3, every second pixel.
+    """Pooling of DISTS: root mean square under a 3x3 Hann window, every second pixel.
 
     Reference:
         Ding, Ma, Wang, Simoncelli: Image quality assessment: unifying structure and texture similarity, IEEE TPAMI
@@ -129,21 +129,21 @@ class L2Pool(nn.Module):
     side, stride, padding = 3, 2, 1
 
     def pooled(self, rows: Tensor) -> Tensor:
-        """Return the pooled rows, padded to the left and the right alone."""
+        """Return the pooled rows, padded only on the left and right."""
         hann = rows.new_tensor([0.25, 0.5, 0.25])
         window = (hann[:, None] * hann).expand(rows.shape[1], 1, self.side, self.side)
         mean = F.conv2d(rows.square(), window, stride=self.stride, padding=(0, self.padding), groups=rows.shape[1])
         return mean.add_(1e-12).sqrt_()
 
     def forward(self, frame: Tensor) -> Tensor:
-        """Return a whole frame pooled."""
+        """Return the pooling of a whole frame."""
         return self.pooled(F.pad(frame, (0, 0, self.padding, self.padding)))
 
 
 class _Fire:
-    """SqueezeNet's module: a 1x1 convolution, then 1x1 and 3x3 ones of it side by side; called as `Layer`.
+    """Fire module of SqueezeNet: a 1x1 convolution, then parallel 1x1 and 3x3 ones of its output; see `Layer`.
 
-    The zeros around the 3x3 convolution stand for squeezed rows, so it is these that are kept from band to band.
+    The zeros around the 3x3 convolution are squeezed rows, so the squeezed rows are kept from band to band.
     """
 
     def __init__(self, module: Any):

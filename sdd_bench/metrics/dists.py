@@ -1,7 +1,7 @@
 """DISTS of a restored image against a reference: similarity of structure and texture in VGG16 features.
 
-The statistics of a feature are sums over its pixels, so a frame goes through the network in bands of rows, as `bands`
-says, and no feature map of the whole frame is ever held.
+The statistics of a feature are sums over its pixels, so a frame goes through the network in bands of rows (see
+`bands`), and no feature map of the whole frame is ever held in memory.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     import torch
 
 CHANNELS = (3, 64, 128, 256, 512, 512)
-"""Channels of the image itself and of the last rectifier before each pooling of VGG16."""
+"""Channels of the image itself, and of the last rectifier before each pooling of VGG16."""
 
 STAGES = ((0, 4), (5, 9), (10, 16), (17, 23), (24, 30))
-"""Layers of torchvision's `features` in each stage; what lies between two is a pooling."""
+"""Layers of torchvision's `features` in each stage; between two stages is a pooling."""
 
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Mean and standard deviation of ImageNet's colours, by which the network's input is normalised."""
+"""Mean and standard deviation of ImageNet's colours, which normalise the network's input."""
 
 STABILITY = 1e-6
 BAND_PIXELS = 1 << 17
@@ -52,11 +52,11 @@ class Dists:
     """DISTS with loaded weights, built by `load_dists`.
 
     Attributes:
-        stages: Stages of VGG16, L2 pooling instead of its own.
-        alpha: (1475,) float64, the share of each feature's mean in the similarity.
-        beta: The same of its structure.
-        device: Where the stages are and where images go.
-        identity: File names and sha256 of both weights.
+        stages: Stages of VGG16, with L2 pooling instead of its own.
+        alpha: (1475,) float64, weight of each feature's texture term (its mean) in the similarity.
+        beta: (1475,) float64, weight of each feature's structure term.
+        device: Device of stages and images.
+        identity: File names and SHA-256 of both weights.
     """
 
     stages: Any
@@ -74,11 +74,11 @@ class Dists:
         Args:
             restored: (H, W, 3) float32 or float64 in [0, 1].
             reference: (H, W, 3) float32 or float64 in [0, 1].
-            mask: (H, W) bool, True where the pixel counts. Both images are cut to the bounding box of these pixels,
-                and in it the others are copied from the reference into the restored image.
+            mask: (H, W) bool, True where the pixel counts. Both images are cropped to the bounding box of these pixels;
+                inside it, the other pixels are copied from the reference into the restored image.
 
         Raises:
-            ValueError: As `fidelity.check_images`.
+            ValueError: As in `fidelity.check_images`.
 
         Reference:
             Ding, Ma, Wang, Simoncelli: Image quality assessment: unifying structure and texture similarity, IEEE TPAMI
@@ -141,12 +141,12 @@ def load_dists(files: tuple[Path, ...], device: str = "cpu") -> Dists:
     """Return DISTS with its weights loaded.
 
     Args:
-        files: The state dict of torchvision's VGG16, whole or of its features only, and that of DISTS with `alpha` and
+        files: The state dict of torchvision's VGG16, complete or its features only, and that of DISTS with `alpha` and
             `beta`, (1, 1475, 1, 1).
         device: A torch device.
 
     Raises:
-        UserError: A file that is not that.
+        UserError: A file has other content.
     """
     import torch
 
@@ -182,7 +182,7 @@ WEIGHTS = Weights(FILES, load_dists)
 
 
 def _empty_features() -> Any:
-    """Return the convolutional part of VGG16 without memory; torch's generator is left as it was."""
+    """Return the convolutional part of VGG16 without allocated weights; torch's random state is not changed."""
     import torch
 
     with torch.random.fork_rng(devices=[]), torch.device("meta"):
@@ -197,7 +197,7 @@ def _normalised(planes: torch.Tensor) -> torch.Tensor:
 
 
 def _sums(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
-    """Return the sums over the pixels of two features (C, H, W), of their squares and products: (5, C)."""
+    """Return the sums over pixels of two features (C, H, W), of their squares and of their products: (5, C)."""
     import torch
 
     parts = (left, right, left * left, right * right, left * right)

@@ -1,7 +1,7 @@
 """Masked PSNR, SSIM, MSE and MAE of a restored image against a reference.
 
-Pure functions of arrays. All work in strips or tiles that stay in the processor's cache, so the working memory is a
-few megabytes whatever the size of the frame, and sums are taken in double precision in a fixed order.
+All functions are pure and work in strips or tiles that stay in the processor's cache, so that the working memory is a
+few megabytes for frames of any size, and sums are taken in double precision in a fixed order.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from sdd_bench.metrics.metric import Image, Mask
 
 WINDOW_PX = 7
-"""Side of the SSIM window; with the uniform weighting it is scikit-image's default, which the papers' code uses."""
+"""Side of the SSIM window; with uniform weights, it is scikit-image's default, which the papers' code uses."""
 
 RADIUS_PX = WINDOW_PX // 2
 K1, K2 = 0.01, 0.03  # Wang et al., section III.B
 STRIP_VALUES = 1 << 16  # half a megabyte in double precision
-TILE_PX = 192  # the tile's buffers are 7.5 MB; 128 is 4 % slower through its margins, 384 leaves the cache
+TILE_PX = 192  # buffers take 7.5 MB; 128 is 4 % slower by its margins, 384 exceeds the cache
 
 
 def mse(restored: Image, reference: Image, mask: Mask | None = None) -> float:
@@ -29,10 +29,10 @@ def mse(restored: Image, reference: Image, mask: Mask | None = None) -> float:
     Args:
         restored: (H, W, 3) float32 or float64 in [0, 1].
         reference: (H, W, 3) float32 or float64 in [0, 1].
-        mask: (H, W) bool, True where the pixel counts; everywhere if None. Other pixels may hold anything.
+        mask: (H, W) bool, True where the pixel counts; None counts all. Other pixels may have any values.
 
     Raises:
-        ValueError: Shapes or types are not as above, or no pixel counts.
+        ValueError: Shapes or types are wrong, or no pixel counts.
 
     >>> mse(np.full((8, 8, 3), 0.75), np.full((8, 8, 3), 0.25))
     0.25
@@ -41,7 +41,7 @@ def mse(restored: Image, reference: Image, mask: Mask | None = None) -> float:
 
 
 def mae(restored: Image, reference: Image, mask: Mask | None = None) -> float:
-    """Return the mean absolute error over valid pixels and channels; arguments and refusals as `mse`.
+    """Return the mean absolute error over valid pixels and channels; arguments and errors as in `mse`.
 
     >>> mae(np.full((8, 8, 3), 0.75), np.full((8, 8, 3), 0.25))
     0.5
@@ -52,7 +52,7 @@ def mae(restored: Image, reference: Image, mask: Mask | None = None) -> float:
 def psnr_db(restored: Image, reference: Image, mask: Mask | None = None) -> float:
     """Return the peak signal-to-noise ratio in dB for a data range of 1, inf for identical images.
 
-    Arguments and refusals as `mse`.
+    Arguments and errors are those of `mse`.
 
     >>> psnr_db(np.full((8, 8, 3), 0.5), np.full((8, 8, 3), 0.5))
     inf
@@ -66,16 +66,16 @@ def psnr_db(restored: Image, reference: Image, mask: Mask | None = None) -> floa
 def ssim(restored: Image, reference: Image, mask: Mask | None = None) -> float:
     """Return the mean structural similarity, exactly 1 for identical images.
 
-    A window is 7x7 with uniform weights, variances are of a sample, the data range is 1; channels are averaged.
-    A pixel counts where its whole window lies inside the frame and inside the mask.
+    Windows are 7x7 with uniform weights, variances are sample variances, the data range is 1, and channels are
+    averaged. A pixel counts if its whole window lies inside the frame and inside the mask.
 
     Args:
         restored: (H, W, 3) float32 or float64 in [0, 1].
         reference: (H, W, 3) float32 or float64 in [0, 1].
-        mask: (H, W) bool, True where the pixel counts; everywhere if None. Other pixels may hold anything.
+        mask: (H, W) bool, True where the pixel counts; None counts all. Other pixels may have any values.
 
     Raises:
-        ValueError: Shapes or types are not as above, a side is under 7 px, or no window lies inside the mask.
+        ValueError: Shapes or types are wrong, a side is under 7 px, or no window lies inside the mask.
 
     Reference:
         Wang, Bovik, Sheikh, Simoncelli: Image quality assessment, IEEE TIP 13(4), 2004, eq. (13).
@@ -94,7 +94,7 @@ def ssim(restored: Image, reference: Image, mask: Mask | None = None) -> float:
     total, count = 0.0, 0
     for top in range(0, height - margin, TILE_PX):
         for left in range(0, width - margin, TILE_PX):
-            # Every pixel of the map belongs to one tile; tiles of pixels overlap by the window's margin.
+            # Every pixel of the map belongs to one tile; the tiles of image pixels overlap by the window's margin.
             tile = slice(top, top + TILE_PX + margin), slice(left, left + TILE_PX + margin)
             valid = None if mask is None else np.ascontiguousarray(mask[tile])
             counted = None if valid is None or valid.all() else _whole_windows(valid)
@@ -111,11 +111,11 @@ def ssim(restored: Image, reference: Image, mask: Mask | None = None) -> float:
 
 
 def check_images(restored: Image, reference: Image, mask: Mask | None) -> None:
-    """Refuse what no metric can compare.
+    """Refuse images or a mask that no metric can compare.
 
     Raises:
-        ValueError: Not (H, W, 3) floating point of one shape, without pixels, or a mask that is not (H, W) bool or
-            is empty.
+        ValueError: Images are not (H, W, 3) floating point of the same shape, have no pixels, or the mask is not (H, W)
+            bool or is empty.
     """
     if restored.ndim != 3 or restored.shape[2] != 3 or restored.size == 0:
         raise ValueError(f"expected an image of shape (height, width, 3), not {restored.shape}")
@@ -133,14 +133,14 @@ def check_images(restored: Image, reference: Image, mask: Mask | None) -> None:
 
 
 def _mean(restored: Image, reference: Image, mask: Mask | None, term: np.ufunc) -> float:
-    """Return the mean of term(restored - reference), differences and sums in double precision."""
+    """Return the mean of term(restored - reference), with differences and sums in double precision."""
     check_images(restored, reference, mask)
     rows = max(1, STRIP_VALUES // (restored.shape[1] * 3))
     total = 0.0
     for top in range(0, restored.shape[0], rows):
         strip = slice(top, top + rows)
         difference = restored[strip].astype(np.float64, order="C")
-        with np.errstate(invalid="ignore", over="ignore"):  # pixels that do not count may hold anything
+        with np.errstate(invalid="ignore", over="ignore"):  # pixels that do not count may have any values
             difference -= reference[strip]
         if mask is not None:
             _clear(difference, mask[strip])
@@ -155,7 +155,7 @@ def _clear(image: NDArray[np.float64], valid: Mask) -> None:
 
 
 def _whole_windows(valid: Mask) -> Mask:
-    """Return which windows lie inside the mask, for the pixels at least the radius away from the tile's sides."""
+    """Return which windows lie inside the mask, for pixels at least the window's radius from the tile's sides."""
     inside = cv2.boxFilter(valid.view(np.uint8), -1, (WINDOW_PX, WINDOW_PX), normalize=False)
     return np.asarray(_without_margin(inside) == WINDOW_PX**2)
 
@@ -163,22 +163,22 @@ def _whole_windows(valid: Mask) -> Mask:
 def _ssim_tile(
     restored: Image, reference: Image, valid: Mask | None, buffers: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return the SSIM map of a tile without its margin, (H - 6, W - 6, 3), held in one of the buffers.
+    """Return the SSIM map of a tile without its margin, (H - 6, W - 6, 3), as a view of one of the buffers.
 
-    With s and d the sum and the difference of the images, both factors of eq. (13) are of the form
-    (a - b + c) / (a + b + c): a, b are the squared window means of s and d in the first and their variances in the
-    second. d is exactly 0 for identical images, so their quotient is exactly 1.
+    With s and d the sum and the difference of the images, both factors of eq. (13) have the form (a - b + c) / (a + b +
+    c), where a and b are the squared window means of s and d in the first factor and their variances in the second. For
+    identical images d is exactly 0, so that both factors are exactly 1.
 
     Everything is double precision: in the variance of a bright flat window nearly all digits cancel, and single
-    precision is then wrong by up to 3e-5 of SSIM. Single precision would save 15 % of the time.
+    precision would be wrong by up to 3e-5 of SSIM. Single precision would save 15 % of the time.
     """
     shape, size = restored.shape, restored.size
     total, difference, mean_s, mean_d, square_s, square_d, light, contrast = buffers[:, :size].reshape(8, *shape)
-    with np.errstate(invalid="ignore", over="ignore"):  # pixels that do not count may hold anything
+    with np.errstate(invalid="ignore", over="ignore"):  # pixels that do not count may have any values
         np.add(restored, reference, out=total, dtype=np.float64)
         np.subtract(restored, reference, out=difference, dtype=np.float64)
     if valid is not None:
-        # The filters run along rows and columns: one NaN would spread to windows that do not contain it.
+        # The filters run along rows and columns, so one NaN would spread to windows that do not contain it.
         _clear(total, valid)
         _clear(difference, valid)
     window = (WINDOW_PX, WINDOW_PX)

@@ -1,4 +1,4 @@
-"""Masked GMSD of a restored image against a reference: unevenness of edge errors."""
+"""Masked GMSD of a restored image against a reference: standard deviation of the similarity of gradients."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from sdd_bench.metrics.metric import Image, Mask
 
 LUMA = (0.299, 0.587, 0.114)
 STABILITY = 170 / 255**2
-"""The paper's c = 170, which is for values up to 255."""
+"""The paper's constant c = 170, which refers to values up to 255."""
 
 MIN_SIDE_PX = 6
-"""A window of 3x3 after halving."""
+"""Size of a 3x3 window before halving."""
 
 _ACROSS, _ALONG = np.array([[-1.0, 0.0, 1.0]]), np.full((1, 3), 1 / 3)
 
@@ -24,18 +24,18 @@ _ACROSS, _ALONG = np.array([[-1.0, 0.0, 1.0]]), np.full((1, 3), 1 / 3)
 def gmsd(restored: Image, reference: Image, mask: Mask | None = None) -> float:
     """Return the gradient magnitude similarity deviation, exactly 0 for identical images.
 
-    Both images are reduced to luma (BT.601) and, by the mean of blocks of 2x2 pixels, to half the size. The magnitudes
-    of their Prewitt gradients are compared pixel by pixel, and the standard deviation of that similarity is the score.
-    A pixel counts where its window of 3x3, that is 6x6 pixels of the image, lies inside the frame and the mask. The
-    paper's code lets windows at the border of the frame reach into zeros instead.
+    Both images are converted to luma (BT.601) and halved by averaging 2x2 blocks. The magnitudes of their Prewitt
+    gradients are compared pixel by pixel, and the score is the standard deviation of that similarity. A pixel counts if
+    its 3x3 window, that is 6x6 pixels of the image, lies inside the frame and the mask. The paper's code pads windows
+    at the border of the frame with zeros instead.
 
     Args:
         restored: (H, W, 3) float32 or float64 in [0, 1].
         reference: (H, W, 3) float32 or float64 in [0, 1].
-        mask: (H, W) bool, True where the pixel counts; everywhere if None. Other pixels may hold anything.
+        mask: (H, W) bool, True where the pixel counts; None counts all. Other pixels may have any values.
 
     Raises:
-        ValueError: As `fidelity.check_images`, a side is under 6 px, or no window lies inside the mask.
+        ValueError: As in `fidelity.check_images`, or a side is under 6 px, or no window lies inside the mask.
 
     Reference:
         Xue, Zhang, Mou, Bovik: Gradient magnitude similarity deviation: a highly efficient perceptual image quality
@@ -61,14 +61,14 @@ def gmsd(restored: Image, reference: Image, mask: Mask | None = None) -> float:
 
 
 def _halved_mask(mask: Mask) -> Mask:
-    """Return which blocks of 2x2 pixels lie inside the mask."""
+    """Return which 2x2 blocks lie inside the mask."""
     return np.ascontiguousarray(np.logical_and.reduce(_quarters(mask)))
 
 
 def _halved_luma(image: Image, inside: Mask | None) -> NDArray[np.float64]:
-    """Return the mean luma of blocks of 2x2 pixels; a last odd row or column is left out, blocks outside are 0."""
+    """Return the mean luma of 2x2 blocks; a last odd row or column is dropped, and blocks outside the mask are 0."""
     total: NDArray[np.float64] = np.zeros((image.shape[0] // 2, image.shape[1] // 2))
-    with np.errstate(invalid="ignore", over="ignore"):  # pixels that do not count may hold anything
+    with np.errstate(invalid="ignore", over="ignore"):  # pixels that do not count may have any values
         for part in _quarters(image):
             for channel, share in enumerate(LUMA):
                 total += share / 4 * part[..., channel].astype(np.float64)
@@ -78,7 +78,7 @@ def _halved_luma(image: Image, inside: Mask | None) -> NDArray[np.float64]:
 
 
 def _quarters(image: NDArray) -> list[NDArray]:
-    """Return the four pixels of every block of 2x2, as four images."""
+    """Return the four pixels of every 2x2 block, as four images."""
     height, width = image.shape[0] // 2 * 2, image.shape[1] // 2 * 2
     return [image[top:height:2, left:width:2] for top in (0, 1) for left in (0, 1)]
 

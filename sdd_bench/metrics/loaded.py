@@ -13,22 +13,22 @@ from sdd_bench.metrics.table import METRICS
 from sdd_bench.metrics.weights_files import find_files
 
 Files = dict[str, tuple[Path, ...]]
-"""Column of a metric to the files of its weights."""
+"""Weights files by column of a metric."""
 
 LPIPS = "lpips"
-"""The metric whose weights have options of their own, and stand in results without its name in front."""
+"""Column of LPIPS, whose weights have their own options and no prefix in results."""
 
 
 def files_of(wanted: Iterable[str], folder: Path | None = None, *, download: bool = True) -> Files:
-    """Return the weights of those of some metrics that need any, LPIPS excepted.
+    """Return the weights files of metrics that need any, except LPIPS.
 
     Args:
         wanted: Columns of metrics.
-        folder: Where files are looked for first.
-        download: Whether missing files may be fetched into torch's cache.
+        folder: Folder that is searched first.
+        download: Whether missing files may be downloaded into torch's cache.
 
     Raises:
-        UserError: Packages or files that are missing, those of all metrics together.
+        UserError: Packages or files are missing; those of all metrics are reported together.
     """
     found: Files = {}
     faults = []
@@ -50,10 +50,10 @@ def files_of(wanted: Iterable[str], folder: Path | None = None, *, download: boo
 
 @lru_cache(maxsize=len(METRICS))
 def loaded_metric(name: str, files: tuple[Path, ...], device: str) -> LoadedMetric:
-    """Return a metric with its weights, loaded once a process.
+    """Return a metric with its weights, loaded once per process.
 
     Raises:
-        UserError: A package is missing, or a file does not hold the weights.
+        UserError: A package is missing, or a file does not contain the weights.
     """
     weights = METRICS[name].weights
     assert weights is not None
@@ -61,14 +61,14 @@ def loaded_metric(name: str, files: tuple[Path, ...], device: str) -> LoadedMetr
 
 
 def weights_digest(name: str, weights: Mapping[str, str]) -> str:
-    """Return what names the weights that a metric was measured with; empty where nothing does.
+    """Return a digest of the weights that a metric was measured with; empty if unknown.
 
     Args:
         name: Column of the metric.
-        weights: What results state of weights, see `identities`.
+        weights: Weights as recorded in results, see `identities`.
 
     Returns:
-        The sha256 of its file, or one of the sha256 of all its files.
+        SHA-256 of its file, or a digest of the SHA-256 of all its files.
 
     >>> weights_digest("lpips", {"net": "alex", "trunk_sha256": "ab"}), weights_digest("dists", {"niqe_sha256": "cd"})
     ('ab', '')
@@ -86,10 +86,10 @@ def weights_digest(name: str, weights: Mapping[str, str]) -> str:
 
 
 def identities(files: Mapping[str, tuple[Path, ...]], device: str) -> dict[str, str]:
-    """Return what results state of the weights: what each metric says, behind the name of the metric.
+    """Return the identities of weights for results, with the metric's name as prefix.
 
     Raises:
-        UserError: Metrics that cannot be loaded, all named.
+        UserError: Metrics cannot be loaded; all are named.
     """
     found: dict[str, str] = {}
     faults = []

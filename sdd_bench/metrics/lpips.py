@@ -1,11 +1,11 @@
 """LPIPS v0.1 of a restored image against a reference.
 
-The only file that imports lpips. Its linear layers ship inside that package; the weights of its
-backbone come from `backbone`.
+No other file imports lpips. Its linear layers are part of that package; the weights of its backbone come from
+`backbone`.
 
-A frame goes through the backbone in bands of rows, as `bands` says: every feature is computed once, from the same
-pixels as in the whole frame, is compared at once and dropped. The memory does not grow with the frame's height, and the
-distance is that of the package's own forward to single-precision rounding.
+A frame goes through the backbone in bands of rows (see `bands`): every feature is computed once, from the same pixels
+as in the whole frame, compared at once and dropped. The memory does not grow with the frame's height, and the distance
+equals that of the package's own forward pass to single-precision rounding.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     import torch
 
 MIN_SIDE_PX = {"alex": 31, "squeeze": 17}
-"""Least side of an image in pixels; below it, the backbone's last layer has no pixel."""
+"""Smallest side of an image in pixels; below it, the backbone's last layer has no pixel."""
 
 VERSION = "0.1"
 BAND_PIXELS = 1 << 19
-"""Pixels of the frame that enter the backbone at a time: 8 MB of the first layer's features."""
+"""Number of pixels of the frame that enter the backbone at a time: 8 MB of the first layer's features."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,9 @@ class Perceptual:
     """LPIPS with loaded weights, built by `load_perceptual`.
 
     Attributes:
-        model: The lpips package's model, in evaluation mode.
-        device: Where it is and where images go.
-        identity: net, version, trunk_file, trunk_sha256, lpips_package: what a result must state.
+        model: Model of the lpips package, in evaluation mode.
+        device: Device of model and images.
+        identity: Facts that results record: net, version, trunk_file, trunk_sha256, lpips_package.
     """
 
     model: Any
@@ -53,17 +53,17 @@ class Perceptual:
     def distance(self, restored: Image, reference: Image, mask: Mask | None = None) -> float:
         """Return the LPIPS distance, exactly 0 for identical images.
 
-        The value agrees with the package's own forward on the whole frame to single-precision rounding, and does not
-        depend on other images.
+        The value agrees with the package's own forward pass on the whole frame to single-precision rounding, and does
+        not depend on other images.
 
         Args:
             restored: (H, W, 3) float32 or float64 in [0, 1]; values outside are clamped.
             reference: (H, W, 3) float32 or float64 in [0, 1]; values outside are clamped.
-            mask: (H, W) bool, True where the pixel counts. Both images are cut to the bounding box of these
-                pixels, and in it the others are copied from the reference into the restored image.
+            mask: (H, W) bool, True where the pixel counts. Both images are cropped to the bounding box of these pixels;
+                inside it, the other pixels are copied from the reference into the restored image.
 
         Raises:
-            ValueError: As `fidelity.check_images`, or the (cut) image is too small for the backbone.
+            ValueError: As in `fidelity.check_images`, or the (cropped) image is too small for the backbone.
 
         Reference:
             Zhang, Isola, Efros, Shechtman, Wang: The unreasonable effectiveness of deep features as a perceptual
@@ -106,7 +106,7 @@ class Perceptual:
         return sum(total / count for total, count in zip(sums, counts, strict=True))
 
     def _scaled(self, image: Image) -> torch.Tensor:
-        """Return the network's input, (1, 3, H, W) float32, of an image in [0, 1]."""
+        """Return the network's input for an image in [0, 1], (1, 3, H, W) float32."""
         import torch
 
         planes = np.array(image.transpose(2, 0, 1)[None], dtype=np.float32, order="C")
@@ -120,20 +120,20 @@ def load_perceptual(
 
     Args:
         net: A key of `TRUNK_FILES`.
-        trunk: State dict of the whole torchvision network or of its features only.
+        trunk: State dict of the complete torchvision network or of its features only.
         device: A torch device.
-        allow_download: Whether torchvision may fetch the backbone into torch's cache where no file is found.
+        allow_download: Whether torchvision may download the backbone into torch's cache if no file is found.
 
     Raises:
-        ValueError: Unknown net.
-        UserError: No backbone can be had, or the file is not one of this net.
+        ValueError: The net is unknown.
+        UserError: No backbone is available, or the file is not one of this net.
     """
     path = find_trunk(net, trunk) or download_trunk(net, allow_download)
     weights = read_trunk(path, net)
     model = _empty_model(net)
     loaded = {}
     for key, value in model.net.state_dict().items():
-        name = key.split(".", 1)[1]  # lpips keeps torchvision's numbers behind its own slices: slice2.3.weight
+        name = key.split(".", 1)[1]  # lpips puts its own slices before torchvision's numbers: slice2.3.weight
         found = weights.get(name)
         if found is None or found.shape != value.shape:
             shape = "missing" if found is None else f"of shape {tuple(found.shape)}"
@@ -152,15 +152,15 @@ def load_perceptual(
 
 
 def _empty_model(net: str) -> Any:
-    """Return lpips' model with its linear layers loaded and its backbone without memory.
+    """Return lpips' model with its linear layers loaded and its backbone without allocated weights.
 
-    Torch's generator is left as it was. The classifier of AlexNet, which nobody needs, would take 230 MB
-    and a second to fill with random numbers.
+    Torch's random state is not changed. The unused classifier of AlexNet would take 230 MB and a second to fill with
+    random numbers.
     """
     import torch
 
     with warnings.catch_warnings(), torch.random.fork_rng(devices=[]), torch.device("meta"):
-        warnings.simplefilter("ignore")  # lpips calls torchvision in a way that is deprecated
+        warnings.simplefilter("ignore")  # lpips calls torchvision in a deprecated way
         import lpips
 
         model = lpips.LPIPS(net=net, version=VERSION, pretrained=False, pnet_rand=True, verbose=False).eval()
@@ -170,5 +170,5 @@ def _empty_model(net: str) -> Any:
 
 
 def _unit_length(features: torch.Tensor) -> torch.Tensor:
-    """Return features divided by their length over channels, with lpips' guard of 1e-10 against 0 / 0."""
+    """Return features divided by their length over channels, with lpips' term of 1e-10 against 0 / 0."""
     return features / (features.square().sum(dim=1, keepdim=True).sqrt_() + 1e-10)

@@ -1,4 +1,4 @@
-"""Definition of a metric: a function of prediction and truth, and how it is displayed."""
+"""Definition of a metric: a function of prediction and truth, with its properties for display."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from sdd_bench.metrics.weights_files import WeightsFile
 Image = NDArray[np.floating]
 Mask = NDArray[np.bool_]
 Distance = Callable[[Image, Image, Mask | None], float]
-"""(restored, truth, mask) to a number: images (H, W, 3) in [0, 1], mask (H, W) bool or None for every pixel."""
+"""Function of (restored, truth, mask): images (H, W, 3) in [0, 1], mask (H, W) bool, or None to count every pixel."""
 
 Area = Literal["mask", "box", "frame"]
-"""Pixels of an image that a metric uses: the pixels that count; their bounding box, in which the other pixels are
+"""Pixels of an image that a metric uses: the pixels that count; their bounding box, inside which other pixels are
 copied from the truth into the prediction; or the whole frame of the prediction, whatever the mask.
 """
 
@@ -27,7 +27,7 @@ copied from the truth into the prediction; or the whole frame of the prediction,
 class LoadedMetric(Protocol):
     """A metric with its weights in memory.
 
-    `identity` names them: what results state, the sha256 of each file among it.
+    `identity` has the facts about the weights that results record, including the SHA-256 of each file.
     """
 
     @property
@@ -37,12 +37,12 @@ class LoadedMetric(Protocol):
 
 @dataclass(frozen=True)
 class Weights:
-    """The weights of a metric, and how it is built from them.
+    """Weights of a metric, and the function that builds the metric from them.
 
     Attributes:
-        files: Those that it needs.
-        load: (files in that order, torch device) to the metric; raises a UserError for files that are not right.
-        check: Raises a UserError where a package that it needs is missing; called before files are looked for.
+        files: Required files.
+        load: Function from (files in that order, torch device) to the metric; raises a UserError for wrong files.
+        check: Function that raises a UserError if a required package is missing; called before the search for files.
     """
 
     files: tuple[WeightsFile, ...]
@@ -55,23 +55,24 @@ class Metric:
     """A metric of a prediction against its truth.
 
     Attributes:
-        function: Function that measures it; None for one that is built with its weights in every worker.
+        function: Function that measures it; None if it is built with its weights in every worker.
         heading: Heading of its column on pages.
         option: Name on the command line.
-        higher_is_better: Else lower is; None for one that explains another metric and ranks nobody.
-        decimals: Number of decimals shown to people.
-        csv_decimals: In leaderboard.csv.
-        lowest: The least it can be.
-        highest: The greatest.
-        interval: First part of the names of its interval's columns in the leaderboard; empty for no such columns.
+        higher_is_better: Whether higher values are better; None for a metric that explains another one and does not
+            rank.
+        decimals: Number of decimals in displays.
+        csv_decimals: Number of decimals in leaderboard.csv.
+        lowest: Smallest possible value.
+        highest: Largest possible value.
+        interval: Prefix of the names of its interval's columns in the leaderboard; empty for no such columns.
         relevant: Smallest relevant difference: two methods whose means differ by less are not separated.
-        most: Cap of one image in a mean, where a metric can be infinite.
+        most: Cap of one image in a mean, for metrics that can be infinite.
         area: Pixels of an image that it uses.
-        needs_truth: Whether it compares with the truth; else it looks at the prediction alone.
-        by_default: Whether it is measured where no metric is named; its column is then always there.
-        weights: Its weights; None for a metric without any, and for LPIPS, which has options of its own.
-        reference: Where it is from: authors, title, place, year.
-        note: Further information needed to compare its numbers with those of others.
+        needs_truth: Whether it compares with the truth; otherwise it uses only the prediction.
+        by_default: Whether it is measured if no metric is named; its column is then always present.
+        weights: Weights of the metric; None for a metric without weights, and for LPIPS, which has its own options.
+        reference: Publication: authors, title, venue, year.
+        note: Information needed to compare its values with those of others.
     """
 
     function: Distance | None

@@ -1,6 +1,6 @@
 """NIQE, MUSIQ, CLIP-IQA and TOPIQ through pyiqa, with weights identified by digest.
 
-The only file that imports pyiqa. pyiqa's own downloads are never used, and nothing in a file of tensors is run.
+No other file imports pyiqa. pyiqa's own downloads are never used, and nothing in a tensor file is executed.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ class Model:
     """A metric of pyiqa.
 
     Attributes:
-        name: In pyiqa.
-        file: Its weights.
+        name: Name of the metric in pyiqa.
+        file: Weights file.
         compares: Whether it needs the truth.
-        smallest_px: Least side of an image.
-        options: Options of pyiqa's network, so that it fetches nothing by itself.
-        within: Key of the state dict in the file; None where pyiqa reads the file itself.
-        option: What pyiqa calls the file, where it reads it itself.
+        smallest_px: Smallest side of an image, in pixels.
+        options: Options of pyiqa's network that keep it from downloading files itself.
+        within: Key of the state dict in the file; None if pyiqa reads the file itself.
+        option: pyiqa's option for the file, if it reads the file itself.
     """
 
     name: str
@@ -90,7 +90,7 @@ MODELS = {
         within="params",
     ),
 }
-"""Column to what pyiqa calls it and needs; of several sets of weights those that pyiqa takes by itself."""
+"""pyiqa's model for each column, with the weights that pyiqa uses by default."""
 
 
 @dataclass(frozen=True)
@@ -98,10 +98,10 @@ class PyiqaMetric:
     """A metric of pyiqa with loaded weights, built by `load_model`.
 
     Attributes:
-        model: What it is.
-        network: pyiqa's, in evaluation mode.
-        device: Where it is and where images go.
-        identity: Name and sha256 of its weights, version of pyiqa.
+        model: Definition of the metric.
+        network: Network of pyiqa, in evaluation mode.
+        device: Device of network and images.
+        identity: Name and SHA-256 of its weights, version of pyiqa.
     """
 
     model: Model
@@ -114,12 +114,13 @@ class PyiqaMetric:
 
         Args:
             restored: (H, W, 3) float32 or float64 in [0, 1]; values outside are clamped.
-            reference: The same shape. A metric without reference does not look at it.
-            mask: (H, W) bool, True where the pixel counts. A metric with reference takes the bounding box of these
-                pixels, the others in it copied from the reference; one without takes the whole restored image.
+            reference: Image of the same shape, ignored by metrics without reference.
+            mask: (H, W) bool, True where the pixel counts. A metric with reference uses the bounding box of these
+                pixels, inside which other pixels are copied from the reference; a metric without reference uses the
+                whole restored image.
 
         Raises:
-            ValueError: As `fidelity.check_images`, an image that is too small, or a score that is not finite.
+            ValueError: As in `fidelity.check_images`, or an image is too small, or the score is not finite.
         """
         import torch
 
@@ -149,7 +150,7 @@ class PyiqaMetric:
 
 
 def check_package() -> None:
-    """Raise a UserError where pyiqa is not installed; it is not loaded here."""
+    """Raise a UserError if pyiqa is not installed, without importing it."""
     from importlib.util import find_spec
 
     if find_spec("pyiqa") is None:
@@ -161,11 +162,11 @@ def load_model(column: str, files: tuple[Path, ...], device: str = "cpu") -> Pyi
 
     Args:
         column: A key of `MODELS`.
-        files: The file of its weights.
+        files: File of its weights.
         device: A torch device.
 
     Raises:
-        UserError: pyiqa is not installed or cannot be loaded, or the file does not hold the weights.
+        UserError: pyiqa is not installed or cannot be loaded, or the file does not contain the weights.
     """
     check_package()
     (path,), model = files, MODELS[column]
@@ -185,12 +186,12 @@ def load_model(column: str, files: tuple[Path, ...], device: str = "cpu") -> Pyi
 
 
 def weights_of(column: str) -> Weights:
-    """Return the weights of a key of `MODELS`."""
+    """Return the weights for a key of `MODELS`."""
     return Weights((MODELS[column].file,), partial(load_model, column), check_package)
 
 
 def _created(model: Model, options: Mapping[str, object], path: Path) -> Any:
-    """Return pyiqa's network; torch's generator is left as it was."""
+    """Return pyiqa's network; torch's random state is not changed."""
     import torch
     from scipy.io.matlab import MatReadError
 
@@ -218,7 +219,7 @@ def _created(model: Model, options: Mapping[str, object], path: Path) -> Any:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep pyiqa, and the packages that it loads, from printing, logging and warning."""
+    """Keep pyiqa and its imports from printing, logging and warning."""
     with silent("pyiqa"), warnings.catch_warnings(), Path(os.devnull).open("w") as nothing:
         warnings.simplefilter("ignore")
         with contextlib.redirect_stdout(nothing):

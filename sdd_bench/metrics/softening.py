@@ -1,4 +1,4 @@
-"""Gain in PSNR that a light blur of the restored image would bring."""
+"""Gain in PSNR from a light blur of the restored image."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from sdd_bench.metrics.metric import Image, Mask
 
 SIGMA_PX = 0.5
 RADIUS_PX = 2
-"""The Gaussian is cut off at four times its sigma."""
+"""The Gaussian is truncated at four times its standard deviation."""
 
 CAP_DB = 60.0
-"""8 bits cannot show a higher PSNR: neither side of the difference is taken to be over it."""
+"""Both PSNR values are capped at this, because 8 bits cannot resolve more."""
 
 STRIP_VALUES = 1 << 20
 
 
 def softening_gain_db(restored: Image, reference: Image, mask: Mask | None = None) -> float:
-    """Return the PSNR of a restored image blurred by a Gaussian of 0.5 px, less its own PSNR, in dB.
+    """Return the PSNR of a restored image blurred by a Gaussian of 0.5 px, minus its own PSNR, in dB.
 
-    The Gaussian takes in pixels that count alone, and its weights are made to add up to 1, so that pixels outside the
-    mask or the frame have no part in it.
+    The Gaussian uses only pixels that count, with weights normalised to sum to 1, so that pixels outside the mask or
+    the frame have no influence.
 
     Args:
         restored: (H, W, 3) float32 or float64 in [0, 1].
         reference: (H, W, 3) float32 or float64 in [0, 1].
-        mask: (H, W) bool, True where the pixel counts; everywhere if None. Other pixels may hold anything.
+        mask: (H, W) bool, True where the pixel counts; None counts all. Other pixels may have any values.
 
     Raises:
-        ValueError: As `fidelity.check_images`.
+        ValueError: As in `fidelity.check_images`.
 
     >>> flat, dots = np.full((8, 8, 3), 0.5), np.indices((8, 8)).sum(0)[..., None] % 2 * np.ones(3)
     >>> softening_gain_db(0.5 * flat + 0.5 * dots, flat) > 4
@@ -66,6 +66,6 @@ def _softened_mse(restored: Image, reference: Image, mask: Mask | None) -> float
 
 
 def _blurred(image: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return an image blurred by the Gaussian, zeros around it."""
+    """Return an image blurred by the Gaussian, padded with zeros."""
     side = 2 * RADIUS_PX + 1
     return np.asarray(cv2.GaussianBlur(image, (side, side), SIGMA_PX, borderType=cv2.BORDER_CONSTANT))

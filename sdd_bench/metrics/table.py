@@ -12,7 +12,7 @@ from sdd_bench.metrics.metric import Metric
 from sdd_bench.metrics.pyiqa_models import weights_of
 
 MOST_DB = 60.0
-"""Cap of one image in the mean of a PSNR: 8 bits cannot show more (rounding alone is 58.9 dB)."""
+"""Cap of one image in the mean of a PSNR, because 8 bits cannot resolve more (rounding alone gives 58.9 dB)."""
 
 STANDARD: dict[str, Metric] = {
     "psnr_db": Metric(
@@ -35,7 +35,7 @@ STANDARD: dict[str, Metric] = {
         note="v0.1, images in [-1, 1], linear layers of the `lpips` package, backbone as given.",
     ),
 }  # fmt: skip
-"""The metrics that every results file has a column of, whether they were measured or not."""
+"""Metrics with a column in every results file, whether or not they were measured."""
 
 OPTIONAL: dict[str, Metric] = {
     "gmsd": Metric(
@@ -81,20 +81,20 @@ OPTIONAL: dict[str, Metric] = {
         note="Sides of at least 192 px.",
     ),
 }  # fmt: skip
-"""Metrics that are measured where they are named; results without them have no column of them."""
+"""Metrics that are measured if they are named; other results have no column for them."""
 
 METRICS: dict[str, Metric] = {**STANDARD, **OPTIONAL, **extensions.load_extensions(extensions.METRICS, Metric)}
-"""Column of a row of results to its metric, in their order, other packages' last."""
+"""Metric by column of a results row, in order; those of other packages come last."""
 
 DEFAULT = tuple(name for name, metric in METRICS.items() if metric.by_default)
 """Metrics that are measured by default; the leaderboard always has their columns."""
 
 DEFAULT_WORD = "default"
-"""Stands for `DEFAULT` on the command line."""
+"""Abbreviation of `DEFAULT` on the command line."""
 
 
 def measured_columns(rows: Iterable[str]) -> tuple[str, ...]:
-    """Return the metrics that a table of rows has columns of: the standard ones, and others that are among its columns.
+    """Return the metrics for which a table of rows has columns: the standard ones, and others among its columns.
 
     >>> measured_columns(["name", "gmsd"])
     ('psnr_db', 'ssim', 'mae', 'lpips', 'gmsd')
@@ -104,10 +104,10 @@ def measured_columns(rows: Iterable[str]) -> tuple[str, ...]:
 
 
 def column_of(word: str, option: str) -> str:
-    """Return the column of a metric that was named on the command line, as `psnr` or `psnr_db`.
+    """Return the column of a metric named on the command line, as `psnr` or `psnr_db`.
 
     Raises:
-        UserError: There is no such metric; `option` is where it was named.
+        UserError: The metric is unknown; `option` is the option that named it.
     """
     for name, metric in METRICS.items():
         if word.strip().lower() in (name, metric.option):
@@ -118,10 +118,10 @@ def column_of(word: str, option: str) -> str:
 
 
 def columns_of(words: Iterable[str], option: str) -> list[str]:
-    """Return the columns of metrics that were named, each once, in the order given; `default` stands for several.
+    """Return the columns of named metrics in the given order, without duplicates; `default` names several.
 
     Raises:
-        UserError: As `column_of`.
+        UserError: As in `column_of`.
     """
     named: list[str] = []
     for word in words:
@@ -130,15 +130,15 @@ def columns_of(words: Iterable[str], option: str) -> list[str]:
 
 
 def names_lpips(words: Iterable[str]) -> bool:
-    """Return whether LPIPS is named itself, so that weights that cannot be had are an error."""
+    """Return whether LPIPS itself is named, so that missing weights are an error."""
     return any(word.strip().lower() == "lpips" for word in words)
 
 
 def ranking_column(word: str, option: str) -> str:
-    """Return the column of a metric that methods are to be ranked by.
+    """Return the column of a metric to rank methods by.
 
     Raises:
-        UserError: There is no such metric, or it says nothing on which method is better.
+        UserError: The metric is unknown, or does not tell which method is better.
     """
     name = column_of(word, option)
     if METRICS[name].higher_is_better is None:

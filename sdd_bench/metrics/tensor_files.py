@@ -16,19 +16,19 @@ if TYPE_CHECKING:
     import torch
 
 UNREADABLE = (OSError, EOFError, RuntimeError, ValueError, LookupError, TypeError, AttributeError, pickle.PickleError)
-"""Exceptions of torch.load on damaged files, and on pickles of more than tensors, which it refuses to run."""
+"""Exceptions of torch.load for damaged files, and for pickles with more than tensors, which it refuses to execute."""
 
 
 def read_tensors(path: Path, what: str, within: str = "") -> dict[str, torch.Tensor]:
-    """Return a state dict: names to tensors of finite numbers.
+    """Return a state dict: finite tensors by name.
 
     Args:
         path: The file.
         what: Expected content, for the message.
-        within: The key of a table around the state dict, where there may be one.
+        within: Key of a table around the state dict, if there may be one.
 
     Raises:
-        UserError: Not a file of tensors alone (nothing in it is run), or not of finite numbers.
+        UserError: The file has more than tensors (nothing in it is executed), or values that are not finite.
     """
     import torch
 
@@ -59,12 +59,12 @@ def checked_tensors(
 
     Args:
         found: Tensors of the file.
-        wanted: State dict of the network, whose shapes count.
+        wanted: State dict of the network, whose names and shapes are required.
         path: The file, for the message.
-        what: The network.
+        what: Description of the network.
 
     Raises:
-        UserError: One is missing or has another shape; it is named.
+        UserError: A tensor is missing or has another shape; it is named.
     """
     for name, value in wanted.items():
         have = found.get(name)
@@ -75,11 +75,11 @@ def checked_tensors(
 
 
 def refuse_compressed(path: Path) -> None:
-    """Refuse a zip file whose members take more memory than the file: torch compresses none, a bomb does.
+    """Refuse a zip file with compressed members, because torch does not compress them but a decompression bomb does.
 
     Raises:
-        ValueError: It is such a file, or a damaged one.
-        OSError: It cannot be read.
+        ValueError: The file is compressed or damaged.
+        OSError: The file cannot be read.
     """
     if not zipfile.is_zipfile(path):
         return

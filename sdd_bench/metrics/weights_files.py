@@ -1,7 +1,7 @@
-"""Weight files of metrics: search, check by digest, download.
+"""Weights files of metrics: search, check by digest, download.
 
-A file keeps the name that its authors publish it under. The eight digits in such a name are the first of the file's
-sha256, so a name that is not true is refused.
+A file keeps the name under which its authors publish it. Eight hexadecimal digits in such a name are the first of the
+file's SHA-256, so a file that contradicts its name is refused.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from sdd_bench.io.files import file_sha256
 WEIGHTS_VARIABLE = "SDD_BENCH_WEIGHTS"
 DOWNLOAD_TIMEOUT_S = 10.0
 DIGITS = 8
-"""Digits of a sha256 that stand in the name of a file."""
+"""Number of digits of a SHA-256 in the name of a file."""
 
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """A file of weights.
+    """A weights file.
 
     Attributes:
-        name: As published, such as `vgg16-397923af.pth`.
-        url: Where torch fetches it from; empty for nowhere.
-        sha256: SHA-256 of the published file, or its first digits; empty where nobody publishes it.
-        folder: Below torch's cache, where the package that uses it keeps it.
-        package: A package that ships it, and under what name; empty for none.
+        name: Published name, such as `vgg16-397923af.pth`.
+        url: Address for the download; empty if there is none.
+        sha256: SHA-256 of the published file, or its first digits; empty if it is not published.
+        folder: Sub-folder of torch's cache in which the package that uses it keeps it.
+        package: Package that includes the file, and the file's name there; empty if there is none.
     """
 
     name: str
@@ -43,18 +43,18 @@ class WeightsFile:
 
     @property
     def stem(self) -> str:
-        """The name without digest and suffix."""
+        """Name without digest and suffix."""
         return re.sub(rf"-[0-9a-f]{{{DIGITS}}}$", "", Path(self.name).stem)
 
 
 def find_file(file: WeightsFile, folder: Path | None = None) -> Path | None:
-    """Return a file of weights that is on this machine, None where there is none; nothing is downloaded.
+    """Return a weights file on this machine, None if there is none; nothing is downloaded.
 
-    It is looked for under its own name, and then under that name with another digest, which is another build of it: in
-    the folder, in the one that `SDD_BENCH_WEIGHTS` names, in torch's cache, and in the package that ships it.
+    The search is for its own name, then for that name with another digest, which is another build: in the folder, in
+    the folder of `SDD_BENCH_WEIGHTS`, in torch's cache, and in the package that includes it.
 
     Raises:
-        UserError: A folder that does not exist, or a file that is not the one its name says.
+        UserError: A folder does not exist, or a file contradicts the digest in its name.
     """
     for place, pattern in _places(file, folder):
         found = place / file.name if (place / file.name).is_file() else min(place.glob(pattern), default=None)
@@ -67,16 +67,16 @@ def find_file(file: WeightsFile, folder: Path | None = None) -> Path | None:
 def find_files(
     files: Sequence[WeightsFile], folder: Path | None, what: str, *, download: bool = True
 ) -> tuple[Path, ...]:
-    """Return the files of weights of a metric, fetched into torch's cache where they are not on this machine.
+    """Return the weights files of a metric, downloaded into torch's cache if they are not on this machine.
 
     Args:
-        files: Files that it needs.
-        folder: Where they are looked for first.
-        what: The metric, for the message.
-        download: Whether missing files may be fetched.
+        files: Required files.
+        folder: Folder that is searched first.
+        what: Name of the metric, for the message.
+        download: Whether missing files may be downloaded.
 
     Raises:
-        UserError: Files that cannot be had, all named, with where to put them; or as `find_file`.
+        UserError: Files are not available (all are named, with where to put them), or as in `find_file`.
     """
     found, missing = [], []
     for file in files:
@@ -101,10 +101,10 @@ def find_files(
 
 
 def check_digest(path: Path, file: WeightsFile) -> None:
-    """Refuse a file that is not the one that its name says.
+    """Refuse a file that contradicts the digest in its name.
 
     Raises:
-        UserError: Its sha256 does not begin with the digits in its name, or is not that of the published file.
+        UserError: Its SHA-256 does not begin with the digits in its name, or is not that of the published file.
     """
     named = re.search(rf"-([0-9a-f]{{{DIGITS}}})$", path.stem)
     expected = named.group(1) if named else file.sha256 if path.name == file.name else ""
@@ -116,19 +116,19 @@ def check_digest(path: Path, file: WeightsFile) -> None:
 
 
 def cache_folder(name: str = "checkpoints") -> Path:
-    """Return where torch keeps downloaded weights."""
+    """Return the folder in which torch keeps downloaded weights."""
     import torch
 
     return Path(torch.hub.get_dir()) / name
 
 
 def fetch(url: str, place: Path, digest: str) -> str:
-    """Fetch a file, whole or not at all; return why it cannot be fetched, nothing where it was.
+    """Download a file atomically; return why it cannot be downloaded, empty on success.
 
     Args:
-        url: From where.
-        place: The file to write; its folder is made.
-        digest: First digits of its sha256; nothing is kept that differs.
+        url: Address of the file.
+        place: Path of the file to write; its folder is created.
+        digest: First digits of its SHA-256; a file that differs is not kept.
     """
     import torch
 
@@ -137,7 +137,7 @@ def fetch(url: str, place: Path, digest: str) -> str:
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         torch.hub.download_url_to_file(url, str(place), hash_prefix=digest or None, progress=False)
-    except (OSError, HTTPException, RuntimeError) as error:  # RuntimeError is a wrong digest
+    except (OSError, HTTPException, RuntimeError) as error:  # RuntimeError means a wrong digest
         return f"cannot be downloaded ({' '.join(str(error).split())[:120]})"
     finally:
         socket.setdefaulttimeout(timeout)
@@ -145,7 +145,7 @@ def fetch(url: str, place: Path, digest: str) -> str:
 
 
 def _places(file: WeightsFile, folder: Path | None) -> Iterator[tuple[Path, str]]:
-    """Return the folders a file is looked for in, with the pattern of its other builds."""
+    """Yield the folders that are searched for a file, with the pattern of its other builds."""
     pattern = f"{file.stem}-{'[0-9a-f]' * DIGITS}{Path(file.name).suffix}"
     named = os.environ.get(WEIGHTS_VARIABLE)
     for place, origin in ((folder, "--weights"), (Path(named) if named else None, WEIGHTS_VARIABLE)):
@@ -158,7 +158,7 @@ def _places(file: WeightsFile, folder: Path | None) -> Iterator[tuple[Path, str]
 
 
 def _package_place(file: WeightsFile) -> Iterator[tuple[Path, str]]:
-    """Return the folder of the package that ships a file, and its name in it, where it is installed."""
+    """Yield the folder of the package that includes a file, and its name there, if the package is installed."""
     from importlib.util import find_spec
 
     package, name = file.package

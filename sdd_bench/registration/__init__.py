@@ -1,1 +1,1 @@
-"""Registration of one pair: similarity, sampling, flow, blur matching, analyser, anchor."""
+"""Registration of one pair: similarity, resampling, optical flow, blur matching, misalignment analyser, anchor."""

@@ -1,7 +1,8 @@
 """Geometry of a prediction relative to its input, the blur image.
 
-A prediction lies in the frame of its input by definition. So it is blurred as the input is, and what displacement is
-left between the two is the prediction's own: no misalignment of a dataset enters, and neither does a symmetric filter.
+A prediction lies in the frame of its input by definition and has the scene's edges where the input has them. Any
+displacement between the two is therefore the prediction's own: misalignment of the dataset does not enter, and a
+symmetric filter adds none.
 """
 
 from __future__ import annotations
@@ -24,20 +25,21 @@ MIN_SIDE = 96
 COARSE_PIXELS = 150_000
 COARSE_STEPS = 4
 TABLE_STEPS = 4095
-"""Values are turned into light by a table of so many steps, in a quarter of the time of `grey`."""
+"""Number of steps of the lookup table from sRGB values to linear light, which takes a quarter of the time of `grey`."""
 
 RADII_PIXELS = 1_000_000
-"""Frames with more pixels have their blur radii chosen at half size, which takes a quarter of the time."""
+"""Frames with more pixels have their blur radii estimated at half size, which takes a quarter of the time."""
 
 NEAR_PX = 0.25
-"""A prediction whose corners lie further off is warped back before its blocks are measured."""
+"""A prediction whose corners are displaced by more than this is warped back before its blocks are measured."""
 
 AGAIN_PX = 0.3
 """Remaining displacement in pixels above which the prediction is warped a second time."""
 
 BLOCKS_ACROSS, LARGE_RADIUS_PX = 12.5, 12.0
-"""Blocks along the longer side of a frame; half as many over this median radius. With twice as large ones at a radius
-of 8 px, a bend over a third of the frame of 0.5 px was read as 0.27 px, with these as 0.42 px."""
+"""Number of blocks along the longer side of a frame, and the median blur radius above which half as many are used. At a
+radius of 8 px, a bend of 0.5 px over a third of the frame was measured as 0.42 px; with blocks twice as large it was
+measured as 0.27 px."""
 
 
 def geometry_against_input(blur: NDArray[np.floating], prediction: NDArray[np.floating]) -> InputGeometry:
@@ -66,14 +68,14 @@ def geometry_against_input(blur: NDArray[np.floating], prediction: NDArray[np.fl
 
 
 def _grey(image: NDArray[np.float32]) -> Grey:
-    """Return the sum of the light of an image's colours as sRGB values, as `grey` does if `linear`."""
+    """Return an image's luminance, summed in linear light, as sRGB values; the same as `grey` with `linear`."""
     table = decode_srgb(np.linspace(0, 1, TABLE_STEPS + 1, dtype=np.float32))
     steps = (np.clip(image, 0, 1) * TABLE_STEPS + np.float32(0.5)).astype(np.uint16)
     return encode_srgb(np.asarray(table[steps] @ LUMINANCE, np.float32))
 
 
 def _measure(blur: Grey, prediction: Grey, scale: int) -> tuple[FrameShift | None, float]:
-    """Return what all blocks of grey images say, None with too few, and the median radius of the matched disks."""
+    """Return the joint displacement of all blocks, None with too few of them, and the median matched disk radius."""
     height, width = blur.shape
     to_input = _coarse(blur, prediction)
     drawing: Drawing | None = None
@@ -98,7 +100,7 @@ def _measure(blur: Grey, prediction: Grey, scale: int) -> tuple[FrameShift | Non
 
 
 def _coarse(blur: Grey, prediction: Grey) -> Similarity:
-    """Return the similarity from prediction to blur image, from reduced images."""
+    """Return the similarity from prediction to blur image, estimated on reduced images."""
     factor = 1
     while blur.size / factor**2 > COARSE_PIXELS:
         factor += 1
@@ -130,7 +132,7 @@ def _smallest_blocks(
     radius_px: float,
     scale: int,
 ) -> FrameShift | None:
-    """Return what the smallest blocks say of which enough can be measured, else those that measure most."""
+    """Return the displacement from the smallest blocks if enough can be measured, else from the most blocks."""
     across = BLOCKS_ACROSS if radius_px * scale <= LARGE_RADIUS_PX else BLOCKS_ACROSS / 2
     cells = 2 * max(1, round(max(blur.shape) / across / (2 * CELL_PX)))
     best: FrameShift | None = None
@@ -147,5 +149,5 @@ def _smallest_blocks(
 
 
 def _displacement(to_prediction: Similarity, blocks: HalfShifts) -> Floats:
-    """Return where a similarity moves the blocks to, less where they are, (N, 2)."""
+    """Return the displacement of the block centres under a similarity, (N, 2) in pixels."""
     return to_prediction.apply(blocks.at, *blocks.size) - blocks.at

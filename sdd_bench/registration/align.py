@@ -1,11 +1,11 @@
 """Estimation of the similarity and the blur between the two images of a pair.
 
-Blur moves no edge but softens it, so that plain registration loses a factor of ten at a radius of 8 px. What is done
-here: (1) DIS flow between contrast-normalised, reduced images and a similarity by RANSAC; (2) the sharp image warped
-into the blurry one's frame and blurred as that one is, in linear light unless the values themselves were blurred, the
-radius chosen where the least residual is left; (3) DIS and RANSAC again between the two, which also shows what moved
-otherwise; (4) Gauss-Newton on what is left, robust against occlusion, parallax, gain and vignetting; (5) accepted only
-if (4) stays within a pixel of (3).
+Blur softens edges without moving them, so plain registration is ten times less accurate at a blur radius of 8 px. The
+steps are: (1) DIS flow between contrast-normalised, reduced images, and a similarity by RANSAC; (2) the sharp image is
+warped into the blur image's frame and blurred to match it, in linear light unless the sRGB values themselves were
+blurred, with the radius that leaves the least residual; (3) DIS flow and RANSAC again between the two, which also shows
+motion that is not a similarity; (4) Gauss-Newton refinement of the similarity, robust against occlusion, parallax, gain
+and vignetting; (5) the refinement is accepted only if it stays within a pixel of (3).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from sdd_bench.registration.similarity import Similarity
 
 MIN_SIDE = 96
 WORK_PIXELS = 2_400_000
-"""Larger frames are reduced by whole numbers: at 4096x2160 half the size is within 0.02 px and four times as fast."""
+"""Larger frames are reduced by a whole number: at 4096x2160, half the size is within 0.02 px and four times as fast."""
 
 FAST_PIXELS = 600_000
 """Pixels of a frame in a fast analysis. With 300,000 pixels the error at 4096x2160 was five times as large."""
@@ -34,8 +34,8 @@ COARSE_PIXELS = 300_000
 COARSE_RADII_PX = (0.0, 2.0, 4.0, 6.0, 8.0, 11.0)
 COARSE_INLIER_PX = 1.0
 CERTAIN = 0.8
-"""The first fit is tried with the sharp image blurred more and more, until this share of points agrees: at a radius of
-16 px a photograph without strong edges went from 7 % to 99 % agreement."""
+"""The first fit is repeated with the sharp image blurred more and more until this share of points agrees. At a radius
+of 16 px, this raised the agreement on a photograph without strong edges from 7 % to 99 %."""
 
 BORDER_PX = 24
 MAX_REFINED_PX = 1.0
@@ -45,17 +45,17 @@ MIN_CORRELATION = 0.3
 """Thresholds below which the two images are not taken to show the same scene."""
 
 MAX_OUTLIERS = 0.1
-"""`nonrigid`: a larger share of blocks than this is more than a pixel off the similarity."""
+"""Share of blocks more than a pixel off the similarity above which the kind of a pair is `nonrigid`."""
 
 
 @dataclass(frozen=True)
 class Effort:
-    """Effort of a fit.
+    """Number of iterations that a fit may take.
 
     Attributes:
-        passes: Number of passes of optical flow between blur-matched images, at most.
-        steps: Number of steps of Gauss-Newton, at most; with one the error of a fast analysis was three times as large.
-        light_reduced: Whether it is decided on reduced images if light or values were blurred.
+        passes: Maximum number of passes of optical flow between blur-matched images.
+        steps: Maximum number of Gauss-Newton steps; with one, the error of a fast analysis was three times as large.
+        light_reduced: Whether reduced images decide if linear light or sRGB values were blurred.
     """
 
     passes: int
@@ -75,10 +75,10 @@ class BlurMatch:
     """Warp and blur that make the sharp image look like the blur image, at the working size.
 
     Attributes:
-        scale: The frames were reduced by this whole number.
+        scale: Whole number by which the frames were reduced.
         similarity: Maps sharp to blur, in pixels of the reduced frames.
         levels: (h, w) blur level of `blur_match.LEVELS_PX` for every reduced pixel.
-        linear: As in `blur_match.blurred`.
+        linear: Whether linear light was blurred, as in `blur_match.blurred`.
     """
 
     scale: int
@@ -88,7 +88,7 @@ class BlurMatch:
 
 
 def align(blur: NDArray[np.floating], sharp: NDArray[np.floating]) -> tuple[Alignment, BlurMatch | None]:
-    """Return the similarity of a pair and how the blur was matched, None where it failed.
+    """Return the similarity of a pair and the matched blur, which is None if the pair could not be aligned.
 
     Args:
         blur: (H, W, 3) float RGB in [0, 1], both sides at least `MIN_SIDE`.
@@ -124,19 +124,19 @@ def work_scale(width: int, height: int, *, fast: bool = False) -> int:
 
 @dataclass(frozen=True)
 class PairFit:
-    """The similarity of two reduced images, and what was seen on the way.
+    """The similarity of two reduced images, and intermediate results of the fit.
 
     Attributes:
         similarity: Maps sharp to blur.
-        distances: Distance of each block's flow from it, in pixels.
+        distances: Distance in pixels of each block's flow from the similarity.
         levels: (h, w) blur level of every pixel.
-        linear: As in `blur_match.blurred`.
+        linear: Whether linear light was blurred, as in `blur_match.blurred`.
         radius_px: Median radius of the matched disks where the two agree.
-        gain: Contrast of the blurry image over that of the sharp one, blurred alike.
+        gain: Contrast of the blur image divided by that of the sharp image under the same blur.
         confidence: 0 to 1, not calibrated.
-        blur: (h, w) the blurry image in grey.
-        drawing: The sharp image in grey.
-        refined: The last step of refinement.
+        blur: (h, w) the blur image in grey.
+        drawing: The sharp image in grey, ready to be warped.
+        refined: Result of the last refinement.
     """
 
     similarity: Similarity
@@ -199,14 +199,14 @@ def fit_pair(blur_rgb: NDArray[np.floating], sharp_rgb: NDArray[np.floating], ef
 def _blurred_by(
     blur_rgb: NDArray[np.floating], sharp_rgb: NDArray[np.floating], start: Similarity, *, reduced: bool
 ) -> tuple[bool, NDArray[np.uint8]]:
-    """Return whether light was blurred rather than values, as many synthetic sets are, and the levels of that."""
+    """Return whether linear light was blurred (False: sRGB values, as in many synthetic sets), and the levels."""
     height, width = blur_rgb.shape[:2]
     factor = 2 if reduced and width * height > COARSE_PIXELS else 1
     if factor == 1:
         left = {linear: _levels(blur_rgb, sharp_rgb, start, linear=linear) for linear in (True, False)}
         linear = min(left, key=lambda linear: left[linear][1])
         return linear, left[linear][0]
-    # A frame's centre moves by less than a pixel where an odd row is left out: radii do not mind.
+    # Leaving out an odd row moves the frame's centre by less than a pixel, which does not affect the radii.
     small = [averaged(image, factor) for image in (blur_rgb, sharp_rgb)]
     near = Similarity(start.zoom, start.rotation_deg, start.shift_x_px / factor, start.shift_y_px / factor)
     linear = min((True, False), key=lambda linear: _levels(small[0], small[1], near, linear=linear)[1])
@@ -221,7 +221,7 @@ def _levels(
     linear: bool,
     energy: bool = True,
 ) -> tuple[NDArray[np.uint8], float]:
-    """Return the blur levels of one of the two, and what these leave unexplained, NaN where it is not asked for."""
+    """Return the blur levels for blur in light or values, and the residual they leave, NaN without `energy`."""
     blur, sharp = grey(blur_rgb, linear=linear), grey(sharp_rgb, linear=linear)
     drawn, valid = draw(sharp, start)
     levels = choose_radii(drawn, blur, valid, 2 if blur.size > COARSE_PIXELS else 1, linear=linear)
@@ -231,7 +231,7 @@ def _levels(
 
 
 def _coarse(blur: Grey, sharp: Grey) -> Similarity | None:
-    """Return a similarity within a pixel or two, from reduced images."""
+    """Return a similarity that is accurate to a pixel or two, estimated on reduced images."""
     factor = 1
     while blur.size / factor**2 > COARSE_PIXELS:
         factor += 1
@@ -252,10 +252,11 @@ def _coarse(blur: Grey, sharp: Grey) -> Similarity | None:
 
 
 def enlarged(similarity: Similarity, scale: int, width: int, height: int) -> Similarity:
-    """Return a similarity of reduced images as one about the centre of the frame they were made from."""
+    """Return a similarity of reduced images in pixels of the full frame, about that frame's centre."""
     angle = math.radians(similarity.rotation_deg)
     cos, sin = similarity.zoom * math.cos(angle), similarity.zoom * math.sin(angle)
-    # The reduced frame is that of the frame less its remainder; its centre lies up and left of the frame's.
+    # The reduced frame covers the frame without its remainder, so that its centre lies up and left of the frame's
+    # centre.
     off_x, off_y = (width % scale) / 2, (height % scale) / 2
     return Similarity(
         similarity.zoom,

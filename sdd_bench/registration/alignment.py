@@ -1,4 +1,4 @@
-"""Similarity between the two images of a pair and its kind; the basis of `anchored/1`."""
+"""Similarity between the two images of a pair, and the kind of its misalignment; the basis of `anchored/1`."""
 
 from __future__ import annotations
 
@@ -14,21 +14,23 @@ ALIGNED_NUMBERS = (
 
 ALIGNED_PX = 0.25
 DOMINANT = 0.8
-"""`aligned`: no corner moves further. `zoom`, `shift`: that share of the displacement's energy."""
+"""Largest corner displacement of the kind `aligned`; share of the displacement's energy for the kinds `zoom` and
+`shift`."""
 
 
 @dataclass(frozen=True)
 class Alignment:
-    """Similarity that aligns a pair; pixels are those of the images given.
+    """Similarity that aligns a pair, in pixels of the images given.
 
     Attributes:
         similarity: Maps sharp to blur about the frame's centre.
-        corner_px: The largest displacement of a corner.
-        residual_median_px: Median over blocks of 48 px of the remaining flow's median, over textured pixels.
-        residual_p95_px: Its 95th percentile.
-        blur_radius_px: Median radius of the disk that blurs the sharp image as the blurry one is.
-        gain: Contrast of the blurry image over that of the sharp one, blurred alike.
-        confidence: 0 to 1: correlation after alignment, share of pixels that agree, agreement of two estimators.
+        corner_px: Largest displacement of a corner.
+        residual_median_px: Median over blocks of 48 px of each block's median remaining flow, over textured pixels.
+        residual_p95_px: 95th percentile of the same over blocks.
+        blur_radius_px: Median radius of the disk that blurs the sharp image to match the blur image.
+        gain: Contrast of the blur image divided by that of the sharp image under the same blur.
+        confidence: 0 to 1, from the correlation after alignment, the share of pixels that agree, and the agreement of
+            two estimators.
         kind: `aligned`, `zoom`, `shift`, `mixed`, `nonrigid` or `failed`.
     """
 
@@ -42,14 +44,14 @@ class Alignment:
     kind: str
 
     def row(self) -> dict[str, float | str]:
-        """Return the numbers under the names of an anchor's record; NaN where the analysis failed."""
+        """Return the numbers under their names in an anchor's record; NaN if the analysis failed."""
         found = asdict(self.similarity) | asdict(self)
         numbers = {name: math.nan if self.kind == "failed" else found[name] for name in ALIGNED_NUMBERS}
         return numbers | {"confidence": self.confidence, "kind": self.kind}
 
 
 def name_kind(similarity: Similarity, corner_px: float, width: int, height: int) -> str:
-    """Return which part of the displacement's mean energy over the frame dominates."""
+    """Return the component that dominates the displacement's mean energy over the frame, such as `zoom`."""
     if corner_px < ALIGNED_PX:
         return "aligned"
     spread = (width**2 + height**2) / 12  # mean squared distance of a pixel from the centre

@@ -1,9 +1,9 @@
-"""Misalignment analyser: motion, residual, blur and light of a pair, from its two images alone.
+"""Misalignment analyser: motion, residual, blur and light of a pair, estimated from its two images alone.
 
 (1) `align.fit_pair`: a similarity from optical flow between blur-matched images, refined on the pixels. (2) `settle`:
-the motion model that the blocks of the frame support, each weighted by how well it is known. (3) `remaining`: what that
-leaves, where it is significant. (4) `compare_light`. (5) How sure all that is. (6) `doubt`: where it is not, what is in
-focus.
+the motion model that the blocks of the frame support, each weighted by its accuracy. (3) `remaining`: the displacement
+that the motion leaves, where it is significant. (4) `compare_light`: exposure, tone and vignetting. (5) `confidence`:
+reliability of the result. (6) `doubt`: where the confidence is low, a check by regions in focus.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def analyse(blur: NDArray[np.floating], sharp: NDArray[np.floating], *, fast: bo
     Args:
         blur: (H, W, 3) float RGB in [0, 1], both sides at least `MIN_SIDE`.
         sharp: The same shape.
-        fast: Take a third of the time or less, and up to four times the error: docs/explanation/analyser.md.
+        fast: Take a third of the time or less, at up to four times the error: docs/explanation/analyser.md.
 
     Raises:
         ValueError: Sizes differ or are too small. A pair that cannot be aligned is no error: its kind is `failed`.
@@ -42,10 +42,10 @@ def analyse(blur: NDArray[np.floating], sharp: NDArray[np.floating], *, fast: bo
 def analyse_and_map(
     blur: NDArray[np.floating], sharp: NDArray[np.floating], *, fast: bool = False
 ) -> tuple[Analysis, NDArray[np.float32]]:
-    """Return the analysis and, for each block of the frame, the displacement that it leaves significantly, in pixels.
+    """Return the analysis and the map of significant displacements that the motion leaves in each block, in pixels.
 
-    Arguments and refusals as `analyse`. In the map blocks of which nothing is known are NaN; it is (0, 0) of a pair
-    that failed.
+    Arguments and errors are those of `analyse`. Blocks that could not be measured are NaN in the map; the map of a pair
+    that failed has shape (0, 0).
     """
     found = examine(blur, sharp, fast=fast)
     if found is None:
@@ -55,14 +55,14 @@ def analyse_and_map(
 
 @dataclass(frozen=True)
 class Examined:
-    """An analysis and what it rests on.
+    """An analysis and its intermediate results.
 
     Attributes:
-        analysis: In pixels of the images.
-        scale: The images were reduced by this whole number.
-        fit: Fit of the reduced images, as are the next two.
-        settled: The motion, and the blocks that it rests on.
-        left: Displacement that it leaves.
+        analysis: Analysis in pixels of the images.
+        scale: Whole number by which the images were reduced.
+        fit: Fit of the reduced images; the next two are in their pixels, too.
+        settled: Motion, and the blocks that it was fitted to.
+        left: Displacement that the motion leaves.
     """
 
     analysis: Analysis
@@ -75,9 +75,9 @@ class Examined:
 def examine(
     blur: NDArray[np.floating], sharp: NDArray[np.floating], *, fast: bool = False, effort: Effort | None = None
 ) -> Examined | None:
-    """Return the analysis of a pair with what it rests on, None where it failed.
+    """Return the analysis of a pair with its intermediate results, None if it failed.
 
-    Arguments and refusals as `analyse`; another effort than that of `fast` may be given.
+    Arguments and errors are those of `analyse`; `effort` replaces the effort that `fast` implies.
     """
     check_sizes("the analyser", MIN_SIDE, blur=blur, sharp=sharp)
     height, width = blur.shape[:2]
@@ -113,7 +113,7 @@ def examine(
 
 
 def signs_of(settled: Settled, left: Remaining, scale: int) -> dict[str, float]:
-    """Return what tells how sure an analysis is, each about 0 where all is well and growing with doubt."""
+    """Return the indicators of an unreliable analysis: each is near 0 for a good one and grows with the doubt."""
     motion, (width, height) = settled.motion, settled.blocks.size
     reach = 0.5 * math.hypot(width, height)
     at_corner = (

@@ -20,26 +20,26 @@ NUMBERS = (
 )  # fmt: skip
 
 APPARENT_PX = ALIGNED_PX
-"""`distortion` and `parallax`: from this on, at the corner and across the frame."""
+"""Least displacement of the kinds `distortion` (at the corner) and `parallax` (across the frame)."""
 
 
 @dataclass(frozen=True)
 class Analysis:
-    """Misalignment of a pair; pixels are those of the images given.
+    """Misalignment of a pair, in pixels of the images given.
 
     Attributes:
         motion: Motion of the model that the evidence supports, with standard errors; None where the analysis failed.
-        corner_px: The largest displacement of a corner by the similarity.
-        residual_median_px: Median over blocks of the displacement that the motion leaves, less what noise would show.
-        residual_p95_px: Its 95th percentile.
+        corner_px: Largest displacement of a corner by the similarity.
+        residual_median_px: Median over blocks of the displacement that the motion leaves, after subtraction of noise.
+        residual_p95_px: 95th percentile of the same over blocks.
         residual_se_px: Median standard error of a block's displacement.
-        residual_share: Share of the blocks whose displacement off the motion is significant.
-        in_focus_px: Median displacement off the motion of what is equally sharp in both images; measured where the
-            confidence is under `confidence.DOUBTFUL`, None elsewhere and where too little is in focus.
-        blur_radius_px: Median radius of the disk that blurs the sharp image as the blurry one is.
-        gain: Contrast of the blurry image over that of the sharp one, blurred alike.
-        light: Exposure, tone and vignetting of the blurry image against the sharp one.
-        confidence: 0 to 1: of pairs of this confidence, the share whose corners lie within 0.25 px of the truth.
+        residual_share: Share of the blocks whose remaining displacement is significant.
+        in_focus_px: Median remaining displacement of the regions that are equally sharp in both images; measured where
+            the confidence is under `confidence.DOUBTFUL`, None elsewhere and where too little is in focus.
+        blur_radius_px: Median radius of the disk that blurs the sharp image to match the blur image.
+        gain: Contrast of the blur image divided by that of the sharp image under the same blur.
+        light: Exposure, tone and vignetting of the blur image relative to the sharp image.
+        confidence: 0 to 1: share of the pairs of this confidence whose corners lie within 0.25 px of the truth.
         kind: One of `KINDS`.
     """
 
@@ -58,16 +58,16 @@ class Analysis:
 
     @property
     def similarity(self) -> Similarity:
-        """Sharp to blur about the frame's centre; the identity where the analysis failed."""
+        """Similarity from sharp to blur about the frame's centre; the identity if the analysis failed."""
         return Similarity() if self.motion is None else self.motion.similarity
 
     @property
     def model(self) -> str:
-        """Name of the motion model, empty where the analysis failed."""
+        """Name of the motion model, empty if the analysis failed."""
         return "" if self.motion is None else self.motion.model
 
     def row(self) -> dict[str, float | str]:
-        """Return the columns of misalignment.csv but for name and split; numbers are NaN where the analysis failed."""
+        """Return the columns of misalignment.csv except name and split; numbers are NaN if the analysis failed."""
         found = asdict(self.similarity) | asdict(self) | asdict(self.light)
         if self.motion is not None:
             found |= {name: getattr(self.motion, name) for name in NUMBERS if hasattr(self.motion, name)}
@@ -84,14 +84,14 @@ FAILED = Analysis(
 
 
 def kind_of(motion: Motion, in_one_part: bool, nonrigid: bool, width: int, height: int) -> str:
-    """Return the kind of a pair: what no motion explains, else what no similarity does, else what dominates it.
+    """Return the kind of a pair: not explained by a motion, not by a similarity, else the similarity's main part.
 
     Args:
-        motion: In pixels of the images.
-        in_one_part: Whether what is significantly off lies in one part of the frame.
-        nonrigid: Whether much of the frame is significantly off.
+        motion: Motion in pixels of the images.
+        in_one_part: Whether the significant remaining displacement lies in one part of the frame.
+        nonrigid: Whether it extends over much of the frame.
         width: Width of the images, in pixels.
-        height: Height of the images.
+        height: Height of the images, in pixels.
     """
     if in_one_part:
         return "moved"

@@ -1,9 +1,9 @@
 """Anchor of a pair under `anchored/1`: the sharp image in the blur image's frame, and the valid pixels.
 
-No prediction takes part, so every method is scored against the same pixels. (1) The analyser's similarity. (2) A
-smooth field of at most 8x8 control points and 2 px, kept only if it lowers the residual on tiles that it was not fitted
-to. (3) Warped from the sharp image's own pixels, once, band-limited. (4) A pixel counts inside both frames less 16 px
-and where the warped sharp image, blurred as the blur image is, looks like it.
+No prediction takes part, so every method is scored on the same pixels. (1) The analyser estimates the similarity. (2) A
+smooth field of at most 8x8 control points and 2 px is added, but only if it lowers the residual on held-out tiles. (3)
+The sharp image is warped once, band-limited, from its own pixels. (4) A pixel counts if it is at least 16 px inside
+both frames and the warped sharp image, blurred to match, looks like the blur image there.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from sdd_bench.registration.smooth_field import MAX_PX, SmoothField, fit_blocks,
 from sdd_bench.registration.warp import inside, sample
 
 METHOD = "anchor/1"
-"""Version of everything that decides an anchor's pixels; anchors of another one are computed anew."""
+"""Version of everything that determines an anchor's pixels; anchors of another version are computed anew."""
 
 BORDER_PX = 16
 CONSISTENT = 20 / 255
-"""Largest residual, in sRGB values after blur matching and averaged over 3x3, of a pixel that counts."""
+"""Largest residual of a pixel that counts, in sRGB values after blur matching, averaged over 3x3 pixels."""
 
 BLOCK_PX = 16
 TILE_PX = 96
@@ -41,18 +41,18 @@ MIN_BETTER = 0.6
 """The field is kept if it lowers the held-out residual by this share, and in this share of the held-out tiles."""
 
 MIN_COVERAGE = 0.1
-"""A pair of which fewer pixels would count has no anchor."""
+"""Least share of pixels that must count; with fewer, a pair has no anchor."""
 
 
 @dataclass(frozen=True)
 class Anchor:
-    """Position of the sharp image in the blur image's frame.
+    """Alignment of the sharp image to the blur image's frame.
 
     Attributes:
-        analysis: The misalignment.
-        field: Displacement in the blur image's frame, in its pixels, added before the similarity is undone; None where
-            it would not have helped.
-        field_gain: Share by which the field lowered the residual on held-out tiles, negative where it raised it.
+        analysis: Misalignment of the pair.
+        field: Displacement in the blur image's frame, in its pixels, added before the similarity is inverted; None if
+            it would not improve the fit.
+        field_gain: Share by which the field lowered the residual on held-out tiles; negative if it raised the residual.
         mask: (H, W) bool, True where a pixel counts.
     """
 
@@ -111,12 +111,12 @@ def find_anchor(blur: NDArray[np.floating], sharp: NDArray[np.floating]) -> Anch
 def _coordinates(
     similarity: Similarity, field: SmoothField | None, width: int, height: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return where each pixel of the blur image's frame lies in the sharp image."""
+    """Return the coordinates in the sharp image of each pixel of the blur image's frame, x and y."""
     return similarity.inverse().mapped(width, height, None if field is None else field.at(width, height))
 
 
 def _inside(similarity: Similarity, field: SmoothField | None, width: int, height: int) -> NDArray[np.bool_]:
-    """Return the pixels at least `BORDER_PX` inside both frames."""
+    """Return the mask of the pixels at least `BORDER_PX` inside both frames."""
     x, y = _coordinates(similarity, field, width, height)
     valid = inside(x, y, width, height, BORDER_PX)
     valid[:BORDER_PX] = valid[-BORDER_PX:] = valid[:, :BORDER_PX] = valid[:, -BORDER_PX:] = False
@@ -124,7 +124,7 @@ def _inside(similarity: Similarity, field: SmoothField | None, width: int, heigh
 
 
 def _draw(sharp: Grey, similarity: Similarity, field: SmoothField | None) -> tuple[Grey, NDArray[np.bool_]]:
-    """Return reduced grey warped by cubic splines, and where it is inside."""
+    """Return the reduced grey image warped by cubic splines, and the mask of pixels inside it."""
     from scipy import ndimage
 
     height, width = sharp.shape
@@ -135,12 +135,12 @@ def _draw(sharp: Grey, similarity: Similarity, field: SmoothField | None) -> tup
 
 @dataclass(frozen=True)
 class Compared:
-    """The warped sharp image, blurred to match, against the blur image.
+    """The warped sharp image, blurred to match, compared with the blur image.
 
     Attributes:
         matched: (h, w) the warped image, blurred to match.
-        model: High-passed, its gain taken locally.
-        residual: The blur image, high-passed, less the model.
+        model: The same, high-passed and scaled by the local gain.
+        residual: The high-passed blur image minus the model.
         weight: 1 where the warped image lies within the sharp one, else 0.
     """
 
@@ -161,12 +161,12 @@ def _compare(blur: Grey, sharp: Grey, match: BlurMatch, field: SmoothField | Non
 
 
 def find_field(blur: Grey, sharp: Grey, match: BlurMatch) -> tuple[SmoothField | None, float]:
-    """Return the field in reduced pixels, None where it does not help on held-out tiles, and by how much it does.
+    """Return the field in reduced pixels, None if it does not help on held-out tiles, and the gain on those tiles.
 
     Args:
         blur: (h, w) grey, reduced.
         sharp: The same shape.
-        match: The similarity of the two, and how they are blurred.
+        match: Similarity and blur levels of the two images.
     """
     height, width = blur.shape
     plain = _compare(blur, sharp, match, None)
@@ -188,7 +188,7 @@ def find_field(blur: Grey, sharp: Grey, match: BlurMatch) -> tuple[SmoothField |
         return field
 
     if first(np.ones_like(blur)).largest_px(width, height) < SMALL_PX:
-        # So near that first order tells what a field would bring, without warping again.
+        # For fields this small, a first-order estimate of the gain is enough and saves warping again.
         steps = [
             newton_step(start, plain.model, plain.residual, plain.weight * (1 - f), BLOCK_PX, limit) for f in folds
         ]
@@ -202,7 +202,7 @@ def find_field(blur: Grey, sharp: Grey, match: BlurMatch) -> tuple[SmoothField |
 
 
 def _held_out_gain(plain: Compared, fitted: list[Compared], folds: list[Grey]) -> tuple[float, float]:
-    """Return the share by which the residual of held-out tiles fell, and the share of textured tiles where it did."""
+    """Return the share by which the held-out residual fell, and the share of textured tiles in which it fell."""
     before: list[NDArray[np.float64]] = []
     after: list[NDArray[np.float64]] = []
     for compared, fold in zip(fitted, folds, strict=True):
@@ -217,7 +217,7 @@ def _held_out_gain(plain: Compared, fitted: list[Compared], folds: list[Grey]) -
 
 
 def _moved(plain: Compared, field: SmoothField) -> Compared:
-    """Return what a small field makes of a comparison, to first order."""
+    """Return a comparison changed by a small field, to first order."""
     height, width = plain.model.shape
     moved = field.at(width, height)
     across, down = gradient(plain.model)
@@ -226,26 +226,26 @@ def _moved(plain: Compared, field: SmoothField) -> Compared:
 
 
 def _textured(image: Grey) -> NDArray[np.bool_]:
-    """Return where an image has more gradient than in its flattest 30 %."""
+    """Return the mask of pixels with more gradient energy than the flattest 30 %."""
     energy = texture(image, 4)
     return np.asarray(energy > max(float(np.percentile(energy, 30)), 1e-8))
 
 
 def _tile_sums(image: Grey) -> NDArray[np.float64]:
-    """Return the sum of every tile; zero in those that do not take part."""
+    """Return the sum over every tile; 0 in tiles that do not take part."""
     height, width = image.shape
     rows, cols = np.arange(0, height, TILE_PX), np.arange(0, width, TILE_PX)
     return np.add.reduceat(np.add.reduceat(image.astype(np.float64), rows, axis=0), cols, axis=1).ravel()
 
 
 def find_consistent(blur: Grey, sharp: Grey, match: BlurMatch, field: SmoothField | None) -> NDArray[np.bool_]:
-    """Return where the warped sharp image, blurred to match, looks like the blur image; arguments as `find_field`."""
+    """Return the mask of pixels where the warped, blur-matched sharp image looks like the blur image."""
     compared = compare_drawn(blur, sharp, match, field)
     return np.asarray(is_consistent(compared.residual) & (compared.weight > 0))
 
 
 def compare_drawn(blur: Grey, sharp: Grey, match: BlurMatch, field: SmoothField | None) -> Compared:
-    """Return the sharp image as the field warps it against the blur image; arguments as `find_field`."""
+    """Return the comparison of the warped sharp image with the blur image; arguments as in `find_field`."""
     if field is not None:
         drawn, valid = _draw(sharp, match.similarity, field)
         levels = choose_radii(drawn, blur, valid, 2 if blur.size > 300_000 else 1, linear=match.linear)
@@ -254,6 +254,6 @@ def compare_drawn(blur: Grey, sharp: Grey, match: BlurMatch, field: SmoothField 
 
 
 def is_consistent(residual: Grey) -> NDArray[np.bool_]:
-    """Return where a residual in sRGB values is small for all around."""
+    """Return the mask of pixels whose neighbours all have a small residual, in sRGB values."""
     off = cv2.blur(np.abs(residual), (3, 3))
     return np.asarray(cv2.dilate((off > CONSISTENT).astype(np.uint8), np.ones((5, 5), np.uint8)) == 0)

@@ -1,7 +1,7 @@
-"""Fit of one motion model to block displacements, to all blocks and to subsets.
+"""Fit of one motion model to block displacements, over all blocks and over subsets.
 
-Likelihood of Student's t; where the model has terms whose sign goes with the side of the plane in focus, a mixture of
-the two signs. Repeated weighted least squares, from several guesses of the sides.
+The likelihood is Student's t. If the model has terms whose sign depends on the side of the focal plane, it is a mixture
+of the two signs. The fit is iteratively reweighted least squares, started from several guesses of the sides.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ FREEDOM = 4.0
 
 FITS = 6
 LEAST_SHARE = 0.01
-"""Least share of the blocks on either side of the focal plane."""
+"""Smallest share of the blocks on either side of the focal plane."""
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,13 @@ class Fit:
     """A model fitted to blocks.
 
     Attributes:
-        model: Which.
-        values: Its unknowns, in their order.
-        covariance: (unknowns, unknowns).
-        sides: (N,) probability of each block that its sign is positive; 1 where the model has no signed terms.
-        share: Share of positive blocks.
+        model: Motion model.
+        values: Estimated unknowns, in the model's order.
+        covariance: (unknowns, unknowns) covariance of the values.
+        sides: (N,) probability that a block's sign is positive; 1 if the model has no signed terms.
+        share: Share of blocks with a positive sign.
         predicted: (N, 2) displacement of each block, with its likelier sign.
-        loss: (N,) negative log likelihood of each block, but for a constant; of blocks that had no part in the fit too.
+        loss: (N,) negative log likelihood of each block, up to a constant; blocks outside the fit included.
     """
 
     model: MotionModel
@@ -55,20 +55,20 @@ def fit_blocks(
     guesses: Sequence[Floats],
     parts: NDArray[np.bool_],
 ) -> list[Fit]:
-    """Return the unknowns that explain displacements best, for each part of the blocks.
+    """Return the fit with the largest likelihood for each subset of the blocks.
 
     Args:
-        model: Which is fitted.
+        model: Motion model to fit.
         design: Contribution of its unknowns to each displacement.
         target: (N, 2) displacements.
-        noise: (N, 2, 2) their covariance.
-        guesses: (N,) each, of the probability that a block's sign is positive; tried beside all positive.
-        parts: (parts, N) the blocks that each fit rests on.
+        noise: (N, 2, 2) covariance of the displacements.
+        guesses: (N,) each, initial probabilities that a block's sign is positive; all positive is always tried as well.
+        parts: (parts, N) bool, the blocks that each fit uses.
     """
     even, signed, seen, spread = _whitened(design, target, noise)
     blocks, count, mixed = len(target), even.shape[2], signed.shape[2] > 0
     starts = np.stack([np.ones(blocks), *(guesses if mixed else ())])
-    # One row for each part and start, the starts of a part side by side.
+    # One row for each subset and start; the starts of a subset are adjacent.
     part = np.repeat(parts.astype(np.float64), len(starts), axis=0)
     sides = np.tile(starts, (len(parts), 1))
     signs = (1, -1) if mixed else (1,)
@@ -104,7 +104,7 @@ def fit_blocks(
 
 
 def loss_of(off: Floats, noise: Floats) -> Floats:
-    """Return the negative log likelihood of (N, 2) displacements of (N, 2, 2) covariance, but for a constant."""
+    """Return the negative log likelihood of (N, 2) displacements with (N, 2, 2) covariance, up to a constant."""
     determinant = noise[:, 0, 0] * noise[:, 1, 1] - noise[:, 0, 1] ** 2
     across, down = off.T
     square = noise[:, 1, 1] * across**2 - 2 * noise[:, 0, 1] * across * down + noise[:, 0, 0] * down**2
@@ -112,7 +112,7 @@ def loss_of(off: Floats, noise: Floats) -> Floats:
 
 
 def _loss(square: Floats, spread: Floats) -> Floats:
-    """Return the loss of squared distances in units of their noise."""
+    """Return the negative log likelihood of squared distances in units of their noise."""
     return np.asarray(spread + (FREEDOM + 2) / 2 * np.log1p(square / FREEDOM))
 
 
@@ -135,9 +135,9 @@ def _mixed(squares: list[Floats], share: Floats, spread: Floats) -> tuple[Floats
 
 
 def _whitened(design: Design, target: Floats, noise: Floats) -> tuple[Floats, Floats, Floats, Floats]:
-    """Return even and signed columns and displacements in units of their noise, so that blocks only differ by a weight.
+    """Return the whitened even columns, signed columns and displacements, which have unit noise.
 
-    The fourth is half the logarithm of the determinant of each block's covariance.
+    The fourth value is half the logarithm of the determinant of each block's covariance.
     """
     a, b = np.sqrt(noise[:, 0, 0]), noise[:, 0, 1] / noise[:, 0, 0]
     c = np.sqrt(noise[:, 1, 1] - noise[:, 0, 1] * b)

@@ -1,8 +1,7 @@
 """Remaining displacement of each block between the warped, blur-matched image and the blur image, with its error.
 
-The analyser's evidence: everything about motion is decided from these few hundred vectors. In a block the model moved
-by d shows model(q - d), so that the residual is minus the gradient times d; least squares with Cauchy's weights solve
-for d.
+Everything about motion is decided from these few hundred vectors. In a block that is displaced by d, the blur image
+shows model(q - d), so that the residual is minus the gradient times d. Least squares with Cauchy weights solve for d.
 """
 
 from __future__ import annotations
@@ -17,18 +16,18 @@ from sdd_bench.registration.grey import Grey, averaged, gradient, high_pass
 from sdd_bench.registration.robust import Floats, spread
 
 BLOCK_PX = (16, 48)
-"""Least and largest side of a block; frames get about `BLOCKS_ACROSS` on their shorter side."""
+"""Smallest and largest side of a block; frames get about `BLOCKS_ACROSS` blocks along their shorter side."""
 
 BLOCKS_ACROSS = 12
 BORDER_PX = 16
 CAUCHY = 6.0
-"""Residuals of so many standard deviations count half."""
+"""Number of standard deviations at which a residual has half the weight."""
 
 MIN_SHARE = 0.3
 MAX_SE_PX = 0.5
 MAX_SHIFT_PX = 4.0
-"""A block takes part if this share of it is inside both frames, its displacement is known to `MAX_SE_PX` in its worst
-direction and is no longer than `MAX_SHIFT_PX`, beyond which the images are not linear in it."""
+"""A block takes part if this share of it is inside both frames, its displacement has a standard error of at most
+`MAX_SE_PX` in its worst direction, and it is no longer than `MAX_SHIFT_PX`, up to which the images are linear in it."""
 
 
 @dataclass(frozen=True)
@@ -38,13 +37,13 @@ class BlockShifts:
     Attributes:
         size: Width and height of the frame in pixels.
         side_px: Side of a block.
-        at: (N, 2) centres, x and y in pixels.
-        shift_px: (N, 2) displacement of the blurry image from the warped one, to the right and downwards.
-        covariance: (N, 2, 2) of the shift, from the noise that is left in the block.
+        at: (N, 2) block centres, x and y in pixels.
+        shift_px: (N, 2) displacement of the blur image from the warped one, to the right and downwards.
+        covariance: (N, 2, 2) covariance of the shift, from the residual noise of the block.
         radius_px: (N,) mean radius of the matched disks.
-        unexplained: (N,) what the shift leaves of the residual's energy beyond noise, over what it explains; 0 where
-            nothing is left. Where the blur itself was matched wrongly, as along depth edges, no shift explains the
-            residual.
+        unexplained: (N,) residual energy beyond noise that the shift leaves, divided by the energy that it explains; 0
+            if none is left. It is large where the blur was matched wrongly, such as along depth edges, because no shift
+            explains that residual.
     """
 
     size: tuple[int, int]
@@ -59,12 +58,12 @@ class BlockShifts:
         return len(self.at)
 
     def some(self, chosen: NDArray[np.bool_]) -> BlockShifts:
-        """Return some of the blocks."""
+        """Return the chosen blocks."""
         parts = (self.at, self.shift_px, self.covariance, self.radius_px, self.unexplained)
         return BlockShifts(self.size, self.side_px, *(part[chosen] for part in parts))
 
     def normalised(self) -> tuple[Floats, Floats]:
-        """Return x and y of the centres from the frame's centre, half the diagonal being 1, each (N,)."""
+        """Return x and y of the block centres from the frame's centre, in units of half the diagonal, (N,) each."""
         width, height = self.size
         reach = 0.5 * float(np.hypot(width, height))
         return (self.at[:, 0] - (width - 1) / 2) / reach, (self.at[:, 1] - (height - 1) / 2) / reach
@@ -83,10 +82,10 @@ def measure_blocks(plain: Grey, blur: Grey, levels: Levels, shown: NDArray[np.bo
     """Return the shift of every block.
 
     Args:
-        plain: (H, W) the sharp image as warped and blur-matched, high-passed.
-        blur: (H, W) the blurry image.
+        plain: (H, W) the sharp image, warped, blur-matched and high-passed.
+        blur: (H, W) the blur image.
         levels: (H, W) blur level of every pixel.
-        shown: (H, W) where the warped image lies within the sharp one.
+        shown: (H, W) bool, True where the warped image lies within the sharp one.
     """
     height, width = blur.shape
     side, border = block_side(width, height), min(BORDER_PX, min(blur.shape) // 12)

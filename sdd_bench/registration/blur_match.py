@@ -1,7 +1,7 @@
-"""Blurring of the sharp image like the blur image, so that both can be compared pixel by pixel.
+"""Blur of the sharp image to match the blur image, so that both can be compared pixel by pixel.
 
-All images here are (H, W) float32 grey in one frame. What is compared is high-passed and its gain taken locally, so
-that exposure, gamma and vignetting do not count.
+All images here are (H, W) float32 grey in one frame. They are compared after high-pass filtering with a local gain, so
+that exposure, gamma and vignetting have no effect.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from sdd_bench.registration.grey import Grey, high_pass, resized_by_area, smooth
 Levels = NDArray[np.uint8]
 
 DRAWN_PX = (0.0, 0.75, 1.25, 1.75, 2.25, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.5, 11.0, 12.5, 14.0, 16.0, 18.0, 20.0)
-"""Radii of the disks that images are blurred by; those between are blends of the two beside them."""
+"""Radii of the disks that images are convolved with; radii in between are blends of two neighbouring disks."""
 
 BLENDS = 8
-"""Levels from one drawn disk to the next."""
+"""Number of blur levels from one disk radius to the next."""
 
 
 def _level_radii() -> tuple[float, ...]:
-    """Return the radii of all levels: a blend of two disks has the mean of their squared radii as its own."""
+    """Return the radii of all levels; a blend of two disks has the weighted mean of their squared radii."""
     squares = np.square(DRAWN_PX)
     at = np.arange(BLENDS * (len(DRAWN_PX) - 1) + 1) / BLENDS
     return tuple(float(r) for r in np.sqrt(np.interp(at, np.arange(len(DRAWN_PX)), squares)))
@@ -37,35 +37,36 @@ LEVELS_PX = _level_radii()
 
 GAIN_PX = 40.0
 CHOICE_PX = 24.0
-"""Standard deviations of the windows in which the gain and the choice of a radius are taken."""
+"""Standard deviations of the windows in which the gain and the radius are estimated."""
 
 FINE_PX = 3.0
-"""Disks up to this radius are told apart at full size, larger ones on reduced images."""
+"""Disks up to this radius are compared at full size, larger ones on reduced images."""
 
 MIN_SHARE = 0.01
-"""A disk that fewer pixels than this choose is replaced by its neighbour on the scale of blur levels."""
+"""A disk chosen by a smaller share of pixels than this is replaced by the nearest disk that is not rare."""
 
 CELL_PX = 4
-"""The choice is made for one pixel of this many by as many (of the reduced images)."""
+"""The radius is chosen for one pixel in this many along each side (of the reduced images)."""
 
 LARGE_PX = 5.0
 WIDER = 8
-"""The window in which a radius over `LARGE_PX` is chosen grows by this many cells: single cells choose large radii at
-random by a fraction of a pixel, which moved the answer at 16 px by 0.05 px where one radius for all moved it by
-0.002 px."""
+"""Standard deviation in cells of the wider window in which radii over `LARGE_PX` are chosen. Single cells choose large
+radii with a random error of a fraction of a pixel, which moved the similarity at 16 px by 0.05 px; one radius for all
+cells moved it by 0.002 px."""
 
 CURVE_POWER = 1.6
-"""Around its minimum the energy is taken as a parabola over this power of the radius: over the square it would grow too
-fast beyond, over the radius itself before (0.14 px off at a radius of 4 px, 0.12 px at 3.4 px)."""
+"""Near its minimum, the energy is modelled as a parabola over this power of the radius. Over the squared radius, the
+parabola grows too fast above the minimum, and over the radius itself below it (0.14 px off at a radius of 4 px, 0.12 px
+at 3.4 px)."""
 
 
 def local_gain(model: Grey, observed: Grey, weight: Grey) -> Grey:
-    """Return the factor that fits a high-passed model to what is observed, smooth over the frame.
+    """Return the gain that fits a high-passed model to the observed image, smooth over the frame.
 
     Args:
-        model: High-passed.
-        observed: High-passed.
-        weight: Where pixels count; outside, the gain of the surroundings is continued.
+        model: (H, W) high-passed model.
+        observed: (H, W) high-passed observed image.
+        weight: (H, W) weight of each pixel; where it is 0, the gain of the surroundings is continued.
     """
     weighted = model * weight
     height, width = model.shape
@@ -77,13 +78,13 @@ def local_gain(model: Grey, observed: Grey, weight: Grey) -> Grey:
 
 
 def blurred(image: Grey, radius_px: float, *, linear: bool) -> Grey:
-    """Return an image under a disk, the border repeated.
+    """Return an image convolved with a disk, with its border repeated.
 
     Args:
-        image: sRGB values in [0, 1].
+        image: (H, W) sRGB values in [0, 1].
         radius_px: Radius of the disk.
-        linear: Whether the mean is taken of light, as a lens does, or of the values. It matters: a bright edge blurred
-            in light creeps over its dark side, by a tenth of a pixel and more in the fit of a whole frame.
+        linear: Whether linear light is convolved, as a lens does, or the sRGB values. Blur in light spreads a bright
+            edge over its dark side, which changes the fit of a whole frame by 0.1 px or more.
     """
     if radius_px <= 0.5:
         return image
@@ -91,16 +92,16 @@ def blurred(image: Grey, radius_px: float, *, linear: bool) -> Grey:
 
 
 def choose_radii(drawn: Grey, blur: Grey, valid: NDArray[np.bool_], scale: int = 1, *, linear: bool = True) -> Levels:
-    """Return for every pixel the blur level of `LEVELS_PX` whose disk leaves the least residual around it, (H, W).
+    """Return the blur level of every pixel whose disk leaves the least residual around it, (H, W).
 
-    The residual of the drawn disks is measured, and its minimum between them taken from a parabola.
+    The residual is measured for the radii `DRAWN_PX`; a parabola gives its minimum between them.
 
     Args:
-        drawn: The sharp image in the blurry one's frame.
-        blur: The blurry image.
-        valid: Where `drawn` is inside the sharp image.
-        scale: Images are made smaller by this factor for the larger disks; radii stay in pixels of the images given.
-        linear: As in `blurred`.
+        drawn: The sharp image in the blur image's frame.
+        blur: The blur image.
+        valid: True where `drawn` is inside the sharp image.
+        scale: Factor by which images are reduced for the larger disks; radii stay in pixels of the images given.
+        linear: Whether linear light is blurred, as in `blurred`.
     """
     height, width = blur.shape
     cell = CELL_PX * scale
@@ -108,7 +109,7 @@ def choose_radii(drawn: Grey, blur: Grey, valid: NDArray[np.bool_], scale: int =
     weight = valid.astype(np.float32)
     reduced_size = (width // scale, height // scale)
     small, small_blur, small_weight = (resized_by_area(image, reduced_size) for image in (drawn, blur, weight))
-    disks = [index for index, radius in enumerate(DRAWN_PX) if not 0 < radius <= scale / 2]  # others are points there
+    disks = [index for index, radius in enumerate(DRAWN_PX) if not 0 < radius <= scale / 2]  # others are points
     energies = _energies(disks, small, small_blur, small_weight, scale, size, linear=linear)
     place = _settle_large(_least_place(energies, disks), energies, disks)
     if scale > 1:
@@ -125,16 +126,16 @@ def choose_radii(drawn: Grey, blur: Grey, valid: NDArray[np.bool_], scale: int =
 def _energies(
     disks: Sequence[int], drawn: Grey, blur: Grey, weight: Grey, factor: int, size: tuple[int, int], *, linear: bool
 ) -> Grey:
-    """Return the residual energy that each disk leaves around each of width x height places, (disks, height, width).
+    """Return the residual energy of each disk around each of width x height places, (disks, height, width).
 
     Args:
         disks: Indices into `DRAWN_PX`.
-        drawn: As in `choose_radii`, as are the next two, all reduced by `factor`.
-        blur: See there.
-        weight: Where pixels count.
-        factor: By which the images were reduced.
+        drawn: As in `choose_radii`, reduced by `factor`.
+        blur: As in `choose_radii`, reduced by `factor`.
+        weight: Weight of each reduced pixel.
+        factor: Factor by which the images were reduced.
         size: Width and height of the result.
-        linear: As in `blurred`.
+        linear: Whether linear light is blurred, as in `blurred`.
     """
     observed = high_pass(blur)
     spectrum = Spectrum(drawn, DRAWN_PX[disks[-1]] / factor, linear=linear)
@@ -149,7 +150,7 @@ def _energies(
 
 
 def _settle_large(place: Grey, energies: Grey, disks: Sequence[int]) -> Grey:
-    """Return places of which those of large disks come from wider windows."""
+    """Return the disk indices with those of large disks taken from wider windows."""
     share = np.clip((np.interp(place, np.arange(len(DRAWN_PX)), DRAWN_PX) - LARGE_PX) / 4, 0, 1)
     if not share.any():
         return place
@@ -158,7 +159,7 @@ def _settle_large(place: Grey, energies: Grey, disks: Sequence[int]) -> Grey:
 
 
 def _least_place(energies: Grey, disks: Sequence[int]) -> Grey:
-    """Return where between `DRAWN_PX` the energy is least, by a parabola through the three around the least."""
+    """Return the fractional disk index of the least energy, by a parabola through the minimum and its neighbours."""
     powers = np.power(np.take(DRAWN_PX, disks), CURVE_POWER).astype(np.float32)
     least = energies.argmin(axis=0)
     middle = np.clip(least, 1, len(disks) - 2)
@@ -172,7 +173,7 @@ def _least_place(energies: Grey, disks: Sequence[int]) -> Grey:
 
 
 def matched(drawn: Grey, levels: Levels, *, linear: bool) -> Grey:
-    """Return an image with the disk of each pixel's blur level."""
+    """Return an image in which each pixel is convolved with the disk of its blur level."""
     place = levels.astype(np.float32) / BLENDS
     lowest, highest = math.floor(place.min()), math.ceil(place.max())
     spectrum = Spectrum(drawn, DRAWN_PX[highest], linear=linear)
@@ -185,7 +186,7 @@ def matched(drawn: Grey, levels: Levels, *, linear: bool) -> Grey:
 
 
 def residual_energy(model: Grey, blur: Grey, valid: NDArray[np.bool_]) -> float:
-    """Return the robust size of what a matched image leaves unexplained, as a share of what there is to explain.
+    """Return the robust residual of a blur-matched image as a share of the observed image's signal.
 
     Both are medians of absolute high-passed values.
     """
@@ -198,7 +199,7 @@ def residual_energy(model: Grey, blur: Grey, valid: NDArray[np.bool_]) -> float:
 
 
 def _without_rare(place: Grey) -> Grey:
-    """Return places on the scale of blur levels with those of rare disks moved to the nearest disk that is not."""
+    """Return the disk indices with rare disks replaced by the nearest disk that is not rare."""
     nearest = np.round(place).astype(np.int64)
     kept = np.flatnonzero(np.bincount(nearest.ravel(), minlength=len(DRAWN_PX)) >= MIN_SHARE * place.size)
     instead = np.array([kept[np.abs(kept - index).argmin()] for index in range(len(DRAWN_PX))])[nearest]

@@ -1,10 +1,10 @@
-"""Ceiling of a truth: the highest score it can resolve, given its known errors.
+"""Ceiling of a truth: the highest PSNR that it can resolve, given its estimated errors.
 
-Errors are estimated, from the pair alone. (1) Misalignment that is left: every block is measured on two
-disjoint halves of its pixels; the product of the two displacements, weighed with the gradients of the truth, is the
-squared error that they cause, and free of noise. (2) Noise of the sharp image, and what JPEG did to it and sampling
-lost, which the truth carries. (3) Misfit of the light. (4) Doubt. An error of the truth of mean square c adds c to that
-of every prediction.
+The errors are estimated from the pair alone. (1) Remaining misalignment: every block is measured on two disjoint halves
+of its pixels; the product of the two displacements, weighted with the gradients of the truth, is the squared error that
+they cause, free of noise. (2) Noise, JPEG compression and resampling of the sharp image, which the truth inherits. (3)
+Mismatch of the light. (4) Doubt about the alignment. A mean squared error c of the truth adds c to that of every
+prediction.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from sdd_bench.registration.half_shifts import CELL_PX, measure_halves
 BLOCK_CELLS = 2
 SURE_SE_PX, MAX_SE_PX = 0.08, 0.35
 LEAST_SHARE = 0.4
-"""Blocks whose displacement is known to the first take part, and others up to the second until this share of all does:
-vague ones share what is wrong with the blur in both halves."""
+"""Blocks whose displacement has at most the first standard error take part, then others up to the second until this
+share of all blocks does. Uncertain blocks have the same bias from wrongly matched blur in both halves."""
 
 TRIMMED = 0.05
-"""Blocks of this share of the gradient energy are left out at both ends: what the blur was matched wrongly for."""
+"""Blocks with this share of the gradient energy are trimmed at both ends, because their blur was matched wrongly."""
 
 DOUBT_PX = 0.4
-"""How far off a truth is taken to be whose analysis has a confidence under `confidence.DOUBTFUL`, where nothing in
-focus tells: more than the 0.05 to 0.36 px of simulated pairs, as much as was seen on a real one of 17 px of blur."""
+"""Assumed displacement of a truth whose analysis has a confidence under `confidence.DOUBTFUL` and that no region in
+focus confirms. It exceeds the 0.05 to 0.36 px of simulated pairs and equals that of a real pair with 17 px of blur."""
 
 Image = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -38,15 +38,15 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Ceiling:
-    """Mean squared errors of a truth in squared values of [0, 1].
+    """Mean squared errors of a truth, for values in [0, 1].
 
     Attributes:
-        misalignment: Error by the remaining misalignment, over the pixels that count.
+        misalignment: Error from the remaining misalignment, over the pixels that count.
         noise: Noise of the sharp image.
-        coding: Coding error of JPEG in the sharp image.
-        sampling: Error by resampling the sharp image.
-        light: Error of exposure, tone and vignetting.
-        doubt: Error of a misplacement by `DOUBT_PX`, where the analysis is in doubt and nothing in focus bears it out.
+        coding: JPEG compression error of the sharp image.
+        sampling: Error from resampling the sharp image.
+        light: Error from mismatched exposure, tone and vignetting.
+        doubt: Error from a displacement by `DOUBT_PX` if the analysis is in doubt and nothing in focus confirms it.
     """
 
     misalignment: float
@@ -63,19 +63,19 @@ class Ceiling:
 
 
 def misplaced(truth: Image, mask: Mask, px: float) -> float:
-    """Return the mean squared error of a truth that lies some pixels off, in whatever direction.
+    """Return the mean squared error of a truth that is displaced by some pixels in an unknown direction.
 
     Args:
         truth: (H, W, 3) in [0, 1].
-        mask: (H, W), where a pixel counts.
-        px: Root mean square over directions of the distance.
+        mask: (H, W) bool, True where a pixel counts.
+        px: Root mean square of the displacement over directions.
     """
     right, below = gradient(np.ascontiguousarray(truth[..., 1]))
     return px**2 / 2 * float((right[mask] ** 2 + below[mask] ** 2).astype(np.float64).mean())
 
 
 def uncertainty_db(score_db: float, ceiling_db: float) -> float:
-    """Return by how much a PSNR against a truth of some ceiling is too low.
+    """Return the amount in dB by which a PSNR is too low against a truth with a given ceiling.
 
     >>> round(uncertainty_db(30.0, 40.0), 2), uncertainty_db(30.0, math.inf)
     (0.41, 0.0)
@@ -92,16 +92,16 @@ def misalignment_left(
     mask: Mask,
     scale: int,
 ) -> float:
-    """Return the mean squared error that misalignment leaves in a truth; 0 where too little can be measured.
+    """Return the mean squared error from remaining misalignment of a truth; 0 if too few blocks can be measured.
 
     Args:
         model: (h, w) the warped sharp image, blur-matched and high-passed, reduced by `scale`.
         seen: (h, w) the blur image, reduced.
         levels: (h, w) blur level of every reduced pixel.
-        shown: (h, w) where the warped image lies within the sharp one.
+        shown: (h, w) bool, True where the warped image lies within the sharp one.
         truth: (H, W, 3) in [0, 1].
-        mask: (H, W), where a pixel counts.
-        scale: The whole number.
+        mask: (H, W) bool, True where a pixel counts.
+        scale: Whole number by which the images were reduced.
     """
     halves = measure_halves(model, seen, levels, shown, BLOCK_CELLS)
     if not len(halves):
@@ -132,7 +132,7 @@ def misalignment_left(
 
 
 def _trimmed_ratio(error: NDArray[np.float64], energy: NDArray[np.float64]) -> float:
-    """Return the error of blocks over their energy, without those of the largest and the smallest ratio."""
+    """Return the total error of blocks divided by their total energy, with the largest and smallest ratios trimmed."""
     order = np.argsort(error / np.maximum(energy, 1e-12))
     place = (np.cumsum(energy[order]) - energy[order] / 2) / energy.sum()
     kept = order[(place >= TRIMMED) & (place <= 1 - TRIMMED)]

@@ -1,8 +1,8 @@
-"""JPEG error of an image, estimated from its pixels: quality, luminance, and subsampled colour.
+"""JPEG compression error of an image, estimated from its pixels: quality, luminance, and chroma subsampling.
 
-An image that was coded once hardly changes when it is coded again with the same quality on the same grid of 8 px, and
-changes as the original did on a grid that lies elsewhere. Colour of half resolution lacks its finest structure; how
-much it lacks is told from the structure of the luminance, whose bands it shares.
+An image that was compressed once hardly changes when it is compressed again with the same quality on the same 8 px
+grid, and changes on a shifted grid as the original did. Chroma of half resolution lacks its finest structure; the
+missing amount is estimated from the structure of the luminance, which has the same bands.
 """
 
 from __future__ import annotations
@@ -18,20 +18,21 @@ Plane = NDArray[np.float32]
 QUALITIES = range(40, 100)
 GRID_PX = 8
 TILE_PX = 256
-"""Side of the tiles looked at: one in each corner of the middle of the image."""
+"""Side of the examined tiles, one in each quadrant of the image."""
 
 CODED = 0.5
-"""An image was coded if coding it again on its own grid changes it by less than this share of that elsewhere."""
+"""An image counts as compressed if recompression on its own grid changes it by less than this share of the change on a
+shifted grid."""
 
 OF_RED, OF_BLUE = (1.402**2 + 0.714**2) / 3, (1.772**2 + 0.344**2) / 3
-"""Mean squared error of RGB for one of Cr, and of Cb."""
+"""Mean squared error of RGB per unit of squared error in Cr, and in Cb."""
 
 
 def coding_error(image: NDArray[np.floating]) -> float:
-    """Return the mean squared error that JPEG left in an image, in squared values of [0, 1]; 0 where it was not coded.
+    """Return the mean squared error of JPEG in an image with values in [0, 1]; 0 if it was not compressed.
 
     Args:
-        image: (H, W, 3) sRGB values in [0, 1]; its first pixel must be the first of the coded image.
+        image: (H, W, 3) sRGB values in [0, 1]; its first pixel must be the first of the compressed image.
     """
     tiles = list(_tiles(image))
     if not tiles:
@@ -47,7 +48,7 @@ def coding_error(image: NDArray[np.floating]) -> float:
 
 
 def _tiles(image: NDArray[np.floating]) -> Iterator[NDArray[np.uint8]]:
-    """Yield parts of an image as Y, Cr and Cb, on the grid of its first pixel."""
+    """Yield parts of an image as Y, Cr and Cb, aligned with the grid of its first pixel."""
     height, width = image.shape[:2]
     side = TILE_PX
     for down in (0.25, 0.75):
@@ -62,7 +63,7 @@ def _tiles(image: NDArray[np.floating]) -> Iterator[NDArray[np.uint8]]:
 
 
 def _changes(plane: NDArray[np.uint8], quality: int) -> tuple[float, float]:
-    """Return the mean squared change by coding a plane again, on its own grid and on one that lies half a block off."""
+    """Return the mean squared change by recompression on the plane's own grid and on one shifted by half a block."""
     half = GRID_PX // 2
     return _change(plane, quality), _change(plane[half:-half, half:-half], quality)
 
@@ -74,14 +75,14 @@ def _change(plane: NDArray[np.uint8], quality: int) -> float:
 
 
 def _left_out(tile: NDArray[np.uint8], colour: int) -> float:
-    """Return the energy of colour that half resolution left out, in squared counts."""
+    """Return the chroma energy that half resolution left out, in squared counts of 255."""
     luminance, own = (_bands(tile[..., plane].astype(np.float32)) for plane in (0, colour))
     expected = own[2] / max(luminance[2], 1e-9) * (luminance[0] + luminance[1])
     return max(0.0, expected - own[0] - own[1])
 
 
 def _bands(plane: Plane) -> tuple[float, float, float]:
-    """Return the energy of the three finest bands of a pyramid."""
+    """Return the energies of the three finest bands of a pyramid."""
     energies = []
     for _ in range(3):
         smaller = np.asarray(cv2.pyrDown(plane), np.float32)

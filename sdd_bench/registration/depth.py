@@ -1,8 +1,8 @@
-"""Motion of a pair with parallax, followed to each pixel.
+"""Motion of a pair with parallax, estimated for each pixel.
 
-The analyser's motion is a start: (1) labels, one disk and its displacement each, are chosen for all pixels; (2) the
-sharp image warped and blurred as they say is compared with the blurry one, and similarity, distortion, parallax and
-asymmetry of the spread improved by least squares on the pixels away from steps; again from (1).
+The analyser's motion is the start. (1) Every pixel gets a label: one disk and its displacement. (2) The sharp image,
+warped and blurred by these labels, is compared with the blur image; similarity, distortion, parallax and asymmetry of
+the point spread are improved by least squares on the pixels away from depth steps. Then (1) again.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from sdd_bench.registration.similarity import Similarity
 
 TURNS = 3
 CAUCHY = 4.0
-"""Residuals of so many standard deviations count half."""
+"""Number of standard deviations at which a residual has half the weight."""
 
 STEP_PX = 0.2
 STEP_REACH_PX = 4
-"""A pixel is beside a step where the displacement within so many pixels differs by more than this."""
+"""A pixel is beside a depth step if the displacement within `STEP_REACH_PX` varies by more than this."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,12 @@ class Depth:
     """Displacement and blur radius of each pixel of a reduced pair.
 
     Attributes:
-        motion: In pixels of the reduced frame.
-        asymmetry: Asymmetry of the spread at the corner, a share of its radius.
-        radius_px: (H, W) blur radius with its sign.
-        beside_step: (H, W) where the displacement changes within `STEP_REACH_PX`.
-        model: (H, W) the sharp image as warped and blurred, high-passed, its gain that of the blurry image.
-        shown: (H, W) where it lies within the sharp image.
+        motion: Motion in pixels of the reduced frame.
+        asymmetry: Asymmetry of the point spread at the corner, as a share of its radius.
+        radius_px: (H, W) signed blur radius.
+        beside_step: (H, W) bool, True where the displacement changes within `STEP_REACH_PX`.
+        model: (H, W) the sharp image, warped, blurred, high-passed and scaled to the gain of the blur image.
+        shown: (H, W) bool, True where the model lies within the sharp image.
     """
 
     motion: Motion
@@ -54,14 +54,14 @@ class Depth:
 
 
 def follow_depth(blur: Grey, sharp: Grey, levels: Levels, start: Motion, *, linear: bool) -> Depth:
-    """Return what was found, beginning with a motion that has parallax or an asymmetric spread.
+    """Return the depth of a pair, starting from a motion with parallax or an asymmetric point spread.
 
     Args:
         blur: (H, W) grey, of about 600,000 pixels at most.
         sharp: The same shape.
-        levels: (H, W) blur level of every pixel, by that motion.
-        start: In these images' pixels.
-        linear: As in `blur_match.blurred`.
+        levels: (H, W) blur level of every pixel under that motion.
+        start: Motion in these images' pixels.
+        linear: Whether linear light is blurred, as in `blur_match.blurred`.
     """
     observed, drawing = high_pass(blur), Drawing(sharp)
     radii = signed_radii(float(np.percentile(np.take(LEVELS_PX, levels), 99.5)) + 1)
@@ -96,7 +96,7 @@ def _improved(
 ) -> tuple[Motion, float]:
     """Return motion and asymmetry after one step of robust least squares on the pixels.
 
-    Only what the motion's model leaves free is fitted: what has no standard error stays.
+    Only the free terms of the motion model are fitted; terms without a standard error stay fixed.
     """
     height, width = model.shape
     reach = 0.5 * math.hypot(width, height)
@@ -107,7 +107,7 @@ def _improved(
     robust = weight / (1 + (residual / np.float32(CAUCHY * noise)) ** 2)
     right, below = gradient(model)
     outwards, turning = right * x + below * y, below * x - right * y
-    # A model moved by d shows model(q - d): the residual is minus the gradient times the displacement.
+    # A model displaced by d shows model(q - d): the residual is minus the gradient times the displacement.
     terms = {
         "right": (motion.shift_x_se_px, right),
         "down": (motion.shift_y_se_px, below),

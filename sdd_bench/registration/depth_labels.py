@@ -1,9 +1,9 @@
 """Blur radius and side of the focal plane of each pixel; a label is one disk and its displacement.
 
-Where a camera's entrance pupil moves between the two shots, what is nearer than the plane in focus is displaced
-against what is farther, in proportion to the blur radius with its sign. So the sharp image blurred by a disk *and*
-displaced as that disk says is compared with the blurry one, for disks of both signs, and the labels are chosen for all
-pixels together. That is sharp at depth steps, where a radius chosen in a window is not.
+If a camera's entrance pupil moves between the two shots, objects nearer than the focal plane are displaced against
+farther ones, in proportion to the signed blur radius. The sharp image, blurred by a disk and displaced as that disk
+implies, is compared with the blur image for disks of both signs, and the labels of all pixels are chosen jointly. The
+result is sharp at depth steps, unlike a radius chosen in a window.
 """
 
 from __future__ import annotations
@@ -27,38 +27,38 @@ from sdd_bench.registration.scanlines import aggregate
 from sdd_bench.registration.warp import inside
 
 CELL_PX = 2
-"""Labels are chosen for cells of this many pixels by as many."""
+"""Labels are chosen for cells of this many pixels along each side."""
 
 WINDOW_PX = 4.0
 """Standard deviation of the window in which the residual of a label is taken."""
 
 CLIP = 6.0
-"""A residual counts up to this many standard deviations."""
+"""Number of standard deviations at which a residual is truncated."""
 
 PIXELS_A_NAT = 30.0
 """Number of correlated pixels of a window that carry as much information as one independent pixel."""
 
 SMALL, LARGE = 1.0, 8.0
-"""Penalties of `scanlines.aggregate`, and of the sum of both ..."""
+"""Penalties of `scanlines.aggregate`, and of their sum."""
 
 LEAST_ALIKE = 0.15
 ALIKE_GREY = 0.03
-"""... what is left at an edge of the warped image; a difference of so much grey is one."""
+"""Share of the penalties that remains at an edge of the warped image, and the grey difference that makes an edge."""
 
 ISLAND_PX2 = 1600
-"""A smaller piece on the other side of the plane in focus than all around is a mistake: where nothing is textured, both
-sides look alike."""
+"""Largest area of an island: a piece on the other side of the focal plane than its surroundings. Islands are mistakes,
+because both sides look alike where there is no texture."""
 
 
 @dataclass(frozen=True)
 class Labels:
-    """The sharp image under every label.
+    """The sharp image rendered with every label.
 
     Attributes:
-        radius_px: (L,) signed blur radius of each, growing.
+        radius_px: (L,) signed blur radius of each label, increasing.
         models: (L, H, W) the sharp image warped, displaced, blurred and high-passed.
-        drawn: (H, W) the sharp image warped where radius 0 lies.
-        shown: (H, W) where that is within the sharp image.
+        drawn: (H, W) the sharp image, warped to the position of radius 0.
+        shown: (H, W) bool, True where that is within the sharp image.
     """
 
     radius_px: NDArray[np.float64]
@@ -67,19 +67,19 @@ class Labels:
     shown: NDArray[np.bool_]
 
     def composed(self, labels: NDArray[np.float32]) -> Grey:
-        """Return the sharp image as the labels, (H, W) places in `radius_px`, warp and blur it."""
+        """Return the sharp image, warped and blurred by the labels, which are (H, W) indices into `radius_px`."""
         low = np.clip(labels.astype(np.intp), 0, len(self.models) - 2)
         share = labels - low
         below, above = (np.take_along_axis(self.models, (low + step)[None], axis=0)[0] for step in (0, 1))
         return np.asarray(below + share * (above - below), np.float32)
 
     def radius_of(self, labels: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the signed blur radius of labels."""
+        """Return the signed blur radii of labels."""
         return np.interp(labels, np.arange(len(self.radius_px)), self.radius_px).astype(np.float32)
 
 
 def signed_radii(largest_px: float) -> NDArray[np.float64]:
-    """Return the radii of labels of both signs up to a radius, and one beyond.
+    """Return the radii of labels of both signs up to a radius, and one more beyond it.
 
     >>> signed_radii(1.0).tolist()
     [-1.25, -0.75, 0.0, 0.75, 1.25]
@@ -92,15 +92,15 @@ def signed_radii(largest_px: float) -> NDArray[np.float64]:
 def draw_labels(
     drawing: Drawing, motion: Motion, asymmetry: float, radius_px: NDArray[np.float64], linear: bool
 ) -> Labels:
-    """Return the sharp image under every label.
+    """Return the sharp image rendered with every label.
 
     Args:
-        drawing: Drawing of the sharp image in grey.
-        motion: Motion that displaces it, parallax included.
-        asymmetry: By how much of its radius a spread at the corner lies off its point, away from the centre, where the
-            radius is positive.
-        radius_px: (L,) of `signed_radii`.
-        linear: As in `blur_match.blurred`.
+        drawing: The sharp image in grey, ready to be warped.
+        motion: Motion that displaces it, including parallax.
+        asymmetry: Distance of the centre of a point spread at the corner from its point, as a share of its radius;
+            positive away from the frame's centre where the radius is positive.
+        radius_px: (L,) radii from `signed_radii`.
+        linear: Whether linear light is blurred, as in `blur_match.blurred`.
     """
     height, width = drawing.shape
     y, x = np.mgrid[0:height, 0:width].astype(np.float64)
@@ -123,12 +123,12 @@ def draw_labels(
 
 
 def choose_labels(labels: Labels, observed: Grey, gain: Grey) -> NDArray[np.float32]:
-    """Return the label of every pixel, a place in `radius_px` with a fraction, (H, W).
+    """Return the label of every pixel, a fractional index into `radius_px`, (H, W).
 
     Args:
-        labels: To choose from.
-        observed: (H, W) the blurry image, high-passed.
-        gain: (H, W) contrast of what is observed over that of the models.
+        labels: The candidate labels.
+        observed: (H, W) the blur image, high-passed.
+        gain: (H, W) contrast of the observed image divided by that of the models.
     """
     height, width = observed.shape
     size = (width // CELL_PX, height // CELL_PX)
@@ -148,14 +148,14 @@ def choose_labels(labels: Labels, observed: Grey, gain: Grey) -> NDArray[np.floa
 
 
 def _alike(grey: Grey, axis: int) -> NDArray[np.float32]:
-    """Return how little two neighbours along an axis differ, 1 where not at all."""
+    """Return the similarity of neighbours along an axis, 1 where they are equal."""
     return np.asarray(
         LEAST_ALIKE + (1 - LEAST_ALIKE) * np.exp(-np.abs(np.diff(grey, axis=axis)) / ALIKE_GREY), np.float32
     )
 
 
 def _noise(labels: Labels, observed: Grey, gain: Grey) -> float:
-    """Return the standard deviation of what is left where each place has the label that suits it best."""
+    """Return the standard deviation of the residual if each place has its best label."""
     window = (int(3 * WINDOW_PX) | 1,) * 2
     least, left = None, observed[::2, ::2]
     for model in labels.models:
@@ -171,7 +171,7 @@ def _noise(labels: Labels, observed: Grey, gain: Grey) -> float:
 
 
 def _between(costs: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the place of the least costs, by a parabola through the three around it."""
+    """Return the fractional index of the least cost, by a parabola through the minimum and its two neighbours."""
     least = costs.argmin(axis=0)
     middle = np.clip(least, 1, len(costs) - 2)
     before, at, after = (np.take_along_axis(costs, (middle + step)[None], axis=0)[0] for step in (-1, 0, 1))
@@ -181,7 +181,7 @@ def _between(costs: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def without_islands(place: NDArray[np.float32], in_focus: int) -> NDArray[np.float32]:
-    """Return places of which small pieces on the other side of `in_focus` than their surroundings have theirs."""
+    """Return label indices in which islands on the other side of `in_focus` have the labels of their surroundings."""
     for side in (place > in_focus + 0.5, place < in_focus - 0.5):
         count, pieces, stats, _ = cv2.connectedComponentsWithStats(side.astype(np.uint8), connectivity=4)
         small = np.zeros(count, bool)

@@ -47,8 +47,8 @@ class Spectrum:
 
     Args:
         image: (H, W) grey, sRGB values in [0, 1].
-        reach_px: The largest radius to be asked for; the border is repeated that far.
-        linear: Whether light is blurred or the values.
+        reach_px: Largest radius that will be asked for; the border is repeated that far.
+        linear: Whether linear light is blurred or the sRGB values.
     """
 
     def __init__(self, image: Grey, reach_px: float, *, linear: bool) -> None:
@@ -65,7 +65,7 @@ class Spectrum:
         self._spectrum = fft.rfft2(padded)
 
     def light_under_disk(self, radius_px: float) -> Grey:
-        """Return the image under a disk, in linear light where that is what is blurred."""
+        """Return the image convolved with a disk, in linear light if light is blurred."""
         from scipy import fft
 
         if radius_px <= 0.5:
@@ -81,9 +81,9 @@ class Spectrum:
         return np.asarray(fft.irfft2(self._spectrum * transfer, self._size)[self._inner], np.float32)
 
     def values(self, light: Grey) -> Grey:
-        """Return what `light_under_disk` gave as sRGB values."""
+        """Return the result of `light_under_disk` as sRGB values."""
         return encode_srgb(light) if self._linear else light
 
     def under_disk(self, radius_px: float) -> Grey:
-        """Return the image under a disk as sRGB values."""
+        """Return the image convolved with a disk, as sRGB values."""
         return self.values(self.light_under_disk(radius_px))

@@ -1,7 +1,7 @@
 """Check of a doubtful analysis by tiles that are equally sharp in both images.
 
-The motion chosen by evidence rests on how the blur is matched. In a focus stack, of which neither image is sharp
-everywhere, or where a spread is unlike any disk, that misleads it, and the plainer similarity may be nearer.
+The choice of the motion model depends on the blur matching. A focus stack, in which neither image is sharp everywhere,
+or a point spread unlike any disk can mislead it; then the simpler similarity may be more accurate.
 """
 
 from __future__ import annotations
@@ -27,16 +27,17 @@ TILES_PX = (128, 64)
 MIN_TILES = 3
 SEARCH_PX = 8
 CLEARLY_PX = 0.03
-"""The similarity is taken where the tiles' median displacement is smaller by more than this and by their error."""
+"""The similarity is taken if it lowers the tiles' median displacement by more than this and by more than their
+error."""
 
 
 @dataclass(frozen=True)
 class InFocus:
-    """Evidence of tiles in focus on a pair, in pixels of the reduced frames.
+    """Displacement of the tiles in focus of a pair, in pixels of the reduced frames.
 
     Attributes:
-        settled: The motion that they bear out better.
-        off_px: Median displacement of the tiles off it; None with fewer than `MIN_TILES`.
+        settled: Motion that agrees better with the tiles.
+        off_px: Median displacement of the tiles from that motion; None with fewer than `MIN_TILES`.
     """
 
     settled: Settled
@@ -44,7 +45,7 @@ class InFocus:
 
 
 def decide_in_focus(fit: PairFit, settled: Settled) -> InFocus:
-    """Return the motion chosen by evidence, or the similarity that it began with where what is in focus lies there.
+    """Return the motion chosen by evidence, or the initial similarity if the tiles in focus agree better with it.
 
     Args:
         fit: Fit of the reduced pair.
@@ -68,12 +69,12 @@ def decide_in_focus(fit: PairFit, settled: Settled) -> InFocus:
 
 
 def off_in_focus_px(blur: Grey, truth: Grey, counted: NDArray[np.bool_]) -> float | None:
-    """Return how far what is in focus lies off a truth, median of the tiles; None with fewer than `MIN_TILES`.
+    """Return the median displacement of the tiles in focus from a truth; None with fewer than `MIN_TILES`.
 
     Args:
         blur: (H, W), reduced.
-        truth: (H, W), in the blurry image's frame.
-        counted: (H, W), where the truth lies within the sharp image.
+        truth: (H, W), in the blur image's frame.
+        counted: (H, W) bool, True where the truth lies within the sharp image.
     """
     for side in TILES_PX:
         tiles = in_focus_tiles(blur, truth, counted, side, SEARCH_PX)
@@ -83,7 +84,7 @@ def off_in_focus_px(blur: Grey, truth: Grey, counted: NDArray[np.bool_]) -> floa
 
 
 def _tiles(fit: PairFit, drawings: tuple[Similarity, ...], side: int) -> list[tuple[Floats, Floats, float]]:
-    """Return the tiles found after any of some similarities: centre, place in the sharp image, and standard error."""
+    """Return the tiles matched under any of some similarities: centre, place in the sharp image, standard error."""
     height, width = fit.blur.shape
     found: dict[tuple[float, float], tuple[Floats, Floats, float]] = {}
     for at in drawings:

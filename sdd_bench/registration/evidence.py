@@ -1,10 +1,10 @@
-"""Choice of the motion model: the simplest that predicts held-out blocks no worse than the best.
+"""Choice of the motion model: the simplest that predicts held-out blocks as well as the best.
 
-A block's displacement scatters by the noise of its pixels and by what no motion explains: a little everywhere, and in
-proportion to the blur radius, in any direction or along the radius from the frame's centre, as a spread that is not
-round does. The three are estimated from the pair itself, so that a strongly blurred block counts as little as it
-deserves, and what is in focus decides. Outliers (Student's t of four degrees of freedom) hardly count. A term that
-changes its sign with the side of the plane in focus makes a displacement one of two, and its likelihood a mixture.
+A block's displacement scatters by the noise of its pixels and by three components that no motion explains: a constant
+one, and two in proportion to the blur radius, in any direction or along the radius from the frame's centre, as an
+asymmetric point spread causes. The three are estimated from the pair itself, so that a strongly blurred block has
+little weight and regions in focus decide. Outliers (Student's t with four degrees of freedom) have hardly any weight. A
+term that changes its sign with the side of the focal plane makes the likelihood a mixture of two.
 """
 
 from __future__ import annotations
@@ -22,36 +22,38 @@ from sdd_bench.registration.robust import Floats
 from sdd_bench.registration.similarity import Similarity
 
 USUAL = np.log([0.01, 0.01, 0.01])
-"""Logarithms of the usual scatter: px everywhere, px a px of radius in any direction, and along the radius."""
+"""Logarithms of the typical scatter: constant in px, and px per px of blur radius in any direction and along the
+radius."""
 
 SPREAD_OF_USUAL = 3.0
 LEAST_SCATTER, MOST_SCATTER = np.log([1e-3, 1e-3, 1e-3]), np.log([2.0, 1.0, 1.0])
 
 TILE_BLOCKS = 3
-"""Every other tile of so many blocks is held out, in a checkerboard."""
+"""Side in blocks of the tiles of a checkerboard, of which every other tile is held out."""
 
 MARGIN_SE = 1.0
 MARGIN_NATS = 3.0, 10.0
-"""A model is not worse than the best if its held-out log likelihood is lower by no more than so many standard errors of
-the difference over tiles, taken as at least the one and at most the other. Twice as much left out a rotation that real
-pairs have: their tiles in focus then lay 0.2 px off instead of 0.1."""
+"""A model is as good as the best if its held-out log likelihood is lower by no more than this many standard errors of
+the difference over tiles, clipped to the range `MARGIN_NATS`. Twice as much rejected a rotation that real pairs have:
+their tiles in focus were then 0.2 px off instead of 0.1 px."""
 
 RELEVANT_PX = 0.03
-"""Nor is a similarity, or more, whose displacements differ from the best's by less than this, rms over the blocks."""
+"""A model of at least a similarity is also as good if its displacements differ by less than this, rms over the
+blocks."""
 
 DIRECTIONS = 4
-"""Directions of a parallax that are tried to guess on which side of the plane in focus each block lies."""
+"""Number of parallax directions that are tried to guess the side of the focal plane of each block."""
 
 BLOCKS_AN_UNKNOWN = 3
 MIN_BLOCKS = 24
 
 
 def choose_motion(blocks: BlockShifts, drawn_at: Similarity) -> tuple[Fit, Floats] | None:
-    """Return the fit of the model chosen, and the scatter as `USUAL`; None with fewer than `MIN_BLOCKS` blocks.
+    """Return the fit of the chosen model, and the scatter as in `USUAL`; None with under `MIN_BLOCKS` blocks.
 
     Args:
-        blocks: Measured on the sharp image as warped by a similarity.
-        drawn_at: The same similarity, sharp to blur.
+        blocks: Blocks measured on the sharp image, warped by a similarity.
+        drawn_at: That similarity, sharp to blur.
     """
     if len(blocks) < MIN_BLOCKS:
         return None
@@ -60,7 +62,7 @@ def choose_motion(blocks: BlockShifts, drawn_at: Similarity) -> tuple[Fit, Float
     tile_x, tile_y = (blocks.at // (TILE_BLOCKS * blocks.side_px)).astype(int).T
     held_out = (tile_x + tile_y) % 2 == 1
     _, tile = np.unique(tile_x * 100_000 + tile_y, return_inverse=True)
-    # A point of the sharp image, not the place where it was warped, is what zoom and shift move from.
+    # Zoom and shift act on a point of the sharp image, not on the place to which it was warped.
     in_sharp = replace(blocks, at=drawn_at.inverse().apply(blocks.at, *blocks.size))
     from_identity = in_sharp.at - blocks.at
     candidates: list[tuple[Fit, Floats]] = []
@@ -99,7 +101,7 @@ def _guess_sides(blocks: BlockShifts) -> list[Floats]:
 
 
 def _scatter(blocks: BlockShifts, guesses: list[Floats]) -> tuple[Floats, Floats]:
-    """Return the logarithms of the three kinds of scatter about the richest model, and its sides of the blocks."""
+    """Return the logarithms of the three components of scatter about the richest model, and its sides of the blocks."""
     design = design_of(blocks, RICHEST)
     found, sides = USUAL.copy(), guesses
     for _ in range(3):

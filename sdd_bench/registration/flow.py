@@ -1,6 +1,6 @@
 """Dense optical flow by name: OpenCV's DIS, which needs no weights, or a model of ptlflow.
 
-`flow_a_to_b` has a's shape and says where each pixel of a lies in b.
+`flow_a_to_b` has a's shape and gives the place in b of each pixel of a.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from sdd_bench.registration.ptlflow_models import load_flow_model, model_flow
 DIS_IDENTITY = {"estimator": "dis", "preset": "medium"}
 
 MIN_SIDE = 32
-"""DIS starts at a coarse scale that a smaller frame does not have."""
+"""Smallest side of a frame, set by the coarsest scale of DIS."""
 
 Flow = NDArray[np.float32]
 Estimate = Callable[[NDArray[np.floating], NDArray[np.floating]], Flow]
@@ -28,11 +28,11 @@ Estimate = Callable[[NDArray[np.floating], NDArray[np.floating]], Flow]
 
 @dataclass(frozen=True)
 class FlowEstimator:
-    """A dense flow estimator and what it is.
+    """A dense flow estimator and its identity.
 
     Attributes:
-        identity: Identity in the protocol: estimator, model and the sha256 of its weights.
-        estimate: (a, b), both (H, W, 3) float in [0, 1], to flow_a_to_b, (H, W, 2) float32 in pixels.
+        identity: Identity in the protocol: estimator, model and SHA-256 of its weights.
+        estimate: Function from (a, b), both (H, W, 3) float in [0, 1], to flow_a_to_b, (H, W, 2) float32 in pixels.
     """
 
     identity: dict[str, str]
@@ -59,10 +59,10 @@ def load_flow(spec: str, device: str = "cpu") -> FlowEstimator:
 
 
 def parse_flow(spec: str) -> tuple[str, str] | None:
-    """Return model and checkpoint of a flow's name, `ptlflow:MODEL[=CHECKPOINT]`; None of `dis`.
+    """Return model and checkpoint of a flow named `ptlflow:MODEL[=CHECKPOINT]`; None for `dis`.
 
     Raises:
-        UserError: Neither of the two.
+        UserError: The name has neither form.
 
     >>> parse_flow("ptlflow:raft_small"), parse_flow("ptlflow:raft=weights/raft.pth"), parse_flow("dis")
     (('raft_small', ''), ('raft', 'weights/raft.pth'), None)
@@ -97,7 +97,7 @@ def dis_flow(a: NDArray[np.floating], b: NDArray[np.floating]) -> Flow:
 
 
 def dis_byte_flow(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> Flow:
-    """Return flow_a_to_b of (H, W) uint8 grey images; as `dis_flow`, without its checks."""
+    """Return flow_a_to_b of (H, W) uint8 grey images, as `dis_flow` does, without its checks."""
     dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     return np.asarray(dis.calc(a, b, None), dtype=np.float32)  # type: ignore[call-overload]
 

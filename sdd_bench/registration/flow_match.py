@@ -19,8 +19,9 @@ BLOCK_PX = 48
 MIN_BLOCK_POINTS = 12
 
 SETTLED_PX = (0.5, 2.0)
-"""Least and largest width of Tukey's weights. On focus stacks with depth RANSAC's answer alone closed four loops of a
-ring to 0.38 px in the median, with this to 0.20; at 3 px instead of 2 two loops of a desk opened from 1.5 to 3.6 px."""
+"""Smallest and largest width of Tukey's weights. On focus stacks with depth, four loops of a ring closed to a median of
+0.38 px with RANSAC alone and to 0.20 px with the weights; with 3 px instead of 2, the error of two loops of a desk rose
+from 1.5 to 3.6 px."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,9 @@ class FlowMatch:
 
     Attributes:
         similarity: Maps the first image to the second.
-        inliers: Share of points it explains.
-        flow: (H, W, 2), from the first image to the second, in pixels.
-        distances: Length of each block's median vector off the similarity, in pixels.
+        inliers: Share of points that it explains.
+        flow: (H, W, 2) flow from the first image to the second, in pixels.
+        distances: Distance in pixels of each block's median flow vector from the similarity.
     """
 
     similarity: Similarity
@@ -43,7 +44,7 @@ class FlowMatch:
 def match_flow(
     a: Grey, b: Grey, valid: NDArray[np.bool_], *, step: int, border: int, threshold_px: float
 ) -> FlowMatch | None:
-    """Return the similarity that DIS flow from a to b follows where a has texture; None without enough of it."""
+    """Return the similarity of the DIS flow from a to b where a has texture; None without enough texture."""
     height, width = a.shape
     flow = dis_byte_flow(normalised(a), normalised(b))
     y, x = (g.ravel() for g in np.mgrid[border : height - border : step, border : width - border : step])
@@ -77,10 +78,10 @@ def match_flow(
 def _settled(
     affine: NDArray[np.float64], points: NDArray[np.float64], moved: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return RANSAC's similarity after weighted least squares with Tukey's weights, as wide as the points scatter.
+    """Return RANSAC's similarity refined with Tukey's weights, whose width follows the points' scatter.
 
-    Where depth spreads the points evenly, every narrow choice of them is as good as another and the answer would hang
-    on chance; where most points agree, the weights are as narrow as RANSAC's threshold.
+    If depth spreads the points evenly, every narrow subset of them fits equally well and RANSAC's answer is arbitrary;
+    if most points agree, the weights are as narrow as RANSAC's threshold.
     """
 
     def width_px(square: NDArray[np.float64]) -> float:
@@ -95,7 +96,7 @@ def _settled(
 
 
 def agreeing(match: FlowMatch, valid: NDArray[np.bool_], border: int) -> NDArray[np.bool_]:
-    """Return where the flow follows its similarity, a little eroded and away from the border."""
+    """Return the mask of pixels whose flow follows the similarity, slightly eroded and away from the border."""
     height, width = valid.shape
     m = match.similarity.matrix(width, height).astype(np.float32)
     x, y = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)[:, None]
@@ -108,7 +109,7 @@ def agreeing(match: FlowMatch, valid: NDArray[np.bool_], border: int) -> NDArray
 
 
 def normalised(image: Grey) -> NDArray[np.uint8]:
-    """Return an image of one local contrast as bytes, so that exposure and blur matter less to the flow."""
+    """Return an image of uniform local contrast as bytes, which makes the flow less sensitive to exposure and blur."""
     detail = image - smooth(image, 6)
     contrast = np.sqrt(smooth(detail * detail, 12) + 1e-4)
     return np.clip(detail / contrast * 40 + 128, 0, 255).astype(np.uint8)

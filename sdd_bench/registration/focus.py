@@ -1,9 +1,9 @@
 """Share of the textured frame in which each of two images is clearly sharper.
 
-Measured on 150 synthesised pairs of 512x270 with known blur, some in a small part of the frame only: sharp is found to
-be sharper in 6 to 100 % of the frame, which goes with the part that is blurred by over 1 px (correlation 0.94), blur in
-at most 2 %. 13 photographs, each against itself with other noise: 0 both ways. Two frames of a focus stack: 11 to 58 %
-for blur.
+Measured on 150 synthesised pairs of 512x270 with known blur, some of them blurred only in a small part of the frame:
+the sharp image is found sharper in 6 to 100 % of the frame, which follows the part that is blurred by over 1 px
+(correlation 0.94), and the blur image in at most 2 %. For 13 photographs, each compared with itself under other noise,
+both shares are 0. In two frames of a focus stack, the blur image is sharper in 11 to 58 %.
 """
 
 from __future__ import annotations
@@ -19,17 +19,18 @@ from sdd_bench.registration.similarity import Similarity
 from sdd_bench.registration.warp import inside
 
 FINE_PX = 0.7
-"""Standard deviation of the Gaussian under which detail is fine."""
+"""Standard deviation of the Gaussian that separates fine detail from noise."""
 
 BLOCK_PX = 16
 SMOOTH_BLOCKS = 1.5
-"""Detail is summed over blocks and then over their neighbourhood, a Gaussian of that many blocks."""
+"""Detail is summed over blocks, then over neighbouring blocks with a Gaussian of this standard deviation in blocks."""
 
 CLEARLY = 1.5
-"""Ratio of the detail's energy from which on one image is sharper than the other."""
+"""Least ratio of the energies of detail at which one image counts as clearly sharper."""
 
 TEXTURED = 3.0
-"""Blocks count whose detail has that many times the energy of the noisier image's 5th percentile, noise mostly."""
+"""A block is textured if the energy of its detail is this many times the 5th percentile, mostly noise, of the noisier
+image."""
 
 
 def focus_shares(
@@ -37,14 +38,14 @@ def focus_shares(
 ) -> tuple[float, float]:
     """Return the shares of the textured frame where sharp is clearly sharper than blur, and where blur is.
 
-    Both are 0 where nothing is textured. Detail is compared as energy of fine gradients in blocks; the blocks of sharp
-    are moved, not its pixels, so that no interpolation softens it.
+    Both are 0 if nothing is textured. Detail is the energy of fine gradients in blocks. The blocks of sharp are warped
+    instead of its pixels, so that no interpolation softens it.
 
     Args:
         blur: (H, W) grey sRGB values in [0, 1].
         sharp: The same shape.
         similarity: Maps sharp to blur.
-        gain: Contrast of blur over that of sharp, where the light was not the same.
+        gain: Contrast of blur divided by that of sharp, if the light differs.
     """
     height, width = blur.shape
     details = _detail(blur / np.float32(gain)), _detail(sharp)
@@ -73,7 +74,7 @@ def _detail(grey: NDArray[Any]) -> NDArray[np.float32]:
 def _moved(
     detail: NDArray[np.float32], similarity: Similarity, width: int, height: int
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Return the sharp image's blocks warped into blur's frame, and where they come from within it."""
+    """Return the sharp image's blocks warped into blur's frame, and the mask of blocks that come from within it."""
     rows, columns = detail.shape
     grid = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), axis=-1) * BLOCK_PX + (BLOCK_PX - 1) / 2
     source = (similarity.inverse().apply(grid, width, height) - (BLOCK_PX - 1) / 2) / BLOCK_PX

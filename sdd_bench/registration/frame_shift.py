@@ -1,6 +1,6 @@
-"""Global displacement from the blocks of a frame: similarity, asymmetric spread and mean square, with errors.
+"""Global displacement from the blocks of a frame: similarity, asymmetric point spread and mean square, with errors.
 
-Standard errors treat the blocks of one of 24 regions of the frame as dependent.
+Standard errors are clustered by 24 regions of the frame, whose blocks are taken as dependent.
 """
 
 from __future__ import annotations
@@ -15,40 +15,41 @@ from sdd_bench.registration.robust import Floats
 from sdd_bench.registration.similarity import Similarity
 
 REGIONS = (6, 4)
-"""Regions across and down the frame."""
+"""Number of regions across and down the frame."""
 
 MAX_SE_PX = 0.25
-"""A block counts in a direction in which its displacement is known at least so well."""
+"""A block counts in a direction in which its displacement has at most this standard error."""
 
 MIN_DIRECTIONS = 8
 WEIGHT_PX, WEIGHT_PER_RADIUS = 0.1, 1 / 32
-"""A block counts by the inverse of the sum of the squares of these, the second times its blur radius, and of its
-standard error. Where the blur is strong, what is restored may lie pixels off: without the second, 14 % of a frame at a
-radius of 14 px made an output that is in place elsewhere 0.59 px off, with it 0.08 px."""
+"""The variance of a block is the sum of squares of `WEIGHT_PX`, of `WEIGHT_PER_RADIUS` times its blur radius, and of
+its standard error. Restorations may lie pixels off where the blur is strong: without the second term, 14 % of a frame
+at a radius of 14 px displaced an output that is otherwise in place by 0.59 px; with it, by 0.08 px."""
 
 TRIMMED = 0.05
-"""Share of the products of the two halves that is left out at either end."""
+"""Share of the products of the two halves that is trimmed at either end."""
 
 SCATTER_PX, SCATTER_PER_RADIUS = 0.05, 0.01
-"""Displacement of a block that neither noise nor motion explains: px, and px a px of blur radius."""
+"""Scatter of a block's displacement that neither noise nor motion explains: in px, and in px per px of blur radius."""
 
 FIT_STEPS, SIDE_STEPS = 6, 8
 SMALL = 4.0
-"""Squared residuals of so many times their median count half."""
+"""Number of times their median at which squared residuals have half the weight."""
 
 MAX_COST_ONE_SIDE = 0.9
 MAX_COST_TWO_SIDES = 0.65, 0.8
-"""An asymmetric spread is removed if it lowers the robust residual of the blocks to this share. With a side for each
-block, chance alone lowers it to 0.75 to 0.9; then both limits hold, against no asymmetry and against one side."""
+"""An asymmetric point spread is removed if it lowers the robust residual of the blocks to this share. If each block has
+its own side, chance alone lowers it to 0.75 to 0.9; then both limits hold, relative to no asymmetry and to one side."""
 
 
 @dataclass(frozen=True)
 class MeanSquare:
-    """A mean square displacement, without the share of noise.
+    """A mean square displacement, corrected for noise.
 
     Attributes:
-        value: In squared pixels; under 0 by chance where there is none. NaN without evidence.
-        se: Its standard error.
+        value: Mean square in squared pixels; can be negative by chance if there is no displacement. NaN without
+            evidence.
+        se: Standard error of the value.
         share: Share of the frame's directions that could be measured, 0 to 1.
     """
 
@@ -58,12 +59,12 @@ class MeanSquare:
 
     @property
     def rms_px(self) -> float:
-        """Root of the value, 0 where that is negative."""
+        """Root of the value, 0 if that is negative."""
         return math.sqrt(max(self.value, 0.0)) if math.isfinite(self.value) else math.nan
 
     @property
     def rms_se_px(self) -> float:
-        """Half the distance between the roots one standard error above and below."""
+        """Half the distance between the roots at one standard error above and below."""
         if not math.isfinite(self.value):
             return math.nan
         low, high = (math.sqrt(max(self.value + sign * self.se, 0.0)) for sign in (-1, 1))
@@ -72,17 +73,17 @@ class MeanSquare:
 
 @dataclass(frozen=True)
 class FrameShift:
-    """A similarity, an asymmetric spread and what the blocks move besides; displacements in pixels of the frame.
+    """A similarity, an asymmetric point spread and the remaining displacement of the blocks, in pixels of the frame.
 
     Attributes:
-        similarity: (4,) displacement at a corner by zoom (outwards) and by rotation (from x towards y), to the right
-            and downwards of the centre.
-        covariance: (4, 4) of these.
-        asymmetry: How far the spread of a point at the corner lies off the point, over its radius; 0 where none was
-            found. Positive is outwards; where it has both sides in one frame, the size alone is told.
-        asymmetry_se: Its standard error, 0 where none was found.
-        total: Mean square of the whole displacement, less the asymmetric spread.
-        local: Mean square of the displacement less the similarity.
+        similarity: (4,) displacement at a corner by zoom (outwards) and by rotation (from x towards y), then the shift
+            of the centre to the right and downwards.
+        covariance: (4, 4) covariance of these.
+        asymmetry: Distance of the centre of a point spread at the corner from its point, divided by its radius; 0 if
+            none was found. Positive is outwards; if both directions occur in one frame, only the size is known.
+        asymmetry_se: Standard error of the asymmetry, 0 if none was found.
+        total: Mean square of the whole displacement without the asymmetric point spread.
+        local: Mean square of the displacement without the similarity.
     """
 
     similarity: Floats
@@ -101,12 +102,12 @@ class FrameShift:
 
 
 def frame_shift(blocks: HalfShifts, drawn_px: Floats, scale: int = 1) -> FrameShift:
-    """Return what the blocks say together about the displacement of the prediction from the input.
+    """Return the joint displacement of the prediction from the input, estimated from all blocks.
 
     Args:
-        blocks: Measured on the prediction as warped; at least `MIN_DIRECTIONS`.
-        drawn_px: (N, 2) displacement of the prediction that was undone by warping it.
-        scale: Pixels of the whole image in one of the frame's, for the limits in pixels.
+        blocks: Blocks measured on the warped prediction, at least `MIN_DIRECTIONS`.
+        drawn_px: (N, 2) displacement of the prediction that the warp removed.
+        scale: Number of pixels of the full image per pixel of the frame, for the limits in pixels.
     """
     halves = drawn_px - blocks.halves_px
     information = np.linalg.inv(blocks.covariance)
@@ -142,7 +143,7 @@ class _Fit:
 
 
 def _fit(design: Floats, target: Floats, information: Floats) -> _Fit:
-    """Return the robust least squares fit of (N, 2, P) columns to (N, 2) displacements."""
+    """Return the robust least-squares fit of (N, 2, P) columns to (N, 2) displacements."""
     share = np.ones(len(target))
     for _ in range(FIT_STEPS):
         weights = information * share[:, None, None]
@@ -160,7 +161,7 @@ def _squares(off: Floats, information: Floats) -> Floats:
 
 
 def _clustered(design: Floats, fit: _Fit, region: Floats) -> Floats:
-    """Return the covariance of a fit's values, the blocks of a region being dependent, (P, P)."""
+    """Return the covariance of a fit's values, (P, P), clustered by region."""
     scores = np.einsum("nip,nij,nj->np", design, fit.weights, fit.off)
     members = [scores[region == own].sum(axis=0) for own in np.unique(region)]
     inverse = np.linalg.inv(fit.normal)
@@ -169,17 +170,18 @@ def _clustered(design: Floats, fit: _Fit, region: Floats) -> Floats:
 
 
 def _choose_design(blocks: HalfShifts, target: Floats, information: Floats) -> tuple[Floats, Floats | None]:
-    """Return the columns of a similarity, with those of an asymmetric spread where there is one, and its sides.
+    """Return the columns of a similarity, with those of an asymmetric point spread if there is one, and its sides.
 
-    What is nearer and what is farther than the plane in focus spread to opposite sides. Which side a block is on cannot
-    be seen, so it is the one that fits better.
+    Objects nearer and farther than the focal plane spread to opposite sides. The side of a block cannot be seen, so the
+    one that fits better is taken.
     """
     place = blocks.normalised()
     x, y = place.T
     one, none = np.ones_like(x), np.zeros_like(x)
     columns = ((x, y), (-y, x), (one, none), (none, one))
     motion = np.stack([np.stack(column, axis=-1) for column in columns], axis=-1)
-    # A spread that lies outwards shows the input outwards of the prediction, the prediction inwards of the input.
+    # A spread that lies outwards displaces the input outwards of the prediction, so the prediction inwards of the
+    # input.
     inwards = -blocks.radius_px[:, None] * place
 
     def with_sides(sides: Floats) -> Floats:
@@ -212,13 +214,13 @@ def _choose_design(blocks: HalfShifts, target: Floats, information: Floats) -> t
 
 
 def _regions(blocks: HalfShifts) -> Floats:
-    """Return the number of each block's region, (N,)."""
+    """Return the region number of each block, (N,)."""
     column, row = np.minimum(blocks.at * REGIONS / blocks.size, np.subtract(REGIONS, 1)).astype(int).T
     return np.asarray(row * REGIONS[0] + column)
 
 
 def _mean_square(blocks: HalfShifts, halves: Floats, covariance: Floats, scale: int) -> MeanSquare:
-    """Return the mean of the products of both halves' displacements, two directions added, in whole-image pixels."""
+    """Return the mean product of both halves' displacements, summed over two directions, in full-image pixels."""
     variance, directions = np.linalg.eigh(covariance)
     error = np.sqrt(np.maximum(variance, 0)).ravel() * scale
     along = np.einsum("hni,nik->hnk", halves, directions) * scale

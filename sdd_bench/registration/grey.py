@@ -12,20 +12,20 @@ from numpy.typing import NDArray
 from sdd_bench.io.srgb import decode_srgb, encode_srgb
 
 Grey = NDArray[np.float32]
-"""(H, W) float32."""
+"""(H, W) float32 grey values."""
 
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 """Weights of red, green and blue light in luminance, for the primaries of sRGB (IEC 61966-2-1)."""
 
 HIGH_PASS_PX = 10.0
-"""Standard deviation of the Gaussian in which the mean is taken that `high_pass` removes."""
+"""Standard deviation of the Gaussian whose local mean `high_pass` subtracts."""
 
 
 def check_sizes(what: str, min_side_px: int, **images: NDArray[Any]) -> None:
-    """Refuse images of different shapes, or too small for what is done with them.
+    """Refuse images of different shapes, or images that are too small for an operation.
 
     Args:
-        what: Named where the images are too small.
+        what: Name of the operation in the message.
         min_side_px: Smallest height and width.
         images: Role to image, (H, W) or (H, W, C).
 
@@ -45,12 +45,12 @@ def check_sizes(what: str, min_side_px: int, **images: NDArray[Any]) -> None:
 def grey(image: NDArray[np.floating], *, linear: bool = False) -> Grey:
     """Return an image as grey values in [0, 1]: the sum of its light if `linear`, else the sum of its values.
 
-    A lens that blurs the light of each colour blurs the sum of the light. For a pair blurred in light, the error was
-    0.002 to 0.017 px with the sum of the values and 0.002 to 0.004 px with the sum of the light.
+    A lens blurs the light of each colour, and therefore their sum. For a pair blurred in light, the error was 0.002 to
+    0.017 px with the sum of the values and 0.002 to 0.004 px with the sum of the light.
 
     Args:
         image: (H, W, 3) float RGB, sRGB values in [0, 1].
-        linear: Which sum is taken.
+        linear: Whether linear light is summed.
     """
     colours = image.astype(np.float32, copy=False)
     if linear:
@@ -63,7 +63,7 @@ def averaged(image: NDArray[Any], factor: int) -> NDArray[Any]:
 
     Args:
         image: (H, W) or (H, W, C), both sides at least `factor`.
-        factor: At least 1, which returns the image itself.
+        factor: At least 1, for which the image itself is returned.
 
     >>> averaged(np.float32([[1, 3, 9], [5, 7, 9]]), 2).tolist()
     [[4.0]]
@@ -77,14 +77,14 @@ def averaged(image: NDArray[Any], factor: int) -> NDArray[Any]:
 def enlarged_frame(
     image: NDArray[Any], factor: int, width: int, height: int, how: int = cv2.INTER_NEAREST
 ) -> NDArray[Any]:
-    """Return an image enlarged by a whole number and brought to a size: cut, or its last pixels repeated.
+    """Return an image enlarged by a whole number and cropped, or padded by repeating its last pixels, to a size.
 
     Args:
-        image: (h, w), such as `averaged` gives.
+        image: (h, w) image, such as the result of `averaged`.
         factor: At least 1.
         width: Width of the frame.
         height: Height of the frame.
-        how: OpenCV's interpolation.
+        how: Interpolation flag of OpenCV.
 
     >>> enlarged_frame(np.float32([[1, 2]]), 2, 5, 2).tolist()
     [[1.0, 1.0, 2.0, 2.0, 2.0], [1.0, 1.0, 2.0, 2.0, 2.0]]
@@ -96,12 +96,12 @@ def enlarged_frame(
 
 
 def resized_by_area(image: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
-    """Return an image reduced to (width, height), each pixel the mean of the area it stands for."""
+    """Return an image reduced to (width, height), each pixel being the mean of the area that it covers."""
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
 
 
 def smooth(image: Grey, deviation_px: float) -> Grey:
-    """Return an image under a Gaussian; a wide one is applied to a reduced image, within a percent of the same."""
+    """Return an image convolved with a Gaussian; a wide one is applied to a reduced image, accurate to one percent."""
     factor = 1
     while deviation_px / factor >= 5:
         factor *= 2
@@ -112,20 +112,20 @@ def smooth(image: Grey, deviation_px: float) -> Grey:
 
 
 def smooth_thumbnail(image: Grey, deviation_px: float, factor: int) -> Grey:
-    """Return an image under a Gaussian, one pixel for about factor x factor."""
+    """Return an image convolved with a Gaussian and reduced to about one pixel per factor x factor."""
     size = (max(1, round(image.shape[1] / factor)), max(1, round(image.shape[0] / factor)))
-    # averaging and bilinear enlarging spread by about a quarter of a squared small pixel themselves
+    # Averaging and bilinear enlarging add a variance of about a quarter of a squared small pixel.
     deviation = math.sqrt((deviation_px / factor) ** 2 - 0.25)
     return np.asarray(cv2.GaussianBlur(resized_by_area(image, size), (0, 0), deviation), np.float32)
 
 
 def high_pass(image: Grey) -> Grey:
-    """Return an image less its local mean."""
+    """Return an image minus its local mean."""
     return image - smooth(image, HIGH_PASS_PX)
 
 
 def gradient(image: Grey, kernel_px: int = 3, scale: float = 0.125) -> tuple[Grey, Grey]:
-    """Return the derivatives to the right and downwards by Sobel's kernels, each (H, W).
+    """Return the derivatives to the right and downwards by Sobel kernels, each (H, W).
 
     Args:
         image: (H, W).
@@ -144,6 +144,6 @@ def gradient(image: Grey, kernel_px: int = 3, scale: float = 0.125) -> tuple[Gre
 
 
 def texture(image: Grey, deviation_px: float) -> Grey:
-    """Return the squared gradient under a Gaussian."""
+    """Return the squared gradient, smoothed with a Gaussian."""
     right, down = gradient(image)
     return np.asarray(cv2.GaussianBlur(right * right + down * down, (0, 0), deviation_px), np.float32)

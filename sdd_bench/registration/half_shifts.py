@@ -1,8 +1,8 @@
 """Displacement of each block between a prediction and its input, measured on two disjoint halves.
 
-The input is explained by the warped, blur-matched prediction, two symmetric corrections of its sharpness and its two
-derivatives. The factors of the derivatives are the displacement. A symmetric filter of the input changes the other
-three factors only. The two halves have independent noise, so the mean of their product is free of it.
+The input is modelled by the warped, blur-matched prediction, two symmetric corrections of its sharpness and its two
+derivatives. The factors of the derivatives are the displacement. A symmetric filter of the input changes only the other
+three factors. The two halves have independent noise, so that the mean of their product is free of it.
 """
 
 from __future__ import annotations
@@ -22,40 +22,40 @@ CELL_PX = 16
 """Side of a cell; the halves are the two colours of a checkerboard of cells."""
 
 SHARPNESS_PX = (1.5, 4.0)
-"""Standard deviations of the Gaussians by which the matched prediction may be too sharp or too soft."""
+"""Standard deviations of the Gaussians for the two corrections of sharpness."""
 
 BORDER_PX = 16
 RIDGE = 1e-3
-"""The corrections of sharpness are held near 0 by this share of their own energy."""
+"""Ridge penalty of the corrections of sharpness, as a share of their own energy."""
 
 LEAST_ENERGY = 1e-9
 MIN_NOISE = 1e-3
-"""Least noise of a pixel: a quarter of a count of 255. It decides what can be measured where two images agree."""
+"""Smallest noise of a pixel: a quarter of a count of 255. It limits what can be measured if two images are equal."""
 
 MIN_SHARE = 0.3
-"""A block takes part if this share of each half counts."""
+"""A block takes part if at least this share of each half counts."""
 
 MEAN_TO_SIGMA = 1.2533
-"""Standard deviation of Gaussian noise over its mean absolute value."""
+"""Standard deviation of Gaussian noise divided by its mean absolute value."""
 
 MEDIAN_CHI2 = 0.455
 """Median of a squared standard normal variable."""
 
 MODEL, UNKNOWNS = 3, 5
-"""Columns before the two derivatives, and all of them."""
+"""Number of columns before the two derivatives, and of all columns."""
 
 
 @dataclass(frozen=True)
 class HalfShifts:
-    """Displacements of the blocks of a frame, those that take part only.
+    """Displacements of the blocks of a frame that take part.
 
     Attributes:
-        size: Width and height of the frame in pixels.
+        at: (N, 2) block centres, x and y in pixels.
         at: (N, 2) centres, x and y in pixels.
-        area_px2: (N,) pixels that count.
-        halves_px: (2, N, 2) displacement of the blurry image from the warped one by each half, right and down.
-        covariance: (2, N, 2, 2) of these. One factor for the frame is chosen so that it agrees with the differences
-            between the halves.
+        area_px2: (N,) number of pixels that count.
+        halves_px: (2, N, 2) displacement of the blur image from the warped one in each half, right and down.
+        covariance: (2, N, 2, 2) covariance of these. It is scaled by one factor for the frame, so that it agrees with
+            the differences between the halves.
         radius_px: (N,) mean radius of the matched disks.
     """
 
@@ -70,21 +70,21 @@ class HalfShifts:
         return len(self.at)
 
     def normalised(self) -> Floats:
-        """Return x and y of the centres from the frame's centre, half the diagonal being 1, (N, 2)."""
+        """Return the block centres relative to the frame's centre, in units of half the diagonal, (N, 2)."""
         width, height = self.size
         reach = 0.5 * float(np.hypot(width, height))
         return np.asarray((self.at - [(width - 1) / 2, (height - 1) / 2]) / reach)
 
 
 def measure_halves(plain: Grey, blur: Grey, levels: Levels, shown: NDArray[np.bool_], block_cells: int) -> HalfShifts:
-    """Return the displacement of every block, twice.
+    """Return the displacement of every block, measured on each of two halves.
 
     Args:
-        plain: (H, W) the prediction as warped and blur-matched, high-passed.
+        plain: (H, W) the prediction, warped, blur-matched and high-passed.
         blur: (H, W) the input.
         levels: (H, W) blur level of every pixel.
-        shown: (H, W) where the warped image lies within the prediction.
-        block_cells: Cells along a block, even, so that both halves have equal parts of it.
+        shown: (H, W) bool, True where the warped image lies within the prediction.
+        block_cells: Number of cells along a block; even, so that both halves have equal parts of it.
     """
     height, width = blur.shape
     border = min(BORDER_PX, min(blur.shape) // 12)
@@ -126,7 +126,7 @@ def _local_spread(residual: Grey, weight: Grey, block_cells: int) -> Grey:
 
 
 def _products(columns: Sequence[Grey], weight: Grey) -> Floats:
-    """Return the weighted sums of the products of columns over cells, and the sum of weights as the last element."""
+    """Return the weighted sums of the products of columns over cells, with the sum of weights as the last element."""
     last, pixels = len(columns), CELL_PX * CELL_PX
     rows, across = weight.shape[0] // CELL_PX, weight.shape[1] // CELL_PX
     cells = np.zeros((rows, across, last + 1, last + 1))
@@ -139,7 +139,7 @@ def _products(columns: Sequence[Grey], weight: Grey) -> Floats:
 
 
 def _summed(cells: Floats, block_cells: int) -> Floats:
-    """Return sums over blocks of cells; blocks on the right and below may have fewer."""
+    """Return sums over blocks of cells; blocks at the right and bottom may have fewer cells."""
     rows, columns = cells.shape[:2]
     padding = [(0, -rows % block_cells), (0, -columns % block_cells), *[(0, 0)] * (cells.ndim - 2)]
     padded = np.pad(cells, padding)
@@ -148,7 +148,7 @@ def _summed(cells: Floats, block_cells: int) -> Floats:
 
 
 def _blocks(cells: Floats, block_cells: int) -> Floats:
-    """Return the sums over the cells of either colour in each block, (2, blocks, ...)."""
+    """Return the sums over the cells of each colour in each block, (2, blocks, ...)."""
     rows, columns = cells.shape[:2]
     odd = (np.arange(rows)[:, None] + np.arange(columns)) % 2 == 1
     halves = [_summed(cells * (odd == colour)[..., None, None], block_cells) for colour in (False, True)]
@@ -167,7 +167,7 @@ def _solve(normal: Floats) -> tuple[Floats, Floats, Floats]:
 
 
 def _explained(columns: Sequence[Grey], factors: Floats, block_cells: int) -> Grey:
-    """Return the sum of columns with the factors of each block."""
+    """Return the sum of columns, scaled by the factors of each block."""
     height, width = columns[0].shape
     rows, across = -(-(height // CELL_PX) // block_cells), -(-(width // CELL_PX) // block_cells)
     result = np.zeros((height, width), np.float32)

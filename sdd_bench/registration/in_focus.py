@@ -1,6 +1,6 @@
 """Displacement of tiles that are equally sharp in both images: evidence that needs no blur model.
 
-How exact they are: benchmarks/bench_tiles.py.
+Accuracy of the tiles: benchmarks/bench_tiles.py.
 """
 
 from __future__ import annotations
@@ -16,51 +16,52 @@ from sdd_bench.registration.grey import Grey, gradient, high_pass, smooth
 from sdd_bench.registration.robust import spread, tukey_weight
 
 TILE_PX = 128
-"""Side of a tile; the next one begins half a side further on."""
+"""Side of a tile; tiles overlap by half a side."""
 
 SEARCH_PX = 24
 
 MARGIN_PX = 16
-"""Pixels around a tile that are moved with it, so that its own pixels do not depend on what lies beyond."""
+"""Margin around a tile that is shifted with it, so that the tile's own pixels do not depend on what lies beyond."""
 
 FINE_PX, WIDER_PX = 0.7, 1.4
-"""Standard deviations of the two Gaussians whose difference is the fine detail by which sharpness is compared."""
+"""Standard deviations of the two Gaussians whose difference is the fine detail that sharpness is compared by."""
 
 SHARPNESS = (0.67, 1.5)
-"""Least and largest energy of the fine detail of sharp over that of blur."""
+"""Smallest and largest ratio of the energies of fine detail, sharp to blur."""
 
 NEARLY = 2.0
-"""A tile whose surroundings are less alike in sharpness by this factor is not looked at any closer."""
+"""A tile is skipped if the sharpness around it differs by more than this factor."""
 
 MIN_FINE_CORRELATION = 0.5
-"""Fine detail below this is noise for the most part, or shows another thing."""
+"""Least correlation of fine detail; below it, the detail is mostly noise or shows another object."""
 
 MIN_PEAK = 0.6
 CLEAR_PEAK = 0.1
 PEAK_PX = 5
-"""The correlation at the best place is at least `MIN_PEAK`, and `CLEAR_PEAK` above all places over `PEAK_PX` away."""
+"""The correlation at the best place must be at least `MIN_PEAK`, and higher by `CLEAR_PEAK` than at all places over
+`PEAK_PX` away."""
 
 MIN_CONDITION = 0.05
-"""Least ratio of the eigenvalues of the gradient matrix: an edge alone gives one direction only."""
+"""Least ratio of the eigenvalues of the gradient matrix; a single edge gives the displacement in one direction only."""
 
 MAX_ERROR_PX = 0.05
 BLOCK_PX = 16
-"""Residuals are taken as independent from one block of this many by as many pixels to the next."""
+"""Side of the blocks whose residuals are taken as independent."""
 
 STEPS = 8
 
 
 @dataclass(frozen=True)
 class Tile:
-    """A tile of the blur image that is equally sharp in the sharp one.
+    """A tile of the blur image that is equally sharp in the sharp image.
 
     Attributes:
-        x_px: Centre of the tile in the blur image.
-        y_px: The same, downwards.
-        dx_px: How far to the right its content lies in the sharp image, less the given motion.
-        dy_px: The same, downwards.
-        error_px: Standard error of the displacement, the root of the sum of both directions' squares.
-        sharpness: Energy of the fine detail of sharp over that of blur.
+        x_px: Centre of the tile in the blur image, x.
+        y_px: Centre of the tile in the blur image, y.
+        dx_px: Displacement of its content in the sharp image, to the right, minus the given motion.
+        dy_px: Displacement of its content downwards, minus the given motion.
+        error_px: Standard error of the displacement: root of the sum of both directions' squares.
+        sharpness: Ratio of the energies of fine detail, sharp to blur.
     """
 
     x_px: float
@@ -74,14 +75,14 @@ class Tile:
 def in_focus_tiles(
     blur: Grey, drawn: Grey, valid: NDArray[np.bool_], tile_px: int = TILE_PX, search_px: int = SEARCH_PX
 ) -> list[Tile]:
-    """Return the tiles that are equally sharp in both images, textured in both directions and found without doubt.
+    """Return the tiles that are equally sharp in both images, textured in both directions and matched unambiguously.
 
     Args:
         blur: (H, W) grey in [0, 1].
-        drawn: (H, W) the sharp image, as it is or warped into the blurry one's frame.
-        valid: (H, W) where `drawn` lies within the sharp image.
-        tile_px: Side of a tile, a multiple of 16; smaller ones find narrower parts in focus, each less exactly.
-        search_px: Largest displacement in x and in y that is looked for.
+        drawn: (H, W) the sharp image, unchanged or warped into the blur image's frame.
+        valid: (H, W) bool, True where `drawn` lies within the sharp image.
+        tile_px: Side of a tile, a multiple of 16; smaller tiles find narrower regions in focus, less accurately.
+        search_px: Largest displacement in x and in y that is searched.
     """
     height, width = blur.shape
     details = _Details(blur), _Details(drawn)
@@ -96,7 +97,7 @@ def in_focus_tiles(
 
 
 class _Details:
-    """An image without its coarse shades, its fine detail alone, and the energy of the noise in that."""
+    """An image without its coarse shading, its fine detail, and the energy of the noise in the detail."""
 
     def __init__(self, image: Grey) -> None:
         self.plain = high_pass(np.asarray(cv2.GaussianBlur(image, (0, 0), FINE_PX), np.float32))
@@ -110,7 +111,7 @@ class _Details:
 def _tile(
     blur: _Details, sharp: _Details, valid: NDArray[np.bool_], top: int, left: int, side: int, search_px: int
 ) -> Tile | None:
-    """Return the tile whose upper left pixel is given, or None where it is no evidence."""
+    """Return the tile at a given upper left pixel, or None if it gives no reliable displacement."""
     rows, columns = slice(top, top + side), slice(left, left + side)
     if not valid[rows, columns].all():
         return None
@@ -144,7 +145,7 @@ def _tile(
 
 
 def _whole_offset(tile: Grey, sharp: Grey, top: int, left: int, search_px: int) -> tuple[int, int] | None:
-    """Return the whole pixels to the right and downwards at which a tile fits, None where no place is the clear one."""
+    """Return the whole-pixel offset (right, down) at which a tile fits, None if no place is clearly the best."""
     (height, width), side = sharp.shape, tile.shape[0]
     first_x, first_y = max(left - search_px, MARGIN_PX), max(top - search_px, MARGIN_PX)
     last_x = min(left + search_px, width - side - MARGIN_PX)
@@ -162,7 +163,7 @@ def _whole_offset(tile: Grey, sharp: Grey, top: int, left: int, search_px: int) 
 
 
 def _moved(around: Grey, shift: NDArray[np.float64]) -> Grey:
-    """Return a tile read at a fractional shift from itself and its margin, by the phases of its spectrum."""
+    """Return a tile shifted by a fraction of a pixel, by the phases of its spectrum."""
     side = around.shape[0]
     ramp = np.minimum(1, np.minimum(np.arange(side) + 0.5, side - np.arange(side) - 0.5) / (MARGIN_PX - 4))
     taper = (0.5 - 0.5 * np.cos(np.pi * ramp)).astype(np.float32)
@@ -173,9 +174,9 @@ def _moved(around: Grey, shift: NDArray[np.float64]) -> Grey:
 
 
 def _rest(tile: Grey, around: Grey) -> tuple[NDArray[np.float64], float] | None:
-    """Return the fraction of the displacement, (dx, dy), and its standard error, by robust Gauss-Newton; None if vague.
+    """Return the remaining displacement, (dx, dy), and its standard error, by robust Gauss-Newton; None if uncertain.
 
-    The standard error comes from the sums over blocks, so that it holds for residuals of any kind.
+    The standard error is computed from sums over blocks, so that it holds for correlated residuals, too.
     """
     window = np.hanning(tile.shape[0] + 2)[1:-1]
     weight = np.sqrt(window * window[:, None]).astype(np.float32)

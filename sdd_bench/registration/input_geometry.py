@@ -1,4 +1,4 @@
-"""Geometry of a prediction relative to its input, and the fixed rule of the verdict."""
+"""Geometry of a prediction relative to its input, and the fixed rule for its verdict."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from sdd_bench.registration.frame_shift import FrameShift
 from sdd_bench.registration.robust import Floats
 
 MIN_MEASURED = 0.3
-"""Least share of the frame's directions that has to be measured."""
+"""Least share of the frame's directions that must be measured."""
 
 LEAST_PX, RADIUS_SHARE, RMS_SE = 0.25, 1 / 32, 2.0
 SHIFT_RADIUS_SHARE, SHIFT_SE = 1 / 64, 3.0
 CORNER_PX = 0.35
-"""The rule of `InputGeometry.verdict`."""
+"""Thresholds of `InputGeometry.verdict`."""
 
 NOT_MEASURABLE, DISPLACED, BENT = "not measurable", "displaced", "bent"
 
@@ -26,33 +26,33 @@ NOT_MEASURABLE, DISPLACED, BENT = "not measurable", "displaced", "bent"
 class InputGeometry:
     """Displacement of a prediction from its input, in pixels of the images, positive to the right and downwards.
 
-    A standard error is one standard deviation. All numbers but the last three are NaN where nothing could be measured.
+    Standard errors are one standard deviation. All numbers except the last three are NaN if nothing could be measured.
 
     Attributes:
-        gdi_px: Root mean square over the frame, 0 where noise alone explains what was seen. What is blurred more counts
-            less: a block by the inverse of the sum of the squares of 0.1 px, 1/32 of its radius and its standard error.
-        gdi_se_px: Its standard error.
-        local_px: The same of what the similarity below leaves.
-        local_se_px: Its standard error.
+        gdi_px: Root mean square displacement over the frame, 0 if noise alone explains it. Strongly blurred blocks have
+            less weight: the variance of a block is the sum of the squares of 0.1 px, 1/32 of its blur radius and its
+            standard error.
+        gdi_se_px: Standard error of `gdi_px`.
+        local_px: Root mean square displacement after removal of the similarity below.
+        local_se_px: Standard error of `local_px`.
         shift_x_px: Shift of the frame's centre, to the right.
-        shift_x_se_px: Its standard error.
+        shift_x_se_px: Standard error of `shift_x_px`.
         shift_y_px: Shift of the frame's centre, downwards.
-        shift_y_se_px: Its standard error.
-        zoom: Zoom of the prediction, over 1 where it is larger than its input.
+        shift_y_se_px: Standard error of `shift_y_px`.
+        zoom: Zoom of the prediction; over 1 if it is larger than its input.
         rotation_deg: Rotation of the prediction, positive from x towards y.
         corner_px: Displacement of a corner by zoom and rotation alone.
-        corner_se_px: Its standard error.
-        asymmetry: Asymmetry of the blur image's spread: how far the spread of a point at a corner lies off that point,
-            outwards, over its radius. It is not counted as displacement. 0 where none was found.
-        blur_radius_px: Median radius of the disk that makes the prediction as blurred as the input.
-        measured_share: Share of the frame and both directions, weighted by area, that could be measured to 0.25 px, 0
-            to 1.
-        verdict: "displaced", "bent", "not measurable", or empty. Displaced: the shift, less 3 standard errors, is over
-            0.25 px and over 1/64 of the blur radius; or the corner, less 3, is over 0.35 px; or the mean square, less
-            2, is over the square of 0.25 px and of 1/32 of the radius, and the similarity explains half of it or
-            more. Bent: the same and it explains less. Not measurable: under 30 % of the frame and its directions were
-            measured.
-        reason: Reason for the verdict, in numbers; empty where the verdict is.
+        corner_se_px: Standard error of `corner_px`.
+        asymmetry: Asymmetry of the blur image's point spread at a corner: distance of its centre from the point,
+            outwards, divided by its radius; 0 if none was found. It does not count as displacement.
+        blur_radius_px: Median radius of the disk that blurs the prediction to match the input.
+        measured_share: Share of the frame and both directions, weighted by area, that was measured to 0.25 px, 0 to 1.
+        verdict: "displaced", "bent", "not measurable", or empty. Displaced: the shift minus 3 standard errors is over
+            0.25 px and over 1/64 of the blur radius; or the corner minus 3 standard errors is over 0.35 px; or the mean
+            square minus 2 standard errors is over the square of 0.25 px and of 1/32 of the blur radius, and the
+            similarity explains at least half of it. Bent: the last condition holds, but the similarity explains less
+            than half. Not measurable: less than 30 % of the frame and its directions could be measured.
+        reason: Reason for the verdict, in numbers; empty if the verdict is empty.
     """
 
     gdi_px: float
@@ -75,7 +75,7 @@ class InputGeometry:
 
     @property
     def measurable(self) -> bool:
-        """Whether there is evidence enough for a verdict."""
+        """Whether enough could be measured for a verdict."""
         return self.verdict != NOT_MEASURABLE
 
     @property
@@ -84,18 +84,18 @@ class InputGeometry:
         return self.verdict in (DISPLACED, BENT)
 
     def row(self) -> dict[str, float | str]:
-        """Return columns of a table, named as the attributes."""
+        """Return a table row; its columns are named like the attributes."""
         return asdict(self)
 
 
 def judge(found: FrameShift | None, radius_px: float, width: int, height: int, scale: int) -> InputGeometry:
-    """Return the numbers and the verdict of a frame.
+    """Return the numbers and the verdict for a frame.
 
     Args:
-        found: By the blocks of the frame reduced by `scale`; None where there were too few.
-        radius_px: Median blur radius in pixels of the whole image.
-        width: Width of the whole image in pixels.
-        height: Height of the whole image in pixels.
+        found: Displacement of the frame reduced by `scale`; None if too few blocks could be measured.
+        radius_px: Median blur radius in pixels of the full image.
+        width: Width of the full image in pixels.
+        height: Height of the full image in pixels.
         scale: Whole number by which the frame was reduced.
     """
     if found is None or not found.total.share >= MIN_MEASURED or math.isnan(found.total.value):

@@ -1,6 +1,6 @@
 """Exposure, tone and vignetting between the two images of a pair.
 
-blur = encoded(gain (1 - vignetting r^2) light of sharp)^tone, r being 1 at a corner and the gain one of each colour.
+Model: blur = encoded(gain (1 - vignetting r^2) light of sharp)^tone; r is 1 at a corner and the gain is per colour.
 """
 
 from __future__ import annotations
@@ -19,42 +19,42 @@ from sdd_bench.registration.grey import averaged
 from sdd_bench.registration.similarity import Similarity
 
 PIXELS = 12_000
-"""Images are reduced to about so many."""
+"""Images are reduced to about this many pixels."""
 
 SMOOTH_PX = 1.5
 EVERY = 2
-"""Sampling step: every other one of the smoothed pixels is compared, in both directions."""
+"""Sampling step: every other smoothed pixel is compared, in both directions."""
 
 DARKEST, BRIGHTEST = 0.04, 0.95
-"""Values outside, in either image, are noise or clipped and do not count."""
+"""Values outside this range, in either image, are noise or clipped and do not count."""
 
 _LIGHT = decode_srgb(np.linspace(0, 1, 4096, dtype=np.float32))
 
 MIN_GAIN = 0.1
-"""A difference is believed if it lowers the residual by this share: the gains first, then tone and vignetting."""
+"""A difference is accepted if it lowers the residual by this share: first the gains, then also tone and vignetting."""
 
 MIN_PIXELS = 50
 
 CLOSE = 1e-5
-"""The search ends where a step changes values or residual by less than this share."""
+"""The search ends when a step changes values or residual by less than this share."""
 
 LINEAR_BELOW = 0.0031308
-"""Light from which on sRGB's curve is a power."""
+"""Linear light above which sRGB's curve is a power function."""
 
 SOFT = 0.01
-"""Residuals from here on count less than their square: what moved, and where the blur does not match."""
+"""Residuals above this get less than quadratic loss: moved objects, and places where the blur does not match."""
 
 
 @dataclass(frozen=True)
 class Light:
-    """Difference in light between the blurry and the sharp image; 1, 1, 1, 1, 0 where there is none.
+    """Difference in light between the blur image and the sharp image; (1, 1, 1, 1, 0) if there is none.
 
     Attributes:
-        gain_r: Factor of the red light at the centre.
-        gain_g: Gain of the green.
-        gain_b: Gain of the blue.
-        tone: Power of the sRGB values.
-        vignetting: Share by which the corners are darker, less the centre.
+        gain_r: Factor of red light at the centre.
+        gain_g: Factor of green light at the centre.
+        gain_b: Factor of blue light at the centre.
+        tone: Exponent of the sRGB values.
+        vignetting: Share by which the corners are darker than the centre.
     """
 
     gain_r: float
@@ -67,12 +67,12 @@ class Light:
 def compare_light(
     blur: NDArray[np.floating], sharp: NDArray[np.floating], similarity: Similarity, radius_px: float
 ) -> Light:
-    """Return the difference in light of two images; NaN where too little can be compared.
+    """Return the difference in light of two images; NaN if too few pixels can be compared.
 
     Args:
         blur: (H, W, 3) sRGB values in [0, 1].
         sharp: The same shape.
-        similarity: Sharp to blur.
+        similarity: Similarity from sharp to blur.
         radius_px: Median blur radius.
     """
     height, width = blur.shape[:2]
@@ -127,12 +127,12 @@ def _lit(there: NDArray[np.float64], r2: NDArray[np.float64], values: NDArray[np
 
 
 def _seen(there: NDArray[np.float64], r2: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the values of light, (N, 3), by three gains, a tone and a vignetting that is 1 where there is none."""
+    """Return sRGB values from light, (N, 3), under three gains, a tone, and a vignetting whose neutral value is 1."""
     return np.asarray(encode_srgb(_lit(there, r2, values).astype(np.float32)).astype(np.float64) ** values[3])
 
 
 def _slopes(there: NDArray[np.float64], r2: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the derivatives of `_seen` by its five values, (3 N, 5)."""
+    """Return the derivatives of `_seen` with respect to its five parameters, (3 N, 5)."""
     lit = _lit(there, r2, values)
     plain = np.maximum(encode_srgb(lit.astype(np.float32)).astype(np.float64), 1e-6)
     seen = plain ** values[3]
@@ -146,12 +146,12 @@ def _slopes(there: NDArray[np.float64], r2: NDArray[np.float64], values: NDArray
 
 
 def _light(image: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Return linear light from a table, within 3e-4, in a tenth of the time."""
+    """Return linear light from a lookup table, accurate to 3e-4, in a tenth of the time."""
     return np.take(_LIGHT, np.rint(np.clip(image, 0, 1) * (len(_LIGHT) - 1)).astype(np.int32))
 
 
 def _reduced(matrix: NDArray[np.float64], factor: int) -> NDArray[np.float64]:
-    """Return the matrix of a transform between frames reduced by a whole number."""
+    """Return the matrix of a transform between frames that are reduced by a whole number."""
     half = (factor - 1) / 2
     reduce = np.array([[1 / factor, 0, -half / factor], [0, 1 / factor, -half / factor], [0, 0, 1]])
     whole = np.vstack([matrix[:2], [0, 0, 1]])

@@ -13,36 +13,37 @@ from sdd_bench.registration.robust import Floats
 from sdd_bench.registration.similarity import Similarity
 
 SE_FACTOR = {False: 1.9, True: 3.0}
-"""Factor on fitted standard errors, without and with terms that go with the blur (docs/tables/cameras.md)."""
+"""Factor on fitted standard errors, without and with terms that depend on the blur (docs/tables/cameras.md)."""
 
 ZOOM_SE_FACTOR = 2.0
-"""That of the zoom once more: what is wrong with the spread acts along the radius, as a zoom does."""
+"""Additional factor for the zoom, because errors in the point spread act along the radius, as a zoom does."""
 
 
 @dataclass(frozen=True)
 class Motion:
-    """Map of the sharp image's points to the blurry one: `p_blur = s - distortion + parallax`, s by the similarity.
+    """Map from points of the sharp image to the blur image: `p_blur = s - distortion + parallax`, s by the similarity.
 
-    Pixels are those of the frame. With rho the distance of s from the centre as a share of half the diagonal, and e the
-    direction from the centre: the distortion is `distortion_px rho^3 e`, the parallax `parallax r`, r being the blur
-    radius, positive on one side of the plane in focus and negative on the other.
+    Pixels are those of the frame. Let rho be the distance of s from the centre as a share of half the diagonal, and e
+    the direction from the centre. The distortion is `distortion_px rho^3 e`, and the parallax is `parallax r` with the
+    blur radius r, positive on one side of the focal plane and negative on the other.
 
     Attributes:
-        model: Name of the model chosen, of `motion_models.MODELS`.
-        similarity: Sharp to blur; of what is in focus, where there is parallax.
-        zoom_se: Standard error of the zoom; of these four, 0 where the model fixes the value.
+        model: Name of the chosen model, one of `motion_models.MODELS`.
+        similarity: Similarity from sharp to blur; with parallax, that of the focal plane.
+        zoom_se: Standard error of the zoom. This and the next three are 0 if the model fixes the value.
         rotation_se_deg: Standard error of the rotation.
         shift_x_se_px: Standard error of the shift to the right.
         shift_y_se_px: Standard error of the shift downwards.
-        distortion_px: At the corner, positive where the sharp image shows things further out than the blurry one, as in
-            a camera's `camera.csv`.
-        distortion_se_px: Its standard error.
-        parallax: To the right and downwards, pixels a pixel of blur radius.
-        parallax_px: Between the 5th and the 95th percentile of the signed blur radius.
-        parallax_se_px: Its standard error.
-        asymmetry: By how much of its radius a spread at the corner lies off its point, away from the centre: no motion,
-            and not warped. Where the model has none, what the scatter of the blocks tells, which has no sign.
-        asymmetry_se: Its standard error, 0 in the second case.
+        distortion_px: Distortion at the corner, positive if the sharp image shows objects further out than the blur
+            image, as in a camera's `camera.csv`.
+        distortion_se_px: Standard error of the distortion.
+        parallax: Parallax to the right and downwards, in pixels per pixel of blur radius.
+        parallax_px: Displacement by parallax between the 5th and the 95th percentile of the signed blur radius.
+        parallax_se_px: Standard error of `parallax_px`.
+        asymmetry: Distance of the centre of a point spread at the corner from its point, away from the frame's centre,
+            as a share of its radius. It is no motion and is not warped. If the model has no such term, it is the
+            unsigned value from the scatter of the blocks.
+        asymmetry_se: Standard error of the asymmetry, 0 if the model has no such term.
     """
 
     model: str
@@ -60,12 +61,12 @@ class Motion:
     asymmetry_se: float
 
     def scaled(self, scale: float, similarity: Similarity) -> Motion:
-        """Return the motion in pixels of a frame larger by a factor, with its similarity there."""
+        """Return the motion in pixels of a frame that is larger by a factor, with that frame's similarity."""
         grown = ("shift_x_se_px", "shift_y_se_px", "distortion_px", "distortion_se_px", "parallax_px", "parallax_se_px")
         return replace(self, similarity=similarity, **{name: getattr(self, name) * scale for name in grown})
 
     def row(self) -> dict[str, float | str | None]:
-        """Return its numbers by name, None of what is not known."""
+        """Return the numbers by name; unknown ones are None."""
         numbers = asdict(self.similarity) | {
             name: value for name, value in asdict(self).items() if name not in ("similarity", "parallax")
         }
@@ -73,13 +74,13 @@ class Motion:
         return {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in numbers.items()}
 
     def flow_blur_to_sharp(self, points: Floats, radius_px: Floats, width: int, height: int) -> Floats:
-        """Return the displacement from points of the blur image to where they lie in the sharp one, (..., 2).
+        """Return the displacement from points of the blur image to their places in the sharp image, (..., 2) in pixels.
 
         Args:
-            points: (..., 2), x and y in pixels.
-            radius_px: (...) blur radius there, with its sign.
-            width: Width of the frame.
-            height: Height of the frame.
+            points: (..., 2) points, x and y in pixels.
+            radius_px: (...) signed blur radius at the points.
+            width: Width of the frame in pixels.
+            height: Height of the frame in pixels.
         """
         centre = np.array([(width - 1) / 2, (height - 1) / 2])
         out = (points - centre) / (0.5 * math.hypot(width, height))
@@ -89,7 +90,7 @@ class Motion:
 
 
 def similarity_alone(similarity: Similarity) -> Motion:
-    """Return a similarity as a motion of whose errors nothing is known."""
+    """Return a similarity as a motion with unknown errors."""
     unknown = math.nan
     return Motion(
         "similarity", similarity, unknown, unknown, unknown, unknown, 0.0, 0.0, (0.0, 0.0), 0.0, 0.0, 0.0, 0.0
@@ -101,9 +102,9 @@ def motion_of(fit: Fit, scatter: Floats, blocks: BlockShifts, drawn_at: Similari
 
     Args:
         fit: Fit of the blocks.
-        scatter: As `evidence.choose_motion` gives it.
-        blocks: Measured on the sharp image as warped by a similarity.
-        drawn_at: The same similarity.
+        scatter: Scatter from `evidence.choose_motion`.
+        blocks: Blocks measured on the sharp image, warped by a similarity.
+        drawn_at: That similarity.
     """
     reach = 0.5 * math.hypot(*blocks.size)
     names = fit.model.unknowns
@@ -137,5 +138,5 @@ def motion_of(fit: Fit, scatter: Floats, blocks: BlockShifts, drawn_at: Similari
 
 
 def signed_radius_px(fit: Fit, blocks: BlockShifts) -> Floats:
-    """Return the blur radius of each block with the likelier sign, (N,)."""
+    """Return the blur radius of each block with its likelier sign, (N,)."""
     return np.where(fit.sides > 0.5, blocks.radius_px, -blocks.radius_px)

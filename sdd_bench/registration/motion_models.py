@@ -1,13 +1,13 @@
-"""Motion models of a pair, from none to one that depends on depth, and their design matrices.
+"""Motion models of a pair, from the identity to one that depends on depth, and their design matrices.
 
-Displacements are those of the blurry image from the sharp one as warped, in pixels of the blurry frame; coordinates are
-taken from the frame's centre, half the diagonal being 1, so that the values of zoom, rotation and distortion are pixels
-at a corner.
+Displacements are those of the blur image from the warped sharp image, in pixels of the blur image's frame. Coordinates
+are relative to the frame's centre, in units of half the diagonal, so that the values of zoom, rotation and distortion
+are pixels at a corner.
 
-Parallax goes with the inverse of the depth, and so does the blur radius if it has a sign: behind the plane in focus, or
-before it. A thin lens makes the one proportional to the other. A spread that is not round, as a lens shows it near the
-corners, moves what is blurred by its radius with that sign as well, away from the centre or towards it. The sign of a
-block is not seen; both are tried.
+Parallax is linear in the inverse of the depth, and so is the blur radius if it has a sign (behind or in front of the
+focal plane); a thin lens makes them proportional. An asymmetric point spread, as lenses have near the corners, also
+displaces blurred objects in proportion to the signed radius, away from the frame's centre or towards it. The sign of a
+block cannot be seen; both are tried.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SIMILARITY = ("shift", "zoom", "rotation")
 DEVIATION = {
     "shift": np.inf, "zoom": np.inf, "rotation": np.inf, "distortion": 3.0, "parallax": 0.3, "asymmetry": 0.25,
 }  # fmt: skip
-"""How large the values of a term are expected to be: pixels, or pixels a pixel of blur radius."""
+"""Prior standard deviations of a term's values: pixels, or pixels per pixel of blur radius."""
 
 UNKNOWNS = {
     "shift": ("shift_x", "shift_y"), "zoom": ("zoom",), "rotation": ("rotation",), "distortion": ("distortion",),
@@ -32,16 +32,16 @@ UNKNOWNS = {
 }  # fmt: skip
 
 SIGNED = ("parallax", "asymmetry")
-"""Terms that change their sign with the side of the plane in focus."""
+"""Terms that change their sign with the side of the focal plane."""
 
 
 @dataclass(frozen=True)
 class MotionModel:
-    """One of the motions compared.
+    """One of the motion models that are compared.
 
     Attributes:
-        name: As in tables.
-        terms: Terms of the displacement: some of `UNKNOWNS`, in that order.
+        name: Name of the model in tables.
+        terms: Terms of the displacement, a subset of `UNKNOWNS` in the same order.
     """
 
     name: str
@@ -49,12 +49,12 @@ class MotionModel:
 
     @property
     def has_similarity(self) -> bool:
-        """Whether a whole similarity is part of it; otherwise it is fitted from the identity."""
+        """Whether it includes a whole similarity; otherwise it is fitted from the identity."""
         return "rotation" in self.terms
 
     @property
     def unknowns(self) -> tuple[str, ...]:
-        """Names of the unknowns, those of signed terms last."""
+        """Names of the unknowns; those of signed terms come last."""
         return tuple(name for term in self.terms for name in UNKNOWNS[term])
 
 
@@ -78,9 +78,9 @@ MODELS = (
     *_models(_DEEP),
     *_models(_DEEP, "asymmetry"),
 )
-"""Motion models from the simplest on. A spread that is not round comes after every motion without one: where the blur
-is the same all over the frame, it looks like a zoom. A smooth field of cubic polynomials was tried as well: it took
-what goes with the blur for motion, and bent pairs that are shifted only.
+"""Motion models in order of complexity. Models with an asymmetric point spread come after all models without one,
+because it looks like a zoom if the blur is uniform over the frame. A smooth field of cubic polynomials was tried as
+well: it took effects of the blur for motion and bent pairs that are only shifted.
 """
 
 RICHEST = MODELS[-1]
@@ -88,12 +88,12 @@ RICHEST = MODELS[-1]
 
 @dataclass(frozen=True)
 class Design:
-    """Contribution of each unknown to the displacement of each block.
+    """Derivatives of the block displacements with respect to a model's unknowns.
 
     Attributes:
-        even: (N, 2, P) of the terms without a sign.
-        signed: (N, 2, Q) of those with one, where it is positive.
-        precision: (P + Q,) how well the unknowns are known before.
+        even: (N, 2, P) derivatives of the terms without a sign.
+        signed: (N, 2, Q) derivatives of the signed terms, for the positive sign.
+        precision: (P + Q,) prior precision of the unknowns.
     """
 
     even: Floats
@@ -102,7 +102,7 @@ class Design:
 
 
 def design_of(blocks: BlockShifts, model: MotionModel) -> Design:
-    """Return what each unknown of a model adds to the displacement of each block."""
+    """Return the derivatives of the block displacements with respect to a model's unknowns."""
     x, y = blocks.normalised()
     parts: dict[bool, list[Floats]] = {False: [], True: []}
     for term in model.terms:

@@ -1,7 +1,8 @@
 """Fit of the photometric map from the warped sharp image to the blur image, and its remaining error.
 
-The two are compared reduced, smoothed and equally blurred. Flat places count most: there, neither a wrong blur radius
-nor a wrong place looks like a change of light. What slightly wrong radii do is fitted beside the map, and then dropped.
+Both images are compared after reduction, smoothing and blur matching. Flat regions have most weight, because there
+neither a wrong blur radius nor a misplacement looks like a change of light. The effect of slightly wrong radii is
+fitted together with the map and then dropped.
 """
 
 from __future__ import annotations
@@ -18,19 +19,19 @@ from sdd_bench.registration.photometric_samples import Reduced, Samples, all_sam
 from sdd_bench.registration.robust import spread, tukey_weight
 
 GAIN, TONE, CURVE, SHADING, BEND = slice(0, 3), slice(3, 6), slice(6, 9), slice(9, 13), slice(13, 16)
-"""Unknowns: logarithm of the gains, tone less 1, curve, shading, and the factor of what more blur would change."""
+"""Unknowns: logarithm of the gains, tone minus 1, curve, shading, and the factor of the change by more blur."""
 
 PRIOR = np.repeat([0.5, 0.3, 0.3, 0.5, 1.0], [3, 3, 3, 4, 3])
-"""Standard deviations that the unknowns are expected to have; they matter only where the picture decides little."""
+"""Prior standard deviations of the unknowns; they matter only if the images determine an unknown poorly."""
 
 STEPS, FOLD_STEPS = 8, 3
-"""Steps of Gauss-Newton, and of fits that start from the solution of the whole frame."""
+"""Numbers of Gauss-Newton steps: for the whole frame, and for folds that start from its solution."""
 
 HUBER = 1.345
 """Huber's constant: 95 % efficiency for Gaussian residuals."""
 
 LEAST_SPREAD = 0.1
-"""The spread of residuals, over what is expected, is taken to be at least this."""
+"""Lower limit of the spread of residuals relative to the expected spread."""
 
 MIN_SAMPLES = 400
 MIN_FOLD_SAMPLES = 150
@@ -39,17 +40,17 @@ MIN_GAIN = 0.10
 """A map is kept if it lowers the held-out residual by more than this share."""
 
 MIN_CHANGE = 0.05 / 255
-"""A map that changes values by less than this, root mean square, is not kept either."""
+"""A map that changes values by less than this (root mean square) is not kept."""
 
 CAP = 4.0
-"""A held-out residual counts at most as this many standard deviations."""
+"""Number of standard deviations at which a held-out residual is truncated."""
 
 LEAST_VALUE = 1e-4
 TRIMMED = 0.05
-"""The misfit of this share of the blocks is left out at both ends: what moved, and where the blur was not matched."""
+"""Share of the blocks whose misfit is trimmed at both ends: moved objects, and places where the blur does not match."""
 
 MIN_BLOCK = 8
-"""A block needs this many pixels in each half."""
+"""Least number of pixels that a block needs in each half."""
 
 
 def find_photometric_map(
@@ -62,19 +63,19 @@ def find_photometric_map(
 ) -> PhotometricMap:
     """Return the map that gives the warped sharp image the light of the blur image.
 
-    It is the identity in three cases: on tiles that it was not fitted to it lowers the residual by `MIN_GAIN` or less;
-    it would change values by less than `MIN_CHANGE`; too few pixels can be compared.
+    The map is the identity in three cases: it lowers the residual on held-out tiles by at most `MIN_GAIN`; it would
+    change values by less than `MIN_CHANGE`; or too few pixels can be compared.
 
     Args:
         blur: (H, W, 3) float sRGB values in [0, 1].
         drawn: (H, W, 3), the sharp image in the blur image's frame.
-        levels: (H // s, W // s) blur levels as `blur_match.choose_radii` gives them for images reduced by a whole
-            number s; their radii are in pixels of the reduced images.
+        levels: (H // s, W // s) blur levels from `blur_match.choose_radii`, for images reduced by a whole number s;
+            their radii are in pixels of the reduced images.
         mask: (H, W) bool, True where a pixel may count.
-        linear: Whether light was blurred, or values.
+        linear: Whether linear light was blurred or sRGB values.
 
     Raises:
-        ValueError: The shapes do not fit each other.
+        ValueError: The shapes do not match.
     """
     return fit_map(reduce_pair(blur, drawn, levels, mask, linear=linear))
 
@@ -88,25 +89,25 @@ def photometric_misfit(
     linear: bool,
     mapped: bool,
 ) -> float:
-    """Return the root mean square of the light's misfit in values of [0, 1], noise taken off; NaN where unknown.
+    """Return the rms misfit of the light in values of [0, 1], corrected for noise; NaN if unknown.
 
-    It estimates the error that differences of light leave in the truth. What moves or is blurred otherwise is left
-    out as well as can be, but counts where it changes the mean of a whole block.
+    It estimates the error that differences of light leave in the truth. Moved objects and unmatched blur are excluded
+    as far as possible, but count if they change the mean of a whole block.
 
     Args:
-        blur: As in `find_photometric_map`, as are the next four.
-        drawn: See there: without the map.
-        levels: See there.
-        mask: See there.
-        linear: See there.
-        mapped: Whether `drawn` will go through the map. Then maps are fitted to one half of the tiles and tested on the
-            other.
+        blur: As in `find_photometric_map`.
+        drawn: As in `find_photometric_map`, before the map is applied.
+        levels: As in `find_photometric_map`.
+        mask: As in `find_photometric_map`.
+        linear: As in `find_photometric_map`.
+        mapped: Whether the map will be applied to `drawn`. If so, maps are fitted to one half of the tiles and tested
+            on the other.
     """
     return misfit_left(reduce_pair(blur, drawn, levels, mask, linear=linear), mapped=mapped)
 
 
 def fit_map(pair: Reduced) -> PhotometricMap:
-    """Return the map of a pair that was reduced, as `find_photometric_map`."""
+    """Return the map of a reduced pair, as `find_photometric_map` does."""
     samples = smooth_samples(pair)
     if len(samples) < MIN_SAMPLES:
         return PhotometricMap()
@@ -119,7 +120,7 @@ def fit_map(pair: Reduced) -> PhotometricMap:
 
 
 def misfit_left(pair: Reduced, *, mapped: bool) -> float:
-    """Return the misfit of a pair that was reduced, as `photometric_misfit`."""
+    """Return the misfit of a reduced pair, as `photometric_misfit` does."""
     samples = smooth_samples(pair)
     if len(samples) < MIN_SAMPLES:
         return math.nan
@@ -135,7 +136,7 @@ def misfit_left(pair: Reduced, *, mapped: bool) -> float:
 
 
 def _lit(found: Floats, samples: Samples) -> tuple[Floats, Floats]:
-    """Return light after gain and shading, and the logarithm of its values, both (N, 3)."""
+    """Return the light after gain and shading, and the logarithm of its sRGB values, both (N, 3)."""
     shading = shading_of(tuple(found[SHADING]), samples.x, samples.y)
     light = samples.light * np.exp(found[GAIN] + shading[:, None])
     return light, np.log(np.maximum(_encoded(light), LEAST_VALUE))
@@ -151,12 +152,12 @@ def _values(found: Floats, u: Floats) -> Floats:
 
 
 def _off(found: Floats, samples: Samples) -> Floats:
-    """Return what is left, (N, 3) values."""
+    """Return the residual in sRGB values, (N, 3)."""
     return np.asarray(samples.seen - _values(found, _lit(found, samples)[1]) - found[BEND] * samples.bend)
 
 
 def _fit(samples: Samples, start: Floats, steps: int) -> Floats:
-    """Return the unknowns by Gauss-Newton: with Huber's weights from afar, with Tukey's at the end."""
+    """Return the unknowns from Gauss-Newton steps, with Huber weights first and Tukey weights at the end."""
     found = start
     square = samples.x**2 + samples.y**2
     places = np.stack([samples.x, samples.y, square, square**2])
@@ -164,7 +165,7 @@ def _fit(samples: Samples, start: Floats, steps: int) -> Floats:
         light, u = _lit(found, samples)
         values = _values(found, u)
         lit = np.exp(u)
-        # d value / d log light; the curve of sRGB is a straight line near black
+        # Derivative of the value by log light; the curve of sRGB is a straight line near black.
         falls = np.where(light > 0.0031308, (lit + 0.055) / (2.4 * lit), 1.0)
         per_light = values * (1 + found[TONE] + found[CURVE] * lit * (1 - 2 * lit)) * falls
         off = (samples.seen - values - found[BEND] * samples.bend) / samples.deviation
@@ -189,7 +190,7 @@ def _fit(samples: Samples, start: Floats, steps: int) -> Floats:
 
 
 def _only_bend(samples: Samples) -> Floats:
-    """Return the unknowns of no difference but of blur."""
+    """Return the unknowns if the images differ in blur alone."""
     found = np.zeros(len(PRIOR))
     plain = samples.seen - _encoded(samples.light)
     for _ in range(FOLD_STEPS):
@@ -200,7 +201,7 @@ def _only_bend(samples: Samples) -> Floats:
 
 
 def _folds(samples: Samples, start: Floats) -> Iterator[tuple[int, Samples, Floats]]:
-    """Yield for each colour of the tiles its number, the samples of the other one and the unknowns fitted to these."""
+    """Yield the number of each fold, the samples of the other fold, and the unknowns fitted to these."""
     parts = [samples.where(samples.fold == colour) for colour in (0, 1)]
     if min(len(part) for part in parts) < MIN_FOLD_SAMPLES:
         return
@@ -210,7 +211,7 @@ def _folds(samples: Samples, start: Floats) -> Iterator[tuple[int, Samples, Floa
 
 
 def _held_out_gain(samples: Samples, start: Floats) -> float:
-    """Return by which share maps lower the residual on tiles that they were not fitted to; NaN where unknown."""
+    """Return the share by which maps lower the residual on held-out tiles; NaN if unknown."""
     before = after = 0.0
     for held_out, others, fitted in _folds(samples, start):
         own = samples.where(samples.fold == held_out)
@@ -222,10 +223,10 @@ def _held_out_gain(samples: Samples, start: Floats) -> float:
 
 
 def _misfit(parts: list[tuple[Samples, Floats]]) -> float:
-    """Return the root mean square of what the two halves of a block have in common.
+    """Return the rms of the residual that both halves of a block have in common.
 
     Args:
-        parts: Samples that were not smoothed, and what is left of each, (N, 3).
+        parts: Samples without smoothing, and the residual of each, (N, 3).
     """
     products, weights = [], []
     for samples, off in parts:

@@ -1,8 +1,8 @@
-"""Photometric map between two images: exposure, white balance, tone and vignetting, as a few numbers.
+"""Photometric map between two images: exposure, white balance, tone and vignetting in a few parameters.
 
-v is the sRGB value of gain exp(shading(x, y)) times the light of the image; the result is v^tone exp(curve v (1 - v)).
-That is what a camera does: exposure and vignetting act on light, tone on values. Each colour has its own gain, tone and
-curve.
+v is the sRGB value of the image's light times gain exp(shading(x, y)); the result is v^tone exp(curve v (1 - v)). This
+follows a camera, in which exposure and vignetting act on light and tone acts on values. Each colour has its own gain,
+tone and curve.
 """
 
 from __future__ import annotations
@@ -20,29 +20,30 @@ Floats = NDArray[np.float64]
 Triple = tuple[float, float, float]
 
 LEAST_SLOPE, MOST_SLOPE = 0.5, 2.0
-"""Limits of the power by which a tone curve goes on beyond the values that it was fitted to."""
+"""Limits of the exponent that continues a tone curve beyond the range it was fitted to."""
 
 TABLE_VALUES, TABLE_SHADINGS = 1025, 257
-"""Size of the table that images are read through; steps of it are interpolated, errors stay below 3e-5."""
+"""Size of the lookup table that is applied to images with interpolation; errors stay below 3e-5."""
 
 STRIP_PIXELS = 1 << 16
 
 
 @dataclass(frozen=True)
 class PhotometricMap:
-    """Map that gives an image the light of another one; the defaults change nothing.
+    """Map that gives an image the light of another image; the defaults change nothing.
 
     Attributes:
-        gain: Factor of linear light at the centre of the frame, of red, green and blue.
-        tone: Power of the sRGB values, of each colour.
-        curve: Lift of the middle values of each colour: by 25 % of this at a value of 0.5.
-        shading: Logarithm of a factor of light, common to the colours: coefficients of x, y, r^2 and r^4, all measured
-            from the centre, r = 1 at the frame's corners.
-        darkest: Values (after gain and shading) that the tone was fitted to, the least of each colour; below it the
-            tone goes on as the power it has there, so that black stays black.
-        brightest: The same, the largest; above it the tone goes on as the power it has there, up to white.
-        held_out_gain: Share by which the map lowered the residual on pixels that it was not fitted to; of a map that
-            was not kept, what it would have been. NaN where nothing was fitted.
+        gain: Factor of linear light at the centre of the frame, for red, green and blue.
+        tone: Exponent of the sRGB values of each colour.
+        curve: Increase of the middle values of each colour: 25 % of this at a value of 0.5.
+        shading: Logarithm of a factor of light, the same for all colours: coefficients of x, y, r^2 and r^4, measured
+            from the centre, with r = 1 at the frame's corners.
+        darkest: Smallest value (after gain and shading) of each colour that the tone was fitted to; below it, the tone
+            continues with the exponent it has there, so that black stays black.
+        brightest: Largest value of each colour that the tone was fitted to; above it, the tone continues with the
+            exponent it has there, up to white.
+        held_out_gain: Share by which the map lowered the residual on held-out pixels, also if the map was not kept. NaN
+            if nothing was fitted.
     """
 
     gain: Triple = (1.0, 1.0, 1.0)
@@ -59,13 +60,13 @@ class PhotometricMap:
         return (*self.gain, *self.tone) == (1.0,) * 6 and not any((*self.curve, *self.shading))
 
     def apply(self, image: NDArray[np.floating]) -> NDArray[np.floating]:
-        """Return an image of the frame with the light of the other one; the image itself if the map is the identity.
+        """Return an image of the frame with the light of the other image; the image itself if the map is the identity.
 
         Args:
             image: (H, W, 3) float32 or float64, sRGB values in [0, 1], of the whole frame at any size.
 
         Returns:
-            The same shape and type, within [0, 1]. Black stays black, and a brighter value never becomes the darker.
+            The same shape and type, within [0, 1]. Black stays black, and the order of brightness is kept.
 
         Raises:
             ValueError: The image is not (H, W, 3).
@@ -96,14 +97,14 @@ class PhotometricMap:
         return result
 
     def _shading_range(self, width: int, height: int) -> tuple[float, float]:
-        """Return limits of the shading over a frame."""
+        """Return lower and upper limits of the shading over a frame."""
         x, y = centred(64, 64 * height / width, 1, range(math.ceil(64 * height / width)))
         found = shading_of(self.shading, np.append(x, -x[:1]), np.vstack([y, -y[:1]]))
         spare = 0.1 * float(np.ptp(found)) + 1e-6
         return float(found.min()) - spare, float(found.max()) + spare
 
     def _table(self, channel: int, low: float, high: float) -> NDArray[np.float32]:
-        """Return the value for each shading (down) and value (across)."""
+        """Return the table of output values, shadings down and input values across."""
         values = np.linspace(0, 1, TABLE_VALUES, dtype=np.float32)
         shadings = np.linspace(low, high, TABLE_SHADINGS)
         light = decode_srgb(values) * (self.gain[channel] * np.exp(shadings)[:, None])
@@ -119,11 +120,11 @@ class PhotometricMap:
 
 
 def centred(width: float, height: float, cell: int, rows: range) -> tuple[Floats, Floats]:
-    """Return the coordinates of cells from the centre of a frame, whose corners lie at a distance of 1.
+    """Return the coordinates of cells relative to the centre of a frame, whose corners lie at a distance of 1.
 
     Args:
-        width: Width of the frame, in pixels.
-        height: Height of the frame.
+        width: Width of the frame in pixels.
+        height: Height of the frame in pixels.
         cell: Side of a cell in pixels; a remainder on the right is left out.
         rows: Number of cells.
 
@@ -137,7 +138,7 @@ def centred(width: float, height: float, cell: int, rows: range) -> tuple[Floats
 
 
 def shading_of(shading: tuple[float, ...], x: Floats, y: Floats) -> Floats:
-    """Return the logarithm of the factor of light at coordinates as `centred` gives them."""
+    """Return the logarithm of the factor of light at coordinates from `centred`."""
     square = x * x + y * y
     across, down, second, fourth = shading
     return np.asarray(across * x + down * y + square * (second + fourth * square))

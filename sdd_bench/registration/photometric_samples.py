@@ -1,4 +1,4 @@
-"""Samples of the blur image and of the warped, blur-matched sharp image, from which the light is fitted."""
+"""Samples of the blur image and of the warped, blur-matched sharp image, to which the photometric map is fitted."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from sdd_bench.registration.grey import Grey, averaged, gradient
 from sdd_bench.registration.photometric_map import Floats, centred
 
 PIXELS = 120_000
-"""Images are reduced to about so many."""
+"""Images are reduced to about this many pixels."""
 
 SAMPLES = 16_000
-"""Approximate number of pixels taken of smoothed images: neighbours add little information."""
+"""Approximate number of samples of smoothed images, in which neighbours add little information."""
 
 SMOOTH_PX = 3.0
-"""Standard deviation of the Gaussian that both images are smoothed with, in pixels of the frame."""
+"""Standard deviation of the Gaussian that smooths both images, in pixels of the frame."""
 
 TILE_PX = 96
 BLOCK_PX = 32
 
 DARKEST, BRIGHTEST = 5 / 255, 0.97
-"""Values outside, in either image, do not count: noise is cut off at black, light at white."""
+"""Values outside this range, in either image, do not count: noise is clipped at black, light at white."""
 
 CLIPPED = 250 / 255
 MOST_CLIPPED = 0.01
@@ -39,14 +39,14 @@ MOST_CLIPPED = 0.01
 NOISE = 1 / 255
 MISPLACED_PX = 0.5
 MISBLURRED = 0.3
-"""Expected residual: noise, the gradient times a misplacement, and a share of what more blur would change."""
+"""Components of the expected residual: noise, gradient times a misplacement, and a share of the change by more blur."""
 
 FLAT_PX, FLAT_EVERY = 24, 4
 FLATTEST = 20
-"""Noise is measured on blocks of this side, in every fourth row of them, and is that of the flattest, in percent."""
+"""Noise is measured on blocks of `FLAT_PX`, in every fourth row of blocks; it is this percentile, from the flattest."""
 
 KNOTS_PX = (0.0, 0.75, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 12.0, 16.0, 20.0)
-"""Radii of the disks drawn, in reduced pixels; those between are blends of two."""
+"""Radii in reduced pixels of the disks that are convolved; radii in between are blends of two."""
 
 _LEVEL_RADII = np.array(LEVELS_PX, np.float32)
 _LIGHT = decode_srgb(np.linspace(0, 1, 1 << 16, dtype=np.float32))
@@ -77,18 +77,18 @@ class Reduced:
 
 @dataclass(frozen=True)
 class Samples:
-    """Pixels to compare.
+    """Pixels that the map is fitted to.
 
     Attributes:
         seen: (N, 3) sRGB values of the blur image.
-        light: (N, 3) linear light of the matched image.
-        bend: (N, 3) what more blur would add to the matched image's values.
-        deviation: (N, 3) standard deviation of the residual that is expected without any difference of light.
-        x: (N,) as `photometric_map.centred`.
-        y: (N,) the same.
+        light: (N, 3) linear light of the blur-matched image.
+        bend: (N, 3) change of the matched image's values by more blur.
+        deviation: (N, 3) standard deviation of the residual that is expected if the light is the same.
+        x: (N,) coordinate to the right, as in `photometric_map.centred`.
+        y: (N,) coordinate downwards, as in `photometric_map.centred`.
         fold: (N,) 0 or 1, the colour of the pixel's tile on a checkerboard.
         block: (N,) number of the pixel's block.
-        half: (N,) bool, by which the pixels of each block are parted in two, like a checkerboard.
+        half: (N,) bool, the half of its block to which a pixel belongs, in a checkerboard.
     """
 
     seen: Floats
@@ -105,7 +105,7 @@ class Samples:
         return len(self.x)
 
     def where(self, chosen: NDArray[np.bool_]) -> Samples:
-        """Return the chosen ones, (N,) bool."""
+        """Return the chosen samples; `chosen` is (N,) bool."""
         return Samples(*(getattr(self, field.name)[chosen] for field in dataclasses.fields(self)))
 
 
@@ -117,7 +117,7 @@ def reduce_pair(
     *,
     linear: bool,
 ) -> Reduced:
-    """Return the two images of a pair, reduced and equally blurred; arguments as `find_photometric_map`."""
+    """Return the two images of a pair, reduced and equally blurred; arguments as in `find_photometric_map`."""
     height, width = blur.shape[:2]
     if blur.shape != drawn.shape or blur.ndim != 3 or blur.shape[2] != 3 or mask.shape != blur.shape[:2]:
         raise ValueError(f"blur {blur.shape}, drawn {drawn.shape}, mask {mask.shape}: expected (H, W, 3) twice, (H, W)")
@@ -138,7 +138,7 @@ def reduce_pair(
 
 
 def smooth_samples(pair: Reduced) -> Samples:
-    """Return samples of the smoothed images, not more than are needed to fit a map."""
+    """Return samples of the smoothed images, no more than are needed to fit a map."""
     deviation = max(SMOOTH_PX / pair.cell, 0.5)
     seen, model, unfit = (
         np.asarray(cv2.GaussianBlur(image, (0, 0), deviation), np.float32)
@@ -191,8 +191,8 @@ def _under_disks(image: Image, radii: Grey, *, linear: bool) -> Image:
 
     Args:
         image: (h, w, 4): light of red, green and blue, and one more channel.
-        radii: (h, w) in pixels.
-        linear: Whether light is blurred, or the values of its colours.
+        radii: (h, w) blur radius in pixels.
+        linear: Whether linear light is blurred or sRGB values.
     """
     knots = KNOTS_PX[: int(np.searchsorted(KNOTS_PX, float(radii.max()))) + 1]
     place = np.interp(radii * radii, np.square(knots), np.arange(len(knots)))
@@ -207,7 +207,7 @@ def _under_disks(image: Image, radii: Grey, *, linear: bool) -> Image:
 
 
 def _noise(values: Image) -> NDArray[np.float32]:
-    """Return the standard deviation of each colour's noise, (3,), from the flattest places: texture adds to it."""
+    """Return each colour's noise standard deviation, (3,), from the flattest blocks, because texture adds to it."""
     rows, width = FLAT_PX * FLAT_EVERY, values.shape[1] // FLAT_PX * FLAT_PX
     bands = values[: values.shape[0] // rows * rows, :width].reshape(-1, rows, width, 3)[:, : FLAT_PX + 2]
     if not bands.size:
@@ -217,23 +217,24 @@ def _noise(values: Image) -> NDArray[np.float32]:
     blocks = rough.reshape(len(rough), -1, FLAT_PX, 3).mean(axis=2).reshape(-1, 3)
     if not len(blocks):
         return np.zeros(3, np.float32)
-    # the mean of absolute values is smaller than the deviation; the weights 1, -2, 1 twice make it six times as large
+    # The mean absolute value is below the standard deviation; the weights 1, -2, 1 applied twice make it six times as
+    # large.
     return np.asarray(np.percentile(blocks, FLATTEST, axis=0) * (math.sqrt(math.pi / 2) / 6), np.float32)
 
 
 def _without_noise(light: Image, noise: NDArray[np.float32]) -> Image:
-    """Return mean light less what noise of the values adds to it, since the curve of sRGB is bent.
+    """Return mean light without the bias that noise of the sRGB values causes, since the curve of sRGB is not linear.
 
     Args:
         light: (h, w, 3).
         noise: (3,) standard deviation of the values.
     """
-    # half of the second derivative of decode_srgb, at the value whose light this is
+    # Half of the second derivative of decode_srgb at the value that has this light.
     bent = np.where(light > 0.0031308, np.float32(1.68 / 1.055**2) * np.cbrt(np.sqrt(light)), 0)
     return np.asarray(np.maximum(light - bent * noise * noise, 0), np.float32)
 
 
 def _light(image: Image) -> Image:
-    """Return linear light of sRGB values from a table, within 2e-5, in a third of the time."""
+    """Return linear light of sRGB values from a lookup table, accurate to 2e-5, in a third of the time."""
     places = np.clip(image, 0, 1) * np.float32(len(_LIGHT) - 1) + np.float32(0.5)
     return np.asarray(_LIGHT[places.astype(np.uint16)])

@@ -1,4 +1,4 @@
-"""Placement of the truth by depth or by a smooth field, and the pixels for which it is proven."""
+"""Warp of the sharp image to the truth by depth or by a smooth field, and the mask of verified pixels."""
 
 from __future__ import annotations
 
@@ -26,29 +26,29 @@ from sdd_bench.registration.smooth_field import SmoothField
 from sdd_bench.registration.warp import inside
 
 DEPTH_PIXELS = 600_000
-"""Depth is followed on images of so many pixels at most."""
+"""Depth is estimated on images of at most this many pixels."""
 
 EXPLAINED_PX = 6.0
 MOST_LEFT = 0.2
-"""A pixel counts where the energy of what the warped image leaves, less noise, is at most this share of its own, both
-under a Gaussian of so many pixels: where it is not, another thing is seen, or the same elsewhere."""
+"""A pixel counts if the residual's energy without noise is at most this share of the warped image's own energy, both
+under a Gaussian of `EXPLAINED_PX`. Otherwise another object is seen, or the same object elsewhere."""
 
 VALUES_GAIN = 0.1
-"""A lens blurs light. That values were blurred instead is believed where that leaves less by this share."""
+"""A lens blurs linear light. Blur of sRGB values is assumed only if it lowers the residual by this share."""
 
 STRIP_ROWS = 256
 
 
 @dataclass(frozen=True, kw_only=True)
 class Placement:
-    """Position of the sharp image in the blur image's frame, in its pixels.
+    """Position of the sharp image in the blur image's frame, in pixels of that frame.
 
     Attributes:
-        motion: Motion that the truth is warped by.
-        radius_px: (h, w) signed blur radius, of the frame reduced by a whole number; None where no displacement
-            depends on it.
-        field: Smooth displacement added before the motion is undone; None where it would not have helped.
-        field_gain: Share by which the field lowered the residual on held-out tiles; 0 where none was tried.
+        motion: Motion by which the truth is warped.
+        radius_px: (h, w) signed blur radius of the frame reduced by a whole number; None if no displacement depends on
+            it.
+        field: Smooth displacement added before the motion is inverted; None if it would not improve the fit.
+        field_gain: Share by which the field lowered the residual on held-out tiles; 0 if no field was tried.
     """
 
     motion: Motion
@@ -59,16 +59,16 @@ class Placement:
 
 @dataclass(frozen=True, kw_only=True)
 class Placed(Placement):
-    """A placement, and what is proven of it on images reduced by `scale`.
+    """A placement, and its verification on images reduced by `scale`.
 
     Attributes:
-        scale: A whole number.
-        proven: (h, w) where a pixel may count.
-        shown: (h, w) where the warped image lies within the sharp one.
+        scale: Whole number by which the images were reduced.
+        proven: (h, w) bool, True where a pixel may count.
+        shown: (h, w) bool, True where the warped image lies within the sharp one.
         model: (h, w) the warped image, blur-matched and high-passed.
-        seen: (h, w) the blur image.
+        seen: (h, w) the blur image in grey.
         levels: (h, w) blur level of every pixel.
-        linear: Whether light was blurred, or values.
+        linear: Whether linear light was blurred or sRGB values.
     """
 
     scale: int
@@ -81,7 +81,7 @@ class Placed(Placement):
 
 
 def by_depth(blur: NDArray[np.float32], sharp: NDArray[np.float32], found: Examined) -> Placed:
-    """Return how depth places the truth."""
+    """Return the placement of the truth by a motion that depends on depth."""
     height, width = blur.shape[:2]
     further = 1
     while found.fit.blur.size > DEPTH_PIXELS * further**2:
@@ -108,7 +108,7 @@ def by_depth(blur: NDArray[np.float32], sharp: NDArray[np.float32], found: Exami
 
 
 def _light_is_blurred(images: list[NDArray[np.float32]], similarity: Similarity, levels: Levels) -> bool:
-    """Return whether light was blurred, of a reduced pair that looks a little more as if values were."""
+    """Return whether light was blurred, for a reduced pair that looks slightly more like blurred values."""
     left = []
     for linear in (True, False):
         seen, sharp = (grey(image, linear=linear) for image in images)
@@ -118,7 +118,7 @@ def _light_is_blurred(images: list[NDArray[np.float32]], similarity: Similarity,
 
 
 def by_field(blur: NDArray[np.float32], sharp: NDArray[np.float32], found: Examined) -> Placed:
-    """Return how a similarity and, where it helps, a smooth field place the truth."""
+    """Return the placement of the truth by a similarity and, if it improves the fit, a smooth field."""
     height, width = blur.shape[:2]
     fit, settled, scale = found.fit, found.settled, found.scale
     small = (
@@ -144,7 +144,7 @@ def _levels_of(radius_px: NDArray[np.float32]) -> Levels:
 
 
 def _proven(residual: Grey, model: Grey, shown: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return where a warped, blur-matched image tells what is seen: it leaves little, also of its own energy."""
+    """Return the mask of pixels where a warped, blur-matched image explains the blur image: its residual is small."""
     noise = spread(residual[shown][::3]) if shown.any() else 0.0
     weight = shown.astype(np.float32)
     left, told = (smooth(image * image * weight, EXPLAINED_PX) for image in (residual, model))
@@ -152,13 +152,13 @@ def _proven(residual: Grey, model: Grey, shown: NDArray[np.bool_]) -> NDArray[np
 
 
 def _off_depth(seen: Grey, depth: Depth, levels: Levels) -> NDArray[np.bool_]:
-    """Return the pixels of a reduced pair around blocks that lie elsewhere than depth has them."""
+    """Return the pixels of a reduced pair around blocks that are displaced from their place by depth."""
     blocks = measure_blocks(depth.model, seen, levels, depth.shown)
     return _around(blocks, displaced(blocks))
 
 
 def _off_truth(settled: Settled, similarity: Similarity, field: SmoothField | None) -> NDArray[np.bool_]:
-    """Return which blocks of a reduced pair lie elsewhere than a similarity and a field have them."""
+    """Return the blocks of a reduced pair that are displaced from their place by a similarity and a field."""
     blocks, (width, height) = settled.blocks, settled.blocks.size
     there = similarity.apply(settled.drawn_at.inverse().apply(blocks.at, width, height), width, height)
     if field is not None:
@@ -168,7 +168,7 @@ def _off_truth(settled: Settled, similarity: Similarity, field: SmoothField | No
 
 
 def _around(blocks: BlockShifts, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return the pixels of chosen blocks and half a block around them, (H, W)."""
+    """Return the mask of pixels within half a block of the chosen blocks, (H, W)."""
     width, height = blocks.size
     side = blocks.side_px
     cells = np.zeros((height // side, width // side), np.uint8)
@@ -180,14 +180,14 @@ def _around(blocks: BlockShifts, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]
 
 
 def inside_both(x: NDArray[np.float64], y: NDArray[np.float64], width: int, height: int) -> NDArray[np.bool_]:
-    """Return the pixels at least `BORDER_PX` inside both frames, by where they lie in the sharp one."""
+    """Return the mask of pixels at least `BORDER_PX` inside both frames; x and y are their places in the sharp one."""
     valid = inside(x, y, width, height, BORDER_PX)
     valid[:BORDER_PX] = valid[-BORDER_PX:] = valid[:, :BORDER_PX] = valid[:, -BORDER_PX:] = False
     return valid
 
 
 def coordinates(placed: Placement, width: int, height: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return where each pixel of the blur image's frame lies in the sharp image: x and y in pixels, each (H, W)."""
+    """Return the coordinates in the sharp image of each pixel of the blur image's frame: x and y, each (H, W)."""
     if placed.radius_px is None:
         moved = None if placed.field is None else placed.field.at(width, height)
         return placed.motion.similarity.inverse().mapped(width, height, moved)

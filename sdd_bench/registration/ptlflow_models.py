@@ -1,6 +1,6 @@
 """Optical flow by ptlflow: model names, weights, and the flow between two images.
 
-The only file that imports ptlflow.
+No other file imports ptlflow.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def ptlflow_models() -> list[str]:
-    """Return the names of all models that ptlflow brings (imports it: seconds)."""
+    """Return the names of all models of ptlflow; the import takes seconds."""
     with _silence():
         import ptlflow
 
@@ -32,7 +32,7 @@ def ptlflow_models() -> list[str]:
 
 
 def cached_checkpoints(model: str) -> dict[str, Path | None]:
-    """Return a model's named checkpoints, each with its file in torch's cache or None."""
+    """Return a model's named checkpoints, each with its file in torch's cache, or None if it is not cached."""
     with _silence():
         import ptlflow
         from torch import hub
@@ -45,15 +45,15 @@ def cached_checkpoints(model: str) -> dict[str, Path | None]:
 
 
 def load_flow_model(name: str, checkpoint: str, device: str) -> tuple[torch.nn.Module, dict[str, str]]:
-    """Return a model of ptlflow with its weights, frozen, and what stands in a protocol for it.
+    """Return a frozen model of ptlflow with its weights, and its identity in a protocol.
 
     Args:
         name: Name of the model.
-        checkpoint: A local file, or a name that ptlflow knows; the model's `things`, else its first, if empty.
-        device: Where it runs.
+        checkpoint: Local file, or a name that ptlflow knows; if empty, the model's `things`, else its first.
+        device: Device on which it runs.
 
     Raises:
-        UserError: Unknown model, weights that cannot be had or do not fit.
+        UserError: Unknown model, or weights that cannot be loaded or do not fit.
     """
     with _silence():
         import ptlflow
@@ -68,7 +68,7 @@ def load_flow_model(name: str, checkpoint: str, device: str) -> tuple[torch.nn.M
         model = ptlflow.get_model(name)
         try:
             state = torch.load(file, map_location="cpu", weights_only=True)
-        except Exception as error:  # unpickling fails in as many ways as there are files
+        except Exception as error:  # unpickling can raise any exception
             raise UserError(f"{file}: not a PyTorch checkpoint ({type(error).__name__})") from None
         for key, value in _extra_parameters(state).items():
             model.add_extra_param(key, value)
@@ -78,28 +78,28 @@ def load_flow_model(name: str, checkpoint: str, device: str) -> tuple[torch.nn.M
         except (RuntimeError, AttributeError, TypeError):
             raise UserError(f"{file}: not weights of the flow model {name}") from None
         model = model.to(device).eval().requires_grad_(False)
-    # No file name: the same weights are the same protocol, whatever they are called.
+    # The file name is left out: the same weights are the same protocol, whatever their name.
     return model, {"estimator": "ptlflow", "model": name, "weights_sha256": file_sha256(file)}
 
 
 def flow_of_batch(model: torch.nn.Module, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
-    """Return the flow of a model of ptlflow from first to second, (N, 2, H, W) in pixels, without gradient.
+    """Return the flow from first to second by a model of ptlflow, (N, 2, H, W) in pixels, without gradient.
 
     Args:
-        model: From `load_flow_model`.
+        model: Model from `load_flow_model`.
         first: (N, 3, H, W) RGB in [0, 1], on the model's device.
         second: The same shape.
     """
     import torch
 
-    # ptlflow's models expect BGR, as OpenCV reads it, and turn it themselves where their weights want RGB.
+    # Models of ptlflow expect BGR, as OpenCV reads it, and convert it themselves if their weights need RGB.
     with torch.no_grad(), _silence():
         flow: torch.Tensor = model({"images": torch.stack([first.flip(1), second.flip(1)], dim=1)})["flows"][:, 0]
     return flow
 
 
 def _checkpoint_file(name: str, checkpoint: str) -> Path:
-    """Return the local file of a checkpoint given as a path or a name, downloading a named one if it must be."""
+    """Return the local file of a checkpoint given as a path or a name; a named one is downloaded if not cached."""
     if checkpoint and Path(checkpoint).is_file():
         return Path(checkpoint)
     known = cached_checkpoints(name)
@@ -141,7 +141,7 @@ def _extra_parameters(state: Any) -> dict[str, object]:
 def model_flow(
     model: torch.nn.Module, name: str, a: NDArray[np.floating], b: NDArray[np.floating], device: str
 ) -> NDArray[np.float32]:
-    """Return flow_a_to_b of a model from `load_flow_model`; arguments and result as `flow.dis_flow`.
+    """Return flow_a_to_b of a model from `load_flow_model`; arguments and result as in `flow.dis_flow`.
 
     Raises:
         UserError: The device has too little memory.
@@ -163,7 +163,7 @@ def model_flow(
 
 @contextlib.contextmanager
 def _silence() -> Iterator[None]:
-    """Keep ptlflow and what it imports from writing to the terminal."""
+    """Keep ptlflow and its imports from writing to the terminal."""
     level = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

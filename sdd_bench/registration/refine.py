@@ -18,14 +18,14 @@ from sdd_bench.registration.warp import inside
 STOP_PX = 5e-4
 MAX_ZOOM_STEP = 0.1
 MAX_SHARE = 0.7
-"""A step that is this share of the one before, or less, is lengthened by what the next ones would add."""
+"""If a step is at most this share of the previous one, it is lengthened by the extrapolated sum of further steps."""
 
 STRIP_ROWS = 64
 SPREAD_EVERY = 3
 
 
 def draw(sharp: Grey, similarity: Similarity) -> tuple[Grey, NDArray[np.bool_]]:
-    """Return the sharp image warped into the blurry one's frame by cubic splines, and where it is inside.
+    """Return the sharp image warped into the blur image's frame by cubic splines, and the mask of pixels inside it.
 
     Args:
         sharp: (H, W) grey.
@@ -35,7 +35,7 @@ def draw(sharp: Grey, similarity: Similarity) -> tuple[Grey, NDArray[np.bool_]]:
 
 
 class Drawing:
-    """A grey image that is to be warped several times: the splines through its pixels are computed once."""
+    """A grey image that is warped several times; its spline coefficients are computed once."""
 
     def __init__(self, sharp: Grey) -> None:
         from scipy import ndimage
@@ -48,13 +48,13 @@ class Drawing:
         return self._splines.shape
 
     def seen_by(self, similarity: Similarity) -> Grey:
-        """Return the image warped into the blurry one's frame, the border repeated; arguments as `draw`."""
+        """Return the image warped into the blur image's frame, the border repeated; arguments as in `draw`."""
         height, width = self.shape
         m = similarity.inverse().matrix(width, height)
         return self.through(np.array([[m[1, 1], m[1, 0]], [m[0, 1], m[0, 0]]]), np.array([m[1, 2], m[0, 2]]))
 
     def through(self, matrix: NDArray[np.float64], offset: NDArray[np.float64]) -> Grey:
-        """Return the image read at `matrix @ (row, column) + offset`."""
+        """Return the image sampled at `matrix @ (row, column) + offset`."""
         from scipy import ndimage
 
         return np.asarray(
@@ -64,12 +64,12 @@ class Drawing:
         )
 
     def grown(self, factor: float, offset: NDArray[np.float64]) -> Grey:
-        """Return the image read at `factor * (row, column) + offset`: as `through`, in a tenth of the time."""
+        """Return the image sampled at `factor * (row, column) + offset`, in a tenth of the time of `through`."""
         down, across = (_taps(side, factor, float(first)) for side, first in zip(self.shape, offset, strict=True))
         return np.ascontiguousarray((across @ (down @ self._splines).T).T)
 
     def at(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> Grey:
-        """Return the image read at columns and rows in pixels, each (H, W), the border repeated."""
+        """Return the image sampled at columns and rows in pixels, each (H, W), the border repeated."""
         from scipy import ndimage
 
         return np.asarray(
@@ -78,20 +78,20 @@ class Drawing:
 
 
 def _taps(side: int, factor: float, offset: float) -> Any:
-    """Return the sparse matrix that reads cubic splines along a side at `factor * place + offset`."""
+    """Return the sparse matrix that samples cubic splines along a side at `factor * place + offset`."""
     from scipy.sparse import csr_array
 
     at = np.clip(factor * np.arange(side) + offset, 0, side - 1)
     t = at - np.floor(at)
     weights = np.stack([(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3], axis=-1) / 6
     taps = np.abs(np.floor(at).astype(np.int32)[:, None] + np.arange(-1, 3, dtype=np.int32))
-    taps = side - 1 - np.abs(side - 1 - taps)  # splines go on mirrored beyond the border
+    taps = side - 1 - np.abs(side - 1 - taps)  # splines continue mirrored beyond the border
     starts = np.arange(0, 4 * side + 1, 4, dtype=np.int32)
     return csr_array((weights.astype(np.float32).ravel(), taps.ravel(), starts), shape=(side, side))
 
 
 def shown(similarity: Similarity, width: int, height: int) -> NDArray[np.bool_]:
-    """Return where a frame warped by a similarity shows what lies within it, (H, W); arguments as `draw`."""
+    """Return the mask of pixels of a warped frame that come from within the image, (H, W); arguments as in `draw`."""
     m = similarity.inverse().matrix(width, height).astype(np.float32)
     x, y = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)[:, None]
     at_x, at_y = m[0, 0] * x + (m[0, 1] * y + m[0, 2]), m[1, 0] * x + (m[1, 1] * y + m[1, 2])
@@ -100,14 +100,14 @@ def shown(similarity: Similarity, width: int, height: int) -> NDArray[np.bool_]:
 
 @dataclass(frozen=True)
 class Refined:
-    """Result of the last step.
+    """Result of the refinement.
 
     Attributes:
-        similarity: Sharp to blur.
-        gain: Contrast of the blurry image over that of the matched sharp one.
+        similarity: Similarity from sharp to blur.
+        gain: Contrast of the blur image divided by that of the matched sharp image.
         correlation: Correlation of the two within the mask, -1 to 1.
-        drawn_at: The similarity before that step, less than `STOP_PX` away if there were steps enough.
-        plain: (H, W) the sharp image warped by that, blur-matched and high-passed.
+        drawn_at: Similarity before the last step, less than `STOP_PX` away if there were enough steps.
+        plain: (H, W) the sharp image warped by `drawn_at`, blur-matched and high-passed.
     """
 
     similarity: Similarity
@@ -127,19 +127,19 @@ def refine(
     linear: bool,
     steps: int,
 ) -> Refined:
-    """Return the similarity that leaves the least robust residual, and what was seen there.
+    """Return the similarity with the least robust residual, and the comparison of the images there.
 
-    Every step warps the sharp image anew from its own pixels, blurs it, fits the gain locally and solves the four
-    parameters of a small similarity by weighted least squares; Tukey's weights take out what does not fit.
+    Every step warps the sharp image anew from its own pixels, blurs it, fits the gain locally and solves for the four
+    parameters of a small similarity by weighted least squares. Tukey weights exclude outliers.
 
     Args:
-        sharp: (H, W) grey, or its drawing.
+        sharp: (H, W) grey, or its `Drawing`.
         blur: (H, W) grey.
-        start: Within a pixel of the answer.
-        levels: Blur radius of every pixel, from `blur_match.choose_radii`.
-        mask: Where pixels may count.
-        linear: As in `blur_match.blurred`.
-        steps: At most.
+        start: Similarity within a pixel of the solution.
+        levels: (H, W) blur level of every pixel, from `blur_match.choose_radii`.
+        mask: (H, W) bool, True where pixels may count.
+        linear: Whether linear light is blurred, as in `blur_match.blurred`.
+        steps: Maximum number of steps.
     """
     height, width = blur.shape
     drawing = sharp if isinstance(sharp, Drawing) else Drawing(sharp)
@@ -167,7 +167,7 @@ def refine(
 
 
 def _likeness(plain: Grey, model: Grey, observed: Grey, weight: Grey) -> tuple[float, float]:
-    """Return the gain of what is observed over the plain model, and its correlation with the gained one."""
+    """Return the gain of the observed image over the plain model, and its correlation with the scaled model."""
     seen = (observed * weight).ravel()
     energy = float(np.dot((plain * weight).ravel(), plain.ravel()))
     modelled = float(np.dot((model * weight).ravel(), model.ravel()))
@@ -177,9 +177,9 @@ def _likeness(plain: Grey, model: Grey, observed: Grey, weight: Grey) -> tuple[f
 
 
 def _solve(model: Grey, residual: Grey, weight: Grey) -> NDArray[np.float64]:
-    """Return the motion of the model that explains the residual best: by zoom, turn, right, below, in pixels.
+    """Return the motion of the model that explains the residual best: (zoom, turn, right, below), in pixels.
 
-    Zoom and turn are given by what they do at half the frame's diagonal from the centre, so that all four compare.
+    Zoom and turn are given as displacements at half the frame's diagonal from the centre, so that all four compare.
     """
     height, width = model.shape
     reach = 0.5 * math.hypot(width, height)
@@ -190,7 +190,7 @@ def _solve(model: Grey, residual: Grey, weight: Grey) -> NDArray[np.float64]:
         rows = slice(top, min(top + STRIP_ROWS, height))
         y = (np.arange(rows.start, rows.stop, dtype=np.float32)[:, None] - (height - 1) / 2) / np.float32(reach)
         right, below = across[rows], down[rows]
-        # A model moved by d shows model(q - d): the residual is minus the gradient times the displacement.
+        # A model displaced by d shows model(q - d): the residual is minus the gradient times the displacement.
         columns = np.stack([right * x + below * y, below * x - right * y, right, below, -residual[rows]])
         columns = columns.reshape(5, -1)
         normal += (columns * weight[rows].ravel()) @ columns.T
@@ -198,8 +198,8 @@ def _solve(model: Grey, residual: Grey, weight: Grey) -> NDArray[np.float64]:
 
 
 def _as_similarity(step: NDArray[np.float64], width: int, height: int) -> Similarity:
-    """Return the similarity of `_solve`'s four displacements in pixels."""
+    """Return the similarity for the four displacements of `_solve`, in pixels."""
     zoom, turn, right, below = (float(value) for value in step)
     reach = 0.5 * math.hypot(width, height)
-    limit = MAX_ZOOM_STEP * reach  # far from a pixel the model does not hold, and the caller will not accept it
+    limit = MAX_ZOOM_STEP * reach  # the linear model does not hold beyond a pixel
     return Similarity(1 + min(max(zoom, -limit), limit) / reach, math.degrees(turn / reach), right, below)

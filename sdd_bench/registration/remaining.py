@@ -1,4 +1,4 @@
-"""Displacement that the motion model leaves unexplained: size, significance, and moved objects."""
+"""Displacement that the motion model does not explain: size, significance, and moved objects."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from sdd_bench.registration.robust import Floats
 SIGNIFICANT_SE = 5.0
 SIGNIFICANT_PX = 0.25
 MAX_UNEXPLAINED = 1.0
-"""A block's displacement off its motion is significant if it is longer than both limits and explains at least half of
-what its residual has beyond noise: along depth edges, where the blur itself cannot be matched, 5 to 12 % of the
-blocks of pairs that are exact similarities were 0.25 px and more off by many standard errors; with this rule 0 to 1
-% are."""
+"""A block's remaining displacement is significant if it is longer than `SIGNIFICANT_PX` and `SIGNIFICANT_SE` and
+explains at least half of its residual beyond noise. The last condition excludes depth edges, where the blur cannot be
+matched: in pairs that are exact similarities, 5 to 12 % of the blocks were at least 0.25 px off by many standard
+errors; with this rule, 0 to 1 % are."""
 
 MOVED_PX = 0.75
 CANDIDATE_PX = 0.5
@@ -26,30 +26,31 @@ SAME = 0.5
 MIN_MOVED_BLOCKS = 3
 MIN_MOVED_PX2 = 3072.0
 MAX_MOVED_SHARE = 0.25
-"""`moved`: a group of adjoining blocks, at least that much of the frame and at most this share of all, of which so many
-lie off by nearly the same, and by more than the first of these and than the parallax accounts for. A block takes
-part with a longer displacement than a significant one, which may explain less of the residual: at the outline of a
-thing that moved, most of it is disocclusion. Of 100 pairs of the simulated camera `motor` without a moved object 0
-were called so, of 25 with 5 % of the frame moved by 3 px 88 %, of 50 with 2 % moved by 2 px 62 %, then with members
-as far apart as the whole displacement and 8 instead of 4; without the allowance 1 %, 56 % and 22 %."""
+"""Thresholds of the kind `moved`: a group of adjoining blocks, of at least `MIN_MOVED_PX2` and at most
+`MAX_MOVED_SHARE` of all blocks, whose displacements are nearly the same, longer than `MOVED_PX` and longer than the
+parallax explains. Members of the group need a longer displacement than significant blocks but may explain less of the
+residual, because disocclusion dominates at the outline of a moved object. With members as far apart as the whole
+displacement and a limit of 8 instead of 4, `moved` was found for 0 of 100 pairs of the simulated camera `motor` without
+a moved object, for 88 % of 25 with 5 % of the frame moved by 3 px, and for 62 % of 50 with 2 % moved by 2 px; without
+the relaxed limit 1 %, 56 % and 22 %."""
 
 MAX_SIGNIFICANT_SHARE = 0.1, 0.3
-"""`nonrigid`: a larger share of the blocks than this, and not one part of the frame; the second where there is
-parallax, of which the seams between depths always remain."""
+"""Thresholds of the kind `nonrigid`: share of significant blocks that are not one part of the frame. The second holds
+with parallax, because the seams between depths always remain."""
 
 
 @dataclass(frozen=True)
 class Remaining:
-    """Remaining displacement of a frame, in its pixels.
+    """Remaining displacement of the blocks of a frame, in its pixels.
 
     Attributes:
-        off_px: (N, 2) displacement of each block off the motion.
-        significant: (N,) where it is.
-        median_px: Median over the blocks of the displacement, less what noise alone would show.
-        p95_px: Its 95th percentile.
+        off_px: (N, 2) displacement of each block from the motion.
+        significant: (N,) bool, True where that is significant.
+        median_px: Median over the blocks of the displacement, corrected for noise.
+        p95_px: 95th percentile of the same.
         se_px: Median standard error of a block's displacement.
         share: Share of significant blocks.
-        in_one_part: Whether these are one part of the frame, as an object that moved is.
+        in_one_part: Whether the significant blocks form one part of the frame, as a moved object does.
     """
 
     off_px: Floats
@@ -62,14 +63,14 @@ class Remaining:
 
 
 def remaining(blocks: BlockShifts, predicted: Floats, scatter: Floats | None, parallax_px: float = 0.0) -> Remaining:
-    """Return what is left of the displacement of blocks.
+    """Return the remaining displacement of blocks.
 
     Args:
-        blocks: Measured.
-        predicted: (N, 2) displacement that the motion explains.
-        scatter: As `evidence.choose_motion` gives it; its third part, of a spread that is not round, is no
+        blocks: Measured blocks.
+        predicted: (N, 2) displacement explained by the motion.
+        scatter: Scatter from `evidence.choose_motion`; its third component, the asymmetric point spread, is no
             displacement.
-        parallax_px: Across the frame.
+        parallax_px: Parallax across the frame.
     """
     if not len(blocks):
         return Remaining(np.zeros((0, 2)), np.zeros(0, bool), np.nan, np.nan, np.nan, 0.0, False)
@@ -92,10 +93,10 @@ def remaining(blocks: BlockShifts, predicted: Floats, scatter: Floats | None, pa
 
 
 def displaced(blocks: BlockShifts) -> NDArray[np.bool_]:
-    """Return which blocks lie elsewhere than they were warped, `MIN_MOVED_BLOCKS` adjoining ones or more.
+    """Return the mask of displaced blocks, in groups of at least `MIN_MOVED_BLOCKS` adjoining ones.
 
-    They do so significantly, or as parts of a thing that moved do. Fewer are seams between depths, of which exact
-    similarities have some.
+    A block counts if its displacement is significant or like that of a moved object. Smaller groups are seams between
+    depths, which occur in exact similarities as well.
     """
     length = np.hypot(*blocks.shift_px.T)
     square = np.einsum("ni,nij,nj->n", blocks.shift_px, np.linalg.inv(blocks.covariance), blocks.shift_px)
@@ -108,7 +109,7 @@ def displaced(blocks: BlockShifts) -> NDArray[np.bool_]:
 
 
 def _groups(blocks: BlockShifts, chosen: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Return the group of adjoining ones that each chosen block belongs to, from 1 on."""
+    """Return the number of the group of adjoining blocks to which each chosen block belongs, from 1."""
     columns, rows = (blocks.at[chosen] // blocks.side_px).astype(int).T
     grid = np.zeros((rows.max() + 1, columns.max() + 1), bool)
     grid[rows, columns] = True
@@ -141,7 +142,7 @@ def _one_part(blocks: BlockShifts, off: Floats, candidate: NDArray[np.bool_], le
 
 
 def remaining_map(blocks: BlockShifts, left: Remaining) -> NDArray[np.float32]:
-    """Return (rows, cols) each block's significant displacement in pixels, 0 of the others, NaN where unknown."""
+    """Return the map (rows, cols) of significant displacements in pixels; 0 for other blocks, NaN where unknown."""
     width, height = blocks.size
     shown = np.full((height // blocks.side_px, width // blocks.side_px), np.nan, np.float32)
     cols, rows = (blocks.at // blocks.side_px).astype(int).T

@@ -1,4 +1,4 @@
-"""Robust estimates: spread by medians, Tukey's weights, similarities, block medians."""
+"""Robust estimates: spread from medians, Tukey weights, similarities, block medians."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 MAD_TO_SIGMA = 1.4826
-"""Standard deviation of Gaussian noise over its median absolute deviation."""
+"""Standard deviation of Gaussian noise divided by its median absolute deviation."""
 
 TUKEY = 4.685
 """Tukey's constant: 95 % efficiency for Gaussian residuals."""
@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 
 
 def spread(residual: NDArray[np.floating]) -> float:
-    """Return the standard deviation of residuals about 0, by the median of their absolute values.
+    """Return the standard deviation of residuals about 0, from the median of their absolute values.
 
     >>> spread(np.array([-1.0, 0.0, 1.0, 1000.0]))
     1.4826
@@ -28,7 +28,7 @@ def spread(residual: NDArray[np.floating]) -> float:
 
 
 def tukey_weight(residual: NDArray[np.floating], sigma: float) -> NDArray[np.floating]:
-    """Return Tukey's weights of residuals: 1 at 0, and 0 from `TUKEY` standard deviations on.
+    """Return Tukey weights of residuals: 1 at 0, and 0 beyond `TUKEY` standard deviations.
 
     >>> tukey_weight(np.array([0.0, 4.685, 9.0]), 1.0).tolist()
     [1.0, 0.0, 0.0]
@@ -39,14 +39,14 @@ def tukey_weight(residual: NDArray[np.floating], sigma: float) -> NDArray[np.flo
 def fit_similarity(
     x: Floats, y: Floats, target: Floats, width: Callable[[Floats], float], start: Floats | None = None
 ) -> Floats:
-    """Return (a, b, c, d) of a x - b y + c and b x + a y + d, by least squares with Tukey's weights.
+    """Return (a, b, c, d) of the map (a x - b y + c, b x + a y + d), by least squares with Tukey weights.
 
     Args:
-        x: (N,) coordinates to the right, about their centre so that the four unknowns are independent.
-        y: (N,) coordinates downwards.
-        target: (2, N), what x and y are mapped to.
-        width: From the squared residuals, (N,), to the residual from which on a point does not count.
-        start: A first solution; plain least squares if None.
+        x: (N,) coordinates to the right, relative to their centre so that the four unknowns are independent.
+        y: (N,) coordinates downwards, relative to their centre.
+        target: (2, N) coordinates to which the points are mapped.
+        width: Function from the squared residuals, (N,), to the residual at which a weight reaches 0.
+        start: Initial solution; None starts from plain least squares.
     """
     zeros, ones = np.zeros_like(x), np.ones_like(x)
     design = np.stack([np.stack([x, -y, ones, zeros]), np.stack([y, x, zeros, ones])])
@@ -67,13 +67,13 @@ def block_medians(
 ) -> tuple[Floats, Floats]:
     """Return the centre and the median vector of each block of an image with enough points, both (blocks, 2).
 
-    What noise and blur do to single vectors cancels in a block, what moved does not.
+    Errors of single vectors from noise and blur cancel in a block; displacements of moved objects do not.
 
     Args:
-        points: (N, 2), x and y in pixels, at least 0; a block's centre is the mean of its points.
-        vectors: (N, 2), one for each point.
+        points: (N, 2) points, x and y in pixels, at least 0; a block's centre is the mean of its points.
+        vectors: (N, 2) vectors, one for each point.
         block_px: Side of a block.
-        min_points: Blocks with fewer are left out.
+        min_points: Blocks with fewer points are left out.
 
     >>> block_medians(np.array([[0, 0], [2, 0], [9, 0]]), np.array([[1.0, 0], [3, 4], [5, 5]]), 8, 2)
     (array([[1., 0.]]), array([[2., 2.]]))
@@ -88,7 +88,7 @@ def block_medians(
 
 
 def _median(vectors: Floats) -> Floats:
-    """Return the median of the rows of (N, 2), as `np.median` does in two to four times the time."""
+    """Return the median of the rows of (N, 2), as `np.median` does, but two to four times as fast."""
     low, high = (len(vectors) - 1) // 2, len(vectors) // 2
     ordered = np.partition(vectors, (low, high), axis=0)
     return np.asarray((ordered[low] + ordered[high]) / 2)

@@ -1,8 +1,8 @@
 """Labelling of pixels by semi-global aggregation of label costs, smooth except at steps.
 
-H. Hirschmueller, Stereo processing by semiglobal matching and mutual information, IEEE TPAMI 30(2), 2008, eq. 13:
-along each of eight directions the cost of a label is its own, and that of the cheapest label before it, where a step to
-the next label costs little and any other much.
+H. Hirschmueller, Stereo processing by semiglobal matching and mutual information, IEEE TPAMI 30(2), 2008, eq. 13. Along
+each of eight directions, the aggregated cost of a label is its own cost plus that of the cheapest label of the previous
+pixel. A step to the neighbouring label adds a small penalty, any other step a large one.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ def aggregate(costs: Costs, alike_across: Costs, alike_down: Costs, small: float
     """Return the costs summed over eight directions, (L, H, W).
 
     Args:
-        costs: (L, H, W), labels in their order.
-        alike_across: (H, W - 1) how much a step between a pixel and the next to its right costs, 0 to 1.
-        alike_down: (H - 1, W) the same downwards; taken for the four diagonals as well.
-        small: Penalty of a step to the next label.
-        large: Cost of any other step.
+        costs: (L, H, W) costs; the labels are ordered.
+        alike_across: (H, W - 1) factor on the penalties between a pixel and the next one to its right, 0 to 1.
+        alike_down: (H - 1, W) the same downwards; used for the four diagonals as well.
+        small: Penalty of a step to the neighbouring label.
+        large: Penalty of any other step.
 
     >>> costs = np.float32([[[0, 0, 1]], [[1, 1, 0.9]]])
     >>> bool((aggregate(costs, np.ones((1, 2), np.float32), np.ones((0, 3), np.float32), 1, 8).argmin(0) == 0).all())
@@ -44,9 +44,9 @@ def aggregate(costs: Costs, alike_across: Costs, alike_down: Costs, small: float
 def _lines(
     costs: Costs, alike: Costs, slants: tuple[int, ...], backwards: bool, small: float, large: float
 ) -> Iterable[tuple[int, Costs]]:
-    """Yield each row's place and its summed costs by slant, (S, L, W), from the first to the last or backwards.
+    """Yield each row's index and its aggregated costs by slant, (S, L, W), from the first row to the last or backwards.
 
-    A slant is how many columns further right a line goes with each row.
+    The slant is the number of columns by which a line moves to the right in each row.
     """
     rows = range(costs.shape[1])
     before: Costs | None = None
@@ -63,14 +63,14 @@ def _lines(
             line = _next(before, own, alike[row if backwards else row - 1], small, large)
             for place, slant in enumerate(slants):
                 if slant:
-                    edge = 0 if slant > 0 else -1  # nothing comes from beyond the side
+                    edge = 0 if slant > 0 else -1  # nothing enters from beyond the side
                     line[place, :, edge] = own[:, edge]
             before = line
         yield row, before
 
 
 def _next(before: Costs, own: Costs, alike: Costs, small: float, large: float) -> Costs:
-    """Return the costs summed up to a row, (S, L, W), from those up to the row before and its own, (L, W)."""
+    """Return the costs aggregated up to a row, (S, L, W), from those of the previous row and the row's own, (L, W)."""
     least = before.min(axis=1, keepdims=True)
     best = np.minimum(before, least + np.float32(large) * alike)
     step = before + np.float32(small) * alike

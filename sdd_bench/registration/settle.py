@@ -1,8 +1,8 @@
 """Iteration from a similarity to the motion that the blocks support, with warping and blur matching in each step.
 
-A similarity that follows flow can be led astray: by a parallax between depths, or by a spread that is not round, which
-shifts what is blurred and leaves what is in focus. Where the evidence moves it, the sharp image is warped where the
-evidence says and the radii are chosen again, since a misaligned edge looks blurred.
+A similarity that follows flow can be biased: by parallax between depths, or by an asymmetric point spread, which
+displaces blurred regions but not regions in focus. If the evidence changes the motion, the sharp image is warped again
+and the blur radii are estimated again, since a misaligned edge looks blurred.
 """
 
 from __future__ import annotations
@@ -26,13 +26,14 @@ from sdd_bench.registration.similarity import Similarity
 SETTLED_PX = 0.03
 MAX_TURNS = 6
 BACK_AND_FORTH = 0.6
-"""A step against the one before is shortened to this share."""
+"""Factor by which a step opposite to the previous one is shortened."""
 
 KEPT_PX = 0.05
-"""A similarity refined on the pixels is kept where the blocks find no other model and put no corner further off."""
+"""A similarity refined on the pixels is kept if the blocks support no other model and move no corner by more than
+this."""
 
 RADII_PIXELS = 300_000
-"""Radii of larger frames are chosen at half the size."""
+"""Blur radii of larger frames are estimated at half the size."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,12 @@ class Settled:
     """The motion of a reduced pair.
 
     Attributes:
-        motion: In pixels of the reduced frames.
-        blocks: The last measured.
-        predicted: (N, 2) the shift of each that the motion explains, asymmetry of the spread included.
-        scatter: As `evidence.choose_motion` gives it; None where the blocks were too few to choose.
-        drawn_at: The similarity by which the sharp image was warped when they were measured.
-        levels: (H, W) blur level of every pixel then.
+        motion: Motion in pixels of the reduced frames.
+        blocks: Blocks of the last measurement.
+        predicted: (N, 2) displacement of each block explained by the motion, asymmetry of the point spread included.
+        scatter: Scatter from `evidence.choose_motion`; None if the blocks were too few for a choice.
+        drawn_at: Similarity by which the sharp image was warped for that measurement.
+        levels: (H, W) blur level of every pixel in that measurement.
     """
 
     motion: Motion
@@ -57,7 +58,7 @@ class Settled:
 
 
 def settle(fit: PairFit) -> Settled:
-    """Return the motion that the blocks of a pair support, starting from a similarity."""
+    """Return the motion that the blocks of a pair support, starting from the pair's similarity."""
     height, width = fit.blur.shape
     at, plain, levels = fit.refined.drawn_at, fit.refined.plain, fit.levels
     before: NDArray[np.float64] = np.zeros(4)
@@ -92,6 +93,6 @@ def _near(one: Similarity, other: Similarity, width: int, height: int) -> bool:
 
 
 def _unchosen(fit: PairFit, blocks: BlockShifts) -> Settled:
-    """Return the similarity as it is, of a frame too small to choose in."""
+    """Return the similarity unchanged, for a frame with too few blocks to choose a model."""
     nothing = np.zeros_like(blocks.shift_px)
     return Settled(similarity_alone(fit.similarity), blocks, nothing, None, fit.refined.drawn_at, fit.levels)

@@ -21,7 +21,7 @@ class Similarity:
     """A similarity about the centre of a frame; the shift is the displacement at that centre.
 
     Attributes:
-        zoom: Factor near 1, over 1 where the mapped picture is larger.
+        zoom: Factor near 1; over 1 if the mapped image is larger.
         rotation_deg: Degrees, positive from x towards y.
         shift_x_px: Displacement of the centre to the right, in pixels.
         shift_y_px: Displacement of the centre downwards, in pixels.
@@ -34,7 +34,7 @@ class Similarity:
 
     @classmethod
     def of_row(cls, row: Mapping[str, Any]) -> Similarity:
-        """Return the similarity of a table's row, whose columns are named as the attributes."""
+        """Return the similarity in a table's row, whose columns are named like the attributes."""
         return cls(*(float(row[field.name]) for field in fields(cls)))
 
     def __post_init__(self) -> None:
@@ -62,7 +62,7 @@ class Similarity:
         """Return mapped points.
 
         Args:
-            points: (..., 2), x and y in pixels.
+            points: (..., 2) points, x and y in pixels.
             width: Width of the frame in pixels.
             height: Height of the frame in pixels.
         """
@@ -109,19 +109,19 @@ class Similarity:
         return float(np.linalg.norm(self.apply(corners, width, height) - corners, axis=1).max())
 
     def flow(self, width: int, height: int) -> NDArray[np.float64]:
-        """Return where each pixel lies after mapping, minus where it was: (H, W, 2), (dx, dy) in pixels."""
+        """Return the displacement of each pixel: (H, W, 2), (dx, dy) in pixels."""
         x, y = self.mapped(width, height)
         return np.stack([x - np.arange(width), y - np.arange(height)[:, None]], axis=-1)
 
     def mapped(
         self, width: int, height: int, moved: NDArray[np.floating] | None = None
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return where each pixel of a frame lies after mapping: x and y in pixels, each (H, W).
+        """Return the coordinates of each pixel of a frame after mapping: x and y in pixels, each (H, W).
 
         Args:
             width: Width of the frame in pixels.
             height: Height of the frame in pixels.
-            moved: (H, W, 2), (dx, dy) in pixels, added to each pixel's place before it is mapped.
+            moved: (H, W, 2) displacement, (dx, dy) in pixels, added to each pixel's place before mapping.
         """
         m = self.matrix(width, height)
         x, y = np.arange(width, dtype=np.float64)[None, :], np.arange(height, dtype=np.float64)[:, None]

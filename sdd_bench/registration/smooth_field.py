@@ -1,7 +1,7 @@
 """Smooth displacement field of at most 8x8 control points, for lens distortion and tilt beyond the similarity.
 
-The field is a tensor product of cubic B-splines. Its values are convex combinations of the control points, so a limit
-on those is one on the field.
+The field is a tensor product of cubic B-splines. Its values are convex combinations of the control points, so that a
+limit on these also limits the field.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from sdd_bench.registration.robust import spread, tukey_weight
 MAX_POINTS = 8
 MAX_PX = 2.0
 POINT_SPACING_PX = 150
-"""Control points are no closer than this, so that small frames get fewer."""
+"""Least distance of control points, so that small frames get fewer."""
 
 BEND = 0.02
 PULL = 1e-4
-"""Weights of the second differences and of the size of the control points, relative to the data's mean weight."""
+"""Weights of the second differences and of the magnitude of the control points, relative to the data's mean weight."""
 
 
 @dataclass(frozen=True)
 class SmoothField:
-    """Displacement over a frame, whatever its size in pixels.
+    """Displacement over a frame of any size in pixels.
 
     Attributes:
         x_px: (rows, cols) control points of the displacement to the right.
-        y_px: (rows, cols) of that downwards.
+        y_px: (rows, cols) control points of the displacement downwards.
     """
 
     x_px: NDArray[np.float64]
@@ -51,12 +51,12 @@ class SmoothField:
         return SmoothField(self.x_px * factor, self.y_px * factor)
 
     def largest_px(self, width: int, height: int) -> float:
-        """Return the longest displacement in a frame."""
+        """Return the longest displacement in a frame, in pixels."""
         return float(np.linalg.norm(self.at(width, height), axis=-1).max())
 
 
 def no_field(width: int, height: int) -> SmoothField:
-    """Return a field of zero with as many control points as a frame of this size gets."""
+    """Return a zero field with the number of control points for a frame of this size."""
     rows, cols = (int(np.clip(side // POINT_SPACING_PX + 3, 4, MAX_POINTS)) for side in (height, width))
     return SmoothField(np.zeros((rows, cols)), np.zeros((rows, cols)))
 
@@ -67,11 +67,11 @@ def fit_blocks(
     """Return the field that follows a flow robustly.
 
     Args:
-        field: Decides the number of control points; its values are not used.
+        field: Field that sets the number of control points; its values are not used.
         flow: (H, W, 2) displacement in pixels.
-        weight: (H, W) at least 0; pixels of weight 0 do not count.
-        block_px: Flow is averaged over blocks of this size first.
-        limit_px: Longest control point.
+        weight: (H, W) weight, at least 0; pixels of weight 0 do not count.
+        block_px: Side of the blocks over which the flow is averaged first.
+        limit_px: Largest length of a control point's displacement.
     """
     height, width = weight.shape
     size = (max(1, width // block_px), max(1, height // block_px))
@@ -96,12 +96,12 @@ def newton_step(
     """Return the field after one robust Gauss-Newton step on the pixels.
 
     Args:
-        field: With which `model` was warped.
-        model: (H, W), what was warped, high-passed.
-        residual: (H, W), what was observed less the model.
-        weight: (H, W) at least 0.
-        block_px: The products of gradients are averaged over blocks of this size; the field is constant in one.
-        limit_px: Longest control point.
+        field: Field with which `model` was warped.
+        model: (H, W) warped, high-passed image.
+        residual: (H, W) observed image minus the model.
+        weight: (H, W) weight, at least 0.
+        block_px: Side of the blocks over which products of gradients are averaged; the field is constant in one.
+        limit_px: Largest length of a control point's displacement.
     """
     height, width = model.shape
     size = (max(1, width // block_px), max(1, height // block_px))
@@ -137,13 +137,13 @@ def _basis(length: int, points: int) -> NDArray[np.float64]:
 
 
 def _design(field: SmoothField, cols: int, rows: int) -> NDArray[np.float64]:
-    """Return the (blocks, control points) values at the blocks' centres."""
+    """Return the (blocks, control points) values of the basis at the blocks' centres."""
     down, across = _basis(rows, field.x_px.shape[0]), _basis(cols, field.x_px.shape[1])
     return np.einsum("ri,cj->rcij", down, across).reshape(rows * cols, -1)
 
 
 def _penalty(rows: int, cols: int) -> NDArray[np.float64]:
-    """Return the quadratic form of second differences along both directions, and a little of the size itself."""
+    """Return the quadratic form of second differences along both directions, plus a small ridge penalty."""
     total = PULL * np.eye(rows * cols)
     for along, other, first in ((rows, cols, True), (cols, rows, False)):
         second = np.diff(np.eye(along), n=2, axis=0)

@@ -1,8 +1,8 @@
-"""Interpolation by eight by eight taps of a windowed sinc, plain or band-limited.
+"""Interpolation by 8x8 taps of a windowed sinc, plain or band-limited.
 
-Lanczos-4 by itself takes away a part of the finest detail wherever it reads between pixels; a truth warped so rewards
-smooth predictions by 0.06 to 1.2 dB. Band-limited, an image is doubled through its cosine transform first and that is
-read with a Kaiser window: every frequency up to the image's own limit is kept within 0.2 %, and samples at pixel
+Plain Lanczos-4 attenuates the finest detail between pixels; a truth warped with it favours smooth predictions by 0.06
+to 1.2 dB. For band-limited interpolation, the image is first upsampled by 2 through its cosine transform and then
+sampled with a Kaiser window: every frequency up to the image's own limit is kept within 0.2 %, and samples at pixel
 centres are exact.
 """
 
@@ -15,20 +15,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 TILE = (16, 512)
-"""Pixels sampled at a time, so that the working memory does not grow with the frame and stays in the cache."""
+"""Pixels sampled at a time; the working memory does not grow with the frame and stays in the cache."""
 
 KAISER_BETA = 6.0
-"""Shape of the window on a doubled image: 0.14 % off up to half its frequencies; 5 gives 0.39 %, 7 gives 0.67 %, and
-Lanczos-4 0.98 %."""
+"""Shape of the window on an upsampled image: the error is 0.14 % up to half its frequencies; 5 gives 0.39 %, 7 gives
+0.67 %, and Lanczos-4 0.98 %."""
 
 TABLE_STEPS = 1 << 14
-"""Weights are read from a table with linear interpolation: 5e-9 off."""
+"""Number of steps of the weight table; linear interpolation between them has an error of 5e-9."""
 
 
 def sample_with_taps(
     image: NDArray[np.floating], x: NDArray[np.floating], y: NDArray[np.floating], interpolation: str
 ) -> NDArray[np.floating]:
-    """Return the image's values at coordinates, the border repeated outside; arguments as `warp.sample`."""
+    """Return the image's values at coordinates, the border repeated outside; arguments as in `warp.sample`."""
     if interpolation == "bandlimited":
         return _with_eight_taps("kaiser4", doubled(image), 2, x, y)
     return _with_eight_taps(interpolation, list(np.moveaxis(image, 2, 0)), 1, x, y)
@@ -37,7 +37,7 @@ def sample_with_taps(
 def doubled(image: NDArray[np.floating]) -> list[NDArray[np.floating]]:
     """Return the channels of the band-limited image at twice the density, each (2H - 1, 2W - 1).
 
-    Pixel (2i, 2j) is pixel (i, j) of the image, which is continued by mirroring about its outermost pixels (a cosine
+    Pixel (2i, 2j) is pixel (i, j) of the image, which is extended by mirroring about its outermost pixels (a cosine
     transform of type I, padded with zeros).
 
     >>> doubled(np.array([[[0.0], [1.0], [0.0], [1.0], [0.0]]] * 3))[0][0, ::2].round(6).tolist()
@@ -51,7 +51,7 @@ def doubled(image: NDArray[np.floating]) -> list[NDArray[np.floating]]:
 
 
 def _doubled_along(plane: NDArray[np.floating], axis: int, *, own: bool = False) -> NDArray[np.floating]:
-    """Return a channel doubled along an axis; its own memory is used for the transform if it is `own`."""
+    """Return a channel upsampled by 2 along an axis; its own memory is used for the transform if `own`."""
     from scipy import fft
 
     length = plane.shape[axis]
@@ -64,20 +64,20 @@ def _doubled_along(plane: NDArray[np.floating], axis: int, *, own: bool = False)
     known = (slice(None),) * axis + (slice(length - 1),)
     last = (slice(None),) * axis + (length - 1,)
     np.multiply(spectrum[known], 2, out=padded[known])
-    padded[last] = spectrum[last]  # at the end of the short spectrum, a coefficient is half of one inside the long
+    padded[last] = spectrum[last]  # the last coefficient of the short spectrum is half of one inside the long
     return np.asarray(fft.idct(padded, type=1, axis=axis, overwrite_x=True), plane.dtype)
 
 
 def _with_eight_taps(
     name: str, planes: list[NDArray[np.floating]], density: int, x: NDArray[np.floating], y: NDArray[np.floating]
 ) -> NDArray[np.floating]:
-    """Return channels read at coordinates by eight by eight taps, (h, w, C), tile by tile.
+    """Return channels sampled at coordinates by 8x8 taps, (h, w, C), tile by tile.
 
     Args:
         name: A key of `WINDOWS`.
-        planes: The channels, all of one size.
-        density: Coordinates are multiplied by it.
-        x: (h, w) columns; neighbours are expected to lie near each other in the image.
+        planes: Channels of one size.
+        density: Factor on the coordinates.
+        x: (h, w) columns; neighbours should lie near each other in the image.
         y: (h, w) rows.
     """
     out = np.empty((*x.shape, len(planes)), planes[0].dtype)
@@ -92,10 +92,11 @@ def _with_eight_taps(
 def _eight_taps(
     name: str, planes: list[NDArray[np.floating]], x: NDArray[np.floating], y: NDArray[np.floating]
 ) -> NDArray[np.float64]:
-    """Return one tile of `_with_eight_taps`: each direction's weights add up to 1, the border is repeated.
+    """Return one tile of `_with_eight_taps`; weights in each direction sum to 1, and the border is repeated.
 
     The taps are applied by products with sparse matrices, which add in the order of their entries: first along each of
-    the eight rows, then over these. Twice as fast as adding the 64 taps array by array, with the same bits.
+    the eight rows, then over the rows. This is twice as fast as adding the 64 taps array by array, with bit-identical
+    results.
     """
     from scipy.sparse import csr_array
 
@@ -120,7 +121,7 @@ def _eight_taps(
 
 
 def _patch(planes: list[NDArray[np.floating]], rows: tuple[int, int], columns: tuple[int, int]) -> NDArray[np.float64]:
-    """Return a part of an image in double precision, (h, w, C), the border repeated where it reaches outside."""
+    """Return a part of an image in double precision, (h, w, C), with the border repeated outside."""
     height, width = planes[0].shape
     patch = np.empty((rows[1] - rows[0], columns[1] - columns[0], len(planes)))
     inner = rows[0] >= 0 and columns[0] >= 0 and rows[1] <= height and columns[1] <= width
@@ -150,7 +151,7 @@ WINDOWS = {"lanczos4": _lanczos_window, "kaiser4": _kaiser_window}
 def _weight_table(name: str) -> NDArray[np.float64]:
     """Return the normalised weights of a windowed sinc at fractions 0, 1 / TABLE_STEPS, ..., 1 for taps -3..4.
 
-    One line of eight for each fraction, (TABLE_STEPS + 1, 8).
+    The table has one row of eight weights for each fraction, (TABLE_STEPS + 1, 8).
     """
     fraction = np.arange(TABLE_STEPS + 1) / TABLE_STEPS
     taps = fraction - np.arange(-3, 5)[:, None]
@@ -160,7 +161,7 @@ def _weight_table(name: str) -> NDArray[np.float64]:
 
 
 def _weights(name: str, fraction: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return the weights of taps -3..4 for positions `fraction` in [0, 1), (8 N,), eight after eight."""
+    """Return the weights of taps -3..4 for positions `fraction` in [0, 1), (8 N,), eight for each position."""
     place = fraction * TABLE_STEPS
     index = place.astype(np.int64)
     rest = (place - index)[:, None]

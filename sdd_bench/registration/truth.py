@@ -1,13 +1,13 @@
-"""Truth of a pair under `anchored/2`: the sharp image in the blur image's frame, where proven.
+"""Truth of a pair under `anchored/2`: the sharp image in the blur image's frame, with a mask of verified pixels.
 
-What `anchored/2` scores against. No prediction takes part, so every method is scored against the same pixels. (1) The
-analyser's motion, chosen by evidence. (2) Where depths are displaced against each other, or a spread is not round, the
-signed blur radius of every pixel, and the motion improved with it; elsewhere a smooth field, where it proves itself on
-tiles that it was not fitted to. (3) Warped from the sharp image's own pixels, once, band-limited. An asymmetric spread
-is no motion: the truth lies where a spread of radius 0 would put it. (4) Given the blur image's light, where that
-proves itself on tiles that it was not fitted to. (5) A pixel counts inside both frames less 16 px,
-away from steps of the displacement, where the warped sharp image, blurred as the blur image is, looks like it and tells
-most of what is seen, and where no group of blocks lies significantly off.
+`anchored/2` scores against this truth. No prediction takes part, so every method is scored on the same pixels. (1) The
+analyser's motion is chosen by evidence. (2) With parallax or an asymmetric point spread, the signed blur radius of
+every pixel is estimated and the motion improved with it; otherwise a smooth field is added if it lowers the residual on
+held-out tiles. (3) The sharp image is warped once, band-limited, from its own pixels. An asymmetric point spread is no
+motion: the truth lies where a point spread of radius 0 would put it. (4) The truth gets the blur image's light if that
+lowers the residual on held-out tiles. (5) A pixel counts if it is at least 16 px inside both frames, away from steps of
+the displacement, if the warped sharp image, blurred to match, explains most of the blur image there, and if no group of
+blocks is significantly displaced.
 """
 
 from __future__ import annotations
@@ -36,23 +36,23 @@ from sdd_bench.registration.placing import Placement, by_depth, by_field, coordi
 from sdd_bench.registration.warp import sample
 
 METHOD = "anchor/2"
-"""Version of everything that decides the pixels of a truth; those of another one are computed anew."""
+"""Version of everything that determines the pixels of a truth; truths of another version are computed anew."""
 
 MAX_IN_FOCUS_PX = 0.15
-"""Largest median distance in pixels of tiles in focus from the truth; a doubtful pair above it is rejected."""
+"""Largest median displacement in pixels of tiles in focus from the truth; a doubtful pair above it is rejected."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Truth(Placement):
-    """The sharp image in the blur image's frame, in its pixels.
+    """The sharp image in the blur image's frame, in pixels of that frame.
 
     Attributes:
-        analysis: The misalignment.
+        analysis: Misalignment of the pair.
         light: Map that gives the warped sharp image the light of the blur image.
         mask: (H, W) bool, True where a pixel counts.
-        image: (H, W, 3) the truth itself, in [0, 1].
-        ceiling: Known errors of the truth.
-        blur_radius_px: (h, w) blur radius without sign, in pixels of the frame, of the frame reduced by a whole number.
+        image: (H, W, 3) the truth, in [0, 1].
+        ceiling: Estimated errors of the truth.
+        blur_radius_px: (h, w) unsigned blur radius in pixels of the frame, for the frame reduced by a whole number.
     """
 
     analysis: Analysis
@@ -68,7 +68,7 @@ class Truth(Placement):
         return float(self.mask.mean())
 
     def flow_blur_to_sharp(self) -> NDArray[np.float64]:
-        """Return where each pixel of the blur image's frame lies in the sharp one, (H, W, 2), less its own place."""
+        """Return the displacement of each blur image pixel to its place in the sharp image, (H, W, 2) in pixels."""
         height, width = self.mask.shape
         x, y = coordinates(self, width, height)
         return np.stack([x - np.arange(width), y - np.arange(height)[:, None]], axis=-1)
@@ -82,8 +82,8 @@ def find_truth(blur: NDArray[np.floating], sharp: NDArray[np.floating]) -> Truth
         sharp: The same shape.
 
     Raises:
-        ValueError: The images differ in size or are too small, or the pair has no truth: the analysis failed, or is in
-            doubt and what is in focus lies elsewhere, or too few pixels are proven.
+        ValueError: The images differ in size or are too small, or the pair has no truth: the analysis failed, or it is
+            in doubt and the regions in focus contradict it, or too few pixels are verified.
     """
     blur, sharp = (image.astype(np.float32, copy=False) for image in (blur, sharp))
     height, width = blur.shape[:2]
@@ -124,10 +124,10 @@ def find_truth(blur: NDArray[np.floating], sharp: NDArray[np.floating]) -> Truth
 
 
 def _borne_out(blur: NDArray[np.float32], truth: NDArray[np.float32], mask: NDArray[np.bool_], scale: int) -> bool:
-    """Return whether what is in focus bears a truth out; False where too little is.
+    """Return whether regions in focus confirm a truth; False if too few can be measured.
 
     Raises:
-        ValueError: It lies elsewhere.
+        ValueError: The regions in focus are displaced from it.
     """
     seen, drawn = (grey(averaged(image, scale)) for image in (blur, truth))
     off_px = off_in_focus_px(seen, drawn, averaged(mask.astype(np.float32), scale) > 0)

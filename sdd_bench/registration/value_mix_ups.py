@@ -15,35 +15,37 @@ from sdd_bench.io.srgb import decode_srgb, encode_srgb
 Picture = NDArray[np.float32]
 
 SMOOTH_PX = 2.0
-"""Standard deviation in which both small pictures are smoothed, so that what one shows sharper counts for little."""
+"""Standard deviation of the Gaussian that smooths both thumbnails, so that a difference in sharpness has little
+effect."""
 
 CERTAIN, OVER_GAIN = 0.5, 0.7
-"""A curve is named where it leaves at most this share of what the values as they are leave, and of what the best factor
-leaves: pictures of another exposure differ by a factor. Between the outputs of six networks and their inputs on five
-real pairs every curve left at least 8 times what the values as they are leave, between sharp and blur image 6 times."""
+"""A curve is reported if it leaves at most `CERTAIN` of the residual of the unchanged values, and at most `OVER_GAIN`
+of the residual with the best gain, since images of different exposure differ by a factor. For the outputs of six
+networks on five real pairs, every curve left at least 8 times the residual of the unchanged values; between sharp and
+blur image, 6 times."""
 
 AS_LIKELY = 1.5
-"""Curves that leave up to so many times the least are named beside the one that leaves it."""
+"""Curves whose residual is up to this many times the least are reported together with the best one."""
 
 LEVELS, SHARE = 0.03, 0.4
-"""Least difference of the values as they are, absolute or as a share of the picture's own; six networks: 0.03 at most,
-and 0.07 of the picture's own."""
+"""Least difference of the unchanged values, absolute and as a share of the thumbnail's own rms contrast. Six networks
+had at most 0.03 and 0.07."""
 
 COLOURS, EXCHANGED = 0.02, 0.7
-"""Least difference of the picture from itself with colours exchanged, and what the exchange may leave of the difference
-of the values as they are: 3 dB."""
+"""Least difference of the thumbnail from itself with exchanged colours, and largest share of the residual that the
+exchange may leave: 3 dB."""
 
 GAIN_WITHIN = 0.15
-"""Largest relative difference between the best factor and that of a range."""
+"""Largest relative difference between the best factor and the factor of a range."""
 
 
 @dataclass(frozen=True)
 class ValueMixUp:
-    """Difference in the meaning of values between two pictures.
+    """Difference in the meaning of pixel values between two images.
 
     Attributes:
-        words: What they are, to follow `is` or `are`.
-        option: Value of `--values-as` with which they are read as they are meant; empty where none mends them.
+        words: Description of the values, to follow `is` or `are`.
+        option: Value of `--values-as` that reads them correctly; empty if no option does.
     """
 
     words: str
@@ -73,12 +75,12 @@ CURVES: dict[ValueMixUp, Callable[[Picture], Picture]] = {
 
 
 def find_value_mix_up(picture: Picture, other: Picture, samples: Samples | None = None) -> ValueMixUp | None:
-    """Return how the values of a picture differ from those of another of the same scene; None where they do not.
+    """Return the mix-up of an image's values relative to another image of the same scene; None if there is none.
 
     Args:
-        picture: (h, w, 3) RGB in [0, 1] with sides of about 100 px, the one that may be wrong.
-        other: The same shape, showing the same at the same place within a pixel or two.
-        samples: Samples of the picture's file; fewer bits are looked for in files of 16.
+        picture: (h, w, 3) RGB in [0, 1] with sides of about 100 px, the image that may be wrong.
+        other: The same shape, showing the same scene, aligned within a pixel or two.
+        samples: Sample statistics of the image's file; fewer used bits are searched for in files of 16 bits.
 
     >>> scene = np.random.default_rng(0).random((6, 9, 3), np.float32).repeat(16, 0).repeat(16, 1)
     >>> find_value_mix_up(scene[..., ::-1], scene).option, find_value_mix_up(scene, scene)

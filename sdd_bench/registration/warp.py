@@ -1,7 +1,7 @@
 """Resampling of an image at given coordinates, with a mask of valid pixels.
 
-OpenCV's `remap` rounds coordinates to 1/32 px, which is more than the misalignments measured here; these
-samplers take coordinates as they are. For diagnostics alone there is `remapped`, four times as fast.
+OpenCV's `remap` rounds coordinates to 1/32 px, which exceeds the misalignments measured here; these samplers use exact
+coordinates. `remapped`, for diagnostics only, is four times as fast.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sdd_bench.registration.taps import WINDOWS, sample_with_taps
 
 STRIP_PIXELS = 1 << 15
-"""Pixels sampled at a time, so that the working memory does not grow with the frame and stays in the cache."""
+"""Number of pixels sampled at a time; the working memory does not grow with the frame and stays in the cache."""
 
 SAMPLERS = ("bilinear", *WINDOWS, "bandlimited")
 
@@ -21,12 +21,12 @@ SAMPLERS = ("bilinear", *WINDOWS, "bandlimited")
 def warp(
     b: NDArray[np.floating], flow_a_to_b: NDArray[np.floating], interpolation: str = "bilinear"
 ) -> tuple[NDArray[np.floating], NDArray[np.bool_]]:
-    """Return `b` warped into a's frame, and where it was inside b.
+    """Return `b` warped into a's frame, and the mask of pixels inside b.
 
     Args:
-        b: (Hb, Wb, C) float32 or float64.
+        b: (Hb, Wb, C) float32 or float64 image.
         flow_a_to_b: (Ha, Wa, 2), (dx, dy) in pixels: pixel (x, y) of a lies at (x + dx, y + dy) in b.
-        interpolation: One of `SAMPLERS`. Outside b the border is repeated.
+        interpolation: One of `SAMPLERS`. Outside b, the border is repeated.
 
     Returns:
         The warped image, (Ha, Wa, C) of b's dtype, and (Ha, Wa) bool, True where the coordinates fall within the
@@ -50,8 +50,8 @@ def remapped(b: NDArray[np.floating], flow_a_to_b: NDArray[np.floating]) -> NDAr
     """Return `b` warped into a's frame by OpenCV's Lanczos-4; coordinates are rounded to 1/32 px (64 dB on a photo).
 
     Args:
-        b: (H, W, 3) in [0, 1].
-        flow_a_to_b: (H, W, 2), (dx, dy) in pixels. Outside b the border is repeated.
+        b: (H, W, 3) image in [0, 1].
+        flow_a_to_b: (H, W, 2), (dx, dy) in pixels. Outside b, the border is repeated.
     """
     height, width = flow_a_to_b.shape[:2]
     x = np.arange(width, dtype=np.float32) + flow_a_to_b[..., 0].astype(np.float32)
@@ -63,7 +63,7 @@ def remapped(b: NDArray[np.floating], flow_a_to_b: NDArray[np.floating]) -> NDAr
 def inside(
     x: NDArray[np.floating], y: NDArray[np.floating], width: int, height: int, margin_px: int = 0
 ) -> NDArray[np.bool_]:
-    """Return where coordinates fall within the centres of the outermost pixels of a frame less a margin."""
+    """Return the mask of coordinates within the centres of the outermost pixels of a frame, reduced by a margin."""
     right, bottom = width - 1 - margin_px, height - 1 - margin_px
     return np.asarray((x >= margin_px) & (x <= right) & (y >= margin_px) & (y <= bottom))
 
@@ -75,12 +75,12 @@ def sample(
 
     Args:
         image: (H, W, C) float32 or float64.
-        x: (h, w) columns in pixels, 0 the centre of the first.
+        x: (h, w) columns in pixels; 0 is the centre of the first.
         y: (h, w) rows in pixels.
         interpolation: One of `SAMPLERS`.
 
     Returns:
-        (h, w, C) of the image's dtype. Coordinates and sums are double precision.
+        (h, w, C) of the image's dtype. Coordinates and sums are in double precision.
     """
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
         raise ValueError("coordinates must be finite")
@@ -101,7 +101,7 @@ def sample(
 def _bilinear(
     flat: NDArray[np.floating], height: int, width: int, x: NDArray[np.floating], y: NDArray[np.floating]
 ) -> NDArray[np.floating]:
-    """Four taps with the border repeated: the value PyTorch's grid_sample gives with align_corners=True."""
+    """Bilinear interpolation with the border repeated, equal to PyTorch's grid_sample with align_corners=True."""
     x = np.clip(x, 0, width - 1)
     y = np.clip(y, 0, height - 1)
     left = np.minimum(x.astype(np.int64), max(width - 2, 0))

@@ -1,7 +1,7 @@
-"""Matplotlib figures in one style, written as SVG inside a page and as PNG on white.
+"""Matplotlib figures in one style, written as SVG for pages and as PNG on white.
 
-What is drawn depends on the arguments alone: matplotlib's own defaults are taken whatever the person's settings are,
-and nothing carries a version or a date. No text is read as mathematics.
+The output depends only on the arguments: matplotlib's own defaults replace the user's settings, and no version or date
+is written. Text is never parsed as mathematics.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ STYLE = {
 }  # fmt: skip
 
 LOG_RATIO = 20
-"""Axes of positive values are logarithmic where the largest is over so many times the least."""
+"""Largest ratio of positive values on a linear axis; above it, axes are logarithmic."""
 
 WIDE_RATIO = 300
-"""Ratio of the ends above which a logarithmic axis has room for powers of ten only."""
+"""Ratio of the ends above which a logarithmic axis has labels only at powers of ten."""
 
 RASTER_DPI = 144
-"""Resolution of parts drawn as pixels because they have too many lines; the rest of an SVG has none."""
+"""Resolution of parts that are rasterised because they have too many lines; the rest of an SVG is vectors."""
 
 
 @dataclass(frozen=True)
 class Plot:
-    """A plot for a page as SVG, and as a PNG file on white."""
+    """A plot as SVG for a page, and as a PNG file on white."""
 
     svg: str
     png: bytes
@@ -48,13 +48,13 @@ class Plot:
 
 @contextmanager
 def figure_of(width_px: float, height_px: float, layout: str | None = None, letter_px: float = 10) -> Iterator[Figure]:
-    """Give a figure to draw on and to finish within the context; what is global is afterwards what it was.
+    """Yield a figure to draw and finish within the context; global settings are restored afterwards.
 
     Args:
         width_px: Width in CSS pixels.
         height_px: Height in CSS pixels.
-        layout: As matplotlib has it; without one the axes lie where they are put.
-        letter_px: Size of the letters.
+        layout: Layout engine of matplotlib; without one, axes are placed explicitly.
+        letter_px: Font size.
     """
     import matplotlib.style
     from matplotlib.figure import Figure
@@ -68,27 +68,27 @@ def figure_of(width_px: float, height_px: float, layout: str | None = None, lett
 
 
 def svg_of(figure: Figure, key: str, title: str, description: str = "", marks: Mapping[str, Mark] | None = None) -> str:
-    """Return a figure as SVG inside a page; see `page_svg`."""
+    """Return a figure as SVG for a page; see `page_svg`."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", dpi=RASTER_DPI, metadata={"Date": None})
     return page_svg(buffer.getvalue(), key, title, description, marks)
 
 
 def plot_of(figure: Figure, key: str, title: str, dpi: int) -> Plot:
-    """Return a figure as SVG and as PNG, `dpi` / 72 pixels to a CSS pixel."""
+    """Return a figure as SVG, and as PNG with `dpi` / 72 pixels per CSS pixel."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi, facecolor="white", metadata={"Software": None})
     return Plot(svg_of(figure, key, title), buffer.getvalue())
 
 
 def scale_axis(axes: Axes, side: str, values: Sequence[float], *, may_log: bool = False, room: float = 0.08) -> bool:
-    """Set ends and ticks of an axis to hold finite values; return whether it is logarithmic.
+    """Set limits and ticks of an axis to contain finite values; return whether it is logarithmic.
 
     Args:
         axes: Axes of a figure.
         side: `x` or `y`.
-        values: At least one.
-        may_log: Make it logarithmic where positive values differ over `LOG_RATIO` times.
+        values: Values, at least one.
+        may_log: Make it logarithmic if the ratio of positive values exceeds `LOG_RATIO`.
         room: Share of the range that is added at both ends.
     """
     from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator

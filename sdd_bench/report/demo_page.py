@@ -1,4 +1,4 @@
-"""Page of the demo: the rankings, what they show in words, and the pictures behind them, in one offline file."""
+"""Page of the demo: rankings, their explanation in words, and the images behind them, in one offline file."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ CROP_PX = 144
 PICTURED = 3
 COLUMNS = ("rank", "method", "psnr_db", "ssim", "lpips", "mae", "status")
 JUDGED = ("gdi_px", "ceiling_db")
-"""What the table of the ranking protocol has besides."""
+"""Additional columns in the table of the ranking protocol."""
 
 RANKING = "anchored/2"
 BRIGHTER = 4
-"""Times that differences are drawn as bright."""
+"""Factor by which difference images are amplified."""
 
 TITLES = {
     "direct/1": "direct/1: compared with the sharp photograph as it was taken",
     "paper/1": "paper/1: the sharp photograph warped onto each prediction, as the papers do",
     RANKING: f"{RANKING}, the sharp photograph warped once onto the blur image",
 }
-"""Protocol to the heading of its part of the page; `explain` gives its sentence, in this order."""
+"""Heading of each protocol's part of the page; `explain` gives its sentence, in this order."""
 
 HEADINGS = {"gdi_px": "displacement (px) ↓", "ceiling_db": "ceiling (dB)"}
 
 
 def explain(tables: Mapping[str, Path], truth: str, moved: str) -> list[str]:
-    """Return what the rankings show, in sentences with their own numbers.
+    """Return the explanation of the rankings, in sentences with their numbers.
 
     Args:
-        tables: Protocol to leaderboard CSV; `direct/1`, `paper/1` and `anchored/2`.
+        tables: Leaderboard CSV by protocol; `direct/1`, `paper/1` and `anchored/2`.
         truth: Method that is the aligned truth.
-        moved: Method that is the same, out of place.
+        moved: Method that is the aligned truth, displaced.
     """
     rows = {name: {row["method"]: row for row in read_csv(path, _columns(name))} for name, path in tables.items()}
     direct, paper, anchored = (
@@ -86,11 +86,11 @@ def write_page(
 
     Args:
         path: HTML file to write.
-        tables: Protocol to leaderboard CSV.
-        words: From `explain`.
-        pairs: The split that was scored; the first pair of each of `PICTURED` scenes is shown.
-        predictions: Method to folder of PNG predictions.
-        truth: Method among these that is the aligned truth, from which the differences are drawn.
+        tables: Leaderboard CSV by protocol.
+        words: Sentences from `explain`.
+        pairs: Pairs of the scored split; the first pair of each of `PICTURED` scenes is shown.
+        predictions: Folder of PNG predictions by method.
+        truth: Method that is the aligned truth, with which the others are compared.
     """
     environment = Environment(
         loader=PackageLoader("sdd_bench.report"), autoescape=select_autoescape(["html"]), trim_blocks=True
@@ -115,7 +115,7 @@ def write_page(
 
 
 def _ranked(rows: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
-    """Return rows whose rank says whether it is shared, with `place` 1 or 2 in the first and the second rank."""
+    """Return the rows with shared ranks marked, and with `place` 1 or 2 for the two best ranks."""
     known = sorted({int(row["rank"]) for row in rows if row["rank"]})
     places = {str(rank): str(place) for place, rank in enumerate(known[:2], 1)}
     return [
@@ -124,7 +124,7 @@ def _ranked(rows: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
 
 
 def _heading(column: str) -> str:
-    """Return what people read over a column: words, unit, and an arrow for which way is better."""
+    """Return the displayed heading of a column: words, unit, and an arrow for the better direction."""
     if column not in METRICS:
         return HEADINGS.get(column, column)
     return METRICS[column].heading + (" ↑" if METRICS[column].higher_is_better else " ↓")
@@ -135,15 +135,15 @@ def _columns(protocol: str) -> tuple[str, ...]:
 
 
 def _shown(cell: str, column: str) -> str:
-    """Return a cell with as many decimals as a person compares; the CSV has them all."""
+    """Return a cell with as many decimals as are useful to compare; the CSV has them all."""
     digits = {"psnr_db": 2, "ssim": 4, "lpips": 4, "mae": 4, "gdi_px": 2, "ceiling_db": 1}.get(column)
     return cell if digits is None or not cell else f"{float(cell):.{digits}f}"
 
 
 def _strip(pair: Pair, predictions: Mapping[str, Path], truth: str) -> tuple[str, list[tuple[str, str, str]]]:
-    """Return a pair's name, and of the sharp photograph and of every prediction a caption and two pictures.
+    """Return a pair's name, and a caption with two images for the sharp photograph and every prediction.
 
-    The pictures are the same crop, and its difference from the truth, as addresses that hold the data.
+    The images are the same crop and its difference from the truth, as data addresses.
     """
     files = {"Sharp photograph (misaligned)": pair.sharp}
     files |= {method: folder / f"{pair.name}.png" for method, folder in predictions.items()}
@@ -152,7 +152,7 @@ def _strip(pair: Pair, predictions: Mapping[str, Path], truth: str) -> tuple[str
 
 
 def difference(pixels: NDArray[np.uint8], truth: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the absolute difference of two images, (H, W, 3) uint8, `BRIGHTER` times as bright, at most 255.
+    """Return the absolute difference of two images, (H, W, 3) uint8, times `BRIGHTER`, at most 255.
 
     >>> difference(np.full((1, 1, 3), 30, np.uint8), np.full((1, 1, 3), 40, np.uint8))[0, 0].tolist()
     [40, 40, 40]
@@ -162,7 +162,7 @@ def difference(pixels: NDArray[np.uint8], truth: NDArray[np.uint8]) -> NDArray[n
 
 
 def _crop(path: Path) -> NDArray[np.uint8]:
-    """Return the middle of an image."""
+    """Return the central crop of an image."""
     pixels = read_pixels(path)
     side = min(CROP_PX, *pixels.shape[:2])
     top, left = (pixels.shape[0] - side) // 2, (pixels.shape[1] - side) // 2

@@ -1,4 +1,4 @@
-"""Figure of crops for a paper: one row per image, one column per method, the whole image first."""
+"""Figure of crops for a paper: one row per image, one column per method, with the whole image first."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class GridRow:
     """A row of the figure.
 
     Attributes:
-        image: The image's name.
+        image: Name of the image.
         frame: (h, w, 3) uint8, the whole blur image, reduced.
         box: Left, top, width and height of the crop, in pixels of the whole image.
         size: Width and height of the whole image.
@@ -38,11 +38,11 @@ class GridRow:
 
 
 def write_grid(rows: Sequence[GridRow], path: Path) -> tuple[Path, Path]:
-    """Write a figure as PDF and as PNG of 300 dots an inch beside it, and return both paths.
+    """Write a figure as PDF, and as PNG with 300 dots per inch beside it; return both paths.
 
     Args:
-        rows: From top to bottom.
-        path: The PDF.
+        rows: Rows from top to bottom.
+        path: Path of the PDF.
     """
     shape = [row.frame.shape[1] / row.frame.shape[0] for row in rows]
     columns = max(len(row.crops) for row in rows)

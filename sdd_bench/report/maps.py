@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 ARROWS = 12
-"""Arrows across a displacement map; as many downwards as the frame's shape asks for."""
+"""Number of arrows across a displacement map; the number downwards follows from the frame's shape."""
 
 WIDTH_PX, DPI = 345.6, 100
 
 
 def displacement_map(key: str, title: str, similarity: Similarity, width: int, height: int) -> Plot:
-    """Return a map of arrows from each place of the sharp image towards its place in the blur image, 480 px wide.
+    """Return a map of arrows from places in the sharp image to their places in the blur image, 480 px wide.
 
     Args:
-        key: Unique among the plots of a page, see `page_svg`.
+        key: Key that is unique among the plots of a page, see `page_svg`.
         title: Title of the plot.
-        similarity: Sharp to blur.
+        similarity: Similarity from sharp to blur.
         width: Width of the frame in pixels.
         height: Height of the frame in pixels.
     """
@@ -42,7 +42,7 @@ def displacement_map(key: str, title: str, similarity: Similarity, width: int, h
     move = similarity.apply(start, width, height) - start
     length = np.linalg.norm(move, axis=-1)
     longest = float(length.max()) if length.max() > 1e-6 else 0.0
-    # The longest arrow spans nearly one cell of the grid, or a tenth of a pixel would not be seen.
+    # The longest arrow spans nearly one cell of the grid, so that a displacement of 0.1 px is visible.
     stretch = _round_down(0.9 * step / longest) if longest else 1.0
     with _frame(width, height) as (figure, axes):
         arrows = axes.quiver(
@@ -67,15 +67,15 @@ def displacement_map(key: str, title: str, similarity: Similarity, width: int, h
 def residual_map(
     key: str, title: str, residual_px: NDArray[np.floating], width: int, height: int, top_px: float
 ) -> Plot:
-    """Return a map of what displacement remains, 480 px wide; places without a value are grey.
+    """Return a map of the remaining displacement, 480 px wide; places without a value are grey.
 
     Args:
-        key: Unique among the plots of a page, see `page_svg`.
+        key: Key that is unique among the plots of a page, see `page_svg`.
         title: Title of the plot.
-        residual_px: (h, w) float, in pixels of the full frame, NaN where nothing is known.
+        residual_px: (h, w) float displacement in pixels of the full frame, NaN where unknown.
         width: Width of the full frame in pixels.
         height: Height of the full frame in pixels.
-        top_px: Top of the colour scale; the same for all pairs, so that their colours can be compared.
+        top_px: Upper end of the colour scale, the same for all pairs so that colours can be compared.
     """
     from matplotlib import colormaps
 
@@ -88,14 +88,14 @@ def residual_map(
             extent=(-0.5, width - 0.5, height - 0.5, -0.5),
             interpolation="none",
         )
-        axes.set_facecolor(LIGHT["unknown"])  # what the picture leaves open; the page may be dark
+        axes.set_facecolor(LIGHT["unknown"])  # the image is transparent there, and the page may be dark
         figure.colorbar(image, ax=axes, label="remaining (px)", shrink=0.9, extend="max")
         return plot_of(figure, key, title, DPI)
 
 
 @contextmanager
 def _frame(width: int, height: int) -> Iterator[tuple[Figure, Axes]]:
-    """Give axes over a whole frame, x to the right and y downwards, in its pixels."""
+    """Yield axes over a whole frame in its pixels, x to the right and y downwards."""
     tall = min(2.0, max(0.35, height / width))
     with figure_of(WIDTH_PX, 273.6 * tall + 43.2, layout="constrained") as figure:
         axes = figure.add_subplot()
@@ -109,13 +109,13 @@ def _frame(width: int, height: int) -> Iterator[tuple[Figure, Axes]]:
 
 
 def _spread(size: int, step: float) -> NDArray[np.float64]:
-    """Return places at most `step` apart that lie evenly about the middle of a side."""
+    """Return places at most `step` apart, spread evenly over a side."""
     count = max(2, math.ceil(size / step))
     return (np.arange(count) + 0.5) * size / count - 0.5
 
 
 def _round_down(value: float) -> float:
-    """Return a positive value with all but its first digit dropped.
+    """Return a positive value truncated to its first digit.
 
     >>> [_round_down(v) for v in (1.0, 4.9, 76.0, 0.3)]
     [1.0, 4.0, 70.0, 0.3]

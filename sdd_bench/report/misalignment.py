@@ -1,4 +1,4 @@
-"""Misalignment report: one HTML file that opens offline, with its plots as PNG files beside it."""
+"""Misalignment report: one offline HTML file, with its plots as PNG files beside it."""
 
 from __future__ import annotations
 
@@ -23,30 +23,30 @@ from sdd_bench.report.svg import STYLE
 from sdd_bench.version import __version__
 
 PICTURED = 60
-"""Pairs shown in pictures; 0.2 to 0.3 MB each."""
+"""Number of pairs shown with images, which take 0.2 to 0.3 MB each."""
 
 LEAST_SCALE_PX = 1.0
-"""The residual maps' colours never span less."""
+"""Least upper end of the residual maps' colour scale."""
 
 
 def write_report(
     path: Path, title: str, pairs: Sequence[ReportedPair], jobs: Workers = 1, limit: int = PICTURED
 ) -> Path:
-    """Write the page and, in the folder `STEM-plots` beside it, its plots as PNG files; return the page's path.
+    """Write the page, and its plots as PNG files in the folder `STEM-plots` beside it; return the page's path.
 
     Args:
         path: HTML file to write.
-        title: The dataset's name.
-        pairs: Shown in this order.
-        jobs: Worker processes; the bytes written do not depend on it.
-        limit: The first so many pairs are shown in pictures.
+        title: Name of the dataset.
+        pairs: Pairs in the order of the page.
+        jobs: Number of worker processes; the bytes written do not depend on it.
+        limit: Number of pairs, from the first, that are shown with images.
 
     Raises:
-        UserError: Images that cannot be read or differ in size, all of them together; a folder that cannot be written.
+        UserError: Images cannot be read or differ in size (all are named), or a folder cannot be written.
     """
     shown = list(enumerate(pairs, 1))[: max(0, limit)]
     looks = map_items(look_at_pair, [Item(pair.name, pair) for _, pair in shown], jobs=jobs, label="draw pictures")
-    # Twice the middle pair's: one pair that does not fit at all shall not turn the other maps black.
+    # Twice the median pair's, so that one failed pair does not make all other maps dark.
     largest = [float(np.nanmax(look.residual_px)) for look in looks if look.residual_px is not None]
     top_px = math.ceil(max(LEAST_SCALE_PX, 2 * statistics.median(largest or [0.0])))
     tasks = [Item(pair.name, (n, pair, look, top_px)) for (n, pair), look in zip(shown, looks, strict=True)]
@@ -79,7 +79,7 @@ def write_report(
 
 
 def explain(pairs: Sequence[ReportedPair]) -> list[str]:
-    """Return a summary of the numbers, in sentences."""
+    """Return a summary of the results, in sentences."""
     counts = Counter(pair.kind for pair in pairs)
     kinds = ", ".join(f"{counts[kind]} {kind}" for kind in KINDS if counts[kind])
     lines = [f"{len(pairs)} pair{'' if len(pairs) == 1 else 's'}{': ' + kinds if kinds else ''}."]
@@ -103,7 +103,7 @@ def explain(pairs: Sequence[ReportedPair]) -> list[str]:
 
 
 def overview_plots(pairs: Sequence[ReportedPair]) -> dict[str, Plot]:
-    """Return name to plot of all measured pairs: four histograms and a scatter plot."""
+    """Return plots of all measured pairs by name: four histograms and a scatter plot."""
     measured = [pair for pair in pairs if pair.kind != "failed"]
     columns = {name: [pair.numbers[name] for pair in measured] for name in COLUMNS}
     percent = [100 * (zoom - 1) for zoom in columns["zoom"]]
@@ -126,7 +126,7 @@ def overview_plots(pairs: Sequence[ReportedPair]) -> dict[str, Plot]:
 
 
 def _file_stem(name: str) -> str:
-    """Return a name as any file system takes it.
+    """Return a name in a form that every file system accepts.
 
     >>> _file_stem("../a b?")
     'a-b'

@@ -1,4 +1,4 @@
-"""One pair of the misalignment report: its numbers, reduced pictures and displacement maps."""
+"""One pair of the misalignment report: its numbers, reduced images and displacement maps."""
 
 from __future__ import annotations
 
@@ -41,16 +41,16 @@ COLUMNS = {
     "vignetting": ("vignetting", 3),
     "confidence": ("confidence", 2),
 }
-"""Number of a row to its heading and decimals."""
+"""Heading and decimals of each number of a row."""
 
 
 @dataclass(frozen=True)
 class ReportedPair:
-    """A pair and what its analysis found.
+    """A pair with the result of its analysis.
 
     Attributes:
-        pair: Its name need be unique within its split only.
-        kind: A key of `KINDS`; a pair of kind `failed` is shown without numbers and without alignment.
+        pair: The pair, whose name need be unique only within its split.
+        kind: A key of `KINDS`; a pair of kind `failed` is shown without numbers and alignment.
         numbers: Values of `COLUMNS`; may be NaN.
     """
 
@@ -63,7 +63,7 @@ class ReportedPair:
         """Return a pair with its row of the analysis.
 
         Raises:
-            ValueError: An unknown kind.
+            ValueError: The kind is unknown.
         """
         kind = str(row["kind"])
         if kind not in KINDS:
@@ -72,17 +72,17 @@ class ReportedPair:
 
     @property
     def name(self) -> str:
-        """The name with its split before it, unique within a dataset."""
+        """Name with the split as prefix, unique within a dataset."""
         return f"{self.pair.split}/{self.pair.name}".lstrip("/")
 
     @property
     def similarity(self) -> Similarity | None:
-        """From sharp to blur, None where it was not measured."""
+        """Similarity from sharp to blur, None if it was not measured."""
         values = [self.numbers[name] for name in ("zoom", "rotation_deg", "shift_x_px", "shift_y_px")]
         return Similarity(*values) if all(map(math.isfinite, values)) else None
 
     def cells(self) -> list[tuple[str, str]]:
-        """Return what every number sorts by and its text; both are empty for NaN."""
+        """Return the sort key and the text of every number; both are empty for NaN."""
         # Adding 0.0 after rounding turns -0.0 into 0.0.
         shown = ((self.numbers[name], decimals) for name, (_, decimals) in COLUMNS.items())
         return [(repr(v), f"{round(v, d) + 0.0:.{d}f}") if math.isfinite(v) else ("", "") for v, d in shown]
@@ -90,17 +90,17 @@ class ReportedPair:
 
 @dataclass(frozen=True)
 class Look:
-    """A pair's reduced pictures and what displacement remains between them.
+    """Reduced images of a pair, and the displacement that remains between them.
 
     Attributes:
         width: Width of the frame, in pixels.
-        height: Height of the frame.
-        scale: Pixels of the frame to one of the picture.
-        blur: JPEG file.
-        sharp: JPEG file.
-        aligned: JPEG file, the sharp image in the blur image's frame; None without a similarity.
-        residual_px: (rows, cols) float32, one for each block: the displacement that the motion leaves, 0 where it is
-            not significant, NaN where nothing is known; None without a motion.
+        height: Height of the frame, in pixels.
+        scale: Number of frame pixels per pixel of the reduced image.
+        blur: Blur image as a JPEG file.
+        sharp: Sharp image as a JPEG file.
+        aligned: Sharp image in the blur image's frame as a JPEG file; None without a similarity.
+        residual_px: (rows, cols) float32 remaining displacement of each block, 0 if not significant, NaN where unknown;
+            None without a motion.
     """
 
     width: int
@@ -113,7 +113,7 @@ class Look:
 
 
 def look_at_pair(reported: ReportedPair) -> Look:
-    """Return a pair's reduced pictures and what displacement remains between them.
+    """Return the reduced images of a pair, and the displacement that remains between them.
 
     Raises:
         UserError: An image cannot be read, or the two differ in size.
@@ -136,10 +136,11 @@ def look_at_pair(reported: ReportedPair) -> Look:
 
 
 def draw_maps(payload: tuple[int, ReportedPair, Look, float]) -> dict[str, Plot]:
-    """Return name to plot: `displacement` and `residual`, as far as a pair has them.
+    """Return the plots of a pair by name, `displacement` and `residual`, as far as available.
 
     Args:
-        payload: The pair's number on the page, the pair, its look, and the top of the residual's colours in px.
+        payload: The pair's number on the page, the pair, its reduced images, and the upper end of the colour scale in
+            px.
     """
     number, pair, look, top_px = payload
     size = look.width, look.height

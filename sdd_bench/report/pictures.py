@@ -1,4 +1,4 @@
-"""Pictures in pages: reduction, JPEG, data addresses, and drawing in a reduced frame."""
+"""Images in pages: reduction, JPEG, data addresses, and displacement in a reduced frame."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ JPEG_QUALITY = 80
 
 
 def reduce(image: NDArray[np.float32], width_px: int = WIDTH_PX) -> NDArray[np.float32]:
-    """Return an image averaged down to at most `width_px` columns; smaller images as they are.
+    """Return an image averaged down to at most `width_px` columns; smaller images are unchanged.
 
     >>> reduce(np.zeros((10, 40, 3), np.float32), 20).shape
     (5, 20, 3)
@@ -32,20 +32,20 @@ def reduce(image: NDArray[np.float32], width_px: int = WIDTH_PX) -> NDArray[np.f
 
 
 def reduced_flow(similarity: Similarity, width: int, height: int, size: Sequence[int]) -> NDArray[np.float64]:
-    """Return flow_blur_to_sharp for pictures reduced to `size`, (h, w, 2) in the pictures' pixels.
+    """Return flow_blur_to_sharp for images reduced to `size`, (h, w, 2) in pixels of the reduced images.
 
     Args:
-        similarity: Sharp to blur, in pixels of the full frame.
+        similarity: Similarity from sharp to blur, in pixels of the full frame.
         width: Width of the full frame in pixels.
         height: Height of the full frame in pixels.
-        size: Width and height of the pictures; they need not keep the frame's shape exactly.
+        size: Width and height of the reduced images, which may differ slightly from the frame's aspect ratio.
 
     >>> reduced_flow(Similarity(shift_x_px=-4), 8, 8, (4, 4))[0, 0].tolist()
     [2.0, 0.0]
     """
     ratio = np.array([width / size[0], height / size[1]])
     grid = np.stack(np.meshgrid(np.arange(size[0]), np.arange(size[1])), axis=-1).astype(np.float64)
-    full = (grid + 0.5) * ratio - 0.5  # pixel areas, not centres, are what reducing keeps in place
+    full = (grid + 0.5) * ratio - 0.5  # reduction preserves pixel areas, not centres
     return np.asarray((similarity.inverse().apply(full, width, height) - full) / ratio)
 
 
@@ -57,7 +57,7 @@ def jpeg(image: NDArray[np.floating]) -> bytes:
 
 
 def address(content: bytes, kind: str) -> str:
-    """Return the bytes of a `jpeg` or `png` file as an address, so that a page needs no other file.
+    """Return the bytes of a `jpeg` or `png` file as a data address, so that a page needs no other file.
 
     >>> address(b"abc", "png")
     'data:image/png;base64,YWJj'

@@ -1,4 +1,4 @@
-"""Plots of many values: histograms, scatter clouds, a chart of images."""
+"""Plots of many values: histograms, scatter plots, a chart of images."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ KINDS = {
     "nonrigid": ("vermilion", "X"),
     "failed": ("grey", "."),
 }
-"""Kind of misalignment to colour and marker; the marker says the kind once more."""
+"""Colour and marker by kind of misalignment; the marker makes kinds distinguishable without colour."""
 
 LEVELS = {"red": (), "green": (7, 3), "blue": (2, 3)}
-"""Colour to the dashes of its histogram."""
+"""Dash pattern of each colour's histogram."""
 
 MANY = 1000
-"""Points over which a cloud becomes a picture inside the SVG, which would else be megabytes."""
+"""Number of points above which a scatter plot is rasterised, because the SVG would take megabytes."""
 
 OVERVIEW_PX, OVERVIEW_DPI = (345.6, 244.8), 150
 
 
 def histogram(key: str, title: str, series: Mapping[str, Sequence[float]], heading: str) -> Plot:
-    """Return one histogram, 720x510 pixels; two series share their bins, the second drawn as an outline.
+    """Return a histogram, 720x510 pixels; two series share their bins, with the second as an outline.
 
     Args:
-        key: Unique among the plots of a page, see `page_svg`.
+        key: Key that is unique among the plots of a page, see `page_svg`.
         title: Title of the plot.
-        series: Name to values; what is not finite is left out.
+        series: Values by name; values that are not finite are left out.
         heading: Heading of the horizontal axis.
     """
     from matplotlib.ticker import MaxNLocator
@@ -69,10 +69,10 @@ def cloud(key: str, title: str, points: Sequence[tuple[str, float, float]], head
     """Return a scatter plot of pairs, 720x510 pixels.
 
     Args:
-        key: Unique among the plots of a page, see `page_svg`.
+        key: Key that is unique among the plots of a page, see `page_svg`.
         title: Title of the plot.
-        points: A key of `KINDS`, and both values; a point that is not finite is left out.
-        headings: Headings of the horizontal axis, from 0, and of the vertical one.
+        points: A key of `KINDS` and both values of each point; points that are not finite are left out.
+        headings: Headings of the horizontal axis, which starts at 0, and of the vertical axis.
     """
     finite = [point for point in points if math.isfinite(point[1]) and math.isfinite(point[2])]
     with figure_of(*OVERVIEW_PX, layout="constrained") as figure:
@@ -98,15 +98,15 @@ def image_chart(
     ends: tuple[float, float],
     words: Sequence[str] = (),
 ) -> str:
-    """Return a chart, as SVG, of one method's score on every image, the hardest image left.
+    """Return a chart of one method's score on every image, as SVG, with the hardest image on the left.
 
     Args:
-        key: Unique among the plots of a page, see `page_svg`.
+        key: Key that is unique among the plots of a page, see `page_svg`.
         title: Title of the plot.
-        values: One an image; what is not finite has no dot.
-        middle: Median of all methods, one per image: the line behind the dots.
-        ends: Ends of the vertical axis.
-        words: What the pointer shows of each image; none at all where there are too many.
+        values: One value per image; values that are not finite have no dot.
+        middle: Median of all methods for each image: the line behind the dots.
+        ends: Limits of the vertical axis.
+        words: Tooltip of each image; empty if there are too many.
     """
     there = np.isfinite(values)
     places = np.arange(len(values))
@@ -128,14 +128,15 @@ def image_chart(
 def line_chart(
     key: str, title: str, places: Sequence[str], lines: Mapping[str, Sequence[float]], headings: tuple[str, str]
 ) -> str:
-    """Return, as SVG, one line over named places, and a second one, dashed, beside it.
+    """Return a chart with one solid line and an optional dashed line over named places, as SVG.
 
     Args:
-        key: Unique among the plots of a page, see `page_svg`.
+        key: Key that is unique among the plots of a page, see `page_svg`.
         title: Title of the plot.
-        places: Positions on the horizontal axis, evenly apart.
-        lines: Name to one value a place, at most two; what is not finite is a gap, and some value has to be finite.
-        headings: Headings of the horizontal and of the vertical axis.
+        places: Labels of the evenly spaced positions on the horizontal axis.
+        lines: One value per place, by name, for at most two lines; values that are not finite are gaps, and at least
+            one must be finite.
+        headings: Headings of the horizontal and the vertical axis.
     """
     known = [value for values in lines.values() for value in values if math.isfinite(value)]
     with figure_of(400, 190, letter_px=12) as figure:
@@ -159,16 +160,16 @@ def line_chart(
 
 
 def level_histogram(key: str, title: str, shares: Sequence[Sequence[float]], top: float) -> str:
-    """Return, as SVG, how a photograph's red, green and blue are distributed.
+    """Return a histogram of a photograph's red, green and blue values, as SVG.
 
-    Heights are square roots of shares, so that a clipped sky does not flatten the rest; the darkest and the lightest
-    part stand at the sides as bars, where clipped pixels are.
+    Heights are square roots of shares, so that a clipped sky does not flatten the rest; the darkest and the brightest
+    bin, which contain clipped pixels, are bars at the sides.
 
     Args:
-        key: Unique among the plots of a page, see `page_svg`.
+        key: Key that is unique among the plots of a page, see `page_svg`.
         title: Title of the plot.
-        shares: For red, green and blue the share of pixels in each equal part of the range.
-        top: The share that is as high as the plot.
+        shares: Share of pixels in each bin of equal width, for red, green and blue.
+        top: Share that corresponds to the height of the plot.
     """
     from matplotlib.lines import Line2D
     from matplotlib.patches import Rectangle
@@ -194,7 +195,7 @@ def level_histogram(key: str, title: str, shares: Sequence[Sequence[float]], top
 
 
 def _overview(figure: Figure, across: str, up: str, measured: bool) -> Axes:
-    """Return the axes of a plot of the whole dataset."""
+    """Return the axes of a plot for the whole dataset."""
     axes = figure.add_subplot(xlabel=across, ylabel=up)
     axes.grid(False, axis="x")
     if not measured:
@@ -204,7 +205,7 @@ def _overview(figure: Figure, across: str, up: str, measured: bool) -> Axes:
 
 
 def _bins(values: Sequence[float]) -> list[float]:
-    """Return the edges of 5 to 30 bins, more where there are more values; one value gets bins about it."""
+    """Return the edges of 5 to 30 bins, depending on the number of values; equal values get bins around them."""
     low, high = min(values), max(values)
     if high - low < 1e-9:
         low, high = low - 0.5, high + 0.5

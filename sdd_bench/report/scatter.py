@@ -22,12 +22,12 @@ LABEL_LINES = 2
 
 Place = tuple[float, float]
 Box = tuple[float, float, float, float]
-"""Left, bottom, right, top in pixels of the plot, upwards."""
+"""Left, bottom, right and top in pixels of the plot, measured upwards."""
 
 
 @dataclass(frozen=True)
 class Value:
-    """A number with its interval; without one the ends are None."""
+    """A number with its interval; without one, the ends are None."""
 
     mean: float
     low: float | None = None
@@ -35,11 +35,11 @@ class Value:
 
     @property
     def ends(self) -> tuple[float, float]:
-        """Both ends of the interval, the mean where there is none."""
+        """Ends of the interval, or twice the mean without an interval."""
         return (self.mean if self.low is None else self.low, self.mean if self.high is None else self.high)
 
     def text(self, digits: int) -> str:
-        """Return the value with its interval.
+        """Return the value with its interval as text.
 
         >>> Value(1.5, 1, 2).text(1), Value(3).text(0)
         ('1.5 (1.0 to 2.0)', '3')
@@ -55,12 +55,12 @@ class Scatter:
     Attributes:
         title: Title of the plot.
         headings: Headings of the horizontal and the vertical axis.
-        svg: The plot.
-        numbers: Name and values of each point, as text: the plot for those who do not see it.
+        svg: The plot as SVG.
+        numbers: Name and values of each point as text, as an accessible alternative to the plot.
         absent: Names without a finite value on both axes.
         diagonal: Whether the line x = y is drawn.
-        front: Names that no other beats on both axes, where a front is drawn.
-        numbered: Whether the labels are places in `numbers`, from 1, for want of room for names.
+        front: Names on the Pareto front, if it is drawn.
+        numbered: Whether labels are numbers of rows in `numbers`, from 1, because names do not fit.
     """
 
     title: str
@@ -84,18 +84,19 @@ def scatter(
     status: Mapping[str, str] | None = None,
     front: tuple[bool, bool] | None = None,
 ) -> Scatter:
-    """Return a plot.
+    """Return a scatter plot.
 
     Args:
         title: Title of the plot.
         headings: Headings of the horizontal and the vertical axis.
-        values: Name, horizontal and vertical value, finite or None; at least one has both, the others are left out.
-        key: Unique among the plots of a page, see `page_svg`.
-        digits: Decimals of the numbers beside the plot.
-        diagonal: Give both axes one range and draw x = y; otherwise the horizontal axis is logarithmic where its values
+        values: Name, horizontal and vertical value of each point, finite or None; points without both are left out, and
+            at least one must have both.
+        key: Key that is unique among the plots of a page, see `page_svg`.
+        digits: Decimals of the numbers in the table.
+        diagonal: Use one range for both axes and draw x = y; otherwise the horizontal axis is logarithmic if its values
             differ much.
-        front: Whether higher is better on either axis; draws the Pareto front of the means.
-        status: Name to what stands as `data-status` at the point's parts, so that the page can colour and hide them.
+        front: Whether higher is better on each axis; if given, the Pareto front of the means is drawn.
+        status: Value of `data-status` by name, with which the page colours and hides points.
     """
     known = [(name, a, b) for name, a, b in values if a is not None and b is not None]
     across, up = [e for _, a, _ in known for e in a.ends], [e for _, _, b in known for e in b.ends]
@@ -119,7 +120,7 @@ def scatter(
         best = pareto_front([(a.mean, b.mean) for _, a, b in known], front) if front else []
         if front and len(best) > 1:
             x, y = zip(*((known[i][1].mean, known[i][2].mean) for i in best), strict=True)
-            # what is attained: along the front each next method costs more and is better
+            # attained region: along the front, each next method costs more and is better
             steps = "steps-post" if front[0] != front[1] else "steps-pre"
             axes.plot(x, y, color=LIGHT["soft"], lw=1.2, dashes=(2, 2), drawstyle=steps, gid="front", zorder=1.5)
             marks["front"] = Mark({"class": "front"})
@@ -152,7 +153,7 @@ def scatter(
 
 
 def label_lines(name: str) -> list[str]:
-    """Return a name in at most `LABEL_LINES` lines of `LABEL_LETTERS`, of one length where it can be; the rest is cut.
+    """Return a name in at most `LABEL_LINES` lines of up to `LABEL_LETTERS`, balanced if possible, else truncated.
 
     >>> label_lines("Richardson-Lucy, disk 2 px"), label_lines("short")
     (['Richardson-Lucy,', 'disk 2 px'], ['short'])
@@ -170,11 +171,11 @@ def label_lines(name: str) -> list[str]:
 
 
 def pareto_front(points: Sequence[Place], higher: tuple[bool, bool]) -> list[int]:
-    """Return which points no other beats on one axis without losing on the other, from left to right.
+    """Return the indices of the Pareto-optimal points, from left to right.
 
     Args:
         points: Values on both axes.
-        higher: Whether higher is better on either axis.
+        higher: Whether higher is better on each axis.
 
     >>> pareto_front([(1, 20), (2, 25), (3, 24), (2, 26)], (False, True))
     [0, 3]
@@ -188,12 +189,12 @@ def pareto_front(points: Sequence[Place], higher: tuple[bool, bool]) -> list[int
 
 
 def label_boxes(places: Sequence[Place], labels: Sequence[str], bars: Sequence[Box]) -> tuple[list[Box], bool]:
-    """Return where labels stand, and whether these overlap neither each other nor a point.
+    """Return the boxes of labels, and whether they overlap neither each other nor a point.
 
     Args:
         places: Places of the points, in pixels of the plot.
-        labels: One a point.
-        bars: Boxes that labels avoid where they can.
+        labels: One label per point.
+        bars: Boxes that labels avoid if possible.
     """
     marks = [(x - 6, y - 6, x + 6, y + 6) for x, y in places]
     placed: list[Box] = []
@@ -209,7 +210,7 @@ def label_boxes(places: Sequence[Place], labels: Sequence[str], bars: Sequence[B
 
 
 def _choices(place: Place, width: float, height: float) -> list[Box]:
-    """Return where a label can stand inside the frame, the nearest first; at least one place."""
+    """Return the possible boxes of a label inside the frame, nearest first; at least one."""
     found = []
     for distance in (8, 20, 36, 54, 76, 100):
         for dx, dy in ((1, 1), (1, -1), (-1, 1), (-1, -1), (0, 1), (0, -1), (1, 0), (-1, 0)):

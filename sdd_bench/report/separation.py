@@ -1,4 +1,4 @@
-"""Critical-difference diagram: named means with intervals, and lines that join methods that are not separated."""
+"""Critical-difference diagram: named means with intervals, and lines that connect methods that are not separated."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 WIDTH, ROW, LINE, TOP, BOTTOM = 400, 20, 14, 6, 44
 LABELS, STEP = 168, 12
 MAX_ROWS = 60
-"""Largest number of methods shown; of more, the best."""
+"""Largest number of methods shown; of more, the best ones."""
 
 
 def separation_diagram(
@@ -31,13 +31,13 @@ def separation_diagram(
     """Return the diagram as SVG.
 
     Args:
-        key: Unique among the plots of a page, see `page_svg`.
+        key: Key that is unique among the plots of a page, see `page_svg`.
         title: Title of the plot.
         heading: Heading of the axis of the means.
-        values: Name and mean, the best first.
-        groups: Names that nothing separates, each group a vertical line with a dot at its members.
+        values: Name and mean of each method, best first.
+        groups: Groups of names that are not separated; each is a vertical line with a dot at its members.
         digits: Decimals of the means.
-        status: Name to what stands as `data-status` at the row's parts.
+        status: Value of `data-status` by name.
     """
     labels = [label_lines(printable(name)) for name, _ in values]
     row_px = ROW + LINE * (max(map(len, labels), default=1) - 1)

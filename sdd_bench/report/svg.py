@@ -1,4 +1,4 @@
-"""Conversion of matplotlib's SVG to SVG inside a page, which follows its light and dark colours."""
+"""Conversion of matplotlib's SVG to SVG for pages, which follows their light and dark colours."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from xml.etree import ElementTree as Xml
 
 VIRIDIS = ("#440154", "#472e7c", "#39558c", "#2a768e", "#1f968b", "#32b67a", "#73d056", "#cae11f")
 
-# The colours of kinds are Okabe and Ito's, which colour-blind readers can tell apart.
+# The colours of kinds are Okabe and Ito's, which are distinguishable with colour blindness.
 COLOURS = {
     "ink": ("#1c1c1c", "#ececec"), "soft": ("#7a7a7a", "#a0a0a0"), "grid": ("#e4e4e4", "#363636"),
     "paper": ("#fffffe", "#121212"), "accent": ("#1f5fd0", "#84b4ff"), "red": ("#c8202b", "#ff7b76"),
@@ -19,10 +19,10 @@ COLOURS = {
     "gold": ("#a58a00", "#f0e442"), "violet": ("#6a3d9a", "#b99ad9"), "unknown": ("#b0b0b0", "#333333"),
     **{f"ramp-{i}": ends for i, ends in enumerate(zip(VIRIDIS[::-1], VIRIDIS, strict=True))},
 }  # fmt: skip
-"""Name to the colour on a light and on a dark page; no two light ones are the same, as they stand for the name."""
+"""Colours on a light and on a dark page by name; all light ones are different, because they identify the name."""
 
 RAMP = tuple(name for name in COLOURS if name.startswith("ramp-"))
-"""Colours of a ramp, from nearly that of the page to the strongest contrast."""
+"""Colours of a ramp, from nearly the page's colour to the strongest contrast."""
 
 LIGHT = {name: light for name, (light, _) in COLOURS.items()}
 """Colours that matplotlib draws with."""
@@ -34,7 +34,7 @@ STYLE = (
     ".plot text { font-family: system-ui, sans-serif; font-variant-numeric: tabular-nums; }\n"
     ".plot .name { paint-order: stroke; stroke: Canvas; stroke-width: 3px; }"
 )
-"""CSS that a page with plots needs. A page may set `--plot-accent` where a part of a plot has a meaning of its own."""
+"""CSS that a page with plots needs. A page may set `--plot-accent` for parts of a plot with a special meaning."""
 
 NAMES = {light: f"var(--plot-{name})" for name, light in LIGHT.items()}
 LINK = "{http://www.w3.org/1999/xlink}href"
@@ -43,11 +43,11 @@ UNPRINTABLE = re.compile(r"[^\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010f
 
 @dataclass(frozen=True)
 class Mark:
-    """Attributes of a part of a plot that the page uses.
+    """Attributes and tooltips that a page adds to a part of a plot.
 
     Attributes:
         attributes: Attributes of the part's group in the SVG.
-        titles: What the pointer shows: one of the whole part, or one of each of its points, in their order.
+        titles: Tooltips: one for the whole part, or one for each of its points in order.
     """
 
     attributes: Mapping[str, str] = field(default_factory=dict)
@@ -55,7 +55,7 @@ class Mark:
 
 
 def printable(text: str) -> str:
-    """Return a text with everything that XML or one line cannot hold replaced.
+    """Return a text in which characters that are invalid in XML or break the line are replaced.
 
     >>> printable("a\\nb\\x00 <é>")
     'a�b� <é>'
@@ -64,17 +64,17 @@ def printable(text: str) -> str:
 
 
 def page_svg(drawn: str, key: str, title: str, description: str = "", marks: Mapping[str, Mark] | None = None) -> str:
-    """Return an SVG element that can stand in an HTML page beside others.
+    """Return an SVG element that can be placed in an HTML page beside others.
 
-    Colours of `COLOURS` become CSS variables, ids begin with `key`, and matplotlib's rules for the whole document,
-    its addresses and its metadata are gone. Texts stay texts and are escaped.
+    Colours of `COLOURS` become CSS variables, ids get the prefix `key`, and matplotlib's document-wide rules, addresses
+    and metadata are removed. Text remains text and is escaped.
 
     Args:
-        drawn: As matplotlib writes it with `svg.fonttype` none.
-        key: Unique among the plots of a page; letters, digits and hyphens.
-        title: What the plot shows, also for those who do not see it.
-        description: More of the same.
-        marks: Id that a part was given in matplotlib to what is known of it.
+        drawn: SVG written by matplotlib with `svg.fonttype` none.
+        key: Key that is unique among the plots of a page; letters, digits and hyphens.
+        title: Short description of the plot, also for screen readers.
+        description: Longer description.
+        marks: Marks by the id that a part has in matplotlib.
     """
     root = Xml.fromstring(drawn)
     numbers: dict[str, str] = {}
@@ -89,9 +89,9 @@ def page_svg(drawn: str, key: str, title: str, description: str = "", marks: Map
 
 
 def _parts(part: Xml.Element, key: str, numbers: dict[str, str], marks: Mapping[str, Mark]) -> Iterator[Xml.Element]:
-    """Yield what is left of an element: nothing, itself, or its children where it has nothing to say itself."""
+    """Yield the remainder of an element: nothing, itself, or its children if it has no content of its own."""
     part.tag = part.tag.rpartition("}")[2]
-    if part.tag in ("metadata", "style"):  # the style is one of the whole document
+    if part.tag in ("metadata", "style"):  # the style would apply to the whole document
         return
     part.tail = None
     if part.tag != "text":
@@ -105,18 +105,18 @@ def _parts(part: Xml.Element, key: str, numbers: dict[str, str], marks: Mapping[
         for point, title in zip(points, mark.titles, strict=True):
             point.insert(0, _text_element("title", title))
     styles = {(child.tag, child.get("style")) for child in part}
-    if len(part) > 1 and len(styles) == 1 and part[0].tag == "use":  # many points that look alike
+    if len(part) > 1 and len(styles) == 1 and part[0].tag == "use":  # many points with the same look
         part.set("style", part[0].get("style", ""))
         for child in part:
             child.attrib.pop("style", None)
     if part.tag in ("g", "defs") and not part.attrib and (part.tag == "g" or not len(part)):
         yield from part
-    elif part.attrib.get("style") != "fill: none":  # frames of the figure and of axes, which are not drawn
+    elif part.attrib.get("style") != "fill: none":  # frames of figure and axes, which are not drawn
         yield part
 
 
 def _attributes(part: Xml.Element, key: str, numbers: dict[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield an element's attributes as the page needs them; `numbers` has the new ids of those met so far."""
+    """Yield an element's attributes in the form for pages; `numbers` has the new ids assigned so far."""
 
     def renamed(name: str) -> str:
         return numbers.setdefault(name, f"{key}-{len(numbers)}")
@@ -141,7 +141,7 @@ def _attributes(part: Xml.Element, key: str, numbers: dict[str, str]) -> Iterato
 
 
 def _style(style: str) -> str:
-    """Return declarations with colours by name and without fonts, which are the page's.
+    """Return style declarations with named colours and without font families, which the page sets.
 
     >>> _style("font: 10px 'DejaVu Sans', sans-serif; fill: #1c1c1c; stroke: #123456")
     'font-size: 10px; fill: var(--plot-ink); stroke: #123456'
@@ -157,7 +157,7 @@ def _style(style: str) -> str:
 
 
 def _rounded(text: str) -> str:
-    """Return a text whose numbers have at most two decimals.
+    """Return a text in which numbers have at most two decimals.
 
     >>> _rounded("M 1.23456 2.0 L 10 -0.001")
     'M 1.23 2 L 10 -0'

@@ -1,4 +1,4 @@
-"""Camera model: every ingredient between a scene and the two images of a pair."""
+"""Camera model: all effects between a scene and the two images of a pair."""
 
 from __future__ import annotations
 
@@ -34,52 +34,53 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "radius_low_px": (0, 64),
     "radius_high_px": (0, 64),
 }
-"""Least and largest value of every ingredient that is a number."""
+"""Smallest and largest value of every numeric ingredient."""
 
 CHOICES = {"spread": SPREADS, "scene": SCENES}
-"""Values of every ingredient that is a word."""
+"""Valid values of every text ingredient."""
 
 
 @dataclass(frozen=True)
 class Camera:
     """Ingredients of a pair's camera; the defaults are the camera `similarity`.
 
-    A value is a strength. What has a direction or a sign (rotation, shift, parallax, distortion, cat's eye, gain, tone,
-    motion) gets it at random in each pair, at this strength; only zoom, rotation and shift are drawn from a range.
-    p is a pixel of the blur image, c the centre of the frame, R the distance from the centre to a corner pixel,
-    r = |p - c|, and the signed defocus is linear in inverse depth, larger where nearer.
+    A value is a strength. Ingredients with a direction or a sign (rotation, shift, parallax, distortion, cat's eye,
+    gain, tone, motion) get it at random in each pair, at this strength; only zoom, rotation and shift are drawn from a
+    range. p is a pixel of the blur image, c the centre of the frame, R the distance from the centre to a corner pixel,
+    r = |p - c|, and the signed defocus is linear in inverse depth, larger for nearer objects.
 
     Attributes:
         zoom: Zoom from sharp to blur, drawn uniformly from 1 minus this to 1 plus this.
         rotation_deg: Rotation from sharp to blur, drawn uniformly from minus to plus this.
         shift_px: Shift right and down from sharp to blur, each drawn uniformly from minus to plus this.
-        parallax_px: Displacement of the nearest against the farthest visible surface, linear in inverse depth.
-        axial_parallax_px: The same, radially, where r = R; it falls to 0 at the centre.
-        distortion_px: Radial displacement where r = R: px (r/R)^2 (p - c)/R.
-        cats_eye: The spread is where two disks overlap; the second is centred off the true point, radially, by this
-            times r/R times the signed defocus.
-        ring: Intensity of the spread 1 + ring (2 rho^2 - 1), rho the distance from the true point over the radius:
-            negative is brighter in the middle.
-        spread: "disk", or "gaussian" of the same variance.
-        radius_red: Radius of red over that of green.
-        radius_blue: Radius of blue over that of green.
-        lateral_colour_px: Where r = R, red of the blur image lies this far out and blue this far in.
-        gain: Linear light of the blur image over that of the sharp one, or its reciprocal.
-        gain_red: Gain of red over that of green, or its reciprocal.
-        gain_blue: Gain of blue over that of green, or its reciprocal.
-        tone: Power applied to the sRGB values of the blur image, or its reciprocal.
-        vignetting: Share of linear light that the blur image lacks where r = R, as (r/R)^2.
-        moved_share: Share of the frame that moves between the shots, a piece of the surface it lies on.
-        moved_px: Distance that it moves.
+        parallax_px: Displacement of the nearest relative to the farthest visible surface, linear in inverse depth.
+        axial_parallax_px: The same in radial direction at r = R; it falls to 0 at the centre.
+        distortion_px: Radial displacement at r = R: px (r/R)^2 (p - c)/R.
+        cats_eye: The point spread is the overlap of two disks; the centre of the second is displaced radially from the
+            true point by this times r/R times the signed defocus.
+        ring: Coefficient of the point spread's intensity 1 + ring (2 rho^2 - 1), with rho the distance from the true
+            point divided by the radius; negative is brighter in the middle.
+        spread: Shape of the point spread: "disk", or "gaussian" with the same variance.
+        radius_red: Blur radius of red divided by that of green.
+        radius_blue: Blur radius of blue divided by that of green.
+        lateral_colour_px: Lateral colour at r = R: outward displacement of red and inward displacement of blue in the
+            blur image.
+        gain: Linear light of the blur image divided by that of the sharp image, or its reciprocal.
+        gain_red: Gain of red divided by that of green, or its reciprocal.
+        gain_blue: Gain of blue divided by that of green, or its reciprocal.
+        tone: Exponent applied to the sRGB values of the blur image, or its reciprocal.
+        vignetting: Share of linear light that the blur image loses at r = R, proportional to (r/R)^2.
+        moved_share: Share of the frame that moves between the shots: a piece of the surface that it lies on.
+        moved_px: Distance by which it moves.
         noise: Standard deviation of the blur image's noise in counts of 255.
         sharp_noise: Standard deviation of the sharp image's noise in counts of 255.
-        jpeg_quality: Both images are coded and decoded as JPEG of this quality; 0 for none.
+        jpeg_quality: JPEG quality at which both images are compressed; 0 for no compression.
         scene: Kind of depth map, one of `SCENES`.
-        radius_low_px: Smallest radius; over 0, the whole scene lies on one side of the plane in focus.
-        radius_high_px: Largest radius, reached in every pair.
+        radius_low_px: Smallest blur radius; if over 0, the whole scene lies on one side of the focal plane.
+        radius_high_px: Largest blur radius, reached in every pair.
 
     Raises:
-        ValueError: Values out of range or that exclude each other; all are named.
+        ValueError: Values are out of range or exclude each other; all are named.
     """
 
     zoom: float = 0.02
@@ -133,24 +134,24 @@ class Camera:
 
     @property
     def is_similarity(self) -> bool:
-        """Whether the pair is a similarity under disk blur, as `known_pair` has always drawn it."""
+        """Whether the pair is a similarity under disk blur, which `known_pair` synthesises."""
         same = {name: getattr(self, name) for name in SIMILARITY_INGREDIENTS}
         return self == dataclasses.replace(Camera(), **same)
 
     @property
     def displacement_px(self) -> float:
-        """How far, at most, a pixel lies from where the similarity alone puts it."""
+        """Largest displacement of a pixel from its place by the similarity alone."""
         moved = self.moved_px if self.moved_share else 0.0
         return (self.parallax_px + self.axial_parallax_px) / 2 + self.distortion_px + moved
 
     @property
     def blur_reach_px(self) -> float:
-        """How far, at most, the blur image reaches out of its frame."""
-        spread = 2.0 if self.spread == "gaussian" else 1.0  # a Gaussian is cut at four standard deviations
+        """Largest distance outside the frame from which the blur image receives light."""
+        spread = 2.0 if self.spread == "gaussian" else 1.0  # a Gaussian is truncated at four standard deviations
         colours = max(1.0, self.radius_red, self.radius_blue)
         lateral = self.lateral_colour_px + 7 if self.lateral_colour_px else 0.0
         return self.radius_high_px * spread * colours + lateral + 1
 
 
 SIMILARITY_INGREDIENTS = ("zoom", "rotation_deg", "shift_px", "noise", "radius_high_px")
-"""Ingredients that command-line options set as well."""
+"""Ingredients that command-line options also set."""

@@ -11,7 +11,7 @@ from sdd_bench.synthesis.truth_files import PairPlan, row_of, write_truth
 
 
 def make_camera_pair(plan: PairPlan) -> dict[str, float | str]:
-    """Return the rows of truth.csv and camera.csv of one pair, after its files have been written."""
+    """Write the files of one pair, and return its rows of truth.csv and camera.csv."""
     synthesis = plan.synthesis
     rng = np.random.default_rng([synthesis.seed, plan.index])
     similarity = synthesis.draw_similarity(rng)

@@ -1,4 +1,4 @@
-"""One synthetic pair with its exact truth: arrays in, arrays out."""
+"""One synthetic pair with its exact truth, as arrays."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ from sdd_bench.synthesis.spread import Spread, blur_layers
 from sdd_bench.synthesis.surfaces import draw_shot, flow_and_visible, layer_colours, split_surfaces
 
 TAPS_PX = 6
-"""Pixels that reading between pixels uses beyond a place, and one for rounding."""
+"""Number of pixels that interpolation uses beyond a place, plus one for rounding."""
 
 
 @dataclass(frozen=True)
 class CameraPair:
-    """A pair and its truth, all in the blur image's frame but `sharp`; images are (H, W, 3) float32 sRGB in [0, 1].
+    """A pair and its truth, all in the blur image's frame except `sharp`; images are (H, W, 3) float32 sRGB in [0, 1].
 
     Attributes:
         blur: The blur image, with noise and JPEG.
         sharp: The sharp image, with noise and JPEG.
-        truth: Blur image as it would be without blur: its exposure, neither noise nor JPEG.
+        truth: Blur image as it would be without blur: with its exposure, but without noise and JPEG.
         blur_clean: The blur image before noise and JPEG.
         sharp_clean: The sharp image before noise and JPEG.
-        truth_plain: The truth in the sharp image's exposure.
-        defocus_px: (H, W) float32, signed radius of what is seen, larger where nearer.
-        flow_blur_to_sharp: (H, W, 2) float32, (dx, dy) in pixels: where each pixel of the truth lies in `sharp`.
-        visible: (H, W) bool, True where `sharp` shows there what the truth shows.
-        drawn: The values of this pair.
+        truth_plain: The truth with the sharp image's exposure.
+        defocus_px: (H, W) float32, signed blur radius of the visible surface, larger for nearer objects.
+        flow_blur_to_sharp: (H, W, 2) float32, (dx, dy) in pixels, from each pixel of the truth to its place in `sharp`.
+        visible: (H, W) bool, True where `sharp` shows the same point of the scene as the truth.
+        drawn: Random values of this pair.
     """
 
     blur: FloatArray
@@ -56,7 +56,7 @@ class CameraPair:
 
     @property
     def radius_px(self) -> FloatArray:
-        """Radius of green at each pixel, (H, W)."""
+        """Blur radius of green at each pixel, (H, W)."""
         return np.abs(self.defocus_px)
 
 
@@ -69,22 +69,22 @@ def draw_pair(
     *,
     margin_px: int | None = None,
 ) -> CameraPair:
-    """Return a pair cut from the middle of a photograph, made smaller first so that as much as possible is seen.
+    """Return a pair cut from the middle of a photograph, which is first reduced to show as much as possible.
 
-    Two cameras that differ in one strength give, for one seed and one `margin_px`, pairs that differ in nothing else:
-    the same piece of the photograph, the same scene, the same directions.
+    Two cameras that differ in one strength give, with the same seed and `margin_px`, pairs that differ in nothing else:
+    they show the same part of the photograph, the same scene and the same directions.
 
     Args:
         photo: (H, W, 3) float32 sRGB in [0, 1].
         camera: Ingredients of the camera.
         size: Width and height of the pair.
-        radius_range: Smallest and largest radius in pixels; None takes the camera's.
-        seed: Decides all that is random.
-        margin_px: Pixels around the pair that are cut with it; None takes what the camera needs.
+        radius_range: Smallest and largest blur radius in pixels; None takes the camera's.
+        seed: Random seed.
+        margin_px: Margin in pixels that is cut around the pair; None takes what the camera needs.
 
     Raises:
-        ValueError: The margin is less than the camera needs, the photograph is too small for this size, or the radius
-            is too large for it.
+        ValueError: The margin is smaller than the camera needs, the photograph is too small for this size, or the blur
+            radius is too large for it.
     """
     if radius_range is not None:
         camera = dataclasses.replace(camera, radius_low_px=radius_range[0], radius_high_px=radius_range[1])
@@ -116,14 +116,14 @@ def draw_pair(
 def draw_stage(
     stage: FloatArray, camera: Camera, similarity: Similarity, margin: tuple[int, int], seed: Sequence[int]
 ) -> CameraPair:
-    """Return the pair of a picture that is larger than the frame by a margin.
+    """Return the pair for an image that is larger than the frame by a margin.
 
     Args:
-        stage: (H, W, 3) sRGB values: the truth and what lies around it.
+        stage: (H, W, 3) sRGB values of the truth and its surroundings.
         camera: Ingredients of the camera.
-        similarity: From sharp to blur.
-        margin: Rows and columns around the frame, as `margin_of`.
-        seed: Decides the scene, the values, the moved piece and the noise, each by numbers of its own.
+        similarity: Similarity from sharp to blur.
+        margin: Rows and columns around the frame, from `margin_of`.
+        seed: Seed of scene, values, moved piece and noise, which use independent random streams.
     """
     scene_rng, value_rng, noise_rng = (np.random.default_rng([*seed, stream]) for stream in (1, 2, 3))
     height, width = stage.shape[0] - 2 * margin[0], stage.shape[1] - 2 * margin[1]
@@ -157,13 +157,13 @@ def draw_stage(
 
 
 def margin_of(camera: Camera, width: int, height: int, zoom: float) -> tuple[int, int]:
-    """Return the rows and columns needed around a frame so that nothing outside is read.
+    """Return the rows and columns of margin needed around a frame so that nothing outside is sampled.
 
     Args:
         camera: Ingredients of the camera.
         width: Columns of the frame.
         height: Rows of the frame.
-        zoom: The largest zoom.
+        zoom: Largest zoom.
     """
     sine = math.sin(math.radians(camera.rotation_deg))
     half_x, half_y = (width - 1) / 2, (height - 1) / 2

@@ -1,4 +1,4 @@
-"""Scene of a synthetic pair: named depth maps, a lower bound on radii, and the piece that moves."""
+"""Scene of a synthetic pair: named depth maps, a lower bound on blur radii, and the moving piece."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from sdd_bench.synthesis.defocus import FloatArray, Layer, visible_defocus
 from sdd_bench.synthesis.scene import draw_layers
 
 STEP_LAYERS = 4
-"""Layers of the scenes `steps` and `through-focus`."""
+"""Number of layers in the scenes `steps` and `through-focus`."""
 
 MAX_DRAWS = 200
 MIN_VISIBLE = 0.06
-"""Least share of the frame that each of them shows."""
+"""Least visible share of the frame of each of these layers."""
 
 
 def draw_scene(
@@ -30,19 +30,19 @@ def draw_scene(
     *,
     margin: tuple[int, int] = (0, 0),
 ) -> tuple[Layer, ...]:
-    """Return a scene, back to front, whose visible radii lie in a range and reach its upper end.
+    """Return a scene, back to front, whose visible blur radii lie in a range and reach its upper end.
 
-    "random" is `scene.draw_layers`; "ramp" is one slope from the farthest to the plane in focus; "steps" are layers
-    parallel to the image, one end of them in focus; "through-focus" are such layers on both sides of the plane in
-    focus; "flat" is one layer. With a lower end over 0 the signed defocus is mapped linearly to one side of the plane
-    in focus, which side at random.
+    "random" is `scene.draw_layers`; "ramp" is one slope from the farthest point to the focal plane; "steps" are layers
+    parallel to the image, with one end in focus; "through-focus" are such layers on both sides of the focal plane;
+    "flat" is one layer. If the lower end is over 0, the signed defocus is mapped linearly to one side of the focal
+    plane, chosen at random.
 
     Args:
         scene: One of `camera.SCENES`.
-        height: Rows, the margin included.
-        width: Columns, the margin included.
-        radius_px: Smallest and largest radius of what is seen inside the margin.
-        rng: All that is random comes from it.
+        height: Number of rows, including the margin.
+        width: Number of columns, including the margin.
+        radius_px: Smallest and largest visible blur radius inside the margin.
+        rng: Random generator.
         margin: Rows and columns on each side that do not count as visible.
 
     Raises:
@@ -66,7 +66,7 @@ def draw_scene(
 
 
 def inner_frame(array: NDArray[Any], margin: tuple[int, int]) -> NDArray[Any]:
-    """Return an array less its margin of rows and columns on each side."""
+    """Return an array without its margin of rows and columns on each side."""
     return array[margin[0] : array.shape[0] - margin[0], margin[1] : array.shape[1] - margin[1]]
 
 
@@ -75,7 +75,7 @@ def draw_moved(
 ) -> NDArray[np.bool_]:
     """Return the mask of a blob that covers a share of the frame inside the margin, (H, W).
 
-    The blob lies wholly inside where the share leaves room. A share of 0 takes the same random numbers.
+    The blob lies completely inside if the share leaves room. A share of 0 uses the same random numbers.
     """
     inner_height, inner_width = height - 2 * margin[0], width - 2 * margin[1]
     x, y, angle = rng.uniform(0.3, 0.7), rng.uniform(0.3, 0.7), rng.uniform(0, 2 * math.pi)
@@ -107,7 +107,7 @@ def _ramp(
 def _steps(
     height: int, width: int, ends: tuple[float, float], margin: tuple[int, int], rng: np.random.Generator
 ) -> tuple[Layer, ...]:
-    """Return layers of constant defocus at even steps between two ends, each of them seen."""
+    """Return layers of constant defocus at even steps between two ends, all of them visible."""
     depths = np.linspace(*ends, STEP_LAYERS)
     layers: list[Layer] = [Layer(np.ones((height, width), bool), np.full((height, width), depths[0], np.float32))]
     for _ in range(MAX_DRAWS):
@@ -127,7 +127,7 @@ def _steps(
 def _one_sided(
     layers: Sequence[Layer], low: float, high: float, margin: tuple[int, int], behind: bool
 ) -> tuple[Layer, ...]:
-    """Return layers whose visible signed defocus is mapped linearly onto -high..-low, or onto low..high."""
+    """Return layers whose visible signed defocus is mapped linearly to -high..-low, or to low..high."""
     seen = inner_frame(visible_defocus(layers), margin)
     farthest, nearest = float(seen.min()), float(seen.max())
     start, end = (-high, -low) if behind else (low, high)

@@ -72,20 +72,20 @@ CAMERAS: dict[str, dict[str, float | str]] = {
         "radius_high_px": 12,
     },
 }
-"""Delta of each named camera to the defaults of `Camera`: motorised focus as in SDD, a changed aperture as in DPDD, a
-beam splitter as in RealDOF, and a focus stack."""
+"""Differences of each named camera from the defaults of `Camera`: motorised focus as in SDD, a changed aperture as in
+DPDD, a beam splitter as in RealDOF, and a focus stack."""
 
 
 def read_camera(text: str, settings: Sequence[str] = ()) -> Camera:
-    """Return a camera by its name or from a TOML file, with single ingredients changed.
+    """Return a camera by name or from a TOML file, with single ingredients changed.
 
     Args:
-        text: A key of `CAMERAS`, or the path of a TOML file: ingredients, and `camera = "NAME"` for what it starts
-            from ("similarity" without).
-        settings: `name=value`, each overriding one ingredient.
+        text: A key of `CAMERAS`, or the path of a TOML file with ingredients and `camera = "NAME"` for the base camera
+            (default "similarity").
+        settings: `name=value` settings, each overriding one ingredient.
 
     Raises:
-        UserError: Unknown names, values of the wrong type or out of range.
+        UserError: Names are unknown, or values have the wrong type or are out of range.
 
     >>> read_camera("motor", ["parallax_px=1"]).parallax_px
     1
@@ -99,15 +99,15 @@ def read_camera(text: str, settings: Sequence[str] = ()) -> Camera:
         base = str(values.pop("camera", "similarity"))
         if base not in CAMERAS:
             raise UserError(f"{text}: camera {shown(base)}: expected one of {', '.join(CAMERAS)}")
-        build_camera({**CAMERAS[base], **values}, text)  # so that a fault of the file names the file
+        build_camera({**CAMERAS[base], **values}, text)  # so that the message for a fault of the file names the file
     return build_camera({**CAMERAS[base], **values, **_parse(settings)}, "--set" if settings else text)
 
 
 def build_camera(values: Mapping[str, object], where: str) -> Camera:
-    """Return a camera from names and values.
+    """Return a camera from names and values of ingredients.
 
     Raises:
-        UserError: Unknown names, values of the wrong type or out of range; `where` begins the message.
+        UserError: Names are unknown, or values have the wrong type or are out of range; `where` begins the message.
     """
     known = [field.name for field in fields(Camera)]
     unknown = [name for name in values if name not in known]

@@ -1,8 +1,8 @@
-"""Mean of a picture over the overlap of two disks that differs at every pixel, computed row by row.
+"""Mean of an image over the overlap of two disks that differs at every pixel, computed row by row.
 
-A row of the overlap is a chord, as long as the row's mean. With sums along the rows of the picture, the sum over a
-chord is the difference of two values read between pixels, so that the cost grows with the radius and not with its
-square, and neither radius nor shape needs steps.
+Each row of the overlap is a chord. With cumulative sums along the rows of the image, the sum over a chord is the
+difference of two interpolated values, so that the cost grows with the radius instead of its square, and radius and
+shape are continuous.
 """
 
 from __future__ import annotations
@@ -17,25 +17,26 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 SHARP_PX = 0.5
-"""A disk of this radius lies within its pixel; smaller ones are taken for it."""
+"""Radius of a disk that lies within its pixel; smaller disks count as this one."""
 
 STRIPS = ((3, 4), (6, 2))
-"""Largest radius of a tile, and number of strips per row of pixels: more where a row is more of the
-disk. The kernel differs from `disk` by 0.3 to 3 % of its energy, all at its edge."""
+"""Largest radius of a tile, and number of strips per row of pixels: more if a row is a larger part of the disk. The
+kernel differs from `disk` by 0.3 to 3 % of its energy, all at its edge."""
 
 STEPS = 32
-"""`cv2.remap` reads at this part of a pixel; ends of chords are rounded to it, so that their lengths are exact."""
+"""Number of subpixel positions of `cv2.remap`; ends of chords are rounded to them, so that their lengths are exact."""
 
 
 @dataclass(frozen=True)
 class Shape:
-    """The overlap at each pixel of a tile.
+    """Overlap of two disks at each pixel of a tile.
 
     Attributes:
-        radius_px: (h, w), the sign does not matter.
-        cut_x_px: (h, w), centre of the second disk to the right of the first's, which lies on the pixel.
-        cut_y_px: (h, w), downwards.
-        ring: Weight 1 + ring (2 rho^2 - 1), rho the distance from the first centre over the radius.
+        radius_px: (h, w) blur radius; the sign does not matter.
+        cut_x_px: (h, w) displacement of the second disk's centre to the right of the first's, which lies on the pixel.
+        cut_y_px: (h, w) the same displacement, downwards.
+        ring: Coefficient of the weight 1 + ring (2 rho^2 - 1), rho being the distance from the first centre over the
+            radius.
     """
 
     radius_px: Floats
@@ -45,12 +46,12 @@ class Shape:
 
 
 def blur_tile(source: NDArray[np.float32], shape: Shape, reach: int) -> NDArray[np.float32]:
-    """Return the means of a tile, (h, w, C).
+    """Return the weighted means of a tile, (h, w, C).
 
     Args:
-        source: (h + 2 reach, w + 2 reach, C).
+        source: (h + 2 reach, w + 2 reach, C) samples.
         shape: Shape of the tile.
-        reach: Pixels around the tile, at least the largest radius and a half.
+        reach: Margin around the tile in pixels, at least the largest radius plus 0.5.
     """
     height, width = shape.radius_px.shape
     radius = np.maximum(np.abs(shape.radius_px), SHARP_PX)
@@ -85,7 +86,7 @@ def blur_tile(source: NDArray[np.float32], shape: Shape, reach: int) -> NDArray[
                 length[..., 0] += end - start
     if not shape.ring:
         return np.asarray(total / length, np.float32)
-    # The sum of (1 - ring) f + 2 ring / r^2 (dx^2 + dy^2) f, with dx^2 written out in powers of x; the last plane is 1.
+    # Sum of (1 - ring) f + 2 ring / r^2 (dx^2 + dy^2) f, with dx^2 expanded in powers of x; the last plane is 1.
     x = (middle - source.shape[1] / 2)[:, None]
     zeroth, first, second = np.split(total, 3, axis=2)
     bent = (2 * shape.ring / radius**2)[:, :, None]
@@ -94,9 +95,9 @@ def blur_tile(source: NDArray[np.float32], shape: Shape, reach: int) -> NDArray[
 
 
 def _sums(source: NDArray[np.float32], powers: int) -> Floats:
-    """Return sums along the rows, each before its pixel, of the samples, of them times x, times x^2, as many as asked.
+    """Return the exclusive cumulative sums along rows of the samples, times x^0, x^1, ... for `powers` powers.
 
-    x is counted from the middle.
+    x is relative to the middle.
     """
     height, width, channels = source.shape
     x = np.arange(width) + 0.5 - width / 2
@@ -108,7 +109,7 @@ def _sums(source: NDArray[np.float32], powers: int) -> Floats:
 
 
 def _areas(radius: Floats, shape: Shape, down: float, is_cut: bool) -> list[Floats]:
-    """Return the area of each disk's right half above a line so far below the pixels, less that above its centre."""
+    """Return the area of each disk's right half above a line `down` below the pixels, minus that above its centre."""
     lines: list[float | Floats] = [down, down - shape.cut_y_px] if is_cut else [down]
     areas: list[Floats] = []
     for line in lines:
@@ -118,7 +119,7 @@ def _areas(radius: Floats, shape: Shape, down: float, is_cut: bool) -> list[Floa
 
 
 def _chord(halves: list[Floats], shape: Shape) -> tuple[Floats, Floats]:
-    """Return the ends of chords, half as long as given in each disk; where there is none, both ends are the same."""
+    """Return the ends of chords, given their half lengths in each disk; without a chord, both ends are equal."""
     half = halves[0]
     if len(halves) == 1:
         return -half, half

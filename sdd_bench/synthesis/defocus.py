@@ -1,7 +1,7 @@
 """Disk blur of a scene of layers.
 
-A scene is a list of layers from back to front. A layer has a shape and a signed defocus at every pixel: the radius
-in pixels of the disk that a point becomes, negative behind the plane in focus and positive before it.
+A scene is a list of layers from back to front. A layer has a shape and a signed defocus at every pixel: the radius in
+pixels of the disk to which a point is blurred, negative behind the focal plane and positive in front of it.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from sdd_bench.registration.disk import disk
 FloatArray = NDArray[np.float32]
 
 RADIUS_STEP_PX = 0.25
-"""Disks are made at multiples of this and blended linearly between."""
+"""Step of the disk radii; results in between are blended linearly."""
 
 TILE_PX = 128
-"""Side of the squares in which a slope is blurred, so that each needs only its own few disks."""
+"""Side of the squares in which a slope is blurred, so that each needs only a few disks."""
 
 
 TRUST = 16
-"""A cell of which 1/16 is known takes its colour from that part alone when colours are continued: nearby colours then
-win over the average of a wider circle, which draws dark lines along edges of a bright sky (root mean square error
-within 8 px behind an edge: 0.102 against 0.116 with plain averages and 0.113 with the nearest pixel, on 13
-photographs)."""
+"""Inverse of the known share (1/16) from which a cell takes its colour from its known part alone when colours are
+extrapolated. Nearby colours then prevail over the average of a wider area, which would create dark lines along edges of
+a bright sky (root mean square error within 8 px behind an edge: 0.102, against 0.116 with plain averages and 0.113 with
+the nearest pixel, on 13 photographs)."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class Layer:
     """One surface of a scene.
 
     Attributes:
-        mask: (H, W) bool, True where the surface is, also where a nearer one hides it.
-        defocus_px: (H, W) float32, signed radius, defined beyond the mask too.
+        mask: (H, W) bool, True where the surface is, including parts hidden by a nearer one.
+        defocus_px: (H, W) float32, signed blur radius, defined outside the mask, too.
     """
 
     mask: NDArray[np.bool_]
@@ -46,27 +46,27 @@ class Layer:
 
 
 def blur_radius_map(layers: Sequence[Layer]) -> FloatArray:
-    """Return the radius in pixels of what is seen at each pixel: (H, W), at least 0."""
+    """Return the blur radius in pixels of the visible surface at each pixel: (H, W), at least 0."""
     return np.abs(visible_defocus(layers))
 
 
 def defocus(linear: FloatArray, layers: Sequence[Layer]) -> FloatArray:
-    """Return the picture as a lens focused by the layers would see it.
+    """Return the image that a lens with this defocus would see.
 
-    Every layer is blurred with its own disks, its colours continued behind whatever hides it, and laid over those
-    behind it with its equally blurred shape. So a sharp object keeps its colours out of the blurred background
-    and what lies behind a blurred edge shows through it.
+    Every layer is blurred with its own disks, with its colours extrapolated behind occluders, and composited over the
+    layers behind it with its equally blurred shape. A sharp object therefore does not bleed into the blurred
+    background, and objects behind a blurred edge show through it.
 
     Args:
         linear: (H, W, 3) float32 in linear light.
-        layers: Back to front; the first covers the frame.
+        layers: Layers from back to front; the first covers the frame.
 
     Raises:
-        ValueError: The sizes differ or the first layer has holes.
+        ValueError: The sizes differ, or the first layer has holes.
 
     Reference:
-        Kraus and Strengert, Depth-of-Field Rendering by Pyramidal Image Processing, 2007 (layers, continued
-        colours, blurred coverage).
+        Kraus and Strengert, Depth-of-Field Rendering by Pyramidal Image Processing, 2007 (layers, extrapolated colours,
+        blurred coverage).
     """
     if any(layer.mask.shape != linear.shape[:2] for layer in layers) or not layers[0].mask.all():
         raise ValueError("the layers must have the picture's size and the first must cover it")
@@ -82,7 +82,7 @@ def defocus(linear: FloatArray, layers: Sequence[Layer]) -> FloatArray:
 
 
 def front_layer(layers: Sequence[Layer]) -> NDArray[np.int32]:
-    """Return the number of the layer that is seen at each pixel: (H, W)."""
+    """Return the index of the visible layer at each pixel: (H, W)."""
     front = np.zeros(layers[0].mask.shape, np.int32)
     for number, layer in enumerate(layers):
         front[layer.mask] = number
@@ -90,7 +90,7 @@ def front_layer(layers: Sequence[Layer]) -> NDArray[np.int32]:
 
 
 def visible_defocus(layers: Sequence[Layer]) -> FloatArray:
-    """Return the signed defocus in pixels of what is seen at each pixel: (H, W)."""
+    """Return the signed defocus in pixels of the visible surface at each pixel: (H, W)."""
     visible = layers[0].defocus_px.copy()
     for layer in layers[1:]:
         visible[layer.mask] = layer.defocus_px[layer.mask]
@@ -98,7 +98,7 @@ def visible_defocus(layers: Sequence[Layer]) -> FloatArray:
 
 
 def continued(picture: FloatArray, known: NDArray[np.bool_]) -> FloatArray:
-    """Return a picture that continues the known pixels smoothly into the others, coarse to fine."""
+    """Return an image with its known pixels extrapolated smoothly to the others, coarse to fine."""
     weight = known.astype(np.float32)[:, :, None]
     levels = [np.concatenate([picture * weight, weight], axis=2)]
     while min(levels[-1].shape[:2]) > 1:
@@ -115,7 +115,7 @@ def continued(picture: FloatArray, known: NDArray[np.bool_]) -> FloatArray:
 
 
 def _blur_varying(samples: FloatArray, layer: Layer) -> FloatArray:
-    """Return (H, W, C) samples, each pixel the mean over the disk of its own radius; the border is repeated."""
+    """Return (H, W, C) samples, each the mean over the disk of its own radius, with the border repeated."""
     steps = (np.abs(layer.defocus_px) / RADIUS_STEP_PX).astype(np.float32)
     pad = math.ceil(math.ceil(float(steps.max())) * RADIUS_STEP_PX)
     padded = np.asarray(cv2.copyMakeBorder(samples, pad, pad, pad, pad, cv2.BORDER_REPLICATE), np.float32)
@@ -125,7 +125,7 @@ def _blur_varying(samples: FloatArray, layer: Layer) -> FloatArray:
         for left in range(0, width, TILE_PX):
             rows, columns = slice(top, min(top + TILE_PX, height)), slice(left, min(left + TILE_PX, width))
             source = padded[top : rows.stop + 2 * pad, left : columns.stop + 2 * pad]
-            if source[:, :, -1].any():  # the last channel is coverage: nothing of this layer reaches here
+            if source[:, :, -1].any():  # the last channel is coverage, and this layer may not reach here
                 result[rows, columns] = _blur_tile(source, steps[rows, columns], pad)
     return result
 
@@ -141,10 +141,10 @@ def _blur_tile(source: FloatArray, steps: FloatArray, pad: int) -> FloatArray:
 
 
 def _filtered(source: FloatArray, kernel: FloatArray, pad: int) -> FloatArray:
-    """Return the source less its padding, filtered; the kernel is applied in strips of rows.
+    """Return the filtered source without its padding; the kernel is applied in strips of rows.
 
-    OpenCV turns to a Fourier transform above about 130 taps, which up to some 40 x 40 taps takes five times as
-    long as these strips.
+    OpenCV uses a Fourier transform for more than about 130 taps, which for kernels of up to about 40 x 40 takes five
+    times as long as these strips.
     """
     height, width = source.shape[0] - 2 * pad, source.shape[1] - 2 * pad
     half = kernel.shape[0] // 2

@@ -1,4 +1,4 @@
-"""Random values of one pair: the camera's ingredients with directions and signs drawn at random."""
+"""Random values of one pair: the camera's ingredients with random directions and signs."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ from sdd_bench.synthesis.camera import Camera
 class Drawn:
     """Values of one pair's camera; the columns of camera.csv.
 
-    Attributes not named here are those of `Similarity` and `Camera`.
+    Attributes not listed here are those of `Similarity` and `Camera`.
 
     Attributes:
-        parallax_x_px: Displacement of the nearest against the farthest visible surface, to the right.
+        parallax_x_px: Displacement of the nearest relative to the farthest visible surface, to the right.
         parallax_y_px: The same, downwards.
-        axial_parallax_px: The same, outwards, where r = R; negative inwards.
-        distortion_px: Outwards where r = R; negative inwards.
-        cats_eye: The second disk's centre, outwards where r = R, in units of the signed defocus; negative inwards.
-        gain_red: Factor on linear red light; likewise green and blue.
-        tone: Power on sRGB values.
+        axial_parallax_px: The same, outwards at r = R; negative is inwards.
+        distortion_px: Displacement outwards at r = R; negative is inwards.
+        cats_eye: Displacement of the second disk's centre, outwards at r = R, in units of the signed defocus; negative
+            is inwards.
+        gain_red: Factor on linear red light; likewise `gain_green` and `gain_blue`.
+        tone: Exponent of sRGB values.
         moved_x_px: Motion of the moved piece to the right, from blur to sharp, before the similarity.
         moved_y_px: The same, downwards.
         moved_share: Share of the frame that moved.
@@ -63,12 +64,12 @@ class Drawn:
 
     @property
     def similarity(self) -> Similarity:
-        """The similarity from sharp to blur."""
+        """Similarity from sharp to blur."""
         return Similarity.of_row(asdict(self))
 
     @property
     def splits_layers(self) -> bool:
-        """Whether surfaces at different depths lie displaced differently."""
+        """Whether surfaces at different depths have different displacements."""
         return bool(self.parallax_x_px or self.parallax_y_px or self.axial_parallax_px)
 
 
@@ -76,9 +77,9 @@ CAMERA_COLUMNS = ("name", *(field.name for field in fields(Drawn)))
 
 
 def draw_values(camera: Camera, similarity: Similarity, rng: np.random.Generator) -> Drawn:
-    """Return a pair's values; what a direction or a sign costs of `rng` does not depend on the camera.
+    """Return a pair's random values; the random numbers used for directions and signs do not depend on the camera.
 
-    So two cameras that differ in one strength give pairs that differ in nothing else.
+    Two cameras that differ in one strength therefore give pairs that differ in nothing else.
     """
     parallax, motion = rng.uniform(0, 2 * math.pi, 2)
     axial, distortion, cats_eye, gain, gain_red, gain_blue, tone = np.where(rng.random(7) < 0.5, -1.0, 1.0).tolist()

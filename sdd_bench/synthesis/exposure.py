@@ -1,4 +1,4 @@
-"""Exposure of a synthetic image: colour fringes, gain, vignetting, tone, noise and JPEG."""
+"""Exposure of a synthetic image: lateral colour, gain, vignetting, tone, noise and JPEG."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from sdd_bench.synthesis.drawn import Drawn
 
 
 def shift_colours(linear: FloatArray, lateral_px: float, pad: int, corner_px: float) -> FloatArray:
-    """Return a frame whose red lies farther out and whose blue lies farther in, both by `lateral_px` at the corners.
+    """Return a frame with red displaced outwards and blue inwards, both by `lateral_px` at the corners.
 
     Args:
-        linear: (H + 2 pad, W + 2 pad, 3), the frame and what lies around it.
-        lateral_px: In pixels; 0 leaves the picture as it is.
-        pad: Pixels around the frame.
+        linear: (H + 2 pad, W + 2 pad, 3), the frame and its surroundings.
+        lateral_px: Displacement in pixels; 0 leaves the image unchanged.
+        pad: Margin around the frame, in pixels.
         corner_px: Distance from the centre to a corner pixel of the frame.
     """
     height, width = linear.shape[0] - 2 * pad, linear.shape[1] - 2 * pad
@@ -37,7 +37,7 @@ def shift_colours(linear: FloatArray, lateral_px: float, pad: int, corner_px: fl
 
 
 def expose(linear: FloatArray, drawn: Drawn) -> FloatArray:
-    """Return sRGB values in [0, 1] of a frame's linear light: gain and vignetting on light, then tone on values."""
+    """Return the sRGB values in [0, 1] for linear light: gain and vignetting on light, then tone on values."""
     height, width = linear.shape[:2]
     light = linear
     if drawn.vignetting:
@@ -50,19 +50,19 @@ def expose(linear: FloatArray, drawn: Drawn) -> FloatArray:
 
 
 def expose_values(image: FloatArray, drawn: Drawn) -> FloatArray:
-    """Return a frame of sRGB values under another exposure; without one, the values themselves."""
+    """Return a frame of sRGB values under another exposure; if there is none, the values themselves."""
     same = drawn.gain_red == drawn.gain_green == drawn.gain_blue == drawn.tone == 1 and not drawn.vignetting
     return np.clip(image, 0, 1) if same else expose(decode_srgb(image), drawn)
 
 
 def add_noise(image: FloatArray, counts: float, rng: np.random.Generator) -> FloatArray:
-    """Return an image with Gaussian noise whose standard deviation is given in counts of 255, within [0, 1]."""
+    """Return an image with Gaussian noise of a standard deviation in counts of 255, clipped to [0, 1]."""
     noise = rng.standard_normal(image.shape, np.float32)
     return np.clip(image + noise * np.float32(counts / 255), 0, 1) if counts else image
 
 
 def through_jpeg(image: FloatArray, quality: int) -> FloatArray:
-    """Return an image after coding and decoding as JPEG, in steps of 1/255; quality 0 leaves it as it is."""
+    """Return an image after JPEG compression, in steps of 1/255; quality 0 leaves it unchanged."""
     if not quality:
         return image
     pixels = cv2.cvtColor(to_pixels(image), cv2.COLOR_RGB2BGR)

@@ -14,22 +14,22 @@ from sdd_bench.synthesis.drawn import Drawn
 
 ROUNDS = 12
 CLOSE_PX = 1e-5
-"""Rounds of the search for a point of the scene, and the change at which it ends: each round leaves a small part of
-the last one's, the slope of the displacement."""
+"""Number of iterations in the search for a scene point, and the change at which it ends. Each iteration reduces the
+error to a small share, the slope of the displacement."""
 
 
 @dataclass(frozen=True)
 class Geometry:
-    """The map from a pixel p of the blur image to its place q in the sharp one, for a frame of one size.
+    """Map from a pixel p of the blur image to its place q in the sharp image, for frames of one size.
 
-    q = S^-1(distorted(p + u)), S the similarity from sharp to blur, u = n (parallax + axial (p - c)/R) + motion, n the
-    inverse depth, from -1/2 at the farthest to 1/2 at the nearest visible surface, and distorted(y) = y +
+    q = S^-1(distorted(p + u)), with S the similarity from sharp to blur, u = n (parallax + axial (p - c)/R) + motion, n
+    the inverse depth, from -1/2 at the farthest to 1/2 at the nearest visible surface, and distorted(y) = y +
     distortion (|y - c|/R)^2 (y - c)/R.
 
     Attributes:
-        width: Columns of the frame.
-        height: Rows of the frame.
-        drawn: The pair's values.
+        width: Number of columns of the frame.
+        height: Number of rows of the frame.
+        drawn: Random values of the pair.
     """
 
     width: int
@@ -49,13 +49,13 @@ class Geometry:
     def to_sharp(
         self, x: NDArray[np.floating], y: NDArray[np.floating], defocus_px: NDArray[np.floating], *, moved: bool
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return where points of the blur image lie in the sharp one.
+        """Return the places in the sharp image of points of the blur image, x and y.
 
         Args:
             x: Columns in the blur image's frame.
-            y: Rows.
-            defocus_px: Signed defocus there, of the same shape.
-            moved: Whether the points lie on the piece that moved.
+            y: Rows in the blur image's frame.
+            defocus_px: Signed defocus at the points, of the same shape.
+            moved: Whether the points lie on the moved piece.
         """
         points = np.stack(self._displaced(x, y, defocus_px, moved), axis=-1)
         mapped = self.drawn.similarity.inverse().apply(points, self.width, self.height)
@@ -64,14 +64,14 @@ class Geometry:
     def to_blur(
         self, width: int, height: int, defocus_px: FloatArray, origin: tuple[int, int], *, moved: bool
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return where every pixel of the sharp image lies on a surface, x and y in the blur image's frame.
+        """Return the place of every pixel of the sharp image on a surface, x and y in the blur image's frame.
 
         Args:
-            width: Columns of the sharp image.
-            height: Rows of it.
-            defocus_px: Signed defocus of the surface, on a picture larger than the frame.
-            origin: Column and row of that picture where the frame begins.
-            moved: Whether the surface is the piece that moved.
+            width: Number of columns of the sharp image.
+            height: Number of rows of the sharp image.
+            defocus_px: Signed defocus of the surface, on an image larger than the frame.
+            origin: Column and row of that image where the frame begins.
+            moved: Whether the surface is the moved piece.
         """
         target_x, target_y = self.drawn.similarity.mapped(width, height)
         x, y = np.array(target_x), np.array(target_y)

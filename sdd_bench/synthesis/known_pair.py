@@ -18,9 +18,9 @@ from sdd_bench.synthesis.truth_files import PairPlan, row_of, write_truth
 
 
 def make_pair(plan: PairPlan) -> dict[str, float | str]:
-    """Return the rows of truth.csv and camera.csv of one pair, after its files have been written.
+    """Write the files of one pair, and return its rows of truth.csv and camera.csv.
 
-    The camera is a similarity; for others see `camera_files.make_camera_pair`.
+    The camera is a similarity; for others, see `camera_files.make_camera_pair`.
     """
     synthesis = plan.synthesis
     rng = np.random.default_rng([synthesis.seed, plan.index])
@@ -44,13 +44,13 @@ def make_pair(plan: PairPlan) -> dict[str, float | str]:
 
 
 def draw_sharp(stage: FloatArray, similarity: Similarity, width: int, height: int) -> FloatArray:
-    """Return the sharp picture as the misaligned second shot shows it: (height, width, 3).
+    """Return the sharp image of the misaligned second shot: (height, width, 3).
 
     Args:
-        stage: (H, W, 3), a larger picture about the same centre, in the blurred one's geometry.
-        similarity: Maps the result's coordinates to the blurred picture's.
-        width: Columns of the frame.
-        height: Rows of the frame.
+        stage: (H, W, 3), a larger image about the same centre, in the blur image's geometry.
+        similarity: Similarity from sharp to blur.
+        width: Number of columns of the frame.
+        height: Number of rows of the frame.
     """
     y, x = np.mgrid[0:height, 0:width].astype(np.float64)
     in_blur = similarity.apply(np.stack([x, y], axis=-1), width, height)
@@ -59,9 +59,9 @@ def draw_sharp(stage: FloatArray, similarity: Similarity, width: int, height: in
 
 
 def cut_stage(photo: FloatArray, width: int, height: int, plan: PairPlan, rng: np.random.Generator) -> FloatArray:
-    """Return a (height, width) piece of the photograph, made smaller first where a size was asked for.
+    """Return a (height, width) part of the photograph, which is first reduced if a size is requested.
 
-    The first pair of a photograph shows as much of it as possible; further ones show less, every other one mirrored.
+    The first pair of a photograph shows as much of it as possible; further pairs show less, every other one mirrored.
     """
     photo_height, photo_width = photo.shape[:2]
     fit = max(width / photo_width, height / photo_height)

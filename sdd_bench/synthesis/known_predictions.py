@@ -1,4 +1,4 @@
-"""Predictions without training: the blur image, a classical deconvolution, the aligned truth, moved or not."""
+"""Predictions without training: the blur image, a classical deconvolution, the aligned truth, displaced or not."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sdd_bench.registration.disk import disk
 
 DECONVOLUTION_RADIUS_PX = 2.0
 DECONVOLUTION_STEPS = 6
-"""Few, since each step amplifies noise and most of a frame is blurred less or more than the fixed disk."""
+"""Few iterations, since each amplifies noise and most of a frame has another blur radius than the fixed disk."""
 
 
 def richardson_lucy(blur: NDArray[np.floating], radius_px: float, steps: int) -> NDArray[np.floating]:
@@ -26,7 +26,7 @@ def richardson_lucy(blur: NDArray[np.floating], radius_px: float, steps: int) ->
     Args:
         blur: (H, W, 3) in [0, 1].
         radius_px: Radius of the disk.
-        steps: Iterations.
+        steps: Number of iterations.
     """
     from skimage.restoration import richardson_lucy as deconvolve
 
@@ -52,7 +52,7 @@ def copy_images(sources: Sequence[Path], out: Path) -> None:
 
 
 def write_moved(sources: Sequence[Path], out: Path, right_px: int) -> None:
-    """Write images moved to the right by whole pixels, the border repeated, to out/NAME.png."""
+    """Write images displaced to the right by whole pixels, with the border repeated, to out/NAME.png."""
     for source in sources:
         pixels = read_pixels(source)
         columns = np.clip(np.arange(pixels.shape[1]) - right_px, 0, pixels.shape[1] - 1)

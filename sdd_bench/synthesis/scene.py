@@ -1,6 +1,6 @@
 """Random scenes of planes, steps and slopes.
 
-A nearer layer has the larger signed defocus, as with a real lens, where it is linear in the inverse distance.
+A nearer layer has a larger signed defocus, which for a real lens is linear in the inverse distance.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from sdd_bench.synthesis.defocus import FloatArray, Layer, blur_radius_map, visible_defocus
 
 SHARP_PX = 0.5
-"""A disk of at most this radius lies within one pixel: it leaves the picture as it is."""
+"""A disk of at most this radius lies within one pixel and leaves the image unchanged."""
 
 SCENES = ("slope", "planes", "sharp background", "through focus")
 MAX_DRAWS = 50
 MIN_SHARE = 0.008
-"""Least share of the frame near the largest radius, and near sharp, before a drawn scene is accepted."""
+"""Least share of the frame near the largest radius, and nearly sharp, for a random scene to be accepted."""
 
 
 def draw_layers(
@@ -30,10 +30,10 @@ def draw_layers(
     """Return a random scene, back to front, that reaches the largest radius and is nearly sharp somewhere.
 
     Args:
-        height: Rows, the margin included.
-        width: Columns, the margin included.
-        max_radius_px: The largest radius of the visible surfaces inside the margin, reached exactly.
-        rng: All that is random comes from it.
+        height: Number of rows, including the margin.
+        width: Number of columns, including the margin.
+        max_radius_px: Largest blur radius of the visible surfaces inside the margin, reached exactly.
+        rng: Random generator.
         margin: Rows and columns on each side that do not count as visible.
 
     Raises:
@@ -56,7 +56,7 @@ def draw_layers(
         if largest > 0.95 * max_radius_px and seen.min() < 0.9 * SHARP_PX and min(shares) >= MIN_SHARE:
             return tuple(_scaled(layer, max_radius_px / largest, max_radius_px) for layer in layers)
         if draw == MAX_DRAWS - 2:
-            kind = "slope"  # alone, it satisfies both conditions whatever is drawn
+            kind = "slope"  # alone, it always satisfies both conditions
     raise AssertionError("a slope without objects spans all radii")
 
 
@@ -66,7 +66,7 @@ def _scaled(layer: Layer, factor: float, limit: float) -> Layer:
 
 
 def _grid(height: int, width: int, angle: float) -> tuple[FloatArray, FloatArray]:
-    """Return coordinates turned by an angle, the frame's shorter side spanning 2 about the centre."""
+    """Return coordinates rotated by an angle, in which the frame's shorter side spans 2 about the centre."""
     y, x = np.meshgrid(np.arange(height) - (height - 1) / 2, np.arange(width) - (width - 1) / 2, indexing="ij")
     unit = 2 / min(height, width)
     u = (x * math.cos(angle) + y * math.sin(angle)) * unit
@@ -90,19 +90,19 @@ def _background(
 
 
 def _object_before(layers: Sequence[Layer], limit: float, rng: np.random.Generator) -> list[Layer]:
-    """Return one more layer, nearer than all that lies behind or beside it, or none where there is no room."""
+    """Return one more layer, nearer than all layers behind or beside it, or none if there is no room."""
     height, width = layers[0].mask.shape
     mask = _shape(height, width, rng)
     nearness, tilt, angle = rng.uniform(0, 1), rng.uniform(-1, 1), rng.uniform(0, 2 * math.pi)
     if not mask.any() or mask.all():
         return []
-    reach = 2 * math.ceil(2 * limit) + 1  # so that an object beside it is not painted over by this one's blur
+    reach = 2 * math.ceil(2 * limit) + 1  # keeps this object's blur from covering an object beside it
     around = cv2.dilate(mask.astype(np.uint8), np.ones((reach, reach), np.uint8)) > 0
     behind = float(visible_defocus(layers)[around].max())
     room = limit - behind
     if room < 0.2 * limit:
         return []
-    # In focus if that is possible, else as far forward as there is room for, else anywhere between.
+    # In focus if possible, else as far forward as there is room, else anywhere in between.
     choices = [0.0] if nearness < 0.35 and behind < -0.2 * limit else [limit] if nearness < 0.65 else []
     depth = choices[0] if choices else behind + room * rng.uniform(0.3, 1.0)
     swing = tilt * min(depth - behind, limit - depth)
@@ -113,7 +113,7 @@ def _object_before(layers: Sequence[Layer], limit: float, rng: np.random.Generat
 
 
 def _shape(height: int, width: int, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Return the mask of a random blob, turned rectangle or half plane."""
+    """Return the mask of a random blob, rotated rectangle or half plane."""
     kind, angle = int(rng.integers(3)), rng.uniform(0, 2 * math.pi)
     u, v = _grid(height, width, angle)
     across, along = u[0, -1] - u[-1, 0], v[0, 0] - v[-1, -1]

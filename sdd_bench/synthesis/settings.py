@@ -1,4 +1,4 @@
-"""Settings of a synthesis, and how large a piece of a photograph each pair needs."""
+"""Settings of a synthesis, and the size of the part of a photograph that each pair needs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sdd_bench.synthesis.camera_pair import margin_of
 LANCZOS_TAPS_PX = 4
 MIN_SIDE = 32
 SIDE_MULTIPLE = 8
-"""Sides chosen from a photograph are multiples of this."""
+"""Automatically chosen sides are multiples of this."""
 
 
 @dataclass(frozen=True)
@@ -25,18 +25,18 @@ class Synthesis:
     """Settings of a synthesis.
 
     Attributes:
-        count: Number of pairs; None makes one of each photograph, more use photographs again.
-        size: Width and height of a pair in pixels; None takes what the photograph allows.
-        max_radius_px: The largest disk radius, reached in every pair.
-        zoom_range: Lowest and highest zoom, drawn uniformly.
+        count: Number of pairs; None makes one per photograph, and more reuse photographs.
+        size: Width and height of a pair in pixels; None takes the largest that the photograph allows.
+        max_radius_px: Largest blur radius, reached in every pair.
+        zoom_range: Smallest and largest zoom, drawn uniformly.
         shift_range_px: Shift right and down, each drawn uniformly from minus to plus this.
         rotation_range_deg: Rotation, drawn uniformly from minus to plus this.
         noise: Standard deviation of the blur image's noise, in counts of 255.
-        seed: With a pair's index, all that is random follows from it.
-        camera: All else that the camera does; its zoom, rotation, shift, noise and largest radius are not used.
+        seed: Random seed, combined with a pair's index.
+        camera: All other ingredients of the camera; its zoom, rotation, shift, noise and largest radius are not used.
 
     Raises:
-        UserError: A value out of range.
+        UserError: A value is out of range.
     """
 
     count: int | None = None
@@ -51,7 +51,7 @@ class Synthesis:
 
     @classmethod
     def of_camera(cls, camera: Camera, **others: Any) -> Synthesis:
-        """Return settings with a camera's zoom, rotation, shift, noise and largest radius where none are given."""
+        """Return settings with a camera's zoom, rotation, shift, noise and largest radius unless they are given."""
         own = {
             "max_radius_px": float(camera.radius_high_px),
             "zoom_range": (1 - camera.zoom, 1 + camera.zoom),
@@ -84,7 +84,7 @@ class Synthesis:
                 raise UserError(text)
 
     def margin(self, width: int, height: int) -> tuple[int, int]:
-        """Return the columns and rows needed on each side of a frame so that nothing outside is read.
+        """Return the columns and rows of margin needed on each side of a frame so that nothing outside is sampled.
 
         >>> Synthesis(max_radius_px=2, zoom_range=(1, 1), shift_range_px=5, rotation_range_deg=0).margin(64, 48)
         (9, 9)
@@ -102,10 +102,10 @@ class Synthesis:
         return sides[0], sides[1]
 
     def frame(self, photo_width: int, photo_height: int) -> tuple[int, int, int, int]:
-        """Return a pair's width and height and the margins (columns, rows) around it within a photograph.
+        """Return a pair's width and height, and the margins (columns, rows) around it, within a photograph.
 
         Raises:
-            ValueError: The photograph is too small; the message says what was found and what is needed.
+            ValueError: The photograph is too small; the message states its size and the needed one.
         """
         found = f"{photo_width}x{photo_height}"
         if self.size is not None:
@@ -128,7 +128,7 @@ class Synthesis:
 
     @property
     def resolved_camera(self) -> Camera:
-        """The camera with these settings' own values for what it shares with them."""
+        """Camera in which these settings replace the ingredients that both have."""
         return dataclasses.replace(
             self.camera,
             zoom=max(abs(1 - limit) for limit in self.zoom_range),
@@ -139,7 +139,7 @@ class Synthesis:
         )
 
     def draw_similarity(self, rng: np.random.Generator) -> Similarity:
-        """Return a similarity from sharp to blur within the ranges."""
+        """Return a random similarity from sharp to blur within the ranges."""
         turn, shift = self.rotation_range_deg, self.shift_range_px
         return Similarity(
             zoom=rng.uniform(*self.zoom_range),

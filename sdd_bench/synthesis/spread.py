@@ -15,26 +15,27 @@ from sdd_bench.synthesis.defocus import FloatArray, Layer
 from sdd_bench.synthesis.drawn import Drawn
 
 TILE_PX = 96
-"""Side of the squares that are blurred at a time, each with no more rows than its own largest radius."""
+"""Side of the squares that are blurred at a time, each with only the rows that its largest radius needs."""
 
 SIGMAS_A_RADIUS = 0.5
 """Standard deviation of a Gaussian with the variance of a disk of radius 1."""
 
 GAUSSIAN_STEP = 1 / 12
 GAUSSIAN_STEP_PX = 0.25
-"""Gaussians are made at radii this share of themselves apart, at least so many pixels, and blended linearly between."""
+"""Relative step of the radii at which Gaussians are computed, and the least step in pixels; results in between are
+blended linearly."""
 
 
 @dataclass(frozen=True)
 class Spread:
-    """The spread of a lens over one frame.
+    """Point spread of a lens over one frame.
 
     Attributes:
         kind: "disk" or "gaussian".
-        cats_eye: Signed, as in `Drawn`.
-        ring: As in `Camera`.
-        factors: Radius of red, green and blue over the given one.
-        centre: Column and row of the picture at the frame's centre.
+        cats_eye: Signed value as in `Drawn`.
+        ring: Value as in `Camera`.
+        factors: Radius of red, green and blue divided by the given one.
+        centre: Column and row of the image at the frame's centre.
         corner_px: Distance from there to a corner pixel of the frame.
     """
 
@@ -47,7 +48,7 @@ class Spread:
 
     @classmethod
     def of(cls, drawn: Drawn, centre: tuple[float, float], corner_px: float) -> Spread:
-        """Return the spread of a pair's values."""
+        """Return the point spread for a pair's values."""
         factors = drawn.radius_red, 1.0, drawn.radius_blue
         return cls(drawn.spread, drawn.cats_eye, drawn.ring, factors, centre, corner_px)
 
@@ -55,15 +56,16 @@ class Spread:
 def blur_layers(
     colours: Sequence[FloatArray], layers: Sequence[Layer], spread: Spread, region: tuple[slice, slice]
 ) -> FloatArray:
-    """Return a region of the picture that a lens with this spread gives, (h, w, 3) in linear light.
+    """Return a region of the image that a lens with this point spread gives, (h, w, 3) in linear light.
 
-    As `defocus.defocus`: every layer's colours and outline are blurred and laid over those behind it. Each pixel
-    gathers the light that its own spread would scatter onto it, so that an even surface stays even.
+    As in `defocus.defocus`, every layer's colours and outline are blurred and composited over the layers behind it.
+    Each pixel gathers the light that its own point spread would scatter onto it, so that a uniform surface stays
+    uniform.
 
     Args:
-        colours: Colours of each layer, (H, W, 3) in linear light, continued behind what hides it.
-        layers: Back to front, the first everywhere.
-        spread: The lens.
+        colours: Colours of each layer, (H, W, 3) in linear light, extrapolated behind occluders.
+        layers: Layers from back to front; the first covers the frame.
+        spread: Point spread of the lens.
         region: Rows and columns of the result.
     """
     seen = np.zeros((region[0].stop - region[0].start, region[1].stop - region[1].start, 3), np.float32)
@@ -91,7 +93,7 @@ def _channels_by_factor(factors: tuple[float, float, float]) -> dict[float, list
 
 
 def _blurred(samples: FloatArray, defocus_px: FloatArray, spread: Spread, region: tuple[slice, slice]) -> FloatArray:
-    """Return a region of (H, W, C) samples, each pixel the mean under its own spread; the border is repeated."""
+    """Return a region of (H, W, C) samples, each pixel the mean under its own point spread; the border is repeated."""
     if spread.kind == "gaussian":
         return _under_gaussians(samples, np.abs(defocus_px), region)
     pad = math.ceil(float(np.abs(defocus_px).max())) + 2
@@ -108,10 +110,10 @@ def _blurred(samples: FloatArray, defocus_px: FloatArray, spread: Spread, region
             inset = pad - reach
             source = padded[top + inset : rows.stop + pad + reach, left + inset : columns.stop + pad + reach]
             if not source.any():
-                continue  # nothing of this layer reaches here
+                continue  # this layer does not reach here
             right = (np.arange(left, columns.stop) - spread.centre[0]) / spread.corner_px
             down = (np.arange(top, rows.stop)[:, None] - spread.centre[1]) / spread.corner_px
-            # The picture gathers what scatters onto it: the cut lies on the other side.
+            # The image gathers light that scatters onto it, so the cut is on the other side.
             shape = Shape(depth, -spread.cats_eye * depth * right, -spread.cats_eye * depth * down, spread.ring)
             place = (
                 slice(top - region[0].start, rows.stop - region[0].start),

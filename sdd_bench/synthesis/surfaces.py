@@ -15,28 +15,28 @@ from sdd_bench.synthesis.defocus import FloatArray, Layer, continued, front_laye
 from sdd_bench.synthesis.geometry import Geometry
 
 EDGE_SIGMA_PX = 0.5
-"""Outlines are smoothed by this before they are read between pixels, so that no edge is a staircase."""
+"""Standard deviation by which outlines are smoothed before interpolation, so that edges have no staircase."""
 
 EDGE_PX = 1.5
 """Distance from an outline in the sharp image within which points do not count as visible."""
 
 MIRROR_PX = 32
-"""How far behind what hides it a surface goes on as its own mirror image."""
+"""Distance behind an occluder up to which a surface is extrapolated by its own mirror image."""
 
 CROP_PX = 24
-"""Pixels around a surface that band-limited reading may use."""
+"""Number of pixels around a surface that band-limited interpolation may use."""
 
 
 @dataclass(frozen=True)
 class Surface:
-    """Part of a scene that moves as one: a layer, the piece of it that moves, or the whole scene.
+    """Part of a scene that moves as one: a layer, its moving piece, or the whole scene.
 
     Attributes:
-        colours: (H, W, 3) float32, sRGB values, defined beyond the mask too.
-        mask: (H, W) bool, True where the surface is, also where a nearer one hides it; None is everywhere.
-        seen: (H, W) bool, True where the blur image's frame shows it.
-        defocus_px: (H, W) float32, signed.
-        moved: Whether it is the piece that moves.
+        colours: (H, W, 3) float32, sRGB values, defined outside the mask, too.
+        mask: (H, W) bool, True where the surface is, including parts hidden by a nearer one; None is everywhere.
+        seen: (H, W) bool, True where it is visible in the blur image's frame.
+        defocus_px: (H, W) float32, signed blur radius.
+        moved: Whether it is the moving piece.
     """
 
     colours: FloatArray
@@ -47,16 +47,16 @@ class Surface:
 
 
 def layer_colours(linear: FloatArray, layers: Sequence[Layer]) -> list[FloatArray]:
-    """Return each layer's colours in linear light, continued behind what hides it."""
+    """Return each layer's colours in linear light, extrapolated behind occluders."""
     front = front_layer(layers)
     return [linear if (own := front == n).all() else own_or_continued(linear, own) for n in range(len(layers))]
 
 
 def own_or_continued(picture: FloatArray, own: NDArray[np.bool_]) -> FloatArray:
-    """Return a picture that keeps its own pixels and continues them into the others.
+    """Return an image that keeps its own pixels and extrapolates them to the others.
 
-    Near its own pixels it goes on as their mirror image, so that what a small parallax uncovers has their texture;
-    elsewhere, smoothly.
+    Near its own pixels it continues as their mirror image, so that areas uncovered by a small parallax have the same
+    texture; elsewhere it continues smoothly.
     """
     filled = np.where(own[:, :, None], picture, continued(picture, own)).astype(np.float32)
     rows, columns, there = mirrored(own)
@@ -65,7 +65,7 @@ def own_or_continued(picture: FloatArray, own: NDArray[np.bool_]) -> FloatArray:
 
 
 def mirrored(own: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp], tuple[NDArray[np.intp], ...]]:
-    """Return rows and columns of pixels near a region, and those of the region that they mirror at its border."""
+    """Return rows and columns of pixels near a region, and those of their mirror images in the region."""
     away, nearest = cv2.distanceTransformWithLabels(
         (~own).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
     )
@@ -84,11 +84,11 @@ def split_surfaces(
     """Return the surfaces of a scene, back to front.
 
     Args:
-        stage: (H, W, 3), the scene's sRGB values as seen from the blur image's place.
-        layers: Back to front.
-        colours: Colours of each layer in linear light, as `layer_colours`.
-        moved: (H, W), the piece of the frame that moves.
-        apart: Whether the layers lie displaced differently; otherwise they are one surface.
+        stage: (H, W, 3), sRGB values of the scene as seen from the blur image's position.
+        layers: Layers from back to front.
+        colours: Colours of each layer in linear light, from `layer_colours`.
+        moved: (H, W) mask of the piece of the frame that moves.
+        apart: Whether layers have different displacements; otherwise they are one surface.
     """
     front = front_layer(layers)
     surfaces = []
@@ -109,7 +109,7 @@ def split_surfaces(
             filled = encode_srgb(own_or_continued(linear, part))
             picture = np.where(part[:, :, None], stage, filled).astype(np.float32)
             if not is_moved and outline is not None:
-                # Where the piece reaches the layer's outline, it uncovers what lies behind the layer.
+                # Where the piece reaches the layer's outline, it uncovers the surface behind the layer.
                 rows, columns, _ = mirrored(part)
                 under = np.zeros_like(piece)
                 under[rows, columns] = True
@@ -121,13 +121,13 @@ def split_surfaces(
 def draw_shot(
     surfaces: Sequence[Surface], geometry: Geometry, margin: tuple[int, int]
 ) -> tuple[FloatArray, NDArray[np.int32]]:
-    """Return the sharp image as sRGB values, (H, W, 3), and the number of the surface that each pixel shows, (H, W).
+    """Return the sharp image as sRGB values, (H, W, 3), and the index of the visible surface at each pixel, (H, W).
 
-    Every surface is read band-limited at the points of the scene that the pixels see, and laid over those behind it in
-    linear light by its smoothed outline.
+    Every surface is sampled band-limited at the scene points that the pixels see, and composited over the surfaces
+    behind it in linear light by its smoothed outline.
 
     Args:
-        surfaces: Back to front, the first everywhere.
+        surfaces: Surfaces from back to front; the first covers the frame.
         geometry: Geometry of the frame.
         margin: Rows and columns of the surfaces around the frame.
     """
@@ -163,13 +163,13 @@ def draw_shot(
 def flow_and_visible(
     surfaces: Sequence[Surface], geometry: Geometry, margin: tuple[int, int], shown: NDArray[np.int32]
 ) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """Return where each pixel of the blur image lies in the sharp one, less where it is, and where it is seen there.
+    """Return the displacement of each blur image pixel in the sharp image, and the mask of pixels visible there.
 
     Args:
-        surfaces: As for `draw_shot`.
+        surfaces: Surfaces as in `draw_shot`.
         geometry: Geometry of the frame.
         margin: Rows and columns of the surfaces around the frame.
-        shown: The number of the surface that each pixel of the sharp image shows.
+        shown: Index of the surface that each pixel of the sharp image shows.
     """
     height, width = shown.shape
     inner = slice(margin[0], margin[0] + height), slice(margin[1], margin[1] + width)
@@ -198,7 +198,7 @@ def flow_and_visible(
 
 
 def _read(colours: FloatArray, x: NDArray[np.floating], y: NDArray[np.floating]) -> FloatArray:
-    """Return a picture's values at coordinates, band-limited; only what lies near them is transformed."""
+    """Return an image's values at coordinates, band-limited; only the part near them is transformed."""
     left, top = max(0, int(x.min()) - CROP_PX), max(0, int(y.min()) - CROP_PX)
     piece = colours[top : int(y.max()) + CROP_PX + 2, left : int(x.max()) + CROP_PX + 2]
     return np.asarray(sample(np.ascontiguousarray(piece), x - left, y - top, "bandlimited"), np.float32)

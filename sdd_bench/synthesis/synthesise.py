@@ -1,19 +1,19 @@
 """Synthesis of a folder of misaligned pairs with known truth from sharp photographs.
 
 ```
-OUT/blur/NAME.png               the defocused picture: disk blur in linear light, then noise in the 8-bit domain
-OUT/gt/NAME.png                 the sharp picture, drawn once, band-limited, with a known zoom, rotation and shift
-OUT/truth/aligned/NAME.png      the sharp picture exactly aligned with the blurred one
-OUT/truth/blur_radius/NAME.png  16-bit, 256 times the radius in pixels of the disk at each pixel of the blurred one
+OUT/blur/NAME.png               the defocused image: disk blur in linear light, then noise in the 8-bit domain
+OUT/gt/NAME.png                 the sharp image, warped once, band-limited, with a known zoom, rotation and shift
+OUT/truth/aligned/NAME.png      the sharp image exactly aligned with the blur image
+OUT/truth/blur_radius/NAME.png  16-bit, 256 times the disk radius in pixels at each pixel of the blur image
 OUT/truth/displacement/NAME.npz flow_blur_to_sharp, (H, W, 2) float32: from each pixel of blur/ to its place in gt/
-OUT/truth/visible/NAME.png      255 where gt/ shows there what truth/aligned/ shows, else 0
-OUT/truth/camera.csv            one row a pair: all that the camera did, directions included
+OUT/truth/visible/NAME.png      255 where gt/ shows the same point as truth/aligned/, else 0
+OUT/truth/camera.csv            one row per pair: all random values of the camera, including directions
 OUT/truth/truth.csv             name, zoom, shift_x_px, shift_y_px, rotation_deg, max_radius_px
-OUT/truth/synthesis.json        settings, seed, versions, sha256 of the photographs, conventions
+OUT/truth/synthesis.json        settings, seed, versions, SHA-256 of the photographs, conventions
 OUT/places.csv                  name, scene, place: pairs cut from one photograph are one scene
 ```
 
-Everything is cut from within the photograph: neither the blur nor the drawn sharp picture has an invented border.
+Everything is cut from within the photograph: neither the blur image nor the sharp image has an invented border.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from sdd_bench.synthesis.truth_files import TRUTH_COLUMNS, PairPlan, files_of
 from sdd_bench.version import __version__
 
 BUILT_IN = ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg")
-"""Colour photographs inside scikit-image's wheel."""
+"""Colour photographs included in scikit-image."""
 
 CONVENTIONS = {
     "transform": "p_blur = c + zoom * R(rotation) * (p_sharp - c) + shift, c = ((W-1)/2, (H-1)/2), x right, y down, "
@@ -64,20 +64,21 @@ CAMERA_CONVENTIONS = {
     "exposure": "blur/ and truth/aligned/: (linear light * gain * (1 - vignetting (|p - c|/R)^2), as sRGB)^tone",
     "lateral_colour": "red of blur/ lies at p + lateral_colour (p - c)/R, blue as far in; not in truth/aligned/",
 }
-"""Conventions that a camera needs beyond those of a similarity."""
+"""Additional conventions for cameras other than a similarity."""
 
 
 def synthesise(photos: Sequence[Path] | None, out: Path, synthesis: Synthesis, jobs: Workers = 1) -> str:
-    """Return one line that says what was made; a run that was cut off goes on where it stopped.
+    """Synthesise pairs and return one line with their number; an interrupted run resumes where it stopped.
 
     Args:
         photos: Image files and folders of them; None takes `BUILT_IN`.
-        out: A new or empty folder, or one of a run with the same settings and photographs.
-        synthesis: The settings.
-        jobs: Worker processes; the bytes written do not depend on it.
+        out: A new or empty folder, or that of a run with the same settings and photographs.
+        synthesis: Settings of the synthesis.
+        jobs: Number of worker processes; the bytes written do not depend on it.
 
     Raises:
-        UserError: No photograph, one too small or unreadable, two of one name, or a folder with other content.
+        UserError: There is no photograph, one is too small or unreadable, two have the same name, or the folder has
+            other content.
     """
     files = list_photos(photos)
     plans = _plan(files, out, synthesis)
@@ -109,10 +110,10 @@ def synthesise(photos: Sequence[Path] | None, out: Path, synthesis: Synthesis, j
 
 
 def list_photos(photos: Sequence[Path] | None) -> list[Path]:
-    """Return the image files named, or in the folders named; without any, `BUILT_IN`.
+    """Return the named image files and those in the named folders; without any, `BUILT_IN`.
 
     Raises:
-        UserError: Nothing there, or a folder without images.
+        UserError: A path does not exist, or a folder has no images.
     """
     if photos is None:
         spec = importlib.util.find_spec("skimage")
@@ -154,7 +155,7 @@ def _plan(files: Sequence[Path], out: Path, synthesis: Synthesis) -> list[PairPl
 
 
 def _request(files: Sequence[Path], synthesis: Synthesis) -> dict[str, object]:
-    """Return what decides every byte: settings, photographs, versions."""
+    """Return everything that determines the output: settings, photographs, versions."""
     photos = [{"name": f.name, "sha256": file_sha256(f)} for f in files[: synthesis.count]]
     versions = {"sdd-bench": __version__, "numpy": np.__version__, "opencv": cv2.__version__}
     settings = json.loads(json.dumps(dataclasses.asdict(synthesis)))

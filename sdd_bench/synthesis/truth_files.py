@@ -1,4 +1,4 @@
-"""The files of one pair with known truth."""
+"""Files of one pair with known truth."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ FILES = {
     "truth/visible": ".png",
     "truth/displacement": ".npz",
 }
-"""Folders of a pair's files, and how these end."""
+"""Folders of a pair's files, with the suffix of each."""
 
 
 @dataclass(frozen=True)
 class PairPlan:
-    """One pair to make: the how-many-th of all, the photograph, how often that was used before, the folder."""
+    """One pair to make: its index, name, photograph, number of earlier uses of that photograph, folder and settings."""
 
     index: int
     name: str
@@ -58,10 +58,10 @@ def write_truth(
 
     Args:
         plan: The pair.
-        images: The blur image, the sharp one and the aligned truth, sRGB values.
-        radius_px: (H, W).
-        flow_blur_to_sharp: (H, W, 2) float32.
-        visible: (H, W).
+        images: The blur image, the sharp image and the aligned truth, as sRGB values.
+        radius_px: (H, W) blur radius.
+        flow_blur_to_sharp: (H, W, 2) float32, from blur image to sharp image.
+        visible: (H, W) bool, True where the sharp image shows the same point.
     """
     blur, sharp, truth = (to_pixels(image) for image in images)
     maps = radius_counts(radius_px), np.where(visible, 255, 0).astype(np.uint8)

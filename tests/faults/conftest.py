@@ -17,7 +17,7 @@ from known_session import describe, views, write_pair
 from faults.known_jobs import TINY_TRAINING, Job, files_of, training_of
 
 KILLS = int(os.environ.get("SDD_BENCH_KILLS", "2"))
-"""Kills of each job; `make faults` sets 30."""
+"""Number of kills of each job; `make faults` sets 30."""
 
 
 SHORT = (
@@ -33,7 +33,7 @@ SHORT = (
     "test_jobs_and_scheduler_are_not_given_together",
     "test_ctrl_c_is_quiet_at_any_moment[at once",
 )
-"""Names of the tests that `make test` runs: one of each kind of fault, and whatever is quick."""
+"""Names of the tests that `make test` runs: one for each kind of fault, and all quick ones."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -122,7 +122,7 @@ def jobs(inputs: Path) -> Mapping[str, Job]:
 def undisturbed(
     jobs: Mapping[str, Job], tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str], Mapping[str, str]]:
-    """What a job leaves when nothing happens to it, by its name; with one worker."""
+    """Output of an undisturbed run of a job with one worker, by the job's name."""
 
     @cache
     def output(name: str) -> Mapping[str, str]:
@@ -133,13 +133,13 @@ def undisturbed(
 
 
 class Disk:
-    """A small disk of its own."""
+    """A small separate disk."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def set(self, options: str) -> None:
-        """Remount it: `size=1m`, `ro`; workers of a killed run may hold files open for a moment."""
+        """Remount the disk with options such as `size=1m` or `ro`; workers of a killed run may hold files open."""
         end = time.monotonic() + 20
         while subprocess.run(["mount", "-o", f"remount,{options}", self.folder], capture_output=True).returncode:
             assert time.monotonic() < end, f"cannot be remounted with {options}"

@@ -1,4 +1,4 @@
-"""The long jobs of the command line on small inputs, started as a user starts them, and what they leave."""
+"""The long jobs of the command line on small inputs, started as a user starts them, and their outputs."""
 
 from __future__ import annotations
 
@@ -19,24 +19,25 @@ TINY_TRAINING = {
     "val_every": 2, "sample_every": 2, "warmup_epochs": 1, "epochs": 6, "dropout": 0.1, "learning_rate": 1e-3,
 }  # fmt: skip
 NOT_COMPARED = ("tensorboard", "deblurring.pt", "last.pt", "best.pt", "log.csv")
-"""Of a training run: compared by content, or (TensorBoard) holding wall times."""
+"""Files of a training run that are not compared byte by byte: their contents are compared, or (TensorBoard) they hold
+times."""
 
 
 def hear_interrupts() -> None:
-    """Take Ctrl-C as a terminal's commands do: what a shell starts in the background is told to ignore it."""
+    """Enable Ctrl-C as for a command in a terminal; a shell makes background commands ignore it."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @dataclass(frozen=True)
 class Job:
-    """A command, what it needs, and what of its output is the same in every run.
+    """A command, its inputs, and the part of its output that is the same in every run.
 
     Attributes:
-        name: Of the subcommand, and what tests call it.
-        words: Its arguments for an output folder.
-        output: What it leaves in that folder, as comparable values.
-        started: Whether its work has begun in that folder.
-        last_input: The file that it reads last.
+        name: Name of the subcommand, and of the job in tests.
+        words: Arguments for an output folder.
+        output: Output in that folder, as comparable values.
+        started: Whether the job's work has begun in that folder.
+        last_input: File that is read last.
     """
 
     name: str
@@ -49,7 +50,7 @@ class Job:
         return [sys.executable, "-m", "sdd_bench.cli", *(str(word) for word in (*self.words(out), *more))]
 
     def start(self, out: Path, *more: object, **environment: str) -> subprocess.Popen[str]:
-        """Start it in a process group of its own, as a terminal does."""
+        """Start the job in its own process group, as a terminal does."""
         return subprocess.Popen(
             self.command(out, *more),
             stdout=subprocess.PIPE,
@@ -70,13 +71,13 @@ class Job:
         return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 
     def finish(self, out: Path, *more: object) -> Mapping[str, str]:
-        """Run it to the end and return its output."""
+        """Run the job to the end and return its output."""
         done = self.run(out, *more)
         assert done.returncode == 0, f"{self.name}: {done.stderr[-2000:]}"
         return self.output(out)
 
     def wait_for_work(self, out: Path, process: subprocess.Popen[str], seconds: float = 120) -> None:
-        """Wait until its work has begun."""
+        """Wait until the job's work has begun."""
         end = time.monotonic() + seconds
         while not self.started(out):
             assert process.poll() is None, f"{self.name} ended before its work began: {process.communicate()[1]}"
@@ -85,17 +86,17 @@ class Job:
 
 
 def files_of(folder: Path) -> dict[str, str]:
-    """Return the sha256 of every file in a folder, hidden ones too, by its path in it.
+    """Return the SHA-256 of every file in a folder, hidden ones included, by its relative path.
 
-    Without the records of what was written: they name the inputs as seen from the folder, and those of different runs
-    lie at different depths.
+    Records of outputs are left out, because they name the inputs relative to the folder, and the folders of different
+    runs lie at different depths.
     """
     found = sorted(path for path in folder.rglob("*") if not path.is_dir() and not path.name.endswith(".written"))
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
 
 
 def training_of(folder: Path) -> dict[str, str]:
-    """Return what a training left: files, and the contents of checkpoints and log, without times."""
+    """Return the output of a training: files, and the contents of checkpoints and log, without times."""
     import torch
 
     found = {name: digest for name, digest in files_of(folder).items() if Path(name).parts[0] not in NOT_COMPARED}
@@ -131,7 +132,7 @@ def _digest(value: object) -> str:
 
 
 def one_line(stderr: str) -> str:
-    """Return the message of a refusal; no traceback stands with it."""
+    """Return the message of a refusal, which must come without a traceback."""
     assert "Traceback" not in stderr, stderr
     lines = [line for line in stderr.strip().splitlines() if line]
     errors = [line for line in lines if line.startswith("Error: ")]

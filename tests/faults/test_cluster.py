@@ -1,4 +1,4 @@
-"""Work on a Dask cluster: the bytes of one process, also when a worker is killed; refusals in one line."""
+"""Work on a Dask cluster: the same bytes as one process, also if a worker is killed; refusals in one line."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SPREAD = ["prepare", "ingest", "evaluate", "anchor", "analyse"]
 
 
 class Cluster:
-    """A scheduler on loopback and its workers, each a process."""
+    """A scheduler on the loopback interface and its workers, each a process."""
 
     def __init__(self, folder: Path) -> None:
         with socket.socket() as probe:

@@ -1,4 +1,4 @@
-"""A disk that is full or cannot be written: one line, nothing lost, and the same command goes on when there is room."""
+"""A full or read-only disk: a one-line error, nothing lost, and the same command resumes once there is space."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SHARES = (0.02, 0.3, 0.6, 0.95)
 
 
 def size_of(folder: Path) -> int:
-    """Return the bytes that a folder's files take on a disk of 4 KB pages."""
+    """Return the bytes that a folder's files take on a disk with pages of 4 KB."""
     return sum(-(-path.stat().st_size // 4096) * 4096 for path in folder.rglob("*") if path.is_file())
 
 
@@ -91,7 +91,7 @@ def test_a_disk_that_cannot_be_written_is_one_line(
     process.wait()
     small_disk.set("ro")
     done = job.run(small_disk.folder / "out")
-    if name != "anchor" or done.returncode:  # anchors that were all there do without writing
+    if name != "anchor" or done.returncode:  # with all anchors present, nothing is written
         assert done.returncode == 1, done.stdout
         assert "Read-only file system" in one_line(done.stderr)
     small_disk.set("rw")
@@ -100,7 +100,7 @@ def test_a_disk_that_cannot_be_written_is_one_line(
 
 @pytest.mark.parametrize("name", WRITERS)
 def test_files_that_may_not_grow_are_one_line(name: str, jobs: Mapping[str, Job], tmp_path: Path) -> None:
-    """What a full disk does to files of some size, where no disk can be mounted."""
+    """Simulate a full disk by a limit on file sizes, for machines on which no disk can be mounted."""
 
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (700, 700))

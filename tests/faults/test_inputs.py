@@ -1,4 +1,4 @@
-"""Inputs that go away while a job runs, and clocks that go backwards."""
+"""Inputs that disappear while a job runs, and clocks that go backwards."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_clock_that_goes_backwards_changes_nothing(
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     for path in out.rglob("*"):
-        os.utime(path, (4e9, 4e9))  # what the first run left is from the year 2096
+        os.utime(path, (4e9, 4e9))  # files of the first run are dated 2096
     done = job.run(out, PYTHONPATH=str(tmp_path / "clock"))
     assert done.returncode == 0, done.stderr
     assert job.output(out) == undisturbed(name)

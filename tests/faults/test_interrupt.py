@@ -1,4 +1,4 @@
-"""Ctrl-C: the command stops at once, says how it goes on, and does."""
+"""Ctrl-C: the command stops at once, prints how to resume, and resumes."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def test_ctrl_c_stops_and_the_same_command_goes_on(
     job, out = jobs[name], tmp_path / "out"
     process = job.start(out)
     job.wait_for_work(out, process)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the command and its workers
+    os.killpg(process.pid, signal.SIGINT)  # to the command and its workers, as a terminal does
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 130, stderr
     lines = [line for line in stderr.splitlines() if line.strip()]
-    said = [line for line in lines if not line.startswith("epoch ")]  # training's progress
+    said = [line for line in lines if not line.startswith("epoch ")]  # without training's progress
     assert said == [FAREWELL]
     assert members(process.pid) == []
     assert job.finish(out) == undisturbed(name)
@@ -53,7 +53,7 @@ main()
 
 
 MOMENTS_S = {"at once": 0.0, "at work": 12.0} | {f"after {ms} ms": ms / 1000 for ms in range(150, 1350, 150)}
-"""The workers start in the first second."""
+"""Moments of the interrupt; the workers start in the first second."""
 
 
 @pytest.mark.parametrize("moment", MOMENTS_S)

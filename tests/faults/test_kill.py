@@ -1,4 +1,4 @@
-"""Kill -9 at random moments: after the same command again the output is that of an undisturbed run, byte for byte."""
+"""kill -9 at random moments: repeating the command gives the output of an undisturbed run, byte for byte."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from faults.conftest import KILLS
 from faults.known_jobs import Job
 
 CHAIN = 3
-"""Kills of one output folder before the job is let to its end."""
+"""Number of kills in one output folder before the job runs to its end."""
 
 
 def killed(job: Job, out: Path, seconds: float, *, alone: bool, at_work: bool) -> bool:
-    """Start a job and kill it after so many seconds, with its workers or alone; return whether it was still there.
+    """Start a job and kill it after a time, with its workers or alone; return whether it was still running.
 
-    The seconds count from the start, or from when the job is first seen at work.
+    The time counts from the start, or from the moment when the job is first seen at work.
     """
     process = job.start(out)
     while at_work and not job.started(out) and process.poll() is None:

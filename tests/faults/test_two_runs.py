@@ -1,4 +1,4 @@
-"""Two runs in one place: the second refuses and names the first; a lock whose holder died holds nobody up."""
+"""Two runs in one folder: the second refuses and names the first; a lock whose holder died does not block."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from sdd_bench.jobs.run_folder import WORK_FOLDER, RunFolder
 
 @contextmanager
 def held_up(job: Job, out: Path) -> Iterator[int]:
-    """Hold a job up in the middle of its work; let it to its end afterwards."""
+    """Pause a job in the middle of its work; let it finish afterwards."""
     process = job.start(out)
     try:
         job.wait_for_work(out, process)
@@ -168,7 +168,7 @@ def test_a_folder_that_is_claimed_keeps_no_trace_of_a_finished_or_empty_run(tmp_
         run.end()
     assert [path.name for path in out.iterdir()] == ["done.json"]
     (out / WORK_FOLDER).mkdir()
-    (out / WORK_FOLDER / "lock").touch()  # of a run that was killed at its very end
+    (out / WORK_FOLDER / "lock").touch()  # left by a run that was killed at its very end
     again = RunFolder(out, out / "done.json", {"seed": 1})
     assert again.is_finished
     again.end()

@@ -1,4 +1,4 @@
-"""How many mutants are tried, and the warm process and corpora that they share."""
+"""Number of mutants to try, and the warm process and corpora that the tests share."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import pytest
 DEFAULT_MUTANTS = 200
 MUTANTS_VARIABLE = "SDD_BENCH_MUTANTS"
 CHUNK = 20
-"""Mutants a test, so that several processes can share the work."""
+"""Number of mutants per test, so that several processes can share the work."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave to `make test-all` what runs whole commands on the corpora, which take a minute to make."""
+    """Leave to `make test-all` the tests of whole commands on the corpora, which take a minute to make."""
     for item in items:
         if Path(__file__).parent in item.path.parents and "corpora" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.long)
@@ -51,7 +51,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def shares(weights: dict[str, float], count: int) -> list[tuple[str, int]]:
-    """Return kind and seed of every mutant: seeds from 0, each kind its share, at least one."""
+    """Return kind and seed of every mutant: seeds from 0, and for each kind its share, at least one."""
     total, made = 0.0, 0
     found: list[tuple[str, int]] = []
     for name, weight in weights.items():

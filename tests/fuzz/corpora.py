@@ -1,4 +1,4 @@
-"""Small, real inputs of every kind that commands read, made by the commands themselves, and what reads them."""
+"""Small, real inputs of every kind that commands read, made by the commands themselves, and their readers."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Reader:
     """A command and the file that it reads.
 
     Attributes:
-        target: The file that is changed, relative to the corpus; one that matches a pattern.
+        target: The file to change, relative to the corpus, as a pattern.
         words: The command; patterns in it are filled in.
     """
 
@@ -54,10 +54,10 @@ class Kind:
     """One kind of input.
 
     Attributes:
-        corpus: Key of `CORPORA`: the folder it stands in.
-        mutations: What may be done to it.
-        readers: One is drawn for each mutant.
-        share: Of the mutants, against 1 of others.
+        corpus: Key of `CORPORA`, the folder that holds the input.
+        mutations: Mutations that may be applied to it.
+        readers: Commands of which one is drawn for each mutant.
+        share: Weight among the mutants, relative to 1 for other kinds.
     """
 
     corpus: str
@@ -99,7 +99,7 @@ def _jpeg(path: Path, pixels: NDArray[np.uint8]) -> None:
 
 
 def _profiled(write: Callable[..., None], kind: type = np.uint8) -> Callable[[Path, NDArray[np.uint8]], None]:
-    """Return what writes an image with an orientation and the profile of another colour space."""
+    """Return a function that writes an image with an orientation and the profile of another colour space."""
 
     def write_one(path: Path, pixels: NDArray[np.uint8]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -131,7 +131,7 @@ PROFILED = ("png of P3", "tiff of floats", "progressive")
 
 
 def images(kind: str) -> Callable[[Warm, Path, Path], None]:
-    """Return what writes pairs of an image format, as a source and as a session."""
+    """Return a function that writes pairs in an image format, as a source and as a session."""
 
     def build(warm: Warm, root: Path, others: Path) -> None:  # noqa: ARG001
         suffix, write = IMAGES[kind]
@@ -150,7 +150,7 @@ def images(kind: str) -> Callable[[Warm, Path, Path], None]:
 
 
 def raw(warm: Warm, root: Path, others: Path) -> None:  # noqa: ARG001
-    """Write a session of two small DNG files, and of those of the test assets where they are."""
+    """Write a session of two small DNG files, and one of the DNG files of the test assets if they exist."""
     card = root / "in" / "card"
     card.mkdir(parents=True)
     for name, seed in (("blur", 1), ("gt", 2)):
@@ -175,7 +175,7 @@ def card(warm: Warm, root: Path, others: Path) -> None:
 
 
 def data(warm: Warm, root: Path, others: Path) -> None:  # noqa: ARG001
-    """Write a source of pairs with places and a split list, and what is prepared, anchored and scored of it."""
+    """Write a source of pairs with places and a split list, and the prepared data, anchors and results made from it."""
     size = ("--size", "160x112", "--max-radius", "2", "--seed", "5", "--count", "4")
     _run(warm, root, "synthesise", "--out", "out/source", *size, *ONE)
     names = sorted(path.stem for path in (root / "out" / "source" / "blur").iterdir())
@@ -207,7 +207,7 @@ def data(warm: Warm, root: Path, others: Path) -> None:  # noqa: ARG001
 
 
 def board(warm: Warm, root: Path, others: Path) -> None:  # noqa: ARG001
-    """Take the results, the entry and its dataset."""
+    """Copy the results, the entry and its dataset."""
     source = others / "data"
     shutil.copytree(source / "out" / "results", root / "in" / "results")
     shutil.copytree(source / "out" / "entry", root / "in" / "entry")
@@ -241,7 +241,7 @@ def weights(warm: Warm, root: Path, others: Path) -> None:
 
 
 def trunk(warm: Warm, root: Path, others: Path) -> None:  # noqa: ARG001
-    """Write a backbone of LPIPS with random weights, beside what is scored with it."""
+    """Write a backbone of LPIPS with random weights, and images to score with it."""
     import torch
     import torchvision
 
@@ -255,7 +255,7 @@ def trunk(warm: Warm, root: Path, others: Path) -> None:  # noqa: ARG001
 
 
 def journal(warm: Warm, root: Path, others: Path) -> None:
-    """Write what a killed analysis leaves: the journal of its finished pairs."""
+    """Write the journal of finished pairs that a killed analysis leaves."""
     from sdd_bench.jobs.items import Item, Journal, fingerprint
 
     shutil.copytree(others / "png8" / "in" / "source", root / "in" / "source")
@@ -284,7 +284,7 @@ def released(warm: Warm, root: Path, others: Path) -> None:  # noqa: ARG001
 
 
 def presets(warm: Warm, root: Path, others: Path) -> None:  # noqa: ARG001
-    """Write a preset as those that come with sdd-bench, all of its settings in it."""
+    """Write a preset like those of sdd-bench, with all of its settings."""
     shutil.copytree(others / "data" / "out" / "data", root / "out" / "data")
     pairs = [word.partition("=") for word in TRAIN[1::2] if "=" in word]
     more = 'mask = "robust"\nlearning_rate = 1e-3\nblocks = [1, 1, 1, 1]\nalpha = 0.5\n'
@@ -318,7 +318,7 @@ CORPORA: dict[str, Callable[[Warm, Path, Path], None]] = {
     "released": released,
     "presets": presets,
 }
-"""Name to what makes it, in an order in which each finds those it is made of."""
+"""Name to the function that makes the corpus, in an order in which each finds the corpora it is made from."""
 
 if os.environ.get("SDD_BENCH_TEST_ASSETS"):
     CORPORA["real_raw"] = real_raw
@@ -418,7 +418,7 @@ KINDS: dict[str, Kind] = {
         "released", BYTES, "in/dpdd/file_names/*.npy", ("analyse", "--data", "in/dpdd", "--out", "out/m.csv", *ONE)
     ),
 }
-"""Name to what is changed, how, and which commands then read it."""
+"""Name to the changed file, its mutations, and the commands that read it."""
 
 if "real_raw" in CORPORA:
     KINDS["real raw"] = _kind("real_raw", BYTES, "out/shots/*.dng", INIT, share=0.2)

@@ -1,4 +1,4 @@
-"""What a mutant must not do, and a client of the warm process that finds out whether it does."""
+"""Requirements on commands given a mutant, and a client of the warm process that checks them."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ MESSAGE_LIMIT = 20_000
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one command.
+    """Outcome of one command.
 
     Attributes:
         code: Exit code, None after a signal.
-        signal: That ended it, 0 for none.
-        timed_out: It used up its time.
+        signal: Signal that ended it, 0 for none.
+        timed_out: Whether it used up its time.
         seconds: CPU time.
-        memory_mb: Peak above the warm process.
-        stdout: What it printed.
-        stderr: And complained of.
-        strays: Files it wrote to outside its output folder.
+        memory_mb: Peak memory above that of the warm process.
+        stdout: Standard output.
+        stderr: Standard error.
+        strays: Files written outside its output folder.
     """
 
     code: int | None
@@ -45,7 +45,7 @@ class Outcome:
     strays: Sequence[str]
 
     def faults(self, *, usage_allowed: bool = False) -> list[str]:
-        """Return what is wrong with it; exit code 2 is right only where the arguments themselves were changed."""
+        """Return the faults of the outcome; exit code 2 is right only if the arguments themselves were changed."""
         found = []
         if self.timed_out:
             found.append("it hangs")
@@ -96,7 +96,7 @@ class Warm:
         return found
 
     def run(self, arguments: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None) -> Outcome:
-        """Run a command in a folder; it may write below folder/out alone."""
+        """Run a command in a folder; it may write below folder/out only."""
         (folder / "out" / "tmp").mkdir(parents=True, exist_ok=True)
         writable = (folder / "out").resolve()
         asked = {
@@ -118,7 +118,7 @@ class Warm:
 
 
 def tree(folder: Path, without: str = "out") -> dict[str, str]:
-    """Return the files and links of a folder with their sha256, but for one folder in it."""
+    """Return the files and links of a folder with their SHA-256, except those in one of its folders."""
     found = {}
     for place, folders, names in os.walk(folder):
         if Path(place) == folder:
@@ -131,7 +131,7 @@ def tree(folder: Path, without: str = "out") -> dict[str, str]:
 
 
 def _content(path: Path) -> bytes:
-    """Return what a file holds; where a link leads; the kind of what is neither; the size of what is too large."""
+    """Return a file's content, a link's target, the kind of other entries, or the size of a large file."""
     if path.is_symlink():
         return str(path.readlink()).encode()
     found = path.stat()
@@ -141,7 +141,7 @@ def _content(path: Path) -> bytes:
 
 
 def scratch(base: Path, corpus: Path) -> Path:
-    """Return a new copy of a corpus, base/w/scratch; what lay there is gone."""
+    """Return a new copy of a corpus, base/w/scratch; an earlier copy is removed."""
     shutil.rmtree(base, ignore_errors=True)
     base.mkdir(parents=True)
     shutil.copytree(corpus, base / "scratch", symlinks=True)

@@ -1,4 +1,4 @@
-"""One mutant from its kind and seed: which file, what is done to it, which command then reads it."""
+"""One mutant from its kind and seed: the file, its mutation, and the command that reads it."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from harness import INPUT_LIMIT_BYTES, Outcome, Warm, scratch, tree
 from mutate import mutate
 
 SWAPPED = 0.05
-"""Share of mutants that are a file of another kind under this one's name."""
+"""Share of mutants that are a file of another kind under the name of the file."""
 
 
 @dataclass(frozen=True)
 class Tried:
-    """A mutant and what came of it.
+    """A mutant and its outcome.
 
     Attributes:
         name: KIND:SEED, by which it can be repeated.
-        how: What was done to which file, and the command.
-        outcome: Of the command.
-        faults: What is wrong with that.
+        how: Mutation, file and command.
+        outcome: Outcome of the command.
+        faults: Faults of the outcome.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Tried:
 
 
 def try_mutant(kind_name: str, seed: int, warm: Warm, corpora: Path, base: Path) -> Tried:
-    """Make a mutant in base/scratch, let a command read it, and say what came of it."""
+    """Make a mutant in base/scratch, let a command read it, and return the outcome."""
     kind = KINDS[kind_name]
     rng = random.Random(f"{kind_name}:{seed}")
     reader = kind.readers[seed % len(kind.readers)]

@@ -1,4 +1,4 @@
-"""Seeded mutations of files: of bytes, of text, and of what JSON, TOML and CSV hold."""
+"""Seeded mutations of files: of bytes, of text, and of the values in JSON, TOML and CSV."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def flip(data: bytes, rng: random.Random) -> bytes:
 
 
 def overwrite(data: bytes, rng: random.Random) -> bytes:
-    """Write other bytes over a few, most often near the front, where headers are."""
+    """Overwrite a few bytes, most often near the start, where headers are."""
     changed = bytearray(data)
     reach = min(len(changed), rng.choice((64, 512, len(changed))))
     for _ in range(rng.choice((1, 2, 4))):
@@ -46,17 +46,17 @@ def overwrite(data: bytes, rng: random.Random) -> bytes:
 
 
 def truncate(data: bytes, rng: random.Random) -> bytes:
-    """Cut the end off."""
+    """Cut off the end."""
     return data[: rng.randrange(len(data))]
 
 
 def empty(data: bytes, rng: random.Random) -> bytes:  # noqa: ARG001
-    """Leave nothing."""
+    """Return no bytes."""
     return b""
 
 
 def append(data: bytes, rng: random.Random) -> bytes:
-    """Put bytes behind the end."""
+    """Append bytes."""
     return data + rng.choice((b"\x00" * 1000, rng.randbytes(100), data))
 
 
@@ -66,19 +66,19 @@ def _span(data: bytes, rng: random.Random) -> tuple[int, int]:
 
 
 def remove(data: bytes, rng: random.Random) -> bytes:
-    """Take a span out."""
+    """Remove a range of bytes."""
     start, end = _span(data, rng)
     return data[:start] + data[end:]
 
 
 def repeat(data: bytes, rng: random.Random) -> bytes:
-    """Write a span several times."""
+    """Repeat a range of bytes several times."""
     start, end = _span(data, rng)
     return data[:start] + data[start:end] * rng.choice((2, 3, 50)) + data[end:]
 
 
 def move(data: bytes, rng: random.Random) -> bytes:
-    """Put a span elsewhere."""
+    """Move a range of bytes to another position."""
     start, end = _span(data, rng)
     rest = data[:start] + data[end:]
     place = rng.randrange(len(rest) + 1)
@@ -86,13 +86,13 @@ def move(data: bytes, rng: random.Random) -> bytes:
 
 
 def insert(data: bytes, rng: random.Random) -> bytes:
-    """Insert something extreme."""
+    """Insert an extreme value."""
     place = rng.randrange(len(data) + 1)
     return data[:place] + rng.choice(EXTREMES) + data[place:]
 
 
 def lines(data: bytes, rng: random.Random) -> bytes:
-    """Drop, double, swap or join lines, or end them otherwise."""
+    """Drop, double, swap or join lines, or change line ends."""
     parts = data.split(b"\n")
     i, j = rng.randrange(len(parts)), rng.randrange(len(parts))
     match rng.randrange(6):
@@ -112,7 +112,7 @@ def lines(data: bytes, rng: random.Random) -> bytes:
 
 
 def token(data: bytes, rng: random.Random) -> bytes:
-    """Put something extreme in the place of a word, number or cell."""
+    """Replace a word, number or cell by an extreme value."""
     text = data.decode("utf-8", "surrogateescape")
     ends = [i for i, c in enumerate(text) if c in '",:=\n[]{} '] or [0]
     i = rng.randrange(len(ends))
@@ -123,7 +123,7 @@ def token(data: bytes, rng: random.Random) -> bytes:
 
 
 def _places(value: Any) -> list[tuple[Any, Any]]:
-    """Return every container of a value with each of its keys."""
+    """Return every container in a value with each of its keys."""
     found: list[tuple[Any, Any]] = []
     keys: Sequence[Any] = list(value) if isinstance(value, dict) else range(len(value))
     for key in keys:
@@ -164,7 +164,7 @@ def change_structure(value: Any, rng: random.Random) -> Any:
 
 
 def json_structure(data: bytes, rng: random.Random) -> bytes:
-    """Change what JSON holds; at times write keys twice, or numbers that JSON has not."""
+    """Change the values of JSON; sometimes write duplicate keys, or numbers that JSON does not allow."""
     try:
         text = json.dumps(change_structure(json.loads(data), rng))
     except (ValueError, RecursionError):
@@ -177,7 +177,7 @@ def json_structure(data: bytes, rng: random.Random) -> bytes:
 
 
 def json_line(data: bytes, rng: random.Random) -> bytes:
-    """Change what one line of JSON holds."""
+    """Change the values of one line of JSON."""
     parts = data.split(b"\n")
     full = [i for i, part in enumerate(parts) if part]
     parts[rng.choice(full)] = json_structure(parts[full[0]], rng)
@@ -197,7 +197,7 @@ def _toml(value: Any) -> str:
 
 
 def toml_structure(data: bytes, rng: random.Random) -> bytes:
-    """Change what TOML holds."""
+    """Change the values of TOML."""
     try:
         content = change_structure(tomllib.loads(data.decode()), rng)
         return "\n".join(f"{json.dumps(str(k))} = {_toml(v)}" for k, v in content.items()).encode()
@@ -243,7 +243,7 @@ CSV: tuple[Mutation, ...] = (*TEXT, *[csv_structure] * 9)
 
 
 def mutate(data: bytes, mutations: Sequence[Mutation], rng: random.Random) -> tuple[bytes, str]:
-    """Return changed data and what was done to it; data that a mutation left as it was are changed again."""
+    """Return changed data and the mutation; a mutation without effect is followed by another."""
     for _ in range(20):
         chosen = rng.choice(mutations)
         try:

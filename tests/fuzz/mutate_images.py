@@ -1,4 +1,4 @@
-"""Seeded mutations of what image files say of themselves: tags of TIFF, chunks of PNG, segments of JPEG, profiles."""
+"""Seeded mutations of the metadata of image files: tags of TIFF, chunks of PNG, segments of JPEG, profiles."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ TAGS = (
     34675,
     50706,
 )
-"""Those that decide how a picture is read, among others."""
+"""Tags to change, among them those that determine how an image is read."""
 
 NUMBERS = (0, 1, 2, 3, 5, 6, 8, 9, 12, 16, 31, 32, 64, 255, 65535, 2**31 - 1, 2**31, 2**32 - 1)
 PNG_START, SOI = b"\x89PNG\r\n\x1a\n", b"\xff\xd8"
@@ -41,7 +41,7 @@ EMPTY_SCAN = b"\xff\xda\0\x08\1\1\0\1\1\0\0\0"
 
 
 def tiff_tag(data: bytes, rng: random.Random) -> bytes:
-    """Change tag, type, count or value of an entry, drop or double one, or let the list of pictures lead elsewhere."""
+    """Change tag, type, count or value of an entry, drop or double one, or change the offset of the next image."""
     order = "<" if data[:2] == b"II" else ">"
     (start,) = struct.unpack_from(f"{order}I", data, 4)
     (count,) = struct.unpack_from(f"{order}H", data, start)
@@ -72,7 +72,7 @@ def _within(data: bytes, rng: random.Random) -> bytes:
 
 
 def icc(data: bytes, rng: random.Random) -> bytes:
-    """Damage the ICC profile of a PNG, JPEG or TIFF, or put it where another of its length stood."""
+    """Damage the ICC profile of a PNG, JPEG or TIFF, or replace it by another of its length."""
     if data.startswith(PNG_START):
         at = data.index(b"iCCP")
         length = int.from_bytes(data[at - 4 : at], "big")
@@ -86,7 +86,7 @@ def icc(data: bytes, rng: random.Random) -> bytes:
 
 
 def png_chunk(data: bytes, rng: random.Random) -> bytes:
-    """Change, drop, double or move a chunk of a PNG, its sums right; at times put in EXIF or another header."""
+    """Change, drop, double or move a chunk of a PNG, with valid checksums; sometimes insert EXIF or another header."""
     chunks, at = [], 8
     while at < len(data):
         length = int.from_bytes(data[at : at + 4], "big")
@@ -113,7 +113,7 @@ def png_chunk(data: bytes, rng: random.Random) -> bytes:
 
 
 def jpeg_segment(data: bytes, rng: random.Random) -> bytes:
-    """Add scans, empty or repeated, to a JPEG, or change, double or drop a segment in front of its first scan."""
+    """Add scans, empty or repeated, to a JPEG, or change, double or drop a segment before its first scan."""
     first = data.index(b"\xff\xda")
     if rng.random() < 0.4:
         scan = rng.choice((EMPTY_SCAN, data[first : first + rng.choice((20, 200))]))
@@ -143,4 +143,4 @@ MORE: dict[str, Sequence[Mutation]] = {
     "tif": (*BYTES, *[tiff_tag] * 12),
     "jpg": (*BYTES, *[jpeg_segment] * 8),
 }
-"""Suffix to what is done to such a file; those without an own entry are changed byte by byte."""
+"""Suffix to mutations of such files; other files are changed byte by byte."""

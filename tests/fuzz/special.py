@@ -1,4 +1,4 @@
-"""What may lie where a file is expected and is none, or holds less than it says."""
+"""Things in the place of an expected file that are not regular files or have less content than they declare."""
 
 from __future__ import annotations
 
@@ -59,4 +59,4 @@ SPECIALS: dict[str, Callable[[Path], None]] = {
     "sparse end": _sparse,
     "nothing but a hole": _hole,
 }
-"""Name to what makes it of a file."""
+"""Name to the function that makes it in the place of a file."""

@@ -1,4 +1,4 @@
-"""Small files that ask for much memory, and files that would run code: refused before either."""
+"""Small files that ask for much memory, and files that would run code: refused before either happens."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from sdd_bench.io.images import read_header, read_pixels, write_png
 
 
 def png(path: Path, width: int, height: int, samples: bytes = b"") -> Path:
-    """Write an 8-bit RGB PNG of a given header, its samples as they are given."""
+    """Write an 8-bit RGB PNG with a given header and given samples."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

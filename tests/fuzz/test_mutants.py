@@ -1,6 +1,6 @@
-"""Mutated files of every kind: each gives success or one clear line, and harms nothing.
+"""Mutated files of every kind: each gives success or a one-line error, and causes no harm.
 
-`pytest tests/fuzz --mutants 2000` tries more; `--mutant KIND:SEED` repeats one and shows all that came of it.
+`pytest tests/fuzz --mutants 2000` tries more; `--mutant KIND:SEED` repeats one and shows its outcome.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Names that a terminal, a spreadsheet or a page would take for something else: in results, meta, sessions, pairs."""
+"""Names with special meaning to a terminal, a spreadsheet or a page: in results, meta, sessions, pairs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Readers of text, given anything: they return or raise UserError, and what is written is read back as it was."""
+"""Readers of arbitrary text: they return or raise UserError, and written values are read back unchanged."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ cells = st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp")), max_
 
 
 def only_user_errors(read: Callable[[], object]) -> None:
-    """Call a reader; what it refuses, it refuses in printable words."""
+    """Call a reader and check that its errors are UserErrors with printable messages."""
     said = ""
     try:
         read()
@@ -156,7 +156,7 @@ def test_json_is_read_as_it_was_written(value: Any) -> None:
         path = Path(name) / "x.json"
         try:
             path.write_text(json_text(value), encoding="utf-8")
-        except ValueError:  # NaN, or half a surrogate pair
+        except ValueError:  # NaN, or half of a surrogate pair
             return
         try:
             found = read_json(path)

@@ -1,4 +1,4 @@
-"""Files that a dataset or an archive names: never outside its own folder, links followed or not."""
+"""Files named by a dataset or an archive: never outside its own folder, with links followed or not."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from sdd_bench.errors import UserError
 
 @pytest.fixture
 def dataset(prepared: Path, tmp_path: Path) -> Path:
-    """A prepared dataset of its own."""
+    """A copy of the prepared dataset."""
     shutil.copytree(prepared, tmp_path / "data")
     return tmp_path / "data"
 
 
 def first_frame(dataset: Path) -> Path:
-    """Return the frame that the first row of pairs.csv calls its blur image."""
+    """Return the blur image in the first row of pairs.csv."""
     row = (dataset / "pairs.csv").read_text().splitlines()[1].split(",")
     return dataset / row[4]
 

@@ -1,4 +1,4 @@
-"""Numbers in results that cannot be, rows that do not give their summary, and JSON that says two things."""
+"""Impossible numbers in results, rows that contradict their summary, and JSON with duplicate keys."""
 
 from __future__ import annotations
 

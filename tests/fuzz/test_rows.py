@@ -1,4 +1,4 @@
-"""Tables of a million rows, and rows of a million cells: refused in one line, in bounded time and memory."""
+"""Tables of a million rows, and rows of a million cells: refused in one line, with bounded time and memory."""
 
 from __future__ import annotations
 

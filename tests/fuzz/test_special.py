@@ -1,4 +1,4 @@
-"""Pipes, devices, sockets, links and sparse files in the place of every kind of input: refused, never waited for."""
+"""Pipes, devices, sockets, links and sparse files in the place of every kind of input: refused without waiting."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ WORDS = {
 
 @pytest.fixture(autouse=True)
 def no_waiting() -> Iterator[None]:
-    """End a test that waits for somebody to write into a pipe."""
+    """End a test that waits for data from a pipe."""
     signal.alarm(120)
     yield
     signal.alarm(0)

@@ -1,8 +1,8 @@
-"""A warm process that runs commands of sdd-bench in forks of itself: started once, asked over its standard input.
+"""A warm process that runs commands of sdd-bench in forks of itself: started once, controlled over its standard input.
 
-Each line asked is JSON: `arguments`, `folder` (worked in), `writable` (the one place that may be written to),
-`environment`. Each line answered is JSON: `code`, `signal`, `timed_out`, `seconds` (CPU), `memory_mb` (peak above the
-fork as it begins), `stdout`, `stderr`, `strays` (files opened for writing elsewhere).
+Each request is a line of JSON: `arguments`, `folder` (the working folder), `writable` (the only folder that may be
+written to), `environment`. Each response is a line of JSON: `code`, `signal`, `timed_out`, `seconds` (CPU), `memory_mb`
+(peak above that at the fork), `stdout`, `stderr`, `strays` (files opened for writing elsewhere).
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from typing import Any
 
 CPU_LIMIT_S = 10
 WALL_LIMIT_S = 60
-"""Of a command that waits for something, or has to share the machine's cores."""
+"""Limit of wall time, for commands that wait for something or share the machine's cores."""
 
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 KEPT = 60_000
-"""Characters of output that are handed on."""
+"""Number of characters of output that are returned."""
 
 MODULES = ("h5py", "tifffile", "imagecodecs", "imagehash", "rawpy", "lightning.fabric", "scipy.stats", "jinja2")
 
 
 def load() -> None:
-    """Import what any command needs, and use nothing of it: threads of a parent are lost in its forks."""
+    """Import the modules that commands need without using them, because threads of a parent are lost in its forks."""
     for package in ("sdd_bench", "capture", "leaderboard", "jdrl_baseline"):
         root = importlib.import_module(package)
         for found in pkgutil.walk_packages(root.__path__, f"{package}."):
@@ -48,7 +48,7 @@ def load() -> None:
 
 
 def watch_writes(folder: Path, writable: Path) -> list[str]:
-    """Return a list that fills with the files that Python opens for writing or renames to outside one folder."""
+    """Return a list that is filled with the files that Python opens for writing or renames outside one folder."""
     strays: list[str] = []
     inside = str(writable)
 
@@ -62,7 +62,7 @@ def watch_writes(folder: Path, writable: Path) -> list[str]:
         return not Path(os.fsdecode(place)).is_dir()
 
     whole: dict[str, Callable[[tuple[Any, ...]], bool]] = {
-        "os.remove": lambda args: args[1] == -1,  # else a name in a folder that was opened before
+        "os.remove": lambda args: args[1] == -1,  # otherwise a name in a folder that was opened before
         "os.rmdir": lambda args: args[1] == -1,
         "os.mkdir": lambda args: args[2] == -1 and is_new(args[0]),
         "os.truncate": lambda args: isinstance(args[0], bytes | str | os.PathLike),
@@ -82,7 +82,7 @@ def watch_writes(folder: Path, writable: Path) -> list[str]:
 
 
 def run(asked: dict[str, Any], report: int) -> None:
-    """Be the command: in the folder, with its output in files; never returns."""
+    """Run the command in this fork, in the folder, with its output in files; never returns."""
     os.write(report, f"{_resident_kb()}\n".encode())
     folder, writable = Path(asked["folder"]), Path(asked["writable"])
     os.chdir(folder)
@@ -113,7 +113,7 @@ def run(asked: dict[str, Any], report: int) -> None:
 
 
 def answer(asked: dict[str, Any]) -> dict[str, Any]:
-    """Run a command in a fork and say what came of it."""
+    """Run a command in a fork and return its outcome."""
     folder = Path(asked["folder"])
     read, write = os.pipe()
     child = os.fork()
@@ -154,7 +154,7 @@ def _text(path: Path) -> str:
 
 
 def serve() -> None:
-    """Answer until there is nothing more to read."""
+    """Answer requests until the input ends."""
     channel = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     started = time.process_time()

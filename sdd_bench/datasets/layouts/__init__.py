@@ -1,7 +1,7 @@
 """Layouts of released datasets: one file for each family, with its own pairing rule.
 
-A function returns None where its folders are not there, so that recognition is asking one after the other. What is
-wrong with single files is collected in the listing; only a folder that is missing altogether is refused at once.
+Each function returns None if its folders are missing, so that detection tries one after the other. Faults of single
+files are collected in the listing; only a missing folder is refused at once.
 """
 
 from sdd_bench.datasets.layouts.listing import Layout as Layout

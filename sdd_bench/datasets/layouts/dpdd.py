@@ -1,11 +1,11 @@
-"""DPDD, in which source and target of a scene have different names because the camera's counter moved on.
+"""DPDD, in which source and target of a scene have different names because the camera's counter advanced.
 
-In the released lists the numbers of a pair differ by one, up or down, except for 1P0A1983 and 1P0A1985 of the test
-set. Sorted order therefore gives the right pairs while no file is missing, and a missing one moves all pairs behind
-it by a scene. So the lists are used where they are given; where not, the numbers are checked, and a split whose
-order cannot be trusted is not paired at all.
+In the released lists, the numbers of a pair differ by one, up or down, except for 1P0A1983 and 1P0A1985 of the test
+set. Sorted order therefore gives the right pairs as long as no file is missing; a missing file shifts all later pairs
+by one scene. So the lists are used if they exist. Otherwise the numbers are checked, and a split whose order is not
+reliable is not paired.
 
-Restormer's copy of the dataset has other folders, and names that are the same on both sides.
+Restormer's copy of the dataset has other folders, and the same names on both sides.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from sdd_bench.io.images import list_images
 from sdd_bench.io.names import stem_of
 
 FRAMES, CROPS = ("inputC", "target"), ("inputC_crops", "target_crops")
-"""Folders of Restormer: whole images, and the patches that its script cuts of them."""
+"""Folders of Restormer: full images, and the patches that its script cuts from them."""
 
 PATCHES = "train_patches"
-"""Split of patches that a release brings."""
+"""Split for the patches of a release."""
 
 
 def list_dpdd(root: Path) -> Listing | None:
-    """Return DPDD: {train,val,test}_c/{source,target}, any subset of the three, or in the folders of Restormer.
+    """Return DPDD: any of {train,val,test}_c/{source,target}, or the folders of Restormer.
 
-    The name of a pair is that of its source, its place that of the lists indoor_labels and outdoor_labels.
+    A pair is named after its source; its place comes from the lists indoor_labels and outdoor_labels.
     """
     return _list_released(root) or _list_restormer(root)
 
@@ -57,7 +57,7 @@ def _list_released(root: Path) -> Listing | None:
 
 
 def _list_restormer(root: Path) -> Listing | None:
-    """Return [SPLIT/[DPDD/]]{inputC,target}, or patches in {inputC_crops,target_crops}; paired by name."""
+    """Return [SPLIT/[DPDD/]]{inputC,target}, or patches in {inputC_crops,target_crops}, paired by name."""
     parts = [(split, root / split / "DPDD") for split in SPLITS] + [(split, root / split) for split in SPLITS]
     found = {split: folder for split, folder in reversed(parts) if (folder / FRAMES[0]).is_dir()}
     crops = {s: f for s, f in reversed(parts) if (f / CROPS[0]).is_dir() and s not in found}
@@ -77,7 +77,7 @@ def _list_restormer(root: Path) -> Listing | None:
         place = root.name if folder == root else draft.short(folder)
         sides = Sides(part, place, names, sources, targets)
         same = sum(stem in targets for stem in sources)
-        # Names of the original release on both sides: a few may be equal by chance, those of two scenes.
+        # Names of the original release on both sides: a few may be equal by chance but belong to different scenes.
         (pair_by_names if 2 * same >= max(len(sources), len(targets)) else pair_by_order)(draft, sides)
         if split in found and (folder / CROPS[0]).is_dir():
             draft.notes.append(f"{draft.short(folder / CROPS[0])}: passed over, the whole images are there")
@@ -87,7 +87,7 @@ def _list_restormer(root: Path) -> Listing | None:
 
 
 def _add_places(draft: Draft, folders: list[Path]) -> None:
-    """Give the pairs of test their place from the lists in one of the folders, where there are any."""
+    """Set the place of test pairs from the lists in one of the folders, if there are any."""
     test = [pair for pair in draft.pairs if pair.split == "test"]
     if test:
         placed, notes = add_listed_places(test, folders)
@@ -96,9 +96,9 @@ def _add_places(draft: Draft, folders: list[Path]) -> None:
 
 
 def _images(draft: Draft, folder: Path, doubled: set[Path]) -> dict[str, Path]:
-    """Return the images of a folder by stem, in the order of the numbers their names end in.
+    """Return the images of a folder by stem, in the order of the numbers at the end of their names.
 
-    One of several files with the same stem stays, so that the order is kept; it is added to `doubled`.
+    One of several files with the same stem is kept to preserve the order; it is added to `doubled`.
     """
     paths = sorted(list_images(folder), key=lambda p: order_of(p.stem))
     stems = find_duplicates(draft, paths)

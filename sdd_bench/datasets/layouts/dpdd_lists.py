@@ -23,26 +23,26 @@ T = TypeVar("T")
 
 
 def read_names(path: Path) -> list[str]:
-    """Return the names that a list of the release holds, without folders.
+    """Return the names in a list of the release, without folders.
 
     Raises:
-        UserError: Not a numpy array of names, too many of them, or names that are no text.
+        UserError: The file is not a numpy array of names, has too many of them, or names that are not text.
     """
     return _plain_names(path, map(str, _read_array(path, "US", "names", _texts)))
 
 
 def add_listed_places(pairs: Sequence[Pair], folders: Sequence[Path]) -> tuple[list[Pair], list[str]]:
-    """Return pairs with `place` from indoor_labels and outdoor_labels (.npy or .txt), and notes on lists of no use.
+    """Return pairs with `place` from indoor_labels and outdoor_labels (.npy or .txt), and notes on unusable lists.
 
-    The lists that come with Restormer's test set hold the positions of the images, counted from 1, in the natural order
-    of the sharp images' names. Positions counted from 0 and names of files are taken too.
+    The lists of Restormer's test set contain the positions of the images, counted from 1, in the natural order of the
+    sharp images' names. Positions counted from 0 and file names are accepted, too.
 
     Args:
         pairs: All pairs of a split.
-        folders: Where the lists are looked for, the first that has both.
+        folders: Folders searched for the lists; the first that has both is used.
 
     Raises:
-        UserError: A list that cannot be read.
+        UserError: A list cannot be read.
     """
     found = next((lists for folder in folders if (lists := _find_places(folder))), None)
     if found is None:
@@ -73,7 +73,7 @@ def add_listed_places(pairs: Sequence[Pair], folders: Sequence[Path]) -> tuple[l
 
 
 def natural(name: str) -> list[tuple[int, str]]:
-    """Return what sorts names by the numbers in them.
+    """Return the sort key of a name, by the numbers in it.
 
     >>> sorted(["10.png", "9.png", "1P0A10"], key=natural)
     ['1P0A10', '9.png', '10.png']
@@ -82,7 +82,7 @@ def natural(name: str) -> list[tuple[int, str]]:
 
 
 def _find_places(folder: Path) -> tuple[Path, Path] | None:
-    """Return the two lists of a folder, None without them."""
+    """Return the two lists of a folder, None if it has none."""
     for suffix in (".npy", ".txt"):
         indoor, outdoor = (folder / f"{place}_labels{suffix}" for place in PLACES)
         if indoor.is_file() and outdoor.is_file():
@@ -91,7 +91,7 @@ def _find_places(folder: Path) -> tuple[Path, Path] | None:
 
 
 def _read_places(path: Path) -> list[int | str]:
-    """Return positions or names of files."""
+    """Return the positions or file names in a list."""
     if path.suffix == ".npy":
         return _read_array(path, "USiu", "positions or names", _positions_or_texts)
     words = [line.split()[0] for line in read_text(path).splitlines() if line.strip()]
@@ -101,9 +101,9 @@ def _read_places(path: Path) -> list[int | str]:
 
 
 def _read_array(path: Path, kinds: str, what: str, values: Callable[[NDArray[Any]], list[T]]) -> list[T]:
-    """Return what a one-dimensional array of some kinds in an .npy file holds; errors as `read_names`."""
+    """Return the values of a one-dimensional array in an .npy file; errors as in `read_names`."""
     try:
-        found = np.load(path, mmap_mode="r", allow_pickle=False)  # an array that the file cannot hold is refused
+        found = np.load(path, mmap_mode="r", allow_pickle=False)  # an array larger than its file is refused
         if not isinstance(found, np.ndarray) or found.ndim != 1 or found.dtype.kind not in kinds:
             raise ValueError(f"expected a one-dimensional numpy array of {what}")
         if len(found) > MAX_NAMES:
@@ -115,7 +115,7 @@ def _read_array(path: Path, kinds: str, what: str, values: Callable[[NDArray[Any
 
 
 def _texts(names: NDArray[Any]) -> list[Any]:
-    """Return an array's names; ValueError for what is no text."""
+    """Return an array's names; raise ValueError if they are not text."""
     if names.dtype.kind == "S":
         return list(np.char.decode(np.array(names), "utf-8"))
     if names.size and int(names.view(f"{names.dtype.byteorder}u4").max()) > sys.maxunicode:
@@ -128,7 +128,7 @@ def _positions_or_texts(values: NDArray[Any]) -> list[Any]:
 
 
 def _plain_names(path: Path, names: Iterable[str]) -> list[str]:
-    """Return names without folders; UserError for one that is no name of a file."""
+    """Return names without folders; raise UserError for one that is not a valid file name."""
     found = [name.replace("\\", "/").rsplit("/", 1)[-1] for name in names]
     wrong = next((name for name in found if not is_plain(name)), None)
     if wrong is not None:

@@ -14,7 +14,7 @@ from sdd_bench.datasets.manifest import Pair
 from sdd_bench.io.names import one_form
 
 MAX_STEP = 2
-"""Names further apart than this are no pair; two apart only where no other file is left that fits better."""
+"""Largest difference of the numbers in a pair; a difference of two is accepted only if no other file fits better."""
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,8 @@ class Sides:
 
     Attributes:
         split: Name of the split.
-        place: Name of the parent folder, for faults: `test_c`.
-        roles: Names of the folders: `source`, `target`.
+        place: Name of the parent folder in messages, such as `test_c`.
+        roles: Names of the folders, such as `source` and `target`.
         sources: Blur images by stem, in the order of `order_of`.
         targets: Sharp images by stem, in the same order.
     """
@@ -37,7 +37,7 @@ class Sides:
 
 
 def pair_by_names(draft: Draft, sides: Sides) -> None:
-    """Add the pairs of equal names, and a fault for every image without a partner."""
+    """Add the pairs with equal names, and a fault for every image without a partner."""
     for stems, others, role, other in (
         (sides.sources, sides.targets, *sides.roles),
         (sides.targets, sides.sources, *sides.roles[::-1]),
@@ -50,7 +50,7 @@ def pair_by_names(draft: Draft, sides: Sides) -> None:
 
 
 def pair_by_lists(draft: Draft, sides: Sides, lists: tuple[Path, Path]) -> None:
-    """Add the pairs that two lists of a release name, line by line, and the faults."""
+    """Add the pairs that two lists of a release name line by line, and the faults."""
     listed = []
     sources, targets = sides.sources, sides.targets
     for path, files, role in zip(lists, (sources, targets), sides.roles, strict=True):
@@ -76,7 +76,7 @@ def pair_by_lists(draft: Draft, sides: Sides, lists: tuple[Path, Path]) -> None:
 
 
 def pair_by_order(draft: Draft, sides: Sides) -> None:
-    """Add the pairs of sorted order where the numbers in the names allow it; else one fault for the whole split."""
+    """Add the pairs in sorted order if the numbers in the names confirm it; otherwise one fault for the whole split."""
     advice = f"give the lists file_names/{sides.split}_src.npy and {sides.split}_trg.npy"
     sources, targets, (source, target) = list(sides.sources), list(sides.targets), sides.roles
     if len(sources) != len(targets):
@@ -100,7 +100,7 @@ def pair_by_order(draft: Draft, sides: Sides) -> None:
 
 
 def order_of(stem: str) -> tuple[str, int, str]:
-    """Return what sorts names by the number that they end in."""
+    """Return the sort key of a name, by the number at its end."""
     number = _number(stem)
     return (re.sub(r"\d+$", "", stem), -1 if number is None else number, stem)
 
@@ -111,7 +111,7 @@ def _number(stem: str) -> int | None:
 
 
 def _far_apart(pairs: Sequence[tuple[str, str]]) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-    """Return the pairs whose numbers say that they are none, and those two apart that nothing contradicts."""
+    """Return the pairs whose numbers exclude a match, and those that differ by two and are still plausible."""
     steps = {}
     for pair in pairs:
         a, b = _number(pair[0]), _number(pair[1])
@@ -120,14 +120,14 @@ def _far_apart(pairs: Sequence[tuple[str, str]]) -> tuple[list[tuple[str, str]],
     apart: list[tuple[str, str]] = []
     wide: list[tuple[str, str]] = []
     for pair, (a, b) in steps.items():
-        # Only files that are themselves in a doubtful pair can be the better partner of this one.
+        # Only a file that is itself in a doubtful pair can be a better partner.
         fits = any(abs(a - d) <= 1 or abs(b - c) <= 1 for other, (c, d) in steps.items() if other != pair)
         (apart if abs(a - b) > MAX_STEP or fits else wide).append(pair)
     return apart, wide
 
 
 def _without_partner(sides: Sides, most: int = 3) -> str:
-    """Return in words which files have no counterpart within `MAX_STEP`, or nothing where names have no numbers."""
+    """Return the message on files without a counterpart within `MAX_STEP`; empty if names have no numbers."""
     words = []
     sources, targets = list(sides.sources), list(sides.targets)
     for role, stems, others in zip(sides.roles, (sources, targets), (targets, sources), strict=True):

@@ -1,4 +1,4 @@
-"""The dual-pixel views of DPDD: left and right half-aperture image of every pair, as released beside the pairs."""
+"""Dual-pixel views of DPDD: left and right half-aperture images, as released beside the pairs."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ VIEWS = {"left": "l", "right": "r"}
 
 
 def list_views(root: Path, split: str = "train") -> dict[str, tuple[Path, Path]]:
-    """Return the left and right view of each pair, by the name of the pair (that of its blur image).
+    """Return the left and right view of each pair, by the pair's name (that of its blur image).
 
-    Folders are SPLIT_c/source, SPLIT_l/source and SPLIT_r/source. A view has the name of the blur image, with or
-    without `_l` or `_r` at its end; where none has, as many views as blur images are paired in the order of their
-    numbers.
+    The folders are SPLIT_c/source, SPLIT_l/source and SPLIT_r/source. A view is named like the blur image, with or
+    without a final `_l` or `_r`; if no view is, and there are as many views as blur images, they are paired in the
+    order of their numbers.
 
     Args:
-        root: The release.
+        root: Folder of the release.
         split: `train`, `val` or `test`.
 
     Raises:
-        UserError: A folder that is missing, or a view.
+        UserError: A folder or a view is missing.
     """
     names = [stem_of(path) for path in _sorted(root / f"{split}_c" / "source")]
     found = {}

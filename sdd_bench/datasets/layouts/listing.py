@@ -1,4 +1,4 @@
-"""Definition of a layout, the pairs it finds in a folder, and the problems of the remaining files."""
+"""Definition of a layout, the pairs found in a folder, and the faults of the remaining files."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ SPLITS = ("train", "val", "test")
 
 @dataclass(frozen=True)
 class Listing:
-    """The pairs found in a folder and what is wrong with the rest.
+    """The pairs found in a folder, and the faults of the remaining files.
 
     Attributes:
-        name: Dataset name.
-        layout: Which of the dataset's layouts it is: `released`, `split`, `full`, ...
-        pairs: Sorted by split and name; split is empty where the dataset is not split yet.
-        faults: One line each: missing partner, duplicate name, ...; the files concerned are in no pair.
-        notes: Remarks that are no faults: counts that differ from the published ones, files passed over.
-        root: The folder listed.
+        name: Name of the dataset.
+        layout: Variant of the dataset's layout, such as `released`, `split` or `full`.
+        pairs: Pairs sorted by split and name; the split is empty if the dataset is not split yet.
+        faults: Faults, one line each, such as a missing partner or a duplicate name; the files concerned are in no
+            pair.
+        notes: Remarks that are no faults: counts that differ from the published ones, skipped files.
+        root: Folder that was listed.
     """
 
     name: str
@@ -35,15 +36,15 @@ class Listing:
 
 @dataclass(frozen=True)
 class Layout:
-    """A dataset as it lies on a disk.
+    """A dataset's folder layout.
 
     Attributes:
-        list_pairs: Folder to the pairs in it, or None if the folder is not of this layout. It may raise UserError for
-            a folder that it knows and that has no pairs.
+        list_pairs: Function from a folder to its pairs, or None if the folder does not have this layout. It may raise
+            UserError for a folder with this layout but without pairs.
         title: Usual name of the dataset.
-        source: Where it is had.
-        tree: Lines that show its files.
-        expected: Published number of pairs by split; the empty split is a dataset that is not split.
+        source: Address from which the dataset can be obtained.
+        tree: Lines that show the folder structure.
+        expected: Published number of pairs by split; an empty split name is for datasets without splits.
     """
 
     list_pairs: Callable[[Path], Listing | None]
@@ -55,7 +56,7 @@ class Layout:
 
 @dataclass
 class Draft:
-    """A listing while it is being filled."""
+    """A listing under construction."""
 
     root: Path
     pairs: list[Pair] = field(default_factory=list)
@@ -67,15 +68,15 @@ class Draft:
         return Listing(name, layout, tuple(self.pairs), tuple(self.faults), tuple(self.notes), self.root)
 
     def short(self, path: Path) -> str:
-        """Return a path as it is written in faults: below the root where it lies there."""
+        """Return a path for messages, relative to the root if it lies inside."""
         return (path.relative_to(self.root) if path.is_relative_to(self.root) else path).as_posix()
 
 
 def need_folders(root: Path, *names: str) -> list[Path]:
-    """Return the named folders of a folder.
+    """Return the named sub-folders of a folder.
 
     Raises:
-        UserError: One is missing; the message says what was expected and what was found.
+        UserError: A folder is missing; the message states the expected and the existing folders.
     """
     if not all((root / name).is_dir() for name in names):
         expected = ", ".join(f"{name}/" for name in names)
@@ -84,12 +85,12 @@ def need_folders(root: Path, *names: str) -> list[Path]:
 
 
 def any_folder(root: Path, names: Iterable[str]) -> bool:
-    """Return whether a folder has at least one of the named folders."""
+    """Return whether a folder has at least one of the named sub-folders."""
     return any((root / name).is_dir() for name in names)
 
 
 def describe_folder(folder: Path, most: int = 12) -> str:
-    """Return what lies in a folder in one line, folders with a slash behind them."""
+    """Return the content of a folder in one line; folders end in a slash."""
     entries = sorted(folder.iterdir(), key=lambda p: (not p.is_dir(), p.name)) if folder.is_dir() else []
     names = [f"{p.name}/" if p.is_dir() else p.name for p in entries if not p.name.startswith(".")]
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "") or "nothing"

@@ -16,14 +16,14 @@ KeyOf = Callable[[Path], Key | None]
 
 
 def pair_up(draft: Draft, split: str, folders: Mapping[str, Path], patterns: Mapping[str, str] | None = None) -> None:
-    """Add the pairs whose key is in every folder, and the faults.
+    """Add the pairs whose key occurs in every folder, and the faults.
 
     Args:
         draft: Listing to fill.
-        split: The pairs' split.
-        folders: Role to folder; the roles are `blur`, `sharp` and possibly `defocus_map`.
-        patterns: Role to the regular expression that finds the number by which its files are paired. Roles without one
-            are paired by the stem.
+        split: Split of the pairs.
+        folders: Folders by role; the roles are `blur`, `sharp` and optionally `defocus_map`.
+        patterns: Regular expressions by role that extract the number by which files are paired. Roles without one are
+            paired by stem.
     """
     patterns = patterns or {}
     files: dict[str, dict[Key, Path]] = {}
@@ -38,14 +38,14 @@ def pair_up(draft: Draft, split: str, folders: Mapping[str, Path], patterns: Map
 def pair_indexed(
     draft: Draft, split: str, files: Mapping[str, Mapping[Key, Path]], spoilt: set[Key], where: Mapping[str, str]
 ) -> None:
-    """Add the pairs whose key every role has, and a fault for each other key but the spoilt ones.
+    """Add the pairs whose key occurs in every role, and a fault for each other key except the spoilt ones.
 
     Args:
         draft: Listing to fill.
-        split: The pairs' split.
-        files: Role to key to file.
-        spoilt: Keys whose faults are in the draft already.
-        where: Role to the place where its files are looked for, as faults word it.
+        split: Split of the pairs.
+        files: Files by role and key.
+        spoilt: Keys whose faults have been reported.
+        where: Places of the roles' files, for messages.
     """
     keys = {key for by_key in files.values() for key in by_key} - spoilt
     for key in sorted(keys, key=lambda k: (str(type(k)), k)):
@@ -58,18 +58,18 @@ def pair_indexed(
 
 
 def index_images(draft: Draft, folder: Path, key_of: KeyOf) -> tuple[dict[Key, Path], set[Key]]:
-    """Return the images of a folder by key, and the keys that duplicates have spoilt; see `index_files`."""
+    """Return the images of a folder by key, and the keys spoilt by duplicates; see `index_files`."""
     return index_files(draft, folder, list_images(folder), key_of)
 
 
 def index_files(draft: Draft, folder: Path, paths: list[Path], key_of: KeyOf) -> tuple[dict[Key, Path], set[Key]]:
-    """Return images by key, and the keys that duplicates have spoilt; each group of duplicates becomes a fault.
+    """Return images by key, and the keys spoilt by duplicates; each group of duplicates becomes a fault.
 
     Args:
         draft: Listing that collects the faults.
-        folder: Where the images lie.
-        paths: The images.
-        key_of: Path to its key, None for what is passed over.
+        folder: Folder of the images.
+        paths: Paths of the images.
+        key_of: Function from a path to its key, None for files to skip.
     """
     doubled = find_duplicates(draft, paths)
     files: dict[Key, Path] = {}
@@ -89,7 +89,7 @@ def index_files(draft: Draft, folder: Path, paths: list[Path], key_of: KeyOf) ->
 
 
 def find_duplicates(draft: Draft, paths: Iterable[Path]) -> set[str]:
-    """Return the stems that several files share, in whatever case and form, and add a fault for each such group."""
+    """Return the stems that several files share, ignoring case and Unicode form, and add a fault for each group."""
     groups: dict[str, list[Path]] = {}
     for path in paths:
         groups.setdefault(one_form(stem_of(path).casefold()), []).append(path)
@@ -103,7 +103,7 @@ def find_duplicates(draft: Draft, paths: Iterable[Path]) -> set[str]:
 
 
 def _what_they_share(group: list[Path]) -> str:
-    """Return in words how several names are one."""
+    """Return the reason why several names count as one."""
     if len({path.stem for path in group}) == 1:
         return "share one name"
     if len({stem_of(path) for path in group}) == 1:
@@ -112,7 +112,7 @@ def _what_they_share(group: list[Path]) -> str:
 
 
 def _number_key(draft: Draft, pattern: str) -> KeyOf:
-    """Return a function that reads the number out of a file's name; a name of another form is a fault."""
+    """Return a function that reads the number from a file's name; a name of another form is a fault."""
 
     def key_of(path: Path) -> Key | None:
         match = re.fullmatch(pattern, path.stem)

@@ -24,7 +24,7 @@ def list_realdof(root: Path) -> Listing | None:
 
 
 def list_ded(root: Path) -> Listing | None:
-    """Return DED: image_<n>, <prefix>_<n> and the defocus map defocus_filterd_<n> (spelt so), paired by n."""
+    """Return DED: image_<n>, <prefix>_<n> and the defocus map defocus_filterd_<n> (so spelled), paired by n."""
     if not (root / "image").is_dir() or not any_folder(root, ("sharp", "filtered")):
         return None
     draft = Draft(root)
@@ -51,13 +51,13 @@ def list_rtf(root: Path) -> Listing | None:
 
 
 def _has_rtf_names(folder: Path) -> bool:
-    """Return whether a folder holds images of both roles and no others."""
+    """Return whether a folder contains images of both roles and no others."""
     names = (path.name for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
     return {re.sub(r"\d+\.\w+$", "", name) for name in names} == {f"{word}_" for word in RTF_ROLES.values()}
 
 
 def _pair_one_folder(draft: Draft, folder: Path) -> None:
-    """Add the pairs of a folder that holds the images of both roles; other images are passed over."""
+    """Add the pairs of a folder with the images of both roles; other images are skipped."""
     images = list_images(folder)
     files: dict[str, dict[Key, Path]] = {}
     spoilt: set[Key] = set()

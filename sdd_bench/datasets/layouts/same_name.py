@@ -1,4 +1,4 @@
-"""Two folders whose files have the same names: SDD, users' blur and gt, GoPro's input and target."""
+"""Two folders with equal file names: SDD, users' blur and gt, GoPro's input and target."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def list_sdd(root: Path) -> Listing | None:
 
 
 def list_pairs(root: Path) -> Listing | None:
-    """Return users' own pairs: folders named blur and gt, in the same three shapes as SDD, or input and target."""
+    """Return users' own pairs: folders named blur and gt, in the same three variants as SDD, or input and target."""
     return _list_blur_gt(root, "pairs") or _list_input_target(root)
 
 
@@ -49,7 +49,7 @@ def _list_blur_gt(root: Path, name: str) -> Listing | None:
 
 
 def _list_input_target(root: Path) -> Listing | None:
-    """Return pairs in input and target, which many repositories of deblurring take: GoPro's, HIDE's, RealBlur's."""
+    """Return pairs in input and target, a layout used by many deblurring repositories: GoPro's, HIDE's, RealBlur's."""
     parts = [s for s in SPLITS if _has_both(root / s)] or [""] * _has_both(root)
     if not parts:
         return None

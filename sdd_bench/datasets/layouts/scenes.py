@@ -1,4 +1,4 @@
-"""LFDOF and RealBokeh: several blur images of one scene that share one sharp image."""
+"""LFDOF and RealBokeh: several blur images of one scene share one sharp image."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from sdd_bench.io.images import list_images
 from sdd_bench.io.names import one_form, stem_of
 
 REALBOKEH_SPLITS = {"train": "train", "validation": "val", "test": "test"}
-"""Folder to split."""
+"""Splits by folder name."""
 
 SHARP_NAME = re.compile(r"(.+)_f\d+(?:\.\d+)?")
-"""Scene and aperture in the name of a photograph of RealBokeh: 1038_f22, 1038_f2.8."""
+"""Scene and aperture in the name of a RealBokeh photograph: 1038_f22, 1038_f2.8."""
 
 
 def list_lfdof(root: Path) -> Listing | None:
@@ -32,10 +32,10 @@ def list_lfdof(root: Path) -> Listing | None:
 
 
 def list_realbokeh(root: Path) -> Listing | None:
-    """Return RealBokeh, read for deblurring: every gt/ID/ID_f* belongs to in/ID_f22; the scene is ID.
+    """Return RealBokeh for deblurring: every gt/ID/ID_f* belongs to in/ID_f22; the scene is ID.
 
-    The dataset is of bokeh rendering, from the photograph at f/22 to those at wider apertures. Here the wide apertures
-    are the blur images and f/22 is the sharp one, as in its authors' mode for defocus deblurring.
+    The dataset is made for bokeh rendering, from the photograph at f/22 to those at wider apertures. Here the wide
+    apertures are the blur images and f/22 is the sharp image, as in its authors' mode for defocus deblurring.
     """
     parts = [s for s in REALBOKEH_SPLITS if (root / s / "in").is_dir() and (root / s / "gt").is_dir()]
     if not parts:
@@ -49,7 +49,7 @@ def list_realbokeh(root: Path) -> Listing | None:
 
 
 def _narrow_apertures(draft: Draft, folder: Path) -> tuple[dict[Key, Path], set[Key]]:
-    """Return the sharp photographs by scene, and the scenes that duplicates have spoilt."""
+    """Return the sharp photographs by scene, and the scenes spoilt by duplicates."""
 
     def scene_of(path: Path) -> Key | None:
         match = SHARP_NAME.fullmatch(path.stem)
@@ -64,16 +64,16 @@ def _narrow_apertures(draft: Draft, folder: Path) -> tuple[dict[Key, Path], set[
 def _pair_scenes(
     draft: Draft, split: str, inputs: Path, truths: Path, sharp: dict[Key, Path], spoilt: set[Key], form: str
 ) -> None:
-    """Add the pairs of a folder that has one folder of blur images for each scene.
+    """Add the pairs of a folder that has one sub-folder of blur images for each scene.
 
     Args:
         draft: Listing to fill.
-        split: The pairs' split.
+        split: Split of the pairs.
         inputs: Folder of the scenes' folders.
         truths: Folder of the sharp images.
-        sharp: Scene to sharp image.
-        spoilt: Scenes whose sharp image has a fault already.
-        form: Pattern of the blur images' names, for faults.
+        sharp: Sharp images by scene.
+        spoilt: Scenes whose sharp image already has a fault.
+        form: Pattern of the blur images' names, for messages.
     """
     for stray in list_images(inputs):
         draft.faults.append(f"{draft.short(stray)}: not in the folder of a scene, {form}")

@@ -15,10 +15,10 @@ SHOWN = {"out_of_focus": "out of focus", "motion": "blurred by motion"}
 
 
 def list_cuhk(root: Path) -> Listing | None:
-    """Return None unless the folder is CUHK's, image/{out_of_focus,motion}NNNN.jpg and masks in gt/.
+    """Return None unless the folder is CUHK's: image/{out_of_focus,motion}NNNN.jpg, and masks in gt/.
 
     Raises:
-        UserError: It is. There is nothing to pair, and the message says which command takes the photographs.
+        UserError: The folder is CUHK's, which has no pairs; the message names the command for such photographs.
     """
     folder = root / "image"
     if not folder.is_dir():

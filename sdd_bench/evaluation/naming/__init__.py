@@ -1,1 +1,1 @@
-"""Matching of prediction files to images, whatever names the method's code uses."""
+"""Matching of prediction files to images, whatever naming the method's code uses."""

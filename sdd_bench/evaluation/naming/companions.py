@@ -10,16 +10,16 @@ COMPANIONS = frozenset((
     "i", "in", "inp", "input", "blur", "blurred", "blurry", "lq", "source", "src",
     "defest", "defocus", "dmap", "depth", "map", "mask", "weight", "kernel", "error", "err", "diff", "residual",
 ))  # fmt: skip
-"""Words that say of a file beside a prediction what it is."""
+"""Words in a file name that mark a file beside a prediction, such as its input or a map."""
 
 OUTPUTS = frozenset((
     "p", "pred", "predicted", "prediction", "out", "output", "res", "result", "restored", "restoration", "recover",
     "recovered", "deblur", "deblurred", "sr", "est", "estimate", "final",
 ))  # fmt: skip
-"""Words that say of a file that it is the prediction."""
+"""Words in a file name that mark a prediction."""
 
 ATTACHED = 4
-"""Words of so many letters need no separator before them: `0001defest`."""
+"""Least number of letters of a word that needs no separator before it, as in `0001defest`."""
 
 _SEPARATORS = "_. -"
 
@@ -43,7 +43,7 @@ def words_in(affix: str) -> list[str]:
 
 
 def is_companion(prefix: str, suffix: str) -> bool:
-    """Return whether what stands before and behind a name says that a file is no prediction.
+    """Return whether the prefix and suffix around a name mark a file that is not a prediction.
 
     >>> is_companion("", "_gt"), is_companion("", "defest"), is_companion("", "g"), is_companion("", "_NAFNet_gt")
     (True, True, False, True)
@@ -56,7 +56,7 @@ def is_companion(prefix: str, suffix: str) -> bool:
 
 
 def is_output(prefix: str, suffix: str) -> bool:
-    """Return whether what stands before and behind a name says that a file is the prediction.
+    """Return whether the prefix and suffix around a name mark a prediction.
 
     >>> is_output("", "_output"), is_output("", "deblur"), is_output("", "p"), is_output("", "")
     (True, True, False, False)
@@ -67,10 +67,10 @@ def is_output(prefix: str, suffix: str) -> bool:
 
 
 def companion_of(stem: str, known: Container[str]) -> str | None:
-    """Return what the files beside predictions are called, `*` for the name, if a file is one of them; else None.
+    """Return the pattern of companion files, with `*` for the name, if a file is one of them; else None.
 
     Args:
-        stem: The file's name without its suffix.
+        stem: File name without its suffix.
         known: Names that a companion may belong to.
 
     >>> companion_of("0001_gt", {"0001"}), companion_of("input-7", {"7"}), companion_of("0001_gt", {"0002"})

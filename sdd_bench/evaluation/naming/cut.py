@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 Crop = Literal["top-left", "centre"]
 CROPS: tuple[Crop, ...] = ("top-left", "centre")
-"""Reference points of a cropped or padded prediction: padding is right and below, or on all sides."""
+"""Alignment of a cropped or padded prediction: padded at the right and bottom, or on all sides."""
 
 MAX_CUT_PX = 128
-"""Predictions differ from their inputs by less than this in width and height: by a network's multiple at most."""
+"""Predictions differ from their inputs by less than this in width and height: at most by a network's size multiple."""
 
 Array = TypeVar("Array", bound=NDArray[Any])
 
@@ -23,11 +23,11 @@ class Cut:
 
     Attributes:
         x: Position of the left edge in the frame, in pixels.
-        y: Position of the upper edge in the frame.
-        left: Position of the left edge in the prediction.
-        top: Position of the upper edge in the prediction.
-        width: Width of the part.
-        height: Height of the part.
+        y: Position of the upper edge in the frame, in pixels.
+        left: Position of the left edge in the prediction, in pixels.
+        top: Position of the upper edge in the prediction, in pixels.
+        width: Width of the region, in pixels.
+        height: Height of the region, in pixels.
     """
 
     x: int
@@ -38,22 +38,22 @@ class Cut:
     height: int
 
     def of_frame(self, frame: Array) -> Array:
-        """Return the part of a frame, (H, W) or (H, W, 3)."""
+        """Return the region of a frame, (H, W) or (H, W, 3)."""
         return frame[self.y : self.y + self.height, self.x : self.x + self.width]  # type: ignore[return-value]
 
     def of_prediction(self, restored: Array) -> Array:
-        """Return the part of a prediction, (H, W, 3)."""
+        """Return the region of a prediction, (H, W, 3)."""
         return restored[self.top : self.top + self.height, self.left : self.left + self.width]  # type: ignore[return-value]
 
 
 def cut_of(prediction: tuple[int, int], frame: tuple[int, int], crop: str) -> Cut:
     """Return the region that a prediction shares with its frame.
 
-    Around the centre, half of the difference is rounded as torchvision's `center_crop` does: to the even number.
+    For `centre`, half of the difference is rounded to the even number, like torchvision's `center_crop`.
 
     Args:
-        prediction: Width and height.
-        frame: Width and height.
+        prediction: Width and height of the prediction.
+        frame: Width and height of the frame.
         crop: One of `CROPS`.
 
     >>> cut_of((96, 80), (100, 70), "centre")

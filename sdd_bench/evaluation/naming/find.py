@@ -1,4 +1,4 @@
-"""Search for the predictions of a split in a folder: by name, else by content; all problems together."""
+"""Search for the predictions of a split in a folder, by name or by content, with one report of all problems."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from sdd_bench.evaluation.prediction_values import check_prediction_values
 from sdd_bench.jobs.workers import Workers
 
 LISTED = 3
-"""Names that a message gives as examples."""
+"""Number of names that a message gives as examples."""
 
 Files = Mapping[str, Sequence[Path]]
-"""Part of the name that a pattern leaves, to the files that share it, equal up to their suffixes."""
+"""Files by the part of their name that the pattern selects; several files may differ in their suffix only."""
 
 
 def match_predictions(
@@ -38,21 +38,21 @@ def match_predictions(
     crop_multiple: int = 1,
     looks: Looks | None = None,
 ) -> Matching:
-    """Return the prediction of each pair, every one checked by its size, its content and its values.
+    """Return the prediction of each pair, checked for its size, its content and its values.
 
     Args:
-        folder: PNG, TIFF or JPEG files, directly in it or in its one sub-folder.
-        pairs: The split that is scored.
+        folder: Folder with PNG, TIFF or JPEG files, directly inside or in its only sub-folder.
+        pairs: Pairs of the scored split.
         ways: Options on naming and size.
         jobs: Worker processes.
         where: Name of the folder in messages; its path if empty.
-        crop_multiple: As in the protocol.
-        looks: Keeps the looks that are taken, for others to use.
+        crop_multiple: Crop multiple of the protocol.
+        looks: Cache of thumbnails, shared with other checks.
 
     Raises:
-        UserError: Missing, extra, doubly present and wrong-sized predictions and files that are no images, all named,
-            counted by kind; names that say nothing of files whose content does not tell either; a prediction that
-            looks more like another image than its own; values that mean something else than its input's.
+        UserError: Predictions are missing, superfluous, duplicate or of another size, or files are not images (all are
+            named and counted by kind); neither names nor content identify the files; a prediction matches another image
+            better than its own; or its values have another meaning than its input's.
     """
     looks = Looks(jobs) if looks is None else looks
     ways, where = ways.resolved(), where or str(folder)
@@ -85,7 +85,7 @@ def _proposal(keys: Files, pairs: Sequence[Pair], ways: Ways, where: str) -> Pro
     """Return the match proposed by names.
 
     Raises:
-        UserError: Several files for each image, or other numbers of files than of images where order is to count.
+        UserError: There are several files for each image, or not as many files as images when matching by order.
     """
     sides = sides_of(pairs)
     first: Rule = "names" if ways.naming is None else ways.naming.rule
@@ -100,10 +100,10 @@ def _proposal(keys: Files, pairs: Sequence[Pair], ways: Ways, where: str) -> Pro
 def _settled(
     proposal: Proposal, keys: Files, pairs: Sequence[Pair], ways: Ways, looks: Looks, where: str
 ) -> tuple[Matching, list[Problem]]:
-    """Return the match that names propose, proven by content where they leave it open, and what is wrong with it.
+    """Return the match proposed by names, verified by content if names are ambiguous, and its problems.
 
     Raises:
-        UserError: Neither names nor content say which file is whose.
+        UserError: Neither names nor content identify the files.
     """
     chosen, checked = proposal, False
     remarks: tuple[str, ...] = ()
@@ -138,10 +138,10 @@ def _by_content(
     looks: Looks,
     before: UserError | None = None,
 ) -> tuple[Matching, list[Problem]]:
-    """Return the match by content of what names say are predictions.
+    """Return the match by content for the files that may be predictions by their names.
 
     Raises:
-        UserError: Content does not tell; or `before`, what was wrong with the match that names propose.
+        UserError: The content does not identify the files; `before`, if given, is raised instead.
     """
     twice = _twice(proposal.candidates, keys)
     if twice:
@@ -164,7 +164,7 @@ def _called(chosen: Proposal, ways: Ways) -> str:
 
 
 def _unsaid(proposal: Proposal, pairs: Sequence[Pair]) -> str:
-    """Return that names do not say which file is whose, with some of them."""
+    """Return the message that names do not identify the files, with examples."""
     files, images = _some(proposal.candidates), _some(natural_order(pair.name for pair in pairs))
     if proposal.rule == "order":
         found = f"files ({files}) and images ({images})"
@@ -176,7 +176,7 @@ def _problems(chosen: Proposal, keys: Files, pairs: Sequence[Pair], ways: Ways, 
     """Return the problems of a match by names.
 
     Raises:
-        UserError: Not one file is called as an image is.
+        UserError: No file is named like an image.
     """
     if not chosen.stems and not ways.allow_missing:
         files, images = _some(natural_order(keys)), _some(natural_order(pair.name for pair in pairs))
@@ -191,7 +191,7 @@ def _problems(chosen: Proposal, keys: Files, pairs: Sequence[Pair], ways: Ways, 
 
 
 def _twice(stems: Iterable[str], keys: Files, pairs: Mapping[str, str] | None = None) -> list[Problem]:
-    """Return the names that several files share."""
+    """Return the problems of names that several files share."""
     return [
         Problem("duplicate", f"{', '.join(f.name for f in keys[stem])}: {len(keys[stem])} predictions for {name}")
         for stem in stems

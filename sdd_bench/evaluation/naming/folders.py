@@ -17,18 +17,18 @@ from sdd_bench.io.nearest import missing_folder
 ARCHIVES = (".zip",)
 OTHER_ARCHIVES = (".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".zst")
 DEPTH = 6
-"""Folders within each other that are looked into."""
+"""Maximum depth of sub-folders that are searched."""
 
 SHOWN = 6
-"""Folders and kinds of files that a message names."""
+"""Maximum number of folders and file types that a message names."""
 
 
 @contextmanager
 def opened(predictions: Path) -> Iterator[Path]:
-    """Give the folder of predictions: the one named, or one for as long as the block runs that holds a zip's images.
+    """Yield the folder of predictions: the one named, or a temporary one with the images of a zip file.
 
     Raises:
-        UserError: There is no such folder (the nearest is named), or an archive that is not read.
+        UserError: The folder does not exist (the nearest existing one is named), or an archive format is not supported.
     """
     if predictions.is_dir():
         yield predictions
@@ -44,21 +44,21 @@ def opened(predictions: Path) -> Iterator[Path]:
 
 
 def name_of(predictions: Path) -> str:
-    """Return what a folder or a zip file is called, without `.zip`."""
+    """Return the name of a folder or a zip file, without `.zip`."""
     found = predictions.resolve()
     return found.stem if found.suffix.lower() in ARCHIVES and not found.is_dir() else found.name
 
 
 def images_in(folder: Path, where: str, option: str = "--pred ") -> tuple[list[Path], str]:
-    """Return the image files of a folder, and the sub-folder that they lie in; empty where they lie directly in it.
+    """Return the image files of a folder, and the sub-folder that contains them; empty if they lie directly in it.
 
     Args:
         folder: Folder of predictions, from `opened`.
         where: Name of the folder in messages.
-        option: What a message that names a sub-folder has before it.
+        option: Text before the sub-folder that a message names.
 
     Raises:
-        UserError: No image, or images in several sub-folders.
+        UserError: There is no image, or images lie in several sub-folders.
     """
     found = list_images(folder)
     if found:
@@ -79,12 +79,12 @@ def images_in(folder: Path, where: str, option: str = "--pred ") -> tuple[list[P
 
 
 def every_image(folder: Path) -> list[Path]:
-    """Return the image files of a folder and of the folders in it."""
+    """Return the image files of a folder and of all its sub-folders."""
     return [*list_images(folder), *(file for place in _folders(folder) for file in list_images(place))]
 
 
 def _folders(folder: Path) -> list[Path]:
-    """Return the folders within a folder, links not followed, sorted; hidden ones are passed over."""
+    """Return the sorted sub-folders of a folder; links are not followed, hidden folders are skipped."""
     found = []
     for place, names, _ in os.walk(folder):
         depth = len(Path(place).relative_to(folder).parts)

@@ -1,4 +1,4 @@
-"""Match of predictions to images, and how it was found, as stored in results."""
+"""Match of predictions to images, and how it was found, as recorded in results."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from sdd_bench.evaluation.rows import Line
 
 
 class MatchingBlock(TypedDict):
-    """Description in results of how predictions were matched.
+    """Record in results of how predictions were matched.
 
-    `rule` is a key of `rules.RULES`, `template` what the files are called, `folder` the sub-folder that they lie in,
-    `companions` what files beside them are called to their number, `passed_over` the number of files that the
-    pattern left out, `words` all of it in one line, and `remarks` what is worth knowing of their content.
+    `rule` is a key of `rules.RULES`, `template` the pattern of the file names, `folder` the sub-folder that contains
+    them, `companions` the patterns of companion files with their number, `passed_over` the number of files that the
+    pattern excluded, `words` a summary in one line, and `remarks` notes on the content.
     """
 
     rule: Rule
@@ -32,18 +32,18 @@ class MatchingBlock(TypedDict):
 
 @dataclass(frozen=True)
 class Matching:
-    """Each image's prediction, and how it was found.
+    """The prediction of each image, and how it was found.
 
     Attributes:
-        files: Pair's name to file; pairs without a prediction are missing.
+        files: Files by pair name; pairs without a prediction are missing.
         rule: Rule that found them.
         template: Pattern of the file names.
-        folder: Sub-folder that they lie in; empty where they lie directly in the one named.
-        companions: Names of files that are no predictions, `*` for the name, to their number.
-        passed_over: Number of files that the pattern left out.
-        checked: Whether the content of the files was looked at already.
-        remarks: Remarks on their content, and no fault.
-        partly: Whether a crop leaves out part of any frame.
+        folder: Sub-folder that contains them; empty if they lie directly in the named folder.
+        companions: Number of companion files by pattern, with `*` for the name.
+        passed_over: Number of files that the pattern excluded.
+        checked: Whether the content of the files has been checked.
+        remarks: Remarks on their content that are no errors.
+        partly: Whether a crop excludes part of any frame.
     """
 
     files: Mapping[str, Path]
@@ -58,7 +58,7 @@ class Matching:
 
     @property
     def words(self) -> str:
-        """How they were matched, in one line.
+        """Summary of the match, in one line.
 
         >>> Matching({}, "sharp names", companions={"*_gt": 35}).words
         'matched by the names of the sharp images; companions passed over: 35 *_gt'
@@ -72,7 +72,7 @@ class Matching:
         return "; ".join(parts)
 
     def block(self) -> MatchingBlock:
-        """Return it as results say it."""
+        """Return the record for results."""
         return {
             "rule": self.rule,
             "template": self.template,

@@ -15,13 +15,13 @@ class Naming:
 
     Attributes:
         title: Usual name of the method.
-        writes: Its files, in words.
-        rule: What says whose they are: the rule that goes before the others.
-        pattern: Pattern of the file names; `{name}` for the name of either side, or the number.
-        crop: `--pred-crop` for its outputs where the images' sizes are no multiples of `multiple`; empty where the code
-            undoes its padding or crop.
-        multiple: Common factor of the sizes that the network takes, in pixels.
-        code: The repository.
+        writes: Description of the files.
+        rule: Matching rule that is tried first.
+        pattern: Pattern of the file names; `{name}` is the name of the blur or sharp image, or the number.
+        crop: `--pred-crop` for outputs of images whose sizes are no multiples of `multiple`; empty if the code undoes
+            its padding or crop.
+        multiple: Number of which the network's input sizes are multiples, in pixels.
+        code: Repository of the code.
     """
 
     title: str
@@ -70,16 +70,16 @@ METHODS: dict[str, Naming] = {
     ),
     "cldefocus": Naming("CLDefocus", "img/MODEL/TRAIN/TEST/<sharp image>", "sharp names", code="lykelee/CLDefocus"),
 }  # fmt: skip
-"""Name for the command line to what the method's code writes."""
+"""Naming of each method's code, by the method's name on the command line."""
 
 ALIASES = {"swintormer": "basicsr", "fsnet": "sfnet", "convir": "sfnet", "didanet": "did-anet"}
 
 
 def naming_of(method: str) -> Naming:
-    """Return the naming of a method's code, by its name in any case.
+    """Return the naming of a method's code; the name may be in any case.
 
     Raises:
-        UserError: It is not in the table; the nearest one that is, is named.
+        UserError: The method is not in the table; the nearest known name is suggested.
 
     >>> naming_of("Restormer").rule
     'sharp names'
@@ -93,7 +93,7 @@ def naming_of(method: str) -> Naming:
 
 
 def naming_table() -> str:
-    """Return the table as lines for a terminal: name, what the code writes, and what --naming does with it."""
+    """Return the table as lines for a terminal: method, files that its code writes, and matching by --naming."""
     rows = [("METHOD", "writes", "matched by"), *((name, own.writes, _words(own)) for name, own in METHODS.items())]
     widths = [max(len(row[place]) for row in rows) for place in (0, 1)]
     return "\n".join(f"{a:{widths[0]}}  {b:{widths[1]}}  {c}" for a, b, c in rows)

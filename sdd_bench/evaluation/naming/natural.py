@@ -9,7 +9,7 @@ DIGITS = re.compile(r"(\d+)")
 
 
 def natural_key(name: str) -> tuple[tuple[str | int, ...], str]:
-    """Return what a name sorts by: its text parts as text, its numbers as numbers.
+    """Return the sort key of a name: its text parts as text, its numbers as numbers.
 
     >>> sorted(["a10", "a9", "a09"], key=natural_key)
     ['a09', 'a9', 'a10']
@@ -19,12 +19,12 @@ def natural_key(name: str) -> tuple[tuple[str | int, ...], str]:
 
 
 def natural_order(names: Iterable[str]) -> list[str]:
-    """Return names in their natural order."""
+    """Return names in natural order."""
     return sorted(names, key=natural_key)
 
 
 def is_settled(names: Iterable[str]) -> bool:
-    """Return whether names have one order only: the same as text and by their numbers, without duplicates.
+    """Return whether names have the same order as text and by their numbers, without duplicates.
 
     >>> is_settled(["9", "10"]), is_settled(["09", "10"]), is_settled(["7", "007"])
     (False, True, False)

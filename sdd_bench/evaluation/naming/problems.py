@@ -17,18 +17,18 @@ KINDS: tuple[Kind, ...] = ("missing", "extra", "duplicate", "of another size", "
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong, and its kind."""
+    """A problem of a prediction folder, and its kind."""
 
     kind: Kind
     line: str
 
 
 def problem_report(problems: Sequence[Problem], where: str, hint: str = "") -> UserError:
-    """Return one error that counts all problems by kind and tells the first of them in words.
+    """Return one error that counts all problems by kind and lists the first of them.
 
     Args:
-        problems: At least one.
-        where: File or folder that was read.
+        problems: Problems, at least one.
+        where: Name of the file or folder that was read.
         hint: Advice, placed after the counts.
 
     >>> print(problem_report([Problem("extra", "z.png: no such image"), Problem("missing", "a: none")], "out/").message)

@@ -30,12 +30,12 @@ RULES: dict[Rule, str] = {
     "order": "by the natural order of their names",
     "content": "by content: each to the blur image that it looks most like",
 }
-"""Rule to what it does, in words that follow 'matched'."""
+"""Description of each rule, to follow 'matched'."""
 
 
 @dataclass(frozen=True)
 class Side:
-    """Names that files may have: those of one side of the pairs, each with its pair's name."""
+    """Possible file names: those of one side of the pairs, with the pair's name for each."""
 
     rule: Rule
     names: Mapping[str, str]
@@ -46,15 +46,15 @@ class Proposal:
     """Proposed match of files to images, by name alone.
 
     Attributes:
-        rule: Rule that gives it.
+        rule: Rule that proposes it.
         template: Pattern of the file names.
-        stems: Pair's name to the file's, without suffix; under the rule `content` empty.
-        candidates: Names of the files that are predictions, where only their content says whose.
-        companions: Names of files that are no predictions, to their number.
+        stems: File name without suffix by pair name; empty under the rule `content`.
+        candidates: Names of the predictions whose pairs only the content can identify.
+        companions: Number of companion files by pattern.
         extra: Names of the files that belong to no image.
         missing: Names of the pairs without a file.
-        settled: Whether nothing else need prove it.
-        otherwise: What holds where the content of the files does not prove it.
+        settled: Whether it needs no verification by content.
+        otherwise: Proposal to use if the content does not confirm this one.
     """
 
     rule: Rule
@@ -69,7 +69,7 @@ class Proposal:
 
 
 def sides_of(pairs: Sequence[Pair]) -> list[Side]:
-    """Return what predictions may be called after; a side that several pairs share names nothing."""
+    """Return the possible names of predictions by side; a side whose names are not unique is left out."""
     named: list[tuple[Rule, list[str]]] = [
         ("names", [pair.name for pair in pairs]),
         ("blur names", [pair.blur.stem for pair in pairs]),
@@ -84,19 +84,19 @@ def sides_of(pairs: Sequence[Pair]) -> list[Side]:
 
 
 def propose(stems: Collection[str], sides: Sequence[Side], *, affixes: bool = True, first: Rule = "names") -> Proposal:
-    """Return which file is whose by the first rule that fits, else by the one that fits best, with what is wrong.
+    """Return the match by the first rule that fits completely, else by the best partial one, with its problems.
 
-    The order of the rules: a file for every image, called as one side of the pairs is, with one constant prefix or
-    suffix; as many numbered files as images; as many files as images, to be told by their content.
+    The order of the rules is: a file for every image, named like one side of the pairs with a constant prefix or
+    suffix; as many numbered files as images; as many files as images, to be identified by content.
 
     Args:
-        stems: Names of the files without suffix, or what a pattern left of them.
+        stems: File names without suffix, or the part that a pattern selects.
         sides: From `sides_of`.
-        affixes: Whether a prefix or suffix may be found.
-        first: A rule that goes before the others: `sharp names`, `order` or `content`.
+        affixes: Whether a prefix or suffix is allowed.
+        first: Rule that is tried first: `sharp names`, `order` or `content`.
 
     Raises:
-        UserError: Several files for each image, any of which may be the prediction; or companions only.
+        UserError: There are several files for each image, each possibly the prediction; or only companions.
     """
     pairs = list(sides[0].names.values())
     if first == "order" and (found := _by_number(stems, sides)):
@@ -129,7 +129,7 @@ def propose(stems: Collection[str], sides: Sequence[Side], *, affixes: bool = Tr
 
 
 def by_order(stems: Collection[str], sides: Sequence[Side]) -> Proposal:
-    """Return the files in their natural order for the images in theirs, companions passed over.
+    """Return the match of the files to the images in natural order; companions are skipped.
 
     Raises:
         UserError: There are more or fewer files than images.
@@ -152,7 +152,7 @@ def _templates(stems: Collection[str], side: Side, *, affixes: bool) -> dict[Tem
 
 
 def _by_name(stems: Collection[str], side: Side, template: Template) -> Proposal:
-    """Return the match by one template around one side's names, with what is left over and what is missing."""
+    """Return the match by one template around one side's names, with the extra files and the missing pairs."""
     known = set(stems)
     matched = {pair: stem for name, pair in side.names.items() if (stem := template.stem(name)) in known}
     companions, extra = _left_over(known - set(matched.values()), {*side.names, *matched.values()})
@@ -161,7 +161,7 @@ def _by_name(stems: Collection[str], side: Side, template: Template) -> Proposal
 
 
 def _by_number(stems: Collection[str], sides: Sequence[Side]) -> Proposal | None:
-    """Return the match of numbered files in the order of the numbers; None unless there are as many as images."""
+    """Return the match of numbered files in numerical order; None unless there are as many as images."""
     pairs = list(sides[0].names.values())
     complete = {
         template: numbers
@@ -169,7 +169,7 @@ def _by_number(stems: Collection[str], sides: Sequence[Side]) -> Proposal | None
         if len(numbers) == len(pairs) == len({int(number) for number in numbers})
     }
     last = {frozenset(numbers.values()): template for template, numbers in complete.items()}
-    series = {template: complete[template] for template in last.values()}  # of several numbers in a name the last
+    series = {template: complete[template] for template in last.values()}  # of several numbers in a name, the last
     template = choose(series)
     if template is None:
         return None
@@ -184,19 +184,19 @@ def _by_number(stems: Collection[str], sides: Sequence[Side]) -> Proposal | None
 
 
 def _same_numbers(numbered: Proposal) -> bool:
-    """Return whether images and files are called by the same numbers, with more or fewer zeros in front."""
+    """Return whether images and files have the same numbers, apart from leading zeros."""
     keys = {pair: numbered.template.key(stem) or "" for pair, stem in numbered.stems.items()}
     return all(pair.isdecimal() and key.isdecimal() and int(pair) == int(key) for pair, key in keys.items())
 
 
 def _one_order(sides: Sequence[Side]) -> bool:
-    """Return whether all sides of the pairs, as text and by their numbers, have the pairs in one order."""
+    """Return whether all sides give the same order of the pairs, as text and by their numbers."""
     orders = {tuple(side.names[name] for name in natural_order(side.names)) for side in sides}
     return len(orders) == 1 and all(is_settled(side.names) for side in sides)
 
 
 def _by_content(stems: Collection[str], pairs: Sequence[str]) -> Proposal | None:
-    """Return that only the content of the files says whose they are; None unless there are as many as images."""
+    """Return a proposal to match by content; None unless there are as many files as images."""
     files = set(stems)
     companions = {stem: word for stem in files if (word := companion_of(stem, files))}
     if len(files) > len(pairs):
@@ -208,7 +208,7 @@ def _by_content(stems: Collection[str], pairs: Sequence[str]) -> Proposal | None
 
 
 def _left_over(stems: Collection[str], known: Collection[str]) -> tuple[Counter[str], tuple[str, ...]]:
-    """Return the companions of known names among files, counted by what they are called, and the others."""
+    """Return the number of companions of known names by pattern, and the other files."""
     names, companions, extra = set(known), Counter[str](), []
     for stem in natural_order(stems):
         word = "*" if stem in names else companion_of(stem, names)

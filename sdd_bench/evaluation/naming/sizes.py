@@ -1,4 +1,4 @@
-"""Predictions whose size differs from their input: which are accepted, and by which option."""
+"""Predictions whose size differs from their input: accepted sizes, and the option that accepts each."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from sdd_bench.io.images import read_image
 from sdd_bench.registration.grey import grey as grey_values
 
 MULTIPLES = (8, 16, 32, 64, 128)
-"""Sizes of images that networks take are multiples of one of these."""
+"""Multiples to which networks crop or pad their inputs."""
 
 LOOKED_AT = 3
-"""Predictions of another size that are decoded to tell where they were cropped, at most."""
+"""Maximum number of predictions that are decoded to find where they were cropped."""
 
 SMOOTHED_PX = 2.0
-"""Standard deviation of the Gaussian by which both are smoothed to be compared."""
+"""Standard deviation of the Gaussian that smooths both images before comparison."""
 
 CLEARLY = 0.95
-"""One of two places of a crop is taken to be right where its error is under this share of the other's."""
+"""One of two crop positions is accepted if its error is under this share of the other's."""
 
 
 def size_problems(
@@ -37,14 +37,14 @@ def size_problems(
     *,
     grey: str = "refuse",
 ) -> tuple[list[Problem], bool]:
-    """Return what is wrong with the sizes of predictions, and whether `pred_crop` leaves out part of any frame.
+    """Return the size problems of predictions, and whether `pred_crop` excludes part of any frame.
 
     Args:
-        predictions: Name to file.
-        pairs: The split.
-        crop_multiple: As in the protocol.
-        pred_crop: One of `CROPS`, or empty where predictions are as large as their inputs.
-        grey: `refuse` or `expand`, where images have to be looked at.
+        predictions: Files by pair name.
+        pairs: Pairs of the split.
+        crop_multiple: Crop multiple of the protocol.
+        pred_crop: One of `CROPS`, or empty if predictions are as large as their inputs.
+        grey: Handling of grey images that are decoded, `refuse` or `expand`.
     """
     wanted = [pair for pair in pairs if pair.name in predictions]
     headers = headers_or_faults(path for pair in wanted for path in (predictions[pair.name], pair.sharp))
@@ -74,9 +74,9 @@ def size_problems(
 
 
 def where_cropped(prediction: Path, blur: Path, grey: str = "refuse") -> Crop | None:
-    """Return where a prediction was cropped or padded from, by where it fits the blur image; None where that is open.
+    """Return the crop position at which a prediction fits the blur image better; None if it is undecided.
 
-    Both are smoothed first, so that blur makes little difference.
+    Both images are smoothed first, so that blur has little effect.
     """
     try:
         images = [read_image(path, grey=grey) for path in (prediction, blur)]
@@ -98,7 +98,7 @@ def _is_near(size: tuple[int, int], whole: tuple[int, int]) -> bool:
 
 
 def _hint(found: ImageHeader, sharp: ImageHeader, place: Crop | None) -> str:
-    """Return what a prediction of another size probably is, and the option that takes it."""
+    """Return the likely cause of a prediction's size, and the option that accepts it."""
     size, whole = (found.width, found.height), (sharp.width, sharp.height)
     if size == whole[::-1]:
         return " (turned by 90 degrees)"

@@ -1,4 +1,4 @@
-"""File names without suffix, in one spelling."""
+"""File names without suffix, in normalised spelling."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sdd_bench.io.names import stem_of
 
 
 def by_stem(files: Iterable[Path]) -> dict[str, list[Path]]:
-    """Return name without suffix, in one spelling, to the files that have it."""
+    """Return the files by their name without suffix, in normalised spelling."""
     found: dict[str, list[Path]] = defaultdict(list)
     for file in files:
         found[stem_of(file)].append(file)

@@ -11,15 +11,15 @@ from sdd_bench.evaluation.naming.companions import is_companion, is_output, word
 from sdd_bench.evaluation.naming.natural import DIGITS
 
 PROBES = 40
-"""Names that are looked for within the files' names at most."""
+"""Maximum number of image names that are searched for within the file names."""
 
 CANDIDATES = 60
-"""Templates that are tried on all names at most, those that most of the probes gave."""
+"""Maximum number of templates that are tried on all names: the most frequent ones."""
 
 
 @dataclass(frozen=True, order=True)
 class Template:
-    """A constant prefix and suffix around what tells files apart.
+    """A constant prefix and suffix around the variable part of file names.
 
     >>> Template("out_", "_x").key("out_7_x"), Template("out_", "").key("7"), Template("", "_gt").text
     ('7', None, '{name}_gt')
@@ -30,26 +30,26 @@ class Template:
 
     @property
     def text(self) -> str:
-        """The template as `--pred-pattern` takes it."""
+        """The template in the form of `--pred-pattern`."""
         return f"{self.prefix}{{name}}{self.suffix}"
 
     @property
     def is_companion(self) -> bool:
-        """Whether its words say that the files are no predictions."""
+        """Whether its words mark files that are not predictions."""
         return is_companion(self.prefix, self.suffix)
 
     @property
     def has_words(self) -> bool:
-        """Whether more than one word stands around the name."""
+        """Whether it contains more than one word."""
         return len(words_in(self.prefix) + words_in(self.suffix)) > 1
 
     @property
     def is_output(self) -> bool:
-        """Whether its words say that the files are the predictions."""
+        """Whether its words mark predictions."""
         return is_output(self.prefix, self.suffix)
 
     def key(self, stem: str) -> str | None:
-        """Return what stands between prefix and suffix in a file's name, None where they do not fit."""
+        """Return the part of a file name between prefix and suffix, None if they do not match."""
         if len(stem) <= len(self.prefix) + len(self.suffix):
             return None
         if not (stem.startswith(self.prefix) and stem.endswith(self.suffix)):
@@ -57,7 +57,7 @@ class Template:
         return stem[len(self.prefix) : len(stem) - len(self.suffix)]
 
     def stem(self, key: str) -> str:
-        """Return a file's name without its suffix."""
+        """Return the file name without suffix for a key."""
         return f"{self.prefix}{key}{self.suffix}"
 
 
@@ -65,10 +65,10 @@ EXACT = Template()
 
 
 def name_templates(stems: Collection[str], names: Collection[str]) -> dict[Template, int]:
-    """Return templates by which files are called as names are, with the number of names that have a file.
+    """Return the templates that turn image names into file names, with the number of names that have a file.
 
     Args:
-        stems: Names of the files, without suffix.
+        stems: File names without suffix.
         names: Names of the images.
 
     >>> name_templates(["a_x", "b_x", "c"], ["a", "b"])
@@ -89,7 +89,7 @@ def name_templates(stems: Collection[str], names: Collection[str]) -> dict[Templ
 
 
 def number_templates(stems: Iterable[str]) -> dict[Template, dict[str, str]]:
-    """Return templates around a number, with the names of the files by that number as it is written.
+    """Return the templates around a number, with the file names by that number as written.
 
     >>> number_templates(["7_p", "8_p"])
     {Template(prefix='', suffix='_p'): {'7': '7_p', '8': '8_p'}}
@@ -102,18 +102,18 @@ def number_templates(stems: Iterable[str]) -> dict[Template, dict[str, str]]:
 
 
 def choose(complete: Collection[Template]) -> Template | None:
-    """Return the template of the predictions among those that have a file for every image; None where none has.
+    """Return the template of the predictions among those with a file for every image; None if there is none.
 
-    A word that says output goes before one that says nothing; companions are no predictions.
+    A template with an output word is preferred to one without; templates of companions are excluded.
 
     Raises:
-        UserError: More than one may be meant.
+        UserError: More than one template is possible.
 
     >>> choose([EXACT, Template("", "_gt")]) == EXACT, choose([EXACT, Template("", "_output")]).text
     (True, '{name}_output')
     """
     own = [template for template in complete if not template.is_companion]
-    if not own:  # the last of several words, as in the name of an experiment, says little where nothing else is there
+    if not own:  # a last word such as an experiment's name is accepted if it is the only template
         own = [template for template in complete if len(complete) == 1 and template.has_words]
     if len(own) > 1:
         named = [template for template in own if template.is_output]
@@ -125,7 +125,7 @@ def choose(complete: Collection[Template]) -> Template | None:
 
 
 def best_of(counts: Mapping[Template, int]) -> tuple[Template, int]:
-    """Return the template that most names have a file by, the exact one where several have, and that number."""
+    """Return the template that matches most names (on a tie, the exact one first), and that number."""
     own = {template: count for template, count in counts.items() if not template.is_companion}
     if not own:
         return EXACT, 0

@@ -14,7 +14,7 @@ from sdd_bench.io.names import one_form
 from sdd_bench.io.values_as import USUAL, ValuesAs
 
 ANY = "{name}"
-"""The pattern that leaves the naming to the rules."""
+"""Pattern that leaves the naming to the rules."""
 
 
 @dataclass(frozen=True)
@@ -22,13 +22,13 @@ class Ways:
     """Options on the naming and size of predictions.
 
     Attributes:
-        pattern: Pattern of the file names; others are passed over. `ANY` leaves it to the rules.
-        by_order: Match by the natural order of the names.
-        method: Whose code called the files, see `methods.METHODS`; empty where nobody says.
-        pred_crop: One of `cut.CROPS`, or empty where predictions are as large as their inputs.
+        pattern: Pattern of the file names; other files are skipped. `ANY` leaves the naming to the rules.
+        by_order: Match in natural order of the names.
+        method: Method whose code named the files, see `methods.METHODS`; empty if unknown.
+        pred_crop: One of `cut.CROPS`, or empty if predictions are as large as their inputs.
         allow_missing: Leave out pairs without a prediction instead of refusing.
-        grey: `refuse` or `expand`.
-        values: Meaning of the values of predictions.
+        grey: Handling of grey images, `refuse` or `expand`.
+        values: Meaning of the predictions' values.
     """
 
     pattern: str = ANY
@@ -41,18 +41,18 @@ class Ways:
 
     @property
     def naming(self) -> Naming | None:
-        """What the method's code writes; None where nobody says whose it is.
+        """Naming of the method's code; None if no method is given.
 
         Raises:
-            UserError: An unknown method.
+            UserError: The method is unknown.
         """
         return naming_of(self.method) if self.method else None
 
     def resolved(self) -> Ways:
-        """Return the same with what the method's code does, where nothing else was asked for.
+        """Return the options completed by the naming of the method's code, unless set explicitly.
 
         Raises:
-            UserError: An unknown method, or a pattern that has no `{name}`.
+            UserError: The method is unknown, or the pattern has no `{name}`.
         """
         found = self
         if self.naming is not None:
@@ -64,9 +64,9 @@ class Ways:
 
 
 def filtered(stems: Mapping[str, Sequence[Path]], pattern: str) -> tuple[dict[str, list[Path]], int]:
-    """Return what a pattern leaves of the files' names to the files, and the number of files that it passes over.
+    """Return the files by the part of their name that a pattern selects, and the number of files it excludes.
 
-    A suffix in it chooses among files whose names differ in nothing else.
+    A suffix in the pattern selects among files whose names differ only in the suffix.
     """
     suffix = Path(pattern).suffix.lower()
     suffix = suffix if suffix in IMAGE_SUFFIXES else ""

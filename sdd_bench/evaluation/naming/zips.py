@@ -1,4 +1,4 @@
-"""Unpacking of images from an untrusted zip file, within limits and into one folder only."""
+"""Extraction of images from an untrusted zip file, within limits and into one folder only."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ MAX_FILE_BYTES = 2_500_000_000
 """Largest image file in bytes: 400 megapixels of 16 bits."""
 
 MAX_PARTS = 12
-"""Folders within each other."""
+"""Maximum depth of folders within each other."""
 
 
 def unzip_images(archive: Path, folder: Path) -> None:
-    """Write the PNG, TIFF and JPEG files of a zip file into a folder, in the folders that they have in it.
+    """Extract the PNG, TIFF and JPEG files of a zip file into a folder, in their sub-folders.
 
-    Other files, hidden ones and links are passed over.
+    Other files, hidden files and links are skipped.
 
     Args:
         archive: The zip file.
         folder: An empty folder.
 
     Raises:
-        UserError: Not a zip file, damaged or encrypted; a name that leads elsewhere or is a duplicate; more, or larger,
-            files than images of its size can be.
+        UserError: The file is not a zip file, is damaged or encrypted; a name leads outside the folder or is a
+            duplicate; there are more or larger files than images can have.
         CannotWriteError: The folder cannot be written.
     """
     check_regular(archive)
@@ -46,10 +46,10 @@ def unzip_images(archive: Path, folder: Path) -> None:
 
 
 def _images(archive: Path, content: zipfile.ZipFile) -> list[tuple[zipfile.ZipInfo, tuple[str, ...]]]:
-    """Return the images in a zip file and the parts of their paths, all of them checked.
+    """Return the images in a zip file with the parts of their paths, all checked.
 
     Raises:
-        UserError: See `unzip_images`.
+        UserError: As in `unzip_images`.
     """
     members = content.infolist()
     if len(members) > MAX_FILES:
@@ -78,7 +78,7 @@ def _images(archive: Path, content: zipfile.ZipFile) -> list[tuple[zipfile.ZipIn
 
 
 def _write(content: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path, archive: Path) -> None:
-    """Write one file of a zip file, never more of it than the archive says it holds."""
+    """Extract one file of a zip file, never more bytes than the archive declares."""
     left = member.file_size
     with content.open(member) as source:
         try:
