@@ -1,11 +1,12 @@
 """The card of `jdrl-small`: what it was trained on and how, and what it scores on pairs of other photographs.
 
-    python benchmarks/small_card.py --run RUN --pairs DIR --sharp FILE_OR_FOLDER ... --photographs TEXT.md
+    python benchmarks/small_card.py --run RUN --pairs DIR [DIR ...] --sharp FILE_OR_FOLDER ... --photographs TEXT.md
         [--real FOLDER ...] [--out jdrl_baseline/weights]
 
-Exports the running mean of a run of `small_weights.py` as OUT/jdrl-small.pt and writes OUT/jdrl-small.md. DIR is the
-output of `sdd-bench synthesise --camera motor`, from photographs that were not used in training; TEXT.md lists the
-photographs used in training and their licences, and is copied into the card. Real pairs are folders with blur/ and gt/.
+Exports the running mean of a run of `small_weights.py` as OUT/jdrl-small.pt and writes OUT/jdrl-small.md. Each DIR is
+an output of `sdd-bench synthesise --camera motor`, from photographs that were not used in training, and has a section
+under its name; TEXT.md lists the photographs used in training and their licences, and is copied into the card. Real
+pairs are folders with blur/ and gt/.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -97,16 +99,30 @@ def sharp_rows(baseline: Baseline, paths: list[Path], side_px: int = 1024) -> li
     return lines
 
 
+def scored(baseline: Baseline, folder: Path) -> list[str]:
+    """Return the sections on simulated pairs: gain against the exact truth, protocols, errors by radius."""
+    scores = score_pairs(baseline, [folder])
+    gains = np.array([row["restored_db"] - row["blur_db"] for row in scores["pairs"]])  # type: ignore[attr-defined]
+    mean = cast(dict[str, float], scores["mean"])
+    return [
+        f"### Pairs of photographs of {folder.name}",
+        f"{len(gains)} simulated pairs, `synthesise --camera motor`, radius 0 to 6 px, noise of 1 count. Against the "
+        f"exact truth, 16 px of border left out: blur image {mean['blur_db']:.2f} dB, restored "
+        f"{mean['restored_db']:.2f} dB, gain {interval(gains)} dB, {int((gains > 0).sum())} of {len(gains)} pairs "
+        f"better, the worst {gains.min():+.2f} dB.",
+        "\n".join(protocol_rows(baseline, open_dataset(folder, "test"), "test")),
+        "By the radius of the blur, errors of all pairs pooled:",
+        "\n".join(radius_rows(scores)),
+    ]
+
+
 def card(
-    run: Path, kept: Path, weights: Path, pairs: Path, sharp: list[Path], photographs: str, real: list[Path]
+    run: Path, kept: Path, weights: Path, pairs: list[Path], sharp: list[Path], photographs: str, real: list[Path]
 ) -> str:
     """Return the card's text."""
     training, _ = Training.load(kept)
     recipe = training.recipe
     baseline = load_baseline(weights)
-    scores = score_pairs(baseline, [pairs])
-    gains = np.array([row["restored_db"] - row["blur_db"] for row in scores["pairs"]])  # type: ignore[attr-defined]
-    mean = scores["mean"]
     log = [json.loads(line) for line in (run / LOG).read_text(encoding="utf-8").splitlines()]
     changes = [
         f" Changed at step {line['step']:,}: `{json.dumps(line['recipe'])}`." for line in log if "recipe" in line
@@ -127,14 +143,8 @@ def card(
         f"learning rate {recipe.learning_rate:g}, seed {recipe.seed}, one thread of a CPU, "
         f"{cpu_s:.2f} CPU seconds a step. All settings: `{json.dumps(recipe.__dict__)}`.{''.join(changes)}",
         "## Scores",
-        f"On {len(gains)} simulated pairs of other photographs, `synthesise --camera motor`, radius 0 to 6 px, noise "
-        f"of 1 count. Against the exact truth, 16 px of border left out: blur image {mean['blur_db']:.2f} dB, restored "
-        f"{mean['restored_db']:.2f} dB, gain {interval(gains)} dB, {int((gains > 0).sum())} of {len(gains)} pairs "
-        f"better, the worst {gains.min():+.2f} dB.",
-        "\n".join(protocol_rows(baseline, open_dataset(pairs, "test"), "test")),
-        "By the radius of the blur, errors of all pairs pooled:",
-        "\n".join(radius_rows(scores)),
-        "Sharp photographs, given as they are:",
+        *(section for folder in pairs for section in scored(baseline, folder)),
+        "### Sharp photographs, given as they are",
         "\n".join(sharp_rows(baseline, sharp)),
     ]
     for folder in real:
@@ -143,9 +153,8 @@ def card(
     sections += [
         "## What it cannot do",
         f"Blur of over {RADII_PX[-1]:g} px was never seen. It knows no motion blur, no JPEG and no noise much over 1.5 "
-        "counts of 255, which it would sharpen. The simulated camera is not a real one: see the real pairs above, if "
-        "there are any. It was trained on few photographs, a short time; it is a start to compare with, not the state "
-        "of the art.",
+        "counts of 255, which it would sharpen. The simulated camera is not a real one. It was trained on few "
+        "photographs, a short time; it is a start to compare with, not the state of the art.",
     ]
     return "\n\n".join(sections) + "\n"
 
@@ -153,7 +162,7 @@ def card(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--run", type=Path, required=True)
-    parser.add_argument("--pairs", type=Path, required=True)
+    parser.add_argument("--pairs", nargs="+", type=Path, required=True)
     parser.add_argument("--sharp", nargs="+", type=Path, required=True)
     parser.add_argument("--photographs", type=Path, required=True, metavar="TEXT.md")
     parser.add_argument("--real", nargs="*", type=Path, default=[])

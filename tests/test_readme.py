@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 
 from sdd_bench.version import __version__
@@ -37,11 +38,10 @@ def test_its_scores_are_those_of_the_picture() -> None:
 
 def test_what_it_says_of_the_weights_is_what_their_card_says() -> None:
     card = (ROOT / "jdrl_baseline/weights/jdrl-small.md").read_text(encoding="utf-8")
-    gain = re.search(r"gain \+([\d.]+) \(\+([\d.]+) to \+([\d.]+)\) dB, (\d) of (\d) pairs better", card)
-    assert gain
-    mean, low, high, better, pairs = gain.groups()
-    assert f"{float(mean):.1f} dB ({float(low):.1f} to {float(high):.1f}) on {pairs} simulated pairs" in README
-    assert better == pairs
+    gains = re.findall(r"gain \+([\d.]+) \(\+([\d.]+) to \+([\d.]+)\) dB, \d+ of (\d+) pairs better", card)
+    for (mean, low, high, pairs), words in zip(gains, ("simulated pairs", "pairs"), strict=True):
+        figures = [Decimal(value).quantize(Decimal("0.1"), ROUND_HALF_UP) for value in (mean, low, high)]
+        assert "{} dB ({} to {}) on".format(*figures) + f" {pairs} {words} of" in README
 
 
 def test_the_versions_agree() -> None:
