@@ -29,6 +29,7 @@ import sdd_bench as sb
 from leaderboard.published import PROTOCOLS as PAPERS
 from leaderboard.published import read_reported
 from sdd_bench.errors import UserError
+from sdd_bench.evaluation.anchors import ensure_anchors
 from sdd_bench.io.files import write_text
 from sdd_bench.io.images import list_images, read_image
 from sdd_bench.synthesis.synthesise import list_photos
@@ -81,11 +82,13 @@ def table(folder: Path, work: Path, baselines: list[str], *, exact: bool, most_s
     count = len(list_images(blurs))
     late = [name for name in made if not (kept / name).is_dir() or len(list_images(kept / name)) < count]
     boards: dict[str, dict[str, str]] = {}
+    anchors = work / "anchors" / folder.name
+    ensure_anchors(dataset.pairs, anchors, 1, owner=dataset.root)
     for protocol in PROTOCOLS:
         results = []
         for name in (name for name in made if name not in late):
             started = time.perf_counter()
-            results.append(score(dataset, kept / name, protocol, name, work / "anchors" / folder.name))
+            results.append(score(dataset, kept / name, protocol, name, anchors))
             _said(f"{folder.name} {protocol} {name}: {time.perf_counter() - started:.0f} s")
         boards[protocol] = {str(row["method"]): _cell(row) for _, row in sb.rank(results).iterrows()}
     head = ["baseline", *(f"`{protocol}`: rank, PSNR in dB (95 %), SSIM" for protocol in PROTOCOLS)]
