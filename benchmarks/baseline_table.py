@@ -39,12 +39,15 @@ BASELINES = ("identity", "wiener", "richardson-lucy", "ebdb", "zhuo-sim", "jdrl-
 CAMERAS = ("motor", "aperture", "splitter")
 PROTOCOLS = ("anchored/2", "paper/1", "direct/1")
 WHAT_DIFFERS = """\
-These rows are means over whole test sets, of 76 (DPDD) and 50 images (RealDOF), as the authors released them. The
-tables above have a few of these images, as JPEG, and protocols that the papers do not have. They cannot be compared
-number by number. What differs besides: the map of EBDB is our implementation; its deconvolution has one strength for
-all datasets here, and one chosen for each dataset in the papers; `jdrl-small` is a small network trained on simulated
-pairs, `defocusgan-smoke` the smoke preset on 60 simulated pairs, and neither is the papers' network or training.
-JNB and DMENet are not among the baselines: they stand for the same chain of map and deconvolution."""
+These rows are means over whole test sets, 76 images of DPDD and 50 of RealDOF. The tables above have a few of these
+images, as JPEG files, and `paper/1` is the closest to how most of the papers scored; the numbers cannot be compared one
+by one. The methods differ as well:
+
+- `ebdb` is our implementation of the map, deconvolved with one strength; the papers chose a strength for each dataset.
+- `jdrl-small` is a small network trained on simulated pairs, not the network of JDRL's papers.
+- `defocusgan-smoke` is the smoke preset trained on 60 simulated pairs, where the published DefocusGAN was trained on
+  DPDD.
+- JNB and DMENet are not among the baselines; they are the same chain of map and deconvolution with other maps."""
 INNER = (slice(16, -16), slice(16, -16))
 PUBLISHED = ("JNB", "EBDB", "DMENet", "JDRL, eq. (2)", "DefocusGAN")
 """Rows of papers whose methods are here under the same name, or are of the same kind."""
@@ -78,7 +81,7 @@ def table(folder: Path, work: Path, baselines: list[str], *, exact: bool, most_s
     for baseline in baselines:
         name = baseline.partition("=")[0]
         made[name] = predict(baseline, blurs, kept / name, most_s)
-        _said(f"{folder.name} {name}: {made[name].seconds} s an image")
+        _said(f"{folder.name} {name}: {made[name].seconds or 0:.1f} s an image")
     count = len(list_images(blurs))
     late = [name for name in made if not (kept / name).is_dir() or len(list_images(kept / name)) < count]
     boards: dict[str, dict[str, str]] = {}
