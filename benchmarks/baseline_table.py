@@ -38,6 +38,9 @@ from sdd_bench.version import __version__
 BASELINES = ("identity", "wiener", "richardson-lucy", "ebdb", "zhuo-sim", "jdrl-small")
 CAMERAS = ("motor", "aperture", "splitter")
 PROTOCOLS = ("anchored/2", "paper/1", "direct/1")
+REAL = """\
+JPEG files, those of the page on [real pairs](real-pairs.md). Pairs with a coverage under 0.4 are left out of the mean
+of `anchored/2`."""
 WHAT_DIFFERS = """\
 These rows are means over whole test sets, 76 images of DPDD and 50 of RealDOF. The tables above have a few of these
 images, as JPEG files, and `paper/1` is the closest to how most of the papers scored; the numbers cannot be compared one
@@ -48,6 +51,9 @@ by one. The methods differ as well:
 - `defocusgan-smoke` is the smoke preset trained on 60 simulated pairs, where the published DefocusGAN was trained on
   DPDD.
 - JNB and DMENet are not among the baselines; they are the same chain of map and deconvolution with other maps."""
+LEAST_IMAGES = 3
+"""Under so many images no interval is shown: of two it reaches from 0 dB up."""
+
 INNER = (slice(16, -16), slice(16, -16))
 PUBLISHED = ("JNB", "EBDB", "DMENet", "JDRL, eq. (2)", "DefocusGAN")
 """Rows of papers whose methods are here under the same name, or are of the same kind."""
@@ -128,7 +134,8 @@ def _cell(row: pd.Series) -> str:
     """Return rank, mean, interval and SSIM of a row of `sb.rank`."""
     tie = "=" if bool(row["tie"]) else ""
     shown = "" if pd.isna(row["rank"]) else f"{int(row['rank'])}{tie}: "
-    between = "" if pd.isna(row["psnr_lo"]) else f" ({row['psnr_lo']:.2f} to {row['psnr_hi']:.2f})"
+    known = row["n_images"] >= LEAST_IMAGES and not pd.isna(row["psnr_lo"])
+    between = f" ({row['psnr_lo']:.2f} to {row['psnr_hi']:.2f})" if known else ""
     return f"{shown}{row['psnr_db']:.2f}{between}, {row['ssim']:.3f}"
 
 
@@ -150,8 +157,8 @@ def main() -> None:
         "they are.", "",
         *about, f"sdd-bench {__version__}, {datetime.datetime.now(datetime.UTC).date()}", "",
         "A rank is 1 plus the number of baselines that are significantly better on the same images; `=` is a shared "
-        "rank, and there is none under six images. Processor seconds include the start of the program; a cell is empty "
-        "where predictions of an earlier run were completed.",
+        "rank, and there is none under six images, and no interval under three. Processor seconds include the start of "
+        "the program; a cell is empty where predictions of an earlier run were completed.",
     ]  # fmt: skip
     for camera in arguments.cameras:
         folder = arguments.work / camera
@@ -168,7 +175,7 @@ def main() -> None:
         except UserError as error:
             rows = [f"Not scored: {error.message}"]
         count = len(list_images(folder / "test" / "blur"))
-        lines += ["", f"## Real pairs: {count} of {folder.name}", "", *rows]
+        lines += ["", f"## Real pairs: {count} of {folder.name}", "", REAL, "", *rows]
     if arguments.real:
         lines += ["", "## What the papers report", "", WHAT_DIFFERS, "", *published()]
     print("\n".join(lines))
