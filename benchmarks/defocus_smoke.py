@@ -125,8 +125,25 @@ def maps(work: Path, name: str, settings: list[str]) -> Maps:
     return Maps(found, float((sums - 1).abs().max()))
 
 
-def gan(work: Path, name: str, settings: list[str]) -> None:
-    """Train DefocusGAN and its generator alone, and print what anchored/2 says of both and of the blur image."""
+@dataclass(frozen=True)
+class Score:
+    """What predictions are worth, means over the pairs.
+
+    Attributes:
+        pairs: Their number.
+        psnr_db: Under anchored/2.
+        known_db: Against the known truth.
+        lpips: Against the truth of anchored/2; None without its backbone.
+    """
+
+    pairs: int
+    psnr_db: float
+    known_db: float
+    lpips: float | None
+
+
+def gan(work: Path, name: str, settings: list[str]) -> dict[str, Score]:
+    """Train DefocusGAN and its generator alone; print and return what both and the blur image are worth, by row."""
     pairs = make_pairs(work, CONDITIONS["good"])
     data = make_data(pairs, "taken")
     blurs = {path.stem: path for path in list_images(pairs / "test" / "blur")}
@@ -140,12 +157,14 @@ def gan(work: Path, name: str, settings: list[str]) -> None:
         predict(network, blurs, folders[row], tile_px=0)
     assets = os.environ.get("SDD_BENCH_TEST_ASSETS")
     trunk = Path(assets) / "weights" / "alexnet_features_torchvision.pth" if assets else None
-    for row, folder in folders.items():
-        print(row, score(pairs / "test", folder, trunk))
+    scores = {row: score(pairs / "test", folder, trunk) for row, folder in folders.items()}
+    for row, found in scores.items():
+        print(row, found)
+    return scores
 
 
-def score(test: Path, folder: Path, trunk: Path | None) -> str:
-    """Return the mean anchored/2 PSNR of predictions, and LPIPS where its backbone is there, in words."""
+def score(test: Path, folder: Path, trunk: Path | None) -> Score:
+    """Return what predictions are worth; LPIPS where its backbone is there."""
     found = open_dataset(test).pairs
     records = ensure_anchors(found, test / "anchors", 1)
     metric = None if trunk is None else load_perceptual("alex", trunk)
@@ -158,9 +177,8 @@ def score(test: Path, folder: Path, trunk: Path | None) -> str:
         known = read_image(test / "truth" / "aligned" / f"{pair.name}.png")
         row = [psnr_db(restored, stored.truth, stored.mask), psnr_db(restored[INNER], known[INNER])]
         rows.append(row if metric is None else [*row, metric.distance(restored, stored.truth, stored.mask)])
-    names = ("anchored/2 dB", "dB against the known truth", "LPIPS")
-    means = [statistics.fmean(values) for values in zip(*rows, strict=True)]
-    return f"{len(rows)} pairs: " + ", ".join(f"{v:.4f} {n}" for n, v in zip(names, means, strict=False))
+    psnr, known_db, *lpips = (statistics.fmean(values) for values in zip(*rows, strict=True))
+    return Score(len(rows), psnr, known_db, lpips[0] if lpips else None)
 
 
 def main() -> None:

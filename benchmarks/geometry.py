@@ -22,7 +22,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from known_predictions import honest, moved_by, rounded, sharper, smoother
+from known_predictions import honest, moved_by, richardson_lucy, rounded, sharper, smoother
 from misaligned_sets import ASSETS_VARIABLE, FloatArray
 from registration_report import Report
 
@@ -32,7 +32,6 @@ from sdd_bench.registration.input_geometry import NOT_MEASURABLE, InputGeometry
 from sdd_bench.registration.similarity import Similarity
 from sdd_bench.synthesis.camera_pair import CameraPair, draw_pair
 from sdd_bench.synthesis.cameras import CAMERAS, build_camera
-from sdd_bench.synthesis.known_predictions import richardson_lucy
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "tables" / "geometry.md"
 SIZE = 800, 600

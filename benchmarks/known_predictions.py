@@ -20,6 +20,7 @@ from scipy.optimize import brentq
 from sdd_bench.io.images import to_float, to_pixels
 from sdd_bench.io.srgb import decode_srgb, encode_srgb
 from sdd_bench.metrics.fidelity import psnr_db
+from sdd_bench.registration.disk import disk
 from sdd_bench.registration.similarity import Similarity
 from sdd_bench.registration.warp import remapped, sample
 from sdd_bench.synthesis.defocus import Layer, defocus
@@ -236,3 +237,21 @@ def _quarter_of_tiles(height: int, width: int, rng: np.random.Generator) -> NDAr
     rows, columns = math.ceil(height / GARBAGE_TILE_PX), math.ceil(width / GARBAGE_TILE_PX)
     chosen = rng.permutation(rows * columns).reshape(rows, columns) < rows * columns // 4
     return np.kron(chosen, np.ones((GARBAGE_TILE_PX, GARBAGE_TILE_PX), np.bool_))[:height, :width] > 0
+
+
+def richardson_lucy(blur: FloatArray, radius_px: float, steps: int) -> FloatArray:
+    """Return a deconvolution of each channel with one fixed disk, by scikit-image.
+
+    Args:
+        blur: (H, W, 3) in [0, 1].
+        radius_px: Radius of the disk.
+        steps: Iterations.
+    """
+    from skimage.restoration import richardson_lucy as deconvolve
+
+    margin = 4 * math.ceil(radius_px)
+    padded = np.pad(blur, ((margin, margin), (margin, margin), (0, 0)), mode="reflect")
+    kernel = disk(radius_px).astype(np.float64)
+    channels = [deconvolve(padded[..., c], kernel, num_iter=steps, clip=True) for c in range(3)]
+    restored = np.stack(channels, axis=-1)[margin:-margin, margin:-margin]
+    return np.asarray(np.clip(restored, 0, 1), np.float32)

@@ -42,6 +42,7 @@ class LoopSettings:
     batch: Count = 1  # patches per step and process
     accumulate: Count = 1  # steps whose gradients are averaged before the weights change
     crop: Annotated[int, Field(ge=32, le=LARGEST)] = 512  # side of the random square crop of a patch, px
+    most_patches: Natural = 0  # train on at most so many patches, spread evenly over those there are; 0 takes all
     release_crop: bool = False  # crop from the upper left half only, as in JDRL's release
     flips: bool = False  # flip both patches of a pair at random
     val_scenes: Natural = 10  # scenes of the training split held out for validation

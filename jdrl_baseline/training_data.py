@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -75,7 +76,18 @@ def open_training_data(root: Path, config: LoopSettings, out: Path) -> TrainingD
     if not kept:
         raise UserError(f"{root}: no patches are left beside {len(held_out)} validation scenes; lower val_scenes")
     validation = own or tuple(p for p in dataset.pairs if p.split == "train" and scenes[p.name] in held_out)
-    return TrainingData(root, tuple(kept), validation, held_out, dataset.sha256)
+    return TrainingData(root, spread_evenly(kept, config.most_patches), validation, held_out, dataset.sha256)
+
+
+def spread_evenly(patches: Sequence[Patch], most: int) -> tuple[Patch, ...]:
+    """Return at most so many patches, spread evenly over those given, in their order; all of them where `most` is 0.
+
+    >>> spread_evenly(["a", "b", "c", "d", "e"], 3)
+    ('a', 'c', 'e')
+    """
+    if not 0 < most < len(patches):
+        return tuple(patches)
+    return tuple(patches[round(place)] for place in np.linspace(0, len(patches) - 1, most))
 
 
 def write_validation(data: TrainingData) -> None:
@@ -113,7 +125,7 @@ def _without_frames(
     blur, sharp = (place / role for role in ROLES)
     return TrainingData(
         root=root,
-        patches=tuple(patch for index, patch in enumerate(patches) if index not in scene),
+        patches=spread_evenly([p for index, p in enumerate(patches) if index not in scene], config.most_patches),
         validation=tuple(
             Pair(names[i], PATCH_FOLDER, blur / f"{names[i]}.png", sharp / f"{names[i]}.png", scene=scene[i])
             for i in shown

@@ -50,3 +50,20 @@ def test_maps_of_the_smoke_preset_follow_the_known_radius(tmp_path: Path, capsys
     print(capsys.readouterr().out)
     assert found.correlation > 0.7
     assert found.largest_sum_error < 0.02
+
+
+@pytest.mark.long
+@pytest.mark.assets
+@pytest.mark.skipif("SDD_BENCH_TEST_ASSETS" not in os.environ, reason="SDD_BENCH_TEST_ASSETS names no photographs")
+def test_the_smoke_preset_gains_a_decibel_and_looks_better_than_without_its_critic(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Some ten minutes of a CPU."""
+    import defocus_smoke
+
+    found = defocus_smoke.gan(tmp_path, "gan", [])
+    print(capsys.readouterr().out)
+    blur, alone, whole = (found[row] for row in ("blur image", "gan-l1", "gan"))
+    assert whole.pairs == blur.pairs == 12
+    assert whole.psnr_db > blur.psnr_db + 1.0
+    assert whole.lpips < alone.lpips < blur.lpips

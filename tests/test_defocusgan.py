@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from jdrl_baseline.lbk_config import LbkConfig
 from jdrl_baseline.method import Moment
 from jdrl_baseline.predict import load_deblurring, load_with_maps
 from jdrl_baseline.training import LAST, train
+from jdrl_baseline.training_data import open_training_data
 from sdd_bench.cli import root as cli
 from sdd_bench.errors import UserError
 
@@ -263,6 +265,31 @@ def test_presets_say_their_method_and_the_command_chooses_by_it(prepared: Path, 
 def test_what_cannot_be_trained_is_refused(changes: dict[str, object], words: str) -> None:
     with pytest.raises(UserError, match=words):
         build_settings({**GAN, **changes}, "here", DefocusGanConfig)
+
+
+def test_the_smoke_presets_take_minutes_however_many_patches_there_are(prepared: Path, tmp_path: Path) -> None:
+    for preset, steps in (("defocusgan-smoke", 1500), ("lbk-smoke", 630)):
+        config = load_settings(preset)
+        assert config.epochs * (config.most_patches // config.batch) == steps
+    every = open_training_data(prepared, small_gan(), tmp_path).patches
+    train(prepared, small_gan(most_patches=21, adversarial_weight=0.0), tmp_path / "run", CPU, resume=False)
+    written = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert (len(every), written["patches"], written["steps_per_epoch"]) == (60, 21, 2)
+    assert checkpoint.load(tmp_path / "run" / LAST)["step"] == 6
+    chosen = open_training_data(prepared, small_gan(most_patches=21), tmp_path).patches
+    places = [every.index(patch) for patch in chosen]
+    assert (places[0], places[-1], set(np.diff(places))) == (0, 59, {2, 3})
+    assert open_training_data(prepared, small_gan(most_patches=61), tmp_path).patches == every
+
+
+def test_the_smoke_preset_falls_along_a_cosine_and_shortens_gradients() -> None:
+    config = load_settings("defocusgan-smoke")
+    assert isinstance(config, DefocusGanConfig)
+    assert (config.rate_schedule, config.rise_epochs, config.clip) == ("cosine", 3, 0.1)
+    method = DefocusGan(config, DEVICE)
+    rates = [method.rate(epoch, "deblurring") for epoch in (0, 2, 99)]
+    assert rates == pytest.approx([2e-3 / 3, 2e-3, 2e-3 * 0.02], rel=2e-3)
+    assert method.rate(50, "critic") == pytest.approx(method.rate(50, "deblurring") / 2)
 
 
 def test_a_perceptual_term_without_its_weights_stops_before_the_first_step(prepared: Path, tmp_path: Path) -> None:

@@ -18,14 +18,20 @@ if TYPE_CHECKING:
 
 METHODS = {
     "blur": "Blur image",
-    "deconvolution": "Richardson-Lucy, disk 2 px",
     "upper-bound": "Aligned truth (upper bound)",
     "moved": "Aligned truth, moved 2 px",
 }
 """Folder of predictions to name in the tables."""
 
-SHIPPED = {"jdrl-small": "JDRL, small network"}
-"""More predictions, if an installed package offers a trained network of that name."""
+BASELINES = {
+    "richardson-lucy": "Richardson-Lucy, map of EBDB",
+    "ebdb": "EBDB",
+    "jdrl-small": "JDRL, small network",
+}
+"""More predictions, by baselines that an installed package offers; the slowest first, as they share the workers."""
+
+NETWORK = "jdrl-small"
+"""The one that a person is told to try."""
 
 TRAINED = {"trained": "JDRL, smoke preset"}
 """More predictions with --with-training."""
@@ -59,9 +65,10 @@ SCREENS = 5
 def command(out: Path, with_training: bool, overwrite: bool, jobs: int | None) -> None:
     """Run the whole loop on data it makes itself, without a download, in a minute or two.
 
-    The demo makes misaligned pairs from the photographs inside scikit-image, scores three honest predictions and one
-    that is out of place under every protocol, and shows why the rankings differ. It writes leaderboards and a page
-    with pictures, and ends with three commands to try on your own folders.
+    The demo makes misaligned pairs from the photographs inside scikit-image, restores them with three baselines, and
+    scores these, the blur image, the exact truth and a truth that is out of place under every protocol. It shows why
+    the rankings differ, writes leaderboards and a page with pictures, and ends with three commands to try on your own
+    folders.
 
     \b
     Example:
@@ -78,18 +85,18 @@ def command(out: Path, with_training: bool, overwrite: bool, jobs: int | None) -
     page = [Output(made_by, (out / "report.html",))]
     check_outputs([*outputs, *page], overwrite=overwrite)
     test = _make_data(out, workers)
+    baselines = {name: method for name, method in BASELINES.items() if _is_offered(name)}
+    methods = METHODS | baselines
     with written(outputs, overwrite=overwrite):
-        _make_predictions(out, test, workers)
-    methods = METHODS | {name: method for name, method in SHIPPED.items() if _is_offered(name)}
-    for name in methods.keys() & SHIPPED.keys():
-        _say("Then a small trained network that comes with sdd-bench:")
-        _run("predict", "--baseline", name, "--data", out / "data", "--out", out / "predictions" / name)
+        _make_controls(out, test)
+    if baselines:
+        _restore(out, list(baselines), workers)
     if with_training:
         _train(out)
         methods |= TRAINED
     _score(out, methods, workers, overwrite=overwrite)
     tables = _rank(out, methods, overwrite=overwrite)
-    words = explain(tables, METHODS["upper-bound"], METHODS["moved"])
+    words = explain(tables, METHODS["upper-bound"], METHODS["moved"], METHODS["blur"], list(baselines.values()))
     _screen(5, "What this shows")
     for line in words:
         _say(line)
@@ -100,14 +107,14 @@ def command(out: Path, with_training: bool, overwrite: bool, jobs: int | None) -
         f"\nDone in {time.monotonic() - started:.0f} s.\nLeaderboard: {out / 'leaderboard.html'} and .csv\n"
         f"This story with pictures: {report}"
     )
-    click.echo(_own_folder(shipped=bool(methods.keys() & SHIPPED.keys())))
+    click.echo(_own_folder(shipped=NETWORK in methods))
 
 
 def _own_folder(*, shipped: bool) -> str:
     """Return three commands to try on a folder of one's own; one of them restores where a network is shipped."""
     images = "--blur blur/ --sharp sharp/"
     last = (
-        ("sdd-bench predict --baseline jdrl-small --images photos/ --out restored", "Restore your own photographs.")
+        (f"sdd-bench predict --baseline {NETWORK} --images photos/ --out restored", "Restore your own photographs.")
         if shipped
         else ("sdd-bench leaderboard results/*.json --html leaderboard.html", "Rank the methods you have scored.")
     )
@@ -121,7 +128,7 @@ def _own_folder(*, shipped: bool) -> str:
 
 
 def _is_offered(name: str) -> bool:
-    """Return whether an installed package has a trained network of that name."""
+    """Return whether an installed package has a baseline of that name."""
     from sdd_bench.errors import UserError
     from sdd_bench.extensions import load_function
 
@@ -150,20 +157,47 @@ def _make_data(out: Path, workers: int) -> tuple[Pair, ...]:
     return read_prepared(data).split("test")
 
 
-def _make_predictions(out: Path, test: Sequence[Pair], workers: int) -> None:
-    from sdd_bench.synthesis.known_predictions import copy_images, write_deconvolutions, write_moved
+def _make_controls(out: Path, test: Sequence[Pair]) -> None:
+    """Write the predictions whose place in a ranking is known: the blur image, and the truth, moved and not."""
+    from sdd_bench.synthesis.known_predictions import copy_images, write_moved
 
     _screen(2, "Predictions, honest and dishonest")
     _say(
-        "Three are honest: the blur image itself, a classical deconvolution, and the exact truth as the upper bound. "
-        f"One is dishonest: the exact truth, moved by {MOVED_WORDS} to the side."
+        "Two are controls: the blur image itself, which every method must beat, and the exact truth as the upper "
+        f"bound. One is dishonest: the exact truth, moved by {MOVED_WORDS} to the side."
     )
     predictions = out / "predictions"
     copy_images([pair.blur for pair in test], predictions / "blur")
-    write_deconvolutions(test, predictions / "deconvolution", workers)
     truths = [out / "photos/truth/aligned" / f"{pair.name}.png" for pair in test]
     copy_images(truths, predictions / "upper-bound")
     write_moved(truths, predictions / "moved", MOVED_PX)
+
+
+def _restore(out: Path, baselines: Sequence[str], workers: int) -> None:
+    """Restore the test images with each baseline, side by side where there are several workers."""
+    from sdd_bench.jobs.items import Item, map_items
+
+    _say(
+        "The others are honest attempts by baselines that come with sdd-bench. Two deconvolutions estimate how blurred "
+        "each pixel is and undo as much. A small network was trained on pairs of other photographs."
+    )
+    tasks = []
+    for name in baselines:
+        words = ("predict", "--baseline", name, "--data", str(out / "data"), "--out", str(out / "predictions" / name))
+        _show(shlex.join(words))
+        tasks.append(Item(name, words))
+    map_items(_run_alone, tasks, jobs=workers, label="restore")
+
+
+def _run_alone(words: Sequence[str]) -> None:
+    """Run a command in silence, in a worker process or in this one."""
+    import contextlib
+    import io
+    from importlib.metadata import entry_points
+
+    command = next(iter(entry_points(group="sdd_bench.commands", name=words[0]))).load()
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        command.main(args=list(words[1:]), prog_name=f"sdd-bench {words[0]}", standalone_mode=False)
 
 
 def _train(out: Path) -> None:
@@ -224,7 +258,7 @@ def _run(*words: object, quiet: bool = False, shown: Sequence[object] = ()) -> N
     """Run a command of sdd-bench as typed, after showing it, or what stands for it where the shell has wildcards."""
     arguments = [str(word) for word in words]
     text = " ".join(map(str, shown)) if shown else shlex.join(arguments)
-    click.echo(click.style(f"$ sdd-bench {text}", dim=True))
+    _show(text)
     if quiet:
         import contextlib
         import io
@@ -233,6 +267,11 @@ def _run(*words: object, quiet: bool = False, shown: Sequence[object] = ()) -> N
             run_command(*words)
     else:
         run_command(*words)
+
+
+def _show(text: str) -> None:
+    """Print a command as typed."""
+    click.echo(click.style(f"$ sdd-bench {text}", dim=True))
 
 
 def _screen(number: int, heading: str) -> None:

@@ -37,13 +37,15 @@ TITLES = {
 HEADINGS = {"gdi_px": "displacement (px) ↓", "ceiling_db": "ceiling (dB)"}
 
 
-def explain(tables: Mapping[str, Path], truth: str, moved: str) -> list[str]:
+def explain(tables: Mapping[str, Path], truth: str, moved: str, blur: str, baselines: Sequence[str]) -> list[str]:
     """Return the explanation of the rankings, in sentences with their numbers.
 
     Args:
         tables: Leaderboard CSV by protocol; `direct/1`, `paper/1` and `anchored/2`.
         truth: Method that is the aligned truth.
         moved: Method that is the aligned truth, displaced.
+        blur: Method that is the blur image.
+        baselines: Methods that restore it.
     """
     rows = {name: {row["method"]: row for row in read_csv(path, _columns(name))} for name, path in tables.items()}
     direct, paper, anchored = (
@@ -55,7 +57,7 @@ def explain(tables: Mapping[str, Path], truth: str, moved: str) -> list[str]:
     best = max(others, key=lambda method: anchored[method])
     status, displaced = (rows[RANKING][moved][column] for column in ("status", "gdi_px"))
     ceiling, best_db = float(rows[RANKING][truth]["ceiling_db"]), anchored[best]
-    return [
+    words = [
         "direct/1 compares with the sharp photograph as it was taken. Refocusing zoomed and shifted it, so even the "
         f"exact truth scores only {direct[truth]:.2f} dB, and all predictions lie within {spread:.2f} dB of each "
         "other. The score measures the misalignment, not the restoration.",
@@ -69,9 +71,15 @@ def explain(tables: Mapping[str, Path], truth: str, moved: str) -> list[str]:
         f"{'below' if anchored[moved] < best_db else 'above'} the {best_db:.2f} dB of '{best}', and is {status} "
         f"because it lies {float(displaced):.1f} px beside its own input.",
         "That is why the rankings differ, and why anchored/2 is the protocol that ranks.",
-        "The deconvolution undoes a disk of one size. Where the blur is smaller it rings, where the blur is larger it "
-        "removes too little, and it amplifies noise everywhere. Blur that varies over the frame has to be learnt.",
     ]
+    if baselines:
+        gains = [f"'{method}' {anchored[method] - anchored[blur]:+.2f} dB" for method in baselines]
+        words.append(
+            f"Against the blur image, the baselines gain or lose: {', '.join(gains)}. A deconvolution sharpens what is "
+            "blurred, but rings where the blur is estimated too large, above all where the image was sharp. A network "
+            "learns from pairs how much to undo."
+        )
+    return words
 
 
 def write_page(
