@@ -23,8 +23,8 @@ import machine
 from ablation_data import CONDITIONS, SIDE_PX, TEST_PAIRS, TRAIN_PAIRS, make_data, make_pairs
 from ablation_runs import ROWS, Trial, run_folder, train_row
 from ablation_tables import radius_table, score_table
+from pages import write_page
 
-from sdd_bench.io.files import write_text
 from sdd_bench.version import __version__
 
 
@@ -103,7 +103,7 @@ def main() -> None:
     lines = page(arguments.work, arguments.conditions, arguments.rows, arguments.seeds, trial)
     print("\n".join(lines))
     if arguments.markdown:
-        write_text(arguments.markdown, "\n".join(lines) + "\n")
+        write_page(arguments.markdown, "\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":
