@@ -20,12 +20,14 @@ def blur_images(images: Path | None, data: Path | None, split: str, grey: str) -
         grey: Handling of grey images, `refuse` or `expand`.
 
     Raises:
-        UserError: Two images in the folder have the same name, or the dataset cannot be opened.
+        UserError: The folder holds no image, or two of the same name, or the dataset cannot be opened.
     """
     if images is None:
         assert data is not None
         return {pair.name: pair.blur for pair in open_dataset(data, split, grey=grey).split(split)}
     found = list_images(images)
+    if not found:
+        raise UserError(f"{images}: no images in this folder")
     files = {stem_of(path): path for path in found}
     alike = sorted(path.name for path in found if files[stem_of(path)] != path)
     if alike:

@@ -9,6 +9,7 @@ from pathlib import Path
 from leaderboard.entry import Entry, read_entry
 from leaderboard.submission import results_of
 from leaderboard.verified import Verified, read_verified
+from sdd_bench.errors import UserError
 from sdd_bench.io.files import file_sha256
 
 CLAIMED, VERIFIED = "claimed", "verified"
@@ -25,8 +26,13 @@ def read_entries(paths: Iterable[Path], records: Sequence[Verified] = ()) -> lis
         records: Records of verifications that the caller trusts.
 
     Raises:
-        UserError: As in `results_of` and `read_entry`.
+        UserError: A pattern such as results/*.json that the shell left because nothing matches; as in `results_of` and
+            `read_entry`.
     """
+    paths = list(paths)
+    for path in paths:
+        if "*" in path.name and not path.exists():
+            raise UserError(f"{path}: no file matches; evaluate writes its results to results/")
     return [
         _standing(read_entry(file), file, handed_in=file != path, records=records)
         for path in paths

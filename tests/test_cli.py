@@ -179,6 +179,8 @@ def test_readme_commands_use_options_that_exist() -> None:
         ),
         (["evaluate", "--pred", "x", "--data", ".", "--device", "cuda:77"], "not available here"),
         (["leaderboard", "nowhere.json"], "nowhere.json: cannot be read as JSON"),
+        (["leaderboard", "results/*.json"], "results/*.json: no file matches; evaluate writes its results to results/"),
+        (["predict", "--baseline", "ebdb", "--images", "test", "--out", "x"], "test: no images in this folder"),
     ],
 )
 def test_mistakes_end_in_one_message_without_a_traceback(
@@ -192,6 +194,12 @@ def test_mistakes_end_in_one_message_without_a_traceback(
     assert result.exit_code == 1
     assert words in result.output
     assert "Traceback" not in result.output
+
+
+def test_a_mistyped_command_gets_a_suggestion() -> None:
+    result = call("evalute")
+    assert result.exit_code == 2
+    assert "No such command 'evalute'. Did you mean 'evaluate'?" in result.output
 
 
 def test_data_that_is_not_there_is_told_with_option_variable_and_nearest_folder(

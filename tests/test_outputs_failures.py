@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from known_outputs import call, content, evaluate, ok
 
-from sdd_bench.errors import UserError
+from sdd_bench.errors import CannotWriteError, UserError
+from sdd_bench.jobs.output_record import write_request
 from sdd_bench.jobs.outputs import Output, check_outputs, written
 
 
@@ -74,3 +75,12 @@ def test_an_evaluation_killed_before_its_end_is_given_again(work: Path) -> None:
     assert json.loads((work / ".k.json.written").read_text())["files"] == {"k.csv": None, "k.json": None}
     ok(*evaluate("--metrics", "ssim", "--out", "k.json"))
     assert None not in json.loads((work / ".k.json.written").read_text())["files"].values()
+
+
+@pytest.mark.parametrize("record", ["a.file/.r.json.written", "a.file/folder/.written"])
+def test_a_record_that_cannot_be_written_is_told_by_the_name_of_its_output(tmp_path: Path, record: str) -> None:
+    (tmp_path / "a.file").touch()
+    output = {"a.file/.r.json.written": "a.file/r.json", "a.file/folder/.written": "a.file/folder"}[record]
+    with pytest.raises(CannotWriteError) as refused:
+        write_request(tmp_path / record, {}, {})
+    assert refused.value.message.startswith(f"{tmp_path / output}: cannot be written (")

@@ -144,8 +144,8 @@ def command(
 
     \b
     Example:
-      sdd-bench leaderboard results/*.sdd-test.anchored-1.json --out leaderboard.csv
-      sdd-bench leaderboard results/*.sdd-test.anchored-1.json --baseline "Blur image" --by place --by blur
+      sdd-bench leaderboard results/*.sdd-test.anchored-2.json --out leaderboard.csv
+      sdd-bench leaderboard results/*.sdd-test.anchored-2.json --baseline "Blur image" --by place --by blur
       sdd-bench leaderboard entries/*/ --published
       sdd-bench leaderboard results/*.json --wide --site site/
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from sdd_bench.commands.script_output import warn
 
@@ -45,7 +45,9 @@ def summary_text(results: Results) -> str:
     lines += [f"note: {remark}" for remark in results.remarks]
     single = sum(bool(row.get("flags")) for row in results.images)
     if single:
-        lines.append(f"{single} of {len(results.images)} images flagged; see the CSV")
+        name, reasons = next((row["name"], row["flags"]) for row in results.images if row.get("flags"))
+        why = f"{name}: {cast(list[str], reasons)[0]}"
+        lines.append(f"{single} of {len(results.images)} images flagged (column flags of the CSV), {why}")
     unranked = dataset.get("unranked") or {}
     if unranked:
         reasons = ", ".join(f"{name} ({reason})" for name, reason in unranked.items())

@@ -49,6 +49,13 @@ def end_on_interrupt(farewell: Callable[[], str]) -> None:
         end_now(farewell)
 
     threading.Thread(target=watch, daemon=True, name="interrupt").start()
+    sys.unraisablehook = _unraisable
+
+
+def _unraisable(fault: sys.UnraisableHookArgs) -> None:
+    """Print an exception that nobody can catch, but not Ctrl-C, after which the process ends anyway."""
+    if not isinstance(fault.exc_value, KeyboardInterrupt):
+        sys.__unraisablehook__(fault)
 
 
 def end_now(farewell: Callable[[], str]) -> None:

@@ -46,4 +46,8 @@ def record_of(record: Path) -> OutputRecord | None:
 def write_request(record: Path, request: Mapping[str, Any], files: Mapping[str, str | None]) -> None:
     """Write a record with the request, and the files by their path from its folder."""
     content = {"request": request, "files": files}
-    write_text(record, json.dumps(content, indent=1, sort_keys=True) + "\n")
+    try:
+        write_text(record, json.dumps(content, indent=1, sort_keys=True) + "\n")
+    except CannotWriteError as error:
+        name = record.name.removeprefix(".").removesuffix("written").removesuffix(".")
+        raise CannotWriteError(error.message.replace(str(record), str(record.parent / name), 1)) from None
