@@ -104,7 +104,7 @@ def demo(photo: NDArray[np.float32], tmp_path_factory: pytest.TempPathFactory) -
             writer = csv.DictWriter(file, list(rows[0]))
             writer.writeheader()
             writer.writerows(rows)
-    words = explain(tables, *predictions)
+    words = explain(tables, *predictions, "Blur image", ["Truth"])
     pair = Pair("one", "test", folder / "sharp.png", folder / "sharp.png")
     return write_demo(folder / "report.html", tables, words, [pair], predictions, "Truth")
 
