@@ -6,6 +6,7 @@ import difflib
 import io
 import os
 import sys
+import warnings
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -153,6 +154,7 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")  # for names that the terminal's encoding cannot show
     quiet = "ignore:resource_tracker:UserWarning"  # the resource tracker warns when it cleans up after a stopped run
     os.environ["PYTHONWARNINGS"] = ",".join(filter(None, [os.environ.get("PYTHONWARNINGS"), quiet]))
+    warnings.filterwarnings("ignore", "A worker stopped while some jobs")  # after a long wait; another one starts
     end_on_interrupt(farewell)
     try:
         sys.exit(root(standalone_mode=False))

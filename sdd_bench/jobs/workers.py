@@ -10,7 +10,6 @@ import os
 import signal
 import threading
 import time
-import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Future
@@ -102,7 +101,6 @@ def _parallel(
         initargs=(os.getpid(),),
         env=dict.fromkeys(THREAD_VARIABLES, "1"),
     )
-    warnings.filterwarnings("ignore", "A worker stopped while some jobs")  # idle for long; loky starts another
     waiting: deque[Future[Result | UserError]] = deque()
     try:
         for name, argument in items:
