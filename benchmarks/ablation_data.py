@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
+from command_line import call
 from numpy.typing import NDArray
 
 from sdd_bench.io.images import list_images, read_image, to_pixels, write_png
@@ -27,7 +26,6 @@ rows cannot be told apart on it."""
 CUT_PX = 20
 """Left out on each side of a frame where the truth of anchored/2 is what is learnt: it does not reach the border."""
 
-COMMAND = (sys.executable, "-m", "sdd_bench.cli")
 PAIRS = ("--size", f"{SIDE_PX}x{SIDE_PX}", "--radius-range", 2, 3.5, "--shift-range", 10, "--jobs", 1)
 
 
@@ -56,18 +54,6 @@ CONDITIONS = {
     "flow-1px": Condition("The same pairs, every flow made worse by a smooth error of 1 px", flow_error_px=1.0),
     "parallax-2px": Condition("Parallax of 2 px besides", ("--camera", "similarity", "--set", "parallax_px=2")),
 }
-
-
-def call(*words: object) -> None:
-    """Run a command of sdd-bench with one thread.
-
-    Raises:
-        SystemExit: It failed; with what it said.
-    """
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run([*COMMAND, *map(str, words)], capture_output=True, text=True, check=False, env=environment)
-    if done.returncode:
-        raise SystemExit(f"sdd-bench {' '.join(map(str, words))}\n{done.stdout}{done.stderr}")
 
 
 def photographs() -> tuple[list[Path], list[Path]]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
-import subprocess
-import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from command_line import call
 
 import sdd_bench as sb
 from jdrl_baseline import classical
@@ -18,7 +17,6 @@ from sdd_bench.io.files import file_sha256, write_text
 from sdd_bench.io.images import list_images
 from sdd_bench.io.serialise import json_text
 
-COMMAND = (sys.executable, "-m", "sdd_bench.cli")
 CLASSICAL = Path(classical.__file__).parent
 """What the baselines without weights are written in; their kept predictions are those of these files."""
 
@@ -36,25 +34,6 @@ class Made:
     by: str
     images: str
     seconds: float | None
-
-
-def call(*words: object, most_s: float | None = None) -> float | None:
-    """Run a command of sdd-bench with one thread; return its processor seconds, None where it took too long.
-
-    Raises:
-        SystemExit: It failed; with what it said.
-    """
-    before = os.times()
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    command = [*COMMAND, *map(str, words)]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=most_s)
-    except subprocess.TimeoutExpired:
-        return None
-    if done.returncode:
-        raise SystemExit(f"sdd-bench {' '.join(map(str, words))}\n{done.stdout}{done.stderr}")
-    after = os.times()
-    return after.children_user + after.children_system - before.children_user - before.children_system
 
 
 def digest_of(baseline: str) -> str:

@@ -23,7 +23,8 @@ from pathlib import Path
 import machine
 import numpy as np
 import pandas as pd
-from baseline_kept import Made, call, predict, score
+from baseline_kept import Made, predict, score
+from command_line import call
 
 import sdd_bench as sb
 from leaderboard.published import PROTOCOLS as PAPERS

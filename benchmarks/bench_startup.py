@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 import machine
+from command_line import COMMAND
 from frames import misaligned_pair
 from rows import Row, markdown
 
@@ -21,7 +22,6 @@ SIDE = 128
 FLOOR = "Start-up: a Python interpreter that does nothing, `python -c pass`."
 LIBRARIES = "click, numpy, cv2, imagecodecs, tifffile, PIL.Image, tqdm"
 FLOOR_SCORED = f"Start of evaluate: an interpreter that imports {LIBRARIES} and does nothing."
-COMMAND = (sys.executable, "-m", "sdd_bench.cli")
 HELPERS = {
     "pass": (sys.executable, "-c", "pass"),
     "torch": (sys.executable, "-c", "import torch"),

@@ -25,13 +25,13 @@ from ablation_data import (
     SIDE_PX,
     TEST_PAIRS,
     TRAIN_PAIRS,
-    call,
     cut_windows,
     make_data,
     make_pairs,
     photographs,
 )
 from ablation_tables import INNER, correlation
+from command_line import call
 from scipy.stats import spearmanr
 
 from jdrl_baseline import checkpoint

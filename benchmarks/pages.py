@@ -20,7 +20,7 @@ NAME_LENGTH = 32
 """Characters of a heading that a file's name repeats, to the end of a word."""
 
 SMALL_WORDS = re.compile(r"an?|all|and|any|are|as|at|by|do|does|for|in|is|it|of|on|or|that|the|they|to|what|which")
-SAYS_NOTHING = ("", "what", "images")
+SAYS_NOTHING = ("", "row", "what", "images")
 """First columns that the link to a table does not name."""
 
 LINK = re.compile(rf"^\[[^\]]+\]\(({FOLDER}/[^)]+\.csv)\)$", re.MULTILINE)

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sdd_bench.commands.option_values import workers
 from sdd_bench.commands.options import (
     OutputFile,
     ResumableCommand,
     grey_option,
     overwrite_option,
     values_option,
-    workers,
     workers_options,
 )
 from sdd_bench.commands.script_output import say

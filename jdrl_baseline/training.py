@@ -199,9 +199,10 @@ def _step(
             fabric.backward(turn.losses[0] / len(group))
             if on_gpu:  # waits for the GPU, which already has its work queued
                 _check_finite(run, terms, batch)
-            if last and run.config.clip:
-                fabric.clip_gradients(next(iter(live.values())), optimisers[turn.optimiser], max_norm=run.config.clip)
             if last:
+                if run.config.clip:
+                    network = next(iter(live.values()))
+                    fabric.clip_gradients(network, optimisers[turn.optimiser], max_norm=run.config.clip)
                 optimisers[turn.optimiser].step()
                 optimisers[turn.optimiser].zero_grad(set_to_none=True)
             found |= zip(turn.losses._fields, terms.tolist(), strict=True)

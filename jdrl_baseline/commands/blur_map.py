@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from sdd_bench.commands.options import ResumableCommand, data_folder, data_option, grey_option, torch_device
+from sdd_bench.commands.option_values import data_folder, torch_device
+from sdd_bench.commands.options import ResumableCommand, data_option, grey_option
 
 
 @click.command("blur-map", cls=ResumableCommand, short_help="Draw how blurred each pixel of an image is.")

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sdd_bench.commands.options import ResumableCommand, data_folder, data_option, grey_option, torch_device
+from sdd_bench.commands.option_values import data_folder, torch_device
+from sdd_bench.commands.options import ResumableCommand, data_option, grey_option
 
 if TYPE_CHECKING:
     from jdrl_baseline.baselines import Options

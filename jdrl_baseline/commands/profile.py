@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sdd_bench.commands.options import OutputFile, overwrite_option, torch_device
+from sdd_bench.commands.option_values import torch_device
+from sdd_bench.commands.options import OutputFile, overwrite_option
 from sdd_bench.errors import UserError
 
 if TYPE_CHECKING:

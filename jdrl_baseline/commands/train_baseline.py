@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from sdd_bench.commands.options import ResumableCommand, anchors_option, data_folder, data_option
+from sdd_bench.commands.option_values import data_folder
+from sdd_bench.commands.options import ResumableCommand, anchors_option, data_option
 
 
 @click.command(

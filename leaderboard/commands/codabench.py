@@ -6,18 +6,15 @@ from pathlib import Path
 
 import click
 
+from sdd_bench.commands.option_values import data_folder, job_count, metric_names, metric_words
 from sdd_bench.commands.options import (
     OutputFile,
     anchors_option,
-    data_folder,
     data_option,
     dataset_option,
     exclude_failed_option,
     grey_option,
-    job_count,
     jobs_option,
-    metric_names,
-    metric_words,
     metrics_option,
     overwrite_option,
     score_bits_option,

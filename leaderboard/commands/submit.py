@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sdd_bench.commands.options import ResumableCommand, workers
+from sdd_bench.commands.option_values import workers
+from sdd_bench.commands.options import ResumableCommand
 from sdd_bench.commands.results_names import results_name
 from sdd_bench.commands.scoring import evaluation_of, scoring_options
 from sdd_bench.commands.summary import matching_text, summary_text, warn_of_empty_lpips

@@ -6,17 +6,15 @@ from pathlib import Path
 
 import click
 
+from sdd_bench.commands.option_values import data_folder, job_count, torch_device
 from sdd_bench.commands.options import (
     anchors_option,
-    data_folder,
     data_option,
     dataset_option,
-    job_count,
     jobs_option,
     overwrite_option,
     predictions_option,
     scoring_device_option,
-    torch_device,
     trunk_option,
     weights_option,
 )

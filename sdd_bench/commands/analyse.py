@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sdd_bench.commands.option_values import data_folder, workers
 from sdd_bench.commands.options import (
     OutputFile,
     ResumableCommand,
-    data_folder,
     data_option,
     grey_option,
     overwrite_option,
     values_option,
-    workers,
     workers_options,
 )
 from sdd_bench.commands.script_output import say, script_options, warn

@@ -7,15 +7,14 @@ from pathlib import Path
 
 import click
 
+from sdd_bench.commands.option_values import data_folder, workers
 from sdd_bench.commands.options import (
     ResumableCommand,
     anchors_option,
-    data_folder,
     data_option,
     dataset_option,
     grey_option,
     overwrite_option,
-    workers,
     workers_options,
 )
 from sdd_bench.commands.script_output import say, warn

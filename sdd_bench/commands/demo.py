@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sdd_bench.commands.options import job_count, jobs_option, overwrite_option, run_command
+from sdd_bench.commands.option_values import job_count
+from sdd_bench.commands.options import jobs_option, overwrite_option, run_command
 
 if TYPE_CHECKING:
     from sdd_bench.datasets.manifest import Pair

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from sdd_bench.commands.options import DATA_VARIABLE, DEFAULT_DATA, devices
+from sdd_bench.commands.option_values import DATA_VARIABLE, DEFAULT_DATA, devices
 from sdd_bench.commands.script_output import say, script_options
 
 State = tuple[str, str]

@@ -8,14 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sdd_bench.commands.options import (
-    OutputFile,
-    ResumableCommand,
-    names_folder,
-    overwrite_option,
-    two_folders_options,
-    workers,
-)
+from sdd_bench.commands.option_values import workers
+from sdd_bench.commands.options import OutputFile, ResumableCommand, names_folder, overwrite_option, two_folders_options
 from sdd_bench.commands.results_names import results_name
 from sdd_bench.commands.scoring import (
     evaluation_of,

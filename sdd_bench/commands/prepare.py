@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from sdd_bench.commands.options import ResumableCommand, grey_option, values_option, workers, workers_options
+from sdd_bench.commands.option_values import workers
+from sdd_bench.commands.options import ResumableCommand, grey_option, values_option, workers_options
 from sdd_bench.commands.script_output import say, warn
 
 SOURCE_VARIABLE = "SDD_BENCH_SOURCE"

@@ -7,24 +7,21 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sdd_bench.commands.option_values import data_folder, metric_names, metric_words, torch_device
 from sdd_bench.commands.options import (
     F,
     anchors_option,
-    data_folder,
     data_option,
     dataset_option,
     exclude_failed_option,
     flow_option,
     grey_option,
-    metric_names,
-    metric_words,
     metrics_option,
     naming_options,
     predictions_option,
     score_bits_option,
     scoring_device_option,
     split_option,
-    torch_device,
     trunk_option,
     values_option,
     weights_option,

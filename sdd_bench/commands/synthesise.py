@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from sdd_bench.commands.options import ResumableCommand, job_count, jobs_option
+from sdd_bench.commands.option_values import job_count
+from sdd_bench.commands.options import ResumableCommand, jobs_option
 from sdd_bench.errors import UserError
 
 

@@ -44,10 +44,14 @@ def record_of(record: Path) -> OutputRecord | None:
 
 
 def write_request(record: Path, request: Mapping[str, Any], files: Mapping[str, str | None]) -> None:
-    """Write a record with the request, and the files by their path from its folder."""
+    """Write a record with the request, and the files by their path from its folder.
+
+    Raises:
+        CannotWriteError: It cannot be written; the message names the output, because users do not know the record.
+    """
     content = {"request": request, "files": files}
     try:
         write_text(record, json.dumps(content, indent=1, sort_keys=True) + "\n")
     except CannotWriteError as error:
-        name = record.name.removeprefix(".").removesuffix("written").removesuffix(".")
-        raise CannotWriteError(error.message.replace(str(record), str(record.parent / name), 1)) from None
+        output = record.parent / record.name.removesuffix(RECORD).removeprefix(".")
+        raise CannotWriteError(error.message.replace(str(record), str(output), 1)) from None
