@@ -18,7 +18,7 @@ from typing import cast
 
 import numpy as np
 import torch
-from small_scores import RADII_PX, psnr_db, restored_8_bits, score_pairs
+from small_scores import IN_FOCUS_PX, RADII_PX, score_pairs, unharmed
 from small_weights import AT, LAST, LOG, Training, export
 
 from jdrl_baseline.baselines import Baseline, load_baseline
@@ -35,6 +35,7 @@ from sdd_bench.version import __version__
 NAME = "jdrl-small"
 SHOWN = ("anchored/2", "anchored/1", "paper/1", "jdrl-ref/1", "direct/1")
 METRICS = ("psnr", "ssim")
+FOCUS = f"EBDB, which knows nothing of this network, finds a blur of under {IN_FOCUS_PX:g} px"
 
 
 def interval(values: np.ndarray) -> str:
@@ -74,12 +75,14 @@ def protocol_rows(baseline: Baseline, dataset: Dataset, split: str) -> list[str]
 
 def radius_rows(scores: dict[str, object]) -> list[str]:
     """Return the table of PSNR against the exact ground truth by blur radius."""
-    lines = ["| radius, px | share of the pixels | blur image, dB | restored, dB |", "|---|---|---|---|"]
+    lines = [
+        "| radius, px | share of the pixels | blur image, dB | restored, dB | share in focus | blur image | restored |",
+        "|" + "---|" * 7,
+    ]
+    names = ("share", "blur_db", "restored_db", "focus_share", "focus_blur_db", "focus_restored_db")
     for row in scores["by_radius"]:  # type: ignore[attr-defined]
-        lines.append(
-            f"| {row['from_px']:g} to {row['to_px']:g} | {row['share']:.2f} | {row['blur_db']:.2f} | "
-            f"{row['restored_db']:.2f} |"
-        )
+        cells = ["" if row[name] is None else f"{row[name]:.2f}" for name in names]
+        lines.append(f"| {row['from_px']:g} to {row['to_px']:g} | {' | '.join(cells)} |")
     return lines
 
 
@@ -87,15 +90,21 @@ def sharp_rows(baseline: Baseline, paths: list[Path], side_px: int = 1024) -> li
     """Return the table of sharp photographs given to the network; those larger than `side_px` are reduced."""
     import cv2
 
-    lines = ["| photograph | size | PSNR of what is made of it against itself, dB |", "|---|---|---|"]
+    lines = [
+        "| photograph | size | PSNR of what is made of it against itself, dB | share in focus | PSNR there, dB |",
+        "|" + "---|" * 5,
+    ]
     for path in paths:
         photo = read_image(path)
         scale = min(1.0, side_px / max(photo.shape[:2]))
         if scale < 1:
             size = round(photo.shape[1] * scale), round(photo.shape[0] * scale)
             photo = np.ascontiguousarray(cv2.resize(photo, size, interpolation=cv2.INTER_AREA).clip(0, 1))
-        error = np.square(restored_8_bits(baseline, photo) - photo).mean()
-        lines.append(f"| {path.stem} | {photo.shape[1]}x{photo.shape[0]} | {psnr_db(float(error)):.2f} |")
+        found = unharmed(baseline, photo)
+        there = "" if found["focus_db"] is None else f"{found['focus_db']:.2f}"
+        lines.append(
+            f"| {path.stem} | {found['size']} | {found['psnr_db']:.2f} | {found['focus_share']:.2f} | {there} |"
+        )
     return lines
 
 
@@ -111,7 +120,8 @@ def scored(baseline: Baseline, folder: Path) -> list[str]:
         f"{mean['restored_db']:.2f} dB, gain {interval(gains)} dB, {int((gains > 0).sum())} of {len(gains)} pairs "
         f"better, the worst {gains.min():+.2f} dB.",
         "\n".join(protocol_rows(baseline, open_dataset(folder, "test"), "test")),
-        "By the radius of the blur, errors of all pairs pooled:",
+        "By the radius of the blur, errors of all pairs pooled; on the right, the pixels that are in focus in the "
+        f"photograph itself ({FOCUS}):",
         "\n".join(radius_rows(scores)),
     ]
 
@@ -144,7 +154,8 @@ def card(
         f"{cpu_s:.2f} CPU seconds a step. All settings: `{json.dumps(recipe.__dict__)}`.{''.join(changes)}",
         "## Scores",
         *(section for folder in pairs for section in scored(baseline, folder)),
-        "### Sharp photographs, given as they are",
+        "### Photographs given as they are",
+        f"Photographs have out-of-focus parts of their own, which are sharpened like any other. In focus: {FOCUS}.",
         "\n".join(sharp_rows(baseline, sharp)),
     ]
     for folder in real:

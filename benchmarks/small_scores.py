@@ -6,6 +6,9 @@
 DIR is the output of `sdd-bench synthesise`. PSNR in dB against truth/aligned, with 8 bits and without a border of 16
 px, of the blur image and of its restored image; also by blur radius, with errors pooled over all pairs. Each photograph
 and each ground truth is also given to the network and the output compared with it.
+
+Photographs are not in focus everywhere: what a network makes of their own backgrounds counts as an error although
+nothing says that it is one. Scores are therefore also given where the photograph itself is in focus, see `in_focus`.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ import torch
 from numpy.typing import NDArray
 
 from jdrl_baseline.baselines import Baseline, load_baseline
+from jdrl_baseline.classical.maps import MAPS
 from sdd_bench.io.blur_radius import RADIUS_SCALE
 from sdd_bench.io.files import write_text
 from sdd_bench.io.images import read_image, read_pixels, to_float, to_pixels
@@ -29,11 +33,21 @@ from sdd_bench.io.serialise import json_text
 BORDER_PX = 16
 RADII_PX = (0.0, 0.5, 1.0, 2.0, 3.0, 4.0, 5.0, 6.5)
 INNER = (slice(BORDER_PX, -BORDER_PX), slice(BORDER_PX, -BORDER_PX))
+IN_FOCUS_PX = 1.0
 
 
 def psnr_db(error: float) -> float:
     """Return the PSNR of a mean squared error of values in [0, 1]; at most 100."""
     return min(100.0, -10 * math.log10(max(error, 1e-10)))
+
+
+def in_focus(photo: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Return where a photograph's own blur is a disk of under `IN_FOCUS_PX`, by EBDB, which knows of no network.
+
+    Args:
+        photo: (H, W, 3) sRGB values in [0, 1].
+    """
+    return np.asarray(MAPS["ebdb"](photo) < IN_FOCUS_PX)
 
 
 def restored_8_bits(baseline: Baseline, image: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -44,7 +58,7 @@ def restored_8_bits(baseline: Baseline, image: NDArray[np.float32]) -> NDArray[n
 def score_pairs(baseline: Baseline, folders: list[Path]) -> dict[str, object]:
     """Return the scores of every pair, of every photograph, and by radius."""
     rows: list[dict[str, object]] = []
-    sums = np.zeros((3, len(RADII_PX) - 1))
+    sums = np.zeros((6, len(RADII_PX) - 1))
     for folder in folders:
         with (folder / "places.csv").open(encoding="utf-8") as file:
             scenes = {row["name"]: row["scene"] for row in csv.DictReader(file)}
@@ -56,16 +70,15 @@ def score_pairs(baseline: Baseline, folders: list[Path]) -> dict[str, object]:
             )
             unharmed = np.square(restored_8_bits(baseline, truth) - truth)[INNER].mean()
             place = np.clip(np.digitize(radius[INNER], RADII_PX) - 1, 0, len(RADII_PX) - 2)
-            for index, values in enumerate((np.ones_like(before), before, after)):
+            focus, every = in_focus(truth)[INNER].astype(np.float32), np.ones_like(before)
+            for index, values in enumerate((every, before, after, focus, before * focus, after * focus)):
                 sums[index] += np.bincount(place.ravel(), values.ravel(), len(RADII_PX) - 1)
             found = {"blur_db": psnr_db(before.mean()), "restored_db": psnr_db(after.mean())}
             rows.append({"pair": name, "photograph": scene, **found, "truth_db": psnr_db(float(unharmed))})
     by_radius = [
-        {"from_px": low, "to_px": high, "share": float(share), "blur_db": psnr_db(b / n), "restored_db": psnr_db(a / n)}
-        for low, high, n, b, a, share in zip(
-            RADII_PX, RADII_PX[1:], sums[0], sums[1], sums[2], sums[0] / sums[0].sum(), strict=False
-        )
-        if n
+        {"from_px": low, "to_px": high, **_pooled(*found, whole=sums[0].sum())}
+        for low, high, found in zip(RADII_PX, RADII_PX[1:], sums.T, strict=False)
+        if found[0]
     ]
     photographs = [_mean_of(rows, photograph) for photograph in dict.fromkeys(str(row["photograph"]) for row in rows)]
     gains = [float(str(row["gain_db"])) for row in photographs]
@@ -75,12 +88,32 @@ def score_pairs(baseline: Baseline, folders: list[Path]) -> dict[str, object]:
     }  # fmt: skip
 
 
+def _pooled(
+    pixels: float, before: float, after: float, focus: float, before_focus: float, after_focus: float, *, whole: float
+) -> dict[str, float | None]:
+    """Return the scores of the pixels of a range of radii, from sums of their squared errors."""
+    return {
+        "share": pixels / whole, "blur_db": psnr_db(before / pixels), "restored_db": psnr_db(after / pixels),
+        "focus_share": focus / whole, "focus_blur_db": psnr_db(before_focus / focus) if focus else None,
+        "focus_restored_db": psnr_db(after_focus / focus) if focus else None,
+    }  # fmt: skip
+
+
 def interval(gains: list[float], draws: int = 10000) -> tuple[float, float]:
     """Return the 95 % interval of the mean gain, by resampling photographs."""
     rng = np.random.default_rng(0)
     means = np.asarray(gains)[rng.integers(len(gains), size=(draws, len(gains)))].mean(axis=1)
     low, high = np.quantile(means, (0.025, 0.975))
     return float(low), float(high)
+
+
+def unharmed(baseline: Baseline, photo: NDArray[np.float32]) -> dict[str, object]:
+    """Return the PSNR of what is made of a photograph against itself, everywhere and where it is in focus."""
+    error, focus = np.square(restored_8_bits(baseline, photo) - photo).mean(axis=2), in_focus(photo)
+    return {
+        "size": f"{photo.shape[1]}x{photo.shape[0]}", "psnr_db": psnr_db(float(error.mean())),
+        "focus_share": float(focus.mean()), "focus_db": psnr_db(float(error[focus].mean())) if focus.any() else None,
+    }  # fmt: skip
 
 
 def _mean_of(rows: list[dict[str, object]], photograph: str | None) -> dict[str, object]:
@@ -103,11 +136,7 @@ def main() -> None:
     arguments = parser.parse_args()
     baseline = load_baseline(arguments.checkpoint, device=arguments.device, tile=arguments.tile)
     scores = score_pairs(baseline, arguments.pairs)
-    sharp = []
-    for path in arguments.photos:
-        photo = read_image(path)
-        error = np.square(restored_8_bits(baseline, photo) - photo).mean()
-        sharp.append({"photograph": path.stem, "size": f"{photo.shape[1]}x{photo.shape[0]}", "psnr_db": psnr_db(error)})
+    sharp = [{"photograph": path.stem, **unharmed(baseline, read_image(path))} for path in arguments.photos]
     text = json_text({**scores, "sharp": sharp})
     if arguments.out:
         write_text(arguments.out, text)

@@ -53,7 +53,7 @@ STORED = {
 SINCE = {
     "free_kernel": False, "reblur_activation": "none", "reblur_input": "prediction", "reblur_start": "joint",
     "frozen_epochs": 5, "frozen_rate": 0.1, "warmup_flow": "step", "gate": False,
-    "rate_schedule": "halve", "rise_epochs": 0, "clip": 0.0, "most_patches": 0,
+    "rate_schedule": "halve", "rise_epochs": 0, "clip": 0.0, "most_patches": 0, "map_width": 64,
 }  # fmt: skip
 """Additional contents in later versions."""
 

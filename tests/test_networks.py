@@ -86,6 +86,7 @@ def test_parameters_at_full_size() -> None:
         assert parameter_count(full.body) == 26_126_788
         assert parameter_count(full) == 26_371_074
         assert parameter_count(BlurMapNetwork()) == 243_555
+        assert parameter_count(BlurMapNetwork(8)) == 6_283
         assert parameter_count(DeblurringNetwork(DeblurringSize("unet", width=64, blur_map=False))) == 31_031_875
         assert parameter_count(DeblurringNetwork(SMALL)) == 46_884
         assert parameter_count(ReblurringNetwork()) == 474_987

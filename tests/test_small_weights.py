@@ -10,12 +10,14 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from skimage import data
 
 from jdrl_baseline.baselines import load_baseline
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
 import small_pairs
+import small_scores
 from small_crops import Recipe, draw_batch, read_pieces
 from small_weights import LAST, LOG, Training, export, rate_at, train
 
@@ -84,3 +86,26 @@ def test_the_rate_rises_stays_and_falls() -> None:
 def test_a_folder_without_pieces_is_named(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="no pieces"):
         read_pieces(tmp_path)
+
+
+def test_what_is_in_focus_is_told_apart_and_scored_alone() -> None:
+    sharp = np.ascontiguousarray(data.rocket()[::2, ::2].astype(np.float32) / 255)
+    half = sharp.shape[1] // 2
+    photo = sharp.copy()
+    photo[:, half:] = cv2.GaussianBlur(sharp, (0, 0), 2)[:, half:]
+    focus = small_scores.in_focus(photo)
+    assert focus[:, :half].mean() > 0.7
+    assert not focus[:, half:].any()
+
+    class Sharpener:
+        """Changes the blurred half alone."""
+
+        def __call__(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
+            restored = image.copy()
+            restored[:, half:] = 0
+            return restored
+
+    found = small_scores.unharmed(Sharpener(), photo)  # type: ignore[arg-type]
+    assert float(str(found["psnr_db"])) < 20
+    assert float(str(found["focus_db"])) > 55
+    assert found["focus_share"] == pytest.approx(focus.mean())

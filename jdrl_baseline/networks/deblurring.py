@@ -49,6 +49,7 @@ class DeblurringSize:
             added, and the small network's always is added and starts at zero.
         gate: Whether the small network weights its residual pixel by pixel, between 0 and 1.
         blur_map: Whether F predicts a blur map as input of F_D, eq. (2); if not, eq. (1).
+        map_width: Channels inside F_B, the network that predicts the blur map.
 
     Raises:
         pydantic.ValidationError: A value is out of range, or heads do not divide the channels of their level.
@@ -64,6 +65,7 @@ class DeblurringSize:
     residual: bool = False
     gate: bool = False
     blur_map: bool = True
+    map_width: Annotated[int, Field(gt=0, le=1024)] = 64
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -139,7 +141,7 @@ class DeblurringNetwork(nn.Module):
         size = size or DeblurringSize()
         self.size = size
         channels = 3 + (BLUR_MAP_CHANNELS if size.blur_map else 0)
-        self.blur_map = BlurMapNetwork() if size.blur_map else None
+        self.blur_map = BlurMapNetwork(size.map_width) if size.blur_map else None
         self.attention = ChannelAttention(channels, reduction=4) if size.blur_map else None
         self.body: Restormer | UNet | ReleaseUNet | SmallNetwork
         if size.network == "unet":
