@@ -1,4 +1,8 @@
-"""Training data of a step of `small_weights.py`: settings, pieces of photographs with blurs, and crops of them."""
+"""Training data of a step of `small_weights.py`: settings, pieces of photographs with blurs, and crops of them.
+
+Besides pieces with the blurs of the camera `motor` there may be sharp pieces that are blurred as they are drawn, see
+`small_blurs.py`.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from small_blurs import Truths, draw_blurred, read_truths
 from torch import Tensor
 
 
@@ -40,6 +45,8 @@ class Recipe:
         noise: Largest standard deviation of the noise, in counts of 255; drawn uniformly from 0 for each crop.
         clip: Largest norm of the gradient of all weights together; 0 for no limit.
         mean_of: Number of steps over which the weights are averaged, by an exponential window.
+        drawn: Share of the crops that are blurred as they are drawn.
+        leaves: Share of those that are of dead leaves.
         seed: Seed of weights and data.
     """
 
@@ -59,6 +66,8 @@ class Recipe:
     noise: float = 1.5
     clip: float = 0.1
     mean_of: int = 200
+    drawn: float = 0.0
+    leaves: float = 0.3
     seed: int = 0
 
 
@@ -71,16 +80,18 @@ class Pieces:
         truth: (P, 3, H, W) uint8.
         blurs: (P, B, 3, H, W) uint8.
         sha256: SHA-256 of all files, in the order of their names.
+        truths: Sharp pieces without blurs.
     """
 
     names: tuple[str, ...]
     truth: Tensor
     blurs: Tensor
     sha256: str
+    truths: Truths | None = None
 
 
-def read_pieces(folder: Path) -> Pieces:
-    """Return the pieces of a folder that `small_pairs.py` wrote.
+def read_pieces(folder: Path, truths: Path | None = None) -> Pieces:
+    """Return the pieces of a folder that `small_pairs.py` wrote, and those of a file by `small_truths.py`.
 
     Raises:
         SystemExit: The folder has no pieces.
@@ -89,11 +100,14 @@ def read_pieces(folder: Path) -> Pieces:
     if not names:
         raise SystemExit(f"{folder}: no pieces (*.truth.webp)")
     digest = hashlib.sha256()
-    truths, blurs = [], []
+    pieces, blurs = [], []
     for name in names:
-        truths.append(_read(folder / f"{name}.truth.webp", digest))
+        pieces.append(_read(folder / f"{name}.truth.webp", digest))
         blurs.append(torch.stack([_read(path, digest) for path in sorted(folder.glob(f"{name}.blur*.webp"))]))
-    return Pieces(tuple(names), torch.stack(truths), torch.stack(blurs), digest.hexdigest())
+    sharp = None if truths is None else read_truths(truths)
+    if sharp is not None:
+        digest.update(sharp.sha256.encode())
+    return Pieces(tuple(names), torch.stack(pieces), torch.stack(blurs), digest.hexdigest(), sharp)
 
 
 def _read(path: Path, digest: hashlib._Hash) -> Tensor:
@@ -120,14 +134,12 @@ def _crops(pieces: Pieces, recipe: Recipe, rng: np.random.Generator, later: floa
         rng: Random generator of all random values.
         later: From 0, when there are no sharp crops and the most blurred of several positions is taken, to 1.
     """
-    height, width = pieces.truth.shape[-2:]
     for _ in range(recipe.batch):
-        drawn: list[tuple[Tensor, Tensor]] = []
-        for _ in range(1 + round((recipe.candidates - 1) * (1 - later))):
-            piece, blur = rng.integers(len(pieces.names)), rng.integers(pieces.blurs.shape[1])
-            top, left = rng.integers(height - recipe.crop + 1), rng.integers(width - recipe.crop + 1)
-            place = (slice(None), slice(top, top + recipe.crop), slice(left, left + recipe.crop))
-            drawn.append((pieces.truth[piece][place].float(), pieces.blurs[piece, blur][place].float()))
+        sharp = pieces.truths if rng.random() < recipe.drawn else None
+        drawn = [
+            _pair(pieces, recipe.crop, rng) if sharp is None else draw_blurred(sharp, recipe.leaves, recipe.crop, rng)
+            for _ in range(1 + round((recipe.candidates - 1) * (1 - later)))
+        ]
         truth, blurred = max(drawn, key=lambda images: float((images[0] - images[1]).abs().mean()))
         is_sharp = rng.random() < recipe.sharp_share * later
         clean = truth if is_sharp else blurred
@@ -138,3 +150,12 @@ def _crops(pieces: Pieces, recipe: Recipe, rng: np.random.Generator, later: floa
         images = images.flip(flips) if flips else images
         images = images.transpose(2, 3) if rng.random() < 0.5 else images
         yield images[0], images[1]
+
+
+def _pair(pieces: Pieces, crop: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Return a crop of a piece and of one of its blurs, (3, crop, crop) float32 in counts of 255."""
+    height, width = pieces.truth.shape[-2:]
+    piece, blur = rng.integers(len(pieces.names)), rng.integers(pieces.blurs.shape[1])
+    top, left = rng.integers(height - crop + 1), rng.integers(width - crop + 1)
+    place = (slice(None), slice(top, top + crop), slice(left, left + crop))
+    return pieces.truth[piece][place].float(), pieces.blurs[piece, blur][place].float()

@@ -1,11 +1,13 @@
 """Train `jdrl-small`, the weights that come with sdd-bench, on the pairs of `small_pairs.py`; an hour or two of a CPU.
 
-    python benchmarks/small_weights.py --pairs DIR --validation DIR --run DIR [--steps 20000] [--threads 1]
+    python benchmarks/small_weights.py --pairs DIR [--truths FILE.npz] --validation DIR --run DIR [--steps 20000]
     python benchmarks/small_weights.py --run DIR --export jdrl-small.pt
 
 A step uses crops of random pieces at random positions, mirrored and transposed: the blurred piece with Gaussian noise,
 rounded to 8 bits, with the ground truth as target; and a share of pieces that are not blurred, with noise, with
-themselves as target, so that the network learns to leave sharp regions unchanged. The loss is Charbonnier's; the
+themselves as target, so that the network learns to leave sharp regions unchanged. With `--truths`, a share of the crops
+is of pieces by `small_truths.py`, blurred as they are drawn: 108 pieces of nine photographs alone, with two blurs each,
+are learnt by heart before the network has learnt to deblur. The loss is Charbonnier's; the
 optimiser is Adam with a constant rate between a rise and a fall at the end; the exported weights are a running mean.
 
 A step depends on the seed and its number alone. An interrupted run resumes from RUN/last.pt, and `--steps` may then be
@@ -213,6 +215,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--run", type=Path, required=True)
     parser.add_argument("--pairs", type=Path)
+    parser.add_argument("--truths", type=Path, metavar="FILE.npz")
     parser.add_argument("--validation", type=Path)
     parser.add_argument("--steps", type=int, default=20000)
     parser.add_argument("--every", type=int, default=500, help="steps between two validations")
@@ -231,7 +234,9 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     torch.use_deterministic_algorithms(True)
     arguments.run.mkdir(parents=True, exist_ok=True)
-    pieces, held_out = read_pieces(arguments.pairs), read_pieces(arguments.validation)
+    if arguments.drawn and not arguments.truths:
+        raise SystemExit("--drawn needs --truths FILE.npz")
+    pieces, held_out = read_pieces(arguments.pairs, arguments.truths), read_pieces(arguments.validation)
     recipe = Recipe(**{name: getattr(arguments, name) for name in asdict(Recipe())})
     if (arguments.run / LAST).is_file():
         training, _ = Training.load(arguments.run / LAST)
