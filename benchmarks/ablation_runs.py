@@ -56,7 +56,7 @@ ROWS = {
     "teacher": Row("unet-eq1", "eq. (1), R taught on the warped sharp image", TEACHER),
     "eq2": Row("unet-eq1", "eq. (2)", EQ2),
     "eq2-teacher": Row("unet-eq1", "eq. (2), R taught on the warped sharp image", (*EQ2, *TEACHER)),
-    "eq2-untold": Row("unet-eq1", "the same without the loss of the map", (*EQ2, *TEACHER, "beta=0")),
+    "eq2-untold": Row("unet-eq1", "eq. (2), R taught, without the loss of the map", (*EQ2, *TEACHER, "beta=0")),
     "aligned-l1": Row("unet-l1", "plain L1 on the sharp image that anchored/2 warps", data="anchored"),
     "ceiling": Row("unet-l1", "plain L1 on the exact truth", data="exact"),
 }
