@@ -42,7 +42,7 @@ class Row:
 
 TEACHER = ("reblur_input=truth", "warmup_terms=aligned+reblur")
 EQ2 = ("blur_map=true", "map_width=8")
-"""F_B as wide as the branches of R, as in the paper; with 64 channels its steps take six times as long."""
+"""F_B as wide as the branches of R, as in the paper; with 64 channels a step takes two and a half times as long."""
 
 ROWS = {
     "l1": Row("unet-l1", "plain L1 on the pair as taken", paper_db=24.62),

@@ -18,6 +18,7 @@ from typing import cast
 
 import numpy as np
 import torch
+from small_crops import Recipe
 from small_scores import IN_FOCUS_PX, RADII_PX, score_pairs, unharmed
 from small_weights import AT, LAST, LOG, Training, export
 
@@ -126,6 +127,17 @@ def scored(baseline: Baseline, folder: Path) -> list[str]:
     ]
 
 
+def drawn_words(recipe: Recipe) -> str:
+    """Return what the card says of the crops that were blurred as they were drawn."""
+    if not recipe.drawn:
+        return ""
+    return (
+        f"; {100 * recipe.drawn:.0f} % of the crops are of other sharp pieces (`benchmarks/small_truths.py`) and get a "
+        f"new blur each time they are drawn, {100 * recipe.leaves:.0f} % of these are dead leaves, pictures of random "
+        "shapes"
+    )
+
+
 def card(
     run: Path, kept: Path, weights: Path, pairs: list[Path], sharp: list[Path], photographs: str, real: list[Path]
 ) -> str:
@@ -145,8 +157,9 @@ def card(
         f"`sdd-bench predict --baseline {NAME} --images FOLDER --out OUT`. Made by `benchmarks/small_weights.py`, this "
         f"card by `benchmarks/small_card.py`, sdd-bench {__version__}, PyTorch {torch.__version__}.",
         "## Data",
-        f"Pairs of the camera `motor` with their exact, aligned truth (`benchmarks/small_pairs.py`; sha256 of all "
-        f"files {training.pairs_sha256[:16]}), noise added in training. {photographs.strip()}",
+        "Pairs of the camera `motor` with their exact, aligned truth (`benchmarks/small_pairs.py`)"
+        f"{drawn_words(recipe)}; sha256 of all files {training.pairs_sha256[:16]}. Noise is added in training. "
+        f"{photographs.strip()}",
         "## Training",
         f"Supervised by the exact truth: it is the network of the testbed, not the method of the papers. "
         f"Charbonnier's loss, Adam, {training.step:,} steps of {recipe.batch} crops of {recipe.crop}x{recipe.crop} px, "
