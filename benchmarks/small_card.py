@@ -149,6 +149,9 @@ def card(
     changes = [
         f" Changed at step {line['step']:,}: `{json.dumps(line['recipe'])}`." for line in log if "recipe" in line
     ]
+    changes += [
+        f" From step {line['step']:,} on: planned to {line['planned']:,} steps." for line in log if "planned" in line
+    ]
     cpu_s = next(line["cpu_s_a_step"] for line in reversed(log) if "cpu_s_a_step" in line)
     sections = [
         f"# {NAME}",

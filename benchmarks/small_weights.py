@@ -11,9 +11,9 @@ are learnt by heart before the network has learnt to deblur. The loss is Charbon
 optimiser is Adam with a constant rate between a rise and a fall at the end; the exported weights are a running mean.
 
 A step depends on the seed and its number alone. An interrupted run resumes from RUN/last.pt, and `--steps` may then be
-changed; it determines when the rate begins to fall. RUN/log.jsonl has a line for every validation, RUN/at-STEP.pt the
-state of the training at that step. `--export` writes the running mean as a checkpoint of sdd-bench at any time, also
-while the run continues; with `--step`, that of a validation.
+changed; it determines when the rate begins to fall. RUN/log.jsonl has a line for every call and every validation,
+RUN/at-STEP.pt the state of the training at that step. `--export` writes the running mean as a checkpoint of sdd-bench
+at any time, also while the run continues; with `--step`, that of a validation.
 """
 
 from __future__ import annotations
@@ -179,15 +179,20 @@ def train(
                 "step": training.step, "loss": float(np.mean(losses)), "gradient": float(np.median(norms)), **scores,
                 "cpu_s_a_step": (time.process_time() - cpu_s) / (training.step - began),
             }  # fmt: skip
-            line = json.dumps({key: round(value, 6) for key, value in record.items()})
-            print(line, flush=True)
-            with (run / LOG).open("a", encoding="utf-8") as log:
-                log.write(line + "\n")
+            print(note_down(run, {key: round(value, 6) for key, value in record.items()}), flush=True)
             losses, norms = [], []
             training.save(run / AT.format(training.step), scores)
         if done or time.monotonic() - kept > keep_s:
             training.save(run / LAST, scores)
             kept = time.monotonic()
+
+
+def note_down(run: Path, record: dict[str, object]) -> str:
+    """Add a line to the run's log and return it."""
+    line = json.dumps(record)
+    with (run / LOG).open("a", encoding="utf-8") as log:
+        log.write(line + "\n")
+    return line
 
 
 def export(run: Path, out: Path, step: int = 0) -> None:
@@ -244,12 +249,11 @@ def main() -> None:
         if (begun, training.pairs_sha256) != (recipe, pieces.sha256):
             raise SystemExit(f"{arguments.run}: begun with other settings or pairs: {training.recipe}")
         if training.recipe != recipe:
-            note = {"step": training.step, "recipe": asdict(recipe)}
-            with (arguments.run / LOG).open("a", encoding="utf-8") as log:
-                log.write(json.dumps(note) + "\n")
+            note_down(arguments.run, {"step": training.step, "recipe": asdict(recipe)})
         training.recipe = recipe
     else:
         training = Training(recipe, pieces.sha256)
+    note_down(arguments.run, {"step": training.step, "planned": arguments.steps})
     train(training, pieces, held_out, arguments.run, arguments.steps, arguments.every, arguments.keep_s)
 
 
