@@ -64,7 +64,7 @@ def page(work: Path, conditions: list[str], rows: list[str], seeds: int, trial: 
         machine.describe("torch", "numpy", "lightning"),
         f"sdd-bench {__version__}, {datetime.datetime.now(datetime.UTC).date()}",
         "",
-        f"Small network of 47 thousand numbers, {trial.steps} steps of {trial.batch} crops of "
+        f"Small network of 47 thousand numbers (84 thousand with F_B), {trial.steps} steps of {trial.batch} crops of "
         f"{trial.crop}x{trial.crop} ({100 * trial.warm_up:.0f} % of them warm-up), {TRAIN_PAIRS} pairs of "
         f"{SIDE_PX}x{SIDE_PX} to train on, {TEST_PAIRS} of other photographs to test on, disks of 2 to 3.5 px that "
         f"vary over the frame, up to {seeds} seeds.",

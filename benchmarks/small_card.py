@@ -19,6 +19,7 @@ from typing import cast
 import numpy as np
 import torch
 from small_crops import Recipe
+from small_pairs import files_of
 from small_scores import IN_FOCUS_PX, RADII_PX, score_pairs, unharmed
 from small_weights import AT, LAST, LOG, Training, export
 
@@ -30,7 +31,7 @@ from sdd_bench.datasets.manifest import Dataset
 from sdd_bench.errors import UserError
 from sdd_bench.evaluation.protocol import PROTOCOLS
 from sdd_bench.io.files import write_text
-from sdd_bench.io.images import list_images, read_image
+from sdd_bench.io.images import read_image
 from sdd_bench.version import __version__
 
 NAME = "jdrl-small"
@@ -198,7 +199,7 @@ def main() -> None:
     arguments = parser.parse_args()
     weights = arguments.out / f"{NAME}.pt"
     export(arguments.run, weights, arguments.step)
-    sharp = [file for path in arguments.sharp for file in (list_images(path) if path.is_dir() else [path])]
+    sharp = files_of(arguments.sharp)
     photographs = arguments.photographs.read_text(encoding="utf-8")
     kept = arguments.run / (AT.format(arguments.step) if arguments.step else LAST)
     text = card(arguments.run, kept, weights, arguments.pairs, sharp, photographs, arguments.real)

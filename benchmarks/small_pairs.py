@@ -40,6 +40,11 @@ SHARPEST = 0.6
 """Largest scale of a piece, because most photographs are not sharp to the pixel at full size."""
 
 
+def files_of(paths: list[Path]) -> list[Path]:
+    """Return the files among paths and the images of the folders among them, in this order."""
+    return [file for path in paths for file in (list_images(path) if path.is_dir() else [path])]
+
+
 def camera_of(radius_px: float) -> Camera:
     """Return the camera `motor` with a largest radius and without any change of the ground truth."""
     return read_camera("motor", [*SHARED, f"radius_high_px={radius_px}"])
@@ -96,7 +101,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
-    photos = sorted(f for path in arguments.photos for f in (list_images(path) if path.is_dir() else [path]))
+    photos = sorted(files_of(arguments.photos))
     started = time.perf_counter()
     for index in range(arguments.count):
         photo = photos[index % len(photos)]

@@ -34,6 +34,7 @@ BORDER_PX = 16
 RADII_PX = (0.0, 0.5, 1.0, 2.0, 3.0, 4.0, 5.0, 6.5)
 INNER = (slice(BORDER_PX, -BORDER_PX), slice(BORDER_PX, -BORDER_PX))
 IN_FOCUS_PX = 1.0
+"""Largest radius of what counts as in focus: lens and pixels alone blur every edge by about as much."""
 
 
 def psnr_db(error: float) -> float:
@@ -68,13 +69,13 @@ def score_pairs(baseline: Baseline, folders: list[Path]) -> dict[str, object]:
             before, after = (
                 np.square(image - truth).mean(axis=2)[INNER] for image in (blur, restored_8_bits(baseline, blur))
             )
-            unharmed = np.square(restored_8_bits(baseline, truth) - truth)[INNER].mean()
+            kept = np.square(restored_8_bits(baseline, truth) - truth)[INNER].mean()
             place = np.clip(np.digitize(radius[INNER], RADII_PX) - 1, 0, len(RADII_PX) - 2)
             focus, every = in_focus(truth)[INNER].astype(np.float32), np.ones_like(before)
             for index, values in enumerate((every, before, after, focus, before * focus, after * focus)):
                 sums[index] += np.bincount(place.ravel(), values.ravel(), len(RADII_PX) - 1)
             found = {"blur_db": psnr_db(before.mean()), "restored_db": psnr_db(after.mean())}
-            rows.append({"pair": name, "photograph": scene, **found, "truth_db": psnr_db(float(unharmed))})
+            rows.append({"pair": name, "photograph": scene, **found, "truth_db": psnr_db(float(kept))})
     by_radius = [
         {"from_px": low, "to_px": high, **_pooled(*found, whole=sums[0].sum())}
         for low, high, found in zip(RADII_PX, RADII_PX[1:], sums.T, strict=False)

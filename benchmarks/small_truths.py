@@ -17,10 +17,10 @@ import cv2
 import numpy as np
 from dead_leaves import draw_dead_leaves
 from numpy.typing import NDArray
-from small_pairs import SHARPEST
+from small_pairs import SHARPEST, files_of
 
 from sdd_bench.io.files import write_bytes
-from sdd_bench.io.images import list_images, read_image, to_pixels
+from sdd_bench.io.images import read_image, to_pixels
 
 SIDE_PX, SCALES, PLACES = 192, 6, 3
 LEAST_PX = 600
@@ -72,7 +72,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7)
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
-    photos = sorted(f for path in arguments.photos for f in (list_images(path) if path.is_dir() else [path]))
+    photos = sorted(files_of(arguments.photos))
     rng = np.random.default_rng(arguments.seed)
     each = arguments.photographs // len(photos)
     pieces = np.stack([piece for photo in photos for piece in cut_pieces(read_image(photo), each, rng)])

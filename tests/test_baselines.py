@@ -90,6 +90,12 @@ def test_every_trained_network_has_a_card_and_is_restored_by_name(name: str, pho
     assert not np.array_equal(expected, to_pixels(blur))
 
 
+@pytest.mark.parametrize("name", trained_names())
+def test_what_is_sharp_stays_as_it_is(name: str, photo: np.ndarray) -> None:
+    error = np.square(load_baseline(name)(photo) - photo).mean()
+    assert -10 * np.log10(error) > 45
+
+
 @pytest.mark.parametrize("picture", ["coffee", "rocket"])
 @pytest.mark.parametrize("name", trained_names())
 def test_what_is_in_focus_stays_as_it_is(name: str, picture: str) -> None:
